@@ -1,0 +1,114 @@
+/** The shapes a workout can take, as data: bounds, score, and what each one may hold. */
+import { sortedById } from './sortedById.ts';
+
+export type FormatId = 'amrap' | 'emom' | 'for-time' | 'intervals' | 'strength' | 'tabata';
+
+export type ScoreType = 'time' | 'rounds + reps' | 'reps' | 'load' | 'completion';
+
+/** One way to run a format, drawn as a whole. */
+export interface Setting {
+  /** The duration aimed at; Tabata follows from its number of movements instead. */
+  readonly aimSeconds: number;
+  /** Work aimed at for one set of one movement. */
+  readonly workSeconds: number;
+  /** Sets (strength, Tabata) or windows (intervals); absent where they follow from the pace. */
+  readonly rounds?: number;
+  /** Reps in one set (strength). */
+  readonly reps?: number;
+}
+
+export interface Format {
+  readonly id: FormatId;
+  readonly scoreType: ScoreType;
+  /** How many movements one workout of this format holds. */
+  readonly movementCounts: readonly [number, ...number[]];
+  readonly boundSeconds: Readonly<{ least: number; most: number }>;
+  /** `quick` is unloaded and counted in reps, `lift` a strength lift. */
+  readonly accepts: 'any' | 'quick' | 'lift';
+  readonly settings: readonly [Setting, ...Setting[]];
+  readonly intent: string;
+}
+
+const MINUTE = 60;
+
+/** Sorted by id. Bounds: design page on workouts, section 3; settings are first figures. */
+export const FORMATS: readonly Format[] = sortedById<Format>([
+  {
+    id: 'amrap',
+    scoreType: 'rounds + reps',
+    movementCounts: [2, 3, 3, 4],
+    boundSeconds: { least: 8 * MINUTE, most: 25 * MINUTE },
+    accepts: 'any',
+    settings: [
+      { aimSeconds: 8 * MINUTE, workSeconds: 30 },
+      { aimSeconds: 10 * MINUTE, workSeconds: 30 },
+      { aimSeconds: 12 * MINUTE, workSeconds: 40 },
+      { aimSeconds: 15 * MINUTE, workSeconds: 40 },
+      { aimSeconds: 20 * MINUTE, workSeconds: 50 },
+      { aimSeconds: 24 * MINUTE, workSeconds: 60 },
+    ],
+    intent: 'A pace you can hold from the first round to the last.',
+  },
+  {
+    id: 'emom',
+    scoreType: 'completion',
+    movementCounts: [2, 3, 4],
+    boundSeconds: { least: 10 * MINUTE, most: 30 * MINUTE },
+    accepts: 'any',
+    settings: [
+      { aimSeconds: 12 * MINUTE, workSeconds: 40 },
+      { aimSeconds: 16 * MINUTE, workSeconds: 40 },
+      { aimSeconds: 20 * MINUTE, workSeconds: 35 },
+    ],
+    intent: 'Steady work: every minute leaves you time to breathe.',
+  },
+  {
+    id: 'for-time',
+    scoreType: 'time',
+    movementCounts: [2, 3, 3],
+    boundSeconds: { least: 4 * MINUTE, most: 30 * MINUTE },
+    accepts: 'any',
+    settings: [
+      { aimSeconds: 8 * MINUTE, workSeconds: 30 },
+      { aimSeconds: 12 * MINUTE, workSeconds: 45 },
+      { aimSeconds: 15 * MINUTE, workSeconds: 50 },
+      { aimSeconds: 24 * MINUTE, workSeconds: 75 },
+    ],
+    intent: 'Fast but even; short planned breaks, never to failure.',
+  },
+  {
+    id: 'intervals',
+    scoreType: 'time',
+    movementCounts: [2],
+    boundSeconds: { least: 8 * MINUTE, most: 25 * MINUTE },
+    accepts: 'any',
+    settings: [
+      { aimSeconds: 12 * MINUTE, workSeconds: 35, rounds: 6 },
+      { aimSeconds: 15 * MINUTE, workSeconds: 52, rounds: 5 },
+      { aimSeconds: 16 * MINUTE, workSeconds: 70, rounds: 4 },
+    ],
+    intent: 'Hard in each window, rested for the next; equal times throughout.',
+  },
+  {
+    id: 'strength',
+    scoreType: 'load',
+    movementCounts: [1],
+    boundSeconds: { least: 10 * MINUTE, most: 20 * MINUTE },
+    accepts: 'lift',
+    settings: [
+      { aimSeconds: 14 * MINUTE, workSeconds: 90, rounds: 5, reps: 5 },
+      { aimSeconds: 14 * MINUTE, workSeconds: 90, rounds: 5, reps: 6 },
+      { aimSeconds: 13 * MINUTE, workSeconds: 90, rounds: 4, reps: 8 },
+    ],
+    intent: 'Heavy and clean: add a little each set while every rep looks the same.',
+  },
+  {
+    id: 'tabata',
+    scoreType: 'reps',
+    movementCounts: [2, 3, 4],
+    boundSeconds: { least: 4 * MINUTE, most: 20 * MINUTE },
+    accepts: 'quick',
+    settings: [{ aimSeconds: 9 * MINUTE, workSeconds: 20, rounds: 8 }],
+    intent: 'Short and sharp: keep the last interval within two reps of the first.',
+  },
+]);

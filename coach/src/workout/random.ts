@@ -1,0 +1,46 @@
+/** The one source of chance: seeded once, handed down, the same on every machine (rule W8). */
+import { hash } from 'node:crypto';
+import { sortedById } from './sortedById.ts';
+
+export interface Random {
+  /** One of a list that is never empty, in the list's own order. */
+  pick<T>(items: readonly [T, ...T[]]): T;
+  /** A shuffled copy, drawn from the items sorted by id. */
+  shuffled<T extends Readonly<{ id: string }>>(items: readonly T[]): T[];
+}
+
+/**
+ * 128 bits as 32 hexadecimal digits, from user, date and version alone.
+ * They are hashed as JSON, since plain joining would give ('a', 'b1') and ('ab', '1') one seed.
+ */
+export function seedOf(userId: string, date: string, version: number): string {
+  return hash('sha256', JSON.stringify([userId, date, version]), 'hex').slice(0, 32);
+}
+
+/** The generator sfc32 (small fast counter, 128 bits of state). */
+export function createRandom(seed: string): Random {
+  const next = sfc32(seed);
+  const below = (bound: number): number => Math.floor((next() / 2 ** 32) * bound);
+  return {
+    pick: (items) => items[below(items.length)] ?? items[0],
+    shuffled: (items) => {
+      const rest = sortedById(items);
+      const drawn: typeof rest = [];
+      while (rest.length > 0) drawn.push(...rest.splice(below(rest.length), 1));
+      return drawn;
+    },
+  };
+}
+
+function sfc32(seed: string): () => number {
+  const word = (index: number): number => Number.parseInt(seed.slice(index * 8, index * 8 + 8), 16);
+  let [a, b, c, counter] = [word(0) | 0, word(1) | 0, word(2) | 0, word(3) | 0];
+  return () => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    return sum >>> 0;
+  };
+}

@@ -1,0 +1,41 @@
+/** Goal: chance is fair and repeatable. Method: counts over many draws of a fixed seed. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createRandom, seedOf } from '../../src/workout/random.ts';
+
+const SEED = seedOf('ada', '2026-01-01', 1);
+
+describe('random', () => {
+  test('the seed depends on user, date and version, and on where one ends', () => {
+    const seeds = [
+      SEED,
+      seedOf('adb', '2026-01-01', 1),
+      seedOf('ada', '2026-01-02', 1),
+      seedOf('ada', '2026-01-01', 2),
+      seedOf('ada2', '026-01-01', 1),
+    ];
+    assert.equal(new Set(seeds).size, seeds.length);
+    assert.match(SEED, /^[0-9a-f]{32}$/);
+  });
+
+  test('pick reaches every item about equally often', () => {
+    const random = createRandom(SEED);
+    const counts = [0, 0, 0, 0, 0];
+    for (let draw = 0; draw < 10_000; draw += 1) {
+      const item = random.pick([0, 1, 2, 3, 4]);
+      counts[item] = (counts[item] ?? 0) + 1;
+    }
+    assert.ok(
+      counts.every((count) => count > 1850 && count < 2150),
+      counts.join(' '),
+    );
+  });
+
+  test('shuffled keeps every item, and does not depend on their order', () => {
+    const items = ['d', 'a', 'c', 'b'].map((id) => ({ id }));
+    const shuffled = createRandom(SEED).shuffled(items);
+    assert.deepEqual(createRandom(SEED).shuffled([...items].reverse()), shuffled);
+    assert.deepEqual(shuffled.map(({ id }) => id).sort(), ['a', 'b', 'c', 'd']);
+    assert.equal(items[0]?.id, 'd', 'the argument is left alone');
+  });
+});

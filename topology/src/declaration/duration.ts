@@ -1,0 +1,21 @@
+/** Durations as people write them: '200ms', '5s', '2m', '1h', or a number of milliseconds. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h'}`;
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** @returns milliseconds, or undefined where the text is no duration. */
+export function parseDurationMs(duration: number | string): number | undefined {
+  if (typeof duration === 'number') return duration;
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(duration.trim());
+  const unitMs = UNIT_MS[match?.[2] ?? ''];
+  return match?.[1] === undefined || unitMs === undefined ? undefined : Number(match[1]) * unitMs;
+}
+
+/** @returns the shortest exact spelling: 120000 → '2m', 1500 → '1500ms'. */
+export function formatDuration(durationMs: number): string {
+  for (const unit of ['h', 'm', 's']) {
+    const unitMs = UNIT_MS[unit] ?? 1;
+    if (durationMs >= unitMs && durationMs % unitMs === 0) return `${durationMs / unitMs}${unit}`;
+  }
+  return `${durationMs}ms`;
+}

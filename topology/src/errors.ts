@@ -1,0 +1,31 @@
+/** Every way in which a topology is refused, with a stable code. The process stops at start; nothing is lost. */
+export type TopologyErrorCode =
+  | 'DECLARATION_INVALID'
+  | 'PLAN_REFUSED'
+  | 'BROKER_REFUSED'
+  | 'BROKER_UNREACHABLE'
+  | 'TOPOLOGY_DIFFERS'
+  | 'POLICY_FAILED';
+
+/** One fault: what is wrong, on which object, and what to do about it. */
+export interface Fault {
+  /** Stable, upper snake case. */
+  readonly code: string;
+  /** The queue, exchange, key or option at fault. */
+  readonly culprit: string;
+  readonly remedy: string;
+}
+
+/** @property faults all that were found at once, never only the first. */
+export class TopologyError extends Error {
+  readonly code: TopologyErrorCode;
+  readonly faults: readonly Fault[];
+
+  constructor(code: TopologyErrorCode, faults: readonly Fault[], options?: ErrorOptions) {
+    const lines = faults.map((fault) => `  ${fault.code} ${fault.culprit}: ${fault.remedy}`);
+    super([code, ...lines].join('\n'), options);
+    this.name = 'TopologyError';
+    this.code = code;
+    this.faults = faults;
+  }
+}

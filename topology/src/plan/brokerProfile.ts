@@ -1,0 +1,17 @@
+/** What a plan must know of a broker. */
+export interface BrokerProfile {
+  /** Such as '4.3.6'. */
+  readonly version: string;
+  /** True where the management API is at hand: limits become policies, changeable without a migration. */
+  readonly hasManagement: boolean;
+}
+
+/** @returns negative, zero or positive, as the first version is older, equal or newer. */
+export function compareVersions(first: string, second: string): number {
+  const [a, b] = [first, second].map((version) => version.split(/[.+-]/).map(Number));
+  for (let index = 0; index < 3; index += 1) {
+    const difference = (a?.[index] ?? 0) - (b?.[index] ?? 0);
+    if (difference !== 0 && !Number.isNaN(difference)) return difference;
+  }
+  return 0;
+}

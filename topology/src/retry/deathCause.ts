@@ -1,0 +1,59 @@
+/** Why a letter lies in the dead-letter queue. */
+import type { KindDeclaration } from '../declaration/declareTopology.ts';
+import { tierKey } from '../plan/names.ts';
+import { readDeaths } from './attempt.ts';
+
+/** `stray`: nothing below explains it; an unknown key, or a lost binding. */
+export const DEATH_CAUSES = [
+  'exhausted',
+  'fatal',
+  'malformed',
+  'expired',
+  'overflowed',
+  'crashed',
+  'stray',
+] as const;
+export type DeathCause = (typeof DEATH_CAUSES)[number];
+
+/** Our own header on a parked message; never `x-`, which belongs to the broker. */
+export const CAUSE_HEADER = 'death-cause';
+
+/** Own header first, then the last death in the main queue. Before 3.13 the broker names only the first death. */
+export function deathCause(
+  kind: KindDeclaration,
+  routingKey: string,
+  headers: Readonly<Record<string, unknown>>,
+): DeathCause {
+  const own = headers[CAUSE_HEADER];
+  if (own === 'fatal' || own === 'malformed') return own;
+  const { queue, reason } = lastDeath(headers);
+  if (queue !== kind.queue) return 'stray';
+  switch (reason) {
+    case 'rejected':
+      return isLastKey(kind, routingKey) ? 'exhausted' : 'stray';
+    case 'delivery_limit':
+      return 'crashed';
+    case 'maxlen':
+      return 'overflowed';
+    case 'expired':
+      return 'expired';
+    default:
+      return 'stray';
+  }
+}
+
+/** The routing key of an exhausted letter is its last one; the park exchange and final reasons keep theirs. */
+function isLastKey(kind: KindDeclaration, routingKey: string): boolean {
+  return routingKey === tierKey(kind, kind.tiersMs.length);
+}
+
+function lastDeath(headers: Readonly<Record<string, unknown>>): {
+  queue: unknown;
+  reason: unknown;
+} {
+  const last = { queue: headers['x-last-death-queue'], reason: headers['x-last-death-reason'] };
+  if (typeof last.reason === 'string') return last;
+  // 3.10 to 3.12: the newest record stands first in x-death.
+  const [newest] = readDeaths(headers);
+  return { queue: newest?.queue, reason: newest?.reason };
+}
