@@ -1,0 +1,17 @@
+/** The native stack's public names. */
+
+export type { Stack } from './launch/stack.ts';
+export { type StackOptions, startStack } from './launch/startStack.ts';
+export { stopStack } from './launch/stopStack.ts';
+export { DEFAULT_PORTS, freePorts, type StackPorts } from './ports.ts';
+export {
+  type Child,
+  type ChildExit,
+  type ChildOptions,
+  startChild,
+} from './process/startChild.ts';
+export { rootFolder } from './root/ensureRoot.ts';
+export type { BrokerSuite } from './root/recipe.ts';
+export { amtool, promtool, runTool, type ToolResult } from './root/runTool.ts';
+export type { ServiceName } from './service/serviceDefinition.ts';
+export { StackError, type StackErrorCode } from './stackError.ts';

@@ -1,0 +1,37 @@
+/** The definitions of the services a stack starts, in starting order. */
+import { alertmanager } from '../service/alertmanager.ts';
+import { gateway } from '../service/gateway.ts';
+import { postgresql } from '../service/postgresql.ts';
+import { prometheus } from '../service/prometheus.ts';
+import { rabbitmq } from '../service/rabbitmq.ts';
+import type { ServiceDefinition, ServiceName, StackPlace } from '../service/serviceDefinition.ts';
+import type { ServicePlan } from './planServices.ts';
+import type { StackUrls } from './stackState.ts';
+
+const DEFINE: Readonly<Record<ServiceName, (place: StackPlace) => ServiceDefinition>> = {
+  rabbitmq,
+  postgresql,
+  gateway,
+  alertmanager,
+  prometheus,
+};
+
+/** One definition per started service. */
+export function describeServices(plan: ServicePlan, place: StackPlace): ServiceDefinition[] {
+  return plan.start.map((name) => DEFINE[name](place));
+}
+
+/** The addresses of the stack: of its own services, else those from the environment. */
+export function describeUrls(plan: ServicePlan, place: StackPlace): StackUrls {
+  const { ports } = place;
+  const http = (name: ServiceName, port: number): string | undefined =>
+    plan.start.includes(name) ? `http://127.0.0.1:${port}` : undefined;
+  return {
+    amqpUrl: plan.amqpUrl ?? `amqp://127.0.0.1:${ports.amqp}`,
+    managementUrl: plan.managementUrl ?? http('rabbitmq', ports.management),
+    mongodbUrl: plan.mongodbUrl ?? `mongodb://127.0.0.1:${ports.mongodb}/`,
+    prometheusUrl: http('prometheus', ports.prometheus),
+    alertmanagerUrl: http('alertmanager', ports.alertmanager),
+    brokerMetricsUrl: http('rabbitmq', ports.brokerMetrics),
+  };
+}

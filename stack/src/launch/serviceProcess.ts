@@ -1,0 +1,120 @@
+/** One service of a running stack: started, killed, started again on the same data and ports. */
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { logTail, START_MARK } from '../process/logTail.ts';
+import { mountNamespace, processesIn, sendSignal } from '../process/processTable.ts';
+import { type Child, startChild } from '../process/startChild.ts';
+import { enterRoot, ROOT_ENVIRONMENT, type RootEntry } from '../root/enterRoot.ts';
+import type { ServiceDefinition } from '../service/serviceDefinition.ts';
+import { sweepNamespace } from './sweepFolder.ts';
+
+export interface ServiceProcessOptions {
+  readonly definition: ServiceDefinition;
+  readonly entry: RootEntry;
+  readonly onProgress: ((line: string) => void) | undefined;
+  /** Called with the end of the log when the service exits and nobody asked it to. */
+  readonly onUnexpectedExit: (lastLogLines: string) => void;
+}
+
+export class ServiceProcess {
+  readonly definition: ServiceDefinition;
+  readonly logPath: string;
+  readonly #options: ServiceProcessOptions;
+  #child: Child | undefined;
+  #namespace: string | undefined;
+
+  constructor(options: ServiceProcessOptions) {
+    this.#options = options;
+    this.definition = options.definition;
+    this.logPath = join(options.entry.mounts.stack, 'logs', `${options.definition.name}.log`);
+  }
+
+  /** Process id of the service; 0 while it does not run. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /**
+   * Starts the service and waits until it answers.
+   * @throws StackError `SERVICE_NOT_READY`, `SERVICE_DIED`.
+   */
+  async start(): Promise<void> {
+    const { definition, entry, onProgress } = this.#options;
+    await definition.prepare();
+    mkdirSync(dirname(this.logPath), { recursive: true });
+    appendFileSync(this.logPath, `${START_MARK}${new Date().toISOString()}\n`);
+    const [command = '', ...args] = enterRoot(entry, definition.command);
+    let pid = 0;
+    const child = await startChild({
+      name: definition.name,
+      command,
+      args,
+      env: { ...ROOT_ENVIRONMENT, ...definition.environment },
+      logPath: this.logPath,
+      onSpawn: (spawned) => {
+        pid = spawned;
+      },
+      ready: () => definition.ready(pid),
+      deadlineMs: definition.deadlineMs,
+      stopSignal: definition.stopSignal,
+      onProgress,
+    });
+    this.#child = child;
+    this.#namespace = ownNamespace(child.pid);
+    void child.exited.then(() => this.#exited(child));
+  }
+
+  /** Stops the service in its own polite way; nothing of it is left afterwards. */
+  async stop(): Promise<void> {
+    const child = this.#forget();
+    await child?.stop();
+    await this.#sweep();
+  }
+
+  /**
+   * Signals the service. SIGKILL hits every process of it at once; other signals go to its main
+   * process. Resolves when the whole service is gone, except after SIGSTOP and SIGCONT, which
+   * freeze and thaw all of it.
+   */
+  async kill(signal: NodeJS.Signals): Promise<void> {
+    if (signal === 'SIGSTOP' || signal === 'SIGCONT') {
+      for (const pid of this.#members()) sendSignal(pid, signal);
+      return;
+    }
+    const child = this.#forget();
+    if (child === undefined) return;
+    if (signal === 'SIGKILL') for (const pid of this.#members()) sendSignal(pid, signal);
+    sendSignal(child.pid, signal);
+    await child.exited;
+    await this.#sweep();
+  }
+
+  /** From here on the child's exit is expected. */
+  #forget(): Child | undefined {
+    const child = this.#child;
+    this.#child = undefined;
+    return child;
+  }
+
+  #members(): number[] {
+    return this.#namespace === undefined ? [] : processesIn(this.#namespace);
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#namespace !== undefined) await sweepNamespace(this.#namespace);
+    this.#namespace = undefined;
+  }
+
+  async #exited(child: Child): Promise<void> {
+    if (this.#child !== child) return;
+    this.#forget();
+    await this.#sweep();
+    this.#options.onUnexpectedExit(await logTail(this.logPath));
+  }
+}
+
+/** Never the host's own namespace: sweeping that would end everything on the machine. */
+function ownNamespace(pid: number): string | undefined {
+  const namespace = mountNamespace(pid);
+  return namespace === mountNamespace(process.pid) ? undefined : namespace;
+}

@@ -1,0 +1,111 @@
+/** The ports FIT listens on, all on 127.0.0.1: fixed ones for people, free ones for tests. */
+import { createServer, type Server } from 'node:net';
+import { StackError } from './stackError.ts';
+
+/** TCP ports on loopback. `grafana` is used under compose only; the native stack has no Grafana. */
+export interface StackPorts {
+  monolith: number;
+  coach: number;
+  amqp: number;
+  management: number;
+  mongodb: number;
+  prometheus: number;
+  alertmanager: number;
+  grafana: number;
+  brokerMetrics: number;
+  monolithMetrics: number;
+  coachMetrics: number;
+}
+
+const DOCUMENTED_PORTS: Readonly<StackPorts> = Object.freeze({
+  monolith: 12100,
+  coach: 12101,
+  amqp: 12104,
+  management: 12105,
+  mongodb: 12106,
+  prometheus: 12107,
+  alertmanager: 12108,
+  grafana: 12109,
+  brokerMetrics: 12110,
+  monolithMetrics: 12111,
+  coachMetrics: 12112,
+});
+
+const PORT_NAMES = Object.keys(DOCUMENTED_PORTS) as (keyof StackPorts)[];
+
+/**
+ * The documented ports with `FIT_PORT_<UPPER_SNAKE>` applied, for example
+ * `FIT_PORT_BROKER_METRICS`.
+ * @throws StackError `PORT_INVALID`, listing every bad variable at once.
+ */
+export function portsFrom(environment: NodeJS.ProcessEnv): StackPorts {
+  const ports = { ...DOCUMENTED_PORTS };
+  const findings: string[] = [];
+  for (const name of PORT_NAMES) {
+    const variable = portVariable(name);
+    const text = environment[variable];
+    if (text === undefined || text === '') continue;
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (port < 1 || port > 65_535) findings.push(`${variable}=${text} is not a port (1 to 65535)`);
+    ports[name] = port;
+  }
+  if (findings.length > 0) throw new StackError('PORT_INVALID', findings.join('\n'));
+  return ports;
+}
+
+/** The ports of this process: documented ones, moved by the environment it was started with. */
+export const DEFAULT_PORTS: StackPorts = portsFrom(process.env);
+
+/** The environment variable that moves a port. */
+export function portVariable(name: keyof StackPorts): string {
+  return `FIT_PORT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** Ports that were all free a moment ago, for tests and for several stacks on one machine. */
+export async function freePorts(): Promise<StackPorts> {
+  const free = await freePortList(PORT_NAMES.length);
+  return Object.fromEntries(
+    PORT_NAMES.map((name, index) => [name, free[index]]),
+  ) as unknown as StackPorts;
+}
+
+/**
+ * `count` distinct free loopback ports. They are held together, so that none is given out twice.
+ */
+export async function freePortList(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  });
+  await Promise.all(servers.map(close));
+  return ports;
+}
+
+/** Whether somebody listens on the loopback port already. */
+export async function portIsTaken(port: number): Promise<boolean> {
+  try {
+    await close(await listen(port));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function listen(port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen({ port, host: '127.0.0.1' }, () => {
+      resolve(server);
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * What the kernel knows about processes: who is alive, since when, and who shares a mount
+ * namespace.
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** A process id alone is reused in time; with the start time it names one process of this boot. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks since boot at which the process started; undefined where /proc is missing. */
+  readonly startTicks: string | undefined;
+}
+
+/** The identity of a live process. */
+export function identify(pid: number): ProcessIdentity {
+  return { pid, startTicks: statFields(pid)?.[19] };
+}
+
+/** Whether that very process still runs; a zombie does not count, it holds nothing any more. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  const fields = statFields(identity.pid);
+  return fields !== undefined && fields[0] !== 'Z' && fields[19] === identity.startTicks;
+}
+
+/**
+ * The mount namespace a process is in, for example `mnt:[4026532281]`; undefined when it is gone.
+ */
+export function mountNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * All live processes of a mount namespace. Each service has one of its own, so these are the
+ * service with everything it ever forked, including what made itself a daemon.
+ */
+export function processesIn(namespace: string): number[] {
+  return allPids().filter(
+    (pid) => mountNamespace(pid) === namespace && statFields(pid)?.[0] !== 'Z',
+  );
+}
+
+/** Whether a process sees a folder of the host at `/stack`: then a stack started it. */
+export function seesStackFolder(pid: number, folder: string): boolean {
+  try {
+    const lines = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
+    return lines.some((line) => {
+      const [, , , source, point] = line.split(' ');
+      return point === '/stack' && source !== undefined && folder.endsWith(unescapeMount(source));
+    });
+  } catch {
+    return false;
+  }
+}
+
+/** All live processes that see a folder of the host at `/stack`. */
+export function processesOnFolder(folder: string): number[] {
+  const host = mountNamespace(process.pid);
+  return allPids().filter((pid) => mountNamespace(pid) !== host && seesStackFolder(pid, folder));
+}
+
+/** Sends a signal; false when the process is gone already. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+function allPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/**
+ * Fields of /proc/PID/stat after the command name, which may itself contain blanks and brackets.
+ */
+function statFields(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+function unescapeMount(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+}

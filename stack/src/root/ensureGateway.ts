@@ -1,0 +1,75 @@
+/** The database gateway, compiled once from the committed Go program and kept in the cache. */
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mustRun, runCommand } from '../process/runCommand.ts';
+import { StackError } from '../stackError.ts';
+import { buildOnce } from './buildOnce.ts';
+import { ensureRoot } from './ensureRoot.ts';
+import { GO_ROOT, recipeHash } from './recipe.ts';
+
+type Progress = ((line: string) => void) | undefined;
+
+const SOURCE = join(import.meta.dirname, '../../gateway');
+const SOURCE_FILES = ['main.go', 'go.mod', 'go.sum'];
+
+/** FerretDB 2.7 asks for it. */
+const MINIMUM_GO: readonly [number, number] = [1, 25];
+
+/** Name of the executable within the folder. */
+export const GATEWAY_PROGRAM = 'fit-gateway';
+
+/**
+ * The folder with the gateway's executable, built when missing (30 to 60 s).
+ * @throws StackError `BUILD_FAILED`.
+ */
+export async function ensureGateway(onProgress?: Progress): Promise<string> {
+  const sources = SOURCE_FILES.map((name) => readFileSync(join(SOURCE, name), 'utf8'));
+  return await buildOnce({
+    title: 'database gateway (FerretDB)',
+    key: `gateway-${recipeHash(process.arch, sources)}`,
+    fill: async (folder) => {
+      await compile(folder, onProgress);
+    },
+    onProgress,
+  });
+}
+
+/** Whether `go version` printed a version this gateway can be built with. */
+export function goIsNewEnough(versionLine: string): boolean {
+  const [, major, minor] = /\bgo(\d+)\.(\d+)/.exec(versionLine) ?? [];
+  if (major === undefined || minor === undefined) return false;
+  const [wantedMajor, wantedMinor] = MINIMUM_GO;
+  const difference = Number(major) - wantedMajor;
+  return difference > 0 || (difference === 0 && Number(minor) >= wantedMinor);
+}
+
+async function compile(folder: string, onProgress: Progress): Promise<void> {
+  const go = await findGo(onProgress);
+  const program = join(folder, GATEWAY_PROGRAM);
+  const build = [go.program, 'build', '-trimpath', '-ldflags=-s -w', '-o', program, '.'];
+  // The host's GOPROXY and the like are kept: it knows how to reach modules. Static, so that it
+  // runs in any root.
+  const env = { ...process.env, ...go.environment, CGO_ENABLED: '0', GOTOOLCHAIN: 'local' };
+  const title = 'database gateway: compiling';
+  await mustRun(build, { cwd: SOURCE, env, title, onProgress });
+}
+
+interface GoToolchain {
+  readonly program: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+async function findGo(onProgress: Progress): Promise<GoToolchain> {
+  const env = { ...process.env, GOTOOLCHAIN: 'local' };
+  const version = await runCommand(['go', 'version'], { env });
+  if (version.code === 0 && goIsNewEnough(version.stdout))
+    return { program: 'go', environment: {} };
+  onProgress?.(`no Go ${MINIMUM_GO.join('.')} on this host: unpacking Debian's`);
+  const root = await ensureRoot(GO_ROOT, onProgress);
+  const names = await readdir(join(root, 'usr/lib'));
+  const name = names.find((candidate) => /^go-\d/.test(candidate));
+  if (name === undefined) throw new StackError('BUILD_FAILED', `no Go in ${root}/usr/lib`);
+  const home = join(root, 'usr/lib', name);
+  return { program: join(home, 'bin/go'), environment: { GOROOT: home } };
+}

@@ -1,0 +1,42 @@
+/** Prometheus on loopback, with the caller's configuration and rules. */
+import { answersHttp } from '../probe/answersHttp.ts';
+import { prepareMonitoring } from './monitoringFolder.ts';
+import type { ServiceDefinition, StackPlace } from './serviceDefinition.ts';
+
+const RETENTION = '3d';
+
+/** The metrics server of a stack. */
+export function prometheus(place: StackPlace): ServiceDefinition {
+  const address = `127.0.0.1:${place.ports.prometheus}`;
+  return {
+    name: 'prometheus',
+    url: `http://${address}`,
+    command: [
+      '/usr/bin/prometheus',
+      '--config.file=/stack/prometheus/config/prometheus.yml',
+      '--storage.tsdb.path=/stack/prometheus/data',
+      `--storage.tsdb.retention.time=${RETENTION}`,
+      `--web.listen-address=${address}`,
+      '--web.enable-lifecycle',
+    ],
+    environment: { HOME: '/stack/prometheus' },
+    listensOn: ['prometheus'],
+    prepare: () => prepareMonitoring(place, 'prometheus', minimalConfiguration(place)),
+    ready: () => answersHttp(`http://${address}/-/ready`),
+    deadlineMs: 30_000,
+    stopSignal: 'SIGTERM',
+  };
+}
+
+function minimalConfiguration({ ports }: StackPlace): { fileName: string; text: string } {
+  const text = `global:
+  scrape_interval: 5s
+alerting:
+  alertmanagers:
+    - static_configs: [{ targets: ['127.0.0.1:${ports.alertmanager}'] }]
+scrape_configs:
+  - job_name: rabbitmq
+    static_configs: [{ targets: ['127.0.0.1:${ports.brokerMetrics}'] }]
+`;
+  return { fileName: 'prometheus.yml', text };
+}

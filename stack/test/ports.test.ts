@@ -1,0 +1,31 @@
+/**
+ * Goal: documented ports, moved by the environment, refused when wrong. Method: pure calls; real
+ * sockets.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { freePorts, portIsTaken, portsFrom, portVariable } from '../src/ports.ts';
+
+test('the documented ports hold without an environment', () => {
+  const ports = portsFrom({});
+  assert.equal(ports.amqp, 12104);
+  assert.equal(ports.coachMetrics, 12112);
+});
+
+test('a variable moves its port and no other', () => {
+  const ports = portsFrom({ FIT_PORT_BROKER_METRICS: '9000' });
+  assert.equal(ports.brokerMetrics, 9000);
+  assert.equal(ports.monolith, 12100);
+  assert.equal(portVariable('monolithMetrics'), 'FIT_PORT_MONOLITH_METRICS');
+});
+
+test('all bad values are reported at once', () => {
+  const bad = { FIT_PORT_AMQP: 'amqp', FIT_PORT_COACH: '70000' };
+  assert.throws(() => portsFrom(bad), /FIT_PORT_COACH=70000[^]*FIT_PORT_AMQP=amqp/);
+});
+
+test('free ports are free and distinct', async () => {
+  const ports = Object.values(await freePorts()) as number[];
+  assert.equal(new Set(ports).size, 11);
+  for (const port of ports) assert.equal(await portIsTaken(port), false);
+});
