@@ -1,5 +1,5 @@
 /** The one declaration that FIT runs, in its two profiles. */
-import { declareTopology, type Declaration, type Duration } from '@fit/topology';
+import { type Declaration, type Duration, declareTopology } from '@fit/topology';
 
 export const PROFILES = ['default', 'assignment'] as const;
 export type Profile = (typeof PROFILES)[number];

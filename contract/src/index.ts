@@ -1,3 +1,3 @@
 /** What monolith and coach agree on. */
-export { fitTopology, PROFILES, type FitKind, type Profile } from './fitTopology.ts';
+export { type FitKind, fitTopology, PROFILES, type Profile } from './fitTopology.ts';
 export { readFitTopology } from './readFitTopology.ts';

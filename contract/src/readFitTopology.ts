@@ -1,6 +1,6 @@
 /** Environment variables → the declaration, alike in every process. */
-import { TopologyError, type Declaration, type Duration, type Fault } from '@fit/topology';
-import { fitTopology, PROFILES, type FitKind, type Profile } from './fitTopology.ts';
+import { type Declaration, type Duration, type Fault, TopologyError } from '@fit/topology';
+import { type FitKind, fitTopology, PROFILES, type Profile } from './fitTopology.ts';
 
 /**
  * Reads `FIT_PROFILE` (default | assignment), `FIT_TIERS` ('5s,30s,120s') and `FIT_MAX_LENGTH`.

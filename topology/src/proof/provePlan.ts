@@ -129,20 +129,34 @@ function proveLimits(kind: KindDeclaration): Fault[] {
 }
 
 function proveQueue(declaration: Declaration, queue: QueuePlan): Fault[] {
-  const isUnsafe =
-    declaration.kinds.find(({ kind }) => kind === queue.kind)?.dropsHead === true &&
-    queue.role === 'main';
-  const faults: Fault[] = [];
-  const refuse = (code: string, remedy: string) => faults.push(fault(code, queue.name, remedy));
-  if (queue.arguments['x-queue-type'] !== 'quorum')
-    refuse('NOT_QUORUM', 'a classic queue loses dead letters; make it a quorum queue');
-  if (queue.role !== 'main' && queue.maxLength !== undefined)
-    refuse('LENGTH_LIMITED', 'a limited wait or dead-letter queue loses letters; drop the limit');
-  if (queue.role === 'dlq' && queue.ttlMs !== undefined)
-    refuse('LETTERS_EXPIRE', 'letters would vanish; drop the time to live');
-  if (queue.role !== 'dlq' && !isUnsafe && !isAtLeastOnce(queue))
-    refuse('NOT_AT_LEAST_ONCE', "needs at-least-once and reject-publish, or unsafe: ['drop-head']");
-  return faults;
+  const { role } = queue;
+  const kind = declaration.kinds.find((candidate) => candidate.kind === queue.kind);
+  const isUnsafe = role === 'main' && kind?.dropsHead === true;
+  const rules: readonly [isBroken: boolean, code: string, remedy: string][] = [
+    [
+      queue.arguments['x-queue-type'] !== 'quorum',
+      'NOT_QUORUM',
+      'a classic queue loses dead letters; make it a quorum queue',
+    ],
+    [
+      role !== 'main' && queue.maxLength !== undefined,
+      'LENGTH_LIMITED',
+      'a limited wait or dead-letter queue loses letters; drop the limit',
+    ],
+    [
+      role === 'dlq' && queue.ttlMs !== undefined,
+      'LETTERS_EXPIRE',
+      'letters would vanish; drop the time to live',
+    ],
+    [
+      role !== 'dlq' && !isUnsafe && !isAtLeastOnce(queue),
+      'NOT_AT_LEAST_ONCE',
+      "needs at-least-once and reject-publish, or unsafe: ['drop-head']",
+    ],
+  ];
+  return rules
+    .filter(([isBroken]) => isBroken)
+    .map(([, code, remedy]) => fault(code, queue.name, remedy));
 }
 
 function isAtLeastOnce(queue: QueuePlan): boolean {

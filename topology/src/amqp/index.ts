@@ -1,0 +1,15 @@
+/** The only part that speaks AMQP: assert a plan, publish with confirms, consume with care, come back after a loss. */
+export { type AssertOptions, assertTopology, vhostOf } from './assertTopology.ts';
+export { Consumer, type ConsumerOptions, type Delivery } from './consumer.ts';
+export {
+  openSession,
+  type Session,
+  type SessionEvent,
+  type SessionOptions,
+} from './openSession.ts';
+export {
+  type OutgoingMessage,
+  Publisher,
+  type PublisherOptions,
+  type PublishResult,
+} from './publisher.ts';

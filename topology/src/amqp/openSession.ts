@@ -1,0 +1,113 @@
+/** One AMQP connection that comes back. Built on amqplib's recovery; what belongs to a connection is made in `setup`. */
+import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib';
+import { TopologyError } from '../errors.ts';
+
+export type SessionEvent =
+  | { readonly type: 'connected' }
+  | { readonly type: 'disconnected'; readonly error: Error }
+  | { readonly type: 'connectFailed'; readonly error: Error }
+  | { readonly type: 'blocked'; readonly reason: string }
+  | { readonly type: 'unblocked' }
+  | { readonly type: 'channelFailed'; readonly error: Error };
+
+export interface SessionOptions {
+  readonly url: string;
+  /** Shown in the broker's list of connections. */
+  readonly label: string;
+  /** Makes channels, topology, consumers; runs after each connect, on the connection of that generation. */
+  readonly setup: (model: ChannelModel) => Promise<void>;
+  readonly onEvent?: (event: SessionEvent) => void;
+}
+
+export interface Session {
+  readonly isUp: boolean;
+  /** True while a memory or disk alarm blocks publishers: confirms come only when it ends. */
+  readonly isBlocked: boolean;
+  close(): Promise<void>;
+}
+
+/** A frozen broker accepts TCP and says nothing: without this bound a connect is pending for ever (measured). */
+const CONNECT_TIMEOUT_MS = 2_000;
+/** A half-open link is noticed after about 2.9 heartbeats (measured). */
+const HEARTBEAT_SECONDS = 10;
+
+/**
+ * Resolves at the first connection; until then it retries with growing pauses, at most 5 s, and reports each failure.
+ * @throws TopologyError from `setup`: what the broker holds differs from the plan, and retrying cannot mend that.
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const state = { isUp: false, isBlocked: false };
+  const recovering = await connect(withHeartbeat(options.url), {
+    timeout: CONNECT_TIMEOUT_MS,
+    noDelay: true,
+    keepAlive: true,
+    clientProperties: { connection_name: options.label },
+    recovery: {
+      initialDelay: 200,
+      maxDelay: 5_000,
+      waitForConnect: false,
+      setup: async (model: ChannelModel) => {
+        // Before recovery listens itself, an error event without a listener would end the process.
+        model.on('error', () => undefined);
+        await options.setup(model);
+      },
+    },
+  });
+  watch(recovering, state, options.onEvent);
+  await firstConnection(recovering);
+  return {
+    get isUp() {
+      return state.isUp;
+    },
+    get isBlocked() {
+      return state.isBlocked;
+    },
+    close: () => recovering.close(),
+  };
+}
+
+function watch(
+  recovering: RecoveringChannelModel,
+  state: { isUp: boolean; isBlocked: boolean },
+  onEvent: SessionOptions['onEvent'],
+): void {
+  recovering.on('connect', () => {
+    state.isUp = true;
+    onEvent?.({ type: 'connected' });
+  });
+  recovering.on('disconnect', (error) => {
+    Object.assign(state, { isUp: false, isBlocked: false });
+    onEvent?.({ type: 'disconnected', error });
+  });
+  recovering.on('connect-failed', (error) => onEvent?.({ type: 'connectFailed', error }));
+  recovering.on('blocked', (reason) => {
+    state.isBlocked = true;
+    onEvent?.({ type: 'blocked', reason });
+  });
+  recovering.on('unblocked', () => {
+    state.isBlocked = false;
+    onEvent?.({ type: 'unblocked' });
+  });
+  // Followed by `disconnect`, which carries the reason; without a listener it would end the process.
+  recovering.on('error', () => undefined);
+}
+
+async function firstConnection(recovering: RecoveringChannelModel): Promise<void> {
+  const refused = new Promise<never>((_, reject) => {
+    recovering.on('connect-failed', (error) => {
+      if (error instanceof TopologyError) reject(error);
+    });
+  });
+  try {
+    await Promise.race([recovering.waitForConnect(), refused]);
+  } catch (error) {
+    await recovering.close();
+    throw error;
+  }
+}
+
+function withHeartbeat(url: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
+  return parsed.href;
+}

@@ -1,0 +1,169 @@
+/** Publishes persistent, mandatory, confirmed messages, bounded in flight. */
+import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
+import { openSession, type Session, type SessionOptions } from './openSession.ts';
+
+/**
+ * confirmed: the broker has it on disk, in a queue. nacked: the queue is full, it was refused. returned: no queue is
+ * bound to the key. unknown: the confirm was lost or late; it may have arrived, so resend it under the same id.
+ */
+export type PublishResult = 'confirmed' | 'nacked' | 'returned' | 'unknown';
+
+export interface OutgoingMessage {
+  readonly exchange: string;
+  readonly key: string;
+  /** Ties a returned message to its publish, and lets a reader tell a copy. */
+  readonly id: string;
+  readonly body: Buffer;
+  readonly contentType?: string;
+  /** Own headers only; a name with `x-`, CC and BCC would steer the broker and are dropped. */
+  readonly headers?: Readonly<Record<string, string | number>>;
+}
+
+export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
+  /** Runs before the channel is opened, on each connection: assert the topology here. */
+  readonly prepare: (model: ChannelModel) => Promise<void>;
+  /** Publishes without a confirm yet; default 1,000. Further ones wait. */
+  readonly windowCount?: number;
+  /** After this a missing confirm counts as unknown; default 10,000 ms. */
+  readonly confirmTimeoutMs?: number;
+}
+
+interface Pending {
+  readonly id: string;
+  readonly deadline: number;
+  readonly settle: (result: PublishResult) => void;
+}
+
+const SWEEP_MS = 500;
+
+export class Publisher {
+  readonly #windowCount: number;
+  readonly #confirmTimeoutMs: number;
+  readonly #pending = new Set<Pending>();
+  readonly #returnedIds = new Set<string>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #sweeper: NodeJS.Timeout;
+  #channel: ConfirmChannel | undefined;
+  #session: Session | undefined;
+
+  private constructor(options: PublisherOptions) {
+    this.#windowCount = options.windowCount ?? 1_000;
+    this.#confirmTimeoutMs = options.confirmTimeoutMs ?? 10_000;
+    this.#sweeper = setInterval(() => {
+      this.#settleOverdue();
+    }, SWEEP_MS);
+  }
+
+  /** @throws TopologyError as `openSession` does. */
+  static async open(options: PublisherOptions): Promise<Publisher> {
+    const publisher = new Publisher(options);
+    publisher.#session = await openSession({
+      ...options,
+      setup: async (model) => {
+        await options.prepare(model);
+        await publisher.#openChannel(model, options.onEvent);
+      },
+    });
+    return publisher;
+  }
+
+  /** False while disconnected or blocked by an alarm: a relay had better wait than collect unknowns. */
+  get isReady(): boolean {
+    return this.#channel !== undefined && this.#session?.isBlocked !== true;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /** Never rejects; what went wrong is in the result. */
+  async publish(message: OutgoingMessage): Promise<PublishResult> {
+    if (this.#pending.size >= this.#windowCount)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return await new Promise((resolve) => {
+      this.#send(message, resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    await this.#session?.close();
+    this.#settleAll('unknown');
+  }
+
+  async #openChannel(model: ChannelModel, onEvent: SessionOptions['onEvent']): Promise<void> {
+    const channel = await model.createConfirmChannel();
+    channel.on('error', (error: Error) => onEvent?.({ type: 'channelFailed', error }));
+    // The return comes before the ack of the same message (RabbitMQ, publishers page).
+    channel.on('return', (message: Message) => {
+      this.#returnedIds.add(String(message.properties.messageId));
+    });
+    channel.on('close', () => {
+      if (this.#channel !== channel) return;
+      this.#channel = undefined;
+      this.#settleAll('unknown');
+      // A dead channel on a live connection: end the connection, and recovery makes both anew.
+      model.close().catch(() => undefined);
+    });
+    this.#channel = channel;
+  }
+
+  #send(message: OutgoingMessage, resolve: (result: PublishResult) => void): void {
+    const channel = this.#channel;
+    const pending: Pending = {
+      id: message.id,
+      deadline: Date.now() + this.#confirmTimeoutMs,
+      settle: (result) => {
+        if (!this.#pending.delete(pending)) return;
+        resolve(result);
+        this.#waiting.shift()?.();
+      },
+    };
+    this.#pending.add(pending);
+    if (channel === undefined) {
+      pending.settle('unknown');
+      return;
+    }
+    try {
+      channel.publish(message.exchange, message.key, message.body, properties(message), (error) => {
+        const wasReturned = this.#returnedIds.delete(message.id);
+        pending.settle(error ? this.#refusal(channel) : wasReturned ? 'returned' : 'confirmed');
+      });
+    } catch {
+      // amqplib throws on a channel that is closing; nothing was sent.
+      pending.settle('unknown');
+    }
+  }
+
+  /** amqplib reports a nack and a closed channel by the same callback; only the nack is the broker's answer. */
+  #refusal(channel: ConfirmChannel): PublishResult {
+    return this.#channel === channel ? 'nacked' : 'unknown';
+  }
+
+  #settleOverdue(): void {
+    const now = Date.now();
+    for (const pending of this.#pending) {
+      if (pending.deadline > now) return;
+      pending.settle('unknown');
+    }
+  }
+
+  #settleAll(result: PublishResult): void {
+    for (const pending of [...this.#pending]) pending.settle(result);
+    this.#returnedIds.clear();
+  }
+}
+
+function properties(message: OutgoingMessage): object {
+  const headers = Object.entries(message.headers ?? {}).filter(
+    ([name]) => !/^(x-|cc$|bcc$)/i.test(name),
+  );
+  return {
+    persistent: true,
+    mandatory: true,
+    messageId: message.id,
+    timestamp: Math.floor(Date.now() / 1_000),
+    contentType: message.contentType ?? 'application/json',
+    headers: Object.fromEntries(headers),
+  };
+}
