@@ -1,0 +1,89 @@
+/** The message that carries a job: its schema, and the reading of what claims to be one. */
+import Type, { type Static, type TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { JobRecord } from './jobRecord.ts';
+
+export const MESSAGE_VERSION = 1;
+/** Larger bodies are refused before they are parsed. */
+export const MESSAGE_LIMIT_BYTES = 64 * 1_024;
+
+const Envelope = Type.Object(
+  {
+    version: Type.Integer(),
+    id: Type.String({ minLength: 1, maxLength: 200 }),
+    kind: Type.String({ minLength: 1, maxLength: 100 }),
+    generation: Type.Integer({ minimum: 1 }),
+    payload: Type.Unknown(),
+  },
+  { additionalProperties: false },
+);
+const envelopeCheck = Compile(Envelope);
+
+export interface JobMessage<Payload = unknown> {
+  readonly id: string;
+  readonly kind: string;
+  readonly generation: number;
+  readonly payload: Payload;
+}
+
+/** What is wrong with a body; the reader's next step is the dead-letter queue, at the first attempt. */
+export class MalformedMessage extends Error {
+  override readonly name = 'MalformedMessage';
+}
+
+export function encodeJob(job: JobRecord): Buffer {
+  const { _id: id, kind, generation, payload } = job;
+  return Buffer.from(JSON.stringify({ version: MESSAGE_VERSION, id, kind, generation, payload }));
+}
+
+/** A compiled payload check; compile once per kind. */
+export interface PayloadCheck<Payload> {
+  accepts(value: unknown): value is Payload;
+  /** @returns the first fault as 'path: reason'. */
+  fault(value: unknown): string;
+}
+
+export function compilePayload<Schema extends TSchema>(
+  schema: Schema,
+): PayloadCheck<Static<Schema>> {
+  const check = Compile(schema);
+  return {
+    accepts: (value): value is Static<Schema> => check.Check(value),
+    fault: (value) => describe(check.Errors(value)),
+  };
+}
+
+/**
+ * Size, then JSON, then envelope, then version, then payload, so that the reason names the first thing wrong.
+ * @throws MalformedMessage
+ */
+export function decodeJob<Payload>(
+  body: Buffer,
+  payloadOf: (kind: string) => PayloadCheck<Payload> | undefined,
+): JobMessage<Payload> {
+  if (body.byteLength > MESSAGE_LIMIT_BYTES)
+    throw new MalformedMessage(`${body.byteLength} bytes exceed ${MESSAGE_LIMIT_BYTES}`);
+  const value = parseJson(body);
+  if (!envelopeCheck.Check(value))
+    throw new MalformedMessage(describe(envelopeCheck.Errors(value)));
+  if (value.version !== MESSAGE_VERSION)
+    throw new MalformedMessage(`version ${value.version} is unknown; this reader knows 1`);
+  const payloadCheck = payloadOf(value.kind);
+  if (payloadCheck === undefined) throw new MalformedMessage(`kind '${value.kind}' is unknown`);
+  if (!payloadCheck.accepts(value.payload))
+    throw new MalformedMessage(`payload${payloadCheck.fault(value.payload)}`);
+  return { ...value, payload: value.payload };
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch (error) {
+    throw new MalformedMessage('the body is not JSON', { cause: error });
+  }
+}
+
+function describe(errors: readonly { instancePath: string; message: string }[]): string {
+  const [first] = errors;
+  return first === undefined ? 'not as declared' : `${first.instancePath || '/'}: ${first.message}`;
+}

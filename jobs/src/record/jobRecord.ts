@@ -1,0 +1,63 @@
+/** A job as the database knows it: the truth, and the outbox. */
+import type { DeathCause } from '@fit/topology';
+import type { JobState } from './transitions.ts';
+
+export interface AttemptError {
+  /** Constructor name, such as TypeError; bounded cardinality, used as a label. */
+  readonly class: string;
+  readonly message: string;
+  /** Equal for failures that differ only in numbers and ids. */
+  readonly fingerprint: string;
+}
+
+export interface AttemptRecord {
+  /** Counted from 1 within a generation. */
+  readonly number: number;
+  readonly generation: number;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+  readonly outcome: 'done' | 'retry' | 'reject';
+  /** The wait that followed, in milliseconds; absent where none did. */
+  readonly delayMs?: number;
+  readonly workerId: string;
+  readonly error?: AttemptError;
+}
+
+export interface Death {
+  readonly cause: DeathCause;
+  readonly fingerprint: string;
+  readonly reason: string;
+  readonly at: Date;
+}
+
+export interface JobRecord<Payload = unknown> {
+  /** Natural key: `<kind>:<userId>:<date>`. One job per key, for ever. */
+  readonly _id: string;
+  readonly kind: string;
+  readonly key: { readonly userId: string; readonly date: string };
+  readonly state: JobState;
+  /** Raised by each replay; what carries an older one is late, and a no-op. */
+  readonly generation: number;
+  /** Attempts spent in this generation: a republish resumes after them. */
+  readonly attemptCount: number;
+  /** Runs that asked for this job, oldest first, at most 20. */
+  readonly runIds: readonly string[];
+  readonly payload: Payload;
+  readonly createdAt: Date;
+  readonly stateAt: Date;
+  /** Not to be relayed before. */
+  readonly dueAt: Date;
+  /** The newest 20. */
+  readonly attempts: readonly AttemptRecord[];
+  /** Why the relay could not hand it over yet, and how often. */
+  readonly held?: { readonly reason: string; readonly count: number };
+  readonly death?: Death;
+  readonly doneAt?: Date;
+}
+
+export const ATTEMPTS_KEPT = 20;
+export const RUNS_KEPT = 20;
+
+export function jobId(kind: string, userId: string, date: string): string {
+  return `${kind}:${userId}:${date}`;
+}

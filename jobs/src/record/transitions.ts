@@ -1,0 +1,39 @@
+/** The legal changes of a job's state, in one table. Every write guards itself with `allowedBefore`. */
+export const JOB_STATES = [
+  'pending',
+  'queued',
+  'running',
+  'waiting',
+  'done',
+  'dead',
+  'cancelled',
+] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+export type Transition = keyof typeof TRANSITIONS;
+
+/**
+ * A worker may be faster than the relay that marks its publish, and a reconciler may have called a slow job lost:
+ * so every live state leads to done, waiting and dead. Terminal states are left only by a replay.
+ */
+export const TRANSITIONS = {
+  /** The broker confirmed the publish. */
+  queue: { from: ['pending'], to: 'queued' },
+  /** An attempt lasts longer than a second. */
+  run: { from: ['pending', 'queued', 'waiting'], to: 'running' },
+  /** An attempt failed; the broker holds the job for its tier. */
+  wait: { from: ['pending', 'queued', 'running', 'waiting'], to: 'waiting' },
+  finish: { from: ['pending', 'queued', 'running', 'waiting'], to: 'done' },
+  bury: { from: ['pending', 'queued', 'running', 'waiting'], to: 'dead' },
+  /** No change for longer than the longest retry path: publish it again. */
+  reconcile: { from: ['queued', 'running', 'waiting'], to: 'pending' },
+  replay: { from: ['dead'], to: 'pending' },
+  cancel: { from: ['pending', 'queued', 'waiting'], to: 'cancelled' },
+} as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>;
+
+/** @returns the states that a transition may start from, as a filter of a guarded update. */
+export function allowedBefore(transition: Transition): { $in: JobState[] } {
+  return { $in: [...TRANSITIONS[transition].from] };
+}
+
+export const LIVE_STATES: readonly JobState[] = ['pending', 'queued', 'running', 'waiting'];

@@ -1,0 +1,68 @@
+/** Stores attempts in bulk, then answers the broker. The order is the whole point. */
+import type { JobListener } from '../event.ts';
+import type { JobStore } from '../store/jobStore.ts';
+import type { Handlers } from '../work/handler.ts';
+import { Batcher } from './batcher.ts';
+import type { Settlement } from './settlement.ts';
+
+export interface SettlerOptions {
+  readonly store: JobStore;
+  readonly handlers: Handlers;
+  readonly onEvent: JobListener;
+  /** Attempts in one write; default 500. */
+  readonly maxCount?: number;
+}
+
+export function openSettler(options: SettlerOptions): Batcher<Settlement> {
+  const { onEvent } = options;
+  return new Batcher<Settlement>({
+    maxCount: options.maxCount ?? 500,
+    isCurrent: ({ delivery }) => delivery.isCurrent,
+    write: async (settlements) => {
+      await settle(settlements, options);
+    },
+    onOutage: (error) => {
+      onEvent({ type: 'storeDown', stage: 'settle', error });
+    },
+    onRecovery: () => {
+      onEvent({ type: 'storeUp', stage: 'settle' });
+    },
+  });
+}
+
+/**
+ * Effect, then job, then ack. The other orders lose: an ack before the effect loses the job if the process dies in
+ * between; a job marked done before its effect claims a workout that nobody has. In this order a crash leaves only a
+ * redelivery, which finds the effect there and changes nothing.
+ */
+async function settle(settlements: readonly Settlement[], options: SettlerOptions): Promise<void> {
+  const now = new Date();
+  const finished = settlements.filter(({ transition }) => transition === 'finish');
+  for (const [kind, group] of Map.groupBy(finished, (settlement) => settlement.kind))
+    await options.handlers.get(kind)?.store(group.map(({ effect }) => effect));
+  for (const [transition, group] of Map.groupBy(settlements, (item) => item.transition))
+    for (const [kind, ofKind] of Map.groupBy(group, (item) => item.kind)) {
+      const changes = ofKind.map(({ change }) => change);
+      const count = await options.store.change(transition, changes, now);
+      report({ transition, kind, settlements: ofKind, count }, options.onEvent);
+    }
+  for (const { delivery, answer } of settlements) delivery[answer]();
+}
+
+interface Written {
+  readonly transition: Settlement['transition'];
+  readonly kind: string;
+  readonly settlements: readonly Settlement[];
+  readonly count: number;
+}
+
+function report({ transition, kind, settlements, count }: Written, onEvent: JobListener): void {
+  const unchanged = settlements.length - count;
+  if (unchanged > 0) onEvent({ type: 'unchanged', transition, count: unchanged });
+  if (transition === 'finish' && count > 0) onEvent({ type: 'finished', kind, count });
+  if (transition !== 'bury') return;
+  const causes = Map.groupBy(settlements, ({ change }) => change.death?.cause ?? 'stray');
+  // A bulk write counts as a whole; late ones among them are rare and only overcount one cause.
+  for (const [cause, group] of causes)
+    onEvent({ type: 'buried', kind, cause, count: Math.min(group.length, count) });
+}

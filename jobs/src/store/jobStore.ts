@@ -1,0 +1,226 @@
+/** The jobs collection: inserts, guarded changes in bulk, counts. The only file that writes job records. */
+import {
+  type AnyBulkWriteOperation,
+  type Collection,
+  type Db,
+  MongoBulkWriteError,
+  type UpdateFilter,
+} from 'mongodb';
+import {
+  ATTEMPTS_KEPT,
+  type AttemptRecord,
+  type Death,
+  type JobRecord,
+  RUNS_KEPT,
+} from '../record/jobRecord.ts';
+import {
+  allowedBefore,
+  type JobState,
+  LIVE_STATES,
+  TRANSITIONS,
+  type Transition,
+} from '../record/transitions.ts';
+
+const DUPLICATE_KEY = 11_000;
+
+/** One job's next state, as a worker or an intake wants it. */
+export interface Change {
+  readonly id: string;
+  readonly generation: number;
+  readonly attempt?: AttemptRecord;
+  readonly death?: Death;
+}
+
+export interface Accepted {
+  readonly created: number;
+  readonly skipped: number;
+}
+
+export class JobStore {
+  readonly #jobs: Collection<JobRecord>;
+
+  constructor(database: Db) {
+    this.#jobs = database.collection<JobRecord>('jobs');
+  }
+
+  /** One index serves relay and reconciler, one the runs; each further one would cost every write. */
+  async ensureIndexes(): Promise<void> {
+    await this.#jobs.createIndex({ state: 1, stateAt: 1 });
+    await this.#jobs.createIndex({ runIds: 1, state: 1 });
+  }
+
+  /**
+   * Inserts what is new; a job that exists only learns of the run. Safe to repeat.
+   * @param jobs at most a few thousand, all of one run.
+   */
+  async accept(runId: string, jobs: readonly JobRecord[]): Promise<Accepted> {
+    if (jobs.length === 0) return { created: 0, skipped: 0 };
+    const duplicates = await insertNew(this.#jobs, jobs);
+    if (duplicates.length > 0)
+      await this.#jobs.updateMany(
+        { _id: { $in: duplicates }, runIds: { $ne: runId } },
+        { $push: { runIds: { $each: [runId], $slice: -RUNS_KEPT } } },
+      );
+    return { created: jobs.length - duplicates.length, skipped: duplicates.length };
+  }
+
+  /** Oldest first. */
+  async pending(limit: number, now: Date): Promise<JobRecord[]> {
+    return await this.#jobs
+      .find({ state: 'pending', dueAt: { $lte: now } })
+      .sort({ stateAt: 1 })
+      .limit(limit)
+      .toArray();
+  }
+
+  /** One statement for the batch; a job that its worker already finished stays finished. */
+  async markQueued(jobs: readonly JobRecord[], now: Date): Promise<void> {
+    const generations = Map.groupBy(jobs, (job) => job.generation);
+    for (const [generation, group] of generations)
+      await this.#jobs.updateMany(
+        { _id: { $in: group.map(({ _id }) => _id) }, state: 'pending', generation },
+        { $set: { state: 'queued', stateAt: now }, $unset: { held: '' } },
+      );
+  }
+
+  /** The broker would not take these; they stay pending, with the reason to be seen. */
+  async hold(jobs: readonly JobRecord[], reason: string, dueAt: Date): Promise<void> {
+    await this.#jobs.updateMany(
+      { _id: { $in: jobs.map(({ _id }) => _id) }, state: 'pending' },
+      { $set: { dueAt, 'held.reason': reason }, $inc: { 'held.count': 1 } },
+    );
+  }
+
+  /**
+   * @returns how many changed; the rest were late or doubled.
+   * @throws the driver's error where the store is out; repeating the whole batch is safe.
+   */
+  async change(transition: Transition, changes: readonly Change[], now: Date): Promise<number> {
+    if (changes.length === 0) return 0;
+    const operations = changes.map((change) => changeOperation(transition, change, now));
+    return (await this.#jobs.bulkWrite(operations, { ordered: false })).matchedCount;
+  }
+
+  async countStale(before: Date): Promise<number> {
+    return await this.#jobs.countDocuments(stale(before));
+  }
+
+  async reconcile(before: Date, now: Date): Promise<number> {
+    const result = await this.#jobs.updateMany(stale(before), {
+      $set: { state: 'pending', stateAt: now, dueAt: now },
+    });
+    return result.modifiedCount;
+  }
+
+  /** @returns the ids among these that have a record. */
+  async known(ids: readonly string[]): Promise<Set<string>> {
+    const found = await this.#jobs
+      .find({ _id: { $in: [...ids] } }, { projection: { _id: 1 } })
+      .toArray();
+    return new Set(found.map(({ _id }) => _id));
+  }
+
+  async find(id: string): Promise<JobRecord | null> {
+    return await this.#jobs.findOne({ _id: id });
+  }
+
+  /** @returns a count for each state that occurs, and for each cause of death. */
+  async countRun(runId: string): Promise<RunCounts> {
+    const rows = await this.#jobs
+      .aggregate<{ _id: { state: JobState; cause?: string }; count: number }>([
+        { $match: { runIds: runId } },
+        { $group: { _id: { state: '$state', cause: '$death.cause' }, count: { $sum: 1 } } },
+      ])
+      .toArray();
+    const counts: RunCounts = { states: {}, causes: {} };
+    for (const { _id, count } of rows) {
+      counts.states[_id.state] = (counts.states[_id.state] ?? 0) + count;
+      if (_id.cause) counts.causes[_id.cause] = (counts.causes[_id.cause] ?? 0) + count;
+    }
+    return counts;
+  }
+
+  async countStates(): Promise<Partial<Record<JobState, number>>> {
+    const rows = await this.#jobs
+      .aggregate<{ _id: JobState; count: number }>([
+        { $group: { _id: '$state', count: { $sum: 1 } } },
+      ])
+      .toArray();
+    return Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
+  }
+
+  /** @returns since when the oldest pending job waits for the relay. */
+  async oldestPending(): Promise<Date | undefined> {
+    const [oldest] = await this.pending(1, new Date(8.64e15));
+    return oldest?.stateAt;
+  }
+}
+
+export interface RunCounts {
+  readonly states: Partial<Record<JobState, number>>;
+  readonly causes: Record<string, number>;
+}
+
+/** @returns the ids that were there before. */
+async function insertNew(
+  collection: Collection<JobRecord>,
+  jobs: readonly JobRecord[],
+): Promise<string[]> {
+  try {
+    await collection.insertMany([...jobs], { ordered: false });
+    return [];
+  } catch (error) {
+    return duplicateIndexes(error).map((index) => jobs[index]?._id ?? '');
+  }
+}
+
+/**
+ * @returns the places in the batch that a unique index refused.
+ * @throws the error itself where anything else went wrong.
+ */
+export function duplicateIndexes(error: unknown): number[] {
+  if (!(error instanceof MongoBulkWriteError)) throw error;
+  const failures = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+  if (failures.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
+  return failures.map(({ index }) => index);
+}
+
+function changeOperation(
+  transition: Transition,
+  change: Change,
+  now: Date,
+): AnyBulkWriteOperation<JobRecord> {
+  const { id, generation, attempt, death } = change;
+  const state = TRANSITIONS[transition].to;
+  const update: UpdateFilter<JobRecord> = {
+    $set: {
+      state,
+      stateAt: now,
+      ...(attempt === undefined ? {} : { attemptCount: attempt.number }),
+      ...(death === undefined ? {} : { death }),
+      ...(state === 'done' ? { doneAt: now } : {}),
+    },
+    ...(attempt === undefined
+      ? {}
+      : { $push: { attempts: { $each: [attempt], $slice: -ATTEMPTS_KEPT } } }),
+  };
+  return {
+    updateOne: {
+      filter: {
+        _id: id,
+        generation,
+        state: allowedBefore(transition),
+        // An attempt that is on record already (its worker died before the nack) is not counted twice.
+        ...(transition === 'wait' && attempt ? { attemptCount: { $lt: attempt.number } } : {}),
+      },
+      update,
+    },
+  };
+}
+
+function stale(before: Date) {
+  return {
+    state: { $in: LIVE_STATES.filter((state) => state !== 'pending') },
+    stateAt: { $lt: before },
+  };
+}
