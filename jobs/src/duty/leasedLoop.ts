@@ -1,0 +1,108 @@
+/** A loop that runs in one process at a time, however many are started: whoever holds the lease does the rounds. */
+import { randomUUID } from 'node:crypto';
+import type { JobListener } from '../event.ts';
+import type { LeaseStore } from '../store/leaseStore.ts';
+
+export interface LeasedLoopOptions {
+  /** Names the lease. */
+  readonly name: string;
+  readonly leases: LeaseStore;
+  /** One round; `true` means that more work is waiting, so the next round follows at once. */
+  readonly round: () => Promise<boolean>;
+  /** Pause between rounds that found nothing; `kick` ends it. */
+  readonly pauseMs: number;
+  readonly onEvent: JobListener;
+}
+
+/** A holder that dies is followed after at most this. A round must be shorter. */
+const LEASE_MS = 15_000;
+const RENEW_MS = 3_000;
+
+export class LeasedLoop {
+  readonly #options: LeasedLoopOptions;
+  readonly #owner = randomUUID();
+  readonly #running: Promise<void>;
+  #isStopped = false;
+  #isHolder = false;
+  #isStoreDown = false;
+  #heldAt = 0;
+  #wake: (() => void) | undefined;
+  #isKicked = false;
+
+  constructor(options: LeasedLoopOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  get isHolder(): boolean {
+    return this.#isHolder;
+  }
+
+  /** There is new work: do a round now. */
+  kick(): void {
+    this.#isKicked = true;
+    this.#wake?.();
+  }
+
+  /** Ends after the round under way, and lets go of the lease so that another process need not wait for it. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#wake?.();
+    await this.#running;
+    if (this.#isHolder)
+      await this.#options.leases
+        .release(this.#options.name, this.#owner)
+        .catch(() => undefined /* it expires by itself */);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      const hasMore = await this.#roundOrOutage();
+      if (!hasMore) await this.#pause();
+    }
+  }
+
+  async #roundOrOutage(): Promise<boolean> {
+    const { name, onEvent, round } = this.#options;
+    try {
+      await this.#renew();
+      const hasMore = this.#isHolder && (await round());
+      if (this.#isStoreDown) onEvent({ type: 'storeUp', stage: name });
+      this.#isStoreDown = false;
+      return hasMore;
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      if (!this.#isStoreDown) onEvent({ type: 'storeDown', stage: name, error });
+      this.#isStoreDown = true;
+      return false;
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { name, leases, onEvent } = this.#options;
+    if (this.#isHolder && Date.now() - this.#heldAt < RENEW_MS) return;
+    const askedAt = Date.now();
+    const wasHolder = this.#isHolder;
+    this.#isHolder = false;
+    this.#isHolder = await leases.hold(name, this.#owner, LEASE_MS);
+    this.#heldAt = askedAt;
+    if (this.#isHolder !== wasHolder)
+      onEvent({ type: this.#isHolder ? 'leaseTaken' : 'leaseLost', name });
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#isKicked || this.#isStopped) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(resolve, this.#options.pauseMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#isKicked = false;
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,18 @@
+/** Durable jobs over a retry topology: the record is the outbox, the broker carries, the store fences. */
+export { LeasedLoop, type LeasedLoopOptions } from './duty/leasedLoop.ts';
+export type { JobEvent, JobListener } from './event.ts';
+export { absorbLetters } from './intake/absorbLetters.ts';
+export { type IntakeOptions, type LetterIntake, openIntake } from './intake/letterIntake.ts';
+export { quietLimitMs, reconcileOnce } from './reconcile/reconcile.ts';
+export { compilePayload, type PayloadCheck } from './record/jobMessage.ts';
+export {
+  type AttemptRecord,
+  type Death,
+  jobId,
+  type JobRecord,
+} from './record/jobRecord.ts';
+export { newJob } from './record/newJob.ts';
+export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';
+export { relayOnce } from './relay/relay.ts';
+export type { Handler, Handlers, Job, Outcome } from './work/handler.ts';
+export { Worker, type WorkerOptions } from './work/worker.ts';

@@ -1,0 +1,41 @@
+/** Finds jobs that the broker lost (a purge, a wiped disk, a deleted exchange) and makes them pending again. */
+import type { Declaration } from '@fit/topology';
+import type { JobListener } from '../event.ts';
+import type { JobStore } from '../store/jobStore.ts';
+
+export interface ReconcileOptions {
+  readonly declaration: Declaration;
+  readonly store: JobStore;
+  /** Messages ready in a queue, from the broker itself. */
+  readonly readyCount: (queue: string) => Promise<number>;
+  /** A job without any change for this long may be lost; see `quietLimitMs`. */
+  readonly quietMs: number;
+  readonly onEvent: JobListener;
+}
+
+const MARGIN_MS = 30_000;
+
+/** @returns the longest retry path and a margin: within it silence is normal. */
+export function quietLimitMs(declaration: Declaration): number {
+  const paths = declaration.kinds.map(({ tiersMs }) => tiersMs.reduce((sum, ms) => sum + ms, 0));
+  return Math.max(...paths) + MARGIN_MS;
+}
+
+/**
+ * Silent jobs are lost only if the main queues do not hold them: while at least as many messages are ready as jobs are
+ * silent, the coaches are merely slow, and publishing again would double a backlog. What is published again anyway is
+ * guarded by its generation, so an error here costs work and never a second effect.
+ */
+export async function reconcileOnce(options: ReconcileOptions): Promise<number> {
+  const before = new Date(Date.now() - options.quietMs);
+  const silentCount = await options.store.countStale(before);
+  if (silentCount === 0) return 0;
+  const depths = await Promise.all(
+    options.declaration.kinds.map(({ queue }) => options.readyCount(queue)),
+  );
+  const readyCount = depths.reduce((sum, depth) => sum + depth, 0);
+  if (readyCount >= silentCount) return 0;
+  const count = await options.store.reconcile(before, new Date());
+  if (count > 0) options.onEvent({ type: 'reconciled', count });
+  return count;
+}

@@ -1,0 +1,44 @@
+/** One connection to the MongoDB-compatible store, with a bound on every wait. */
+import { type Db, MongoClient } from 'mongodb';
+
+export interface StoreConnection {
+  readonly database: Db;
+  /** @returns whether the store answers a ping within two seconds. */
+  isUp(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+const DATABASE = 'fit';
+const PING_MS = 2_000;
+
+/**
+ * Connects lazily: the first operation waits for the server, at most five seconds, and throws.
+ * @param url mongodb://host:port/database; without a path the database is `fit`.
+ */
+export function connectStore(url: string): StoreConnection {
+  const client = new MongoClient(url, {
+    // Defaults of 0 mean no bound: a half-open server would hang an insert for ever (measured).
+    socketTimeoutMS: 10_000,
+    waitQueueTimeoutMS: 5_000,
+    serverSelectionTimeoutMS: 5_000,
+    connectTimeoutMS: 2_000,
+    maxPoolSize: 10,
+    // Without the journal a hard stop may lose the last 100 ms of acknowledged writes (MongoDB manual).
+    writeConcern: { w: 'majority', journal: true },
+    ignoreUndefined: true,
+  });
+  const named = new URL(url).pathname.slice(1);
+  const database = client.db(named === '' ? DATABASE : named);
+  return {
+    database,
+    isUp: async () => {
+      try {
+        await database.command({ ping: 1 }, { maxTimeMS: PING_MS });
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    close: () => client.close(),
+  };
+}
