@@ -1,3 +1,21 @@
 /** What monolith and coach agree on. */
+export {
+  CreateWodPayload,
+  DateText,
+  EQUIPMENT,
+  EXCLUSIONS,
+  isCalendarDay,
+  LEVELS,
+  ProfileFields,
+  UserId,
+} from './createWod.ts';
 export { type FitKind, fitTopology, PROFILES, type Profile } from './fitTopology.ts';
 export { readFitTopology } from './readFitTopology.ts';
+export {
+  ConfigError,
+  type Environment,
+  EnvironmentReader,
+  readServiceConfig,
+  type ServiceConfig,
+} from './readServiceConfig.ts';
+export { WODS_COLLECTION, Wod, type WodDocument, wodId } from './wodDocument.ts';

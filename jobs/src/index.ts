@@ -8,8 +8,8 @@ export { compilePayload, type PayloadCheck } from './record/jobMessage.ts';
 export {
   type AttemptRecord,
   type Death,
-  jobId,
   type JobRecord,
+  jobId,
 } from './record/jobRecord.ts';
 export { newJob } from './record/newJob.ts';
 export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';

@@ -1,5 +1,5 @@
 /** A job that was just asked for. */
-import { jobId, type JobRecord } from './jobRecord.ts';
+import { type JobRecord, jobId } from './jobRecord.ts';
 
 export interface NewJob<Payload> {
   readonly kind: string;

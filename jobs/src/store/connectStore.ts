@@ -33,7 +33,7 @@ export function connectStore(url: string): StoreConnection {
     database,
     isUp: async () => {
       try {
-        await database.command({ ping: 1 }, { maxTimeMS: PING_MS });
+        await database.command({ ping: 1 }, { signal: AbortSignal.timeout(PING_MS) });
         return true;
       } catch {
         return false;

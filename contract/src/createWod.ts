@@ -1,0 +1,40 @@
+/** The payload of a createWod job: all that a workout depends on, as of the moment it was asked for. */
+import Type, { type Static } from 'typebox';
+
+export const LEVELS = ['beginner', 'intermediate', 'rx'] as const;
+export const EQUIPMENT = [
+  'barbell',
+  'bench',
+  'bike',
+  'box',
+  'dumbbell',
+  'jump rope',
+  'kettlebell',
+  'pull-up bar',
+  'rings',
+  'rower',
+  'wall ball',
+] as const;
+export const EXCLUSIONS = ['grip-heavy', 'impact', 'inverted', 'overhead'] as const;
+
+/** A calendar day; whether it exists is checked by `isCalendarDay`. */
+export const DateText = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' });
+export const UserId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' });
+
+export const ProfileFields = {
+  level: Type.Enum([...LEVELS]),
+  equipment: Type.Array(Type.Enum([...EQUIPMENT]), { maxItems: 20, uniqueItems: true }),
+  exclusions: Type.Array(Type.Enum([...EXCLUSIONS]), { maxItems: 10, uniqueItems: true }),
+};
+
+export const CreateWodPayload = Type.Object(
+  { userId: UserId, date: DateText, ...ProfileFields },
+  { additionalProperties: false },
+);
+export type CreateWodPayload = Static<typeof CreateWodPayload>;
+
+/** @returns false for 2026-02-30. */
+export function isCalendarDay(date: string): boolean {
+  const parsed = new Date(`${date}T00:00:00Z`);
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString().slice(0, 10) === date;
+}

@@ -1,0 +1,60 @@
+/** A stored workout, as both processes read it. Written by the coach alone, once per (userId, date). */
+import Type, { type Static } from 'typebox';
+import { DateText, UserId } from './createWod.ts';
+
+export const WODS_COLLECTION = 'wods';
+
+const Drill = Type.Object({
+  name: Type.String(),
+  amount: Type.Number(),
+  unit: Type.String(),
+  patterns: Type.Array(Type.String()),
+});
+
+/** What a member gets. The generator's type is checked against it where the coach stores it. */
+export const Wod = Type.Object({
+  userId: UserId,
+  date: DateText,
+  version: Type.Integer(),
+  format: Type.String(),
+  title: Type.String(),
+  scheme: Type.String(),
+  scoreType: Type.String(),
+  capSeconds: Type.Number(),
+  estimatedSeconds: Type.Number(),
+  target: Type.Object({ low: Type.Number(), high: Type.Number(), unit: Type.String() }),
+  stimulus: Type.Object({
+    timeDomain: Type.String(),
+    load: Type.String(),
+    intent: Type.String(),
+  }),
+  rounds: Type.Optional(Type.Number()),
+  everySeconds: Type.Optional(Type.Number()),
+  warmUp: Type.Array(Drill),
+  movements: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      name: Type.String(),
+      amount: Type.Number(),
+      unit: Type.String(),
+      perSide: Type.Optional(Type.Boolean()),
+      loadKg: Type.Optional(Type.Number()),
+      cue: Type.String(),
+    }),
+    { minItems: 1 },
+  ),
+  coolDown: Type.Array(Drill),
+  explain: Type.Record(Type.String(), Type.Unknown()),
+});
+export type Wod = Static<typeof Wod>;
+
+export interface WodDocument extends Wod {
+  /** `<userId>:<date>`: the database itself refuses a second one. */
+  readonly _id: string;
+  readonly jobId: string;
+  readonly storedAt: Date;
+}
+
+export function wodId(userId: string, date: string): string {
+  return `${userId}:${date}`;
+}

@@ -1,0 +1,46 @@
+/** Errors as RFC 9457 problem documents, with a code that scripts can rely on. */
+import Type from 'typebox';
+
+export const ProblemSchema = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  code: Type.String(),
+  detail: Type.Optional(Type.String()),
+  errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), reason: Type.String() }))),
+});
+
+export interface FieldFault {
+  /** Such as `body.date`. */
+  readonly field: string;
+  readonly reason: string;
+}
+
+export interface ProblemOptions {
+  readonly status: number;
+  /** Stable, lower snake case. */
+  readonly code: string;
+  readonly title: string;
+  readonly detail?: string;
+  readonly errors?: readonly FieldFault[];
+  /** Sent as Retry-After. */
+  readonly retryAfterSeconds?: number;
+  /** Further members of the document, such as the current state. */
+  readonly members?: Readonly<Record<string, unknown>>;
+}
+
+/** Thrown anywhere in a route; the outermost middleware answers with it. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly options: ProblemOptions;
+
+  constructor(options: ProblemOptions) {
+    super(options.title);
+    this.options = options;
+  }
+
+  get document(): object {
+    const { status, code, title, detail, errors, members } = this.options;
+    return { type: 'about:blank', title, status, code, detail, errors, ...members };
+  }
+}

@@ -1,0 +1,144 @@
+/** Routes → a Koa application: problems, timing, bearer token, JSON bodies, checks of input and reply. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { bodyParser } from '@koa/bodyparser';
+import Router, { type RouterContext } from '@koa/router';
+import Koa, { type Context, type Next } from 'koa';
+import { compileCheck, requireValid, type SchemaCheck } from '../route/checkInput.ts';
+import type { Route } from '../route/defineRoute.ts';
+import { Problem } from '../route/problem.ts';
+
+export interface RequestEnd {
+  readonly method: string;
+  /** The route's pattern, never the raw path: labels must be bounded. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+export interface AppOptions {
+  readonly routes: readonly Route[];
+  /** Undefined: no route here needs one, admin routes answer 401. */
+  readonly adminToken?: string;
+  readonly onRequest: (end: RequestEnd) => void;
+  /** A defect: answered with 500 without any detail. */
+  readonly onDefect: (error: unknown, path: string) => void;
+}
+
+const BODY_LIMIT = '100kb';
+
+export function createApp(options: AppOptions): Koa {
+  const app = new Koa();
+  const router = new Router();
+  for (const route of options.routes) mount(router, route, options);
+  app.use(timeRequest(options));
+  app.use(answerProblems(options));
+  app.use(readJson);
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  app.use(() => {
+    throw new Problem({ status: 404, code: 'not_found', title: 'There is no such resource' });
+  });
+  return app;
+}
+
+function mount(router: Router, route: Route, options: AppOptions): void {
+  const [params, query, body] = [route.params, route.query, route.body].map((schema) =>
+    schema === undefined ? undefined : compileCheck(schema),
+  );
+  const reply = compileCheck(route.reply);
+  router[route.method]([...route.paths], async (context: RouterContext) => {
+    if (route.access === 'admin') requireToken(context, options.adminToken);
+    const input = {
+      params: context.params as unknown,
+      query: { ...context.query } as unknown,
+      body: context.request.body,
+      headers: context.headers as Record<string, string | undefined>,
+    };
+    requireValid(params, 'path', input.params);
+    requireValid(query, 'query', input.query);
+    requireValid(body, 'body', input.body);
+    const answer = await route.handle(input);
+    requireKept(reply, answer.body, context.path);
+    context.status = answer.status ?? 200;
+    context.set({ ...answer.headers });
+    context.body = answer.body;
+  });
+}
+
+function requireKept(check: SchemaCheck, body: unknown, path: string): void {
+  if (check.check(body)) return;
+  const [first] = check.faults('reply', body);
+  throw new Error(`the reply of ${path} breaks its schema: ${JSON.stringify(first)}`);
+}
+
+/** Hashed first, because a comparison in constant time needs equal lengths. */
+function requireToken(context: Context, adminToken: string | undefined): void {
+  const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  if (adminToken !== undefined && timingSafeEqual(digest(given), digest(adminToken))) return;
+  throw new Problem({
+    status: 401,
+    code: 'unauthenticated',
+    title: 'This route needs the bearer token of FIT_ADMIN_TOKEN',
+  });
+}
+
+const parseBody = bodyParser({
+  enableTypes: ['json'],
+  jsonLimit: BODY_LIMIT,
+  onError: (error: Error & { status?: number; statusCode?: number }) => {
+    const status = error.status ?? error.statusCode ?? 400;
+    throw status === 413
+      ? new Problem({ status, code: 'body_too_large', title: `The body exceeds ${BODY_LIMIT}` })
+      : new Problem({ status: 400, code: 'invalid_json', title: 'The body is not valid JSON' });
+  },
+});
+
+async function readJson(context: Context, next: Next): Promise<void> {
+  const hasBody = context.method === 'POST' && Number(context.get('content-length') || 0) > 0;
+  // Without this a wrong content type would pass as an empty body.
+  if (hasBody && !context.is('json'))
+    throw new Problem({
+      status: 415,
+      code: 'unsupported_media_type',
+      title: 'Send JSON with content-type: application/json',
+    });
+  await parseBody(context, next);
+}
+
+function answerProblems(options: AppOptions) {
+  return async (context: Context, next: Next): Promise<void> => {
+    try {
+      await next();
+    } catch (error) {
+      const problem = error instanceof Problem ? error : defect(error, context, options);
+      context.status = problem.options.status;
+      if (problem.options.retryAfterSeconds !== undefined)
+        context.set('retry-after', String(problem.options.retryAfterSeconds));
+      context.type = 'application/problem+json';
+      context.body = JSON.stringify(problem.document);
+    }
+  };
+}
+
+function defect(error: unknown, context: Context, options: AppOptions): Problem {
+  options.onDefect(error, context.path);
+  return new Problem({
+    status: 500,
+    code: 'internal',
+    title: 'This is a defect, and it was logged',
+  });
+}
+
+function timeRequest(options: AppOptions) {
+  return async (context: Context, next: Next): Promise<void> => {
+    const startedAt = performance.now();
+    await next();
+    options.onRequest({
+      method: context.method,
+      route: (context as unknown as RouterContext)._matchedRoute?.toString() ?? 'none',
+      status: context.status,
+      durationMs: performance.now() - startedAt,
+    });
+  };
+}
