@@ -23,6 +23,8 @@ export default tseslint.config(
           ],
         },
       ],
+      // `const { secret, ...rest }` is how a field is left out.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/consistent-type-definitions': ['error', 'interface'],
       'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],

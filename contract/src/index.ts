@@ -18,4 +18,4 @@ export {
   readServiceConfig,
   type ServiceConfig,
 } from './readServiceConfig.ts';
-export { WODS_COLLECTION, Wod, type WodDocument, wodId } from './wodDocument.ts';
+export { WODS_COLLECTION, Wod, type WodDocument, wodId, wodOf } from './wodDocument.ts';

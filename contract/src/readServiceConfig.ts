@@ -57,6 +57,18 @@ export class EnvironmentReader {
     return text;
   }
 
+  /** @returns the variable, or the first choice where it is unset. */
+  choice<Choice extends string>(name: string, choices: readonly [Choice, ...Choice[]]): Choice {
+    const text = this.text(name, choices[0]);
+    const choice = choices.find((candidate) => candidate === text);
+    if (choice === undefined) this.refuse(`${name}='${text}' is none of ${choices.join(', ')}`);
+    return choice ?? choices[0];
+  }
+
+  refuse(fault: string): void {
+    this.#faults.push(fault);
+  }
+
   /** @throws ConfigError listing every fault; the process stops at start. */
   finish(): void {
     if (this.#faults.length > 0) throw new ConfigError(this.#faults.join('; '));

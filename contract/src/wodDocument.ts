@@ -58,3 +58,8 @@ export interface WodDocument extends Wod {
 export function wodId(userId: string, date: string): string {
   return `${userId}:${date}`;
 }
+
+/** @returns what a member sees of a stored workout. */
+export function wodOf({ _id, jobId, storedAt, ...wod }: WodDocument): Wod {
+  return wod;
+}

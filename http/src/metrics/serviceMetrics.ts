@@ -7,8 +7,8 @@ const HTTP_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 
 
 export interface ServiceMetrics {
   readonly registry: Registry;
-  onRequest(end: RequestEnd): void;
-  onSession(event: SessionEvent): void;
+  readonly onRequest: (end: RequestEnd) => void;
+  readonly onSession: (event: SessionEvent) => void;
 }
 
 /** @param isConnected read at each scrape. */

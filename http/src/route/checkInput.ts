@@ -16,7 +16,7 @@ export function compileCheck(schema: TSchema): SchemaCheck {
     check: (value) => compiled.Check(value),
     faults: (place, value) =>
       [...compiled.Errors(value)]
-        .filter(({ keyword }) => keyword !== 'anyOf')
+        .filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'boolean')
         .slice(0, FAULTS_LIMIT)
         .flatMap(({ instancePath, message, params }) => {
           const path = instancePath.replaceAll('/', '.');

@@ -51,7 +51,7 @@ function mount(router: Router, route: Route, options: AppOptions): void {
     const input = {
       params: context.params as unknown,
       query: { ...context.query } as unknown,
-      body: context.request.body,
+      body: context.request.body ?? {},
       headers: context.headers as Record<string, string | undefined>,
     };
     requireValid(params, 'path', input.params);

@@ -14,11 +14,16 @@ const CLOSE_MS = 5_000;
  * @throws an error that names the address and the remedy where the port is taken.
  */
 export async function listen(
-  listener: RequestListener,
+  listener: (...parameters: Parameters<RequestListener>) => unknown,
   host: string,
   port: number,
 ): Promise<Listening> {
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, listener);
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: 30_000 },
+    (request, response) => {
+      void listener(request, response);
+    },
+  );
   server.maxConnections = 1_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {

@@ -4,7 +4,7 @@ import { type Db, MongoClient } from 'mongodb';
 export interface StoreConnection {
   readonly database: Db;
   /** @returns whether the store answers a ping within two seconds. */
-  isUp(): Promise<boolean>;
+  readonly isUp: () => Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -124,6 +124,19 @@ export class JobStore {
     return await this.#jobs.findOne({ _id: id });
   }
 
+  /** Keyset page by id. */
+  async list(page: JobPage): Promise<JobRecord[]> {
+    return await this.#jobs
+      .find({
+        ...(page.state === undefined ? {} : { state: page.state }),
+        ...(page.runId === undefined ? {} : { runIds: page.runId }),
+        ...(page.after === undefined ? {} : { _id: { $gt: page.after } }),
+      })
+      .sort({ _id: 1 })
+      .limit(page.limit)
+      .toArray();
+  }
+
   /** @returns a count for each state that occurs, and for each cause of death. */
   async countRun(runId: string): Promise<RunCounts> {
     const rows = await this.#jobs
@@ -154,6 +167,14 @@ export class JobStore {
     const [oldest] = await this.pending(1, new Date(8.64e15));
     return oldest?.stateAt;
   }
+}
+
+export interface JobPage {
+  readonly state?: JobState;
+  readonly runId?: string;
+  /** Id of the last job of the page before. */
+  readonly after?: string;
+  readonly limit: number;
 }
 
 export interface RunCounts {

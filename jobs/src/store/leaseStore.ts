@@ -1,5 +1,5 @@
 /** A lease: one holder among any number of processes, by the store's clock alone. */
-import { type Collection, type Db, MongoServerError } from 'mongodb';
+import type { Collection, Db } from 'mongodb';
 
 interface Lease {
   readonly _id: string;
@@ -14,23 +14,31 @@ export class LeaseStore {
     this.#leases = database.collection<Lease>('leases');
   }
 
-  /** @returns whether `owner` holds the lease for the next `forMs`; call again well before it ends. */
+  /**
+   * @returns whether `owner` holds the lease for the next `forMs`; call again well before it ends.
+   * The condition stands in the update and not in the filter, because neither MongoDB nor DocumentDB takes `$expr` in
+   * the filter of an upsert.
+   */
   async hold(name: string, owner: string, forMs: number): Promise<boolean> {
-    try {
-      const result = await this.#leases.updateOne(
+    const isMine = {
+      $or: [
+        { $eq: ['$owner', owner] },
+        { $lt: [{ $ifNull: ['$expiresAt', new Date(0)] }, '$$NOW'] },
+      ],
+    };
+    const lease = await this.#leases.findOneAndUpdate(
+      { _id: name },
+      [
         {
-          _id: name,
-          $expr: { $or: [{ $eq: ['$owner', owner] }, { $lt: ['$expiresAt', '$$NOW'] }] },
+          $set: {
+            owner: { $cond: [isMine, owner, '$owner'] },
+            expiresAt: { $cond: [isMine, { $add: ['$$NOW', forMs] }, '$expiresAt'] },
+          },
         },
-        [{ $set: { owner, expiresAt: { $add: ['$$NOW', forMs] } } }],
-        { upsert: true },
-      );
-      return result.matchedCount + result.upsertedCount === 1;
-    } catch (error) {
-      // Somebody else holds it: the filter found nothing, so the upsert met the existing id.
-      if (error instanceof MongoServerError && error.code === 11_000) return false;
-      throw error;
-    }
+      ],
+      { upsert: true, returnDocument: 'after' },
+    );
+    return lease?.owner === owner;
   }
 
   async release(name: string, owner: string): Promise<void> {

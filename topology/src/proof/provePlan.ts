@@ -21,6 +21,7 @@ export function provePlan(declaration: Declaration, plan: TopologyPlan): void {
   const faults = [
     ...proveTargets(plan),
     ...proveSeparateKinds(declaration),
+    ...proveSeparateNames(plan),
     ...declaration.kinds.flatMap((kind) => [
       ...provePublicKey(declaration, plan, kind),
       ...proveLadder(plan, kind),
@@ -60,6 +61,16 @@ function proveSeparateKinds(declaration: Declaration): Fault[] {
     .map((name) => fault('KINDS_SHARE', name, 'give each kind a key and a queue of its own'));
 }
 
+/** Derived names can meet, too: a kind on queue `one.dead` would work off the dead letters of a kind on `one`. */
+function proveSeparateNames(plan: TopologyPlan): Fault[] {
+  return [plan.exchanges, plan.queues].flatMap((objects) => {
+    const names = objects.map(({ name }) => name);
+    return names
+      .filter((name, index) => names.indexOf(name) !== index)
+      .map((name) => fault('NAME_TAKEN', name, 'two objects derive this name; rename a queue'));
+  });
+}
+
 function provePublicKey(
   declaration: Declaration,
   plan: TopologyPlan,
@@ -70,8 +81,9 @@ function provePublicKey(
 }
 
 /** Each rejection leads one tier on, each wait leads back to main, the last rejection ends in the dead-letter queue. */
-function proveLadder(plan: TopologyPlan, kind: KindDeclaration): Fault[] {
+function proveLadder(whole: TopologyPlan, kind: KindDeclaration): Fault[] {
   const faults: Fault[] = [];
+  const plan = withoutNet(whole, kind);
   const count = kind.tiersMs.length;
   for (let tier = 0; tier <= count; tier += 1) {
     const key = tierKey(kind, tier);
@@ -87,6 +99,15 @@ function proveLadder(plan: TopologyPlan, kind: KindDeclaration): Fault[] {
     faults.push(...expectOnly(returned, kind.queue, `return of ${key}`));
   }
   return faults;
+}
+
+/** The park exchange catches what nothing is bound for. It is the net, not the plan: the ladder stands without it. */
+function withoutNet(plan: TopologyPlan, kind: KindDeclaration): TopologyPlan {
+  const net = parkExchange(kind.queue);
+  const exchanges = plan.exchanges.map((exchange) =>
+    exchange.alternate === net ? { ...exchange, alternate: undefined } : exchange,
+  );
+  return { ...plan, exchanges };
 }
 
 /** A final death that went to a tier would come back to main without a rejection: a cycle that the broker drops. */

@@ -1,0 +1,95 @@
+/** The coach, top to bottom: configuration, store, worker, HTTP. Stopped in reverse order. */
+import { readFitTopology } from '@fit/contract';
+import {
+  createApp,
+  exportLimits,
+  healthRoutes,
+  jobMetrics,
+  listen,
+  logJobEvent,
+  logSessionEvent,
+  openLog,
+  type Readiness,
+  runService,
+  serveOperations,
+  serviceMetrics,
+} from '@fit/http';
+import { type JobEvent, Worker } from '@fit/jobs';
+import { connectStore, JobStore } from '@fit/jobs/store';
+import { planTopology } from '@fit/topology';
+import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
+import { Gauge } from 'prom-client';
+import { createWodHandler } from './handlers/createWod.ts';
+import { readCoachConfig } from './readCoachConfig.ts';
+import { wodRoutes } from './routes/wodRoutes.ts';
+import { WodStore } from './store/wodStore.ts';
+
+/** Shorter than the grace that a process manager gives (Docker: set to 40 s in docker-compose.yml). */
+const DRAIN_MS = 20_000;
+
+const log = openLog('coach');
+
+await runService(log, async (stops) => {
+  const config = readCoachConfig(process.env);
+  const declaration = readFitTopology(process.env);
+  const [kind] = declaration.kinds;
+  if (kind === undefined) throw new Error('the declaration has no kind');
+
+  const store = connectStore(config.mongodbUrl);
+  stops.push(() => store.close());
+  const wods = new WodStore(store.database);
+
+  const running: { worker?: Worker } = {};
+  const metrics = serviceMetrics(() => running.worker?.isConsuming === true);
+  const countJob = jobMetrics(metrics.registry, declaration);
+  const plan = planTopology(declaration, { version: '4.3.0', hasManagement: true });
+  exportLimits(metrics.registry, plan, vhostOf(config.amqpUrl));
+  new Gauge({
+    name: 'jobs_in_flight',
+    help: 'Deliveries that are not settled yet',
+    registers: [metrics.registry],
+    collect() {
+      this.set(running.worker?.inFlightCount ?? 0);
+    },
+  });
+
+  const readiness: Readiness = async () => ({
+    store: await store.isUp(),
+    broker: running.worker?.isConsuming === true,
+  });
+  const operations = await serveOperations({
+    host: config.host,
+    port: config.metricsPort,
+    registry: metrics.registry,
+    readiness,
+  });
+  stops.push(() => operations.close());
+
+  running.worker = await Worker.open({
+    ...config,
+    declaration,
+    kind,
+    handlers: new Map([['createWod', createWodHandler({ wods, failureRate: config.failureRate })]]),
+    store: new JobStore(store.database),
+    onEvent: (event: JobEvent) => {
+      countJob(event);
+      logJobEvent(log, event);
+    },
+    onSession: (event: SessionEvent) => {
+      metrics.onSession(event);
+      logSessionEvent(log, event);
+    },
+  });
+  stops.push(async () => running.worker?.close(DRAIN_MS));
+
+  const app = createApp({
+    routes: [...wodRoutes(wods), ...healthRoutes(readiness)],
+    onRequest: metrics.onRequest,
+    onDefect: (error, path) => {
+      log.error({ err: error, path }, 'request failed');
+    },
+  });
+  const server = await listen(app.callback(), config.host, config.port);
+  stops.push(() => server.close());
+  log.info({ url: server.url, metrics: operations.url, queue: kind.queue }, 'coach is working');
+});

@@ -1,0 +1,28 @@
+/** A user's workout, from the process that made it. */
+import { DateText, UserId, Wod } from '@fit/contract';
+import { defineRoute, Problem, type Route } from '@fit/http';
+import Type from 'typebox';
+import type { WodStore } from '../store/wodStore.ts';
+
+export function wodRoutes(wods: Pick<WodStore, 'find'>): Route[] {
+  return [
+    defineRoute({
+      method: 'get',
+      paths: ['/wods/:userId'],
+      access: 'anyone',
+      params: Type.Object({ userId: UserId }),
+      query: Type.Object({ date: Type.Optional(DateText) }, { additionalProperties: false }),
+      reply: Wod,
+      handle: async ({ params, query }) => {
+        const date = query.date ?? new Date().toISOString().slice(0, 10);
+        const wod = await wods.find(params.userId, date);
+        if (wod !== undefined) return { body: wod };
+        throw new Problem({
+          status: 404,
+          code: 'wod_not_found',
+          title: `No workout is stored for ${params.userId} on ${date}`,
+        });
+      },
+    }),
+  ];
+}

@@ -1,0 +1,97 @@
+/** What the monolith does beside answering: relay, reconcile, take in dead letters. */
+import {
+  type JobListener,
+  LeasedLoop,
+  openIntake,
+  quietLimitMs,
+  reconcileOnce,
+  relayOnce,
+} from '@fit/jobs';
+import type { JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
+import type { Declaration } from '@fit/topology';
+import { assertTopology, Inspector, Publisher, type SessionEvent } from '@fit/topology/amqp';
+import type { MonolithConfig } from './readMonolithConfig.ts';
+
+export interface DutyOptions extends MonolithConfig {
+  readonly declaration: Declaration;
+  readonly store: JobStore;
+  readonly leases: LeaseStore;
+  readonly letters: LetterStore;
+  readonly onEvent: JobListener;
+  readonly onSession: (event: SessionEvent) => void;
+}
+
+export interface Duties {
+  readonly isUp: boolean;
+  /** There are new records: relay now. */
+  kick(): void;
+  stop(): Promise<void>;
+}
+
+const BATCH_COUNT = 1_000;
+/** Kicks make the relay quick; this is for records that another process accepted, and for held ones. */
+const RELAY_PAUSE_MS = 500;
+const RECONCILE_PAUSE_MS = 5_000;
+
+export async function startDuties(options: DutyOptions): Promise<Duties> {
+  const session = { url: options.amqpUrl, onEvent: options.onSession };
+  const publisher = await Publisher.open({
+    ...session,
+    label: 'monolith relays',
+    windowCount: BATCH_COUNT,
+    prepare: async (model) => {
+      await assertTopology(model, options.declaration, options);
+    },
+  });
+  const inspector = await Inspector.open({ ...session, label: 'monolith inspects' });
+  const intakes = options.isIntakeOn
+    ? await Promise.all(options.declaration.kinds.map((kind) => openIntake({ ...options, kind })))
+    : [];
+  const relay = startRelay(options, publisher);
+  const reconciler = startReconciler(options, inspector, relay);
+  return {
+    get isUp() {
+      return publisher.isReady && inspector.isUp && intakes.every(({ isUp }) => isUp);
+    },
+    kick: () => {
+      relay.kick();
+    },
+    stop: async () => {
+      await Promise.all([relay.stop(), reconciler.stop()]);
+      await Promise.all(intakes.map((intake) => intake.close()));
+      await inspector.close();
+      await publisher.close();
+    },
+  };
+}
+
+function startRelay(options: DutyOptions, publisher: Publisher): LeasedLoop {
+  return new LeasedLoop({
+    ...{ name: 'relay', leases: options.leases, onEvent: options.onEvent },
+    pauseMs: RELAY_PAUSE_MS,
+    round: async () =>
+      (await relayOnce({ ...options, publisher, batchCount: BATCH_COUNT })) === BATCH_COUNT,
+  });
+}
+
+function startReconciler(
+  options: DutyOptions,
+  inspector: Inspector,
+  relay: LeasedLoop,
+): LeasedLoop {
+  return new LeasedLoop({
+    ...{ name: 'reconcile', leases: options.leases, onEvent: options.onEvent },
+    pauseMs: RECONCILE_PAUSE_MS,
+    round: async () => {
+      // Without the broker nothing can be said to be lost.
+      if (!inspector.isUp) return false;
+      const count = await reconcileOnce({
+        ...options,
+        readyCount: async (queue) => (await inspector.depthOf(queue)).readyCount,
+        quietMs: options.reconcileAfterMs ?? quietLimitMs(options.declaration),
+      });
+      if (count > 0) relay.kick();
+      return false;
+    },
+  });
+}

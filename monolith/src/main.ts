@@ -1,0 +1,111 @@
+/** The monolith, top to bottom: configuration, store, broker, duties, HTTP. Stopped in reverse order. */
+import { readFitTopology } from '@fit/contract';
+import {
+  createApp,
+  exportLimits,
+  healthRoutes,
+  jobMetrics,
+  listen,
+  logJobEvent,
+  logSessionEvent,
+  openLog,
+  type Readiness,
+  runService,
+  serveOperations,
+  serviceMetrics,
+} from '@fit/http';
+import type { JobEvent } from '@fit/jobs';
+import { connectStore, JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
+import { planTopology } from '@fit/topology';
+import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
+import { loadAdminToken } from './adminToken.ts';
+import { type Duties, startDuties } from './duties.ts';
+import { recordMetrics } from './metrics/recordMetrics.ts';
+import { readMonolithConfig } from './readMonolithConfig.ts';
+import { jobRoutes } from './routes/jobRoutes.ts';
+import { runRoutes } from './routes/runRoutes.ts';
+import { userRoutes } from './routes/userRoutes.ts';
+import { wodRoutes } from './routes/wodRoutes.ts';
+import { RunStore } from './store/runStore.ts';
+import { UserStore } from './store/userStore.ts';
+import { WodReader } from './store/wodReader.ts';
+
+const log = openLog('monolith');
+
+await runService(log, async (stops) => {
+  const config = readMonolithConfig(process.env);
+  const declaration = readFitTopology(process.env);
+  const adminToken = config.adminToken ?? (await loadAdminToken(config.adminTokenFile));
+
+  const store = connectStore(config.mongodbUrl);
+  stops.push(() => store.close());
+  const jobs = new JobStore(store.database);
+  const runs = new RunStore(store.database);
+  const users = new UserStore(store.database);
+  await jobs.ensureIndexes();
+  await runs.ensureIndexes();
+
+  const running: { duties?: Duties } = {};
+  const metrics = serviceMetrics(() => running.duties?.isUp === true);
+  const countJob = jobMetrics(metrics.registry, declaration);
+  const plan = planTopology(declaration, { version: '4.3.0', hasManagement: true });
+  exportLimits(metrics.registry, plan, vhostOf(config.amqpUrl));
+  const stopRefreshing = recordMetrics(metrics.registry, jobs);
+  stops.push(() => {
+    stopRefreshing();
+    return Promise.resolve();
+  });
+
+  const readiness: Readiness = async () => ({
+    store: await store.isUp(),
+    broker: running.duties?.isUp === true,
+  });
+  const operations = await serveOperations({
+    host: config.host,
+    port: config.metricsPort,
+    registry: metrics.registry,
+    readiness,
+  });
+  stops.push(() => operations.close());
+
+  running.duties = await startDuties({
+    ...config,
+    declaration,
+    store: jobs,
+    leases: new LeaseStore(store.database),
+    letters: new LetterStore(store.database),
+    onEvent: (event: JobEvent) => {
+      countJob(event);
+      logJobEvent(log, event);
+    },
+    onSession: (event: SessionEvent) => {
+      metrics.onSession(event);
+      logSessionEvent(log, event);
+    },
+  });
+  stops.push(async () => running.duties?.stop());
+
+  const app = createApp({
+    adminToken,
+    routes: [
+      ...runRoutes({
+        ...{ users, runs, jobs, isStoreUp: store.isUp },
+        onPending: () => {
+          running.duties?.kick();
+        },
+        queue: declaration.kinds[0]?.queue ?? '',
+      }),
+      ...userRoutes(users),
+      ...wodRoutes(new WodReader(store.database), jobs),
+      ...jobRoutes(jobs),
+      ...healthRoutes(readiness),
+    ],
+    onRequest: metrics.onRequest,
+    onDefect: (error, path) => {
+      log.error({ err: error, path }, 'request failed');
+    },
+  });
+  const server = await listen(app.callback(), config.host, config.port);
+  stops.push(() => server.close());
+  log.info({ url: server.url, metrics: operations.url }, 'monolith is open');
+});

@@ -1,0 +1,99 @@
+/** Jobs: look at one with its timeline, list by state or run. */
+import { defineRoute, Problem, type Route } from '@fit/http';
+import { JOB_STATES, type JobRecord } from '@fit/jobs';
+import type { JobStore } from '@fit/jobs/store';
+import Type, { type Static } from 'typebox';
+
+const Attempt = Type.Object({
+  number: Type.Integer(),
+  generation: Type.Integer(),
+  startedAt: Type.String(),
+  endedAt: Type.String(),
+  outcome: Type.String(),
+  delayMs: Type.Optional(Type.Number()),
+  workerId: Type.String(),
+  error: Type.Optional(
+    Type.Object({ class: Type.String(), message: Type.String(), fingerprint: Type.String() }),
+  ),
+});
+
+const Job = Type.Object({
+  id: Type.String(),
+  kind: Type.String(),
+  state: Type.Enum([...JOB_STATES]),
+  generation: Type.Integer(),
+  runIds: Type.Array(Type.String()),
+  payload: Type.Unknown(),
+  createdAt: Type.String(),
+  stateAt: Type.String(),
+  attempts: Type.Array(Attempt),
+  held: Type.Optional(Type.Object({ reason: Type.String(), count: Type.Integer() })),
+  death: Type.Optional(
+    Type.Object({
+      cause: Type.String(),
+      fingerprint: Type.String(),
+      reason: Type.String(),
+      at: Type.String(),
+    }),
+  ),
+});
+
+const JobId = Type.String({ minLength: 1, maxLength: 200 });
+
+export function jobRoutes(jobs: JobStore): Route[] {
+  return [
+    defineRoute({
+      method: 'get',
+      paths: ['/jobs/:jobId'],
+      access: 'admin',
+      params: Type.Object({ jobId: JobId }),
+      reply: Job,
+      handle: async ({ params }) => {
+        const job = await jobs.find(params.jobId);
+        if (job !== null) return { body: toReply(job) };
+        const title = `There is no job ${params.jobId}`;
+        throw new Problem({ status: 404, code: 'job_not_found', title });
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      paths: ['/jobs'],
+      access: 'admin',
+      query: Type.Object(
+        {
+          state: Type.Optional(Type.Enum([...JOB_STATES])),
+          runId: Type.Optional(Type.String({ maxLength: 100 })),
+          after: Type.Optional(JobId),
+          limit: Type.Optional(Type.String({ pattern: '^([1-9]\\d?|[1-4]\\d\\d|500)$' })),
+        },
+        { additionalProperties: false },
+      ),
+      reply: Type.Object({ jobs: Type.Array(Job), next: Type.Optional(Type.String()) }),
+      handle: async ({ query }) => {
+        const limit = Number(query.limit ?? 100);
+        const page = await jobs.list({ ...query, limit });
+        const last = page.at(-1)?._id;
+        const isFull = page.length === limit && last !== undefined;
+        return { body: { jobs: page.map(toReply), ...(isFull ? { next: last } : {}) } };
+      },
+    }),
+  ];
+}
+
+function toReply(job: JobRecord): Static<typeof Job> {
+  const { _id: id, kind, state, generation, held, death } = job;
+  return {
+    ...{ id, kind, state, generation },
+    runIds: [...job.runIds],
+    payload: job.payload,
+    createdAt: job.createdAt.toISOString(),
+    stateAt: job.stateAt.toISOString(),
+    attempts: job.attempts.map((attempt) => ({
+      ...attempt,
+      startedAt: attempt.startedAt.toISOString(),
+      endedAt: attempt.endedAt.toISOString(),
+    })),
+    ...(held === undefined ? {} : { held }),
+    ...(death === undefined ? {} : { death: { ...death, at: death.at.toISOString() } }),
+  };
+}

@@ -1,0 +1,51 @@
+/** The runs collection: who was asked for, when, and under which idempotency key. */
+import type { Collection, Db } from 'mongodb';
+
+export interface Run {
+  /** The run's id. A run with an idempotency key has an id made from it, so that two at once make one. */
+  readonly _id: string;
+  readonly date: string;
+  /** Hash of the request, to tell a repeat from another request under the same key. */
+  readonly requestHash: string;
+  readonly createdAt: Date;
+  /** Absent until every job is recorded: such a run was interrupted, and a repeat resumes it. */
+  readonly accepted?: {
+    readonly total: number;
+    readonly created: number;
+    readonly skipped: number;
+  };
+}
+
+export class RunStore {
+  readonly #runs: Collection<Run>;
+
+  constructor(database: Db) {
+    this.#runs = database.collection<Run>('runs');
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#runs.createIndex({ createdAt: -1 });
+  }
+
+  /** @returns the run as it stands: the given one, or the one that was there before under this id. */
+  async open(run: Run): Promise<Run> {
+    const found = await this.#runs.findOneAndUpdate(
+      { _id: run._id },
+      { $setOnInsert: run },
+      { upsert: true, returnDocument: 'after' },
+    );
+    return found ?? run;
+  }
+
+  async accept(id: string, accepted: NonNullable<Run['accepted']>): Promise<void> {
+    await this.#runs.updateOne({ _id: id }, { $set: { accepted } });
+  }
+
+  async find(id: string): Promise<Run | undefined> {
+    return (await this.#runs.findOne({ _id: id })) ?? undefined;
+  }
+
+  async newest(limit: number): Promise<Run[]> {
+    return await this.#runs.find().sort({ createdAt: -1 }).limit(limit).toArray();
+  }
+}

@@ -1,0 +1,53 @@
+/** Where the scraped processes are: the only difference between compose and the native stack. */
+
+/** Addresses are `host:port`. With a name in DNS every instance behind it is scraped, however many there are. */
+export type Target =
+  | { readonly addresses: readonly string[] }
+  | { readonly dnsName: string; readonly port: number };
+
+export interface MonitoringTargets {
+  /** The port of the rabbitmq_prometheus plugin. */
+  readonly broker: Target;
+  readonly monolith: Target;
+  /** All coaches. */
+  readonly coach: Target;
+  readonly prometheus: Target;
+  /** Scraped, and sent the alerts. */
+  readonly alertmanager: Target;
+}
+
+/** Loopback ports, as `StackPorts` of `@fit/stack` has them. */
+export interface NativePorts {
+  readonly brokerMetrics: number;
+  readonly monolithMetrics: number;
+  readonly coachMetrics: number;
+  readonly prometheus: number;
+  readonly alertmanager: number;
+}
+
+/** Service names and container ports of docker-compose.yml. */
+export const COMPOSE_TARGETS: MonitoringTargets = Object.freeze({
+  broker: { addresses: ['rabbitmq:15692'] },
+  monolith: { addresses: ['monolith:12111'] },
+  coach: { dnsName: 'coach', port: 12112 },
+  prometheus: { addresses: ['prometheus:9090'] },
+  alertmanager: { addresses: ['alertmanager:9093'] },
+});
+
+/** @param moreCoaches metrics ports of coaches beyond the first. */
+export function nativeTargets(
+  ports: NativePorts,
+  moreCoaches: readonly number[] = [],
+): MonitoringTargets {
+  return {
+    broker: loopback(ports.brokerMetrics),
+    monolith: loopback(ports.monolithMetrics),
+    coach: loopback(ports.coachMetrics, ...moreCoaches),
+    prometheus: loopback(ports.prometheus),
+    alertmanager: loopback(ports.alertmanager),
+  };
+}
+
+function loopback(...ports: readonly number[]): Target {
+  return { addresses: ports.map((port) => `127.0.0.1:${port}`) };
+}

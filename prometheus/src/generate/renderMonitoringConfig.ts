@@ -1,0 +1,28 @@
+/** Declaration and targets → every file of a monitoring folder, as text. Pure. */
+import { type Declaration, planTopology } from '@fit/topology';
+import { type AlertReceivers, renderAlertmanager } from '../config/renderAlertmanager.ts';
+import { RULES_FILE, renderScrapeConfig } from '../config/renderScrapeConfig.ts';
+import type { MonitoringTargets } from '../config/targets.ts';
+import { renderRules } from '../rules/renderRules.ts';
+
+export interface MonitoringOptions {
+  readonly declaration: Declaration;
+  readonly targets: MonitoringTargets;
+  /** Default: none, alerts are seen on Alertmanager's page. */
+  readonly receivers?: AlertReceivers;
+  /** The virtual host of the declared queues; default '/'. */
+  readonly vhost?: string;
+}
+
+/** Names, roles, limits and times are alike on every broker; only arguments and policies depend on its version. */
+const ANY_BROKER = { version: '4.3.6', hasManagement: true } as const;
+
+/** @returns text by path relative to the folder. */
+export function renderMonitoringConfig(options: MonitoringOptions): ReadonlyMap<string, string> {
+  const { targets, vhost = '/' } = options;
+  return new Map([
+    ['prometheus.yml', renderScrapeConfig({ targets, vhost })],
+    [RULES_FILE, renderRules(planTopology(options.declaration, ANY_BROKER), vhost)],
+    ['alertmanager.yml', renderAlertmanager(options.receivers)],
+  ]);
+}

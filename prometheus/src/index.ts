@@ -1,0 +1,18 @@
+/** Generators of the monitoring configuration: declaration and targets in, configuration files out. */
+export { JOB_NAMES, type JobName } from './config/jobNames.ts';
+export { type AlertReceivers, renderAlertmanager } from './config/renderAlertmanager.ts';
+export { renderScrapeConfig, type ScrapeOptions } from './config/renderScrapeConfig.ts';
+export {
+  COMPOSE_TARGETS,
+  type MonitoringTargets,
+  type NativePorts,
+  nativeTargets,
+  type Target,
+} from './config/targets.ts';
+export {
+  type MonitoringOptions,
+  renderMonitoringConfig,
+} from './generate/renderMonitoringConfig.ts';
+export { writeMonitoringConfig } from './generate/writeMonitoringConfig.ts';
+export { RULE_GROUP, renderRules, rulesOf } from './rules/renderRules.ts';
+export type { AlertRule, RecordingRule, Rule, Severity } from './rules/rule.ts';

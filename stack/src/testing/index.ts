@@ -1,0 +1,5 @@
+/** What broker and store tests stand on; the servers are those that `npm test` started. */
+export { type EventuallyOptions, eventually } from './eventually.ts';
+export { type TestBroker, testBroker } from './testBroker.ts';
+export { testDatabaseUrl } from './testDatabaseUrl.ts';
+export { askManagement, type ManagementRequest, type Teardown } from './testServer.ts';

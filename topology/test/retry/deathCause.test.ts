@@ -1,0 +1,69 @@
+/** Goal: each letter's cause, on each broker line. Method: header fixtures as the brokers write them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { attemptOf, CAUSE_HEADER, deathCause, readDeaths } from '@fit/topology';
+import fc from 'fast-check';
+import { BROKER_LINES, diedOnce, EXHAUSTED, FOURTH_DELIVERY } from '../support/deathHeaders.ts';
+import { DEFAULT } from '../support/declarations.ts';
+
+const kind = DEFAULT.kinds[0]!;
+const LAST_KEY = 'createWodQueue.r3';
+
+for (const line of BROKER_LINES) {
+  test(`${line}: rejected to the end is exhausted`, () => {
+    assert.equal(deathCause(kind, LAST_KEY, EXHAUSTED[line]), 'exhausted');
+  });
+
+  test(`${line}: a final death in main is told apart`, () => {
+    for (const [reason, cause] of [
+      ['delivery_limit', 'crashed'],
+      ['maxlen', 'overflowed'],
+      ['expired', 'expired'],
+    ] as const) {
+      const headers = diedOnce(line, 'createWodQueue', reason);
+      assert.equal(deathCause(kind, 'job.createWod', headers), cause);
+    }
+  });
+
+  test(`${line}: rejected with a key before the last is a stray, a lost binding`, () => {
+    assert.equal(deathCause(kind, 'createWodQueue.r9', EXHAUSTED[line]), 'stray');
+    assert.equal(deathCause(kind, 'job.createWod', EXHAUSTED[line]), 'stray');
+  });
+
+  test(`${line}: expired in a wait queue means a lost return binding`, () => {
+    const headers = diedOnce(line, 'createWodQueue.wait.1', 'expired');
+    assert.equal(deathCause(kind, 'createWodQueue.r1', headers), 'stray');
+    assert.equal(deathCause(kind, LAST_KEY, FOURTH_DELIVERY[line]), 'stray');
+  });
+
+  test(`${line}: the fourth delivery is the fourth attempt, and x-death agrees`, () => {
+    const attempt = attemptOf(kind, LAST_KEY, readDeaths(FOURTH_DELIVERY[line]));
+    assert.equal(attempt?.number, 4);
+    assert.equal(attempt.agreesWithDeaths, true);
+  });
+}
+
+test('our own header comes first, but only with what we write there', () => {
+  const headers = diedOnce('4.3.6', 'createWodQueue', 'delivery_limit');
+  for (const own of ['fatal', 'malformed'])
+    assert.equal(deathCause(kind, 'job.createWod', { ...headers, [CAUSE_HEADER]: own }), own);
+  for (const forged of ['exhausted', 'done', '', 7, null, ['fatal']])
+    assert.equal(
+      deathCause(kind, 'job.createWod', { ...headers, [CAUSE_HEADER]: forged }),
+      'crashed',
+    );
+});
+
+test('an unknown reason or none is a stray', () => {
+  assert.equal(deathCause(kind, LAST_KEY, {}), 'stray');
+  assert.equal(deathCause(kind, LAST_KEY, diedOnce('4.3.6', 'createWodQueue', 'new')), 'stray');
+  assert.equal(deathCause(kind, LAST_KEY, diedOnce('4.3.6', 'other', 'rejected')), 'stray');
+});
+
+test('property: any headers have a cause', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.anything()), fc.anything(), (headers, deaths) => {
+      assert.ok(deathCause(kind, LAST_KEY, { ...headers, 'x-death': deaths }).length > 0);
+    }),
+  );
+});

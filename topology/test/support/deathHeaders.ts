@@ -1,0 +1,57 @@
+/** What three brokers write on a letter with three tiers that was rejected each time: topology.md, section 3. */
+export type BrokerLine = '3.10.8' | '4.0.5' | '4.3.6';
+export const BROKER_LINES: readonly BrokerLine[] = ['3.10.8', '4.0.5', '4.3.6'];
+
+const QUEUE = 'createWodQueue';
+
+/** One record as amqplib decodes it; time and keys are those of the first such death. */
+function record(queue: string, reason: string, count: number): object {
+  return {
+    ...{ queue, reason, count, time: { '!': 'timestamp', value: 1_700_000_000 } },
+    ...{ exchange: 'jobs', 'routing-keys': ['job.createWod'] },
+  };
+}
+
+const wait = (tier: number) => record(`${QUEUE}.wait.${tier}`, 'expired', 1);
+const main = (count: number) => record(QUEUE, 'rejected', count);
+const first = { 'x-first-death-queue': QUEUE, 'x-first-death-reason': 'rejected' };
+const last = (queue: string, reason: string) => ({
+  'x-last-death-queue': queue,
+  'x-last-death-reason': reason,
+});
+
+/** At the fourth delivery. */
+export const FOURTH_DELIVERY: Readonly<Record<BrokerLine, Record<string, unknown>>> = {
+  '3.10.8': { ...first, 'x-death': [wait(3), wait(2), wait(1), main(3)], 'x-delivery-count': 0 },
+  '4.0.5': {
+    ...{ ...first, ...last(`${QUEUE}.wait.3`, 'expired'), 'x-delivery-count': 3 },
+    'x-death': [wait(3), main(3), wait(2), wait(1)],
+  },
+  '4.3.6': {
+    ...{ ...first, ...last(`${QUEUE}.wait.3`, 'expired') },
+    'x-death': [wait(3), main(3), wait(2), wait(1)],
+  },
+};
+
+/** In the dead-letter queue, after the fourth rejection. */
+export const EXHAUSTED: Readonly<Record<BrokerLine, Record<string, unknown>>> = {
+  '3.10.8': { ...first, 'x-death': [main(4), wait(1), wait(2), wait(3)] },
+  '4.0.5': {
+    ...{ ...first, ...last(QUEUE, 'rejected') },
+    'x-death': [main(4), wait(3), wait(2), wait(1)],
+  },
+  '4.3.6': {
+    ...{ ...first, ...last(QUEUE, 'rejected') },
+    'x-death': [main(4), wait(3), wait(2), wait(1)],
+  },
+};
+
+/** A letter that died once, before any rejection: by a crash, its age or an overflow. */
+export function diedOnce(line: BrokerLine, queue: string, reason: string): Record<string, unknown> {
+  return {
+    'x-first-death-queue': queue,
+    'x-first-death-reason': reason,
+    ...(line === '3.10.8' ? {} : last(queue, reason)),
+    'x-death': [record(queue, reason, 1)],
+  };
+}

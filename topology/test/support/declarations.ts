@@ -1,0 +1,63 @@
+/** Declarations that the tests share: the reference shape of the design, and random ones. */
+import { type Declaration, declareTopology } from '@fit/topology';
+import fc from 'fast-check';
+
+export const DEFAULT = declareTopology({
+  exchange: 'jobs',
+  kinds: {
+    createWod: { key: 'job.createWod', queue: 'createWodQueue', tiers: ['5s', '30s', '120s'] },
+  },
+});
+
+export const ASSIGNMENT = declareTopology({
+  exchange: 'jobs',
+  kinds: {
+    createWod: {
+      ...{ key: 'job.createWod', queue: 'createWodQueue', tiers: ['5s', '30s', '120s'] },
+      ...{ maxLength: 100, messageTtl: '60s', unsafe: ['drop-head'] },
+    },
+  },
+});
+
+const randomKind = fc.record({
+  tierCount: fc.integer({ min: 1, max: 6 }),
+  firstMs: fc.integer({ min: 1, max: 10_000 }),
+  stepMs: fc.integer({ min: 1, max: 100_000 }),
+  spareCount: fc.integer({ min: 1, max: 20 }),
+  maxLength: fc.integer({ min: 1, max: 1_000_000 }),
+  isAssignment: fc.boolean(),
+});
+
+/** One to four kinds with names of their own, of any ladder. */
+export const randomDeclaration: fc.Arbitrary<Declaration> = fc
+  .tuple(
+    fc.uniqueArray(fc.stringMatching(/^[a-z][a-zA-Z0-9_-]{0,20}$/), { minLength: 1, maxLength: 4 }),
+    fc.array(randomKind, { minLength: 4, maxLength: 4 }),
+  )
+  .map(([names, kinds]) =>
+    declareTopology({
+      exchange: 'jobs.all',
+      kinds: Object.fromEntries(
+        names.map((name, index) => [name, kindOf(name, kinds[index]!)] as const),
+      ),
+    }),
+  );
+
+export const randomBroker = fc.record({
+  version: fc.constantFrom('3.10.8', '3.12.14', '3.13.7', '4.0.5', '4.3.6'),
+  hasManagement: fc.boolean(),
+});
+
+type RandomKind = typeof randomKind extends fc.Arbitrary<infer Kind> ? Kind : never;
+
+function kindOf(name: string, random: RandomKind) {
+  const { tierCount, firstMs, stepMs, spareCount, maxLength, isAssignment } = random;
+  return {
+    key: `job.${name}`,
+    queue: `${name}Queue`,
+    tiers: Array.from({ length: tierCount }, (_, index) => firstMs + index * stepMs),
+    maxLength,
+    crashLimit: tierCount + spareCount,
+    ...(isAssignment ? { messageTtl: 60_000, unsafe: ['drop-head'] as const } : {}),
+  };
+}
