@@ -14,5 +14,9 @@ export {
 export { newJob } from './record/newJob.ts';
 export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';
 export { relayOnce } from './relay/relay.ts';
+export { collectLetters } from './replay/collectLetters.ts';
+export { replayDead } from './replay/replay.ts';
+export type { ReplayFilter } from './replay/replayFilter.ts';
+export { type DeadGroup, ReplayStore } from './replay/replayStore.ts';
 export type { Handler, Handlers, Job, Outcome } from './work/handler.ts';
 export { Worker, type WorkerOptions } from './work/worker.ts';

@@ -22,13 +22,9 @@ import { loadAdminToken } from './adminToken.ts';
 import { type Duties, startDuties } from './duties.ts';
 import { recordMetrics } from './metrics/recordMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
-import { jobRoutes } from './routes/jobRoutes.ts';
-import { runRoutes } from './routes/runRoutes.ts';
-import { userRoutes } from './routes/userRoutes.ts';
-import { wodRoutes } from './routes/wodRoutes.ts';
+import { monolithRoutes } from './routes/monolithRoutes.ts';
 import { RunStore } from './store/runStore.ts';
 import { UserStore } from './store/userStore.ts';
-import { WodReader } from './store/wodReader.ts';
 
 const log = openLog('monolith');
 
@@ -88,16 +84,12 @@ await runService(log, async (stops) => {
   const app = createApp({
     adminToken,
     routes: [
-      ...runRoutes({
-        ...{ users, runs, jobs, isStoreUp: store.isUp },
+      ...monolithRoutes({
+        ...{ store, users, runs, jobs, declaration },
         onPending: () => {
           running.duties?.kick();
         },
-        queue: declaration.kinds[0]?.queue ?? '',
       }),
-      ...userRoutes(users),
-      ...wodRoutes(new WodReader(store.database), jobs),
-      ...jobRoutes(jobs),
       ...healthRoutes(readiness),
     ],
     onRequest: metrics.onRequest,

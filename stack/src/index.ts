@@ -15,3 +15,10 @@ export type { BrokerSuite } from './root/recipe.ts';
 export { amtool, promtool, runTool, type ToolResult } from './root/runTool.ts';
 export type { ServiceName } from './service/serviceDefinition.ts';
 export { StackError, type StackErrorCode } from './stackError.ts';
+export { sampleUsers } from './system/sampleUsers.ts';
+export {
+  type Service,
+  type System,
+  type SystemOptions,
+  startSystem,
+} from './system/startSystem.ts';

@@ -2,6 +2,7 @@
 export { type AssertOptions, assertTopology, vhostOf } from './assertTopology.ts';
 export { Consumer, type ConsumerOptions, type Delivery } from './consumer.ts';
 export { Inspector, type QueueDepth } from './inspector.ts';
+export { type LetterBox, openLetterBox } from './openLetterBox.ts';
 export {
   openSession,
   type Session,

@@ -12,8 +12,6 @@ export class Inspector {
   #channel: Channel | undefined;
   #session: Session | undefined;
 
-  private constructor() {}
-
   static async open(options: Omit<SessionOptions, 'setup'>): Promise<Inspector> {
     const inspector = new Inspector();
     inspector.#session = await openSession({

@@ -1,0 +1,3 @@
+/** The monolith's API from outside: for the cron script, launchers, tests and campaigns. Needs Node alone. */
+export { FitClient, FitRequestError, type RunReply, type RunStatusReply } from './fitClient.ts';
+export { type FollowOptions, followRun } from './followRun.ts';

@@ -1,0 +1,93 @@
+/** Dead jobs: counted by cause, brought back in small groups, followed to their end. */
+import type { Collection, Db, Filter } from 'mongodb';
+import type { JobRecord } from '../record/jobRecord.ts';
+import { allowedBefore, type JobState, TRANSITIONS } from '../record/transitions.ts';
+import { deadJobs, type ReplayFilter } from './replayFilter.ts';
+
+interface ReplayedRecord extends JobRecord {
+  /** The newest replay that brought it back. */
+  readonly replayId?: string;
+}
+
+export interface DeadGroup {
+  readonly cause: string;
+  readonly fingerprint: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+export class ReplayStore {
+  readonly #jobs: Collection<ReplayedRecord>;
+
+  constructor(database: Db) {
+    this.#jobs = database.collection<ReplayedRecord>('jobs');
+  }
+
+  /** Largest group first, at most 20. */
+  async groups(filter: ReplayFilter): Promise<DeadGroup[]> {
+    const rows = await this.#jobs
+      .aggregate<{ _id: { cause: string; fingerprint: string }; reason: string; count: number }>([
+        { $match: deadJobs(filter) },
+        {
+          $group: {
+            _id: { cause: '$death.cause', fingerprint: '$death.fingerprint' },
+            reason: { $first: '$death.reason' },
+            count: { $sum: 1 },
+          },
+        },
+        { $sort: { count: -1 } },
+        { $limit: 20 },
+      ])
+      .toArray();
+    return rows.map(({ _id, reason, count }) => ({ ..._id, reason, count }));
+  }
+
+  async count(filter: ReplayFilter): Promise<number> {
+    return await this.#jobs.countDocuments(deadJobs(filter));
+  }
+
+  /** @returns ids of jobs that died by `diedBefore`, so that one that fails again is not taken twice. */
+  async next(filter: ReplayFilter, diedBefore: Date, limit: number): Promise<string[]> {
+    const found = await this.#jobs
+      .find({ ...deadJobs(filter), stateAt: { $lte: diedBefore } } as Filter<ReplayedRecord>, {
+        projection: { _id: 1 },
+      })
+      .sort({ _id: 1 })
+      .limit(limit)
+      .toArray();
+    return found.map(({ _id }) => _id);
+  }
+
+  /**
+   * Dead → pending with a new generation and a full budget. Guarded: two replays at once bring a job back once.
+   * @returns how many this call brought back.
+   */
+  async revive(ids: readonly string[], replayId: string, now: Date): Promise<number> {
+    const result = await this.#jobs.updateMany(
+      { _id: { $in: [...ids] }, state: allowedBefore('replay') },
+      {
+        $set: {
+          state: TRANSITIONS.replay.to,
+          stateAt: now,
+          dueAt: now,
+          attemptCount: 0,
+          replayId,
+        },
+        $inc: { generation: 1 },
+        $unset: { death: '', held: '' },
+      },
+    );
+    return result.modifiedCount;
+  }
+
+  /** @returns how the jobs of a replay stand, by state. */
+  async progress(replayId: string): Promise<Partial<Record<JobState, number>>> {
+    const rows = await this.#jobs
+      .aggregate<{ _id: JobState; count: number }>([
+        { $match: { replayId } },
+        { $group: { _id: '$state', count: { $sum: 1 } } },
+      ])
+      .toArray();
+    return Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
+  }
+}

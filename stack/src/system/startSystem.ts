@@ -1,0 +1,171 @@
+/** Monolith and coaches as child processes on a running stack: what `npm start`, tests, bench and campaign share. */
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { freePortList } from '../ports.ts';
+import { type Child, startChild } from '../process/startChild.ts';
+import { answersOk } from './answersOk.ts';
+
+export interface SystemOptions {
+  readonly amqpUrl: string;
+  readonly managementUrl: string | undefined;
+  readonly mongodbUrl: string;
+  /** Logs go here. */
+  readonly folder: string;
+  /** Default: free ones. Further coaches always take free ones. */
+  readonly ports?: SystemPorts;
+  readonly coachCount?: number;
+  /** At least 32 characters; default: a random one. */
+  readonly adminToken?: string;
+  /** Further variables of both processes, such as FIT_TIERS or COACH_FAILURE_RATE. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onProgress?: (line: string) => void;
+}
+
+export interface SystemPorts {
+  readonly monolith: number;
+  readonly monolithMetrics: number;
+  readonly coach: number;
+  readonly coachMetrics: number;
+}
+
+export interface Service {
+  readonly name: string;
+  readonly url: string;
+  readonly metricsUrl: string;
+  readonly logPath: string;
+  readonly child: Child;
+}
+
+export interface System {
+  readonly adminToken: string;
+  readonly monolith: Service;
+  readonly coaches: readonly Service[];
+  /** @param env overrides for this coach alone. */
+  addCoach(env?: Readonly<Record<string, string>>): Promise<Service>;
+  /** Kills or stops the coach at this place; it is then off the list. */
+  removeCoach(index: number, how: 'stop' | 'kill'): Promise<void>;
+  /** Starts the monolith again on the same ports, after killing it. */
+  restartMonolith(): Promise<void>;
+  /** Coaches first, then the monolith; every child is gone afterwards. */
+  stop(): Promise<void>;
+}
+
+const REPOSITORY = resolve(import.meta.dirname, '../../..');
+const READY_MS = 60_000;
+
+/** @throws StackError where a process does not become ready; nothing is left running then. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const adminToken = options.adminToken ?? randomBytes(24).toString('hex');
+  const ports = options.ports ?? (await freeSystemPorts());
+  const launch = { options, env: sharedEnvironment(options, adminToken) };
+  const state = {
+    monolith: await startService(launch, {
+      ...{ name: 'monolith', port: ports.monolith, metricsPort: ports.monolithMetrics },
+    }),
+    coaches: [] as Service[],
+    coachNumber: 0,
+  };
+  const addCoach = async (env: Readonly<Record<string, string>> = {}): Promise<Service> => {
+    state.coachNumber += 1;
+    const isFirst = state.coachNumber === 1;
+    const free = await freeSystemPorts();
+    const coach = await startService(launch, {
+      name: `coach-${state.coachNumber}`,
+      port: isFirst ? ports.coach : free.coach,
+      metricsPort: isFirst ? ports.coachMetrics : free.coachMetrics,
+      env,
+    });
+    state.coaches.push(coach);
+    return coach;
+  };
+  const stop = async () => {
+    await Promise.all(state.coaches.splice(0).map(({ child }) => child.stop()));
+    await state.monolith.child.stop();
+  };
+  try {
+    for (let count = options.coachCount ?? 1; count > 0; count -= 1) await addCoach();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    adminToken,
+    get monolith() {
+      return state.monolith;
+    },
+    get coaches() {
+      return state.coaches;
+    },
+    addCoach,
+    removeCoach: async (index, how) => {
+      const [coach] = state.coaches.splice(index, 1);
+      await coach?.child[how]();
+    },
+    restartMonolith: async () => {
+      await state.monolith.child.kill();
+      state.monolith = await startService(launch, {
+        ...{ name: 'monolith', port: ports.monolith, metricsPort: ports.monolithMetrics },
+      });
+    },
+    stop,
+  };
+}
+
+interface Launch {
+  readonly options: SystemOptions;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface ServiceOptions {
+  readonly name: string;
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+async function startService(launch: Launch, service: ServiceOptions): Promise<Service> {
+  const { name, port, metricsPort } = service;
+  const { folder, onProgress } = launch.options;
+  const workspace = name.split('-')[0] ?? name;
+  const url = `http://127.0.0.1:${port}`;
+  const logPath = resolve(folder, `${name}.log`);
+  const child = await startChild({
+    name,
+    command: process.execPath,
+    args: ['--disable-proto=delete', resolve(REPOSITORY, workspace, 'src/main.ts')],
+    cwd: REPOSITORY,
+    env: {
+      ...process.env,
+      ...launch.env,
+      ...service.env,
+      PORT: String(port),
+      METRICS_PORT: String(metricsPort),
+    },
+    logPath,
+    ready: () => answersOk(`${url}/readyz`),
+    deadlineMs: READY_MS,
+    onProgress,
+  });
+  return { name, url, metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`, logPath, child };
+}
+
+function sharedEnvironment(
+  options: SystemOptions,
+  adminToken: string,
+): Readonly<Record<string, string>> {
+  const { amqpUrl, managementUrl, mongodbUrl, env } = options;
+  return {
+    AMQP_URL: amqpUrl,
+    // Empty counts as unset: an inherited one would belong to another broker.
+    AMQP_MANAGEMENT_URL: managementUrl ?? '',
+    MONGODB_URL: mongodbUrl,
+    FIT_ADMIN_TOKEN: adminToken,
+    HOST: '127.0.0.1',
+    ...env,
+  };
+}
+
+async function freeSystemPorts(): Promise<SystemPorts> {
+  const [monolith = 0, monolithMetrics = 0, coach = 0, coachMetrics = 0] = await freePortList(4);
+  return { monolith, monolithMetrics, coach, coachMetrics };
+}
