@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { EnvironmentReader, isCalendarDay } from '@fit/contract';
+import { dayIn, EnvironmentReader, isCalendarDay } from '@fit/contract';
 import { FitClient, FitRequestError, followRun } from '@fit/http/client';
 import { CronExpressionParser } from 'cron-parser';
 import { gracefulShutdown, scheduleJob } from 'node-schedule';
@@ -150,11 +150,6 @@ async function readToken(reader: EnvironmentReader): Promise<string> {
 
 function slotOf({ timezone }: Config, at: Date): Slot {
   return { date: dayIn(timezone, at), key: `cron:${at.toISOString()}` };
-}
-
-/** @returns the day in a time zone: a slot at 00:30 in Berlin is for Berlin's day. Swedish dates are ISO dates. */
-function dayIn(timezone: string, at: Date): string {
-  return new Intl.DateTimeFormat('sv-SE', { timeZone: timezone }).format(at);
 }
 
 function say(line: string): void {

@@ -32,9 +32,3 @@ export const CreateWodPayload = Type.Object(
   { additionalProperties: false },
 );
 export type CreateWodPayload = Static<typeof CreateWodPayload>;
-
-/** @returns false for 2026-02-30. */
-export function isCalendarDay(date: string): boolean {
-  const parsed = new Date(`${date}T00:00:00Z`);
-  return !Number.isNaN(parsed.getTime()) && parsed.toISOString().slice(0, 10) === date;
-}

@@ -1,10 +1,10 @@
 /** What monolith and coach agree on. */
+export { dayIn, isCalendarDay } from './calendarDay.ts';
 export {
   CreateWodPayload,
   DateText,
   EQUIPMENT,
   EXCLUSIONS,
-  isCalendarDay,
   LEVELS,
   ProfileFields,
   UserId,

@@ -43,12 +43,14 @@ function sorted(value: unknown): unknown {
 
 async function request(managementUrl: string, path: string, body?: object): Promise<Response> {
   const url = new URL(managementUrl);
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  // The same default as AMQP clients have; the broker takes it on loopback only.
+  const user = url.username === '' ? 'guest' : decodeURIComponent(url.username);
+  const password = url.password === '' ? 'guest' : decodeURIComponent(url.password);
   try {
     return await fetch(new URL(path, url.origin), {
       method: body === undefined ? 'GET' : 'PUT',
       headers: {
-        authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+        authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
         'content-type': 'application/json',
       },
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),

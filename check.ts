@@ -1,0 +1,38 @@
+/** `npm run check`: every static check, in one go; all failures are told, not only the first. */
+import { spawnSync } from 'node:child_process';
+
+const WORKSPACES = [
+  'topology',
+  'jobs',
+  'contract',
+  'http',
+  'monolith',
+  'coach',
+  'stack',
+  'prometheus',
+  'chaos',
+  'bench',
+];
+
+const CHECKS: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
+  ['format', 'biome', ['check', '--error-on-warnings', '.']],
+  ['types', 'tsc', ['-p', '.']],
+  ['lint', 'eslint', ['.']],
+  [
+    'layers',
+    'depcruise',
+    ['--config', '.dependency-cruiser.cjs', ...WORKSPACES, 'start.ts', 'cron_job.ts', 'check.ts'],
+  ],
+  ['dead code', 'knip', []],
+  ['rules', 'node', ['prometheus/src/generate.ts', '--check']],
+];
+
+const failed = CHECKS.filter(([name, command, args]) => {
+  const startedAt = performance.now();
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  process.stdout.write(`${status === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)\n`);
+  if (status !== 0) process.stdout.write(`${stdout}${stderr}\n`);
+  return status !== 0;
+});
+process.exitCode = failed.length === 0 ? 0 : 1;

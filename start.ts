@@ -1,0 +1,160 @@
+/** `npm start`: real services, monolith, coach, sample members, one run, every workout stored. Then it stays up. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { dayIn, readFitTopology } from '@fit/contract';
+import { FitClient, followRun } from '@fit/http/client';
+import { loadAdminToken } from '@fit/monolith/admin-token';
+import { nativeTargets, writeMonitoringConfig } from '@fit/prometheus';
+import {
+  DEFAULT_PORTS,
+  type Stack,
+  type System,
+  sampleUsers,
+  startStack,
+  startSystem,
+  stopStack,
+} from '@fit/stack';
+
+const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--help]
+
+  --once       stop after the run; exit 0 when every workout is stored, 2 when not, 1 on an error
+  --users N    sample members, default 200, at most 100000
+  --coaches N  default 1
+  --fresh      throw away the data of the last start first
+
+Environment: AMQP_URL and MONGODB_URL use given servers; FIT_PORT_… move ports; every setting of the services passes
+through (FIT_PROFILE, FIT_TIERS, COACH_FAILURE_RATE, …).`;
+
+const FOLDER = resolve(import.meta.dirname, '.stack/main');
+const RUN_WAIT_MS = 3_600_000;
+const startedAt = performance.now();
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      once: { type: 'boolean', default: false },
+      users: { type: 'string', default: '200' },
+      coaches: { type: 'string', default: '1' },
+      fresh: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const userCount = readCount('--users', values.users, 100_000);
+  const coachCount = readCount('--coaches', values.coaches, 50);
+  const signal = nextSignal();
+  if (values.fresh) await stopStack(FOLDER, { purge: true });
+  const stack = await startServices();
+  try {
+    const system = await startProcesses(stack, coachCount);
+    try {
+      const isServed = await Promise.race([serveMembers(system, userCount), signal]);
+      if (isServed === 'signal') return 130;
+      printPlaces(stack, system);
+      if (values.once) return isServed ? 0 : 2;
+      say('everything stays up until Ctrl-C');
+      await signal;
+      return 0;
+    } finally {
+      say('stopping coach and monolith');
+      await system.stop();
+    }
+  } finally {
+    say('stopping the services');
+    await stack.stop();
+    say('stopped; nothing is left running');
+  }
+}
+
+async function startServices(): Promise<Stack> {
+  say('starting the services; the first time this builds them, about a minute');
+  const monitoring = resolve(FOLDER, 'monitoring');
+  const targets = nativeTargets(DEFAULT_PORTS);
+  await writeMonitoringConfig(monitoring, { declaration: readFitTopology(process.env), targets });
+  const options = { name: 'main', folder: FOLDER, prometheusConfigFolder: monitoring };
+  const stack = await startStack({ ...options, onProgress: say });
+  stack.onUnexpectedExit((service, lastLogLines) => {
+    say(`${service} ended unexpectedly:\n${lastLogLines}`);
+  });
+  return stack;
+}
+
+async function startProcesses(stack: Stack, coachCount: number): Promise<System> {
+  const adminToken =
+    process.env['FIT_ADMIN_TOKEN'] ?? (await loadAdminToken(resolve(FOLDER, 'admin-token')));
+  const { monolith, monolithMetrics, coach, coachMetrics } = DEFAULT_PORTS;
+  return await startSystem({
+    ...{ amqpUrl: stack.amqpUrl, managementUrl: stack.managementUrl },
+    mongodbUrl: databaseUrl(stack.mongodbUrl),
+    folder: resolve(FOLDER, 'logs'),
+    ports: { monolith, monolithMetrics, coach, coachMetrics },
+    ...{ coachCount, adminToken, onProgress: say },
+  });
+}
+
+/** @returns whether every member has today's workout. */
+async function serveMembers(system: System, userCount: number): Promise<boolean> {
+  const client = new FitClient(system.monolith.url, system.adminToken);
+  await client.createUsers(sampleUsers(userCount));
+  const date = dayIn('UTC', new Date());
+  const { runId, total, created, skipped } = await client.generateWods({ date });
+  say(`run for ${date}: ${total} members, ${created} new jobs, ${skipped} were asked for before`);
+  const status = await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: say });
+  return status.states['done'] === status.total;
+}
+
+function printPlaces(stack: Stack, system: System): void {
+  const [user] = sampleUsers(1);
+  const token = resolve(FOLDER, 'admin-token');
+  const coach = system.coaches[0]?.url ?? '';
+  process.stdout.write(`
+  a workout     curl ${coach}/wods/${user?.id ?? ''}
+  monolith      ${system.monolith.url}/runs   (bearer token in ${token})
+  metrics       ${system.monolith.metricsUrl}
+                ${system.coaches[0]?.metricsUrl ?? ''}
+  RabbitMQ      ${stack.managementUrl ?? 'given by AMQP_URL'}   (guest, guest)
+  Prometheus    ${stack.prometheusUrl ?? 'not started'}/alerts
+  Alertmanager  ${stack.alertmanagerUrl ?? 'not started'}
+  MongoDB       ${databaseUrl(stack.mongodbUrl)}
+  logs          ${resolve(FOLDER, 'logs')}
+
+`);
+}
+
+/** @returns the URL with FIT's database where it names none. */
+function databaseUrl(mongodbUrl: string): string {
+  const url = new URL(mongodbUrl);
+  if (url.pathname === '' || url.pathname === '/') url.pathname = '/fit';
+  return url.href;
+}
+
+function readCount(name: string, text: string, most: number): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= most) return count;
+  throw new Error(`${name} '${text}' must be a whole number from 1 to ${most}`);
+}
+
+/** A terminal and npm may both send the signal; one stop is enough, so the others are swallowed. */
+function nextSignal(): Promise<'signal'> {
+  return new Promise((settle) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(name, () => {
+        settle('signal');
+      });
+  });
+}
+
+function say(line: string): void {
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6);
+  process.stdout.write(`${seconds} s  ${line}\n`);
+}
