@@ -1,0 +1,101 @@
+/** Goal: images hold what runs and no more, and nobody in them is root. Method: the Dockerfile read as instructions. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { REPOSITORY, SERVICES } from '../support/composeFile.ts';
+
+const read = (path: string): string => readFileSync(join(REPOSITORY, path), 'utf8');
+
+const LINES = read('Dockerfile')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'));
+
+/** Instructions of each stage, with those of the stage that it starts from. */
+const STAGES = new Map<string, string[]>();
+let current: string[] = [];
+for (const line of LINES) {
+  const [, from = '', name = ''] = /^FROM (\S+) AS (\S+)$/.exec(line) ?? [];
+  if (name !== '') STAGES.set(name, (current = [...(STAGES.get(from) ?? [])]));
+  current.push(line);
+}
+
+test('every target of compose exists, runs Node 24 as the fixed user, in exec form', () => {
+  const targets = [...SERVICES.values()].flatMap(({ build }) => build?.target ?? []);
+  assert.deepEqual(targets, ['monolith', 'coach', 'cron']);
+  for (const target of targets) {
+    const stage = STAGES.get(target) ?? [];
+    assert.equal(stage[0], 'FROM node:24-slim AS base');
+    assert.equal(stage.filter((line) => line.startsWith('USER')).at(-1), 'USER 10001:10001');
+    assert.match(stage.at(-1) ?? '', /^CMD \["node", "[\w/]+\.ts"\]$/);
+  }
+});
+
+test('each entry point is in the image', () => {
+  for (const [name, entry, source] of [
+    ['monolith', 'monolith/src/main.ts', 'COPY monolith/src monolith/src'],
+    ['coach', 'coach/src/main.ts', 'COPY coach/src coach/src'],
+    ['cron', 'cron_job.ts', 'COPY cron_job.ts ./'],
+  ] as const) {
+    const stage = STAGES.get(name) ?? [];
+    assert.ok(stage.includes(`CMD ["node", "${entry}"]`), name);
+    assert.ok(stage.includes(source), name);
+  }
+});
+
+test('dependencies come from the lock file, without scripts and without tools', () => {
+  const install = STAGES.get('dependencies')?.find((line) => line.includes('npm'));
+  assert.match(
+    install ?? '',
+    /^RUN npm pkg delete devDependencies && npm ci --omit=dev --ignore-scripts/,
+  );
+  assert.equal(LINES.filter((line) => /npm (i|install)\b|ADD |curl|wget/.test(line)).length, 0);
+});
+
+test('npm finds the manifest of every workspace', () => {
+  const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] };
+  const ignore = read('.dockerignore').split('\n');
+  for (const name of workspaces) {
+    const line = `COPY ${name}/package.json ${name}/`;
+    assert.ok(STAGES.get('dependencies')?.includes(line), `Dockerfile lacks: ${line}`);
+    const isLetIn = ignore.includes(`!${name}/`) || ignore.includes(`!${name}/package.json`);
+    assert.ok(isLetIn, `.dockerignore hides ${name}/package.json`);
+  }
+});
+
+test('a process has the source of each workspace that it imports', () => {
+  for (const [name, sources] of [
+    ['monolith', 'monolith/src/**/*.ts'],
+    ['coach', 'coach/src/**/*.ts'],
+    ['cron', 'cron_job.ts'],
+  ] as const) {
+    const seen = new Set<string>();
+    collectWorkspaces(sources, seen);
+    assert.ok(seen.size > 0, name);
+    for (const workspace of seen)
+      assert.ok(
+        STAGES.get(name)?.includes(`COPY ${workspace}/src ${workspace}/src`),
+        `${name} imports @fit/${workspace}`,
+      );
+  }
+});
+
+test('no secret, no data and no foreign node_modules gets into the build', () => {
+  const ignore = read('.dockerignore').split('\n');
+  assert.equal(
+    ignore.find((line) => !line.startsWith('#')),
+    '*',
+  );
+  for (const pattern of ['**/node_modules', '**/.env*'])
+    assert.ok(ignore.includes(pattern), pattern);
+});
+
+/** Follows imports of `@fit/…` through the sources; a manifest does not list workspaces. */
+function collectWorkspaces(sources: string, seen: Set<string>): void {
+  for (const file of globSync(sources, { cwd: REPOSITORY }))
+    for (const [, workspace = ''] of read(file).matchAll(/from '@fit\/(\w+)/g)) {
+      if (seen.has(workspace)) continue;
+      seen.add(workspace);
+      collectWorkspaces(`${workspace}/src/**/*.ts`, seen);
+    }
+}

@@ -1,0 +1,124 @@
+/**
+ * Goal: compose and the native stack are one system: ports, versions, addresses. Method: compare docker-compose.yml with
+ * the stack's ports, the unpacked programs' versions, the generated targets and the application's variables.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { PROFILES } from '@fit/contract';
+import { amtool, DEFAULT_PORTS, promtool, rootFolder, type StackPorts } from '@fit/stack';
+import { COMPOSE_TARGETS, type Target } from '../../src/index.ts';
+import { COMPOSE_SOURCE, REPOSITORY, SERVICES, service } from '../support/composeFile.ts';
+
+const CONTAINER_PORTS: Readonly<Record<keyof StackPorts, readonly [string, number]>> = {
+  monolith: ['monolith', 12100],
+  coach: ['coach', 12101],
+  amqp: ['rabbitmq', 5672],
+  management: ['rabbitmq', 15672],
+  mongodb: ['mongo', 27017],
+  prometheus: ['prometheus', 9090],
+  alertmanager: ['alertmanager', 9093],
+  grafana: ['grafana', 3000],
+  brokerMetrics: ['rabbitmq', 15692],
+  monolithMetrics: ['monolith', 12111],
+  coachMetrics: ['coach', 12112],
+};
+
+interface Published {
+  readonly address: string;
+  readonly first: number;
+  readonly last: number;
+  readonly target: number;
+}
+
+function published(text: string): Published {
+  const match = /^(?:(.+):)?(\d+)(?:-(\d+))?:(\d+)$/.exec(text);
+  assert.ok(match, `port ${text}`);
+  const [, address = '0.0.0.0', first = '', last = first, target] = match;
+  return { address, first: Number(first), last: Number(last), target: Number(target) };
+}
+
+const ALL = [...SERVICES].flatMap(([name, { ports }]) =>
+  (ports ?? []).map((text) => ({ name, ...published(text) })),
+);
+
+test('every port of the native stack is published by the same number, and no other port', () => {
+  const names = Object.keys(CONTAINER_PORTS) as (keyof StackPorts)[];
+  const wanted = names
+    .map((name) => [...CONTAINER_PORTS[name], DEFAULT_PORTS[name]].join(' '))
+    .sort();
+  const found = ALL.map(({ name, target, first }) => `${name} ${target} ${first}`).sort();
+  assert.deepEqual(found, wanted);
+});
+
+test('only loopback is published', () => {
+  for (const { name, address } of ALL) assert.equal(address, '127.0.0.1', name);
+});
+
+test('no two services claim a port of the host, ranges included', () => {
+  const claimed = ALL.flatMap(({ first, last }) =>
+    Array.from({ length: last - first + 1 }, (_, index) => first + index),
+  );
+  assert.equal(new Set(claimed).size, claimed.length, claimed.join());
+});
+
+test('several coaches fit beside each other', () => {
+  const coach = service('coach');
+  assert.equal(coach.container_name, undefined);
+  // As written: who moves a port by the environment may well want one coach only.
+  const ranges = [...COMPOSE_SOURCE.matchAll(/FIT_PORT_COACH\w*:-(\d+)-(\d+)\}/g)];
+  assert.equal(ranges.length, 2);
+  for (const [text, first, last] of ranges) assert.ok(Number(last) - Number(first) >= 2, text);
+});
+
+test('Prometheus scrapes services by names and ports that exist', () => {
+  for (const target of Object.values<Target>({ ...COMPOSE_TARGETS })) {
+    const addresses = 'dnsName' in target ? [`${target.dnsName}:${target.port}`] : target.addresses;
+    for (const address of addresses) {
+      const [name = '', port] = address.split(':');
+      assert.ok(
+        ALL.some((known) => known.name === name && known.target === Number(port)),
+        address,
+      );
+    }
+  }
+});
+
+test('broker, Prometheus and Alertmanager have the native major version, the database is MongoDB 8', async () => {
+  const folders = readdirSync(join(await rootFolder(), 'usr/lib/rabbitmq/lib'));
+  const broker = /^rabbitmq_server-(\d+)/m.exec(folders.join('\n'))?.[1];
+  const prometheus = await promtool(['--version'], { cwd: REPOSITORY });
+  const alertmanager = await amtool(['--version'], { cwd: REPOSITORY });
+  const version = /version (\d+\.\d+)/;
+  assert.equal(service('rabbitmq').image, `rabbitmq:${broker}-management`);
+  assert.equal(service('mongo').image, 'mongo:8');
+  const image = (name: string): string => service(name).image ?? '';
+  assert.match(image('prometheus'), new RegExp(`:v${version.exec(prometheus.output)?.[1]}\\.`));
+  assert.match(image('alertmanager'), new RegExp(`:v${version.exec(alertmanager.output)?.[1]}\\.`));
+});
+
+test('each process listens where its ports lead, and finds its servers', () => {
+  for (const name of ['monolith', 'coach'] as const) {
+    const { environment = {}, build } = service(name);
+    assert.equal(build?.target, name);
+    assert.equal(environment['HOST'], '0.0.0.0');
+    const targets = ALL.filter((known) => known.name === name).map(({ target }) => `${target}`);
+    assert.deepEqual(targets, [environment['PORT'], environment['METRICS_PORT']]);
+    assert.match(environment['AMQP_URL'] ?? '', /@rabbitmq:5672$/, 'a slash would be the vhost ""');
+    assert.match(environment['AMQP_MANAGEMENT_URL'] ?? '', /@rabbitmq:15672$/);
+    assert.match(environment['MONGODB_URL'] ?? '', /@mongo:27017\/fit\?authSource=admin$/);
+  }
+  assert.equal(service('cron').environment?.['FIT_URL'], 'http://monolith:12100');
+});
+
+test('every mounted file exists, for either profile', () => {
+  const sources = [...SERVICES.values()]
+    .flatMap(({ volumes }) => volumes ?? [])
+    .flatMap((volume) => (volume.startsWith('.') ? [volume.slice(0, volume.indexOf(':'))] : []));
+  const others = sources.flatMap((path) =>
+    PROFILES.map((profile) => path.replace('generated/default', `generated/${profile}`)),
+  );
+  assert.ok(others.length > 6);
+  for (const path of others) assert.ok(existsSync(join(REPOSITORY, path)), path);
+});

@@ -1,0 +1,58 @@
+/** Goal: one template for compose and loopback, asking the broker for exactly what the rules need. Method: parse it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { COMPOSE_TARGETS, JOB_NAMES, nativeTargets, renderScrapeConfig } from '../../src/index.ts';
+
+interface Job {
+  job_name: string;
+  metrics_path?: string;
+  params?: { vhost: string[]; family: string[] };
+  static_configs?: { targets: string[] }[];
+  dns_sd_configs?: { names: string[]; port: number; type: string }[];
+}
+
+const PORTS = {
+  brokerMetrics: 1,
+  monolithMetrics: 2,
+  coachMetrics: 3,
+  prometheus: 4,
+  alertmanager: 5,
+};
+
+function jobsOf(text: string): Map<string, Job> {
+  const { scrape_configs: jobs } = parse(text) as { scrape_configs: Job[] };
+  return new Map(jobs.map((job) => [job.job_name, job]));
+}
+
+test('every job that the alerts know is scraped, and no other', () => {
+  const jobs = jobsOf(renderScrapeConfig({ targets: COMPOSE_TARGETS }));
+  assert.deepEqual([...jobs.keys()], [...JOB_NAMES]);
+});
+
+test('the broker is asked for both families of one virtual host, and never per object', () => {
+  const jobs = jobsOf(renderScrapeConfig({ targets: COMPOSE_TARGETS, vhost: 'test' }));
+  assert.equal(jobs.get('rabbitmq')?.metrics_path, undefined);
+  const queues = jobs.get('rabbitmq-queues');
+  assert.equal(queues?.metrics_path, '/metrics/detailed');
+  assert.deepEqual(queues.params, {
+    vhost: ['test'],
+    family: ['queue_coarse_metrics', 'queue_metrics'],
+  });
+});
+
+test('under compose all coaches behind the name are scraped', () => {
+  const coach = jobsOf(renderScrapeConfig({ targets: COMPOSE_TARGETS })).get('coach');
+  assert.deepEqual(coach?.dns_sd_configs, [
+    { names: ['coach'], type: 'A', port: 12112, refresh_interval: '10s' },
+  ]);
+  assert.equal(coach.static_configs, undefined);
+});
+
+test('natively everything is on loopback, more coaches included', () => {
+  const jobs = jobsOf(renderScrapeConfig({ targets: nativeTargets(PORTS, [33, 34]) }));
+  assert.deepEqual(jobs.get('coach')?.static_configs, [
+    { targets: ['127.0.0.1:3', '127.0.0.1:33', '127.0.0.1:34'] },
+  ]);
+  assert.deepEqual(jobs.get('rabbitmq-queues')?.static_configs, [{ targets: ['127.0.0.1:1'] }]);
+});

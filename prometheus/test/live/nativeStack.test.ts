@@ -1,0 +1,174 @@
+/**
+ * Goal: the rules run on what a real broker exports, and a limit in the rules is the limit on the broker. Method: the
+ * native broker and Prometheus with a native rendition; the topology is asserted, no process of FIT runs.
+ */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fitTopology } from '@fit/contract';
+import { freePorts, type Stack, startStack } from '@fit/stack';
+import { eventually } from '@fit/stack/testing';
+import { assertTopology, openSession } from '@fit/topology/amqp';
+import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
+
+interface Rule {
+  name: string;
+  health: string;
+  lastError?: string;
+  alerts?: { labels: Record<string, string>; state: string }[];
+}
+
+describe('the native rendition on a real broker', () => {
+  const name = `test-${randomUUID().slice(0, 8)}`;
+  const declaration = fitTopology({ profile: 'assignment' });
+  let stack: Stack;
+  let configFolder: string;
+
+  before(async () => {
+    const ports = await freePorts();
+    configFolder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
+    await writeMonitoringConfig(configFolder, { declaration, targets: nativeTargets(ports) });
+    stack = await startStack({
+      name,
+      folder: join(tmpdir(), `fit-stack-${name}`),
+      ports,
+      services: ['rabbitmq', 'prometheus', 'alertmanager'],
+      prometheusConfigFolder: configFolder,
+    });
+    const { amqpUrl } = stack;
+    const managementUrl = withGuest(stack.managementUrl);
+    const session = await openSession({
+      url: amqpUrl,
+      label: 'rules test',
+      setup: async (model) => {
+        await assertTopology(model, declaration, { amqpUrl, managementUrl });
+      },
+    });
+    await session.close();
+  });
+  after(async () => {
+    await stack.stop({ purge: true });
+    await rm(configFolder, { recursive: true, force: true });
+  });
+
+  test('every rule is evaluated without an error', async () => {
+    const rules = await eventually(
+      async () => {
+        const all = await rulesOf(stack);
+        return all.every(({ health }) => health !== 'unknown') && all;
+      },
+      { describe: () => 'rules not evaluated yet' },
+    );
+    assert.ok(rules.length > 20);
+    assert.deepEqual(
+      rules.filter(({ health }) => health !== 'ok'),
+      [],
+    );
+  });
+
+  test('every queue of the plan has depth, consumers and fill from the broker', async () => {
+    const queues = ['queue:ready', 'queue:unacked', 'queue:consumers', 'queue:counted'];
+    for (const record of queues)
+      await eventually(async () => (await query(stack, record)).length === 5, {
+        deadlineMs: 30_000,
+        describe: async () => `${record}: ${JSON.stringify(await query(stack, record))}`,
+      });
+    const fill = await query(stack, 'queue:fill:ratio');
+    assert.deepEqual(fill, [{ queue: 'createWodQueue', value: 0 }]);
+  });
+
+  test('the limit in the rules is the effective one on the broker', async () => {
+    const expected = JSON.stringify(await query(stack, 'queue:max_length'));
+    assert.match(expected, /createWodQueue/);
+    // The management API learns of a policy with the next statistics only.
+    await eventually(async () => JSON.stringify(await effectiveLimits(stack)) === expected, {
+      deadlineMs: 30_000,
+      describe: async () => `${JSON.stringify(await effectiveLimits(stack))}, not ${expected}`,
+    });
+  });
+
+  test('the broker under compose is configured alike', async () => {
+    const text = await readFile(join(import.meta.dirname, '../../broker/fit.conf'), 'utf8');
+    for (const key of ['max_message_size', 'collect_statistics_interval', 'heartbeat']) {
+      const ask = `{ok, Value} = application:get_env(rabbit, ${key}), Value.`;
+      const value = (await stack.rabbitmqctl(['eval', ask, '--silent'])).trim();
+      assert.ok(text.includes(`\n${key} = ${value}\n`), `${key} is ${value} natively`);
+    }
+  });
+
+  test('what does not run is told: processes down, nobody consumes; what runs is not', async () => {
+    const expected = 'NoConsumers,TargetDown,Watchdog; down: coach,monolith';
+    // Each target is first scraped at a moment of its own within the interval.
+    await eventually(async () => (await whatIsWrong(stack)) === expected, {
+      deadlineMs: 30_000,
+      describe: () => whatIsWrong(stack),
+    });
+  });
+
+  // Not the Watchdog: it fires before Prometheus has found Alertmanager, and is sent again only after a minute.
+  test('what fires reaches Alertmanager', async () => {
+    await eventually(async () => (await alertsAt(stack)).includes('TargetDown'), {
+      deadlineMs: 90_000,
+      describe: async () => `only ${(await alertsAt(stack)).join()}`,
+    });
+  });
+});
+
+async function alertsAt(stack: Stack): Promise<string[]> {
+  const response = await fetch(`${stack.alertmanagerUrl ?? ''}/api/v2/alerts`);
+  const alerts = (await response.json()) as { labels: { alertname: string } }[];
+  return alerts.map(({ labels }) => labels.alertname);
+}
+
+/** Under policies the management API has the only truth: the argument may be absent, or the policy lower. */
+async function effectiveLimits(stack: Stack): Promise<{ queue: string; value: number }[]> {
+  const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
+  const url = new URL('/api/queues/%2F', stack.managementUrl);
+  const response = await fetch(url, { headers: { authorization } });
+  const queues = (await response.json()) as {
+    name: string;
+    effective_policy_definition?: { 'max-length'?: number };
+  }[];
+  return queues.flatMap(({ name: queue, effective_policy_definition: policy }) =>
+    policy?.['max-length'] === undefined ? [] : [{ queue, value: policy['max-length'] }],
+  );
+}
+
+async function rulesOf(stack: Stack): Promise<Rule[]> {
+  const response = await fetch(`${stack.prometheusUrl ?? ''}/api/v1/rules`);
+  const { data } = (await response.json()) as { data: { groups: { rules: Rule[] }[] } };
+  return data.groups.flatMap(({ rules }) => rules);
+}
+
+/** @returns alerts pending or firing, and the jobs that are down, in alphabetical order. */
+async function whatIsWrong(stack: Stack): Promise<string> {
+  const rules = await rulesOf(stack);
+  const alerts = rules.filter((rule) => (rule.alerts ?? []).length > 0).map((rule) => rule.name);
+  const down = (await query(stack, 'up == 0', 'job')).map(({ queue }) => queue);
+  return `${[...new Set(alerts)].sort().join()}; down: ${down.sort().join()}`;
+}
+
+async function query(
+  stack: Stack,
+  expr: string,
+  label = 'queue',
+): Promise<{ queue: string; value: number }[]> {
+  const url = `${stack.prometheusUrl ?? ''}/api/v1/query?query=${encodeURIComponent(expr)}`;
+  const { data } = (await (await fetch(url)).json()) as {
+    data: { result: { metric: Record<string, string>; value: [number, string] }[] };
+  };
+  return data.result.map(({ metric, value }) => ({
+    queue: metric[label] ?? '',
+    value: Number(value[1]),
+  }));
+}
+
+function withGuest(managementUrl: string | undefined): string {
+  const url = new URL(managementUrl ?? '');
+  url.username = 'guest';
+  url.password = 'guest';
+  return url.href;
+}

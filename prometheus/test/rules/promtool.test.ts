@@ -1,0 +1,67 @@
+/**
+ * Goal: Prometheus itself accepts the rules, and each alert fires, stays quiet and recovers. Method: promtool on a
+ * rendition; the cases are the *.test.yml beside this file.
+ */
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
+import { fitTopology, PROFILES } from '@fit/contract';
+import { promtool } from '@fit/stack';
+import { planTopology } from '@fit/topology';
+import { rulesOf } from '../../src/index.ts';
+import { renderedFolder } from '../support/renderedFolder.ts';
+
+const CASES = globSync(join(import.meta.dirname, '*.test.yml'));
+
+for (const profile of PROFILES)
+  test(`promtool accepts rules and scrapes of the profile ${profile}`, async (t) => {
+    const cwd = await renderedFolder(t, profile);
+    const rules = ['check', 'rules', '--lint=all', '--lint-fatal', 'rules/fit.yml'];
+    for (const args of [rules, ['check', 'config', 'prometheus.yml']]) {
+      const { code, output } = await promtool(args, { cwd });
+      assert.equal(code, 0, output);
+    }
+  });
+
+for (const file of CASES)
+  test(`the cases of ${basename(file)} hold`, async (t) => {
+    const cwd = await renderedFolder(t);
+    await copyFile(file, join(cwd, basename(file)));
+    const { code, output } = await promtool(['test', 'rules', basename(file)], { cwd });
+    assert.equal(code, 0, output);
+  });
+
+test('a case fails when a threshold is moved', async (t) => {
+  const cwd = await renderedFolder(t);
+  const rules = join(cwd, 'rules', 'fit.yml');
+  const text = await readFile(rules, 'utf8');
+  await writeFile(rules, text.replace('queue:fill:ratio >= 0.9', 'queue:fill:ratio >= 0.95'));
+  await copyFile(join(import.meta.dirname, 'queues.test.yml'), join(cwd, 'queues.test.yml'));
+  const { code, output } = await promtool(['test', 'rules', 'queues.test.yml'], { cwd });
+  assert.notEqual(code, 0);
+  assert.match(output, /QueueNearFull/);
+});
+
+test('each alert is seen firing and seen quiet by some case', async () => {
+  const texts = await Promise.all(CASES.map((file) => readFile(file, 'utf8')));
+  const cases = texts.join('\n');
+  const plan = planTopology(fitTopology({ profile: 'default' }), {
+    version: '4.3.6',
+    hasManagement: true,
+  });
+  for (const rule of rulesOf(plan)) {
+    if (!('alert' in rule)) continue;
+    const { severity } = rule.labels;
+    const firing = `alertname="${rule.alert}", alertstate="firing", severity="${severity}"`;
+    assert.ok(cases.includes(firing), `no case fires ${rule.alert} ${severity}`);
+    if (rule.alert === 'Watchdog') continue;
+    const quiet = new RegExp(
+      `"${rule.alert}"[^\\n]*\\n +eval_time: \\S+\\n +exp_samples: \\[\\]`,
+      'g',
+    );
+    const count = cases.match(quiet)?.length ?? 0;
+    assert.ok(count >= 2, `${rule.alert} must be quiet before and after`);
+  }
+});

@@ -1,0 +1,21 @@
+/** A folder of its own with a rendition in it, removed after the test. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fitTopology, type Profile } from '@fit/contract';
+import { COMPOSE_TARGETS, writeMonitoringConfig } from '../../src/index.ts';
+
+interface Teardown {
+  after(undo: () => Promise<void>): void;
+}
+
+export async function renderedFolder(
+  teardown: Teardown,
+  profile: Profile = 'default',
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
+  teardown.after(() => rm(folder, { recursive: true, force: true }));
+  const declaration = fitTopology({ profile });
+  await writeMonitoringConfig(folder, { declaration, targets: COMPOSE_TARGETS });
+  return folder;
+}
