@@ -15,6 +15,7 @@ export type { BrokerSuite } from './root/recipe.ts';
 export { amtool, promtool, runTool, type ToolResult } from './root/runTool.ts';
 export type { ServiceName } from './service/serviceDefinition.ts';
 export { StackError, type StackErrorCode } from './stackError.ts';
+export { NODE_FLAGS } from './system/nodeFlags.ts';
 export { sampleUsers } from './system/sampleUsers.ts';
 export {
   type Service,

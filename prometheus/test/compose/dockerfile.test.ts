@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { NODE_FLAGS } from '@fit/stack';
 import { REPOSITORY, SERVICES } from '../support/composeFile.ts';
 
 const read = (path: string): string => readFileSync(join(REPOSITORY, path), 'utf8');
@@ -99,3 +100,7 @@ function collectWorkspaces(sources: string, seen: Set<string>): void {
       collectWorkspaces(`${workspace}/src/**/*.ts`, seen);
     }
 }
+
+test('the images start Node with the flags of the native launcher', () => {
+  assert.ok(LINES.includes(`ENV NODE_OPTIONS="${NODE_FLAGS.join(' ')}"`));
+});

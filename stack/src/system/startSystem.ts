@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { freePortList } from '../ports.ts';
 import { type Child, startChild } from '../process/startChild.ts';
 import { answersOk } from './answersOk.ts';
+import { NODE_FLAGS } from './nodeFlags.ts';
 
 export interface SystemOptions {
   readonly amqpUrl: string;
@@ -132,7 +133,7 @@ async function startService(launch: Launch, service: ServiceOptions): Promise<Se
   const child = await startChild({
     name,
     command: process.execPath,
-    args: ['--disable-proto=delete', resolve(REPOSITORY, workspace, 'src/main.ts')],
+    args: [...NODE_FLAGS, resolve(REPOSITORY, workspace, 'src/main.ts')],
     cwd: REPOSITORY,
     env: {
       ...process.env,

@@ -1,0 +1,137 @@
+/** Goal: every answer of the shell is told apart and none leaks. Method: a real server on a free port, real requests. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createApp, defineRoute, listen, Problem } from '@fit/http';
+import Type from 'typebox';
+
+const TOKEN = 'a-token-of-more-than-thirty-two-characters';
+
+async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] }> {
+  const defects: unknown[] = [];
+  const app = createApp({
+    adminToken: TOKEN,
+    onRequest: () => undefined,
+    onDefect: (error) => defects.push(error),
+    routes: [
+      defineRoute({
+        method: 'post',
+        paths: ['/echo', '/alias'],
+        access: 'anyone',
+        body: Type.Object({ count: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
+        reply: Type.Object({ count: Type.Integer() }),
+        handle: ({ body }) => Promise.resolve({ status: 201, body }),
+      }),
+      defineRoute({
+        method: 'get',
+        paths: ['/admin'],
+        access: 'admin',
+        reply: Type.Object({}),
+        handle: () => Promise.resolve({ body: {} }),
+      }),
+      defineRoute({
+        method: 'get',
+        paths: ['/broken/:how'],
+        access: 'anyone',
+        params: Type.Object({ how: Type.String() }),
+        reply: Type.Object({ kept: Type.Boolean() }),
+        handle: ({ params }) => {
+          if (params.how === 'throws') throw new Error('secret detail');
+          if (params.how === 'away')
+            throw new Problem({ status: 503, code: 'away', title: 'Away', retryAfterSeconds: 7 });
+          return Promise.resolve({ body: { kept: 'no' as unknown as boolean } });
+        },
+      }),
+    ],
+  });
+  const server = await listen(
+    (request, response) => app.callback()(request, response),
+    '127.0.0.1',
+    0,
+  );
+  t.after(() => server.close());
+  return { url: server.url, defects };
+}
+
+function post(url: string, body: string, type = 'application/json'): Promise<Response> {
+  return fetch(url, { method: 'POST', body, headers: { 'content-type': type } });
+}
+
+test('good input is answered as the handler says, on the alias too', async (t) => {
+  const { url } = await serve(t);
+  for (const path of ['/echo', '/alias']) {
+    const response = await post(`${url}${path}`, '{"count":3}');
+    assert.equal(response.status, 201);
+    assert.deepEqual(await response.json(), { count: 3 });
+  }
+});
+
+test('bad input is a 400 problem that names every field and its reason', async (t) => {
+  const { url } = await serve(t);
+  const response = await post(`${url}/echo`, '{"count":0,"extra":1}');
+  assert.equal(response.status, 400);
+  assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json/);
+  const problem = (await response.json()) as {
+    code: string;
+    errors: { field: string; reason: string }[];
+  };
+  assert.equal(problem.code, 'invalid_input');
+  assert.deepEqual(problem.errors.map(({ field }) => field).sort(), ['body.count', 'body.extra']);
+  assert.ok(problem.errors.every(({ reason }) => reason.length > 3));
+});
+
+const refused: readonly [name: string, body: string, type: string, status: number, code: string][] =
+  [
+    ['not JSON', '{"count":', 'application/json', 400, 'invalid_json'],
+    ['another media type', 'count=1', 'text/plain', 415, 'unsupported_media_type'],
+    [
+      'more than 100 kB',
+      JSON.stringify({ count: 1, pad: 'x'.repeat(200_000) }),
+      'application/json',
+      413,
+      'body_too_large',
+    ],
+    [
+      'a prototype',
+      '{"count":1,"__proto__":{"polluted":1}}',
+      'application/json',
+      400,
+      'invalid_json',
+    ],
+  ];
+for (const [name, body, type, status, code] of refused)
+  test(`a body of ${name} is ${status} ${code}`, async (t) => {
+    const { url } = await serve(t);
+    const response = await post(`${url}/echo`, body, type);
+    const problem = (await response.json()) as { code: string };
+    assert.deepEqual([response.status, problem.code], [status, code]);
+    assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
+  });
+
+test('admin routes take the token and nothing else', async (t) => {
+  const { url } = await serve(t);
+  const answer = async (authorization?: string) =>
+    (await fetch(`${url}/admin`, authorization === undefined ? {} : { headers: { authorization } }))
+      .status;
+  assert.equal(await answer(`Bearer ${TOKEN}`), 200);
+  for (const wrong of [undefined, 'Bearer ', `Bearer ${TOKEN}x`, TOKEN, `Basic ${TOKEN}`])
+    assert.equal(await answer(wrong), 401, String(wrong));
+});
+
+test('a defect and a broken promise are 500 without detail, and are told to the log', async (t) => {
+  const { url, defects } = await serve(t);
+  for (const path of ['/broken/throws', '/broken/reply']) {
+    const response = await fetch(`${url}${path}`);
+    const text = await response.text();
+    assert.equal(response.status, 500);
+    assert.doesNotMatch(text, /secret|stack|at /);
+  }
+  assert.equal(defects.length, 2);
+});
+
+test('a problem may ask to come again, and an unknown path is a problem too', async (t) => {
+  const { url } = await serve(t);
+  const away = await fetch(`${url}/broken/away`);
+  assert.deepEqual([away.status, away.headers.get('retry-after')], [503, '7']);
+  const missing = await fetch(`${url}/nowhere`);
+  assert.equal(((await missing.json()) as { code: string }).code, 'not_found');
+});

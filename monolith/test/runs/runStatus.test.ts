@@ -1,0 +1,44 @@
+/** Goal: a run's status says how far it is, and never claims an end too early. Method: the pure function. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runStatus } from '../../src/runs/runStatus.ts';
+import type { Run } from '../../src/store/runStore.ts';
+
+const createdAt = new Date('2026-11-23T05:00:00Z');
+const tenSecondsLater = new Date('2026-11-23T05:00:10Z');
+const run: Run = {
+  ...{ _id: 'run-1', date: '2026-11-23', requestHash: 'h', createdAt },
+  accepted: { total: 100, created: 90, skipped: 10 },
+};
+
+test('a run under way tells share, rate and time left', () => {
+  const status = runStatus(
+    run,
+    { states: { done: 40, waiting: 10, queued: 50 }, causes: {} },
+    tenSecondsLater,
+  );
+  assert.deepEqual(
+    [status.state, status.percent, status.ratePerSecond, status.etaSeconds],
+    ['running', 40, 4, 15],
+  );
+});
+
+test('dead jobs count as ended, with their causes', () => {
+  const counts = { states: { done: 98, dead: 2 }, causes: { exhausted: 2 } };
+  const status = runStatus(run, counts, tenSecondsLater);
+  assert.deepEqual([status.state, status.percent], ['finished', 100]);
+  assert.deepEqual(status.causes, { exhausted: 2 });
+  assert.equal(status.etaSeconds, undefined);
+});
+
+test('while jobs are still being recorded nothing is finished, even if all known ones are done', () => {
+  const { accepted, ...accepting } = run;
+  const status = runStatus(accepting, { states: { done: 5 }, causes: {} }, tenSecondsLater);
+  assert.ok(accepted);
+  assert.equal(status.state, 'accepting');
+});
+
+test('a run of nobody is finished', () => {
+  const nobody = { ...run, accepted: { total: 0, created: 0, skipped: 0 } };
+  assert.equal(runStatus(nobody, { states: {}, causes: {} }, tenSecondsLater).state, 'finished');
+});
