@@ -13,7 +13,16 @@ export function fingerprint(errorClass: string, message: string): string {
 /** Anything thrown, as a record: class, bounded message, fingerprint. */
 export function describeError(thrown: unknown): AttemptError {
   const errorClass = thrown instanceof Error ? thrown.name : typeof thrown;
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = thrown instanceof Error ? thrown.message : printed(thrown);
   const message = text.slice(0, MESSAGE_LIMIT_CHARS);
   return { class: errorClass, message, fingerprint: fingerprint(errorClass, message) };
+}
+
+/** An object may refuse to become text; that must not end the worker that reports it. */
+function printed(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'unprintable';
+  }
 }

@@ -49,7 +49,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       setup: async (model: ChannelModel) => {
         // Before recovery listens itself, an error event without a listener would end the process.
         model.on('error', () => undefined);
+        const life = { hasEnded: false };
+        model.once('close', () => (life.hasEnded = true));
         await options.setup(model);
+        // Recovery listens from here on: an end before that would go unseen, and the session would never come back.
+        if (life.hasEnded) throw new Error('the connection ended during its setup');
       },
     },
   });

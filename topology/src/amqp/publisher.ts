@@ -57,13 +57,19 @@ export class Publisher {
   /** @throws TopologyError as `openSession` does. */
   static async open(options: PublisherOptions): Promise<Publisher> {
     const publisher = new Publisher(options);
-    publisher.#session = await openSession({
-      ...options,
-      setup: async (model) => {
-        await options.prepare(model);
-        await publisher.#openChannel(model, options.onEvent);
-      },
-    });
+    try {
+      publisher.#session = await openSession({
+        ...options,
+        setup: async (model) => {
+          await options.prepare(model);
+          await publisher.#openChannel(model, options.onEvent);
+        },
+      });
+    } catch (error) {
+      // Its timer alone would keep a process alive that is refused at its start.
+      clearInterval(publisher.#sweeper);
+      throw error;
+    }
     return publisher;
   }
 
@@ -98,7 +104,8 @@ export class Publisher {
     channel.on('return', (message: Message) => {
       this.#returnedIds.add(String(message.properties.messageId));
     });
-    channel.on('close', () => {
+    // First of the listeners: amqplib's own would report every lost confirm as if it were a nack.
+    channel.prependListener('close', () => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
       this.#settleAll('unknown');
@@ -127,17 +134,12 @@ export class Publisher {
     try {
       channel.publish(message.exchange, message.key, message.body, properties(message), (error) => {
         const wasReturned = this.#returnedIds.delete(message.id);
-        pending.settle(error ? this.#refusal(channel) : wasReturned ? 'returned' : 'confirmed');
+        pending.settle(error ? 'nacked' : wasReturned ? 'returned' : 'confirmed');
       });
     } catch {
       // amqplib throws on a channel that is closing; nothing was sent.
       pending.settle('unknown');
     }
-  }
-
-  /** amqplib reports a nack and a closed channel by the same callback; only the nack is the broker's answer. */
-  #refusal(channel: ConfirmChannel): PublishResult {
-    return this.#channel === channel ? 'nacked' : 'unknown';
   }
 
   #settleOverdue(): void {
