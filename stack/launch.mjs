@@ -39,7 +39,8 @@ function installOnce() {
 function handOver(args) {
   const child = spawn(pinnedNode, args, { cwd: repository, stdio: 'inherit', env: environment() });
   // A terminal sends Ctrl-C to the child as well; it stops, and this process ends after it.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
     process.exit(code ?? 128 + (constants.signals[signal] ?? 0));
   });

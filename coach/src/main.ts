@@ -2,6 +2,7 @@
 import { readFitTopology } from '@fit/contract';
 import {
   createApp,
+  exportInFlight,
   exportLimits,
   healthRoutes,
   jobMetrics,
@@ -18,7 +19,6 @@ import { type JobEvent, Worker } from '@fit/jobs';
 import { connectStore, JobStore } from '@fit/jobs/store';
 import { planTopology } from '@fit/topology';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
-import { Gauge } from 'prom-client';
 import { createWodHandler } from './handlers/createWod.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
 import { wodRoutes } from './routes/wodRoutes.ts';
@@ -44,14 +44,7 @@ await runService(log, async (stops) => {
   const countJob = jobMetrics(metrics.registry, declaration);
   const plan = planTopology(declaration, { version: '4.3.0', hasManagement: true });
   exportLimits(metrics.registry, plan, vhostOf(config.amqpUrl));
-  new Gauge({
-    name: 'jobs_in_flight',
-    help: 'Deliveries that are not settled yet',
-    registers: [metrics.registry],
-    collect() {
-      this.set(running.worker?.inFlightCount ?? 0);
-    },
-  });
+  exportInFlight(metrics.registry, () => running.worker?.inFlightCount ?? 0);
 
   const readiness: Readiness = async () => ({
     store: await store.isUp(),

@@ -1,5 +1,5 @@
 /** The shell that both services stand in: HTTP, health, metrics, log, start and stop. */
-export { exportLimits, jobMetrics } from './metrics/jobMetrics.ts';
+export { exportInFlight, exportLimits, jobMetrics } from './metrics/jobMetrics.ts';
 export { type ServiceMetrics, serviceMetrics } from './metrics/serviceMetrics.ts';
 export { type Log, logJobEvent, logSessionEvent, openLog } from './process/logEvents.ts';
 export { runService, type Stop } from './process/runService.ts';

@@ -152,3 +152,15 @@ export function exportLimits(
     if (queue.ttlMs !== undefined) ttl.set(labels, queue.ttlMs / 1_000);
   }
 }
+
+/** @param inFlightCount read at each scrape. */
+export function exportInFlight(registry: Registry, inFlightCount: () => number): void {
+  new Gauge({
+    name: 'jobs_in_flight',
+    help: 'Deliveries that are not settled yet',
+    registers: [registry],
+    collect() {
+      this.set(inFlightCount());
+    },
+  });
+}

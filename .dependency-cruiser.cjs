@@ -1,0 +1,210 @@
+/** The import rules: each has a name, and its comment is the remedy. Run: npm run check. */
+
+const PRODUCT = 'topology|jobs|contract|http|monolith|coach';
+/** Those after the product run it, watch it or break it; the owners' rules are not for them. */
+const WORKSPACES = `${PRODUCT}|stack|prometheus|chaos|campaign|bench`;
+
+/** @returns a pattern for the sources of some workspaces. */
+const sourcesOf = (names) => `^(?:${names})/src/`;
+/** @returns a pattern for every workspace but these. */
+const allBut = (...names) =>
+  `^(?:${WORKSPACES.split('|')
+    .filter((name) => !names.includes(name))
+    .join('|')})/`;
+/** @returns a pattern for a package of npm, wherever it is installed. */
+const packageOf = (name) => `(?:^|/)node_modules/(?:@types/)?${name}(?:/|$)`;
+
+/** A package that one place owns: everything else asks the owner. */
+const owned = (name, packagePattern, options) => ({
+  name,
+  comment: options.remedy,
+  severity: 'error',
+  from: { path: sourcesOf(PRODUCT), pathNot: options.owners },
+  to: {
+    path: packageOf(packagePattern),
+    dependencyTypesNot: options.allowsTypes ? ['type-only'] : [],
+  },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'topology-knows-nobody',
+      comment:
+        'Pass it in as a value: topology/ knows nothing of databases, workouts, or any other workspace.',
+      severity: 'error',
+      from: { path: sourcesOf('topology') },
+      to: { path: allBut('topology') },
+    },
+    {
+      name: 'jobs-knows-only-topology',
+      comment:
+        'Take the kind, its handler or its limits as a parameter: jobs/ serves any kind of job.',
+      severity: 'error',
+      from: { path: sourcesOf('jobs') },
+      to: { path: allBut('jobs', 'topology') },
+    },
+    {
+      name: 'contract-is-declaration',
+      comment:
+        'I/O belongs to a library or a process: contract/ only says what both processes agree on.',
+      severity: 'error',
+      from: { path: sourcesOf('contract') },
+      to: {
+        path: [
+          allBut('contract', 'topology', 'jobs'),
+          '^topology/src/amqp/',
+          '^jobs/src/store/',
+          packageOf('(?:amqplib|mongodb|koa|@koa/router|prom-client|node-schedule)'),
+        ],
+      },
+    },
+    {
+      name: 'contract-takes-types-of-jobs',
+      comment:
+        'Write `import type`: contract/ is loaded by both processes and must bring no runtime along.',
+      severity: 'error',
+      from: { path: sourcesOf('contract') },
+      to: { path: '^jobs/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'http-knows-no-process',
+      comment: 'Pass it in as a value: http/ serves both processes and is part of neither.',
+      severity: 'error',
+      from: { path: sourcesOf('http') },
+      to: { path: allBut('http', 'contract', 'topology', 'jobs') },
+    },
+    {
+      name: 'libraries-have-no-http',
+      comment: 'Report an event or a value; the process decides what its HTTP side shows of it.',
+      severity: 'error',
+      from: { path: sourcesOf('topology|jobs|contract') },
+      to: { path: '^http/' },
+    },
+    {
+      name: 'processes-never-meet',
+      comment: 'Share it through contract/: monolith and coach are deployed apart.',
+      severity: 'error',
+      from: { path: '^(monolith|coach)/src/' },
+      to: { path: '^(?:monolith|coach)/', pathNot: '^$1/' },
+    },
+    {
+      name: 'pure-core',
+      comment:
+        'Move the I/O to amqp/: the declaration, the plan, its proofs and the decisions are pure.',
+      severity: 'error',
+      from: { path: '^topology/src/(?:declaration|plan|proof|retry|drawing)/' },
+      to: {
+        pathNot: '^topology/src/(?:(?:declaration|plan|proof|retry|drawing)/|errors[.]ts$)',
+      },
+    },
+    owned('only-amqp-speaks-amqp', 'amqplib', {
+      owners: '^topology/src/amqp/',
+      remedy: 'Return a next step; topology/src/amqp carries it out.',
+    }),
+    owned('only-stores-speak-mongodb', 'mongodb', {
+      owners: ['/store/', '/main[.]ts$'],
+      allowsTypes: true,
+      remedy: 'Call the store that owns the collection, or give it a new question to answer.',
+    }),
+    owned('only-metrics-count', 'prom-client', {
+      owners: '/metrics/',
+      allowsTypes: true,
+      remedy: 'Report an event; a listener in metrics/ counts it.',
+    }),
+    owned('only-http-serves', '(?:koa|@koa/router)', {
+      owners: ['^http/src/', '/(?:app|main)[.]ts$', '/(?:routes|middleware)/'],
+      remedy: 'Define a route; http/ builds the application that serves it.',
+    }),
+    owned('only-cron-schedules', 'node-schedule', {
+      owners: '/cron_job[.]ts$',
+      remedy: 'Export the work; cron_job.ts decides when it runs.',
+    }),
+    {
+      name: 'through-the-front-door',
+      comment:
+        'Export it by name from the index, or do without: a workspace is entered by its `exports` only.',
+      severity: 'error',
+      from: { path: `^(${WORKSPACES})/src/` },
+      to: {
+        path: `^(?:${WORKSPACES})/src/`,
+        pathNot: [
+          '^$1/',
+          `^(?:${WORKSPACES})/src/index[.]ts$`,
+          '^topology/src/amqp/index[.]ts$',
+          '^jobs/src/store/index[.]ts$',
+          '^stack/src/testing/index[.]ts$',
+          '^http/src/client/index[.]ts$',
+          '^coach/src/workout/index[.]ts$',
+          '^monolith/src/adminToken[.]ts$',
+        ],
+      },
+    },
+    {
+      name: 'handlers-are-deaf',
+      comment: 'Return an outcome: the runtime settles it, counts it and logs it.',
+      severity: 'error',
+      from: { path: '/src/handlers/' },
+      to: { path: [packageOf('(?:amqplib|prom-client|pino)'), '/log/', '/metrics/'] },
+    },
+    {
+      name: 'workouts-are-pure',
+      comment:
+        'Pass it in: workout/ makes a workout of its arguments and imports nothing else, but for hashing.',
+      severity: 'error',
+      from: { path: '^coach/src/workout/' },
+      to: { pathNot: ['^coach/src/workout/', '^(?:node:)?crypto$'] },
+    },
+    {
+      name: 'no-cycle',
+      comment: 'Move what both need into a file of its own, below them.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-orphan',
+      comment: 'Import it, make it an entry in package.json, or delete it.',
+      severity: 'error',
+      from: {
+        orphan: true,
+        path: sourcesOf(WORKSPACES),
+        pathNot: ['/(?:main|cli|index|generate|runTests)[.]ts$', '^(?:chaos|campaign|bench)/'],
+      },
+      to: {},
+    },
+    {
+      name: 'no-dev-dependency-in-source',
+      comment: 'Move it to the tests, or make it a dependency of the workspace.',
+      severity: 'error',
+      from: { path: sourcesOf(PRODUCT) },
+      to: {
+        path: [
+          packageOf('(?:fast-check|typescript|eslint|knip|dependency-cruiser)'),
+          '^(?:stack|chaos|campaign|bench)/',
+          `^(?:${WORKSPACES})/test/`,
+        ],
+      },
+    },
+    {
+      name: 'no-unresolvable',
+      comment: 'Declare the package in the workspace that imports it, and install it.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(?:^|/)[.]stack/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+    },
+    // Workspaces are linked into node_modules: seen at their own place they have one name.
+    preserveSymlinks: false,
+  },
+};

@@ -1,0 +1,70 @@
+/** Goal: what a letter says reaches its record, and nothing else is thrown away. Method: letters made by a real broker. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { declareTopology } from '@fit/topology';
+import { pendingJob } from '../support/fakes.ts';
+import { Line } from '../support/line.ts';
+
+const SHORT_LIVED = declareTopology({
+  exchange: 'jobs',
+  kinds: {
+    trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50, 100, 150], messageTtl: 100 },
+  },
+});
+
+test('an expired job is dead with that cause', async (t) => {
+  const line = await Line.open(t, SHORT_LIVED);
+  const publisher = await line.publisher();
+  const jobs = Array.from({ length: 5 }, () => pendingJob());
+  await line.submit(publisher, jobs);
+  await line.intake();
+  for (const job of jobs)
+    assert.equal((await line.expectState(job, 'dead')).death?.cause, 'expired');
+  assert.equal(await line.store.letters.count(), 0);
+  assert.equal(
+    line.eventsOf('buried').reduce((sum, { count }) => sum + count, 0),
+    5,
+  );
+});
+
+test('a letter of an older generation, or of a finished job, changes nothing', async (t) => {
+  const line = await Line.open(t, SHORT_LIVED);
+  const publisher = await line.publisher();
+  const [old, done] = [pendingJob(), pendingJob()];
+  await line.submit(publisher, [old, done]);
+  await line.store.raw('jobs').updateOne({ _id: old._id }, { $set: { generation: 2 } });
+  await line.store.jobs.change('finish', [{ id: done._id, generation: 1 }], new Date());
+  const last = pendingJob();
+  await line.submit(publisher, [last]);
+  await line.intake();
+  await line.expectState(last, 'dead');
+  assert.equal((await line.store.jobs.find(old._id))?.state, 'queued');
+  assert.equal((await line.store.jobs.find(done._id))?.state, 'done');
+});
+
+test('a letter without a record is kept whole, once for each that differs', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.intake();
+  for (const id of ['a', 'a', 'b'])
+    await publisher.publish({
+      ...{ exchange: 'trivial.return', key: 'trivial.r9', id },
+      body: Buffer.from(`stray ${id}`),
+    });
+  const letters = await eventually(
+    async () => {
+      const stored = await line.store.raw('letters').find().sort({ messageId: 1 }).toArray();
+      const seen = stored.reduce((sum, letter) => sum + Number(letter['seen']), 0);
+      return seen === 3 && stored;
+    },
+    { describe: async () => `${await line.store.letters.count()} letters` },
+  );
+  assert.deepEqual(
+    letters.map(({ messageId, cause, routingKey, seen }) => [messageId, cause, routingKey, seen]),
+    [
+      ['a', 'stray', 'trivial.r9', 2],
+      ['b', 'stray', 'trivial.r9', 1],
+    ],
+  );
+});

@@ -1,0 +1,81 @@
+/** Goal: a record is handed over until the broker has it, and never lost with it. Method: full, purged, unbound. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { reconcileOnce } from '@fit/jobs';
+import { eventually } from '@fit/stack/testing';
+import { declareTopology } from '@fit/topology';
+import { pendingJob } from '../support/fakes.ts';
+import { Line } from '../support/line.ts';
+
+const SMALL = declareTopology({
+  exchange: 'jobs',
+  kinds: {
+    trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50, 100, 150], maxLength: 3 },
+  },
+});
+
+test('a full queue: the rest is held pending with the reason, and done once there is room', async (t) => {
+  const line = await Line.open(t, SMALL);
+  const publisher = await line.publisher();
+  const first = Array.from({ length: 50 }, () => pendingJob());
+  await line.submit(publisher, first);
+  const late = pendingJob();
+  await line.submit(publisher, [late]);
+  const held = await line.store.jobs.find(late._id);
+  assert.deepEqual([held?.state, held?.held], ['pending', { reason: 'nacked', count: 1 }]);
+  assert.ok(held && held.dueAt > held.createdAt);
+  const results = line.eventsOf('published').filter(({ result }) => result === 'nacked');
+  assert.ok(results.length > 0 && results.every(({ queue }) => queue === 'trivial'));
+  await line.worker();
+  await eventually(
+    async () => {
+      await line.relay(publisher);
+      return (await line.store.jobs.countStates()).done === 51;
+    },
+    { describe: async () => JSON.stringify(await line.store.jobs.countStates()) },
+  );
+  assert.equal((await line.store.jobs.find(late._id))?.held, undefined);
+  assert.equal(new Set(line.effects).size, 51);
+});
+
+test('a kind that this release does not know stays pending, as returned', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  const job = { ...pendingJob(), kind: 'newer' };
+  await line.submit(publisher, [job]);
+  const record = await line.store.jobs.find(job._id);
+  assert.deepEqual([record?.state, record?.held?.reason], ['pending', 'returned']);
+});
+
+test('not ready, it reads nothing and marks nothing', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  const job = pendingJob();
+  await line.store.jobs.accept('run', [job]);
+  await publisher.close();
+  assert.equal(await line.relay(publisher), 0);
+  assert.equal((await line.store.jobs.find(job._id))?.held, undefined);
+});
+
+test('purged: the reconciler finds what the broker lost, and it is done without a new budget', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  const [fresh, tried] = [pendingJob(), { ...pendingJob(), attemptCount: 2 }];
+  await line.submit(publisher, [fresh, tried]);
+  await line.purge('trivial');
+  const { declaration, events } = line;
+  const reconcile = (ready: number) =>
+    reconcileOnce({
+      ...{ declaration, store: line.store.jobs, quietMs: -1_000 },
+      readyCount: () => Promise.resolve(ready),
+      onEvent: (event) => events.push(event),
+    });
+  assert.equal(await reconcile(2), 0);
+  assert.equal(await reconcile(0), 2);
+  assert.deepEqual(line.eventsOf('reconciled'), [{ type: 'reconciled', count: 2 }]);
+  await line.worker();
+  assert.equal(await line.relay(publisher), 2);
+  await line.expectState(fresh, 'done');
+  await line.expectState(tried, 'done');
+  assert.deepEqual(line.runs.toSorted(), [`${fresh._id} 1`, `${tried._id} 3`].sort());
+});

@@ -1,0 +1,155 @@
+/** Goal: each job ends in its one state, with its history. Method: a trivial handler, real broker, real store. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { CAUSE_HEADER } from '@fit/topology';
+import type { Publisher } from '@fit/topology/amqp';
+import { encodeJob } from '../../src/record/jobMessage.ts';
+import { pendingJob } from '../support/fakes.ts';
+import { Line } from '../support/line.ts';
+
+test('done at the first attempt: one effect, one ack, no letter', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  const jobs = Array.from({ length: 100 }, () => pendingJob());
+  await line.submit(publisher, jobs);
+  for (const job of jobs) {
+    const record = await line.expectState(job, 'done');
+    assert.deepEqual([record.attemptCount, record.attempts.length], [1, 1]);
+  }
+  assert.deepEqual(line.effects.toSorted(), jobs.map(({ _id }) => _id).sort());
+  assert.deepEqual(await line.store.jobs.countStates(), { done: 100 });
+  assert.equal(await line.store.letters.count(), 0);
+});
+
+test('two failures, then done: the third attempt has the effect', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  const job = pendingJob('third');
+  await line.submit(publisher, [job]);
+  const { attempts } = await line.expectState(job, 'done');
+  assert.deepEqual(
+    attempts.map(({ number, outcome, delayMs }) => [number, outcome, delayMs]),
+    [
+      [1, 'retry', 50],
+      [2, 'retry', 100],
+      [3, 'done', undefined],
+    ],
+  );
+  assert.deepEqual(line.effects, [job._id]);
+});
+
+test('failing each time: exactly four attempts through the tiers, then dead, exhausted', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  await line.intake();
+  const job = pendingJob('retry');
+  await line.submit(publisher, [job]);
+  const { attempts, death, attemptCount } = await line.expectState(job, 'dead');
+  assert.equal(death?.cause, 'exhausted');
+  assert.equal(death.reason, 'attempt 4 failed');
+  assert.equal(attemptCount, 4);
+  assert.deepEqual(
+    attempts.map(({ number, delayMs, error }) => [number, delayMs, error?.class]),
+    [
+      [1, 50, 'TypeError'],
+      [2, 100, 'TypeError'],
+      [3, 150, 'TypeError'],
+      [4, undefined, 'TypeError'],
+    ],
+  );
+  assert.deepEqual(
+    line.runs,
+    [1, 2, 3, 4].map((number) => `${job._id} ${number}`),
+  );
+  assert.deepEqual(line.effects, []);
+  assert.deepEqual(line.eventsOf('attemptMismatch'), []);
+  assert.deepEqual(
+    line.eventsOf('buried').map(({ cause, count }) => [cause, count]),
+    [['exhausted', 1]],
+  );
+});
+
+test('rejected: dead at once with the reason, and one letter on the broker', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  const job = pendingJob('reject');
+  await line.submit(publisher, [job]);
+  const { death, attempts } = await line.expectState(job, 'dead');
+  assert.deepEqual([death?.cause, death?.reason], ['fatal', 'never']);
+  assert.equal(attempts.length, 1);
+  assert.deepEqual(line.runs, [`${job._id} 1`]);
+  await line.intake();
+  // Behind it in the same queue: once this one is kept, the letter before it was read.
+  const marker = { exchange: 'trivial.park', key: 'job.trivial', id: 'marker' };
+  await publisher.publish({ ...marker, body: Buffer.from('marker') });
+  await eventually(async () => (await line.store.letters.count()) === 1, {
+    describe: async () => `${await line.store.letters.count()} letters kept`,
+  });
+  const after = await line.store.jobs.find(job._id);
+  assert.deepEqual(after?.death, death);
+});
+
+async function publishBody(publisher: Publisher, id: string, body: Buffer): Promise<void> {
+  const message = { exchange: 'jobs', key: 'job.trivial', id, body };
+  assert.equal(await publisher.publish(message), 'confirmed');
+}
+
+test('malformed: a letter each at the first attempt, while good jobs go on', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  await line.intake();
+  const good = Array.from({ length: 20 }, () => pendingJob());
+  const odd = { ...pendingJob(), kind: 'other' };
+  const bad = ['{', 'null', '{"version":9}', '[]', encodeJob(odd).toString()];
+  const submitted = line.submit(publisher, good);
+  for (const [index, body] of bad.entries())
+    await publishBody(publisher, `bad-${index}`, Buffer.from(body));
+  await submitted;
+  for (const job of good) await line.expectState(job, 'done');
+  await eventually(async () => (await line.store.letters.count()) === bad.length, {
+    describe: async () => `${await line.store.letters.count()} letters of ${bad.length}`,
+  });
+  const letters = await line.store.raw('letters').find().toArray();
+  assert.deepEqual(new Set(letters.map((letter) => letter['cause'])), new Set(['malformed']));
+  assert.deepEqual(new Set(letters.map((letter) => letter['seen'])), new Set([1]));
+  assert.deepEqual(new Set(letters.map((one) => one['routingKey'])), new Set(['job.trivial']));
+  assert.equal(line.eventsOf('refused').length, bad.length);
+  assert.equal(line.runs.length, good.length);
+  assert.ok(letters.every(({ headers }) => String(headers).includes(CAUSE_HEADER)));
+});
+
+test('a copy of a finished job has its effect stored again, and its record stays', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  const job = pendingJob();
+  await line.submit(publisher, [job]);
+  const first = await line.expectState(job, 'done');
+  await publishBody(publisher, job._id, encodeJob(job));
+  await eventually(() => line.eventsOf('unchanged').length === 1, {
+    describe: () => JSON.stringify(line.events),
+  });
+  assert.deepEqual(await line.store.jobs.find(job._id), first);
+  assert.equal(line.eventsOf('finished').length, 1);
+});
+
+test('closed, it takes nothing more, and what it did not take waits for the next', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  const worker = await line.worker();
+  assert.equal(worker.isConsuming, true);
+  await worker.close(1_000);
+  assert.equal(worker.inFlightCount, 0);
+  const job = pendingJob();
+  await line.submit(publisher, [job]);
+  assert.equal((await line.store.jobs.find(job._id))?.state, 'queued');
+  await line.worker();
+  await line.expectState(job, 'done');
+  assert.deepEqual(line.runs, [`${job._id} 1`]);
+});

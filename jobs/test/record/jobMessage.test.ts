@@ -1,0 +1,98 @@
+/** Goal: what is no job is named as such, by the first thing wrong. Method: a corpus of bad bodies. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compilePayload, newJob } from '@fit/jobs';
+import fc from 'fast-check';
+import Type from 'typebox';
+import { decodeJob, encodeJob, MalformedMessage } from '../../src/record/jobMessage.ts';
+
+const check = compilePayload(
+  Type.Object({ minutes: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
+);
+const payloadOf = (kind: string) => (kind === 'trivial' ? check : undefined);
+const good = { version: 1, id: 'a', kind: 'trivial', generation: 1, payload: { minutes: 5 } };
+
+function reasonOf(body: string | Buffer): string {
+  try {
+    decodeJob(Buffer.from(body), payloadOf);
+  } catch (error) {
+    assert.ok(error instanceof MalformedMessage, String(error));
+    return error.message;
+  }
+  return 'accepted';
+}
+const reasonWith = (change: object) => reasonOf(JSON.stringify({ ...good, ...change }));
+
+test('what is encoded is decoded the same', () => {
+  const options = { kind: 'trivial', userId: 'u', date: '2026-01-01', runId: 'r' };
+  const job = newJob({ ...options, payload: { minutes: 5 } }, new Date());
+  assert.deepEqual(decodeJob(encodeJob(job), payloadOf), {
+    ...{ version: 1, id: 'trivial:u:2026-01-01', kind: 'trivial', generation: 1 },
+    payload: { minutes: 5 },
+  });
+});
+
+test('no JSON, or no envelope', () => {
+  for (const body of ['', '{', 'hello', Buffer.from([0xff, 0xfe, 0x00]), '{"a":1}x'])
+    assert.equal(reasonOf(body), 'the body is not JSON');
+  for (const body of ['null', '7', '"x"', '[]', '{}', '[[[[]]]]'])
+    assert.match(reasonOf(body), /^\//, body);
+});
+
+test('wrong types, missing and unknown properties are named', () => {
+  assert.match(reasonWith({ id: 7 }), /^\/id: /);
+  assert.match(reasonWith({ id: '' }), /^\/id: /);
+  assert.match(reasonWith({ id: 'x'.repeat(201) }), /^\/id: /);
+  assert.match(reasonWith({ generation: 0 }), /^\/generation: /);
+  assert.match(reasonWith({ generation: 1.5 }), /^\/generation: /);
+  assert.match(reasonWith({ generation: '1' }), /^\/generation: /);
+  assert.notEqual(reasonWith({ extra: true }), 'accepted');
+  assert.notEqual(reasonWith({ payload: undefined }), 'accepted');
+});
+
+test('an unknown version or kind is named', () => {
+  assert.equal(reasonWith({ version: 2 }), 'version 2 is unknown; this reader knows 1');
+  assert.equal(reasonWith({ kind: 'other' }), "kind 'other' is unknown");
+  assert.equal(reasonWith({ kind: 'constructor' }), "kind 'constructor' is unknown");
+});
+
+test('a payload that is not as declared is named by its path', () => {
+  assert.match(reasonWith({ payload: { minutes: 0 } }), /^payload\/minutes: /);
+  assert.match(reasonWith({ payload: { minutes: 'five' } }), /^payload\/minutes: /);
+  assert.match(reasonWith({ payload: null }), /^payload\/: /);
+});
+
+test('too large is refused before it is parsed, exactly at the limit it is not', () => {
+  const body = JSON.stringify(good);
+  const atLimit = body + ' '.repeat(65_536 - body.length);
+  assert.equal(reasonOf(atLimit), 'accepted');
+  assert.equal(reasonOf(`${atLimit} `), '65537 bytes exceed 65536');
+});
+
+test('__proto__ in envelope or payload changes no prototype', () => {
+  const text = JSON.stringify(good);
+  const envelope = text.replace('{', '{"__proto__":{"polluted":true},');
+  assert.notEqual(reasonOf(envelope), 'accepted');
+  const payload = text.replace('{"minutes"', '{"__proto__":{"polluted":true},"minutes"');
+  assert.notEqual(reasonOf(payload), 'accepted');
+  assert.equal(({} as { polluted?: boolean }).polluted, undefined);
+});
+
+test('nested too deep for a parser it is malformed, not a crash', () => {
+  const depth = 30_000;
+  assert.notEqual(reasonOf(`${'['.repeat(depth)}${']'.repeat(depth)}`), 'accepted');
+});
+
+test('property: any bytes and any JSON are either a job or malformed', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+        fc.json(),
+      ),
+      (body) => {
+        assert.notEqual(reasonOf(body), 'accepted');
+      },
+    ),
+  );
+});

@@ -1,0 +1,109 @@
+/** Goal: idle no wait, busy one batch, out of store no loss. Method: writes that end when the test says so. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Batcher, type BatcherOptions } from '../../src/settle/batcher.ts';
+
+interface Write {
+  readonly items: number[];
+  readonly end: () => void;
+  readonly fail: () => void;
+}
+
+function open(change: Partial<BatcherOptions<number>> = {}) {
+  const writes: Write[] = [];
+  const events: string[] = [];
+  let onWrite: (() => void) | undefined;
+  const batcher = new Batcher<number>({
+    maxCount: 3,
+    isCurrent: () => true,
+    write: (items) =>
+      new Promise((resolve, reject) => {
+        const fail = () => {
+          reject(new Error('out'));
+        };
+        writes.push({ items, end: resolve, fail });
+        onWrite?.();
+      }),
+    onOutage: (error) => events.push(error.message),
+    onRecovery: () => events.push('recovered'),
+    ...change,
+  });
+  const nextWrite = async (count: number): Promise<Write> => {
+    while (writes.length < count) await new Promise<void>((resolve) => (onWrite = resolve));
+    return writes[count - 1]!;
+  };
+  return { batcher, writes, events, nextWrite };
+}
+
+test('what comes in one turn shares a batch; what comes during a write waits for the next', async () => {
+  const { batcher, nextWrite, writes } = open();
+  batcher.add(1);
+  batcher.add(2);
+  const first = await nextWrite(1);
+  assert.deepEqual(first.items, [1, 2]);
+  for (const item of [3, 4, 5, 6]) batcher.add(item);
+  await turn();
+  assert.equal(writes.length, 1);
+  first.end();
+  const second = await nextWrite(2);
+  assert.deepEqual(second.items, [3, 4, 5]);
+  second.end();
+  assert.deepEqual((await nextWrite(3)).items, [6]);
+});
+
+test('idle again, it starts again', async () => {
+  const { batcher, nextWrite } = open();
+  for (const item of [1, 2, 3]) {
+    batcher.add(item);
+    const write = await nextWrite(item);
+    assert.deepEqual(write.items, [item]);
+    write.end();
+    await turn();
+  }
+});
+
+test('an outage repeats the same batch until it is stored, and is reported once', async () => {
+  const { batcher, events, nextWrite } = open();
+  batcher.add(1);
+  (await nextWrite(1)).fail();
+  batcher.add(2);
+  (await nextWrite(2)).fail();
+  const third = await nextWrite(3);
+  assert.deepEqual(third.items, [1]);
+  assert.deepEqual(events, ['out']);
+  third.end();
+  assert.deepEqual((await nextWrite(4)).items, [2]);
+  assert.deepEqual(events, ['out', 'recovered']);
+});
+
+test('what is no longer current is not written', async () => {
+  const stale = new Set([1]);
+  const { batcher, nextWrite, writes } = open({ isCurrent: (item) => !stale.has(item) });
+  batcher.add(1);
+  await turn();
+  await turn();
+  assert.equal(writes.length, 0);
+  batcher.add(1);
+  batcher.add(2);
+  const write = await nextWrite(1);
+  assert.deepEqual(write.items, [2]);
+  stale.add(2);
+  write.fail();
+  batcher.add(3);
+  assert.deepEqual((await nextWrite(2)).items, [3]);
+});
+
+test('stopped during an outage, it gives up at once and for good', async () => {
+  const { batcher, events, nextWrite, writes } = open();
+  batcher.add(1);
+  (await nextWrite(1)).fail();
+  await turn();
+  batcher.stop();
+  await turn();
+  batcher.add(2);
+  await turn();
+  await turn();
+  assert.equal(writes.length, 1);
+  assert.deepEqual(events, ['out']);
+});

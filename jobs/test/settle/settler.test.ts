@@ -1,0 +1,64 @@
+/** Goal: effect, then job, then ack; never another order. Method: a recorder in place of each of the three. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Handlers, JobEvent } from '@fit/jobs';
+import type { JobStore } from '@fit/jobs/store';
+import { settlementOf } from '../../src/settle/settlement.ts';
+import { openSettler } from '../../src/settle/settler.ts';
+import { attemptEnd, fakeDelivery } from '../support/fakes.ts';
+
+function open(failures: { effect: number; record: number }) {
+  const steps: string[] = [];
+  const events: JobEvent[] = [];
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const handlers = new Map([
+    [
+      'trivial',
+      {
+        store: (effects: readonly unknown[]) => {
+          if (failures.effect-- > 0) return Promise.reject(new Error('effects out'));
+          steps.push(`effect ${effects.length}`);
+          return Promise.resolve();
+        },
+      },
+    ],
+  ]) as unknown as Handlers;
+  const store = {
+    change: (transition: string, changes: readonly unknown[]) => {
+      if (failures.record-- > 0) return Promise.reject(new Error('records out'));
+      steps.push(`${transition} ${changes.length}`);
+      return Promise.resolve(changes.length);
+    },
+  } as unknown as JobStore;
+  const settler = openSettler({ store, handlers, onEvent: (event) => events.push(event) });
+  const delivery = fakeDelivery({
+    ack: () => {
+      steps.push('ack');
+      resolve(undefined);
+    },
+  });
+  return { settler, steps, events, delivery, acked: promise };
+}
+
+const finished = () => settlementOf(attemptEnd(1, { type: 'done', effect: 'e' }));
+
+test('effect, then record, then ack', async () => {
+  const { settler, steps, delivery, acked, events } = open({ effect: 0, record: 0 });
+  settler.add({ ...finished(), delivery });
+  await acked;
+  assert.deepEqual(steps, ['effect 1', 'finish 1', 'ack']);
+  assert.deepEqual(events, [{ type: 'finished', kind: 'trivial', count: 1 }]);
+});
+
+test('no record without its effect, and no ack without its record', async () => {
+  const { settler, steps, delivery, acked, events } = open({ effect: 1, record: 1 });
+  settler.add({ ...finished(), delivery });
+  await acked;
+  await turn();
+  assert.deepEqual(steps, ['effect 1', 'effect 1', 'finish 1', 'ack']);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['storeDown', 'finished', 'storeUp'],
+  );
+});

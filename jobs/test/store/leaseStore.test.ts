@@ -1,0 +1,48 @@
+/** Goal: one holder at a time, by the store's clock. Method: two owners on the real store. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { testStore } from '../support/testStore.ts';
+
+test('one of two owners holds it, renews it, and lets go', async (t) => {
+  const { leases } = await testStore(t);
+  assert.equal(await leases.hold('relay', 'a', 60_000), true);
+  assert.equal(await leases.hold('relay', 'b', 60_000), false);
+  assert.equal(await leases.hold('relay', 'a', 60_000), true);
+  assert.equal(await leases.hold('other', 'b', 60_000), true);
+  await leases.release('relay', 'b');
+  assert.equal(await leases.hold('relay', 'b', 60_000), false);
+  await leases.release('relay', 'a');
+  assert.equal(await leases.hold('relay', 'b', 60_000), true);
+  assert.equal(await leases.hold('relay', 'a', 60_000), false);
+});
+
+test('expired by the store, it goes to the other, and the first has lost it', async (t) => {
+  const { leases } = await testStore(t);
+  const startedAt = Date.now();
+  assert.equal(await leases.hold('relay', 'a', 300), true);
+  await eventually(() => leases.hold('relay', 'b', 60_000), {
+    describe: () => 'the lease did not expire',
+  });
+  assert.ok(Date.now() - startedAt >= 290);
+  assert.equal(await leases.hold('relay', 'a', 60_000), false);
+});
+
+test('the end is reckoned from the clock of the store, not from ours', async (t) => {
+  const store = await testStore(t);
+  const { leases } = store;
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 86_400_000 });
+  assert.equal(await leases.hold('relay', 'a', 60_000), true);
+  assert.equal(await leases.hold('relay', 'b', 60_000), false);
+  t.mock.timers.reset();
+  const lease = await store.raw('leases').findOne({ _id: 'relay' });
+  const leftMs = (lease?.['expiresAt'] as Date).getTime() - Date.now();
+  assert.ok(leftMs > 0 && leftMs <= 60_000, `${leftMs} ms left`);
+});
+
+test('of ten at once exactly one gets a free lease', async (t) => {
+  const { leases } = await testStore(t);
+  const owners = Array.from({ length: 10 }, (_, index) => `owner-${index}`);
+  const held = await Promise.all(owners.map((owner) => leases.hold('relay', owner, 60_000)));
+  assert.equal(held.filter(Boolean).length, 1);
+});

@@ -1,0 +1,51 @@
+/** A kind with quick tiers, its jobs, and deliveries that remember how they were settled. */
+
+import { randomUUID } from 'node:crypto';
+import { type JobRecord, newJob } from '@fit/jobs';
+import { attemptOf, type Declaration, declareTopology, nextStep } from '@fit/topology';
+import type { Delivery } from '@fit/topology/amqp';
+import type { AttemptEnd } from '../../src/settle/settlement.ts';
+import type { Outcome } from '../../src/work/handler.ts';
+
+export const QUICK: Declaration = declareTopology({
+  exchange: 'jobs',
+  kinds: { trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50, 100, 150] } },
+});
+export const KIND = QUICK.kinds[0]!;
+
+export interface Payload {
+  readonly outcome: string;
+}
+
+export function pendingJob(outcome = 'done', runId = 'run'): JobRecord<Payload> {
+  const options = { kind: 'trivial', userId: randomUUID(), date: '2026-01-01', runId };
+  return newJob({ ...options, payload: { outcome } }, new Date());
+}
+
+export interface FakeDelivery extends Delivery {
+  readonly settled: string[];
+}
+
+export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
+  const settled: string[] = [];
+  return {
+    ...{ body: Buffer.from('{}'), messageId: 'id', routingKey: KIND.key, exchange: 'jobs' },
+    ...{ headers: {}, isRedelivered: false, isCurrent: true, settled },
+    ack: () => settled.push('ack'),
+    reject: () => settled.push('reject'),
+    giveBack: () => settled.push('giveBack'),
+    ...change,
+  };
+}
+
+/** An attempt of that number that ended so. */
+export function attemptEnd(number: number, outcome: Outcome<unknown>): AttemptEnd {
+  const key = number === 1 ? KIND.key : `trivial.r${number - 1}`;
+  const attempt = attemptOf(KIND, key, [])!;
+  return {
+    job: { id: 'id', kind: 'trivial', generation: 2, payload: {}, attempt: number },
+    ...{ delivery: fakeDelivery(), kind: KIND, attempt, outcome },
+    step: nextStep(outcome.type, attempt),
+    ...{ startedAt: new Date(1_000), endedAt: new Date(2_000), workerId: 'worker' },
+  };
+}

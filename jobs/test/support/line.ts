@@ -1,0 +1,151 @@
+/** The whole line for one test: records, relay, broker, worker, intake; each opened when asked for. */
+import assert from 'node:assert/strict';
+import {
+  compilePayload,
+  type Handler,
+  type JobEvent,
+  type JobRecord,
+  type LetterIntake,
+  type Outcome,
+  openIntake,
+  relayOnce,
+  Worker,
+  type WorkerOptions,
+} from '@fit/jobs';
+import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
+import type { Declaration } from '@fit/topology';
+import { assertTopology, Publisher } from '@fit/topology/amqp';
+import Type from 'typebox';
+import { type Payload, QUICK } from './fakes.ts';
+import { type TestStore, testStore } from './testStore.ts';
+
+const check = compilePayload(Type.Object({ outcome: Type.String() }));
+
+export class Line {
+  readonly store: TestStore;
+  readonly declaration: Declaration;
+  readonly vhost: string;
+  readonly amqpUrl: string;
+  readonly managementUrl: string;
+  readonly events: JobEvent[] = [];
+  /** Attempts that ran, as 'id attempt'. */
+  readonly runs: string[] = [];
+  /** Ids whose effect is stored; a repeat would stand here twice. */
+  readonly effects: string[] = [];
+  readonly #closers: (() => Promise<void>)[];
+
+  private constructor(
+    broker: { vhost: string; amqpUrl: string; managementUrl: string },
+    parts: { store: TestStore; declaration: Declaration; closers: (() => Promise<void>)[] },
+  ) {
+    this.vhost = broker.vhost;
+    this.amqpUrl = broker.amqpUrl;
+    this.managementUrl = broker.managementUrl;
+    this.store = parts.store;
+    this.declaration = parts.declaration;
+    this.#closers = parts.closers;
+  }
+
+  static async open(teardown: Teardown, declaration: Declaration = QUICK): Promise<Line> {
+    const closers: (() => Promise<void>)[] = [];
+    // First, while broker and store are still there.
+    teardown.after(async () => {
+      for (const close of closers.reverse()) await close();
+    });
+    const [broker, store] = [await testBroker(teardown), await testStore(teardown)];
+    return new Line(broker, { store, declaration, closers });
+  }
+
+  async publisher(): Promise<Publisher> {
+    const publisher = await Publisher.open({
+      ...{ url: this.amqpUrl, label: 'test relays' },
+      prepare: async (model) => {
+        await assertTopology(model, this.declaration, this);
+      },
+    });
+    this.#closers.push(() => publisher.close());
+    return publisher;
+  }
+
+  async worker(change: Partial<WorkerOptions> = {}): Promise<Worker> {
+    const worker = await Worker.open({
+      ...this.#shared(),
+      ...{ handlers: new Map([['trivial', this.#handler()]]), store: this.store.jobs },
+      ...{ prefetchCount: 50, concurrency: 10, deadlineMs: 5_000 },
+      ...change,
+    });
+    this.#closers.push(() => worker.close(2_000));
+    return worker;
+  }
+
+  async intake(): Promise<LetterIntake> {
+    const { jobs: store, letters } = this.store;
+    const intake = await openIntake({ ...this.#shared(), store, letters });
+    this.#closers.push(() => intake.close());
+    return intake;
+  }
+
+  async relay(publisher: Publisher): Promise<number> {
+    const { declaration, store, events } = this;
+    const onEvent = (event: JobEvent) => events.push(event);
+    return await relayOnce({ declaration, publisher, store: store.jobs, onEvent });
+  }
+
+  /** Inserts, relays and expects the broker to confirm. */
+  async submit(publisher: Publisher, jobs: readonly JobRecord[]): Promise<void> {
+    await this.store.jobs.accept('run', jobs);
+    assert.equal(await this.relay(publisher), jobs.length);
+  }
+
+  async expectState(job: JobRecord, state: string): Promise<JobRecord> {
+    return await eventually(
+      async () => {
+        const record = await this.store.jobs.find(job._id);
+        return record?.state === state && record;
+      },
+      {
+        describe: async () =>
+          `${state} wanted, but ${JSON.stringify(await this.store.jobs.find(job._id))}; ${JSON.stringify(this.events)}`,
+      },
+    );
+  }
+
+  async purge(queue: string): Promise<void> {
+    const path = `/api/queues/${this.vhost}/${queue}/contents`;
+    await askManagement({ method: 'DELETE', path });
+  }
+
+  eventsOf<Type extends JobEvent['type']>(type: Type): Extract<JobEvent, { type: Type }>[] {
+    return this.events.filter((event) => event.type === type) as Extract<
+      JobEvent,
+      { type: Type }
+    >[];
+  }
+
+  #shared() {
+    const { amqpUrl, managementUrl, declaration, events } = this;
+    return {
+      ...{ amqpUrl, managementUrl, declaration, kind: declaration.kinds[0]! },
+      onEvent: (event: JobEvent) => events.push(event),
+      onSession: () => undefined,
+    };
+  }
+
+  #handler(): Handler {
+    const handler: Handler<Payload, string> = {
+      payload: check,
+      run: ({ id, attempt, payload }): Outcome<string> => {
+        this.runs.push(`${id} ${attempt}`);
+        if (payload.outcome === 'reject') return { type: 'reject', error: new RangeError('never') };
+        if (payload.outcome === 'retry') throw new TypeError(`attempt ${attempt} failed`);
+        if (payload.outcome === 'third' && attempt < 3) throw new TypeError('not yet');
+        return { type: 'done', effect: id };
+      },
+      store: (ids) => {
+        this.effects.push(...ids);
+        return Promise.resolve();
+      },
+    };
+    return handler;
+  }
+}

@@ -1,0 +1,132 @@
+/** Goal: bounded, settled on the right channel only, and always back. Method: queues deleted, connections cut. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import type { Delivery } from '@fit/topology/amqp';
+import { Bench } from '../support/bench.ts';
+
+async function received(deliveries: readonly Delivery[], count: number): Promise<void> {
+  await eventually(() => deliveries.length >= count, {
+    deadlineMs: 15_000,
+    describe: () => `${deliveries.length} of ${count} deliveries`,
+  });
+}
+
+test('the prefetch bounds what is unsettled', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  await bench.publishAll(publisher, 20);
+  const held: Delivery[] = [];
+  const consumer = await bench.consumer((delivery) => held.push(delivery), { prefetchCount: 3 });
+  await received(held, 3);
+  await bench.expectReady('one', 17);
+  assert.equal(held.length, 3);
+  assert.equal(consumer.unsettledCount, 3);
+  held[0]?.ack();
+  await received(held, 4);
+  await bench.expectReady('one', 16);
+  assert.equal(consumer.unsettledCount, 3);
+});
+
+test('drain gives back at its deadline what is not settled, and takes nothing new', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  await bench.publishAll(publisher, 20);
+  const held: Delivery[] = [];
+  const consumer = await bench.consumer((delivery) => held.push(delivery), { prefetchCount: 3 });
+  await received(held, 3);
+  await consumer.drain(20);
+  assert.equal(consumer.unsettledCount, 0);
+  await bench.expectReady('one', 20);
+  await publisher.publish(bench.message('new'));
+  await bench.expectReady('one', 21);
+  assert.equal(held.length, 3);
+  await bench.expectEmpty(['one']);
+});
+
+test('drain lets running work finish before its deadline', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  await bench.publishAll(publisher, 3);
+  const held: Delivery[] = [];
+  const consumer = await bench.consumer((delivery) => held.push(delivery), { prefetchCount: 3 });
+  await received(held, 3);
+  const drained = consumer.drain(60_000);
+  for (const delivery of held) delivery.ack();
+  await drained;
+  await consumer.close();
+  await bench.expectEmpty();
+});
+
+test('the queue is deleted under it: declared again, and consuming again', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  const seen: Delivery[] = [];
+  const consumer = await bench.consumer((delivery) => {
+    seen.push(delivery);
+    delivery.ack();
+  });
+  await publisher.publish(bench.message('before'));
+  await received(seen, 1);
+  await bench.ask('DELETE', `/api/queues/${bench.vhost}/one`);
+  await eventually(async () => (await publisher.publish(bench.message('after'))) === 'confirmed', {
+    describe: () => `the queue is not back; consumer up: ${String(consumer.isUp)}`,
+  });
+  await received(seen, 2);
+  assert.equal(seen[1]?.messageId, 'after');
+});
+
+test('cut by force with work in hand: consuming again, and the stale settle does nothing', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  const held: Delivery[] = [];
+  const events: string[] = [];
+  const consumer = await bench.consumer((delivery) => held.push(delivery), {
+    onEvent: ({ type }) => events.push(type),
+  });
+  await publisher.publish(bench.message('a'));
+  await received(held, 1);
+  await bench.cutConnections('test consumes');
+  await eventually(() => held[0]?.isCurrent === false, { describe: () => 'it is still current' });
+  for (const settle of ['ack', 'reject', 'giveBack'] as const) held[0]![settle]();
+  await received(held, 2);
+  const again = held[1]!;
+  assert.deepEqual([again.messageId, again.isRedelivered, again.isCurrent], ['a', true, true]);
+  // A settle of the old delivery on the new channel would ack this one, or close the channel.
+  held[0]?.ack();
+  assert.equal(consumer.unsettledCount, 1);
+  again.ack();
+  again.ack();
+  assert.equal(consumer.unsettledCount, 0);
+  await publisher.publish(bench.message('b'));
+  await received(held, 3);
+  held[2]?.ack();
+  await consumer.drain(1_000);
+  await consumer.close();
+  await bench.expectEmpty();
+  assert.deepEqual(
+    events.filter((type) => type === 'disconnected' || type === 'connected').slice(0, 3),
+    ['connected', 'disconnected', 'connected'],
+  );
+});
+
+test('given back, it comes again to the same queue at the same key', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  const seen: Delivery[] = [];
+  await bench.consumer((delivery) => {
+    seen.push(delivery);
+    if (seen.length === 1) delivery.giveBack();
+    else delivery.ack();
+  });
+  await publisher.publish(bench.message('a'));
+  await received(seen, 2);
+  assert.deepEqual(
+    seen.map(({ routingKey, isRedelivered }) => [routingKey, isRedelivered]),
+    [
+      ['job.one', false],
+      ['job.one', true],
+    ],
+  );
+  await bench.expectEmpty();
+});

@@ -1,0 +1,134 @@
+/** Goal: each publish ends in what the broker did with it. Method: real queues: bound, unbound, full, cut off. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { declareTopology } from '@fit/topology';
+import type { Delivery, Publisher } from '@fit/topology/amqp';
+import { Bench } from '../support/bench.ts';
+import { openProxy } from '../support/openProxy.ts';
+
+async function expectReady(publisher: Publisher): Promise<void> {
+  await eventually(() => publisher.isReady, { describe: () => 'the publisher is not back' });
+}
+
+test('confirmed: in the queue, persistent, with own headers only', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  const headers = { own: 'yes', count: 2, 'x-death': 'no', CC: 'no', BCC: 'no', 'X-Delay': 1 };
+  assert.equal(await publisher.publish(bench.message('a', { headers })), 'confirmed');
+  const deliveries: Delivery[] = [];
+  await bench.consumer((delivery) => {
+    deliveries.push(delivery);
+    delivery.ack();
+  });
+  const [delivery] = await eventually(() => deliveries.length > 0 && deliveries, {
+    describe: () => 'nothing was delivered',
+  });
+  assert.equal(delivery?.messageId, 'a');
+  assert.equal(delivery.body.toString(), 'a');
+  assert.equal(delivery.routingKey, 'job.one');
+  assert.deepEqual({ ...delivery.headers }, { own: 'yes', count: 2 });
+});
+
+test('returned: no queue is bound to the key', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  const results = await Promise.all([
+    publisher.publish(bench.message('a', { key: 'job.other' })),
+    publisher.publish(bench.message('b')),
+    publisher.publish(bench.message('c', { key: '' })),
+    // The same id again, bound this time: an old return must not stick to it.
+    publisher.publish(bench.message('a')),
+  ]);
+  assert.deepEqual(results, ['returned', 'confirmed', 'returned', 'confirmed']);
+  await bench.expectReady('one', 2);
+});
+
+test('nacked: the queue is full, and what it refused is not in it', async (t) => {
+  const one = { key: 'job.one', queue: 'one', tiers: [100], maxLength: 3 };
+  const bench = await Bench.open(t, declareTopology({ exchange: 'jobs', kinds: { one } }));
+  const publisher = await bench.publisher();
+  const results: string[] = [];
+  for (let index = 0; index < 20; index += 1)
+    results.push(await publisher.publish(bench.message(`m${index}`)));
+  const confirmed = results.filter((result) => result === 'confirmed').length;
+  assert.ok(confirmed >= 3 && confirmed <= 10, `${confirmed} confirmed at a limit of 3`);
+  assert.deepEqual(new Set(results.slice(confirmed)), new Set(['nacked']));
+  await bench.expectReady('one', confirmed);
+  await bench.expectEmpty(['one']);
+});
+
+test('unknown: the connection broke before the confirm; then it comes back', async (t) => {
+  const bench = await Bench.open(t);
+  const proxy = await openProxy(t, bench.amqpUrl);
+  const publisher = await bench.publisher({ url: proxy.url });
+  proxy.holdReplies();
+  const results = bench.publishAll(publisher, 20);
+  await bench.expectReady('one', 20);
+  proxy.cut();
+  assert.deepEqual(new Set(await results), new Set(['unknown']));
+  assert.equal(publisher.isReady, false);
+  assert.equal(await publisher.publish(bench.message('meanwhile')), 'unknown');
+  await expectReady(publisher);
+  assert.equal(await publisher.publish(bench.message('again')), 'confirmed');
+  assert.equal(publisher.pendingCount, 0);
+});
+
+test('unknown: a channel that the broker closes is no nack either', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  const results = await Promise.all([
+    publisher.publish(bench.message('a', { exchange: 'no.such.exchange' })),
+    ...Array.from({ length: 5 }, (_, index) => publisher.publish(bench.message(`m${index}`))),
+  ]);
+  assert.deepEqual(new Set(results), new Set(['unknown']));
+  await expectReady(publisher);
+  assert.equal(await publisher.publish(bench.message('again')), 'confirmed');
+});
+
+test('a late confirm counts as unknown after its time, and its own arrival changes nothing', async (t) => {
+  const bench = await Bench.open(t);
+  const proxy = await openProxy(t, bench.amqpUrl);
+  const publisher = await bench.publisher({ url: proxy.url, confirmTimeoutMs: 300 });
+  proxy.holdReplies();
+  assert.equal(await publisher.publish(bench.message('late')), 'unknown');
+  await bench.expectReady('one', 1);
+  proxy.release();
+  assert.equal(await publisher.publish(bench.message('next')), 'confirmed');
+  assert.equal(publisher.pendingCount, 0);
+});
+
+test('1,000 publishes pass a window of 10, and all arrive', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher({ windowCount: 10 });
+  let most = 0;
+  const watch = () => (most = Math.max(most, publisher.pendingCount));
+  const chain = async (name: string) => {
+    for (let index = 0; index < 50; index += 1) {
+      const published = publisher.publish(bench.message(`${name}-${index}`));
+      watch();
+      assert.equal(await published, 'confirmed');
+      watch();
+    }
+  };
+  await Promise.all(Array.from({ length: 20 }, (_, index) => chain(`c${index}`)));
+  assert.equal(most, 10);
+  assert.equal(publisher.pendingCount, 0);
+  await bench.expectReady('one', 1_000);
+});
+
+test('closing settles what waits, inside the window and before it', async (t) => {
+  const bench = await Bench.open(t);
+  const proxy = await openProxy(t, bench.amqpUrl);
+  const publisher = await bench.publisher({ url: proxy.url, windowCount: 5 });
+  proxy.holdReplies();
+  const results = bench.publishAll(publisher, 50);
+  await bench.expectReady('one', 5);
+  const closed = publisher.close();
+  proxy.release();
+  await closed;
+  const settled = await results;
+  assert.equal(settled.length, 50);
+  // The five sent ones may still be confirmed on the way out; nothing else can be.
+  assert.deepEqual(new Set(settled.slice(5)), new Set(['unknown']));
+});

@@ -1,0 +1,179 @@
+/** A virtual host with a topology, and what a test does with it; all of it gone when the test ends. */
+
+import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
+import { type Declaration, deathCause, declareTopology, type KindDeclaration } from '@fit/topology';
+import {
+  assertTopology,
+  Consumer,
+  type ConsumerOptions,
+  type Delivery,
+  type OutgoingMessage,
+  Publisher,
+  type PublisherOptions,
+  type PublishResult,
+} from '@fit/topology/amqp';
+import type { ChannelModel } from 'amqplib';
+import { Inspector } from '../../src/amqp/inspector.ts';
+
+/** Waits short enough for a test, long enough to be told apart. */
+export const QUICK = declareTopology({
+  exchange: 'jobs',
+  kinds: { one: { key: 'job.one', queue: 'one', tiers: [100, 200, 300] } },
+});
+
+export interface Letter {
+  readonly id: string | undefined;
+  readonly key: string;
+  readonly cause: string;
+}
+
+export class Bench {
+  readonly amqpUrl: string;
+  readonly managementUrl: string;
+  readonly vhost: string;
+  readonly declaration: Declaration;
+  readonly kind: KindDeclaration;
+  readonly #closers: (() => Promise<void>)[] = [];
+  #inspector: Inspector | undefined;
+  #model: ChannelModel | undefined;
+
+  private constructor(
+    broker: { amqpUrl: string; managementUrl: string; vhost: string },
+    declaration: Declaration,
+  ) {
+    this.amqpUrl = broker.amqpUrl;
+    this.managementUrl = broker.managementUrl;
+    this.vhost = broker.vhost;
+    this.declaration = declaration;
+    this.kind = declaration.kinds[0]!;
+  }
+
+  static async open(teardown: Teardown, declaration: Declaration = QUICK): Promise<Bench> {
+    const closers: (() => Promise<void>)[] = [];
+    // Before the virtual host goes: a connection that is thrown out would come back first.
+    teardown.after(async () => {
+      for (const close of closers.reverse()) await close();
+    });
+    const bench = new Bench(await testBroker(teardown), declaration);
+    closers.push(() => bench.close());
+    return bench;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+
+  /** The connection of the publisher that was opened last. */
+  get model(): ChannelModel {
+    if (this.#model === undefined) throw new Error('no publisher is open');
+    return this.#model;
+  }
+
+  prepare = async (model: ChannelModel): Promise<void> => {
+    await assertTopology(model, this.declaration, this);
+  };
+
+  async publisher(options: Partial<PublisherOptions> = {}): Promise<Publisher> {
+    const publisher = await Publisher.open({
+      ...{ url: this.amqpUrl, label: 'test publishes' },
+      prepare: async (model) => {
+        this.#model = model;
+        await this.prepare(model);
+      },
+      ...options,
+    });
+    this.#closers.push(() => publisher.close());
+    return publisher;
+  }
+
+  async consumer(
+    onDelivery: (delivery: Delivery) => void,
+    options: Partial<ConsumerOptions> = {},
+  ): Promise<Consumer> {
+    const consumer = await Consumer.open({
+      ...{ url: this.amqpUrl, label: 'test consumes', queue: this.kind.queue, prefetchCount: 10 },
+      ...{ prepare: this.prepare, onDelivery },
+      ...options,
+    });
+    this.#closers.push(() => consumer.close());
+    return consumer;
+  }
+
+  message(id: string, change: Partial<OutgoingMessage> = {}): OutgoingMessage {
+    const { exchange } = this.declaration;
+    return { exchange, key: this.kind.key, id, body: Buffer.from(id), ...change };
+  }
+
+  async publishAll(publisher: Publisher, count: number): Promise<PublishResult[]> {
+    const ids = Array.from({ length: count }, (_, index) => `m${index}`);
+    return await Promise.all(ids.map((id) => publisher.publish(this.message(id))));
+  }
+
+  /** Ready messages, asked of the broker itself. */
+  async readyCount(queue: string): Promise<number> {
+    if (this.#inspector === undefined) {
+      const inspector = await Inspector.open({ url: this.amqpUrl, label: 'test inspects' });
+      this.#closers.push(() => inspector.close());
+      this.#inspector = inspector;
+    }
+    return (await this.#inspector.depthOf(queue)).readyCount;
+  }
+
+  async expectReady(queue: string, count: number): Promise<void> {
+    await eventually(async () => (await this.readyCount(queue)) === count, {
+      describe: async () =>
+        `${queue} has ${await this.readyCount(queue)} ready instead of ${count}`,
+    });
+  }
+
+  /** Takes letters out of the dead-letter queue until there are as many as expected. */
+  async takeLetters(count: number): Promise<Letter[]> {
+    const letters: Letter[] = [];
+    await this.consumer(
+      (delivery) => {
+        const { messageId: id, routingKey: key, headers } = delivery;
+        letters.push({ id, key, cause: deathCause(this.kind, key, headers) });
+        delivery.ack();
+      },
+      { queue: `${this.kind.queue}.dead` },
+    );
+    await eventually(() => letters.length >= count, {
+      describe: () => `${letters.length} of ${count} letters: ${JSON.stringify(letters)}`,
+    });
+    return letters;
+  }
+
+  /** No message is left anywhere but in the queues that are named. */
+  async expectEmpty(except: readonly string[] = []): Promise<void> {
+    const { queue, tiersMs } = this.kind;
+    const names = [
+      queue,
+      `${queue}.dead`,
+      ...tiersMs.map((_, index) => `${queue}.wait.${index + 1}`),
+    ];
+    for (const name of names.filter((candidate) => !except.includes(candidate)))
+      await this.expectReady(name, 0);
+  }
+
+  async ask(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
+    return await askManagement({ method, path });
+  }
+
+  /** Ends the connections of that label by force, as an operator would. */
+  async cutConnections(label: string): Promise<void> {
+    const path = `/api/vhosts/${this.vhost}/connections`;
+    const names = await eventually(
+      async () => {
+        const live = (await this.ask('GET', path)) as {
+          name: string;
+          client_properties?: { connection_name?: string };
+        }[];
+        const found = live.filter((one) => one.client_properties?.connection_name === label);
+        return found.length > 0 && found.map(({ name }) => name);
+      },
+      { deadlineMs: 20_000, describe: () => `no connection '${label}' is listed` },
+    );
+    for (const name of names)
+      await this.ask('DELETE', `/api/connections/${encodeURIComponent(name)}`);
+  }
+}
