@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -25,7 +26,10 @@ async function startWorld(t: TestContext, settings: Record<string, string> = {})
   const env = { FIT_TIERS: '200ms,400ms,600ms', ...settings };
   const folder = join(tmpdir(), `fit-test-${randomUUID()}`);
   const system = await startSystem({ amqpUrl, managementUrl, mongodbUrl, folder, env });
-  t.after(() => system.stop());
+  t.after(async () => {
+    await system.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
   const client = new FitClient(system.monolith.url, system.adminToken);
   return { system, client, env: { ...env, AMQP_URL: amqpUrl, MONGODB_URL: mongodbUrl } };
 }

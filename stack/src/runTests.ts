@@ -2,8 +2,10 @@
  * The body of `npm test`: a broker and a database of its own on free ports, then Node's test runner on every
  * workspace. `--only <glob>` runs some files. Exit code 0 means that all passed, and that none was left out unseen.
  */
+import { once } from 'node:events';
 import { existsSync, globSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
@@ -28,7 +30,9 @@ const MINIMUM_TESTS = 300;
 const FILES_AT_A_TIME = 2;
 const FILE_LIMIT_MS = 180_000;
 
+const INTERRUPTED = 130;
 const interrupted = new AbortController();
+const interruption = once(interrupted.signal, 'abort');
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     interrupted.abort(signal);
@@ -46,7 +50,7 @@ try {
   });
   try {
     announce(stack);
-    process.exitCode = await runFiles(files, minimum);
+    process.exitCode = interrupted.signal.aborted ? INTERRUPTED : await runFiles(files, minimum);
   } finally {
     await stack.stop({ purge: true });
   }
@@ -54,6 +58,7 @@ try {
   console.error(error instanceof StackError ? error.message : error);
   process.exitCode = 1;
 }
+if (interrupted.signal.aborted) process.exit(INTERRUPTED);
 
 /** Every workspace with a test folder must bring tests: a renamed folder would go unseen otherwise. */
 function allFiles(): string[] {
@@ -104,8 +109,10 @@ async function runFiles(files: readonly string[], minimum: number): Promise<numb
     if (file === undefined) result.testCount = counts.tests;
     result.hasFailed ||= !success;
   });
-  for await (const chunk of stream.compose(spec)) process.stdout.write(chunk);
-  if (interrupted.signal.aborted) return 130;
+  const printed = pipeline(stream.compose(spec), process.stdout, { end: false });
+  // An aborted run ends its test processes, but never its own stream (Node 24.21).
+  await Promise.race([printed, interruption]);
+  if (interrupted.signal.aborted) return INTERRUPTED;
   const isShort = result.testCount < minimum;
   if (isShort) console.error(`only ${result.testCount} tests ran; at least ${minimum} exist`);
   return result.hasFailed || isShort ? 1 : 0;

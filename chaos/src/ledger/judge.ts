@@ -10,7 +10,7 @@ export interface Verdict {
   readonly lost: number;
   /** Workouts or jobs beyond one per member and day: must be 0. */
   readonly doubled: number;
-  /** Done without a workout, or a workout without a job: must be 0. */
+  /** Done without a workout, a workout without a job, a job that nobody asked for: must be 0. */
   readonly unexpected: number;
   readonly retried: number;
   readonly mostAttempts: number;
@@ -25,6 +25,7 @@ export function judge(ledger: Ledger): Verdict {
   const ended = new Set([...done, ...dead].map(keyOf));
   const wods = new Set(ledger.wods);
   const known = new Set(keys);
+  const asked = new Set(ledger.accepted);
   return {
     accepted: ledger.accepted.length,
     done: done.length,
@@ -34,7 +35,8 @@ export function judge(ledger: Ledger): Verdict {
     doubled: repeats(keys) + repeats(ledger.wods),
     unexpected:
       done.filter((job) => !wods.has(keyOf(job))).length +
-      ledger.wods.filter((key) => !known.has(key)).length,
+      ledger.wods.filter((key) => !known.has(key)).length +
+      keys.filter((key) => !asked.has(key)).length,
     retried: ledger.jobs.filter(({ attempts }) => attempts.length > 1).length,
     mostAttempts: Math.max(0, ...ledger.jobs.map(({ attempts }) => attempts.length)),
     depths: ledger.depths,

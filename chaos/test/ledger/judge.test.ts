@@ -35,6 +35,11 @@ const faults: readonly [name: string, broken: Ledger, field: 'lost' | 'doubled' 
     ['two workouts for one day', { ...clean, wods: ['a:d', 'a:d'] }, 'doubled'],
     ['two jobs for one day', { ...clean, jobs: [...clean.jobs, job('a')] }, 'doubled'],
     ['a done job without its workout', { ...clean, wods: [] }, 'unexpected'],
+    [
+      'a job that nobody asked for',
+      { ...clean, jobs: [...clean.jobs, job('z', 'dead')] },
+      'unexpected',
+    ],
     ['a workout that nobody asked for', { ...clean, wods: ['a:d', 'z:d'] }, 'unexpected'],
   ];
 for (const [name, broken, field] of faults)

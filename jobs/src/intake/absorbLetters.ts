@@ -1,5 +1,7 @@
 /** Letters → records. After it returns, the store knows everything the letters said, and they may be acked. */
 import type { JobListener } from '../event.ts';
+import { encodeJob } from '../record/jobMessage.ts';
+import type { JobRecord } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { LetterStore } from '../store/letterStore.ts';
 import type { ReadLetter } from './readLetter.ts';
@@ -20,10 +22,10 @@ export async function absorbLetters(
   options: AbsorbOptions,
 ): Promise<void> {
   const now = new Date();
-  const named = letters.filter(({ jobId }) => jobId !== undefined);
-  const known = await options.store.known(named.map(({ jobId }) => jobId ?? ''));
-  const isKnown = ({ jobId }: ReadLetter) => jobId !== undefined && known.has(jobId);
-  for (const [cause, group] of Map.groupBy(letters.filter(isKnown), ({ death }) => death.cause)) {
+  const ids = letters.flatMap(({ jobId }) => (jobId === undefined ? [] : [jobId]));
+  const records = await options.store.findAll(ids);
+  const owned = letters.filter((letter) => isOwn(letter, records));
+  for (const [cause, group] of Map.groupBy(owned, ({ death }) => death.cause)) {
     const changes = group.map(({ jobId = '', generation, death }) => ({
       ...{ id: jobId, generation, death },
     }));
@@ -31,12 +33,23 @@ export async function absorbLetters(
     const kind = group[0]?.kind.kind ?? 'unknown';
     if (count > 0) options.onEvent({ type: 'buried', kind, cause, count });
   }
+  const ownedSet = new Set(owned);
   await options.letters.keep(
     letters
-      .filter((letter) => !isKnown(letter) || letter.cause === 'malformed')
+      .filter((letter) => !ownedSet.has(letter) || letter.cause === 'malformed')
       .map(({ id, cause, reason, messageId, routingKey, body, headers }) => ({
         ...{ id, cause, reason, messageId, routingKey, body, headers },
       })),
     now,
   );
+}
+
+/**
+ * Anyone who may publish can put a job's id on nonsense. What cannot be read therefore buries a job only if it is, byte
+ * for byte, what the relay makes of that job's record; otherwise it is kept as a letter and the job goes on.
+ */
+function isOwn(letter: ReadLetter, records: ReadonlyMap<string, JobRecord>): boolean {
+  const record = records.get(letter.jobId ?? '');
+  if (record === undefined) return false;
+  return letter.cause !== 'malformed' || encodeJob(record).equals(letter.body);
 }

@@ -114,12 +114,10 @@ export class JobStore {
     return result.modifiedCount;
   }
 
-  /** @returns the ids among these that have a record. */
-  async known(ids: readonly string[]): Promise<Set<string>> {
-    const found = await this.#jobs
-      .find({ _id: { $in: [...ids] } }, { projection: { _id: 1 } })
-      .toArray();
-    return new Set(found.map(({ _id }) => _id));
+  /** @returns the records among these ids, by id. */
+  async findAll(ids: readonly string[]): Promise<Map<string, JobRecord>> {
+    const found = await this.#jobs.find({ _id: { $in: [...ids] } }).toArray();
+    return new Map(found.map((record) => [record._id, record]));
   }
 
   async find(id: string): Promise<JobRecord | null> {

@@ -153,3 +153,31 @@ test('closed, it takes nothing more, and what it did not take waits for the next
   await line.expectState(job, 'done');
   assert.deepEqual(line.runs, [`${job._id} 1`]);
 });
+
+test('nonsense under the id of a live job is a letter, and the job stays alive', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  await line.intake();
+  const victim = pendingJob();
+  await line.store.jobs.accept('run', [victim]);
+  await publishBody(publisher, victim._id, Buffer.from('{"generation":1,"forged":true}'));
+  await eventually(async () => (await line.store.letters.count()) === 1, {
+    describe: async () => `${await line.store.letters.count()} letters of 1`,
+  });
+  assert.equal((await line.store.jobs.find(victim._id))?.state, 'pending');
+  assert.equal(line.eventsOf('buried').length, 0);
+});
+
+test('a record that its own worker cannot read is dead as malformed, and its letter is kept', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  await line.intake();
+  const unreadable = { ...pendingJob(), payload: { outcome: 7 } as unknown as { outcome: string } };
+  await line.submit(publisher, [unreadable]);
+  assert.equal((await line.expectState(unreadable, 'dead')).death?.cause, 'malformed');
+  await eventually(async () => (await line.store.letters.count()) === 1, {
+    describe: async () => `${await line.store.letters.count()} letters of 1`,
+  });
+});

@@ -40,7 +40,7 @@ test('accept: new ones are created, known ones only learn of the run, once', asy
   assert.deepEqual(record?.runIds, ['run', 'other']);
   assert.deepEqual(record.payload, { outcome: 'done' });
   assert.deepEqual((await store.jobs.find(third._id))?.runIds, ['other']);
-  assert.deepEqual(await store.jobs.known([first._id, 'nobody']), new Set([first._id]));
+  assert.deepEqual([...(await store.jobs.findAll([first._id, 'nobody'])).keys()], [first._id]);
 });
 
 test('accept: of many runs the newest twenty are kept', async (t) => {
