@@ -2,7 +2,7 @@
 
 const PRODUCT = 'topology|jobs|contract|http|monolith|coach';
 /** Those after the product run it, watch it or break it; the owners' rules are not for them. */
-const WORKSPACES = `${PRODUCT}|stack|prometheus|chaos|campaign|bench`;
+const WORKSPACES = `${PRODUCT}|stack|prometheus|chaos|bench`;
 
 /** @returns a pattern for the sources of some workspaces. */
 const sourcesOf = (names) => `^(?:${names})/src/`;
@@ -169,7 +169,7 @@ module.exports = {
       from: {
         orphan: true,
         path: sourcesOf(WORKSPACES),
-        pathNot: ['/(?:main|cli|index|generate|runTests)[.]ts$', '^(?:chaos|campaign|bench)/'],
+        pathNot: ['/(?:main|cli|index|generate|runTests)[.]ts$', '^(?:chaos|bench)/'],
       },
       to: {},
     },
@@ -181,7 +181,7 @@ module.exports = {
       to: {
         path: [
           packageOf('(?:fast-check|typescript|eslint|knip|dependency-cruiser)'),
-          '^(?:stack|chaos|campaign|bench)/',
+          '^(?:stack|chaos|bench)/',
           `^(?:${WORKSPACES})/test/`,
         ],
       },

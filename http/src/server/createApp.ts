@@ -95,9 +95,8 @@ const parseBody = bodyParser({
 });
 
 async function readJson(context: Context, next: Next): Promise<void> {
-  const hasBody = context.method === 'POST' && Number(context.get('content-length') || 0) > 0;
-  // Without this a wrong content type would pass as an empty body.
-  if (hasBody && !context.is('json'))
+  // false, and not null, means a body of another type; without this it would pass as an empty one.
+  if (context.is('json') === false)
     throw new Problem({
       status: 415,
       code: 'unsupported_media_type',

@@ -135,3 +135,16 @@ test('a problem may ask to come again, and an unknown path is a problem too', as
   const missing = await fetch(`${url}/nowhere`);
   assert.equal(((await missing.json()) as { code: string }).code, 'not_found');
 });
+
+test('a chunked body of another type is refused too, instead of passing as empty', async (t) => {
+  const { url } = await serve(t);
+  const body = new ReadableStream({
+    start: (controller) => {
+      controller.enqueue(new TextEncoder().encode('count=1'));
+      controller.close();
+    },
+  });
+  const init = { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'text/plain' } };
+  const response = await fetch(`${url}/echo`, init as RequestInit);
+  assert.equal(response.status, 415);
+});

@@ -222,6 +222,8 @@ function changeOperation(
       ...(death === undefined ? {} : { death }),
       ...(state === 'done' ? { doneAt: now } : {}),
     },
+    // Whatever the relay was refused before, the broker has carried it by now.
+    $unset: { held: '' },
     ...(attempt === undefined
       ? {}
       : { $push: { attempts: { $each: [attempt], $slice: -ATTEMPTS_KEPT } } }),

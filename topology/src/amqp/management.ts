@@ -20,7 +20,8 @@ export async function applyPolicies(
     const wanted = {
       pattern: policy.pattern,
       definition: policy.definition,
-      'apply-to': 'quorum_queues',
+      // Not 'quorum_queues': brokers before 3.12 do not know it, and the patterns name single queues anyway.
+      'apply-to': 'queues',
       priority: 0,
     };
     const live = await request(managementUrl, path);

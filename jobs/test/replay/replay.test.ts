@@ -1,0 +1,75 @@
+/** Goal: a replay brings back what it means, once, at its pace. Method: dead records on the real store. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ReplayStore, replayDead } from '@fit/jobs';
+import type { DeathCause } from '@fit/topology';
+import { pendingJob } from '../support/fakes.ts';
+import { type TestStore, testStore } from '../support/testStore.ts';
+
+async function deadJob(store: TestStore, cause: DeathCause) {
+  const job = pendingJob();
+  const died = new Date();
+  await store.jobs.accept('run', [job]);
+  const death = { cause, fingerprint: 'f', reason: 'r', at: died };
+  await store.jobs.change('bury', [{ id: job._id, generation: 1, death }], died);
+  return job;
+}
+
+const base = { ratePerSecond: undefined, onRevived: () => undefined };
+
+test('the filter decides who comes back; a revived job has a new generation and a full budget', async (t) => {
+  const store = await testStore(t);
+  const replays = new ReplayStore(store.database);
+  const [tired, fatal] = [await deadJob(store, 'exhausted'), await deadJob(store, 'fatal')];
+  assert.deepEqual((await replays.groups({})).map(({ cause }) => cause).sort(), [
+    'exhausted',
+    'fatal',
+  ]);
+  const filter = { cause: 'exhausted' as const };
+  assert.equal(await replays.count(filter), 1);
+  assert.equal(await replayDead({ ...base, store: replays, filter, replayId: 'r1' }), 1);
+  const revived = await store.jobs.find(tired._id);
+  assert.deepEqual(
+    [revived?.state, revived?.generation, revived?.attemptCount, revived?.death],
+    ['pending', 2, 0, undefined],
+  );
+  assert.equal((await store.jobs.find(fatal._id))?.state, 'dead');
+  assert.deepEqual(await replays.progress('r1'), { pending: 1 });
+});
+
+test('two replays at once bring every job back once', async (t) => {
+  const store = await testStore(t);
+  const replays = new ReplayStore(store.database);
+  const jobs = await Promise.all(Array.from({ length: 30 }, () => deadJob(store, 'crashed')));
+  const counts = await Promise.all(
+    ['a', 'b'].map((replayId) => replayDead({ ...base, store: replays, filter: {}, replayId })),
+  );
+  assert.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    30,
+  );
+  const generations = await Promise.all(jobs.map(({ _id }) => store.jobs.find(_id)));
+  assert.ok(generations.every((job) => job?.generation === 2));
+});
+
+test('a pace is kept: 30 jobs at 20 a second take a second and a half', async (t) => {
+  const store = await testStore(t);
+  const replays = new ReplayStore(store.database);
+  await Promise.all(Array.from({ length: 30 }, () => deadJob(store, 'crashed')));
+  const startedAt = performance.now();
+  const steps: number[] = [];
+  await replayDead({
+    ...{ store: replays, filter: {}, replayId: 'slow', ratePerSecond: 20 },
+    onRevived: (count) => steps.push(count),
+  });
+  assert.deepEqual(steps, [20, 30]);
+  assert.ok(performance.now() - startedAt >= 1_400);
+});
+
+test('a job of another user or day is left alone', async (t) => {
+  const store = await testStore(t);
+  const replays = new ReplayStore(store.database);
+  const [mine] = [await deadJob(store, 'expired'), await deadJob(store, 'expired')];
+  assert.equal(await replays.count({ userId: mine.key.userId }), 1);
+  assert.equal(await replays.count({ date: '1999-01-01' }), 0);
+});
