@@ -1,24 +1,7 @@
 /** Consumes one queue with a bounded prefetch; every delivery can be settled only on the channel that brought it. */
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import { type Delivery, deliveryOf } from './delivery.ts';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
-
-export interface Delivery {
-  readonly body: Buffer;
-  /** As published; undefined where the publisher set none. */
-  readonly messageId: string | undefined;
-  readonly routingKey: string;
-  readonly exchange: string;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly isRedelivered: boolean;
-  /** False once its channel is gone: the broker gives the message to somebody again. */
-  readonly isCurrent: boolean;
-  /** The job is settled for good. A stale call is a no-op. */
-  ack(): void;
-  /** To the dead-letter exchange: the next tier, or the dead-letter queue. A stale call is a no-op. */
-  reject(): void;
-  /** Back to the queue, for somebody else. A stale call is a no-op. */
-  giveBack(): void;
-}
 
 export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
   readonly queue: string;
@@ -120,32 +103,7 @@ export class Consumer {
       if (this.#unsettled.size === 0) this.#idle?.();
     };
     const isCurrent = () => this.#channel === channel;
-    const delivery: Delivery = {
-      body: message.content,
-      messageId: message.properties.messageId as string | undefined,
-      routingKey: message.fields.routingKey,
-      exchange: message.fields.exchange,
-      headers: message.properties.headers ?? {},
-      isRedelivered: message.fields.redelivered,
-      get isCurrent() {
-        return isCurrent();
-      },
-      ack: () => {
-        settle(() => {
-          channel.ack(message);
-        });
-      },
-      reject: () => {
-        settle(() => {
-          channel.nack(message, false, false);
-        });
-      },
-      giveBack: () => {
-        settle(() => {
-          channel.nack(message, false, true);
-        });
-      },
-    };
+    const delivery = deliveryOf(message, { channel, isCurrent, settle });
     this.#unsettled.add(delivery);
     this.#options.onDelivery(delivery);
   }

@@ -1,6 +1,7 @@
 /** The only part that speaks AMQP: assert a plan, publish with confirms, consume with care, come back after a loss. */
 export { type AssertOptions, assertTopology, vhostOf } from './assertTopology.ts';
-export { Consumer, type ConsumerOptions, type Delivery } from './consumer.ts';
+export { Consumer, type ConsumerOptions } from './consumer.ts';
+export type { Delivery } from './delivery.ts';
 export { Inspector, type QueueDepth } from './inspector.ts';
 export { type LetterBox, openLetterBox } from './openLetterBox.ts';
 export {

@@ -1,7 +1,6 @@
 /** Takes letters from a dead-letter queue one by one, in order, without consuming it. */
-import type { GetMessage } from 'amqplib';
 import { connect } from 'amqplib';
-import type { Delivery } from './consumer.ts';
+import { type Delivery, deliveryOf } from './delivery.ts';
 
 /** A letter in the hand: ack it, or leave it. What is left goes back in order when the box is closed. */
 export interface LetterBox {
@@ -18,33 +17,17 @@ export async function openLetterBox(url: string, queue: string): Promise<LetterB
   model.on('close', () => (state.isOpen = false));
   const channel = await model.createChannel();
   channel.on('error', () => (state.isOpen = false));
-  const settle = (act: () => void) => () => {
-    if (state.isOpen) act();
-  };
-  const toDelivery = (message: GetMessage): Delivery => ({
-    body: message.content,
-    messageId: message.properties.messageId as string | undefined,
-    routingKey: message.fields.routingKey,
-    exchange: message.fields.exchange,
-    headers: message.properties.headers ?? {},
-    isRedelivered: message.fields.redelivered,
-    get isCurrent() {
-      return state.isOpen;
-    },
-    ack: settle(() => {
-      channel.ack(message);
-    }),
-    reject: settle(() => {
-      channel.nack(message, false, false);
-    }),
-    giveBack: settle(() => {
-      channel.nack(message, false, true);
-    }),
-  });
   return {
     next: async () => {
       const message = await channel.get(queue);
-      return message === false ? undefined : toDelivery(message);
+      if (message === false) return undefined;
+      return deliveryOf(message, {
+        channel,
+        isCurrent: () => state.isOpen,
+        settle: (act) => {
+          if (state.isOpen) act();
+        },
+      });
     },
     close: async () => {
       // Closing the channel flushes its acks and returns, in their order, the letters that were only looked at.
