@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { pendingJob } from '../support/fakes.ts';
+import { connect } from 'amqplib';
+import { KIND, pendingJob } from '../support/fakes.ts';
 import { Line } from '../support/line.ts';
 
 const SHORT_LIVED = declareTopology({
@@ -67,4 +68,25 @@ test('a letter without a record is kept whole, once for each that differs', asyn
       ['b', 'stray', 'trivial.r9', 1],
     ],
   );
+});
+
+test('a job that ends its worker six times is dead as crashed', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  const killer = pendingJob();
+  await line.submit(publisher, [killer]);
+  await line.intake();
+  // A worker that dies holding a message looks like this to the broker: its connection ends, nothing was settled.
+  const crashes = KIND.crashLimit + 1;
+  for (let crash = 0; crash < crashes; crash += 1) {
+    const connection = await connect(line.amqpUrl);
+    const channel = await connection.createChannel();
+    await eventually(async () => (await channel.get('trivial')) !== false, {
+      describe: () => `delivery ${crash + 1} of ${crashes} did not come`,
+    });
+    await connection.close();
+  }
+  const dead = await line.expectState(killer, 'dead');
+  assert.equal(dead.death?.cause, 'crashed');
+  assert.equal(dead.attempts.length, 0);
 });
