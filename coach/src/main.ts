@@ -17,7 +17,6 @@ import {
 } from '@fit/http';
 import { type JobEvent, Worker } from '@fit/jobs';
 import { connectStore, JobStore } from '@fit/jobs/store';
-import { planTopology } from '@fit/topology';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { createWodHandler } from './handlers/createWod.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
@@ -42,8 +41,7 @@ await runService(log, async (stops) => {
   const running: { worker?: Worker } = {};
   const metrics = serviceMetrics(() => running.worker?.isConsuming === true);
   const countJob = jobMetrics(metrics.registry, declaration);
-  const plan = planTopology(declaration, { version: '4.3.0', hasManagement: true });
-  exportLimits(metrics.registry, plan, vhostOf(config.amqpUrl));
+  exportLimits(metrics.registry, declaration, vhostOf(config.amqpUrl));
   exportInFlight(metrics.registry, () => running.worker?.inFlightCount ?? 0);
 
   const readiness: Readiness = async () => ({

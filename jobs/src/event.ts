@@ -27,7 +27,6 @@ export type JobEvent =
   /** Key and x-death disagree on the attempt; lawful after a republish. */
   | { type: 'attemptMismatch'; queue: string; attempt: number }
   | { type: 'reconciled'; count: number }
-  | { type: 'replayed'; count: number }
   /** The database refused a batch; consuming pauses, and no attempt is spent. */
   | { type: 'storeDown'; stage: string; error: Error }
   | { type: 'storeUp'; stage: string }

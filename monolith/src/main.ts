@@ -16,7 +16,6 @@ import {
 } from '@fit/http';
 import type { JobEvent } from '@fit/jobs';
 import { connectStore, JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
-import { planTopology } from '@fit/topology';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { loadAdminToken } from './adminToken.ts';
 import { type Duties, startDuties } from './duties.ts';
@@ -44,8 +43,7 @@ await runService(log, async (stops) => {
   const running: { duties?: Duties } = {};
   const metrics = serviceMetrics(() => running.duties?.isUp === true);
   const countJob = jobMetrics(metrics.registry, declaration);
-  const plan = planTopology(declaration, { version: '4.3.0', hasManagement: true });
-  exportLimits(metrics.registry, plan, vhostOf(config.amqpUrl));
+  exportLimits(metrics.registry, declaration, vhostOf(config.amqpUrl));
   const stopRefreshing = recordMetrics(metrics.registry, jobs);
   stops.push(() => {
     stopRefreshing();

@@ -1,6 +1,6 @@
 /** Job events → metrics. Known label sets start at zero, or `increase` would miss the first event. */
 import type { JobEvent, JobListener } from '@fit/jobs';
-import { DEATH_CAUSES, type Declaration, type TopologyPlan } from '@fit/topology';
+import { DEATH_CAUSES, type Declaration, planTopology } from '@fit/topology';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 const PUBLISH_OUTCOMES = {
@@ -122,11 +122,9 @@ function countAttempt(metrics: Metrics, event: Extract<JobEvent, { type: 'attemp
 }
 
 /** The declared limits as gauges: Prometheus compares them with the rules made from the same declaration. */
-export function exportLimits(
-  registry: Registry,
-  plan: Pick<TopologyPlan, 'queues'>,
-  vhost: string,
-): void {
+export function exportLimits(registry: Registry, declaration: Declaration, vhost: string): void {
+  // Limits and lifetimes are the same for every broker; only bindings and the place of a limit differ.
+  const plan = planTopology(declaration, { version: '4.3.0', hasManagement: true });
   const registers = [registry];
   const labelNames = ['vhost', 'queue'];
   const maxLength = new Gauge({

@@ -34,10 +34,6 @@ export class LeasedLoop {
     this.#running = this.#run();
   }
 
-  get isHolder(): boolean {
-    return this.#isHolder;
-  }
-
   /** There is new work: do a round now. */
   kick(): void {
     this.#isKicked = true;

@@ -151,20 +151,22 @@ export class Worker {
       ...{ job, delivery, kind, attempt, outcome, step },
       ...{ startedAt, endedAt: new Date(), workerId: this.id },
     };
-    this.#report(end);
+    const settlement = settlementOf(end);
+    this.#report(end, settlement.change.attempt?.error?.class);
     if (step.type === 'park' && outcome.type === 'reject')
       if (!(await this.#park(delivery, 'fatal', outcome.error))) return;
-    this.#settler.add(settlementOf(end));
+    this.#settler.add(settlement);
   }
 
-  #report({ job, kind, outcome, step, startedAt, endedAt }: AttemptEnd): void {
+  #report(end: AttemptEnd, errorClass: string | undefined): void {
+    const { job, kind, outcome, step, startedAt, endedAt } = end;
     this.#options.onEvent({
       type: 'attempted',
       kind: job.kind,
       queue: kind.queue,
       outcome: outcome.type,
       durationMs: endedAt.getTime() - startedAt.getTime(),
-      ...(outcome.type === 'done' ? {} : { errorClass: describeError(outcome.error).class }),
+      ...(errorClass === undefined ? {} : { errorClass }),
       ...(step.type === 'wait' ? { delayMs: step.delayMs } : {}),
     });
   }
