@@ -1,5 +1,7 @@
 /** The ports FIT listens on, all on 127.0.0.1: fixed ones for people, free ones for tests. */
+import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
+import { holdLock } from './process/holdLock.ts';
 import { StackError } from './stackError.ts';
 
 /** TCP ports on loopback. `grafana` is used under compose only; the native stack has no Grafana. */
@@ -61,7 +63,7 @@ export function portVariable(name: keyof StackPorts): string {
   return `FIT_PORT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-/** Ports that were all free a moment ago, for tests and for several stacks on one machine. */
+/** Free ports for every service, for tests and for several stacks on one machine. */
 export async function freePorts(): Promise<StackPorts> {
   const free = await freePortList(PORT_NAMES.length);
   return Object.fromEntries(
@@ -70,16 +72,38 @@ export async function freePorts(): Promise<StackPorts> {
 }
 
 /**
- * `count` distinct free loopback ports. They are held together, so that none is given out twice.
+ * Above the documented ports and below Linux's ephemeral range (32768 on; ip-sysctl): the kernel gives none of these
+ * to an outgoing connection while its server still starts. Port 0 would take from that range, and did collide.
+ */
+const LENT_PORTS = { from: 15_000, below: 32_000 } as const;
+const LEND_TRIES = 1_000;
+
+/**
+ * `count` distinct free loopback ports. This process holds each of them by a lock until it ends, so that no other
+ * process that asks here gets the same one before a server listens on it.
+ * @throws StackError `NO_FREE_PORT`.
  */
 export async function freePortList(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map(close));
+  const ports: number[] = [];
+  for (let tries = 0; ports.length < count; tries += 1) {
+    if (tries === LEND_TRIES)
+      throw new StackError(
+        'NO_FREE_PORT',
+        `${tries} ports from ${LENT_PORTS.from} on were taken; stop what listens there`,
+      );
+    const port = randomInt(LENT_PORTS.from, LENT_PORTS.below);
+    if (await isLent(port)) ports.push(port);
+  }
   return ports;
+}
+
+/** Locked first, then tried: who does not get the lock may not listen there even for a moment. */
+async function isLent(port: number): Promise<boolean> {
+  const lock = await holdLock(`port ${port}`);
+  if (lock === undefined) return false;
+  if (!(await portIsTaken(port))) return true;
+  lock.release();
+  return false;
 }
 
 /** Whether somebody listens on the loopback port already. */

@@ -5,6 +5,7 @@ export type StackErrorCode =
   | 'BUILD_FAILED'
   | 'PORT_TAKEN'
   | 'PORT_INVALID'
+  | 'NO_FREE_PORT'
   | 'STACK_RUNNING'
   | 'SERVICE_NOT_READY'
   | 'SERVICE_DIED'

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freePorts, portIsTaken, portsFrom, portVariable } from '../src/ports.ts';
+import { freePortList, freePorts, portIsTaken, portsFrom, portVariable } from '../src/ports.ts';
+import { holdLock } from '../src/process/holdLock.ts';
 
 test('the documented ports hold without an environment', () => {
   const ports = portsFrom({});
@@ -28,4 +29,13 @@ test('free ports are free and distinct', async () => {
   const ports = Object.values(await freePorts()) as number[];
   assert.equal(new Set(ports).size, 11);
   for (const port of ports) assert.equal(await portIsTaken(port), false);
+});
+
+test('a lent port is outside the ephemeral range, and nobody else gets it', async () => {
+  const lists = await Promise.all(Array.from({ length: 30 }, () => freePortList(10)));
+  const ports = lists.flat();
+  assert.equal(new Set(ports).size, 300);
+  assert.ok(ports.every((port) => port >= 15_000 && port < 32_000));
+  for (const port of ports.slice(0, 10))
+    assert.equal(await holdLock(`port ${port}`), undefined, `${port} is not held`);
 });
