@@ -131,7 +131,7 @@ module.exports = {
         pathNot: [
           '^$1/',
           `^(?:${WORKSPACES})/src/index[.]ts$`,
-          '^topology/src/amqp/index[.]ts$',
+          '^topology/src/(?:amqp|work|live|desk|drawing)/index[.]ts$',
           '^jobs/src/store/index[.]ts$',
           '^stack/src/testing/index[.]ts$',
           '^http/src/client/index[.]ts$',

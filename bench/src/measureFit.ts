@@ -2,6 +2,7 @@
 import { FitClient, followRun } from '@fit/http/client';
 import { type System, sampleUsers } from '@fit/stack';
 import type { Db } from 'mongodb';
+import { quantile, rate } from './statistics.ts';
 import { watchMemory } from './watchMemory.ts';
 
 export interface FitFigures {
@@ -64,12 +65,4 @@ async function timesOf(database: Db, date: string): Promise<Times[]> {
     .collection('jobs')
     .find<Times>({ 'key.date': date }, { projection: { createdAt: 1, doneAt: 1 } })
     .toArray();
-}
-
-export function rate(count: number, durationMs: number): number {
-  return Math.round(count / (Math.max(1, durationMs) / 1_000));
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }

@@ -1,7 +1,7 @@
 /** The floor: the same messages and the same documents, bare, one after the other. Nothing can be kept safe for less. */
 import { type Channel, connect } from 'amqplib';
 import type { Db, Document } from 'mongodb';
-import { rate } from './measureFit.ts';
+import { rate } from './statistics.ts';
 
 export interface FloorFigures {
   readonly publishMs: number;

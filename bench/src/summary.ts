@@ -1,6 +1,7 @@
 /** Rounds → medians and the table of the README. Pure. */
 import type { FitFigures } from './measureFit.ts';
 import type { FloorFigures } from './measureFloor.ts';
+import { median, round } from './statistics.ts';
 
 export interface Round {
   readonly small: FitFigures;
@@ -73,13 +74,4 @@ function growth(summary: Summary, process: string): number {
   return round(
     (summary[`${process}LargeMiB`] ?? 0) / Math.max(1, summary[`${process}SmallMiB`] ?? 1),
   );
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -1,6 +1,7 @@
 /** A stack of its own with the system on it: where a scenario happens. */
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import { readFitTopology } from '@fit/contract';
 import { FitClient, followRun } from '@fit/http/client';
 import {
   freePorts,
@@ -10,10 +11,11 @@ import {
   startStack,
   startSystem,
 } from '@fit/stack';
+import { planTopology } from '@fit/topology';
 import { type Db, MongoClient } from 'mongodb';
 import { judge, type Verdict } from './ledger/judge.ts';
 import type { Ledger } from './ledger/ledger.ts';
-import { readLedger } from './ledger/readLedger.ts';
+import { readDepths, readLedger } from './ledger/readLedger.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 const RUN_WAIT_MS = 900_000;
@@ -80,6 +82,17 @@ export class Arena {
     });
   }
 
+  /** Every queue of the topology that the services were started with; other tiers have other names. */
+  get queues(): string[] {
+    const declaration = readFitTopology(this.#options.env);
+    const plan = planTopology(declaration, { version: '4.3.0', hasManagement: true });
+    return plan.queues.map(({ name }) => name);
+  }
+
+  get depths(): Promise<Record<string, number>> {
+    return readDepths(this.stack.amqpUrl, this.queues);
+  }
+
   get system(): System {
     return this.#system;
   }
@@ -113,7 +126,10 @@ export class Arena {
   }
 
   async ledger(): Promise<Ledger> {
-    return await readLedger(this.database, this.stack.amqpUrl, [...this.#accepted]);
+    return await readLedger(this.database, this.stack.amqpUrl, {
+      accepted: [...this.#accepted],
+      queues: this.queues,
+    });
   }
 
   async verdict(): Promise<Verdict> {

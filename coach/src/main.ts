@@ -18,7 +18,7 @@ import {
 import { type JobEvent, Worker } from '@fit/jobs';
 import { connectStore, JobStore } from '@fit/jobs/store';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
-import { createWodHandler } from './handlers/createWod.ts';
+import { createWodHandler, SimulatedFailure } from './handlers/createWod.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
 import { wodRoutes } from './routes/wodRoutes.ts';
 import { WodStore } from './store/wodStore.ts';
@@ -31,8 +31,7 @@ const log = openLog('coach');
 await runService(log, async (stops) => {
   const config = readCoachConfig(process.env);
   const declaration = readFitTopology(process.env);
-  const [kind] = declaration.kinds;
-  if (kind === undefined) throw new Error('the declaration has no kind');
+  const kind = declaration.kind.createWod;
 
   const store = connectStore(config.mongodbUrl);
   stops.push(() => store.close());
@@ -62,6 +61,8 @@ await runService(log, async (stops) => {
     kind,
     handlers: new Map([['createWod', createWodHandler({ wods, failureRate: config.failureRate })]]),
     store: new JobStore(store.database),
+    // A simulated failure stands for one job's own fault; an outage would have another name.
+    breaker: { ignored: [SimulatedFailure.name] },
     onEvent: (event: JobEvent) => {
       countJob(event);
       logJobEvent(log, event);

@@ -1,9 +1,10 @@
 /** The one declaration that FIT runs, in its two profiles. */
-import { type Declaration, type Duration, declareTopology } from '@fit/topology';
+import { type Declaration, type Duration, declareTopology, type KindOptions } from '@fit/topology';
 
 export const PROFILES = ['default', 'assignment'] as const;
 export type Profile = (typeof PROFILES)[number];
 export type FitKind = 'createWod';
+export type FitDeclaration = Declaration<Readonly<Record<FitKind, KindOptions>>>;
 
 export interface FitTopologyOptions {
   readonly profile: Profile;
@@ -20,7 +21,7 @@ const TIERS: readonly Duration[] = ['5s', '30s', '120s'];
  * oldest. Both end in the dead-letter queue, and both are told apart from a failure.
  * @throws TopologyError `DECLARATION_INVALID`, for instance for tiers that do not rise.
  */
-export function fitTopology(options: FitTopologyOptions): Declaration<FitKind> {
+export function fitTopology(options: FitTopologyOptions): FitDeclaration {
   const isAssignment = options.profile === 'assignment';
   return declareTopology({
     exchange: 'jobs',

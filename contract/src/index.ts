@@ -9,7 +9,13 @@ export {
   ProfileFields,
   UserId,
 } from './createWod.ts';
-export { type FitKind, fitTopology, PROFILES, type Profile } from './fitTopology.ts';
+export {
+  type FitDeclaration,
+  type FitKind,
+  fitTopology,
+  PROFILES,
+  type Profile,
+} from './fitTopology.ts';
 export { readFitTopology } from './readFitTopology.ts';
 export {
   ConfigError,

@@ -1,14 +1,12 @@
 /** Environment variables → the declaration, alike in every process. */
-import { type Declaration, type Duration, type Fault, TopologyError } from '@fit/topology';
-import { type FitKind, fitTopology, PROFILES, type Profile } from './fitTopology.ts';
+import { type Duration, type Fault, TopologyError } from '@fit/topology';
+import { type FitDeclaration, fitTopology, PROFILES, type Profile } from './fitTopology.ts';
 
 /**
  * Reads `FIT_PROFILE` (default | assignment), `FIT_TIERS` ('5s,30s,120s') and `FIT_MAX_LENGTH`.
  * @throws TopologyError `DECLARATION_INVALID` naming the variable.
  */
-export function readFitTopology(
-  env: Readonly<Record<string, string | undefined>>,
-): Declaration<FitKind> {
+export function readFitTopology(env: Readonly<Record<string, string | undefined>>): FitDeclaration {
   const tiers = env['FIT_TIERS'];
   const maxLength = env['FIT_MAX_LENGTH'];
   return fitTopology({

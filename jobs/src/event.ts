@@ -1,6 +1,7 @@
 /** Everything that happens to jobs, in one table. Metrics and log lines are two listeners of it. */
 import type { DeathCause, OutcomeType } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
+import type { WorkerEvent } from '@fit/topology/work';
 import type { Transition } from './record/transitions.ts';
 
 export type JobEvent =
@@ -21,11 +22,7 @@ export type JobEvent =
   | { type: 'buried'; kind: string; cause: DeathCause; count: number }
   /** A write found its job changed already: late or doubled, and harmless. */
   | { type: 'unchanged'; transition: Transition; count: number }
-  /** A message that is no job was put aside, with the reason. */
-  | { type: 'refused'; queue: string; reason: string }
-  | { type: 'redelivered'; queue: string }
-  /** Key and x-death disagree on the attempt; lawful after a republish. */
-  | { type: 'attemptMismatch'; queue: string; attempt: number }
+  | WorkerEvent
   | { type: 'reconciled'; count: number }
   /** The database refused a batch; consuming pauses, and no attempt is spent. */
   | { type: 'storeDown'; stage: string; error: Error }

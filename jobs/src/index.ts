@@ -18,5 +18,5 @@ export { collectLetters } from './replay/collectLetters.ts';
 export { replayDead } from './replay/replay.ts';
 export type { ReplayFilter } from './replay/replayFilter.ts';
 export { type DeadGroup, ReplayStore } from './replay/replayStore.ts';
-export type { Handler, Handlers, Job, Outcome } from './work/handler.ts';
+export type { Handler, Handlers, Job } from './work/handler.ts';
 export { Worker, type WorkerOptions } from './work/worker.ts';

@@ -29,3 +29,8 @@ export class TopologyError extends Error {
     this.faults = faults;
   }
 }
+
+/** @param culprit the queue, exchange, key or option at fault. */
+export function fault(code: string, culprit: string, remedy: string): Fault {
+  return { code, culprit, remedy };
+}

@@ -3,17 +3,21 @@ export {
   type Declaration,
   declareTopology,
   type KindDeclaration,
-  type KindOptions,
+  type KindsOptions,
   type TopologyOptions,
+  tierMs,
 } from './declaration/declareTopology.ts';
 export { type Duration, formatDuration, parseDurationMs } from './declaration/duration.ts';
+export type { Backend, KindOptions, Load, Unsafe } from './declaration/kindOptions.ts';
 export { type Fault, TopologyError, type TopologyErrorCode } from './errors.ts';
 export type { BrokerProfile } from './plan/brokerProfile.ts';
-export { deadLetterQueue, parkExchange, returnExchange, tierKey } from './plan/names.ts';
+export { type Headroom, headroomOf } from './plan/headroom.ts';
+export { deadLetterQueue, parkExchange, returnExchange, tierKey, waitQueue } from './plan/names.ts';
 export { planTopology } from './plan/planTopology.ts';
 export type {
   BindingPlan,
   ExchangePlan,
+  PlannedKind,
   PolicyPlan,
   QueuePlan,
   QueueRole,
@@ -21,6 +25,11 @@ export type {
 } from './plan/topologyPlan.ts';
 export { provePlan } from './proof/provePlan.ts';
 export { route } from './proof/route.ts';
-export { type Attempt, attemptOf, type Death, readDeaths } from './retry/attempt.ts';
+export { afterDeath, type DeathReason, deathReasons, type Place } from './proof/walk.ts';
+export { type Attempt, attemptOf, type Death, type Headers, readDeaths } from './retry/attempt.ts';
+export { Breaker, type BreakerOptions, type BreakerState } from './retry/breaker.ts';
+export { crashesOf, isSuspect } from './retry/crashes.ts';
 export { CAUSE_HEADER, DEATH_CAUSES, type DeathCause, deathCause } from './retry/deathCause.ts';
-export { type NextStep, nextStep, type OutcomeType } from './retry/nextStep.ts';
+export { type Entry, entryOf } from './retry/entry.ts';
+export { type NextStep, nextStep } from './retry/nextStep.ts';
+export { errorClass, type Outcome, type OutcomeType, outcomeOfThrow } from './retry/outcome.ts';

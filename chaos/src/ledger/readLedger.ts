@@ -17,12 +17,13 @@ interface WodKey {
   readonly date: string;
 }
 
-const QUEUES = ['', '.wait.1', '.wait.2', '.wait.3', '.dead'].map((end) => `createWodQueue${end}`);
-
 export async function readLedger(
   database: Db,
   amqpUrl: string,
-  accepted: readonly string[],
+  {
+    accepted,
+    queues,
+  }: { readonly accepted: readonly string[]; readonly queues: readonly string[] },
 ): Promise<Ledger> {
   const jobs = await database.collection<JobDocument>('jobs').find().toArray();
   const wods = await database.collection('wods').find<WodKey>({}).toArray();
@@ -31,15 +32,18 @@ export async function readLedger(
     jobs: jobs.map(toJob),
     wods: wods.map(({ userId, date }) => `${userId}:${date}`),
     letterCount: await database.collection('letters').countDocuments(),
-    depths: await readDepths(amqpUrl),
+    depths: await readDepths(amqpUrl, queues),
   };
 }
 
-export async function readDepths(amqpUrl: string): Promise<Record<string, number>> {
+export async function readDepths(
+  amqpUrl: string,
+  queues: readonly string[],
+): Promise<Record<string, number>> {
   const connection = await connect(amqpUrl);
   const channel = await connection.createChannel();
   const depths: Record<string, number> = {};
-  for (const queue of QUEUES) depths[queue] = (await channel.checkQueue(queue)).messageCount;
+  for (const queue of queues) depths[queue] = (await channel.checkQueue(queue)).messageCount;
   await connection.close();
   return depths;
 }

@@ -1,7 +1,6 @@
 /** Messages put on the queue by hand: each in the dead-letter queue at its first attempt, good jobs unaffected. */
 import { connect } from 'amqplib';
 import { Arena, until } from '../arena.ts';
-import { readDepths } from '../ledger/readLedger.ts';
 import { common, expect, type Scenario } from './scenario.ts';
 
 const payload = { userId: 'u', date: '2026-01-05', level: 'rx', equipment: [], exclusions: [] };
@@ -25,7 +24,7 @@ export const malformed: Scenario = {
       const runId = await arena.ask(userCount);
       await putByHand(arena.stack.amqpUrl);
       await arena.follow(runId);
-      const depth = async () => (await readDepths(arena.stack.amqpUrl))['createWodQueue.dead'] ?? 0;
+      const depth = async () => (await arena.depths)['createWodQueue.dead'] ?? 0;
       await until(async () => (await depth()) === BAD.length, {
         deadlineMs: 20_000,
         describe: async () => `${await depth()} letters`,

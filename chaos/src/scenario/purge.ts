@@ -1,7 +1,6 @@
 /** Someone purges the main queue and every wait queue in the middle of a run: it only takes longer. */
 import { connect } from 'amqplib';
 import { Arena, until } from '../arena.ts';
-import { readDepths } from '../ledger/readLedger.ts';
 import { common, expect, type Scenario } from './scenario.ts';
 
 export const purge: Scenario = {
@@ -14,11 +13,11 @@ export const purge: Scenario = {
     };
     return await Arena.play({ env, coachCount: 1, say }, async (arena) => {
       const runId = await arena.ask(userCount);
-      await until(async () => waiting(await readDepths(arena.stack.amqpUrl)) > userCount / 10, {
+      await until(async () => waiting(await arena.depths) > userCount / 10, {
         deadlineMs: 30_000,
-        describe: async () => JSON.stringify(await readDepths(arena.stack.amqpUrl)),
+        describe: async () => JSON.stringify(await arena.depths),
       });
-      const purged = await purgeAll(arena.stack.amqpUrl);
+      const purged = await purgeAll(arena);
       say(`purged ${purged} messages`);
       await arena.follow(runId);
       const exhausted = (await arena.verdict()).dead['exhausted'] ?? 0;
@@ -44,12 +43,12 @@ function waiting(depths: Readonly<Record<string, number>>): number {
     .reduce((sum, [, depth]) => sum + depth, 0);
 }
 
-async function purgeAll(amqpUrl: string): Promise<number> {
-  const connection = await connect(amqpUrl);
+async function purgeAll({ stack, queues }: Arena): Promise<number> {
+  const connection = await connect(stack.amqpUrl);
   const channel = await connection.createChannel();
   let purged = 0;
-  for (const end of ['', '.wait.1', '.wait.2', '.wait.3'])
-    purged += (await channel.purgeQueue(`createWodQueue${end}`)).messageCount;
+  for (const queue of queues.filter((name) => !name.endsWith('.dead')))
+    purged += (await channel.purgeQueue(queue)).messageCount;
   await connection.close();
   return purged;
 }

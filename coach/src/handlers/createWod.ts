@@ -1,6 +1,7 @@
 /** Makes one workout. Deterministic per (user, date), so a retry makes the same one. */
 import { CreateWodPayload, type WodDocument, wodId } from '@fit/contract';
-import { compilePayload, type Handler, type Job, type Outcome } from '@fit/jobs';
+import { compilePayload, type Handler, type Job } from '@fit/jobs';
+import type { Outcome } from '@fit/topology';
 import type { Static } from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
 import { generateWorkout, type Workout } from '../workout/index.ts';

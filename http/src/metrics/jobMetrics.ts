@@ -9,7 +9,13 @@ const PUBLISH_OUTCOMES = {
   returned: 'returned',
   unknown: 'timeout',
 } as const;
-const ATTEMPT_OUTCOMES = { done: 'success', retry: 'retry', reject: 'dead' } as const;
+const ATTEMPT_OUTCOMES = {
+  done: 'success',
+  retry: 'retry',
+  retryAfter: 'retry',
+  reject: 'dead',
+  discard: 'discarded',
+} as const;
 const RUN_BUCKETS_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** @returns the listener that counts; pass it every event. */
@@ -66,7 +72,7 @@ function makeMetrics(registry: Registry) {
 function startAtZero(metrics: Metrics, type: string, queue: string): void {
   for (const outcome of Object.values(PUBLISH_OUTCOMES))
     metrics.published.inc({ queue, outcome }, 0);
-  for (const outcome of Object.values(ATTEMPT_OUTCOMES))
+  for (const outcome of new Set(Object.values(ATTEMPT_OUTCOMES)))
     metrics.attempts.inc({ queue, type, outcome }, 0);
   for (const outcome of ['success', 'dead']) metrics.finished.inc({ type, outcome }, 0);
   for (const reason of DEATH_CAUSES) metrics.deadLettered.inc({ type, reason }, 0);

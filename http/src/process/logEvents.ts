@@ -25,6 +25,14 @@ export function logJobEvent(log: Log, event: JobEvent): void {
     case 'refused':
       log.warn(event, 'message is no job; it goes to the dead-letter queue');
       return;
+    case 'breaker':
+      if (event.state.type === 'open')
+        log.warn(
+          event,
+          'most attempts fail alike: paused, and the rest of the jobs keep their attempts',
+        );
+      else log.info(event, 'breaker');
+      return;
     case 'buried':
       log.warn(event, 'jobs died; they can be replayed');
       return;

@@ -1,5 +1,5 @@
 /** A job as the database knows it: the truth, and the outbox. */
-import type { DeathCause } from '@fit/topology';
+import type { DeathCause, OutcomeType } from '@fit/topology';
 import type { JobState } from './transitions.ts';
 
 export interface AttemptError {
@@ -16,11 +16,13 @@ export interface AttemptRecord {
   readonly generation: number;
   readonly startedAt: Date;
   readonly endedAt: Date;
-  readonly outcome: 'done' | 'retry' | 'reject';
+  readonly outcome: OutcomeType;
   /** The wait that followed, in milliseconds; absent where none did. */
   readonly delayMs?: number;
   readonly workerId: string;
   readonly error?: AttemptError;
+  /** Why it was discarded. */
+  readonly reason?: string;
 }
 
 export interface Death {

@@ -28,7 +28,8 @@ export const TRANSITIONS = {
   /** No change for longer than the longest retry path: publish it again. */
   reconcile: { from: ['queued', 'running', 'waiting'], to: 'pending' },
   replay: { from: ['dead'], to: 'pending' },
-  cancel: { from: ['pending', 'queued', 'waiting'], to: 'cancelled' },
+  /** Not wanted any more. */
+  cancel: { from: ['pending', 'queued', 'running', 'waiting'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>;
 
 /** @returns the states that a transition may start from, as a filter of a guarded update. */

@@ -1,5 +1,5 @@
 /** Hands pending records to the broker. The record is the outbox, so nothing here can lose a job. */
-import { type Declaration, type KindDeclaration, returnExchange, tierKey } from '@fit/topology';
+import { type Declaration, entryOf, type KindDeclaration } from '@fit/topology';
 import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
 import type { JobListener } from '../event.ts';
 import { encodeJob } from '../record/jobMessage.ts';
@@ -43,18 +43,16 @@ async function publish(job: JobRecord, options: RelayOptions): Promise<PublishRe
   const kind = options.declaration.kinds.find((candidate) => candidate.kind === job.kind);
   // A record of a kind that this release does not know: an older or newer release may.
   if (kind === undefined) return 'returned';
-  return await options.publisher.publish(messageOf(job, kind, options.declaration.exchange));
+  return await options.publisher.publish(messageOf(job, kind, options.declaration));
 }
 
-/**
- * A new job goes to the public exchange. One that has spent attempts (the broker lost it between two of them) goes back
- * in at the key that it had earned, so that a purge does not give it a new budget.
- */
-function messageOf(job: JobRecord, kind: KindDeclaration, exchange: string): OutgoingMessage {
-  const tier = Math.min(job.attemptCount, kind.tiersMs.length);
+function messageOf(
+  job: JobRecord,
+  kind: KindDeclaration,
+  declaration: Declaration,
+): OutgoingMessage {
   return {
-    exchange: tier === 0 ? exchange : returnExchange(kind.queue),
-    key: tierKey(kind, tier),
+    ...entryOf(declaration, kind, job.attemptCount),
     id: job._id,
     body: encodeJob(job),
     headers: { generation: job.generation, 'created-at': job.createdAt.toISOString() },

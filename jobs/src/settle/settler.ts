@@ -17,7 +17,7 @@ export function openSettler(options: SettlerOptions): Batcher<Settlement> {
   const { onEvent } = options;
   return new Batcher<Settlement>({
     maxCount: options.maxCount ?? 500,
-    isCurrent: ({ delivery }) => delivery.isCurrent,
+    isCurrent: ({ end }) => end.delivery.isCurrent,
     write: async (settlements) => {
       await settle(settlements, options);
     },
@@ -46,7 +46,7 @@ async function settle(settlements: readonly Settlement[], options: SettlerOption
       const count = await options.store.change(transition, changes, now);
       report({ transition, kind, settlements: ofKind, count }, options.onEvent);
     }
-  for (const { delivery, answer } of settlements) delivery[answer]();
+  for (const { end } of settlements) end.answer();
 }
 
 interface Written {

@@ -1,35 +1,15 @@
 /** The jobs collection: inserts, guarded changes in bulk, counts. The only file that writes job records. */
-import {
-  type AnyBulkWriteOperation,
-  type Collection,
-  type Db,
-  MongoBulkWriteError,
-  type UpdateFilter,
-} from 'mongodb';
-import {
-  ATTEMPTS_KEPT,
-  type AttemptRecord,
-  type Death,
-  type JobRecord,
-  RUNS_KEPT,
-} from '../record/jobRecord.ts';
+import { type Collection, type Db, MongoBulkWriteError } from 'mongodb';
+import { type JobRecord, RUNS_KEPT } from '../record/jobRecord.ts';
 import {
   allowedBefore,
   type JobState,
   LIVE_STATES,
-  TRANSITIONS,
   type Transition,
 } from '../record/transitions.ts';
+import { type Change, changeOperation } from './change.ts';
 
 const DUPLICATE_KEY = 11_000;
-
-/** One job's next state, as a worker or an intake wants it. */
-export interface Change {
-  readonly id: string;
-  readonly generation: number;
-  readonly attempt?: AttemptRecord;
-  readonly death?: Death;
-}
 
 export interface Accepted {
   readonly created: number;
@@ -204,42 +184,6 @@ export function duplicateIndexes(error: unknown): number[] {
   const failures = [error.writeErrors].flat();
   if (failures.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
   return failures.map(({ index }) => index);
-}
-
-/** @param group changes that differ in their id alone; at least one. */
-function changeOperation(
-  transition: Transition,
-  group: readonly Change[],
-  now: Date,
-): AnyBulkWriteOperation<JobRecord> {
-  const [{ generation, attempt, death }] = group as [Change];
-  const state = TRANSITIONS[transition].to;
-  const update: UpdateFilter<JobRecord> = {
-    $set: {
-      state,
-      stateAt: now,
-      ...(attempt === undefined ? {} : { attemptCount: attempt.number }),
-      ...(death === undefined ? {} : { death }),
-      ...(state === 'done' ? { doneAt: now } : {}),
-    },
-    // Whatever the relay was refused before, the broker has carried it by now.
-    $unset: { held: '' },
-    ...(attempt === undefined
-      ? {}
-      : { $push: { attempts: { $each: [attempt], $slice: -ATTEMPTS_KEPT } } }),
-  };
-  return {
-    updateMany: {
-      filter: {
-        _id: { $in: group.map(({ id }) => id) },
-        generation,
-        state: allowedBefore(transition),
-        // An attempt that is on record already (its worker died before the nack) is not counted twice.
-        ...(transition === 'wait' && attempt ? { attemptCount: { $lt: attempt.number } } : {}),
-      },
-      update,
-    },
-  };
 }
 
 function stale(before: Date) {

@@ -1,4 +1,5 @@
 /** What a kind of job must bring: a payload check, the work, and a bulk store for its effects. */
+import type { Outcome } from '@fit/topology';
 import type { PayloadCheck } from '../record/jobMessage.ts';
 
 export interface Job<Payload = unknown> {
@@ -11,13 +12,6 @@ export interface Job<Payload = unknown> {
   /** Aborted at the deadline; work that ignores it is abandoned and the attempt counts as a failure. */
   readonly signal: AbortSignal;
 }
-
-/** The closed vocabulary; anything thrown means retry. */
-export type Outcome<Effect> =
-  | { readonly type: 'done'; readonly effect: Effect }
-  | { readonly type: 'retry'; readonly error: unknown }
-  /** Trying again cannot help: straight to the dead-letter queue. */
-  | { readonly type: 'reject'; readonly error: unknown };
 
 export interface Handler<Payload = unknown, Effect = unknown> {
   readonly payload: PayloadCheck<Payload>;

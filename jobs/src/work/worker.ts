@@ -1,33 +1,14 @@
-/** The worker runtime: delivery → job → attempt → next step → settlement. One worker serves one kind's queue. */
-import { randomUUID } from 'node:crypto';
-import {
-  type Attempt,
-  attemptOf,
-  CAUSE_HEADER,
-  type Declaration,
-  type KindDeclaration,
-  nextStep,
-  parkExchange,
-  readDeaths,
-} from '@fit/topology';
-import {
-  type AssertOptions,
-  assertTopology,
-  Consumer,
-  type Delivery,
-  Publisher,
-  type SessionEvent,
-} from '@fit/topology/amqp';
+/** A worker of durable jobs: the topology's worker, with records around each attempt. */
+import type { BreakerOptions, Declaration, KindDeclaration } from '@fit/topology';
+import type { AssertOptions, Delivery, SessionEvent } from '@fit/topology/amqp';
+import { type AttemptEnd, Worker as QueueWorker, type Task } from '@fit/topology/work';
 import type { JobListener } from '../event.ts';
-import { describeError } from '../record/fingerprint.ts';
-import { decodeJob, type JobMessage, MalformedMessage } from '../record/jobMessage.ts';
+import { decodeJob, type JobMessage } from '../record/jobMessage.ts';
 import type { Batcher } from '../settle/batcher.ts';
-import { type AttemptEnd, type Settlement, settlementOf } from '../settle/settlement.ts';
+import { type Settlement, settlementOf } from '../settle/settlement.ts';
 import { openSettler } from '../settle/settler.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { Handlers } from './handler.ts';
-import { Limiter } from './limiter.ts';
-import { runAttempt } from './runAttempt.ts';
 
 export interface WorkerOptions extends AssertOptions {
   readonly declaration: Declaration;
@@ -39,165 +20,81 @@ export interface WorkerOptions extends AssertOptions {
   /** Handlers that run at a time; at most the prefetch. */
   readonly concurrency: number;
   readonly deadlineMs: number;
+  /** Default on. */
+  readonly breaker?: BreakerOptions | false;
   readonly onEvent: JobListener;
   readonly onSession: (event: SessionEvent) => void;
 }
 
 export class Worker {
-  readonly id = randomUUID();
   readonly #options: WorkerOptions;
   readonly #settler: Batcher<Settlement>;
-  readonly #limiter: Limiter;
-  #consumer: Consumer | undefined;
-  #publisher: Publisher | undefined;
+  #worker: QueueWorker<JobMessage> | undefined;
 
   private constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#limiter = new Limiter(options.concurrency);
     this.#settler = openSettler({ ...options, maxCount: options.prefetchCount });
   }
 
   /** @throws TopologyError where the broker cannot carry the declaration. */
   static async open(options: WorkerOptions): Promise<Worker> {
     const worker = new Worker(options);
-    const session = { url: options.amqpUrl, onEvent: options.onSession };
-    // Two connections: an alarm blocks publishers, and must not stop acks with them.
-    worker.#publisher = await Publisher.open({
-      ...session,
-      label: `worker ${worker.id} publishes`,
-      prepare: async (model) => {
-        await assertTopology(model, options.declaration, options);
+    const { handlers } = options;
+    worker.#worker = await QueueWorker.open({
+      ...options,
+      kind: options.kind.kind,
+      read: ({ body }: Delivery) => decodeJob(body, (name) => handlers.get(name)?.payload),
+      run: (task) => worker.#run(task),
+      onLong: (message) => {
+        worker.#markLong(message);
       },
-    });
-    worker.#consumer = await Consumer.open({
-      ...session,
-      label: `worker ${worker.id} consumes`,
-      queue: options.kind.queue,
-      prefetchCount: options.prefetchCount,
-      prepare: async (model) => {
-        await assertTopology(model, options.declaration, options);
-      },
-      onDelivery: (delivery) => {
-        void worker.#take(delivery);
+      settle: (end) => {
+        worker.#settle(end);
       },
     });
     return worker;
   }
 
   get isConsuming(): boolean {
-    return this.#consumer?.isUp === true;
+    return this.#worker?.isConsuming === true;
   }
 
   get inFlightCount(): number {
-    return this.#consumer?.unsettledCount ?? 0;
+    return this.#worker?.inFlightCount ?? 0;
   }
 
   /** Takes nothing new, finishes what runs, gives the rest back. */
   async close(drainMs: number): Promise<void> {
-    await this.#consumer?.drain(drainMs);
+    await this.#worker?.drain(drainMs);
     this.#settler.stop();
-    await this.#consumer?.close();
-    await this.#publisher?.close();
+    await this.#worker?.close();
   }
 
-  async #take(delivery: Delivery): Promise<void> {
-    const { kind, onEvent } = this.#options;
-    if (delivery.isRedelivered) onEvent({ type: 'redelivered', queue: kind.queue });
-    const job = this.#read(delivery);
-    if (job === undefined) return;
-    await this.#limiter.enter();
-    try {
-      await this.#attempt(delivery, job);
-    } finally {
-      this.#limiter.leave();
-    }
+  #run({ message, attempt, signal }: Task<JobMessage>) {
+    const handler = this.#options.handlers.get(message.kind);
+    // Its payload was checked by this very handler a moment ago.
+    if (handler === undefined) throw new Error(`no handler for kind '${message.kind}'`);
+    return handler.run({ ...message, attempt: attempt.number, signal });
   }
 
-  /** @returns undefined where the message is no job of this kind; it is then put aside. */
-  #read(delivery: Delivery): (JobMessage & { attempt: Attempt }) | undefined {
-    const { kind, handlers, onEvent } = this.#options;
-    try {
-      const message = decodeJob(delivery.body, (name) => handlers.get(name)?.payload);
-      const attempt = attemptOf(kind, delivery.routingKey, readDeaths(delivery.headers));
-      if (attempt === undefined)
-        throw new MalformedMessage(`routing key '${delivery.routingKey}' is none of this kind's`);
-      if (!attempt.agreesWithDeaths)
-        onEvent({ type: 'attemptMismatch', queue: kind.queue, attempt: attempt.number });
-      return { ...message, attempt };
-    } catch (error) {
-      void this.#refuse(delivery, error);
-      return undefined;
-    }
+  /** Only a label for those who watch; the attempt itself does not depend on it. */
+  #markLong({ id, generation }: JobMessage): void {
+    void this.#options.store.change('run', [{ id, generation }], new Date()).catch(() => undefined);
   }
 
-  async #attempt(delivery: Delivery, message: JobMessage & { attempt: Attempt }): Promise<void> {
-    const { kind, handlers, store, deadlineMs } = this.#options;
-    const handler = handlers.get(message.kind);
-    // Its connection went away while it waited its turn: the broker gives it to somebody again.
-    if (handler === undefined || !delivery.isCurrent) return;
-    const { attempt, ...rest } = message;
-    const job = { ...rest, attempt: attempt.number };
-    const startedAt = new Date();
-    const outcome = await runAttempt(handler, job, {
-      deadlineMs,
-      // Only a label for those who watch; the attempt itself does not depend on it.
-      onLong: () =>
-        void store
-          .change('run', [{ id: job.id, generation: job.generation }], new Date())
-          .catch(() => undefined),
-    });
-    const step = nextStep(outcome.type, attempt);
-    const end: AttemptEnd = {
-      ...{ job, delivery, kind, attempt, outcome, step },
-      ...{ startedAt, endedAt: new Date(), workerId: this.id },
-    };
-    const settlement = settlementOf(end);
-    this.#report(end, settlement.change.attempt?.error?.class);
-    if (step.type === 'park' && outcome.type === 'reject')
-      if (!(await this.#park(delivery, 'fatal', outcome.error))) return;
-    this.#settler.add(settlement);
-  }
-
-  #report(end: AttemptEnd, errorClass: string | undefined): void {
-    const { job, kind, outcome, step, startedAt, endedAt } = end;
+  #settle(end: AttemptEnd<JobMessage>): void {
+    const settlement = settlementOf(end, this.#worker?.id ?? '');
+    const { kind, outcome, step, startedAt, endedAt } = end;
+    const errorClass = settlement.change.attempt?.error?.class;
     this.#options.onEvent({
       type: 'attempted',
-      kind: job.kind,
+      kind: end.message.kind,
       queue: kind.queue,
       outcome: outcome.type,
       durationMs: endedAt.getTime() - startedAt.getTime(),
       ...(errorClass === undefined ? {} : { errorClass }),
-      ...(step.type === 'wait' ? { delayMs: step.delayMs } : {}),
+      ...('delayMs' in step ? { delayMs: step.delayMs } : {}),
     });
-  }
-
-  async #refuse(delivery: Delivery, error: unknown): Promise<void> {
-    const { kind, onEvent } = this.#options;
-    const reason = error instanceof Error ? error.message : String(error);
-    onEvent({ type: 'refused', queue: kind.queue, reason });
-    if (await this.#park(delivery, 'malformed', error)) delivery.ack();
-  }
-
-  /**
-   * Confirmed, then acked by the caller: a crash in between doubles the letter only, the other order would lose it.
-   * @returns false where the park was not confirmed; the message then waits a tier and is tried again.
-   */
-  async #park(delivery: Delivery, cause: 'fatal' | 'malformed', error: unknown): Promise<boolean> {
-    const { class: errorClass, message } = describeError(error);
-    const result = await this.#publisher?.publish({
-      exchange: parkExchange(this.#options.kind.queue),
-      key: delivery.routingKey,
-      id: delivery.messageId ?? randomUUID(),
-      body: delivery.body,
-      headers: {
-        [CAUSE_HEADER]: cause,
-        'death-class': errorClass,
-        'death-message': message,
-        'death-worker': this.id,
-      },
-    });
-    if (result === 'confirmed') return true;
-    delivery.reject();
-    return false;
+    this.#settler.add(settlement);
   }
 }

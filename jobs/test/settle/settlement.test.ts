@@ -1,36 +1,46 @@
-/** Goal: what is stored and what is answered, for each end of an attempt. Method: every cell of the table. */
+/** Goal: what is stored for each end of an attempt. Method: every cell of the table. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Outcome } from '@fit/topology';
 import { settlementOf } from '../../src/settle/settlement.ts';
-import type { Outcome } from '../../src/work/handler.ts';
 import { attemptEnd } from '../support/fakes.ts';
 
-const DONE: Outcome<unknown> = { type: 'done', effect: { is: 'stored' } };
-const RETRY: Outcome<unknown> = { type: 'retry', error: new TypeError('later 7') };
-const REJECT: Outcome<unknown> = { type: 'reject', error: new RangeError('never') };
+const DONE: Outcome = { type: 'done', effect: { is: 'stored' } };
+const RETRY: Outcome = { type: 'retry', error: new TypeError('later 7') };
+const REJECT: Outcome = { type: 'reject', error: new RangeError('never') };
+
+const AFTER: Outcome = { type: 'retryAfter', delayMs: 120, error: new TypeError('busy') };
+const DISCARD: Outcome = { type: 'discard', reason: 'left' };
+
+type Row = [
+  outcome: Outcome,
+  number: number,
+  transition: string,
+  cause: string | undefined,
+  delayMs: number | undefined,
+];
+const everywhere = (outcome: Outcome, transition: string, cause?: string): Row[] =>
+  [1, 2, 3, 4].map((number) => [outcome, number, transition, cause, undefined]);
 
 test('the whole table', () => {
-  const table: [
-    Outcome<unknown>,
-    number,
-    string,
-    string,
-    string | undefined,
-    number | undefined,
-  ][] = [
-    ...[1, 2, 3, 4].map((number) => [DONE, number, 'finish', 'ack', undefined, undefined] as const),
-    [RETRY, 1, 'wait', 'reject', undefined, 50],
-    [RETRY, 2, 'wait', 'reject', undefined, 100],
-    [RETRY, 3, 'wait', 'reject', undefined, 150],
-    [RETRY, 4, 'bury', 'reject', 'exhausted', undefined],
-    ...[1, 2, 3, 4].map((number) => [REJECT, number, 'bury', 'ack', 'fatal', undefined] as const),
-  ].map(([...row]) => row as never);
-  for (const [outcome, number, transition, answer, cause, delayMs] of table) {
-    const settlement = settlementOf(attemptEnd(number, outcome));
+  const table: Row[] = [
+    ...everywhere(DONE, 'finish'),
+    ...everywhere(DISCARD, 'cancel'),
+    ...everywhere(REJECT, 'bury', 'fatal'),
+    [RETRY, 1, 'wait', undefined, 50],
+    [RETRY, 2, 'wait', undefined, 100],
+    [RETRY, 3, 'wait', undefined, 150],
+    [RETRY, 4, 'bury', 'exhausted', undefined],
+    [AFTER, 1, 'wait', undefined, 150],
+    [AFTER, 3, 'wait', undefined, 150],
+    [AFTER, 4, 'bury', 'exhausted', undefined],
+  ];
+  for (const [outcome, number, transition, cause, delayMs] of table) {
+    const settlement = settlementOf(attemptEnd(number, outcome), 'worker');
     const { change } = settlement;
     assert.deepEqual(
-      [settlement.transition, settlement.answer, change.death?.cause, change.attempt?.delayMs],
-      [transition, answer, cause, delayMs],
+      [settlement.transition, change.death?.cause, change.attempt?.delayMs],
+      [transition, cause, delayMs],
     );
     assert.deepEqual([change.id, change.generation], ['id', 2]);
     assert.equal(change.attempt?.number, number);
@@ -38,16 +48,22 @@ test('the whole table', () => {
   }
 });
 
+test('skipped tiers are spent, and a discarded job keeps the reason', () => {
+  assert.equal(settlementOf(attemptEnd(1, AFTER), 'worker').change.spentCount, 3);
+  assert.equal(settlementOf(attemptEnd(3, AFTER), 'worker').change.spentCount, undefined);
+  assert.equal(settlementOf(attemptEnd(1, DISCARD), 'worker').change.attempt?.reason, 'left');
+});
+
 test('only a finished job has an effect, only a failed attempt an error', () => {
-  assert.deepEqual(settlementOf(attemptEnd(1, DONE)).effect, { is: 'stored' });
-  assert.equal(settlementOf(attemptEnd(1, DONE)).change.attempt?.error, undefined);
-  const failed = settlementOf(attemptEnd(1, RETRY));
+  assert.deepEqual(settlementOf(attemptEnd(1, DONE), 'worker').effect, { is: 'stored' });
+  assert.equal(settlementOf(attemptEnd(1, DONE), 'worker').change.attempt?.error, undefined);
+  const failed = settlementOf(attemptEnd(1, RETRY), 'worker');
   assert.equal(failed.effect, undefined);
   assert.equal(failed.change.attempt?.error?.class, 'TypeError');
 });
 
 test('a death says why, when, and in which group', () => {
-  const { death, attempt } = settlementOf(attemptEnd(4, RETRY)).change;
+  const { death, attempt } = settlementOf(attemptEnd(4, RETRY), 'worker').change;
   assert.deepEqual(death, {
     cause: 'exhausted',
     reason: 'later 7',

@@ -6,7 +6,7 @@ import type { Handlers, JobEvent } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
 import { settlementOf } from '../../src/settle/settlement.ts';
 import { openSettler } from '../../src/settle/settler.ts';
-import { attemptEnd, fakeDelivery } from '../support/fakes.ts';
+import { attemptEnd } from '../support/fakes.ts';
 
 function open(failures: { effect: number; record: number }) {
   const steps: string[] = [];
@@ -32,31 +32,28 @@ function open(failures: { effect: number; record: number }) {
     },
   } as unknown as JobStore;
   const settler = openSettler({ store, handlers, onEvent: (event) => events.push(event) });
-  const delivery = fakeDelivery({
-    ack: () => {
-      steps.push('ack');
-      resolve(undefined);
-    },
-  });
-  return { settler, steps, events, delivery, acked: promise };
+  const answer = () => {
+    steps.push('answer');
+    resolve(undefined);
+  };
+  const finished = settlementOf(attemptEnd(1, { type: 'done', effect: 'e' }, answer), 'worker');
+  return { settler, steps, events, finished, answered: promise };
 }
 
-const finished = () => settlementOf(attemptEnd(1, { type: 'done', effect: 'e' }));
-
-test('effect, then record, then ack', async () => {
-  const { settler, steps, delivery, acked, events } = open({ effect: 0, record: 0 });
-  settler.add({ ...finished(), delivery });
-  await acked;
-  assert.deepEqual(steps, ['effect 1', 'finish 1', 'ack']);
+test('effect, then record, then the answer', async () => {
+  const { settler, steps, finished, answered, events } = open({ effect: 0, record: 0 });
+  settler.add(finished);
+  await answered;
+  assert.deepEqual(steps, ['effect 1', 'finish 1', 'answer']);
   assert.deepEqual(events, [{ type: 'finished', kind: 'trivial', count: 1 }]);
 });
 
-test('no record without its effect, and no ack without its record', async () => {
-  const { settler, steps, delivery, acked, events } = open({ effect: 1, record: 1 });
-  settler.add({ ...finished(), delivery });
-  await acked;
+test('no record without its effect, and no answer without its record', async () => {
+  const { settler, steps, finished, answered, events } = open({ effect: 1, record: 1 });
+  settler.add(finished);
+  await answered;
   await turn();
-  assert.deepEqual(steps, ['effect 1', 'effect 1', 'finish 1', 'ack']);
+  assert.deepEqual(steps, ['effect 1', 'effect 1', 'finish 1', 'answer']);
   assert.deepEqual(
     events.map(({ type }) => type),
     ['storeDown', 'finished', 'storeUp'],

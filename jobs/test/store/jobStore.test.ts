@@ -19,7 +19,7 @@ async function insert(store: TestStore, change: Partial<JobRecord> = {}): Promis
 
 function retried(job: JobRecord, number: number, generation = job.generation): Change {
   const end = attemptEnd(number, { type: 'retry', error: new Error('no') });
-  const { attempt } = settlementOf(end).change;
+  const { attempt } = settlementOf(end, 'worker').change;
   return { id: job._id, generation, attempt: { ...attempt!, generation } };
 }
 

@@ -2,16 +2,25 @@
 
 import { randomUUID } from 'node:crypto';
 import { type JobRecord, newJob } from '@fit/jobs';
-import { attemptOf, type Declaration, declareTopology, nextStep } from '@fit/topology';
+import {
+  attemptOf,
+  type Declaration,
+  declareTopology,
+  nextStep,
+  type Outcome,
+  type PlannedKind,
+  planTopology,
+} from '@fit/topology';
 import type { Delivery } from '@fit/topology/amqp';
-import type { AttemptEnd } from '../../src/settle/settlement.ts';
-import type { Outcome } from '../../src/work/handler.ts';
+import type { AttemptEnd } from '@fit/topology/work';
+import type { JobMessage } from '../../src/record/jobMessage.ts';
 
 export const QUICK: Declaration = declareTopology({
   exchange: 'jobs',
   kinds: { trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50, 100, 150] } },
 });
-export const KIND = QUICK.kinds[0]!;
+export const KIND: PlannedKind = planTopology(QUICK, { version: '4.3.6', hasManagement: true })
+  .kinds[0]!;
 
 export interface Payload {
   readonly outcome: string;
@@ -33,19 +42,24 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
     ...{ headers: {}, isRedelivered: false, isCurrent: true, settled },
     ack: () => settled.push('ack'),
     reject: () => settled.push('reject'),
+    delay: () => settled.push('delay'),
     giveBack: () => settled.push('giveBack'),
     ...change,
   };
 }
 
 /** An attempt of that number that ended so. */
-export function attemptEnd(number: number, outcome: Outcome<unknown>): AttemptEnd {
+export function attemptEnd(
+  number: number,
+  outcome: Outcome,
+  answer: () => void = () => undefined,
+): AttemptEnd<JobMessage> {
   const key = number === 1 ? KIND.key : `trivial.r${number - 1}`;
-  const attempt = attemptOf(KIND, key, [])!;
+  const attempt = attemptOf(KIND, key, {})!;
   return {
-    job: { id: 'id', kind: 'trivial', generation: 2, payload: {}, attempt: number },
-    ...{ delivery: fakeDelivery(), kind: KIND, attempt, outcome },
-    step: nextStep(outcome.type, attempt),
-    ...{ startedAt: new Date(1_000), endedAt: new Date(2_000), workerId: 'worker' },
+    message: { id: 'id', kind: 'trivial', generation: 2, payload: {} },
+    ...{ delivery: fakeDelivery(), kind: KIND, attempt, outcome, answer },
+    step: nextStep(KIND, attempt, outcome),
+    ...{ startedAt: new Date(1_000), endedAt: new Date(2_000) },
   };
 }

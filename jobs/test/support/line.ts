@@ -6,14 +6,13 @@ import {
   type JobEvent,
   type JobRecord,
   type LetterIntake,
-  type Outcome,
   openIntake,
   relayOnce,
   Worker,
   type WorkerOptions,
 } from '@fit/jobs';
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
-import type { Declaration } from '@fit/topology';
+import type { Declaration, Outcome } from '@fit/topology';
 import { assertTopology, Publisher } from '@fit/topology/amqp';
 import Type from 'typebox';
 import { type Payload, QUICK } from './fakes.ts';

@@ -27,9 +27,9 @@ function facts(plan: TopologyPlan, record: string): string[] {
 
 test('both profiles have their limit and times to live', () => {
   const waits = [
-    '/createWodQueue.wait.1 vector(5)',
-    '/createWodQueue.wait.2 vector(30)',
-    '/createWodQueue.wait.3 vector(120)',
+    '/createWodQueue.wait.1.5s vector(5)',
+    '/createWodQueue.wait.2.30s vector(30)',
+    '/createWodQueue.wait.3.2m vector(120)',
   ];
   assert.deepEqual(facts(fitPlan('default'), 'queue:max_length'), [
     '/createWodQueue vector(10000)',

@@ -5,11 +5,15 @@ import { openSession, type Session, type SessionOptions } from './openSession.ts
 
 export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
   readonly queue: string;
-  /** Deliveries unsettled at a time; at least 1. Drives basic.qos. */
+  /** Deliveries unsettled at a time; at least 1. Drives basic.qos. Every new channel begins with it. */
   readonly prefetchCount: number;
   readonly prepare: (model: ChannelModel) => Promise<void>;
+  /** A new channel is open; what an earlier one brought is somebody else's by now. */
+  readonly onOpen?: () => void;
   /** Must not throw; what it starts, it settles. */
   readonly onDelivery: (delivery: Delivery) => void;
+  /** A delivery of the current channel was settled, or another prefetch is in force. */
+  readonly onChange?: () => void;
 }
 
 export class Consumer {
@@ -17,12 +21,17 @@ export class Consumer {
   readonly #unsettled = new Set<Delivery>();
   #idle: (() => void) | undefined;
   #channel: Channel | undefined;
-  #consumerTag = '';
+  #consumerTag: string | undefined;
+  /** What is wanted, and what the channel has; 0 is not consuming. */
+  #wantedCount: number;
+  #actualCount = 0;
+  #isSwitching = false;
   #isStopping = false;
   #session: Session | undefined;
 
   private constructor(options: ConsumerOptions) {
     this.#options = options;
+    this.#wantedCount = options.prefetchCount;
   }
 
   /** @throws TopologyError as `openSession` does. */
@@ -46,13 +55,27 @@ export class Consumer {
     return this.#unsettled.size;
   }
 
+  /** True once nothing more arrives: paused, and the broker has confirmed it. */
+  get isPaused(): boolean {
+    return this.#actualCount === 0 && this.#consumerTag === undefined && !this.#isSwitching;
+  }
+
+  /**
+   * Consumes with another prefetch from now on; 0 pauses. What was delivered stays to be settled.
+   * basic.qos binds new consumers only, so the old one is cancelled first (RabbitMQ, consumer prefetch).
+   */
+  setPrefetch(prefetchCount: number): void {
+    this.#wantedCount = prefetchCount;
+    if (!this.#isSwitching) void this.#switch();
+  }
+
   /**
    * Takes no new work and waits for what runs; what is unsettled at the deadline goes back to the queue.
    * @param deadlineMs must be shorter than the grace that the process is stopped with.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#isStopping = true;
-    await this.#channel?.cancel(this.#consumerTag).catch(() => undefined);
+    await this.#cancel();
     if (this.#unsettled.size > 0) {
       const settled = new Promise<void>((resolve) => (this.#idle = resolve));
       const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
@@ -76,15 +99,61 @@ export class Consumer {
     channel.on('close', () => {
       this.#loseChannel(channel, model);
     });
-    await channel.prefetch(this.#options.prefetchCount);
     this.#channel = channel;
+    this.#wantedCount = this.#options.prefetchCount;
+    this.#actualCount = 0;
+    this.#consumerTag = undefined;
+    this.#options.onOpen?.();
+    await this.#consume(channel, model);
+  }
+
+  async #consume(channel: Channel, model: ChannelModel): Promise<void> {
     if (this.#isStopping) return;
+    const wantedCount = this.#wantedCount;
+    await channel.prefetch(wantedCount);
     const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
       // null: the queue was deleted. A new connection asserts the topology and consumes again.
       if (message === null) this.#loseChannel(channel, model);
       else this.#deliver(channel, message);
     });
+    if (this.#channel !== channel) return;
     this.#consumerTag = consumerTag;
+    this.#actualCount = wantedCount;
+    this.#reconsume = () => this.#consume(channel, model);
+    if (this.#isStopping) await this.#cancel();
+    // A delivery may have asked for another prefetch before the answer to the consume came in.
+    else this.setPrefetch(this.#wantedCount);
+  }
+
+  /** Consumes again on the current channel. */
+  #reconsume: () => Promise<void> = () => Promise.resolve();
+
+  /** One switch at a time, to the newest wish. A channel that closes meanwhile begins anew by itself. */
+  async #switch(): Promise<void> {
+    this.#isSwitching = true;
+    try {
+      while (this.#mustSwitch()) {
+        await this.#cancel();
+        this.#actualCount = 0;
+        if (this.#wantedCount > 0) await this.#reconsume();
+      }
+    } catch {
+      // The channel is gone; its close event has begun a new one, with the first prefetch.
+    } finally {
+      this.#isSwitching = false;
+    }
+    this.#options.onChange?.();
+  }
+
+  #mustSwitch(): boolean {
+    const isReady = this.#channel !== undefined && !this.#isStopping;
+    return isReady && this.#wantedCount !== this.#actualCount;
+  }
+
+  async #cancel(): Promise<void> {
+    const tag = this.#consumerTag;
+    this.#consumerTag = undefined;
+    if (tag !== undefined) await this.#channel?.cancel(tag).catch(() => undefined);
   }
 
   /** A dead channel on a live connection: end the connection, and recovery makes both anew. */
@@ -101,6 +170,7 @@ export class Consumer {
       if (this.#channel !== channel || !this.#unsettled.delete(delivery)) return;
       act();
       if (this.#unsettled.size === 0) this.#idle?.();
+      this.#options.onChange?.();
     };
     const isCurrent = () => this.#channel === channel;
     const delivery = deliveryOf(message, { channel, isCurrent, settle });

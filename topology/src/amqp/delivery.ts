@@ -15,6 +15,8 @@ export interface Delivery {
   ack(): void;
   /** To the dead-letter exchange: the next tier, or the dead-letter queue. A stale call is a no-op. */
   reject(): void;
+  /** A failed attempt on a queue with native retry: the broker counts it and holds it back. A stale call is a no-op. */
+  delay(): void;
   /** Back to the queue, for somebody else. A stale call is a no-op. */
   giveBack(): void;
 }
@@ -47,6 +49,12 @@ export function deliveryOf(message: Message | GetMessage, holder: Holder): Deliv
     reject: () => {
       settle(() => {
         channel.nack(message, false, false);
+      });
+    },
+    delay: () => {
+      settle(() => {
+        // basic.reject, not basic.nack: only this counts as failed (RabbitMQ 4.3, delayed retry).
+        channel.reject(message, true);
       });
     },
     giveBack: () => {

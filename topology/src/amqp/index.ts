@@ -2,8 +2,16 @@
 export { type AssertOptions, assertTopology, vhostOf } from './assertTopology.ts';
 export { Consumer, type ConsumerOptions } from './consumer.ts';
 export type { Delivery } from './delivery.ts';
+export type { HeldLetter, LetterProperties } from './heldLetter.ts';
 export { Inspector, type QueueDepth } from './inspector.ts';
-export { type LetterBox, openLetterBox } from './openLetterBox.ts';
+export {
+  type LetterPost,
+  type OutgoingLetter,
+  openLetterPost,
+  type Posted,
+} from './letterPost.ts';
+
+export { type LetterBox, LetterBoxLost, openLetterBox } from './openLetterBox.ts';
 export {
   openSession,
   type Session,

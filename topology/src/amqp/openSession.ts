@@ -110,7 +110,8 @@ async function firstConnection(recovering: RecoveringChannelModel): Promise<void
   }
 }
 
-function withHeartbeat(url: string): string {
+/** @returns the URL with a heartbeat that notices a half-open link. */
+export function withHeartbeat(url: string): string {
   const parsed = new URL(url);
   parsed.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
   return parsed.href;

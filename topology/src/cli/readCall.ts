@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Declaration } from '../declaration/declareTopology.ts';
-import { type Command, UsageError } from './command.ts';
+import { type Command, type CommandOptions, UsageError } from './command.ts';
 
 const GLOBAL_OPTIONS = {
   declaration: { type: 'string' },
@@ -91,13 +91,13 @@ function commandOf(args: readonly string[], commands: readonly Command[]): Comma
   throw new UsageError(`'${word}' is none of ${commands.map(({ name }) => name).join(', ')}`);
 }
 
-function parse(args: readonly string[], command: Command | undefined) {
+function parse(
+  args: readonly string[],
+  command: Command | undefined,
+): { values: Readonly<Record<string, unknown>>; positionals: readonly string[] } {
   try {
-    return parseArgs({
-      args: [...args],
-      options: { ...GLOBAL_OPTIONS, ...command?.options },
-      allowPositionals: true,
-    }) as { values: Record<string, unknown>; positionals: string[] };
+    const options: CommandOptions = { ...GLOBAL_OPTIONS, ...command?.options };
+    return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }

@@ -1,148 +1,112 @@
 /** A declaration: which kinds of job exist, where they queue, how often and how late they are tried again. */
-import { type Fault, TopologyError } from '../errors.ts';
+import { TopologyError } from '../errors.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
+import { exchangeFaults, kindFaults } from './faults.ts';
+import type { Backend, KindOptions, Load } from './kindOptions.ts';
 
-/** One kind of job, as its owner writes it. */
-export interface KindOptions {
-  /** Public routing key, concrete (no wildcard). */
-  readonly key: string;
-  /** Main queue; its wait, dead-letter and exchange names derive from it. */
-  readonly queue: string;
-  /** Waits between attempts, strictly rising, each below 2^32 ms. n tiers make n + 1 attempts. */
-  readonly tiers: readonly Duration[];
-  /** Messages that the main queue holds before it refuses more; default 10,000; at least 1. */
-  readonly maxLength?: number;
-  /** Deliveries that may end with a dead worker before the job is dead-lettered; default 5; above the attempts' number. */
-  readonly crashLimit?: number;
-  /** Time to live in the main queue. Default none: a job that waits long is late, not void. */
-  readonly messageTtl?: Duration;
-  /** What may be lost, said aloud. `drop-head`: a full main queue dead-letters its oldest, at most once. */
-  readonly unsafe?: readonly 'drop-head'[];
-}
+export type KindsOptions = Readonly<Record<string, KindOptions>>;
 
-export interface TopologyOptions<Kind extends string> {
+export interface TopologyOptions<Kinds extends KindsOptions = KindsOptions> {
   /** Topic exchange that every kind's public key is published to. */
   readonly exchange: string;
-  readonly kinds: Readonly<Record<Kind, KindOptions>>;
+  readonly kinds: Kinds;
 }
 
-/** The validated form: no option left open, durations in milliseconds. */
-export interface KindDeclaration<Kind extends string = string> {
+/** The type of an option as it was written, or what it is where it was left out. */
+type Written<Options extends KindOptions, Name extends keyof KindOptions, Default> =
+  Options extends Readonly<Record<Name, infer Value>> ? Value : Default;
+
+/** The validated form: no option left open, durations in milliseconds. Names, keys, tiers and limits are literal types. */
+export interface KindDeclaration<
+  Kind extends string = string,
+  Options extends KindOptions = KindOptions,
+> {
   readonly kind: Kind;
-  readonly key: string;
-  readonly queue: string;
+  readonly key: Options['key'];
+  readonly queue: Options['queue'];
+  /** As written: `'5s'` stays `'5s'`, so that an unknown tier does not compile. */
+  readonly tiers: Options['tiers'];
   readonly tiersMs: readonly number[];
-  readonly maxLength: number;
-  readonly crashLimit: number;
+  readonly maxLength: Written<Options, 'maxLength', number>;
+  readonly crashLimit: Written<Options, 'crashLimit', number>;
   readonly messageTtlMs: number | undefined;
+  readonly deadlineMs: number;
+  readonly nonRetryable: readonly string[];
+  readonly priorityLane: boolean;
+  readonly load: Load | undefined;
+  readonly backend: Backend;
+  readonly queueType: 'quorum' | 'classic';
   readonly dropsHead: boolean;
 }
 
-export interface Declaration<Kind extends string = string> {
+export interface Declaration<Kinds extends KindsOptions = KindsOptions> {
   readonly exchange: string;
-  readonly kinds: readonly KindDeclaration<Kind>[];
+  /** In the order of the declaration. */
+  readonly kinds: readonly KindDeclaration<Extract<keyof Kinds, string>>[];
+  /** By name: an unknown kind does not compile. */
+  readonly kind: {
+    readonly [Name in Extract<keyof Kinds, string>]: KindDeclaration<Name, Kinds[Name]>;
+  };
 }
 
-const LIMIT_MS = 2 ** 32;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const DEFAULTS = {
+  maxLength: 10_000,
+  crashLimit: 5,
+  deadline: '60s',
+  nonRetryable: [],
+  priorityLane: false,
+  load: undefined,
+  backend: 'tiers',
+  queueType: 'quorum',
+  unsafe: [],
+} as const;
 
 /**
- * @returns a frozen declaration; kinds are literal types, so an unknown kind does not compile.
+ * @returns a frozen declaration.
  * @throws TopologyError `DECLARATION_INVALID` with every fault found.
  */
-export function declareTopology<Kind extends string>(
-  options: TopologyOptions<Kind>,
-): Declaration<Kind> {
-  const entries = Object.entries<KindOptions>(options.kinds) as [Kind, KindOptions][];
+export function declareTopology<const Kinds extends KindsOptions>(
+  options: TopologyOptions<Kinds>,
+): Declaration<Kinds> {
+  const entries = Object.entries<KindOptions>(options.kinds);
   const faults = [
-    ...nameFaults('exchange', options.exchange),
-    ...(entries.length === 0 ? [fault('NO_KIND', 'kinds', 'declare at least one kind')] : []),
+    ...exchangeFaults(options.exchange, entries.length),
     ...entries.flatMap(([kind, kindOptions]) => kindFaults(kind, kindOptions)),
   ];
   if (faults.length > 0) throw new TopologyError('DECLARATION_INVALID', faults);
   const kinds = entries.map(([kind, kindOptions]) => normalise(kind, kindOptions));
-  return Object.freeze({ exchange: options.exchange, kinds: Object.freeze(kinds) });
+  return Object.freeze({
+    exchange: options.exchange,
+    kinds: Object.freeze(kinds),
+    kind: Object.freeze(Object.fromEntries(kinds.map((kind) => [kind.kind, kind]))),
+  }) as unknown as Declaration<Kinds>;
 }
 
-function normalise<Kind extends string>(kind: Kind, options: KindOptions): KindDeclaration<Kind> {
+/** The wait of one tier, by its place; a place that was not declared does not compile. Milliseconds. */
+export function tierMs<Options extends KindOptions>(
+  kind: KindDeclaration<string, Options>,
+  tier: Options['tiers'][number],
+): number {
+  return parseDurationMs(tier) ?? 0;
+}
+
+function normalise(kind: string, options: KindOptions): KindDeclaration {
+  const complete = { ...DEFAULTS, ...options };
+  const { key, queue, tiers, maxLength, crashLimit, load, messageTtl } = complete;
+  const { priorityLane, backend, queueType, nonRetryable, deadline, unsafe } = complete;
   return Object.freeze({
-    kind,
-    key: options.key,
-    queue: options.queue,
-    tiersMs: Object.freeze(options.tiers.map((tier) => parseDurationMs(tier) ?? 0)),
-    maxLength: options.maxLength ?? 10_000,
-    crashLimit: options.crashLimit ?? 5,
-    messageTtlMs:
-      options.messageTtl === undefined ? undefined : parseDurationMs(options.messageTtl),
-    dropsHead: options.unsafe?.includes('drop-head') ?? false,
+    ...{ kind, key, queue, maxLength, crashLimit, priorityLane, backend, queueType },
+    tiers: Object.freeze([...tiers]),
+    tiersMs: Object.freeze(tiers.map((tier) => milliseconds(tier))),
+    messageTtlMs: messageTtl === undefined ? undefined : milliseconds(messageTtl),
+    deadlineMs: milliseconds(deadline),
+    nonRetryable: Object.freeze([...nonRetryable]),
+    load: load === undefined ? undefined : Object.freeze({ ...load }),
+    dropsHead: unsafe.some((name) => name === 'drop-head'),
   });
 }
 
-function kindFaults(kind: string, options: KindOptions): Fault[] {
-  return [
-    ...nameFaults(`${kind}.key`, options.key),
-    ...nameFaults(`${kind}.queue`, options.queue),
-    ...tierFaults(kind, options.tiers),
-    ...countFaults(`${kind}.maxLength`, options.maxLength),
-    ...countFaults(`${kind}.crashLimit`, options.crashLimit),
-    ...(options.messageTtl === undefined
-      ? []
-      : durationFaults(`${kind}.messageTtl`, options.messageTtl)),
-  ];
-}
-
-function tierFaults(kind: string, tiers: readonly Duration[]): Fault[] {
-  if (tiers.length === 0)
-    return [fault('NO_TIER', `${kind}.tiers`, "give at least one wait, such as '5s'")];
-  const faults = tiers.flatMap((tier, index) => durationFaults(`${kind}.tiers[${index}]`, tier));
-  if (faults.length > 0) return faults;
-  const delaysMs = tiers.map((tier) => parseDurationMs(tier) ?? 0);
-  return delaysMs.flatMap((delayMs, index) =>
-    index > 0 && delayMs <= (delaysMs[index - 1] ?? 0)
-      ? [
-          fault(
-            'TIERS_NOT_RISING',
-            `${kind}.tiers[${index}]`,
-            `${delayMs} ms must exceed the tier before it`,
-          ),
-        ]
-      : [],
-  );
-}
-
-function durationFaults(culprit: string, duration: Duration): Fault[] {
-  const durationMs = parseDurationMs(duration);
-  if (durationMs === undefined || !Number.isInteger(durationMs))
-    return [
-      fault(
-        'DURATION_UNREADABLE',
-        culprit,
-        `'${duration}' is no whole duration; write '30s' or milliseconds`,
-      ),
-    ];
-  return durationMs > 0 && durationMs < LIMIT_MS
-    ? []
-    : [fault('DURATION_OUT_OF_RANGE', culprit, `${durationMs} ms must be above 0 and below 2^32`)];
-}
-
-function countFaults(culprit: string, count: number | undefined): Fault[] {
-  return count === undefined || (Number.isInteger(count) && count >= 1)
-    ? []
-    : [fault('COUNT_OUT_OF_RANGE', culprit, `${count} must be a whole number of at least 1`)];
-}
-
-function nameFaults(culprit: string, name: string): Fault[] {
-  return NAME.test(name)
-    ? []
-    : [
-        fault(
-          'NAME_INVALID',
-          culprit,
-          `'${name}' must be letters, digits, '.', '_', '-', at most 100, no wildcard`,
-        ),
-      ];
-}
-
-function fault(code: string, culprit: string, remedy: string): Fault {
-  return { code, culprit, remedy };
+/** Validated before; a duration that cannot be read never comes here. */
+function milliseconds(duration: Duration): number {
+  return parseDurationMs(duration) ?? 0;
 }

@@ -15,3 +15,8 @@ export function compareVersions(first: string, second: string): number {
   }
   return 0;
 }
+
+/** @returns true where the broker has the version or a newer one. */
+export function isAtLeast(broker: BrokerProfile, version: string): boolean {
+  return compareVersions(broker.version, version) >= 0;
+}

@@ -1,6 +1,14 @@
 /** A plan: everything that shall exist on the broker, as data, in the order in which it is made. */
+import type { KindDeclaration } from '../declaration/declareTopology.ts';
+import type { BrokerProfile } from './brokerProfile.ts';
+
 export type ExchangeType = 'topic' | 'direct' | 'fanout' | 'headers';
 export type QueueRole = 'main' | 'wait' | 'dlq';
+
+/** A kind whose back end is chosen for this broker. */
+export interface PlannedKind extends KindDeclaration {
+  readonly backend: 'tiers' | 'native';
+}
 
 export interface ExchangePlan {
   readonly name: string;
@@ -36,6 +44,9 @@ export interface PolicyPlan {
 }
 
 export interface TopologyPlan {
+  /** What the plan was made for. */
+  readonly broker: BrokerProfile;
+  readonly kinds: readonly PlannedKind[];
   readonly exchanges: readonly ExchangePlan[];
   readonly queues: readonly QueuePlan[];
   readonly bindings: readonly BindingPlan[];

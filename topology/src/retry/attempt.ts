@@ -1,7 +1,7 @@
 /** Which attempt a delivery is: read from its routing key, because the broker chose that key at the last bounce. */
 
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
-import { tierKey } from '../plan/names.ts';
+import { tierOfKey } from '../plan/names.ts';
 
 /** One record of the broker's `x-death` header. */
 export interface Death {
@@ -9,6 +9,8 @@ export interface Death {
   readonly reason: string;
   readonly count: number;
 }
+
+export type Headers = Readonly<Record<string, unknown>>;
 
 export interface Attempt {
   /** Counted from 1. */
@@ -20,30 +22,47 @@ export interface Attempt {
   readonly agreesWithDeaths: boolean;
 }
 
-/** @returns the attempt, or undefined where the key is none of this kind's: such a message is a stray. */
-export function attemptOf(
-  kind: KindDeclaration,
-  routingKey: string,
-  deaths: readonly Death[],
-): Attempt | undefined {
-  const tiers = kind.tiersMs.length;
-  for (let tier = 0; tier <= tiers; tier += 1) {
-    if (routingKey !== tierKey(kind, tier)) continue;
-    const rejections = deaths.find(
-      (death) => death.queue === kind.queue && death.reason === 'rejected',
-    );
-    return {
-      number: tier + 1,
-      isLast: tier === tiers,
-      nextDelayMs: kind.tiersMs[tier],
-      agreesWithDeaths: (rejections?.count ?? 0) === tier,
-    };
-  }
-  return undefined;
+/** `auto` counts as tiers: take the kind from the plan, where it is resolved. */
+type Ladder = Pick<KindDeclaration, 'key' | 'queue' | 'tiersMs' | 'backend'>;
+
+/**
+ * A key of a tier that is no longer declared is a last attempt: its waits were spent under the old declaration.
+ * @returns the attempt, or undefined where the key is none of this kind's: such a message is a stray.
+ */
+export function attemptOf(kind: Ladder, routingKey: string, headers: Headers): Attempt | undefined {
+  const tier = tierOfKey(kind, routingKey);
+  if (tier === undefined) return undefined;
+  if (kind.backend === 'native')
+    return attemptAfter(kind, Math.max(tier, deliveryCount(headers)), true);
+  return attemptAfter(kind, tier, rejectionCount(kind.queue, headers) === tier);
+}
+
+/** @param spent attempts that are over. */
+function attemptAfter(
+  { tiersMs }: Pick<Ladder, 'tiersMs'>,
+  spent: number,
+  agreesWithDeaths: boolean,
+): Attempt {
+  const isLast = spent >= tiersMs.length;
+  return { number: spent + 1, isLast, nextDelayMs: tiersMs[spent], agreesWithDeaths };
+}
+
+/** @returns how often a consumer of that queue rejected the message, as the broker counted it. */
+export function rejectionCount(queue: string, headers: Headers): number {
+  const rejections = readDeaths(headers).find(
+    (death) => death.queue === queue && death.reason === 'rejected',
+  );
+  return rejections?.count ?? 0;
+}
+
+/** @returns the broker's count of returned deliveries; 0 where it set none. */
+export function deliveryCount(headers: Headers): number {
+  const count = headers['x-delivery-count'];
+  return typeof count === 'number' && Number.isInteger(count) && count > 0 ? count : 0;
 }
 
 /** Reads `x-death` defensively: a client can send anything under that name. */
-export function readDeaths(headers: Readonly<Record<string, unknown>>): Death[] {
+export function readDeaths(headers: Headers): Death[] {
   const records: unknown = headers['x-death'];
   if (!Array.isArray(records)) return [];
   return records.slice(0, 64).flatMap((record: unknown) => {

@@ -1,6 +1,6 @@
 /** Why a letter lies in the dead-letter queue. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
-import { tierKey } from '../plan/names.ts';
+import { tierOfKey } from '../plan/names.ts';
 import { readDeaths } from './attempt.ts';
 
 /** `stray`: nothing below explains it; an unknown key, or a lost binding. */
@@ -18,14 +18,18 @@ export type DeathCause = (typeof DEATH_CAUSES)[number];
 /** Our own header on a parked message; never `x-`, which belongs to the broker. */
 export const CAUSE_HEADER = 'death-cause';
 
+/** Causes that only the worker knows, and writes on the letter that it parks. */
+const OWN_CAUSES = ['fatal', 'malformed', 'crashed'] as const;
+export type OwnCause = (typeof OWN_CAUSES)[number];
+
 /** Own header first, then the last death in the main queue. Before 3.13 the broker names only the first death. */
 export function deathCause(
   kind: KindDeclaration,
   routingKey: string,
   headers: Readonly<Record<string, unknown>>,
 ): DeathCause {
-  const own = headers[CAUSE_HEADER];
-  if (own === 'fatal' || own === 'malformed') return own;
+  const own = OWN_CAUSES.find((cause) => cause === headers[CAUSE_HEADER]);
+  if (own !== undefined) return own;
   const { queue, reason } = lastDeath(headers);
   if (queue !== kind.queue) return 'stray';
   switch (reason) {
@@ -42,9 +46,14 @@ export function deathCause(
   }
 }
 
-/** The routing key of an exhausted letter is its last one; the park exchange and final reasons keep theirs. */
+/**
+ * The routing key of an exhausted letter is its last one, or a later one of an older declaration with more tiers. The
+ * native back end has one key, and there a rejection is the last attempt.
+ */
 function isLastKey(kind: KindDeclaration, routingKey: string): boolean {
-  return routingKey === tierKey(kind, kind.tiersMs.length);
+  const tier = tierOfKey(kind, routingKey);
+  if (tier === undefined) return false;
+  return tier >= kind.tiersMs.length || (tier === 0 && kind.backend !== 'tiers');
 }
 
 function lastDeath(headers: Readonly<Record<string, unknown>>): {

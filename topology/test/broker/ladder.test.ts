@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { attemptOf, CAUSE_HEADER, declareTopology, readDeaths } from '@fit/topology';
+import { attemptOf, CAUSE_HEADER, declareTopology } from '@fit/topology';
 import { Bench } from '../support/bench.ts';
 
 test('rejected each time: four attempts, no tier early, then one letter', async (t) => {
@@ -11,7 +11,7 @@ test('rejected each time: four attempts, no tier early, then one letter', async 
   const visits: { key: string; at: number; agrees: boolean | undefined }[] = [];
   await bench.consumer((delivery) => {
     const { routingKey: key, headers } = delivery;
-    const attempt = attemptOf(bench.kind, key, readDeaths(headers));
+    const attempt = attemptOf(bench.kind, key, headers);
     visits.push({ key, at: Date.now(), agrees: attempt?.agreesWithDeaths });
     delivery.reject();
   });
@@ -110,7 +110,7 @@ test('assignment: expired after a retry is still told apart', async (t) => {
     { prefetchCount: 1 },
   );
   await publisher.publish(bench.message('late'));
-  await bench.expectReady('one.wait.1', 1);
+  await bench.expectReady('one.wait.1.100ms', 1);
   await consumer.close();
   assert.deepEqual(await bench.takeLetters(1), [{ id: 'late', key: 'one.r1', cause: 'expired' }]);
 });

@@ -24,9 +24,9 @@ function bindings(reasonHeader: string): string[] {
   return [
     'createWodQueue.park [] {} -> createWodQueue.dead',
     ...['delivery_limit', 'expired', 'maxlen'].map(reason),
-    'createWodQueue.retry [job.createWod] {} -> createWodQueue.wait.1',
-    'createWodQueue.retry [createWodQueue.r1] {} -> createWodQueue.wait.2',
-    'createWodQueue.retry [createWodQueue.r2] {} -> createWodQueue.wait.3',
+    'createWodQueue.retry [job.createWod] {} -> createWodQueue.wait.1.5s',
+    'createWodQueue.retry [createWodQueue.r1] {} -> createWodQueue.wait.2.30s',
+    'createWodQueue.retry [createWodQueue.r2] {} -> createWodQueue.wait.3.2m',
     'createWodQueue.retry [createWodQueue.r3] {} -> createWodQueue.dead',
     'createWodQueue.return [createWodQueue.r1] {} -> createWodQueue',
     'createWodQueue.return [createWodQueue.r2] {} -> createWodQueue',
@@ -43,9 +43,9 @@ const wait = (tier: number, ttlMs: number) => ({
   ...SAFE,
 });
 const WAITS = {
-  'createWodQueue.wait.1': wait(1, 5_000),
-  'createWodQueue.wait.2': wait(2, 30_000),
-  'createWodQueue.wait.3': wait(3, 120_000),
+  'createWodQueue.wait.1.5s': wait(1, 5_000),
+  'createWodQueue.wait.2.30s': wait(2, 30_000),
+  'createWodQueue.wait.3.2m': wait(3, 120_000),
 };
 
 const argumentsOf = (plan: TopologyPlan) =>

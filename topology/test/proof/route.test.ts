@@ -11,9 +11,9 @@ const DEAD = ['createWodQueue.dead'];
 test('a rejection climbs the ladder, from the dead-letter exchange through its alternate', () => {
   const from = (key: string) =>
     route(PLAN, 'createWodQueue.dead-letter', { key, reason: 'rejected' });
-  assert.deepEqual(from('job.createWod'), ['createWodQueue.wait.1']);
-  assert.deepEqual(from('createWodQueue.r1'), ['createWodQueue.wait.2']);
-  assert.deepEqual(from('createWodQueue.r2'), ['createWodQueue.wait.3']);
+  assert.deepEqual(from('job.createWod'), ['createWodQueue.wait.1.5s']);
+  assert.deepEqual(from('createWodQueue.r1'), ['createWodQueue.wait.2.30s']);
+  assert.deepEqual(from('createWodQueue.r2'), ['createWodQueue.wait.3.2m']);
   assert.deepEqual(from('createWodQueue.r3'), DEAD);
 });
 
@@ -37,7 +37,7 @@ test('alternates in a circle end', () => {
     { name: 'a', type: 'direct', alternate: 'b' },
     { name: 'b', type: 'direct', alternate: 'a' },
   ] as const;
-  const plan: TopologyPlan = { exchanges, queues: [], bindings: [], policies: [] };
+  const plan: TopologyPlan = { ...PLAN, exchanges };
   assert.deepEqual(route(plan, 'a', { key: 'k' }), []);
 });
 

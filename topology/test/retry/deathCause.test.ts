@@ -1,7 +1,7 @@
 /** Goal: each letter's cause, on each broker line. Method: header fixtures as the brokers write them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attemptOf, CAUSE_HEADER, deathCause, readDeaths } from '@fit/topology';
+import { attemptOf, CAUSE_HEADER, deathCause } from '@fit/topology';
 import fc from 'fast-check';
 import { BROKER_LINES, diedOnce, EXHAUSTED, FOURTH_DELIVERY } from '../support/deathHeaders.ts';
 import { DEFAULT } from '../support/declarations.ts';
@@ -26,26 +26,37 @@ for (const line of BROKER_LINES) {
   });
 
   test(`${line}: rejected with a key before the last is a stray, a lost binding`, () => {
-    assert.equal(deathCause(kind, 'createWodQueue.r9', EXHAUSTED[line]), 'stray');
+    assert.equal(deathCause(kind, 'createWodQueue.r2', EXHAUSTED[line]), 'stray');
+    assert.equal(deathCause(kind, 'other.key', EXHAUSTED[line]), 'stray');
     assert.equal(deathCause(kind, 'job.createWod', EXHAUSTED[line]), 'stray');
   });
 
   test(`${line}: expired in a wait queue means a lost return binding`, () => {
-    const headers = diedOnce(line, 'createWodQueue.wait.1', 'expired');
+    const headers = diedOnce(line, 'createWodQueue.wait.1.5s', 'expired');
     assert.equal(deathCause(kind, 'createWodQueue.r1', headers), 'stray');
     assert.equal(deathCause(kind, LAST_KEY, FOURTH_DELIVERY[line]), 'stray');
   });
 
   test(`${line}: the fourth delivery is the fourth attempt, and x-death agrees`, () => {
-    const attempt = attemptOf(kind, LAST_KEY, readDeaths(FOURTH_DELIVERY[line]));
+    const attempt = attemptOf(kind, LAST_KEY, FOURTH_DELIVERY[line]);
     assert.equal(attempt?.number, 4);
     assert.equal(attempt.agreesWithDeaths, true);
   });
 }
 
+test('rejected with a key of more tiers than are declared now is exhausted, too', () => {
+  assert.equal(deathCause(kind, 'createWodQueue.r9', EXHAUSTED['4.3.6']), 'exhausted');
+});
+
+test('native: there is one key, and a rejection is the last attempt', () => {
+  const native = { ...kind, backend: 'native' } as const;
+  const headers = diedOnce('4.3.6', 'createWodQueue', 'rejected');
+  assert.equal(deathCause(native, 'job.createWod', headers), 'exhausted');
+});
+
 test('our own header comes first, but only with what we write there', () => {
   const headers = diedOnce('4.3.6', 'createWodQueue', 'delivery_limit');
-  for (const own of ['fatal', 'malformed'])
+  for (const own of ['fatal', 'malformed', 'crashed'])
     assert.equal(deathCause(kind, 'job.createWod', { ...headers, [CAUSE_HEADER]: own }), own);
   for (const forged of ['exhausted', 'done', '', 7, null, ['fatal']])
     assert.equal(

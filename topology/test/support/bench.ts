@@ -1,7 +1,13 @@
 /** A virtual host with a topology, and what a test does with it; all of it gone when the test ends. */
 
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
-import { type Declaration, deathCause, declareTopology, type KindDeclaration } from '@fit/topology';
+import {
+  type Declaration,
+  deathCause,
+  declareTopology,
+  type KindDeclaration,
+  waitQueue,
+} from '@fit/topology';
 import {
   assertTopology,
   Consumer,
@@ -149,7 +155,7 @@ export class Bench {
     const names = [
       queue,
       `${queue}.dead`,
-      ...tiersMs.map((_, index) => `${queue}.wait.${index + 1}`),
+      ...tiersMs.map((_, index) => waitQueue(this.kind, index + 1)),
     ];
     for (const name of names.filter((candidate) => !except.includes(candidate)))
       await this.expectReady(name, 0);

@@ -12,7 +12,8 @@ function record(queue: string, reason: string, count: number): object {
   };
 }
 
-const wait = (tier: number) => record(`${QUEUE}.wait.${tier}`, 'expired', 1);
+const WAITS = ['1.5s', '2.30s', '3.2m'];
+const wait = (tier: number) => record(`${QUEUE}.wait.${WAITS[tier - 1]}`, 'expired', 1);
 const main = (count: number) => record(QUEUE, 'rejected', count);
 const first = { 'x-first-death-queue': QUEUE, 'x-first-death-reason': 'rejected' };
 const last = (queue: string, reason: string) => ({
@@ -24,11 +25,11 @@ const last = (queue: string, reason: string) => ({
 export const FOURTH_DELIVERY: Readonly<Record<BrokerLine, Record<string, unknown>>> = {
   '3.10.8': { ...first, 'x-death': [wait(3), wait(2), wait(1), main(3)], 'x-delivery-count': 0 },
   '4.0.5': {
-    ...{ ...first, ...last(`${QUEUE}.wait.3`, 'expired'), 'x-delivery-count': 3 },
+    ...{ ...first, ...last(`${QUEUE}.wait.3.2m`, 'expired'), 'x-delivery-count': 3 },
     'x-death': [wait(3), main(3), wait(2), wait(1)],
   },
   '4.3.6': {
-    ...{ ...first, ...last(`${QUEUE}.wait.3`, 'expired') },
+    ...{ ...first, ...last(`${QUEUE}.wait.3.2m`, 'expired') },
     'x-death': [wait(3), main(3), wait(2), wait(1)],
   },
 };

@@ -1,42 +1,46 @@
 /** One attempt: the handler under a deadline, its answer or its throw as an outcome. */
-import type { Handler, Job, Outcome } from './handler.ts';
+import type { KindDeclaration } from '../declaration/declareTopology.ts';
+import { type Outcome, outcomeOfThrow } from '../retry/outcome.ts';
 
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }
 
 export interface RunOptions {
+  readonly kind: Pick<KindDeclaration, 'nonRetryable'>;
   /** Must be shorter than the broker's ack timeout (30 minutes). */
   readonly deadlineMs: number;
   /** Called once where the attempt is still running after a second. */
-  readonly onLong: () => void;
+  readonly onLong?: (() => void) | undefined;
 }
+
+/** Aborted at the deadline; work that ignores it is abandoned, and the attempt counts as a failure. */
+export type Run<Effect> = (signal: AbortSignal) => Outcome<Effect> | Promise<Outcome<Effect>>;
 
 const LONG_MS = 1_000;
 
-/** Never rejects. A throw is a retry: this is the one place where it is mapped. */
-export async function runAttempt(
-  handler: Handler,
-  job: Omit<Job, 'signal'>,
+/** Never rejects. A throw is a retry, or a reject where the kind says so of its class: it is mapped here alone. */
+export async function runAttempt<Effect>(
+  run: Run<Effect>,
   options: RunOptions,
-): Promise<Outcome<unknown>> {
+): Promise<Outcome<Effect>> {
   const controller = new AbortController();
   try {
-    const answer = handler.run({ ...job, signal: controller.signal });
+    const answer = run(controller.signal);
     // Work that answers at once needs neither timers nor another turn of the loop.
     if (!(answer instanceof Promise)) return answer;
     return await withDeadline(answer, controller, options);
   } catch (error) {
-    return { type: 'retry', error };
+    return outcomeOfThrow(options.kind, error);
   }
 }
 
-async function withDeadline(
-  answer: Promise<Outcome<unknown>>,
+async function withDeadline<Effect>(
+  answer: Promise<Outcome<Effect>>,
   controller: AbortController,
   options: RunOptions,
-): Promise<Outcome<unknown>> {
-  const long = setTimeout(options.onLong, LONG_MS);
+): Promise<Outcome<Effect>> {
+  const long = setTimeout(() => options.onLong?.(), LONG_MS);
   let overdue: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
     overdue = setTimeout(() => {

@@ -1,0 +1,65 @@
+/** A letter in the hand of the dead-letter desk, with everything that AMQP knows of it. */
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { type Delivery, deliveryOf } from './delivery.ts';
+
+/** What AMQP knows of a message besides its headers; absent where the publisher set none. */
+export interface LetterProperties {
+  readonly messageId?: string;
+  readonly correlationId?: string;
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly replyTo?: string;
+  readonly type?: string;
+  readonly appId?: string;
+  readonly userId?: string;
+  /** Milliseconds, as text. */
+  readonly expiration?: string;
+  readonly priority?: number;
+  readonly deliveryMode?: number;
+  /** Seconds since 1970, by convention; a client can send any number. */
+  readonly timestamp?: number;
+}
+
+export interface HeldLetter extends Delivery {
+  readonly properties: LetterProperties;
+  /** Why headers and properties are missing; undefined where they could be read. */
+  readonly unreadableReason: string | undefined;
+}
+
+/** Where the letter came from, and who is told once it is settled. */
+export interface LetterHolder {
+  readonly channel: Channel;
+  readonly isCurrent: () => boolean;
+  readonly onSettled: () => void;
+}
+
+const PROPERTY_NAMES = [
+  ...(['messageId', 'correlationId', 'contentType', 'contentEncoding', 'replyTo', 'type'] as const),
+  ...(['appId', 'userId', 'expiration', 'priority', 'deliveryMode', 'timestamp'] as const),
+] satisfies readonly (keyof LetterProperties)[];
+
+/** Settled at most once: a second ack would close the channel (406), and return everything in the hand. */
+export function heldLetterOf(message: ConsumeMessage, holder: LetterHolder): HeldLetter {
+  let isSettled = false;
+  const { channel, isCurrent } = holder;
+  const delivery = deliveryOf(message, {
+    ...{ channel, isCurrent },
+    settle: (act) => {
+      if (isSettled || !isCurrent()) return;
+      isSettled = true;
+      act();
+      holder.onSettled();
+    },
+  });
+  const properties = message.properties as unknown as Record<string, unknown>;
+  const reason = properties['unreadableReason'];
+  const letter = {
+    properties: Object.fromEntries(
+      PROPERTY_NAMES.flatMap((name) =>
+        properties[name] === undefined ? [] : [[name, properties[name]]],
+      ),
+    ),
+    unreadableReason: typeof reason === 'string' ? reason : undefined,
+  };
+  return Object.assign(delivery, letter);
+}

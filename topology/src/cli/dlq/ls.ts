@@ -1,0 +1,79 @@
+/** `dlq ls`: what lies there, in groups. */
+import { deskBroker } from '../../desk/deskBroker.ts';
+import { isMatch } from '../../desk/letterFilter.ts';
+import { type LetterGroup, LetterGroups } from '../../desk/letterGroups.ts';
+import { lookThrough } from '../../desk/lookThrough.ts';
+import { Progress } from '../../desk/progress.ts';
+import type { Context } from '../command.ts';
+import { filterOf, holdLimitOf, kindsOf, limitOf, refuseWords } from './options.ts';
+import { groupLines } from './print.ts';
+
+interface KindListing {
+  readonly kind: string;
+  readonly seenCount: number;
+  readonly matchingCount: number;
+  readonly unreadableCount: number;
+  readonly groups: readonly LetterGroup[];
+  /** True: there are letters behind those that were looked at. */
+  readonly hasMore: boolean;
+  /** True: the reader broke each time at the letter behind these. */
+  readonly isBroken: boolean;
+}
+
+export async function runLs(context: Context): Promise<number> {
+  refuseWords(context);
+  const listings: KindListing[] = [];
+  for (const kind of kindsOf(context)) listings.push(await list(context, kind));
+  if (context.isJson) context.print(JSON.stringify({ kinds: listings }));
+  else for (const listing of listings) for (const line of lines(listing)) context.print(line);
+  for (const { kind, hasMore, seenCount, isBroken } of listings) {
+    if (hasMore)
+      context.say(`${kind}: more letters lie behind the ${seenCount}: --look ${2 * seenCount}`);
+    if (isBroken)
+      context.say(
+        `${kind}: letter ${seenCount + 1} breaks its reader; what lies behind it was not seen`,
+      );
+  }
+  return listings.some(({ isBroken }) => isBroken) ? 2 : 0;
+}
+
+async function list(
+  context: Context,
+  kind: Context['declaration']['kinds'][number],
+): Promise<KindListing> {
+  const [filter, limit] = [filterOf(context), limitOf(context)];
+  const progress = new Progress(context.say);
+  let groups = new LetterGroups();
+  const tally = { seenCount: 0, matchingCount: 0, unreadableCount: 0 };
+  const { end } = await lookThrough({
+    ...{ broker: deskBroker(context.amqpUrl), kind, say: context.say },
+    holdLimit: holdLimitOf(context),
+    onStart: () => {
+      groups = new LetterGroups();
+      Object.assign(tally, { seenCount: 0, matchingCount: 0, unreadableCount: 0 });
+    },
+    onLetter: (letter) => {
+      tally.seenCount += 1;
+      progress.tick(() => `${kind.kind}: ${tally.seenCount} letters seen`);
+      if (!isMatch(letter, filter)) return false;
+      tally.matchingCount += 1;
+      if (letter.unreadableReason !== undefined) tally.unreadableCount += 1;
+      groups.add(letter);
+      return tally.matchingCount >= limit;
+    },
+  });
+  return {
+    ...{ kind: kind.kind, ...tally, groups: groups.list() },
+    ...{ hasMore: end === 'full', isBroken: end === 'lost' },
+  };
+}
+
+function lines(listing: KindListing): string[] {
+  const { kind, seenCount, matchingCount, unreadableCount, groups } = listing;
+  const unreadable = unreadableCount === 0 ? '' : `, ${unreadableCount} with unreadable headers`;
+  const head =
+    seenCount === matchingCount
+      ? `${kind}: ${seenCount} letters${unreadable}`
+      : `${kind}: ${matchingCount} of ${seenCount} letters match${unreadable}`;
+  return [head, ...groupLines(groups)];
+}

@@ -1,0 +1,177 @@
+/** Everything that can be wrong with a declaration before it is planned; each fault has a code of its own. */
+import { type Fault, fault } from '../errors.ts';
+import { type Duration, parseDurationMs } from './duration.ts';
+import { BACKENDS, type KindOptions, type Load, UNSAFE } from './kindOptions.ts';
+
+const LIMIT_MS = 2 ** 32;
+/** The broker takes an unsettled message away after 30 minutes (RabbitMQ, consumer acknowledgement timeout). */
+const ACK_TIMEOUT_MS = 30 * 60_000;
+/** Every tier is a quorum queue; those are for tens, not thousands (RabbitMQ, quorum queues). */
+const MAX_TIERS = 10;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const OPTIONS = new Set<string>([
+  ...['key', 'queue', 'tiers', 'tierOrder', 'maxLength', 'crashLimit', 'messageTtl', 'deadline'],
+  ...['nonRetryable', 'priorityLane', 'load', 'backend', 'queueType', 'unsafe'],
+]);
+
+export function exchangeFaults(exchange: string, kindCount: number): Fault[] {
+  const none = fault('NO_KIND', 'kinds', 'declare at least one kind');
+  return [...nameFaults('exchange', exchange), ...(kindCount === 0 ? [none] : [])];
+}
+
+/** @returns every fault of one kind; a culprit is `<kind>.<option>`. */
+export function kindFaults(kind: string, options: KindOptions): Fault[] {
+  return [
+    ...unknownOptions(kind, options),
+    ...nameFaults(`${kind}.key`, options.key),
+    ...nameFaults(`${kind}.queue`, options.queue),
+    ...tierFaults(kind, options),
+    ...countFaults(`${kind}.maxLength`, options.maxLength),
+    ...countFaults(`${kind}.crashLimit`, options.crashLimit),
+    ...durationFaults(`${kind}.messageTtl`, options.messageTtl),
+    ...deadlineFaults(kind, options.deadline),
+    ...errorClassFaults(kind, options.nonRetryable ?? []),
+    ...loadFaults(kind, options.load),
+    ...safetyFaults(kind, options),
+  ];
+}
+
+/** A misspelt option would silently be the default: from JavaScript, or from a file, the compiler sees none of it. */
+function unknownOptions(kind: string, options: KindOptions): Fault[] {
+  return Object.keys(options)
+    .filter((name) => !OPTIONS.has(name))
+    .map((name) =>
+      fault('OPTION_UNKNOWN', `${kind}.${name}`, `is none of ${[...OPTIONS].join(', ')}`),
+    );
+}
+
+function nameFaults(culprit: string, name: string): Fault[] {
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    const remedy = `'${name}' must be letters, digits, '.', '_', '-', at most 100, no wildcard`;
+    return [fault('NAME_INVALID', culprit, remedy)];
+  }
+  return name.startsWith('amq.')
+    ? [fault('NAME_RESERVED', culprit, `'${name}': names with amq. belong to the broker`)]
+    : [];
+}
+
+function tierFaults(kind: string, { tiers, tierOrder }: KindOptions): Fault[] {
+  const culprit = `${kind}.tiers`;
+  if (!Array.isArray(tiers) || tiers.length === 0)
+    return [fault('NO_TIER', culprit, "give at least one wait, such as '5s'")];
+  if (tiers.length > MAX_TIERS)
+    return [fault('TOO_MANY_TIERS', culprit, `${tiers.length} queues; at most ${MAX_TIERS}`)];
+  const faults = tiers.flatMap((tier: Duration, index) =>
+    durationFaults(`${culprit}[${index}]`, tier),
+  );
+  return faults.length > 0 || tierOrder === 'any' ? faults : orderFaults(culprit, tiers);
+}
+
+function orderFaults(culprit: string, tiers: readonly Duration[]): Fault[] {
+  const delaysMs = tiers.map((tier) => parseDurationMs(tier) ?? 0);
+  return delaysMs.flatMap((delayMs, index) => {
+    const isRising = index === 0 || delayMs > (delaysMs[index - 1] ?? 0);
+    const remedy = `${delayMs} ms must exceed the tier before it, or declare tierOrder: 'any'`;
+    return isRising ? [] : [fault('TIERS_NOT_RISING', `${culprit}[${index}]`, remedy)];
+  });
+}
+
+function durationFaults(culprit: string, duration: Duration | undefined): Fault[] {
+  if (duration === undefined) return [];
+  const durationMs = parseDurationMs(duration);
+  if (durationMs === undefined || !Number.isInteger(durationMs)) {
+    const remedy = `'${duration}' is no whole duration; write '30s' or milliseconds`;
+    return [fault('DURATION_UNREADABLE', culprit, remedy)];
+  }
+  return durationMs > 0 && durationMs < LIMIT_MS
+    ? []
+    : [fault('DURATION_OUT_OF_RANGE', culprit, `${durationMs} ms must be above 0 and below 2^32`)];
+}
+
+function deadlineFaults(kind: string, deadline: Duration | undefined): Fault[] {
+  const culprit = `${kind}.deadline`;
+  const faults = durationFaults(culprit, deadline);
+  const deadlineMs = deadline === undefined ? undefined : parseDurationMs(deadline);
+  if (faults.length > 0 || deadlineMs === undefined || deadlineMs < ACK_TIMEOUT_MS) return faults;
+  const remedy = 'the broker takes an unsettled message away after 30m; stay below';
+  return [fault('DEADLINE_TOO_LONG', culprit, remedy)];
+}
+
+function countFaults(culprit: string, count: number | undefined): Fault[] {
+  return count === undefined || (Number.isInteger(count) && count >= 1)
+    ? []
+    : [fault('COUNT_OUT_OF_RANGE', culprit, `${count} must be a whole number of at least 1`)];
+}
+
+function errorClassFaults(kind: string, names: readonly string[]): Fault[] {
+  return names.flatMap((name, index) =>
+    /^[A-Za-z_$][\w$]*$/.test(name)
+      ? []
+      : [
+          fault(
+            'ERROR_CLASS_INVALID',
+            `${kind}.nonRetryable[${index}]`,
+            `'${name}' is no name of an error class, such as 'RangeError'`,
+          ),
+        ],
+  );
+}
+
+function loadFaults(kind: string, load: Load | undefined): Fault[] {
+  if (load === undefined) return [];
+  const { perSecond, failureRatio } = load;
+  const isSound = perSecond > 0 && perSecond < Infinity && failureRatio >= 0 && failureRatio <= 1;
+  const remedy = `${perSecond} per second must be above 0, failureRatio ${failureRatio} from 0 to 1`;
+  return isSound ? [] : [fault('LOAD_OUT_OF_RANGE', `${kind}.load`, remedy)];
+}
+
+/** What loses messages is done only where the declaration says so, and is not said where nothing of it is done. */
+function safetyFaults(kind: string, options: KindOptions): Fault[] {
+  const { unsafe = [], queueType = 'quorum', backend = 'tiers' } = options;
+  const isClassic = queueType === 'classic';
+  const rules: readonly [isBroken: boolean, code: string, option: string, remedy: string][] = [
+    [
+      unsafe.some((name) => !UNSAFE.includes(name)),
+      ...(['UNSAFE_UNKNOWN', 'unsafe', `must be of ${UNSAFE.join(', ')}`] as const),
+    ],
+    [
+      !['quorum', 'classic'].includes(queueType),
+      ...([
+        'QUEUE_TYPE_UNKNOWN',
+        'queueType',
+        `'${queueType}' is neither quorum nor classic`,
+      ] as const),
+    ],
+    [
+      isClassic && !unsafe.includes('classic'),
+      ...([
+        'UNSAFE_UNDECLARED',
+        'queueType',
+        "classic queues lose dead letters; take quorum, or declare unsafe: ['classic']",
+      ] as const),
+    ],
+    [
+      !isClassic && unsafe.includes('classic'),
+      ...(['UNSAFE_UNUSED', 'unsafe', "'classic' is declared, but the queue is quorum"] as const),
+    ],
+    [
+      !BACKENDS.includes(backend),
+      ...([
+        'BACKEND_UNKNOWN',
+        'backend',
+        `'${backend}' is none of ${BACKENDS.join(', ')}`,
+      ] as const),
+    ],
+    [
+      backend === 'native' && (isClassic || unsafe.includes('drop-head')),
+      ...([
+        'BACKEND_CONFLICT',
+        'backend',
+        'native retry needs a quorum queue with reject-publish; take tiers',
+      ] as const),
+    ],
+  ];
+  return rules
+    .filter(([isBroken]) => isBroken)
+    .map(([, code, option, remedy]) => fault(code, `${kind}.${option}`, remedy));
+}

@@ -1,0 +1,45 @@
+/** Retry by the broker itself (RabbitMQ from 4.3.1 on): one queue, which holds a returned message back for a while. */
+import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
+import { parkExchange } from './names.ts';
+import { AT_LEAST_ONCE, limitArguments } from './planTiers.ts';
+import type { KindPlan } from './planTopology.ts';
+import type { PlannedKind } from './topologyPlan.ts';
+
+/** 4.3.0 refuses the arguments (measured). */
+export function hasNativeRetry(broker: BrokerProfile): boolean {
+  return isAtLeast(broker, '4.3.1');
+}
+
+/** The broker's delay after the n-th return is min(first × n, longest); other ladders it cannot do. */
+export function isLinear(tiersMs: readonly number[]): boolean {
+  const [firstMs = 0] = tiersMs;
+  const longestMs = Math.max(...tiersMs);
+  return tiersMs.every((tierMs, index) => tierMs === Math.min(firstMs * (index + 1), longestMs));
+}
+
+/**
+ * Every death in main is final: a failed attempt is returned (`basic.reject` with requeue, which counts), the last one
+ * is rejected, and only a crash meets the delivery limit.
+ */
+export function planNative(kind: PlannedKind, broker: BrokerProfile): KindPlan {
+  return {
+    exchanges: [],
+    queues: [
+      {
+        ...{ name: kind.queue, role: 'main', kind: kind.kind, tier: 0 },
+        arguments: {
+          'x-queue-type': 'quorum',
+          'x-dead-letter-exchange': parkExchange(kind.queue),
+          ...AT_LEAST_ONCE,
+          'x-delayed-retry-type': 'failed',
+          'x-delayed-retry-min': kind.tiersMs[0] ?? 0,
+          'x-delayed-retry-max': Math.max(...kind.tiersMs),
+          ...(kind.messageTtlMs === undefined ? {} : { 'x-message-ttl': kind.messageTtlMs }),
+          ...limitArguments(kind, broker),
+        },
+        ...{ maxLength: kind.maxLength, ttlMs: kind.messageTtlMs },
+      },
+    ],
+    bindings: [],
+  };
+}

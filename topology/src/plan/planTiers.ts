@@ -1,0 +1,114 @@
+/** Retry by tiers: a rejected message waits in the queue of its tier, whose time to live brings it back with the next key. */
+import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
+import {
+  deadLetterExchange,
+  deadLetterQueue,
+  parkExchange,
+  retryExchange,
+  returnExchange,
+  tierKey,
+  waitQueue,
+} from './names.ts';
+import type { KindPlan } from './planTopology.ts';
+import type { BindingPlan, ExchangePlan, PlannedKind, QueuePlan } from './topologyPlan.ts';
+
+/** Deaths that no retry can mend: they go to the dead-letter queue at once. The rest is a rejection, and retried. */
+export const FINAL_REASONS = ['delivery_limit', 'expired', 'maxlen'] as const;
+
+export const AT_LEAST_ONCE = {
+  'x-dead-letter-strategy': 'at-least-once',
+  'x-overflow': 'reject-publish',
+} as const;
+
+export function planTiers(kind: PlannedKind, broker: BrokerProfile): KindPlan {
+  return {
+    exchanges: planExchanges(kind.queue),
+    queues: [
+      ...kind.tiersMs.map((ttlMs, index) => planWaitQueue(kind, index + 1, ttlMs)),
+      planMainQueue(kind, broker),
+    ],
+    bindings: planBindings(kind, broker),
+  };
+}
+
+function planExchanges(queue: string): ExchangePlan[] {
+  const park = parkExchange(queue);
+  return [
+    { name: retryExchange(queue), type: 'direct', alternate: park },
+    { name: returnExchange(queue), type: 'direct', alternate: park },
+    // Headers, because only the reason of the death tells a rejection from a crash, an expiry or an overflow.
+    { name: deadLetterExchange(queue), type: 'headers', alternate: retryExchange(queue) },
+  ];
+}
+
+/**
+ * One queue per tier with a time to live for the whole queue, never one per message: messages expire only at the head,
+ * so a long wait would block a short one. Source: RabbitMQ TTL page.
+ */
+function planWaitQueue(kind: PlannedKind, tier: number, ttlMs: number): QueuePlan {
+  return {
+    ...{ name: waitQueue(kind, tier), role: 'wait', kind: kind.kind, tier },
+    arguments: {
+      'x-queue-type': kind.queueType,
+      'x-message-ttl': ttlMs,
+      'x-dead-letter-exchange': returnExchange(kind.queue),
+      'x-dead-letter-routing-key': tierKey(kind, tier),
+      ...(kind.queueType === 'quorum' ? AT_LEAST_ONCE : {}),
+    },
+    ...{ maxLength: undefined, ttlMs },
+  };
+}
+
+function planMainQueue(kind: PlannedKind, broker: BrokerProfile): QueuePlan {
+  return {
+    ...{ name: kind.queue, role: 'main', kind: kind.kind, tier: 0 },
+    arguments: {
+      'x-queue-type': kind.queueType,
+      'x-dead-letter-exchange': deadLetterExchange(kind.queue),
+      ...overflowArguments(kind),
+      ...(kind.messageTtlMs === undefined ? {} : { 'x-message-ttl': kind.messageTtlMs }),
+      ...limitArguments(kind, broker),
+    },
+    ...{ maxLength: kind.maxLength, ttlMs: kind.messageTtlMs },
+  };
+}
+
+function overflowArguments(kind: PlannedKind): Record<string, string> {
+  // Under drop-head at-least-once is silently off (RabbitMQ, quorum queues), so it is not asked for.
+  if (kind.dropsHead) return { 'x-overflow': 'drop-head' };
+  return kind.queueType === 'quorum' ? AT_LEAST_ONCE : { 'x-overflow': 'reject-publish' };
+}
+
+/** Without the management API there are no policies, and a limit is part of the queue's identity. */
+export function limitArguments(kind: PlannedKind, broker: BrokerProfile): Record<string, number> {
+  if (broker.hasManagement) return {};
+  const crashes = kind.queueType === 'quorum' ? { 'x-delivery-limit': kind.crashLimit } : {};
+  return { 'x-max-length': kind.maxLength, ...crashes };
+}
+
+function planBindings(kind: PlannedKind, broker: BrokerProfile): BindingPlan[] {
+  const { queue } = kind;
+  const dead = deadLetterQueue(queue);
+  const tiers = kind.tiersMs.map((_, index) => index + 1);
+  return [
+    ...FINAL_REASONS.map((reason) => ({
+      ...{ exchange: deadLetterExchange(queue), queue: dead, key: '' },
+      arguments: reasonMatch(reason, broker),
+    })),
+    ...tiers.map((tier) =>
+      bind(retryExchange(queue), waitQueue(kind, tier), tierKey(kind, tier - 1)),
+    ),
+    bind(retryExchange(queue), dead, tierKey(kind, tiers.length)),
+    ...tiers.map((tier) => bind(returnExchange(queue), queue, tierKey(kind, tier))),
+  ];
+}
+
+/** `all-with-x`, because plain `all` skips headers that begin with `x-` and so matches everything. */
+function reasonMatch(reason: string, broker: BrokerProfile): Record<string, string> {
+  const header = isAtLeast(broker, '3.13.0') ? 'x-last-death-reason' : 'x-first-death-reason';
+  return { 'x-match': 'all-with-x', [header]: reason };
+}
+
+function bind(exchange: string, queue: string, key: string): BindingPlan {
+  return { exchange, queue, key, arguments: {} };
+}

@@ -1,0 +1,51 @@
+/** The breaker with its clock: pauses a worker, and lets one message through when the pause is over. */
+import { Breaker, type BreakerOptions, type BreakerState } from '../retry/breaker.ts';
+
+export class Circuit {
+  readonly #breaker: Breaker | undefined;
+  readonly #onState: (state: BreakerState) => void;
+  #type: BreakerState['type'] = 'closed';
+  #turn = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: BreakerOptions | false, onState: (state: BreakerState) => void) {
+    this.#breaker = options === false ? undefined : new Breaker(options);
+    this.#onState = onState;
+  }
+
+  /** How many messages may be in work. */
+  get allowedCount(): number {
+    return { closed: Infinity, open: 0, probing: 1 }[this.#type];
+  }
+
+  /** Raised whenever the breaker opens. */
+  get turn(): number {
+    return this.#turn;
+  }
+
+  /** @returns true for a message that was taken before the breaker opened. */
+  isOver(turn: number): boolean {
+    return turn !== this.#turn;
+  }
+
+  /** @param failure error class of an attempt that asks for another; undefined where it does not. */
+  record(failure: string | undefined): void {
+    if (this.#breaker !== undefined) this.#enter(this.#breaker.record(failure));
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #enter(state: BreakerState): void {
+    if (state.type === this.#type) return;
+    this.#type = state.type;
+    if (state.type === 'open') {
+      this.#turn += 1;
+      this.#timer = setTimeout(() => {
+        if (this.#breaker !== undefined) this.#enter(this.#breaker.probe());
+      }, state.pauseMs);
+    }
+    this.#onState(state);
+  }
+}

@@ -1,0 +1,5 @@
+/** A worker over a declared kind: attempts, outcomes, quarantine, circuit breaker. */
+export type { QuarantineMode } from './quarantine.ts';
+export { DeadlineExceeded } from './runAttempt.ts';
+export { Worker } from './worker.ts';
+export type { AttemptEnd, Task, WorkerEvent, WorkerOptions } from './workerOptions.ts';

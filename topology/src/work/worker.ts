@@ -1,0 +1,246 @@
+/** The worker: delivery → attempt → outcome → next step → answer. One worker serves one kind's queue. */
+import { randomUUID } from 'node:crypto';
+import { assertTopology, Consumer, type Delivery, Publisher } from '../amqp/index.ts';
+import type { KindsOptions } from '../declaration/declareTopology.ts';
+import { isAtLeast } from '../plan/brokerProfile.ts';
+import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
+import { type Attempt, attemptOf } from '../retry/attempt.ts';
+import { crashesOf, isSuspect } from '../retry/crashes.ts';
+import { nextStep } from '../retry/nextStep.ts';
+import { errorClass, type Outcome } from '../retry/outcome.ts';
+import { carryOut, type Sender } from './carryOut.ts';
+import { Circuit } from './circuit.ts';
+import { park, type Reason } from './letters.ts';
+import { Limiter } from './limiter.ts';
+import { Quarantine } from './quarantine.ts';
+import { runAttempt } from './runAttempt.ts';
+import type { AttemptEnd, WorkerOptions } from './workerOptions.ts';
+
+const DEFAULT_PREFETCH_COUNT = 50;
+
+export class Worker<Message = Buffer, Effect = unknown> {
+  readonly id: string;
+  readonly #options: WorkerOptions<Message, Effect>;
+  readonly #prefetchCount: number;
+  readonly #limiter: Limiter;
+  readonly #quarantine: Quarantine;
+  readonly #circuit: Circuit;
+  #plan: TopologyPlan | undefined;
+  #consumer: Consumer | undefined;
+  #publisher: Publisher | undefined;
+
+  private constructor(options: WorkerOptions<Message, Effect>) {
+    this.#options = options;
+    this.id = options.id ?? randomUUID();
+    this.#prefetchCount = options.prefetchCount ?? DEFAULT_PREFETCH_COUNT;
+    this.#limiter = new Limiter(Math.min(options.concurrency ?? Infinity, this.#prefetchCount));
+    this.#quarantine = this.#openQuarantine();
+    this.#circuit = new Circuit(options.breaker ?? {}, (state) => {
+      options.onEvent?.({ type: 'breaker', queue: this.#kind.queue, state });
+      this.#regulate();
+    });
+  }
+
+  /** @throws TopologyError where the broker cannot carry the declaration. */
+  static async open<Message, Effect, Kinds extends KindsOptions>(
+    options: WorkerOptions<Message, Effect, Kinds>,
+  ): Promise<Worker<Message, Effect>> {
+    const worker = new Worker<Message, Effect>(
+      options as unknown as WorkerOptions<Message, Effect>,
+    );
+    await worker.#connect();
+    return worker;
+  }
+
+  get isConsuming(): boolean {
+    return this.#consumer?.isUp === true;
+  }
+
+  get inFlightCount(): number {
+    return this.#consumer?.unsettledCount ?? 0;
+  }
+
+  /**
+   * Takes nothing new and waits for what runs; what is unsettled at the deadline goes back to the queue.
+   * @param drainMs shorter than the grace that the process is stopped with.
+   */
+  async drain(drainMs: number): Promise<void> {
+    this.#circuit.stop();
+    await this.#consumer?.drain(drainMs);
+  }
+
+  async close(drainMs = 0): Promise<void> {
+    await this.drain(drainMs);
+    await this.#consumer?.close();
+    await this.#publisher?.close();
+  }
+
+  async #connect(): Promise<void> {
+    const { amqpUrl: url, declaration, onSession } = this.#options;
+    const session = onSession === undefined ? { url } : { url, onEvent: onSession };
+    const prepare: Parameters<typeof Publisher.open>[0]['prepare'] = async (model) => {
+      this.#plan = await assertTopology(model, declaration, this.#options);
+    };
+    // Two connections: an alarm blocks publishers, and must not stop acks with them.
+    this.#publisher = await Publisher.open({
+      ...{ ...session, prepare, label: `worker ${this.id} publishes` },
+    });
+    this.#consumer = await Consumer.open({
+      ...{ ...session, prepare, label: `worker ${this.id} consumes` },
+      queue: this.#kind.queue,
+      // Alone at first, whatever the prefetch is: see Quarantine.
+      prefetchCount: 1,
+      onOpen: () => {
+        this.#quarantine.reset();
+      },
+      onChange: () => {
+        this.#quarantine.onChange();
+      },
+      onDelivery: (delivery) => {
+        this.#admit(delivery);
+      },
+    });
+    this.#regulate();
+  }
+
+  /** As planned for this broker; before the first connection, as declared. */
+  get #kind(): PlannedKind {
+    const { declaration, kind: name } = this.#options;
+    const kinds = this.#plan?.kinds ?? (declaration.kinds as readonly PlannedKind[]);
+    const kind = kinds.find(({ kind: candidate }) => candidate === name);
+    if (kind === undefined) throw new Error(`the declaration has no kind '${name}'`);
+    return kind;
+  }
+
+  #openQuarantine(): Quarantine {
+    return new Quarantine({
+      isSuspect: (delivery) =>
+        this.#plan !== undefined && isSuspect(this.#plan.broker, this.#kind, delivery),
+      mayGiveBack: (delivery) => this.#mayGiveBack(delivery),
+      unsettledCount: () => this.inFlightCount,
+      isPaused: () => this.#consumer?.isPaused === true,
+      run: (delivery) => void this.#take(delivery),
+      onMode: (mode) => {
+        this.#options.onEvent?.({ type: 'quarantine', queue: this.#kind.queue, mode });
+        this.#regulate();
+      },
+    });
+  }
+
+  /** Up to 4.2 what is given back counts like a crash. */
+  #mayGiveBack({ headers }: Delivery): boolean {
+    if (this.#plan === undefined || isAtLeast(this.#plan.broker, '4.3.0')) return true;
+    return crashesOf(this.#plan.broker, this.#kind, headers) + 1 < this.#kind.crashLimit;
+  }
+
+  /** The prefetch that quarantine and breaker allow together. */
+  #regulate(): void {
+    const allowed = { paused: 0, alone: 1, open: this.#prefetchCount }[this.#quarantine.mode];
+    this.#consumer?.setPrefetch(Math.min(allowed, this.#circuit.allowedCount));
+  }
+
+  #admit(delivery: Delivery): void {
+    const { queue } = this.#kind;
+    if (delivery.isRedelivered) this.#options.onEvent?.({ type: 'redelivered', queue });
+    this.#quarantine.admit(delivery);
+  }
+
+  async #take(delivery: Delivery): Promise<void> {
+    const turn = this.#circuit.turn;
+    const task = this.#read(delivery);
+    if (task === undefined) return;
+    await this.#limiter.enter();
+    try {
+      // Its connection went away while it waited its turn: the broker gives it to somebody again.
+      if (!delivery.isCurrent) return;
+      // The breaker opened meanwhile: back to the queue, with the attempt unspent.
+      if (this.#circuit.isOver(turn)) delivery.giveBack();
+      else await this.#attempt(delivery, task);
+    } finally {
+      this.#limiter.leave();
+    }
+  }
+
+  /** @returns undefined where the message is none to be tried; it is then parked. */
+  #read(delivery: Delivery): { message: Message; attempt: Attempt } | undefined {
+    const { read, onEvent } = this.#options;
+    const kind = this.#kind;
+    try {
+      this.#refuseKiller(delivery);
+      const attempt = attemptOf(kind, delivery.routingKey, delivery.headers);
+      if (attempt === undefined)
+        throw new Error(`routing key '${delivery.routingKey}' is none of this kind's`);
+      if (!attempt.agreesWithDeaths)
+        onEvent?.({ type: 'attemptMismatch', queue: kind.queue, attempt: attempt.number });
+      const message = read === undefined ? (delivery.body as Message) : read(delivery);
+      return { message, attempt };
+    } catch (error) {
+      void this.#refuse(delivery, error);
+      return undefined;
+    }
+  }
+
+  /** The broker's own limit comes first; this is for the day on which somebody removed it. */
+  #refuseKiller({ headers }: Delivery): void {
+    if (this.#plan === undefined) return;
+    const kind = this.#kind;
+    const crashes = crashesOf(this.#plan.broker, kind, headers);
+    if (crashes > kind.crashLimit)
+      throw new CrashLimitExceeded(`${crashes} crashes exceed the limit ${kind.crashLimit}`);
+  }
+
+  async #refuse(delivery: Delivery, error: unknown): Promise<void> {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#options.onEvent?.({ type: 'refused', queue: this.#kind.queue, reason: message });
+    const cause = error instanceof CrashLimitExceeded ? 'crashed' : 'malformed';
+    const reason: Reason = { cause, error, attempt: 0, workerId: this.id };
+    if (await park(this.#sender.publisher, this.#kind, { delivery, reason })) delivery.ack();
+    else delivery.reject();
+  }
+
+  async #attempt(
+    delivery: Delivery,
+    task: { readonly message: Message; readonly attempt: Attempt },
+  ): Promise<void> {
+    const { run, deadlineMs, onLong } = this.#options;
+    const kind = this.#kind;
+    const startedAt = new Date();
+    const outcome = await runAttempt((signal) => run({ ...task, delivery, signal }), {
+      kind,
+      deadlineMs: deadlineMs ?? kind.deadlineMs,
+      onLong: onLong === undefined ? undefined : () => onLong(task.message),
+    });
+    this.#circuit.record(failureOf(outcome));
+    const step = nextStep(kind, task.attempt, outcome);
+    const end = { ...task, kind, delivery, outcome, step, startedAt, endedAt: new Date() };
+    const answer = await carryOut(this.#sender, end);
+    if (answer === undefined) return;
+    const settle = this.#options.settle ?? answerAtOnce;
+    settle({
+      ...end,
+      answer: () => {
+        delivery[answer]();
+      },
+    });
+  }
+
+  get #sender(): Sender {
+    if (this.#publisher === undefined) throw new Error('the worker is not open');
+    return { publisher: this.#publisher, workerId: this.id };
+  }
+}
+
+function answerAtOnce(end: AttemptEnd): void {
+  end.answer();
+}
+
+class CrashLimitExceeded extends Error {
+  override readonly name = 'CrashLimitExceeded';
+}
+
+/** Only what asks for another attempt can be an outage; a rejected job has its own fault. */
+function failureOf(outcome: Outcome): string | undefined {
+  return outcome.type === 'retry' || outcome.type === 'retryAfter'
+    ? errorClass(outcome.error)
+    : undefined;
+}

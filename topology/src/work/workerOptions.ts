@@ -1,0 +1,75 @@
+/** What a worker is given, and what it tells. */
+import type { AssertOptions, Delivery, SessionEvent } from '../amqp/index.ts';
+import type { Declaration, KindsOptions } from '../declaration/declareTopology.ts';
+import type { PlannedKind } from '../plan/topologyPlan.ts';
+import type { Attempt } from '../retry/attempt.ts';
+import type { BreakerOptions, BreakerState } from '../retry/breaker.ts';
+import type { NextStep } from '../retry/nextStep.ts';
+import type { Outcome } from '../retry/outcome.ts';
+import type { QuarantineMode } from './quarantine.ts';
+
+/** A message in work. */
+export interface Task<Message> {
+  readonly message: Message;
+  readonly attempt: Attempt;
+  readonly delivery: Delivery;
+  /** Aborted at the deadline. */
+  readonly signal: AbortSignal;
+}
+
+/** An attempt that ended. Whatever had to be published for its next step is confirmed already. */
+export interface AttemptEnd<Message = unknown, Effect = unknown> {
+  readonly message: Message;
+  readonly kind: PlannedKind;
+  readonly attempt: Attempt;
+  readonly delivery: Delivery;
+  readonly outcome: Outcome<Effect>;
+  readonly step: NextStep;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+  /** Tells the broker. What must outlive the message is stored before. A stale or second call is a no-op. */
+  readonly answer: () => void;
+}
+
+export interface WorkerOptions<
+  Message = Buffer,
+  Effect = unknown,
+  Kinds extends KindsOptions = KindsOptions,
+> extends AssertOptions {
+  readonly declaration: Declaration<Kinds>;
+  /** Which kind's queue; one worker serves one. An unknown kind does not compile. */
+  readonly kind: Extract<keyof Kinds, string>;
+  /** Shown on connections and letters; default a random id. */
+  readonly id?: string;
+  /** Deliveries unsettled at a time; default 50. */
+  readonly prefetchCount?: number;
+  /** Handlers that run at a time; default the prefetch. */
+  readonly concurrency?: number;
+  /** Bound of one attempt; default the kind's deadline. */
+  readonly deadlineMs?: number;
+  /** Pauses consuming when most attempts fail alike; `false` switches it off. Default on. */
+  readonly breaker?: BreakerOptions | false;
+  /**
+   * Body → message. What it throws means malformed: parked in the dead-letter queue at once. Default: the body.
+   */
+  readonly read?: (delivery: Delivery) => Message;
+  /** The work. A throw is a retry, or a reject where the kind lists its class as not retryable. */
+  readonly run: (task: Task<Message>) => Outcome<Effect> | Promise<Outcome<Effect>>;
+  /** An attempt still runs after a second. */
+  readonly onLong?: (message: Message) => void;
+  /** Stores what must be stored, then calls `answer`. Must not throw. Default: answers at once. */
+  readonly settle?: (end: AttemptEnd<Message, Effect>) => void;
+  readonly onEvent?: (event: WorkerEvent) => void;
+  readonly onSession?: (event: SessionEvent) => void;
+}
+
+export type WorkerEvent =
+  /** The broker delivered it before; perhaps its worker died. */
+  | { readonly type: 'redelivered'; readonly queue: string }
+  /** Key and x-death disagree on the attempt; lawful after a republish. */
+  | { readonly type: 'attemptMismatch'; readonly queue: string; readonly attempt: number }
+  /** A message was put aside before an attempt: malformed, or too many crashes. */
+  | { readonly type: 'refused'; readonly queue: string; readonly reason: string }
+  /** Suspects run alone, or no longer. */
+  | { readonly type: 'quarantine'; readonly queue: string; readonly mode: QuarantineMode }
+  | { readonly type: 'breaker'; readonly queue: string; readonly state: BreakerState };

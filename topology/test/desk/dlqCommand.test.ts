@@ -1,0 +1,152 @@
+/** Goal: the command line does what it says, and a kill loses nothing. Method: the real program, a real broker. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { DeskBench, names } from './deskBench.ts';
+
+const CLI = resolve(import.meta.dirname, '../../src/cli.ts');
+const TOPOLOGY = resolve(import.meta.dirname, '../../src/index.ts');
+
+interface Answer {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+class Program {
+  readonly desk: DeskBench;
+  readonly folder: string;
+
+  private constructor(desk: DeskBench, folder: string) {
+    this.desk = desk;
+    this.folder = folder;
+  }
+
+  static async open(t: TestContext): Promise<Program> {
+    const desk = await DeskBench.open(t);
+    const folder = await mkdtemp(join(tmpdir(), 'desk-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const kinds = `{ one: { key: 'job.one', queue: 'one', tiers: [50, 100], deadline: '1s' } }`;
+    await writeFile(
+      join(folder, 'declaration.ts'),
+      `import { declareTopology } from ${JSON.stringify(TOPOLOGY)};
+       export default declareTopology({ exchange: 'jobs', kinds: ${kinds} });
+       export const amqpUrl = ${JSON.stringify(desk.bench.amqpUrl)};`,
+    );
+    return new Program(desk, folder);
+  }
+
+  file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  start(...words: string[]): ChildProcess {
+    const declaration = ['--declaration', this.file('declaration.ts')];
+    return spawn(process.execPath, [CLI, 'dlq', ...words, ...declaration]);
+  }
+
+  async run(...words: string[]): Promise<Answer> {
+    const child = this.start(...words);
+    let [out, err] = ['', ''];
+    child.stdout?.on('data', (bytes: Buffer) => (out += bytes.toString()));
+    child.stderr?.on('data', (bytes: Buffer) => (err += bytes.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, out, err };
+  }
+}
+
+test('ls, show, export, import and replay, one after the other', async (t) => {
+  const program = await Program.open(t);
+  const { desk } = program;
+  await desk.park(['a', 'b\u001b[2J']);
+  const ls = await program.run('ls');
+  assert.equal(ls.code, 0, ls.err);
+  assert.match(ls.out, /one: 2 letters\n +2 {2}fatal .* TypeError: no 7\n.*e\.g\. a, b\\u001b\[2J/);
+  const json = JSON.parse((await program.run('ls', '--json', '--id', 'a')).out) as {
+    kinds: { matchingCount: number; seenCount: number }[];
+  };
+  assert.deepEqual([json.kinds[0]?.matchingCount, json.kinds[0]?.seenCount], [1, 2]);
+
+  const show = await program.run('show', 'a');
+  assert.match(show.out, /cause {6}fatal {2}TypeError: no 7/);
+  assert.match(show.out, /body\n {2}10 bytes, JSON\n {2}\{\n {4}"id": "a"/);
+  assert.equal((await program.run('show', 'nobody')).code, 2);
+
+  const piped = await program.run('export', '-');
+  assert.equal(piped.out.trim().split('\n').length, 2, piped.err);
+  const taken = await program.run('export', program.file('taken'), '--take', '--json');
+  assert.equal(taken.code, 0, taken.err);
+  assert.deepEqual(await desk.ids(), []);
+  assert.equal(await readFile(program.file('taken'), 'utf8'), piped.out);
+  assert.match((await program.run('export', program.file('taken'))).err, /exists: .*--append/);
+
+  const imported = await program.run('import', program.file('taken'));
+  assert.deepEqual([imported.code, (await desk.ids()).length], [0, 2]);
+  const dry = await program.run('replay', '--dry-run');
+  assert.match(dry.out, /one: 2 letters would be replayed/);
+  assert.equal((await desk.ids()).length, 2);
+  const replay = await program.run('replay', '--limit', '1', '--json');
+  const report = JSON.parse(replay.out) as { kinds: { replayedCount: number; end: string }[] };
+  assert.deepEqual([report.kinds[0]?.replayedCount, report.kinds[0]?.end], [1, 'limit']);
+  await desk.bench.expectReady('one', 1);
+});
+
+test('replay --wait tells what came back, with exit code 2', async (t) => {
+  const program = await Program.open(t);
+  await program.desk.park(['good', 'bad']);
+  await program.desk.bench.consumer((delivery) => {
+    if (delivery.messageId === 'good') delivery.ack();
+    else delivery.reject();
+  });
+  const { code, out } = await program.run('replay', '--wait');
+  assert.equal(code, 2);
+  assert.match(out, /one: 1 came back dead\n +1 {2}exhausted/);
+});
+
+test('wrong options are named, with what would be right', async (t) => {
+  const program = await Program.open(t);
+  for (const [words, expected] of [
+    [['frob'], /'frob' is none of ls, show, export, import, replay/],
+    [['ls', '--kind', 'two'], /--kind 'two' is none of one/],
+    [['ls', '--since', 'soon'], /--since 'soon' must be a time/],
+    [['ls', '--take'], /dlq ls takes no --take/],
+    [['ls', 'more'], /'more' is not understood/],
+    [['show'], /give the ID of a letter/],
+    [['export', '-', '--take'], /--take needs a FILE/],
+    [['export', '-', '--json'], /--json and - both want standard output/],
+    [['replay', '--rate', 'fast'], /--rate 'fast' must be letters per second/],
+    [['replay', '--limit', '0'], /--limit '0' must be a number from 1/],
+    [['replay', '--order', 'random'], /--order 'random' is none of oldest, newest/],
+  ] as const) {
+    const { code, err, out } = await program.run(...words);
+    assert.match(err, expected);
+    assert.deepEqual([code, out], [1, '']);
+  }
+});
+
+test('killed half-way, twice: run again, every letter has arrived and none is left', async (t) => {
+  const program = await Program.open(t);
+  const { desk } = program;
+  await desk.park(names(300));
+  const seen = new Set<string>();
+  await desk.bench.consumer((delivery) => {
+    seen.add(delivery.messageId ?? '');
+    delivery.ack();
+  });
+  for (const count of [50, 150]) {
+    const child = program.start('replay', '--rate', '200');
+    await eventually(() => seen.size >= count, { describe: () => `${seen.size} of ${count}` });
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    assert.ok(seen.size < 300);
+  }
+  const last = await program.run('replay');
+  assert.equal(last.code, 0, last.err);
+  await eventually(() => seen.size === 300, { describe: () => `${seen.size} of 300` });
+  await desk.bench.expectEmpty();
+});

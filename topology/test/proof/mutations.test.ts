@@ -1,0 +1,156 @@
+/**
+ * Goal: the proofs pin the plan: whatever the planner got wrong, it is refused. Method: every single value of a plan
+ * changed, one at a time, and seeded faults in the planner's own source.
+ */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import {
+  type Declaration,
+  declareTopology,
+  planTopology,
+  provePlan,
+  type TopologyPlan,
+} from '@fit/topology';
+import fc from 'fast-check';
+import { ASSIGNMENT, DEFAULT, randomBroker, randomDeclaration } from '../support/declarations.ts';
+
+const NATIVE = declareTopology({
+  exchange: 'jobs',
+  kinds: { one: { key: 'job.one', queue: 'one', tiers: ['5s', '10s'], backend: 'native' } },
+});
+
+function isRefused(declaration: Declaration, plan: TopologyPlan): boolean {
+  try {
+    provePlan(declaration, plan);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** The same tree with one leaf changed, or one member of a list taken out. */
+function* changes(tree: unknown, path = ''): Generator<readonly [path: string, tree: unknown]> {
+  if (Array.isArray(tree)) {
+    for (const [index, member] of tree.entries()) {
+      yield [`${path}[${index}] left out`, tree.toSpliced(index, 1)];
+      for (const [at, changed] of changes(member, `${path}[${index}]`))
+        yield [at, tree.with(index, changed)];
+    }
+  } else if (typeof tree === 'object' && tree !== null)
+    for (const [name, member] of Object.entries(tree as Tree))
+      for (const [at, changed] of changes(member, `${path}.${name}`))
+        yield [at, { ...tree, [name]: changed }];
+  else if (typeof tree === 'number') yield [`${path} + 1`, tree + 1];
+  else if (typeof tree === 'string') yield [`${path} changed`, `${tree}.changed`];
+}
+
+/** Fanout ignores keys, and the broker ignores the key of a headers exchange. */
+const HARMLESS = /^[.]bindings\[\d+\][.]key changed$/;
+
+for (const [name, declaration] of Object.entries({ DEFAULT, ASSIGNMENT, NATIVE }))
+  for (const hasManagement of [true, false])
+    test(`${name}, ${hasManagement ? 'with' : 'without'} management: no value can change unseen`, () => {
+      const plan = planTopology(declaration, { version: '4.3.6', hasManagement });
+      const { exchanges, queues, bindings, policies } = plan;
+      const survivors: string[] = [];
+      let count = 0;
+      for (const [path, changed] of changes({ exchanges, queues, bindings, policies })) {
+        const index = Number(/^[.]bindings\[(\d+)\]/.exec(path)?.[1] ?? -1);
+        if (HARMLESS.test(path) && bindings[index]?.key === '') continue;
+        count += 1;
+        if (!isRefused(declaration, { ...plan, ...(changed as Partial<TopologyPlan>) }))
+          survivors.push(path);
+      }
+      assert.deepEqual(survivors, []);
+      assert.ok(count > 25, `only ${count} changes were tried`);
+    });
+
+test('property: no plan proves with a binding, a queue or an exchange less', () => {
+  fc.assert(
+    fc.property(randomDeclaration, randomBroker, (declaration, broker) => {
+      const plan = planTopology(declaration, broker);
+      for (const part of ['bindings', 'queues', 'exchanges'] as const)
+        for (const index of plan[part].keys()) {
+          const broken = { ...plan, [part]: (plan[part] as unknown[]).toSpliced(index, 1) };
+          assert.ok(isRefused(declaration, broken), `${part}[${index}]`);
+        }
+    }),
+    { numRuns: 20 },
+  );
+});
+
+/** Faults that a tired programmer could make in `topology/src/plan`. */
+const SEEDED: readonly (readonly [file: string, from: string, to: string])[] = [
+  ['planTiers.ts', 'tierKey(kind, tier - 1)', 'tierKey(kind, tier)'],
+  ['planTiers.ts', 'tierKey(kind, tiers.length)', 'tierKey(kind, tiers.length - 1)'],
+  ['planTiers.ts', "'all-with-x'", "'all'"],
+  ['planTiers.ts', "'x-message-ttl': ttlMs", "'x-message-ttl': ttlMs / 1000"],
+  [
+    'planTiers.ts',
+    "'x-dead-letter-exchange': returnExchange(kind.queue)",
+    "'x-dead-letter-exchange': retryExchange(kind.queue)",
+  ],
+  [
+    'planTiers.ts',
+    "'x-dead-letter-exchange': deadLetterExchange(kind.queue)",
+    "'x-dead-letter-exchange': retryExchange(kind.queue)",
+  ],
+  [
+    'planTiers.ts',
+    "name: retryExchange(queue), type: 'direct', alternate: park",
+    "name: retryExchange(queue), type: 'direct', alternate: undefined",
+  ],
+  ['planTiers.ts', "['delivery_limit', 'expired', 'maxlen']", "['expired', 'maxlen']"],
+  [
+    'planTiers.ts',
+    "'x-overflow': 'reject-publish',\n} as const",
+    "'x-overflow': 'drop-head',\n} as const",
+  ],
+  ['planTiers.ts', "isAtLeast(broker, '3.13.0')", "isAtLeast(broker, '9.0.0')"],
+  ['planTopology.ts', "'max-length': maxLength", "'max-length': crashLimit"],
+  ['planTopology.ts', "{ 'delivery-limit': -1 }", "{ 'delivery-limit': 20 }"],
+  ['planTopology.ts', '`^${queue', '`${queue'],
+  ['names.ts', '`${kind.queue}.r${tier}`', '`r${tier}`'],
+  ['names.ts', '`${queue}.return`', '`${queue}.retry`'],
+  [
+    'planNative.ts',
+    "'x-dead-letter-exchange': parkExchange(kind.queue)",
+    "'x-dead-letter-exchange': `${kind.queue}.retry`",
+  ],
+  ['planNative.ts', 'kind.tiersMs[0] ?? 0', '0'],
+];
+
+/** Two kinds, so that keys that meet are seen; one of them native. */
+const MIXED = declareTopology({
+  exchange: 'jobs',
+  kinds: {
+    one: { key: 'job.one', queue: 'one', tiers: ['5s', '10s'] },
+    two: { key: 'job.two', queue: 'two', tiers: ['5s', '30s'] },
+    three: { key: 'job.three', queue: 'three', tiers: ['5s', '10s'], backend: 'native' },
+  },
+});
+
+test('seeded faults in the planner are caught by the proofs', async (t) => {
+  const folder = await mkdtemp(join(import.meta.dirname, '../../.mutants-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const survivors: string[] = [];
+  for (const [index, [file, from, to]] of SEEDED.entries()) {
+    const source = join(folder, String(index));
+    await cp(join(import.meta.dirname, '../../src'), source, { recursive: true });
+    const path = join(source, 'plan', file);
+    const text = await readFile(path, 'utf8');
+    assert.ok(text.includes(from), `${file} no longer has ${from}`);
+    await writeFile(path, text.replace(from, to));
+    const mutant = (await import(pathToFileURL(join(source, 'plan/planTopology.ts')).href)) as {
+      planTopology: typeof planTopology;
+    };
+    const plan = mutant.planTopology(MIXED, { version: '4.3.6', hasManagement: true });
+    if (!isRefused(MIXED, plan)) survivors.push(`${file}: ${from} → ${to}`);
+  }
+  assert.deepEqual(survivors, []);
+});
