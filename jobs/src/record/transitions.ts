@@ -14,7 +14,7 @@ export type Transition = keyof typeof TRANSITIONS;
 
 /**
  * A worker may be faster than the relay that marks its publish, and a reconciler may have called a slow job lost:
- * so every live state leads to done, waiting and dead. Terminal states are left only by a replay.
+ * so every live state leads to done, waiting, dead and cancelled. Terminal states are left only by a replay.
  */
 export const TRANSITIONS = {
   /** The broker confirmed the publish. */
@@ -28,7 +28,7 @@ export const TRANSITIONS = {
   /** No change for longer than the longest retry path: publish it again. */
   reconcile: { from: ['queued', 'running', 'waiting'], to: 'pending' },
   replay: { from: ['dead'], to: 'pending' },
-  /** Not wanted any more. */
+  /** The handler found that nobody wants the job any more. */
   cancel: { from: ['pending', 'queued', 'running', 'waiting'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>;
 

@@ -20,3 +20,11 @@ export function compareVersions(first: string, second: string): number {
 export function isAtLeast(broker: BrokerProfile, version: string): boolean {
   return compareVersions(broker.version, version) >= 0;
 }
+
+/**
+ * The header that tells why a message died last. Brokers before 3.13 have none, and there the first reason must do: what
+ * comes back from a tier was rejected first (RabbitMQ, dead letter exchanges).
+ */
+export function reasonHeader(broker: BrokerProfile): string {
+  return isAtLeast(broker, '3.13.0') ? 'x-last-death-reason' : 'x-first-death-reason';
+}

@@ -1,5 +1,5 @@
 /** Retry by tiers: a rejected message waits in the queue of its tier, whose time to live brings it back with the next key. */
-import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
+import { type BrokerProfile, reasonHeader } from './brokerProfile.ts';
 import {
   deadLetterExchange,
   deadLetterQueue,
@@ -105,8 +105,7 @@ function planBindings(kind: PlannedKind, broker: BrokerProfile): BindingPlan[] {
 
 /** `all-with-x`, because plain `all` skips headers that begin with `x-` and so matches everything. */
 function reasonMatch(reason: string, broker: BrokerProfile): Record<string, string> {
-  const header = isAtLeast(broker, '3.13.0') ? 'x-last-death-reason' : 'x-first-death-reason';
-  return { 'x-match': 'all-with-x', [header]: reason };
+  return { 'x-match': 'all-with-x', [reasonHeader(broker)]: reason };
 }
 
 function bind(exchange: string, queue: string, key: string): BindingPlan {

@@ -13,6 +13,7 @@ import {
 import { FINAL_REASONS } from '../plan/planTiers.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 import { route } from './route.ts';
+import { afterDeath, type DeathReason } from './walk.ts';
 
 export function provePublicKey(
   declaration: Declaration,
@@ -44,8 +45,7 @@ function proveRejections(plan: TopologyPlan, kind: PlannedKind): Fault[] {
     const key = tierKey(kind, tier);
     const isLast = tier === kind.tiersMs.length;
     const next = isLast ? deadLetterQueue(kind.queue) : waitQueue(kind, tier + 1);
-    const reached = route(plan, deadLetterExchange(kind.queue), { key, reason: 'rejected' });
-    return expectOnly(reached, next, `rejection of ${key}`);
+    return expectOnly(reachedAfter(plan, kind.queue, key, 'rejected'), next, `rejection of ${key}`);
   }).flat();
 }
 
@@ -55,7 +55,8 @@ function proveReturns(plan: TopologyPlan, kind: PlannedKind): Fault[] {
     const name = waitQueue(kind, index + 1);
     const wait = plan.queues.find((queue) => queue.name === name);
     const isKeyRight = wait?.arguments['x-dead-letter-routing-key'] === key;
-    const reached = route(plan, returnExchange(kind.queue), { key, reason: 'expired' });
+    // Through the wait queue's own dead-letter exchange and key, whatever it brought along.
+    const reached = reachedAfter(plan, name, tierKey(kind, index), 'expired');
     return [
       ...(isKeyRight ? [] : [fault('KEY_WRONG', name, `must return with key ${key}`)]),
       ...(wait?.ttlMs === undefined
@@ -81,8 +82,7 @@ function proveFinalReasons(plan: TopologyPlan, kind: PlannedKind): Fault[] {
   return FINAL_REASONS.flatMap((reason) =>
     Array.from({ length: kind.tiersMs.length + 1 }, (_, tier) => {
       const key = tierKey(kind, tier);
-      const reached = route(plan, deadLetterExchange(kind.queue), { key, reason });
-      return expectOnly(reached, dead, `${reason} of ${key}`);
+      return expectOnly(reachedAfter(plan, kind.queue, key, reason), dead, `${reason} of ${key}`);
     }).flat(),
   );
 }
@@ -97,6 +97,15 @@ function proveUnknownKeys(
     const reached = route(plan, exchange, { key: 'no.such.key', reason: 'rejected' });
     return expectOnly(reached, deadLetterQueue(kind.queue), `unknown key at ${exchange}`);
   });
+}
+
+function reachedAfter(
+  plan: TopologyPlan,
+  queue: string,
+  key: string,
+  reason: DeathReason,
+): string[] {
+  return afterDeath(plan, { queue, key }, reason).map((place) => place.queue);
 }
 
 function expectOnly(reached: readonly string[], queue: string, path: string): Fault[] {

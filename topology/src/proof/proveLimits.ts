@@ -20,7 +20,8 @@ function provePattern(
   { name, pattern }: TopologyPlan['policies'][number],
 ): Fault[] {
   const met = plan.queues.filter((queue) => new RegExp(pattern).test(queue.name));
-  const isAlone = met.length === 1 && met[0]?.name === name;
+  const isAnchored = pattern.startsWith('^') && pattern.endsWith('$');
+  const isAlone = isAnchored && met.length === 1 && met[0]?.name === name;
   const remedy = `pattern ${pattern} must meet the queue ${name} alone; anchor it`;
   return isAlone ? [] : [fault('POLICY_PATTERN_WRONG', name, remedy)];
 }
@@ -32,11 +33,15 @@ function proveNumbers(plan: TopologyPlan, queue: QueuePlan, kind: PlannedKind): 
     'max-length': policy['max-length'] ?? queue.arguments['x-max-length'],
     'delivery-limit': policy['delivery-limit'] ?? queue.arguments['x-delivery-limit'],
   };
-  return Object.entries(wantedNumbers(plan, queue, kind))
-    .filter(([name, wanted]) => planned[name as keyof typeof planned] !== wanted)
-    .map(([name, wanted]) =>
-      fault('LIMIT_WRONG', queue.name, `${name} must be ${wanted ?? 'unset'}, as declared`),
-    );
+  const wanted = wantedNumbers(plan, queue, kind);
+  const isDescribed = queue.maxLength === wanted['max-length'];
+  const undescribed = fault('LIMIT_WRONG', queue.name, 'the plan describes another max-length');
+  return Object.entries(wanted)
+    .filter(([name, number]) => planned[name as keyof typeof planned] !== number)
+    .map(([name, number]) =>
+      fault('LIMIT_WRONG', queue.name, `${name} must be ${number ?? 'unset'}, as declared`),
+    )
+    .concat(isDescribed ? [] : [undescribed]);
 }
 
 function wantedNumbers(

@@ -15,7 +15,11 @@ export function proveQueues(plan: TopologyPlan): Fault[] {
 type Rule = readonly [isBroken: boolean, code: string, remedy: string];
 
 function proveQueue(queue: QueuePlan, kind: PlannedKind): Fault[] {
-  const rules = [...storageRules(queue, kind), ...ROLE_RULES[queue.role](queue)];
+  const rules = [
+    ...storageRules(queue, kind),
+    ...ROLE_RULES[queue.role](queue),
+    ...(queue.role === 'main' && kind.backend === 'native' ? delayRules(queue, kind) : []),
+  ];
   return rules
     .filter(([isBroken]) => isBroken)
     .map(([, code, remedy]) => fault(code, queue.name, remedy));
@@ -36,6 +40,16 @@ function storageRules(queue: QueuePlan, kind: PlannedKind): Rule[] {
       queue.arguments['x-overflow'] === 'drop-head' && !mayDrop,
       'DROPS_UNDECLARED',
       "a full queue would drop its oldest; take reject-publish, or declare unsafe: ['drop-head']",
+    ],
+    [
+      mayDrop && queue.arguments['x-overflow'] !== 'drop-head',
+      'OVERFLOW_WRONG',
+      "must drop its oldest, as unsafe: ['drop-head'] declares",
+    ],
+    [
+      queue.role !== 'wait' && queue.tier !== 0,
+      'TIER_WRONG',
+      'only a wait queue is one of a tier; its tier is 0',
     ],
     [
       queue.role !== 'dlq' && !isClassic && !mayDrop && !isAtLeastOnce(queue),
@@ -69,6 +83,20 @@ const ROLE_RULES: Readonly<Record<QueuePlan['role'], (queue: QueuePlan) => Rule[
     [queue.ttlMs !== undefined, 'LETTERS_EXPIRE', 'letters would vanish; drop the time to live'],
   ],
 };
+
+/** The native back end waits min(first × n, longest) after the n-th return. */
+function delayRules(queue: QueuePlan, { tiersMs }: PlannedKind): Rule[] {
+  const wanted = {
+    'x-delayed-retry-type': 'failed',
+    'x-delayed-retry-min': tiersMs[0],
+    'x-delayed-retry-max': Math.max(...tiersMs),
+  };
+  return Object.entries(wanted).map(([name, value]) => [
+    queue.arguments[name] !== value,
+    'DELAY_WRONG',
+    `${name} must be ${value}, as the tiers declare`,
+  ]);
+}
 
 function limitedRules(queue: QueuePlan): Rule[] {
   return [

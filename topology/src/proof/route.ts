@@ -1,4 +1,5 @@
 /** The broker's routing, as a pure function over a plan. The proofs and the documentation walk with it. */
+import { type BrokerProfile, reasonHeader } from '../plan/brokerProfile.ts';
 import type { BindingPlan, ExchangePlan, TopologyPlan } from '../plan/topologyPlan.ts';
 
 /** A message as routing sees it. */
@@ -28,12 +29,17 @@ export function route(plan: TopologyPlan, exchangeName: string, message: Routed)
 function matches(plan: TopologyPlan, exchange: ExchangePlan, message: Routed): string[] {
   const queues = plan.bindings
     .filter((binding) => binding.exchange === exchange.name)
-    .filter((binding) => isMatch(exchange, binding, message))
+    .filter((binding) => isMatch(plan, exchange, binding, message))
     .map((binding) => binding.queue);
   return [...new Set(queues)];
 }
 
-function isMatch(exchange: ExchangePlan, binding: BindingPlan, message: Routed): boolean {
+function isMatch(
+  plan: TopologyPlan,
+  exchange: ExchangePlan,
+  binding: BindingPlan,
+  message: Routed,
+): boolean {
   switch (exchange.type) {
     case 'fanout':
       return true;
@@ -41,14 +47,16 @@ function isMatch(exchange: ExchangePlan, binding: BindingPlan, message: Routed):
     case 'topic':
       return binding.key === message.key;
     case 'headers':
-      return isReasonMatch(binding, message.reason);
+      return isReasonMatch(plan.broker, binding, message.reason);
   }
 }
 
-function isReasonMatch(binding: BindingPlan, reason: string | undefined): boolean {
+function isReasonMatch(
+  broker: BrokerProfile,
+  binding: BindingPlan,
+  reason: string | undefined,
+): boolean {
   // Plain `all` skips headers that begin with x-, so such a binding matches every message (measured).
   if (binding.arguments['x-match'] !== 'all-with-x') return true;
-  const wanted =
-    binding.arguments['x-last-death-reason'] ?? binding.arguments['x-first-death-reason'];
-  return wanted === reason;
+  return binding.arguments[reasonHeader(broker)] === reason;
 }

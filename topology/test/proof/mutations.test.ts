@@ -111,7 +111,7 @@ const SEEDED: readonly (readonly [file: string, from: string, to: string])[] = [
     "'x-overflow': 'reject-publish',\n} as const",
     "'x-overflow': 'drop-head',\n} as const",
   ],
-  ['planTiers.ts', "isAtLeast(broker, '3.13.0')", "isAtLeast(broker, '9.0.0')"],
+  ['planTiers.ts', '[reasonHeader(broker)]', "['x-first-death-reason']"],
   ['planTopology.ts', "'max-length': maxLength", "'max-length': crashLimit"],
   ['planTopology.ts', "{ 'delivery-limit': -1 }", "{ 'delivery-limit': 20 }"],
   ['planTopology.ts', '`^${queue', '`${queue'],
