@@ -1,6 +1,6 @@
 /** Consumes one queue with a bounded prefetch; every delivery can be settled only on the channel that brought it. */
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
-import { type Delivery, deliveryOf } from './delivery.ts';
+import type { Channel, ChannelModel } from 'amqplib';
+import { type Delivery, deliveryOf, type Holder } from './delivery.ts';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
 export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
@@ -86,7 +86,9 @@ export class Consumer {
 
   async close(): Promise<void> {
     this.#isStopping = true;
-    // Closing the channel first flushes the acks that are still in its buffer.
+    // A channel that is closed forgets acks which its queue has not confirmed; after the answer to a cancel fewer are
+    // open. What is forgotten is delivered again, never lost.
+    await this.#cancel();
     await this.#channel?.close().catch(() => undefined);
     await this.#session?.close();
   }
@@ -111,10 +113,16 @@ export class Consumer {
     if (this.#isStopping) return;
     const wantedCount = this.#wantedCount;
     await channel.prefetch(wantedCount);
+    const holder = this.#holderOf(channel);
     const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
       // null: the queue was deleted. A new connection asserts the topology and consumes again.
-      if (message === null) this.#loseChannel(channel, model);
-      else this.#deliver(channel, message);
+      if (message === null) {
+        this.#loseChannel(channel, model);
+        return;
+      }
+      const delivery = deliveryOf(message, holder);
+      this.#unsettled.add(delivery);
+      this.#options.onDelivery(delivery);
     });
     if (this.#channel !== channel) return;
     this.#consumerTag = consumerTag;
@@ -165,16 +173,15 @@ export class Consumer {
     if (!this.#isStopping) model.close().catch(() => undefined);
   }
 
-  #deliver(channel: Channel, message: ConsumeMessage): void {
-    const settle = (act: () => void) => {
-      if (this.#channel !== channel || !this.#unsettled.delete(delivery)) return;
-      act();
-      if (this.#unsettled.size === 0) this.#idle?.();
-      this.#options.onChange?.();
+  #holderOf(channel: Channel): Holder {
+    return {
+      isCurrent: () => this.#channel === channel,
+      settle: (delivery, message, answer) => {
+        if (this.#channel !== channel || !this.#unsettled.delete(delivery)) return;
+        answer(channel, message);
+        if (this.#unsettled.size === 0) this.#idle?.();
+        this.#options.onChange?.();
+      },
     };
-    const isCurrent = () => this.#channel === channel;
-    const delivery = deliveryOf(message, { channel, isCurrent, settle });
-    this.#unsettled.add(delivery);
-    this.#options.onDelivery(delivery);
   }
 }

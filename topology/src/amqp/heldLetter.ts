@@ -43,11 +43,11 @@ export function heldLetterOf(message: ConsumeMessage, holder: LetterHolder): Hel
   let isSettled = false;
   const { channel, isCurrent } = holder;
   const delivery = deliveryOf(message, {
-    ...{ channel, isCurrent },
-    settle: (act) => {
+    isCurrent,
+    settle: (_, settled, answer) => {
       if (isSettled || !isCurrent()) return;
       isSettled = true;
-      act();
+      answer(channel, settled);
       holder.onSettled();
     },
   });

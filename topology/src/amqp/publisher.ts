@@ -1,5 +1,6 @@
 /** Publishes persistent, mandatory, confirmed messages, bounded in flight. */
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
+import { URGENT_PRIORITY } from './lane.ts';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface OutgoingMessage {
   readonly id: string;
   readonly body: Buffer;
   readonly contentType?: string;
+  /** Overtakes in the queue of a kind that declares `priorityLane`. Default false. */
+  readonly isUrgent?: boolean;
   /** Own headers only; a name with `x-`, CC and BCC would steer the broker and are dropped. */
   readonly headers?: Readonly<Record<string, string | number>>;
 }
@@ -83,11 +86,13 @@ export class Publisher {
   }
 
   /** Never rejects; what went wrong is in the result. */
-  async publish(message: OutgoingMessage): Promise<PublishResult> {
-    if (this.#pending.size >= this.#windowCount)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return await new Promise((resolve) => {
-      this.#send(message, resolve);
+  publish(message: OutgoingMessage): Promise<PublishResult> {
+    return new Promise((resolve) => {
+      if (this.#pending.size < this.#windowCount) this.#send(message, resolve);
+      else
+        this.#waiting.push(() => {
+          this.#send(message, resolve);
+        });
     });
   }
 
@@ -117,6 +122,10 @@ export class Publisher {
 
   #send(message: OutgoingMessage, resolve: (result: PublishResult) => void): void {
     const channel = this.#channel;
+    if (channel === undefined) {
+      resolve('unknown');
+      return;
+    }
     const pending: Pending = {
       id: message.id,
       deadline: Date.now() + this.#confirmTimeoutMs,
@@ -127,18 +136,15 @@ export class Publisher {
       },
     };
     this.#pending.add(pending);
-    if (channel === undefined) {
-      pending.settle('unknown');
-      return;
-    }
     try {
       channel.publish(message.exchange, message.key, message.body, properties(message), (error) => {
         const wasReturned = this.#returnedIds.delete(message.id);
         pending.settle(error ? 'nacked' : wasReturned ? 'returned' : 'confirmed');
       });
     } catch {
-      // amqplib throws on a channel that is closing; nothing was sent.
-      pending.settle('unknown');
+      // amqplib throws on a channel that is closing; nothing was sent. Those who wait learn it when it is closed.
+      this.#pending.delete(pending);
+      resolve('unknown');
     }
   }
 
@@ -151,21 +157,28 @@ export class Publisher {
   }
 
   #settleAll(result: PublishResult): void {
+    const waiting = this.#waiting.splice(0);
     for (const pending of [...this.#pending]) pending.settle(result);
+    // Without a channel each learns at once that it was not sent.
+    for (const send of waiting) send();
     this.#returnedIds.clear();
   }
 }
 
 function properties(message: OutgoingMessage): object {
-  const headers = Object.entries(message.headers ?? {}).filter(
-    ([name]) => !/^(x-|cc$|bcc$)/i.test(name),
-  );
   return {
     persistent: true,
     mandatory: true,
     messageId: message.id,
     timestamp: Math.floor(Date.now() / 1_000),
     contentType: message.contentType ?? 'application/json',
-    headers: Object.fromEntries(headers),
+    headers: message.headers === undefined ? {} : ownHeaders(message.headers),
+    ...(message.isUrgent === true ? { priority: URGENT_PRIORITY } : {}),
   };
+}
+
+function ownHeaders(headers: Readonly<Record<string, string | number>>): object {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !/^(x-|cc$|bcc$)/i.test(name)),
+  );
 }

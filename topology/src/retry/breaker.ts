@@ -53,7 +53,8 @@ export class Breaker {
     if (this.#state.type === 'probing') return this.#endProbe(failed, this.#state);
     if (this.#state.type === 'open') return this.#state;
     this.#window = [...this.#window, failed].slice(-this.#options.windowCount);
-    const common = this.#commonFailure();
+    // Only a failure can open it.
+    const common = failed === undefined ? undefined : this.#commonFailure();
     if (common !== undefined)
       this.#state = { type: 'open', pauseMs: this.#options.pauseMs, errorClass: common };
     return this.#state;

@@ -23,9 +23,9 @@ export class Circuit {
     return this.#turn;
   }
 
-  /** @returns true for a message that was taken before the breaker opened. */
-  isOver(turn: number): boolean {
-    return turn !== this.#turn;
+  /** @returns true for a message that was taken before the breaker opened, or arrived since. */
+  isClosedTo(turn: number): boolean {
+    return this.#type === 'open' || turn !== this.#turn;
   }
 
   /** @param failure error class of an attempt that asks for another; undefined where it does not. */

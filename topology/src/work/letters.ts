@@ -31,6 +31,7 @@ export async function park(
     key: delivery.routingKey,
     id: delivery.messageId ?? randomUUID(),
     body: delivery.body,
+    isUrgent: delivery.isUrgent,
     headers: { ...ownHeaders(delivery), ...reasonHeaders(reason) },
   });
   return result === 'confirmed';
@@ -50,6 +51,7 @@ export async function skipTo(
     key: tierKey(kind, tier - 1),
     id: delivery.messageId ?? randomUUID(),
     body: delivery.body,
+    isUrgent: delivery.isUrgent,
     headers: ownHeaders(delivery),
   });
   return result === 'confirmed';

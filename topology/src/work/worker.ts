@@ -153,8 +153,9 @@ export class Worker<Message = Buffer, Effect = unknown> {
     try {
       // Its connection went away while it waited its turn: the broker gives it to somebody again.
       if (!delivery.isCurrent) return;
-      // The breaker opened meanwhile: back to the queue, with the attempt unspent.
-      if (this.#circuit.isOver(turn)) delivery.giveBack();
+      // The breaker opened meanwhile: back to the queue, with the attempt unspent. Nothing brings it here again at once:
+      // the cancel was sent before.
+      if (this.#circuit.isClosedTo(turn) && this.#mayGiveBack(delivery)) delivery.giveBack();
       else await this.#attempt(delivery, task);
     } finally {
       this.#limiter.leave();

@@ -1,14 +1,7 @@
 /** Goal: the whole table of outcome and attempt. Method: every cell, then any wait asked for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type Attempt,
-  attemptOf,
-  nextStep,
-  type Outcome,
-  type OutcomeType,
-  outcomeOfThrow,
-} from '@fit/topology';
+import { type Attempt, attemptOf, nextStep, type Outcome, type OutcomeType } from '@fit/topology';
 import fc from 'fast-check';
 import { DEFAULT } from '../support/declarations.ts';
 
@@ -81,13 +74,6 @@ test('property: no retry-after is earlier than asked for where a tier is long en
       if (step.type === 'skip') assert.equal(tiersMs[step.tier - 1], best);
     }),
   );
-});
-
-test('a throw is a retry, but for the classes that are declared as not retryable', () => {
-  const declared = { nonRetryable: ['RangeError'] };
-  assert.equal(outcomeOfThrow(declared, new RangeError('x')).type, 'reject');
-  assert.equal(outcomeOfThrow(declared, new TypeError('x')).type, 'retry');
-  assert.equal(outcomeOfThrow(declared, 'RangeError').type, 'retry');
 });
 
 test('outcomes are a closed vocabulary', () => {

@@ -6,7 +6,7 @@ import {
   deathCause,
   declareTopology,
   type KindDeclaration,
-  waitQueue,
+  type TopologyPlan,
 } from '@fit/topology';
 import {
   assertTopology,
@@ -42,6 +42,7 @@ export class Bench {
   readonly #closers: (() => Promise<void>)[] = [];
   #inspector: Inspector | undefined;
   #model: ChannelModel | undefined;
+  #plan: TopologyPlan | undefined;
 
   private constructor(
     broker: { amqpUrl: string; managementUrl: string; vhost: string },
@@ -69,6 +70,17 @@ export class Bench {
     for (const close of this.#closers.splice(0).reverse()) await close();
   }
 
+  /** As asserted on this broker. */
+  get plan(): TopologyPlan {
+    if (this.#plan === undefined) throw new Error('nothing is asserted yet');
+    return this.#plan;
+  }
+
+  /** Before the virtual host goes. */
+  closeLater(close: () => Promise<void>): void {
+    this.#closers.push(close);
+  }
+
   /** The connection of the publisher that was opened last. */
   get model(): ChannelModel {
     if (this.#model === undefined) throw new Error('no publisher is open');
@@ -76,7 +88,7 @@ export class Bench {
   }
 
   prepare = async (model: ChannelModel): Promise<void> => {
-    await assertTopology(model, this.declaration, this);
+    this.#plan = await assertTopology(model, this.declaration, this);
   };
 
   async publisher(options: Partial<PublisherOptions> = {}): Promise<Publisher> {
@@ -151,12 +163,7 @@ export class Bench {
 
   /** No message is left anywhere but in the queues that are named. */
   async expectEmpty(except: readonly string[] = []): Promise<void> {
-    const { queue, tiersMs } = this.kind;
-    const names = [
-      queue,
-      `${queue}.dead`,
-      ...tiersMs.map((_, index) => waitQueue(this.kind, index + 1)),
-    ];
+    const names = this.plan.queues.map(({ name }) => name);
     for (const name of names.filter((candidate) => !except.includes(candidate)))
       await this.expectReady(name, 0);
   }

@@ -1,0 +1,236 @@
+/**
+ * Goal: one contract, whichever back end carries it. Method: the same cases through a worker on the real broker, for
+ * tiers and for the broker's own delayed retry; where they differ, the difference is asserted, and it is documented.
+ */
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { declareTopology, type KindsOptions, type Outcome } from '@fit/topology';
+import { Worker, type WorkerOptions } from '@fit/topology/work';
+import { connect } from 'amqplib';
+import { Bench } from '../support/bench.ts';
+
+const TIERS_MS = [150, 300, 450];
+/** A slow machine, not a slow broker: `npm run bench -- topology` measures the lateness itself. */
+const LATE_BY_AT_MOST_MS = 2_000;
+
+type Backend = 'tiers' | 'native';
+
+const declare = (backend: Backend, change: { maxLength?: number; messageTtl?: number } = {}) =>
+  declareTopology({
+    exchange: 'jobs',
+    kinds: {
+      one: {
+        ...{ key: 'job.one', queue: 'one', tiers: [150, 300, 450] },
+        ...{ backend, nonRetryable: ['RangeError'], ...change },
+      },
+    },
+  });
+
+interface Visit {
+  readonly id: string | undefined;
+  readonly attempt: number;
+  readonly at: number;
+}
+
+/** A worker, and what it saw. */
+async function openLine(
+  t: TestContext,
+  backend: Backend,
+  run: (visit: Visit) => Outcome<undefined>,
+  options: Partial<WorkerOptions<Buffer, undefined>> = {},
+) {
+  const bench = await Bench.open(t, declare(backend));
+  const publisher = await bench.publisher();
+  const visits: Visit[] = [];
+  const { declaration, amqpUrl, managementUrl } = bench;
+  const worker = await Worker.open<Buffer, undefined, KindsOptions>({
+    ...{ declaration, kind: 'one', amqpUrl, managementUrl, breaker: false as const },
+    run: ({ delivery, attempt }) => {
+      const visit = { id: delivery.messageId, attempt: attempt.number, at: Date.now() };
+      visits.push(visit);
+      return run(visit);
+    },
+    ...options,
+  });
+  bench.closeLater(() => worker.close());
+  const visited = (count: number) =>
+    eventually(() => visits.length >= count, { describe: () => JSON.stringify(visits) });
+  return { bench, publisher, visits, visited };
+}
+
+const DONE: Outcome<undefined> = { type: 'done', effect: undefined };
+const RETRY: Outcome<undefined> = { type: 'retry', error: new Error('again') };
+
+for (const backend of ['tiers', 'native'] as const) {
+  const on = (name: string, body: (t: TestContext) => Promise<void>) =>
+    test(`${backend}: ${name}`, body);
+
+  on('done is gone', async (t) => {
+    const { bench, publisher, visited } = await openLine(t, backend, () => DONE);
+    await bench.publishAll(publisher, 50);
+    await visited(50);
+    await bench.expectEmpty();
+  });
+
+  on('failed each time: every wait is kept, then one letter, exhausted', async (t) => {
+    const { bench, publisher, visits, visited } = await openLine(t, backend, () => RETRY);
+    await publisher.publish(bench.message('poison'));
+    await visited(4);
+    const letters = await bench.takeLetters(1);
+    assert.deepEqual(
+      letters.map(({ id, cause }) => [id, cause]),
+      [['poison', 'exhausted']],
+    );
+    assert.deepEqual(
+      visits.map(({ attempt }) => attempt),
+      [1, 2, 3, 4],
+    );
+    for (const [index, tierMs] of TIERS_MS.entries()) {
+      const waitMs = visits[index + 1]!.at - visits[index]!.at;
+      assert.ok(waitMs >= tierMs - 2, `wait ${index + 1}: ${waitMs} of ${tierMs} ms`);
+      assert.ok(waitMs < tierMs + LATE_BY_AT_MOST_MS, `wait ${index + 1}: ${waitMs} ms`);
+    }
+    await bench.expectEmpty();
+  });
+
+  on('100 that fail twice are done at their third attempt, each once', async (t) => {
+    const { bench, publisher, visits, visited } = await openLine(t, backend, ({ attempt }) =>
+      attempt < 3 ? RETRY : DONE,
+    );
+    await bench.publishAll(publisher, 100);
+    await visited(300);
+    const third = visits.filter(({ attempt }) => attempt === 3).map(({ id }) => id);
+    assert.equal(new Set(third).size, 100);
+    assert.equal(visits.length, 300);
+    await bench.expectEmpty();
+  });
+
+  on('reject, a class that is not retryable, and malformed: one attempt, one letter', async (t) => {
+    const run = ({ id }: Visit): Outcome<undefined> => {
+      if (id === 'class') throw new RangeError('never');
+      return { type: 'reject', error: new Error('no') };
+    };
+    const read = (delivery: { messageId: string | undefined; body: Buffer }) => {
+      if (delivery.messageId === 'malformed') throw new Error('no job');
+      return delivery.body;
+    };
+    const { bench, publisher, visits } = await openLine(t, backend, run, { read });
+    for (const id of ['reject', 'class', 'malformed']) await publisher.publish(bench.message(id));
+    const letters = await bench.takeLetters(3);
+    const causes = new Map(letters.map(({ id, cause }) => [id, cause]));
+    assert.deepEqual([...causes].sort(), [
+      ['class', 'fatal'],
+      ['malformed', 'malformed'],
+      ['reject', 'fatal'],
+    ]);
+    assert.deepEqual(visits.map(({ id }) => id).sort(), ['class', 'reject']);
+    await bench.expectEmpty();
+  });
+
+  on('discard is gone without a letter', async (t) => {
+    const { bench, publisher, visited } = await openLine(t, backend, () => ({
+      ...{ type: 'discard', reason: 'nobody wants it' },
+    }));
+    await publisher.publish(bench.message('unwanted'));
+    await visited(1);
+    await bench.expectEmpty();
+  });
+
+  on(
+    'retry after: tiers go to the nearest that is long enough, native keeps its own delay',
+    async (t) => {
+      const { bench, publisher, visits, visited } = await openLine(t, backend, ({ attempt }) =>
+        attempt === 1 ? { ...RETRY, type: 'retryAfter', delayMs: 400 } : DONE,
+      );
+      await publisher.publish(bench.message('later'));
+      await visited(2);
+      const waitMs = visits[1]!.at - visits[0]!.at;
+      const wantedMs = { tiers: 450, native: 150 }[backend];
+      assert.ok(waitMs >= wantedMs - 2 && waitMs < wantedMs + LATE_BY_AT_MOST_MS, `${waitMs} ms`);
+      // The tiers in between count as spent.
+      assert.equal(visits[1]!.attempt, { tiers: 4, native: 2 }[backend]);
+      await bench.expectEmpty();
+    },
+  );
+
+  on('a worker lost in an attempt: tiers spend none of it, native one', async (t) => {
+    const bench = await Bench.open(t, declare(backend));
+    await (await bench.publisher()).publish(bench.message('survivor'));
+    await crashConsumer(bench, 1);
+    const attempts: number[] = [];
+    const { declaration, amqpUrl, managementUrl } = bench;
+    const worker = await Worker.open({
+      ...{ declaration, kind: 'one', amqpUrl },
+      managementUrl,
+      run: ({ attempt }) => {
+        attempts.push(attempt.number);
+        return DONE;
+      },
+    });
+    bench.closeLater(() => worker.close());
+    await eventually(() => attempts.length === 1, { describe: () => attempts.join(', ') });
+    assert.deepEqual(attempts, [{ tiers: 1, native: 2 }[backend]]);
+    await bench.expectEmpty();
+  });
+
+  on('a message that ends every worker: one letter, crashed', async (t) => {
+    const bench = await Bench.open(t, declare(backend));
+    await (await bench.publisher()).publish(bench.message('killer'));
+    const crashCount = await crashConsumer(bench, bench.kind.crashLimit + 2);
+    assert.equal(crashCount, bench.kind.crashLimit + 1);
+    const letters = await bench.takeLetters(1);
+    assert.deepEqual(
+      letters.map(({ id, cause }) => [id, cause]),
+      [['killer', 'crashed']],
+    );
+    await bench.expectEmpty();
+  });
+
+  on('what expires in main is a letter, expired', async (t) => {
+    const bench = await Bench.open(t, declare(backend, { messageTtl: 50 }));
+    await bench.publishAll(await bench.publisher(), 3);
+    const letters = await bench.takeLetters(3);
+    assert.deepEqual(new Set(letters.map(({ cause }) => cause)), new Set(['expired']));
+    await bench.expectEmpty();
+  });
+
+  on('a full queue refuses the publisher, and nothing else happens to it', async (t) => {
+    const bench = await Bench.open(t, declare(backend, { maxLength: 5 }));
+    const publisher = await bench.publisher();
+    const results: string[] = [];
+    for (let index = 0; index < 20; index += 1)
+      results.push(await publisher.publish(bench.message(`m${index}`)));
+    const confirmedCount = results.filter((result) => result === 'confirmed').length;
+    assert.ok(results.includes('nacked'), results.join(', '));
+    await bench.expectReady('one', confirmedCount);
+    assert.equal(await bench.readyCount('one.dead'), 0);
+  });
+}
+
+/** Takes the message and is gone, until it is a letter or the count is reached. */
+async function crashConsumer(bench: Bench, count: number): Promise<number> {
+  for (let index = 0; index < count; index += 1) {
+    const model = await connect(bench.amqpUrl);
+    model.on('error', () => undefined);
+    const { stream } = model.connection as unknown as { stream: Socket };
+    let isGone = false;
+    stream.once('close', () => (isGone = true));
+    const channel = await model.createChannel();
+    channel.on('error', () => undefined);
+    await channel.prefetch(1);
+    await channel.consume(bench.kind.queue, () => {
+      stream.destroy();
+    });
+    const hasLetter = await eventually(
+      async () => (isGone ? 'no' : (await bench.readyCount('one.dead')) > 0 && 'yes'),
+      { describe: () => `not delivered for crash ${index + 1}` },
+    );
+    if (hasLetter === 'yes') {
+      await model.close();
+      return index;
+    }
+  }
+  return count;
+}

@@ -1,0 +1,54 @@
+/** Goal: a job that ends its worker ends by itself, alone. Method: real processes that abort, begun anew each time. */
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Bench } from '../support/bench.ts';
+
+const JOB_COUNT = 500;
+const POISON = 'm250';
+
+test('1 of 500 jobs aborts its worker: 1 letter, crashed, and 499 done', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'poison-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const donePath = join(folder, 'done');
+  await writeFile(donePath, '');
+  const bench = await Bench.open(t);
+  await bench.publishAll(await bench.publisher(), JOB_COUNT);
+
+  let said = '';
+  const ends: (string | number)[] = [];
+  const { amqpUrl, managementUrl } = bench;
+  const env = { ...process.env, DONE_PATH: donePath, POISON, JOB_COUNT: String(JOB_COUNT) };
+  const script = join(import.meta.dirname, 'poisonWorker.ts');
+  const abandoned = new AbortController();
+  t.after(() => {
+    abandoned.abort();
+  });
+  // The supervisor: whoever dies is followed by another, until one has seen the queue empty.
+  while (ends.at(-1) !== 0) {
+    const worker = fork(script, [amqpUrl, managementUrl], {
+      ...{ env, signal: abandoned.signal, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] },
+    });
+    // What an abort says is long and of no interest, unless something else ended it.
+    worker.stderr?.on('data', (text: Buffer) => (said = text.toString()));
+    const [code, signal] = (await once(worker, 'exit')) as [number | null, string | null];
+    ends.push(signal ?? code ?? '');
+    assert.ok(ends.length < 20, `${ends.join(', ')}: ${said}`);
+  }
+
+  const letters = await bench.takeLetters(1);
+  assert.deepEqual(
+    letters.map(({ id, cause }) => [id, cause]),
+    [[POISON, 'crashed']],
+  );
+  const done = (await readFile(donePath, 'utf8')).trim().split('\n');
+  const wanted = Array.from({ length: JOB_COUNT }, (_, index) => `m${index}`);
+  assert.deepEqual(new Set(done), new Set(wanted.filter((id) => id !== POISON)));
+  t.diagnostic(`workers ended: ${ends.join(', ')}; ${done.length - new Set(done).size} run twice`);
+  assert.equal(ends.filter((end) => end === 'SIGABRT').length, bench.kind.crashLimit + 1);
+  await bench.expectEmpty();
+});
