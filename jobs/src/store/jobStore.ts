@@ -1,12 +1,7 @@
 /** The jobs collection: inserts, guarded changes in bulk, counts. The only file that writes job records. */
 import { type Collection, type Db, MongoBulkWriteError } from 'mongodb';
 import { type JobRecord, RUNS_KEPT } from '../record/jobRecord.ts';
-import {
-  allowedBefore,
-  type JobState,
-  LIVE_STATES,
-  type Transition,
-} from '../record/transitions.ts';
+import { type JobState, LIVE_STATES, type Transition } from '../record/transitions.ts';
 import { type Change, changeOperation } from './change.ts';
 
 const DUPLICATE_KEY = 11_000;

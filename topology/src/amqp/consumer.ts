@@ -128,9 +128,14 @@ export class Consumer {
     this.#consumerTag = consumerTag;
     this.#actualCount = wantedCount;
     this.#reconsume = () => this.#consume(channel, model);
-    if (this.#isStopping) await this.#cancel();
+    if (this.#hasBegunToStop()) await this.#cancel();
     // A delivery may have asked for another prefetch before the answer to the consume came in.
     else this.setPrefetch(this.#wantedCount);
+  }
+
+  /** A method, since it may have changed while the broker answered. */
+  #hasBegunToStop(): boolean {
+    return this.#isStopping;
   }
 
   /** Consumes again on the current channel. */

@@ -13,7 +13,7 @@ import {
 import { FINAL_REASONS } from '../plan/planTiers.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 import { route } from './route.ts';
-import { afterDeath, type DeathReason } from './walk.ts';
+import { afterDeath, type DeathReason, type Place } from './walk.ts';
 
 export function provePublicKey(
   declaration: Declaration,
@@ -45,7 +45,11 @@ function proveRejections(plan: TopologyPlan, kind: PlannedKind): Fault[] {
     const key = tierKey(kind, tier);
     const isLast = tier === kind.tiersMs.length;
     const next = isLast ? deadLetterQueue(kind.queue) : waitQueue(kind, tier + 1);
-    return expectOnly(reachedAfter(plan, kind.queue, key, 'rejected'), next, `rejection of ${key}`);
+    return expectOnly(
+      reachedAfter(plan, { queue: kind.queue, key }, 'rejected'),
+      next,
+      `rejection of ${key}`,
+    );
   }).flat();
 }
 
@@ -56,7 +60,7 @@ function proveReturns(plan: TopologyPlan, kind: PlannedKind): Fault[] {
     const wait = plan.queues.find((queue) => queue.name === name);
     const isKeyRight = wait?.arguments['x-dead-letter-routing-key'] === key;
     // Through the wait queue's own dead-letter exchange and key, whatever it brought along.
-    const reached = reachedAfter(plan, name, tierKey(kind, index), 'expired');
+    const reached = reachedAfter(plan, { queue: name, key: tierKey(kind, index) }, 'expired');
     return [
       ...(isKeyRight ? [] : [fault('KEY_WRONG', name, `must return with key ${key}`)]),
       ...(wait?.ttlMs === undefined
@@ -82,7 +86,11 @@ function proveFinalReasons(plan: TopologyPlan, kind: PlannedKind): Fault[] {
   return FINAL_REASONS.flatMap((reason) =>
     Array.from({ length: kind.tiersMs.length + 1 }, (_, tier) => {
       const key = tierKey(kind, tier);
-      return expectOnly(reachedAfter(plan, kind.queue, key, reason), dead, `${reason} of ${key}`);
+      return expectOnly(
+        reachedAfter(plan, { queue: kind.queue, key }, reason),
+        dead,
+        `${reason} of ${key}`,
+      );
     }).flat(),
   );
 }
@@ -99,13 +107,8 @@ function proveUnknownKeys(
   });
 }
 
-function reachedAfter(
-  plan: TopologyPlan,
-  queue: string,
-  key: string,
-  reason: DeathReason,
-): string[] {
-  return afterDeath(plan, { queue, key }, reason).map((place) => place.queue);
+function reachedAfter(plan: TopologyPlan, place: Place, reason: DeathReason): string[] {
+  return afterDeath(plan, place, reason).map(({ queue }) => queue);
 }
 
 function expectOnly(reached: readonly string[], queue: string, path: string): Fault[] {

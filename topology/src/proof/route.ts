@@ -29,26 +29,13 @@ export function route(plan: TopologyPlan, exchangeName: string, message: Routed)
 function matches(plan: TopologyPlan, exchange: ExchangePlan, message: Routed): string[] {
   const queues = plan.bindings
     .filter((binding) => binding.exchange === exchange.name)
-    .filter((binding) => isMatch(plan, exchange, binding, message))
+    .filter((binding) =>
+      exchange.type === 'headers'
+        ? isReasonMatch(plan.broker, binding, message.reason)
+        : exchange.type === 'fanout' || binding.key === message.key,
+    )
     .map((binding) => binding.queue);
   return [...new Set(queues)];
-}
-
-function isMatch(
-  plan: TopologyPlan,
-  exchange: ExchangePlan,
-  binding: BindingPlan,
-  message: Routed,
-): boolean {
-  switch (exchange.type) {
-    case 'fanout':
-      return true;
-    case 'direct':
-    case 'topic':
-      return binding.key === message.key;
-    case 'headers':
-      return isReasonMatch(plan.broker, binding, message.reason);
-  }
 }
 
 function isReasonMatch(

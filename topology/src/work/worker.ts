@@ -45,9 +45,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
   static async open<Message, Effect, Kinds extends KindsOptions>(
     options: WorkerOptions<Message, Effect, Kinds>,
   ): Promise<Worker<Message, Effect>> {
-    const worker = new Worker<Message, Effect>(
-      options as unknown as WorkerOptions<Message, Effect>,
-    );
+    const worker = new Worker<Message, Effect>(options);
     await worker.#connect();
     return worker;
   }
@@ -209,7 +207,12 @@ export class Worker<Message = Buffer, Effect = unknown> {
     const outcome = await runAttempt((signal) => run({ ...task, delivery, signal }), {
       kind,
       deadlineMs: deadlineMs ?? kind.deadlineMs,
-      onLong: onLong === undefined ? undefined : () => onLong(task.message),
+      onLong:
+        onLong === undefined
+          ? undefined
+          : () => {
+              onLong(task.message);
+            },
     });
     this.#circuit.record(failureOf(outcome));
     const step = nextStep(kind, task.attempt, outcome);

@@ -41,12 +41,16 @@ function* changes(tree: unknown, path = ''): Generator<readonly [path: string, t
       for (const [at, changed] of changes(member, `${path}[${index}]`))
         yield [at, tree.with(index, changed)];
     }
-  } else if (typeof tree === 'object' && tree !== null)
+  } else if (typeof tree === 'object' && tree !== null) {
     for (const [name, member] of Object.entries(tree as Tree))
       for (const [at, changed] of changes(member, `${path}.${name}`))
         yield [at, { ...tree, [name]: changed }];
-  else if (typeof tree === 'number') yield [`${path} + 1`, tree + 1];
-  else if (typeof tree === 'string') yield [`${path} changed`, `${tree}.changed`];
+  } else yield* changedLeaf(tree, path);
+}
+
+function* changedLeaf(leaf: unknown, path: string): Generator<readonly [string, unknown]> {
+  if (typeof leaf === 'number') yield [`${path} + 1`, leaf + 1];
+  if (typeof leaf === 'string') yield [`${path} changed`, `${leaf}.changed`];
 }
 
 /** Fanout ignores keys, and the broker ignores the key of a headers exchange. */

@@ -34,13 +34,12 @@ interface Visit {
   readonly at: number;
 }
 
+interface LineOptions extends Omit<Partial<WorkerOptions<Buffer, undefined>>, 'run'> {
+  readonly run: (visit: Visit) => Outcome<undefined>;
+}
+
 /** A worker, and what it saw. */
-async function openLine(
-  t: TestContext,
-  backend: Backend,
-  run: (visit: Visit) => Outcome<undefined>,
-  options: Partial<WorkerOptions<Buffer, undefined>> = {},
-) {
+async function openLine(t: TestContext, backend: Backend, { run, ...options }: LineOptions) {
   const bench = await Bench.open(t, declare(backend));
   const publisher = await bench.publisher();
   const visits: Visit[] = [];
@@ -64,18 +63,19 @@ const DONE: Outcome<undefined> = { type: 'done', effect: undefined };
 const RETRY: Outcome<undefined> = { type: 'retry', error: new Error('again') };
 
 for (const backend of ['tiers', 'native'] as const) {
-  const on = (name: string, body: (t: TestContext) => Promise<void>) =>
-    test(`${backend}: ${name}`, body);
+  const on = (name: string, body: (t: TestContext) => Promise<void>) => {
+    void test(`${backend}: ${name}`, body);
+  };
 
   on('done is gone', async (t) => {
-    const { bench, publisher, visited } = await openLine(t, backend, () => DONE);
+    const { bench, publisher, visited } = await openLine(t, backend, { run: () => DONE });
     await bench.publishAll(publisher, 50);
     await visited(50);
     await bench.expectEmpty();
   });
 
   on('failed each time: every wait is kept, then one letter, exhausted', async (t) => {
-    const { bench, publisher, visits, visited } = await openLine(t, backend, () => RETRY);
+    const { bench, publisher, visits, visited } = await openLine(t, backend, { run: () => RETRY });
     await publisher.publish(bench.message('poison'));
     await visited(4);
     const letters = await bench.takeLetters(1);
@@ -96,9 +96,9 @@ for (const backend of ['tiers', 'native'] as const) {
   });
 
   on('100 that fail twice are done at their third attempt, each once', async (t) => {
-    const { bench, publisher, visits, visited } = await openLine(t, backend, ({ attempt }) =>
-      attempt < 3 ? RETRY : DONE,
-    );
+    const { bench, publisher, visits, visited } = await openLine(t, backend, {
+      run: ({ attempt }) => (attempt < 3 ? RETRY : DONE),
+    });
     await bench.publishAll(publisher, 100);
     await visited(300);
     const third = visits.filter(({ attempt }) => attempt === 3).map(({ id }) => id);
@@ -116,7 +116,7 @@ for (const backend of ['tiers', 'native'] as const) {
       if (delivery.messageId === 'malformed') throw new Error('no job');
       return delivery.body;
     };
-    const { bench, publisher, visits } = await openLine(t, backend, run, { read });
+    const { bench, publisher, visits } = await openLine(t, backend, { run, read });
     for (const id of ['reject', 'class', 'malformed']) await publisher.publish(bench.message(id));
     const letters = await bench.takeLetters(3);
     const causes = new Map(letters.map(({ id, cause }) => [id, cause]));
@@ -130,9 +130,9 @@ for (const backend of ['tiers', 'native'] as const) {
   });
 
   on('discard is gone without a letter', async (t) => {
-    const { bench, publisher, visited } = await openLine(t, backend, () => ({
-      ...{ type: 'discard', reason: 'nobody wants it' },
-    }));
+    const { bench, publisher, visited } = await openLine(t, backend, {
+      run: () => ({ type: 'discard', reason: 'nobody wants it' }),
+    });
     await publisher.publish(bench.message('unwanted'));
     await visited(1);
     await bench.expectEmpty();
@@ -141,9 +141,10 @@ for (const backend of ['tiers', 'native'] as const) {
   on(
     'retry after: tiers go to the nearest that is long enough, native keeps its own delay',
     async (t) => {
-      const { bench, publisher, visits, visited } = await openLine(t, backend, ({ attempt }) =>
-        attempt === 1 ? { ...RETRY, type: 'retryAfter', delayMs: 400 } : DONE,
-      );
+      const { bench, publisher, visits, visited } = await openLine(t, backend, {
+        run: ({ attempt }) =>
+          attempt === 1 ? { type: 'retryAfter', delayMs: 400, error: new Error('again') } : DONE,
+      });
       await publisher.publish(bench.message('later'));
       await visited(2);
       const waitMs = visits[1]!.at - visits[0]!.at;
