@@ -1,0 +1,123 @@
+/** Goal: the command line keeps its promises to scripts. Method: real processes: output, exit codes, one JSON document. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { COMMANDS } from '../../src/cli/commands.ts';
+
+const CLI = join(import.meta.dirname, '../../src/cli.ts');
+const INDEX = join(import.meta.dirname, '../../src/index.ts');
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(...args: readonly string[]): Promise<Ended> {
+  return await new Promise((resolve) => {
+    execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+/** A declaration in a file of its own, as another system would have it. */
+async function declarationFile(t: TestContext, tiers = "['5s', '30s']"): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'topology-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'declaration.ts');
+  await writeFile(
+    path,
+    `import { declareTopology } from '${INDEX}';
+export default declareTopology({
+  exchange: 'mail',
+  kinds: { send: { key: 'mail.send', queue: 'outbox', tiers: ${tiers} } },
+});
+`,
+  );
+  return path;
+}
+
+test('without a command: the overview; with --help: each command says what it takes', async () => {
+  const overview = await run();
+  assert.equal(overview.code, 0);
+  for (const { name, summary } of COMMANDS) {
+    assert.ok(overview.stdout.includes(`${name}`) && overview.stdout.includes(summary), name);
+    const help = await run(name, '--help');
+    assert.equal(help.code, 0, name);
+    assert.match(help.stdout, new RegExp(`^topology ${name}`), name);
+    assert.match(help.stdout, /Exit code 0: same or done\./, name);
+  }
+});
+
+test('a wrong call is an error that names the word, with the usage beneath it', async (t) => {
+  const path = await declarationFile(t);
+  const cases: readonly (readonly [args: string[], message: RegExp])[] = [
+    [['fly'], /'fly' is none of .*graph/],
+    [['graph', '--colour', 'red'], /--colour/],
+    [['graph'], /give --declaration FILE/],
+    [['graph', '--declaration', INDEX], /its default export is no declaration/],
+    [['graph', '--declaration', 'nowhere.ts'], /nowhere\.ts/],
+    [['graph', '--declaration', path, '--format', 'png'], /png/],
+    [['explain', '--declaration', path], /give --outcomes/],
+    [['explain', '--declaration', path, '--outcomes', 'retry,sleep'], /'sleep' is none of done/],
+    [['explain', '--declaration', path, '--outcomes', 'done', '--kind', 'post'], /'post' is none/],
+    [['explain', '--declaration', path, '--outcomes', 'expire'], /no time to live/],
+    [['graph', '--declaration', path, '--broker-version', '2.8'], /'2\.8' must be 3\.10\.0/],
+    [['docs', '--declaration', path], /give --file/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await run(...args);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(stderr, message, args.join(' '));
+    assert.equal(stdout, '', args.join(' '));
+  }
+});
+
+test('a declaration with faults is an error that names them all', async (t) => {
+  const path = await declarationFile(t, "['30s', '5s', 'soon']");
+  const { code, stderr } = await run('graph', '--declaration', path);
+  assert.equal(code, 1);
+  assert.match(stderr, /DECLARATION_INVALID\n.*\n/);
+  assert.match(stderr, /soon/);
+});
+
+test('graph: Mermaid, DOT and JSON', async (t) => {
+  const path = await declarationFile(t);
+  const mermaid = await run('graph', '--declaration', path);
+  assert.match(mermaid.stdout, /^flowchart LR\n[^]*outbox\.wait\.2\.30s/);
+  const dot = await run('graph', '--declaration', path, '--format', 'dot');
+  assert.match(dot.stdout, /^digraph topology \{/);
+  const json = await run('graph', '--declaration', path, '--json');
+  assert.ok(Array.isArray((JSON.parse(json.stdout) as { nodes: unknown }).nodes));
+});
+
+test('explain: as text and as one JSON document', async (t) => {
+  const path = await declarationFile(t);
+  const call = ['explain', '--declaration', path, '--outcomes', 'reject,crash,done'];
+  const text = await run(...call);
+  assert.equal(text.code, 0);
+  assert.match(text.stdout, /done; 5s after the publish\n$/);
+  const { ending, totalMs } = JSON.parse((await run(...call, '--json')).stdout) as {
+    ending: unknown;
+    totalMs: number;
+  };
+  assert.deepEqual([ending, totalMs], [{ type: 'done' }, 5_000]);
+});
+
+test('docs: a stale file is code 2 with its line, written it is code 0', async (t) => {
+  const path = await declarationFile(t);
+  const file = join(path, '../DOCUMENT.md');
+  await writeFile(file, 'tiers:\n<!-- topology:tiers -->\nold\n<!-- /topology:tiers -->\n');
+  const call = ['docs', '--declaration', path, '--file', file];
+  const stale = await run(...call, '--check');
+  assert.equal(stale.code, 2);
+  assert.match(stale.stdout, /DOCUMENT\.md:3 is stale\n- old\n\+ /);
+  assert.match(await readFile(file, 'utf8'), /\nold\n/);
+  assert.equal((await run(...call)).code, 0);
+  assert.match(await readFile(file, 'utf8'), /outbox\.wait\.1\.5s/);
+  assert.equal((await run(...call, '--check')).code, 0);
+});
