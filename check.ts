@@ -25,6 +25,7 @@ const CHECKS: readonly (readonly [name: string, command: string, args: readonly 
   ],
   ['dead code', 'knip', []],
   ['rules', 'node', ['prometheus/src/generate.ts', '--check']],
+  ['reference', 'node', ['topology/reference.ts', '--check']],
 ];
 
 const failed = CHECKS.filter(([name, command, args]) => {

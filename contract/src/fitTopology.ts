@@ -14,6 +14,9 @@ export interface FitTopologyOptions {
   readonly maxLength?: number;
 }
 
+/** With it a tenth of the limit is kept for what comes back, and more: see `headroomOf`. */
+const LOAD = { perSecond: 500, failureRatio: 0.2 };
+
 const TIERS: readonly Duration[] = ['5s', '30s', '120s'];
 
 /**
@@ -31,6 +34,8 @@ export function fitTopology(options: FitTopologyOptions): FitDeclaration {
         queue: 'createWodQueue',
         tiers: options.tiers ?? TIERS,
         maxLength: options.maxLength ?? (isAssignment ? 100 : 10_000),
+        // A limit that was set by hand was set for another load.
+        ...(isAssignment || options.maxLength !== undefined ? {} : { load: LOAD }),
         ...(isAssignment ? { messageTtl: '60s', unsafe: ['drop-head'] } : {}),
       },
     },

@@ -13,7 +13,7 @@ export {
 } from './record/jobRecord.ts';
 export { newJob } from './record/newJob.ts';
 export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';
-export { relayOnce } from './relay/relay.ts';
+export { type RelayOptions, relayOnce } from './relay/relay.ts';
 export { collectLetters } from './replay/collectLetters.ts';
 export { replayDead } from './replay/replay.ts';
 export type { ReplayFilter } from './replay/replayFilter.ts';

@@ -4,6 +4,7 @@ import {
   LeasedLoop,
   openIntake,
   quietLimitMs,
+  type RelayOptions,
   reconcileOnce,
   relayOnce,
 } from '@fit/jobs';
@@ -47,8 +48,9 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
   const intakes = options.isIntakeOn
     ? await Promise.all(options.declaration.kinds.map((kind) => openIntake({ ...options, kind })))
     : [];
-  const relay = startRelay(options, publisher);
-  const reconciler = startReconciler(options, inspector, relay);
+  const readyCount = async (queue: string) => (await inspector.depthOf(queue)).readyCount;
+  const relay = startRelay({ ...options, publisher, readyCount, batchCount: BATCH_COUNT }, options);
+  const reconciler = startReconciler({ ...options, inspector, readyCount }, relay);
   return {
     get isUp() {
       return publisher.isReady && inspector.isUp && intakes.every(({ isUp }) => isUp);
@@ -65,18 +67,16 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
   };
 }
 
-function startRelay(options: DutyOptions, publisher: Publisher): LeasedLoop {
+function startRelay(relay: RelayOptions, { leases, onEvent }: DutyOptions): LeasedLoop {
   return new LeasedLoop({
-    ...{ name: 'relay', leases: options.leases, onEvent: options.onEvent },
+    ...{ name: 'relay', leases, onEvent },
     pauseMs: RELAY_PAUSE_MS,
-    round: async () =>
-      (await relayOnce({ ...options, publisher, batchCount: BATCH_COUNT })) === BATCH_COUNT,
+    round: async () => (await relayOnce(relay)) === BATCH_COUNT,
   });
 }
 
 function startReconciler(
-  options: DutyOptions,
-  inspector: Inspector,
+  options: DutyOptions & { readonly inspector: Inspector } & Pick<RelayOptions, 'readyCount'>,
   relay: LeasedLoop,
 ): LeasedLoop {
   return new LeasedLoop({
@@ -84,10 +84,9 @@ function startReconciler(
     pauseMs: RECONCILE_PAUSE_MS,
     round: async () => {
       // Without the broker nothing can be said to be lost.
-      if (!inspector.isUp) return false;
+      if (!options.inspector.isUp) return false;
       const count = await reconcileOnce({
         ...options,
-        readyCount: async (queue) => (await inspector.depthOf(queue)).readyCount,
         quietMs: options.reconcileAfterMs ?? quietLimitMs(options.declaration),
       });
       if (count > 0) relay.kick();

@@ -16,7 +16,7 @@ export interface Fault {
   readonly remedy: string;
 }
 
-/** @property faults all that were found at once, never only the first. */
+/** Why a topology is refused. `faults` holds all that were found at once, never only the first. */
 export class TopologyError extends Error {
   readonly code: TopologyErrorCode;
   readonly faults: readonly Fault[];

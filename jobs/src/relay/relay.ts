@@ -1,5 +1,5 @@
 /** Hands pending records to the broker. The record is the outbox, so nothing here can lose a job. */
-import { type Declaration, entryOf, type KindDeclaration } from '@fit/topology';
+import { type Declaration, entryOf, headroomOf, type KindDeclaration } from '@fit/topology';
 import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
 import type { JobListener } from '../event.ts';
 import { encodeJob } from '../record/jobMessage.ts';
@@ -10,6 +10,8 @@ export interface RelayOptions {
   readonly declaration: Declaration;
   readonly publisher: Publisher;
   readonly store: JobStore;
+  /** Messages ready in a queue, from the broker itself; asked for kinds that declare a load. */
+  readonly readyCount: (queue: string) => Promise<number>;
   readonly onEvent: JobListener;
   /** Records in one round; default 1,000. */
   readonly batchCount?: number;
@@ -22,21 +24,46 @@ const HOLD_MS = 1_000;
  * One round: read, publish, mark. Publishing before marking may double a message when the process dies in between,
  * and the worker's guards make a no-op of the copy; marking first would lose the job instead.
  * @returns how many were read: a full batch means that more are waiting.
- * @throws the driver's error where the store is out; the next round starts again.
+ * @throws the driver's error where the store is out, and where the broker does not tell a depth; the next round starts
+ * again.
  */
 export async function relayOnce(options: RelayOptions): Promise<number> {
   // Blocked or disconnected: a publish would only time out, and everything is safe where it is.
   if (!options.publisher.isReady) return 0;
-  const jobs = await options.store.pending(options.batchCount ?? 1_000, new Date());
+  const rooms = await roomsOf(options);
+  const count = Math.min(options.batchCount ?? 1_000, Math.max(...rooms.values()));
+  if (count <= 0) return 0;
+  const jobs = await options.store.pending(count, new Date());
   if (jobs.length === 0) return 0;
-  const results = await Promise.all(jobs.map((job) => publish(job, options)));
+  const results = await Promise.all(
+    jobs.map((job) => (hasRoom(rooms, job) ? publish(job, options) : 'reserved')),
+  );
   const byResult = Map.groupBy(jobs, (_, index) => results[index] ?? 'unknown');
   for (const [result, group] of byResult) {
-    report(options, result, group);
+    if (result !== 'reserved') report(options, result, group);
     if (result === 'confirmed') await options.store.markQueued(group, new Date());
     else await options.store.hold(group, result, new Date(Date.now() + HOLD_MS));
   }
   return jobs.length;
+}
+
+/**
+ * How many messages each kind's queue may take from here. What is declared to bounce keeps its share of the limit: a
+ * bounce that meets a full queue would be held for minutes (`headroomOf`).
+ */
+async function roomsOf({ declaration, readyCount }: RelayOptions): Promise<Map<string, number>> {
+  const rooms = declaration.kinds.map(async (kind): Promise<[string, number]> => {
+    const { producerLimit } = headroomOf(kind);
+    return [kind.kind, kind.load ? producerLimit - (await readyCount(kind.queue)) : Infinity];
+  });
+  return new Map(await Promise.all(rooms));
+}
+
+/** Takes one place. A kind that is not declared has no queue that could be full. */
+function hasRoom(rooms: Map<string, number>, { kind }: JobRecord): boolean {
+  const room = rooms.get(kind) ?? Infinity;
+  rooms.set(kind, room - 1);
+  return room > 0;
 }
 
 async function publish(job: JobRecord, options: RelayOptions): Promise<PublishResult> {

@@ -37,6 +37,40 @@ test('a full queue: the rest is held pending with the reason, and done once ther
   assert.equal(new Set(line.effects).size, 51);
 });
 
+test('a declared load: what is to bounce keeps its share of the limit, the rest stays pending untouched', async (t) => {
+  // 20 a second, half of them failing: 10 × 50 ms + 5 × 100 ms + 2.5 × 150 ms, so two of ten places are kept.
+  const loaded = declareTopology({
+    exchange: 'jobs',
+    kinds: {
+      trivial: {
+        ...{ key: 'job.trivial', queue: 'trivial', tiers: [50, 100, 150], maxLength: 10 },
+        load: { perSecond: 20, failureRatio: 0.5 },
+      },
+    },
+  });
+  const line = await Line.open(t, loaded);
+  const publisher = await line.publisher();
+  const jobs = Array.from({ length: 15 }, () => pendingJob());
+  await line.store.jobs.accept('run', jobs);
+  assert.equal(await line.relay(publisher), 8);
+  assert.equal(await line.readyCount('trivial'), 8);
+  assert.equal(await line.relay(publisher), 0);
+  const states = await line.store.jobs.countStates();
+  assert.deepEqual([states.queued, states.pending], [8, 7]);
+  assert.deepEqual(
+    new Set(line.eventsOf('published').map(({ result }) => result)),
+    new Set(['confirmed']),
+  );
+  await line.worker();
+  await eventually(
+    async () => {
+      await line.relay(publisher);
+      return (await line.store.jobs.countStates()).done === 15;
+    },
+    { describe: async () => JSON.stringify(await line.store.jobs.countStates()) },
+  );
+});
+
 test('a kind that this release does not know stays pending, as returned', async (t) => {
   const line = await Line.open(t);
   const publisher = await line.publisher();

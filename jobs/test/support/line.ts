@@ -13,7 +13,7 @@ import {
 } from '@fit/jobs';
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
 import type { Declaration, Outcome } from '@fit/topology';
-import { assertTopology, Publisher } from '@fit/topology/amqp';
+import { assertTopology, Inspector, Publisher } from '@fit/topology/amqp';
 import Type from 'typebox';
 import { type Payload, QUICK } from './fakes.ts';
 import { type TestStore, testStore } from './testStore.ts';
@@ -32,6 +32,7 @@ export class Line {
   /** Ids whose effect is stored; a repeat would stand here twice. */
   readonly effects: string[] = [];
   readonly #closers: (() => Promise<void>)[];
+  #inspector: Inspector | undefined;
 
   private constructor(
     broker: { vhost: string; amqpUrl: string; managementUrl: string },
@@ -87,7 +88,18 @@ export class Line {
   async relay(publisher: Publisher): Promise<number> {
     const { declaration, store, events } = this;
     const onEvent = (event: JobEvent) => events.push(event);
-    return await relayOnce({ declaration, publisher, store: store.jobs, onEvent });
+    const readyCount = (queue: string) => this.readyCount(queue);
+    return await relayOnce({ declaration, publisher, store: store.jobs, readyCount, onEvent });
+  }
+
+  /** Ready messages, asked of the broker itself. */
+  async readyCount(queue: string): Promise<number> {
+    if (this.#inspector === undefined) {
+      const inspector = await Inspector.open({ url: this.amqpUrl, label: 'test inspects' });
+      this.#closers.push(() => inspector.close());
+      this.#inspector = inspector;
+    }
+    return (await this.#inspector.depthOf(queue)).readyCount;
   }
 
   /** Inserts, relays and expects the broker to confirm. */

@@ -3,11 +3,12 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { type Delivery, deliveryOf, type Holder } from './delivery.ts';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
+/** What to consume, how much at a time, and whom to tell. */
 export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
   readonly queue: string;
   /** Deliveries unsettled at a time; at least 1. Drives basic.qos. Every new channel begins with it. */
   readonly prefetchCount: number;
-  readonly prepare: (model: ChannelModel) => Promise<void>;
+  readonly prepare: (model: ChannelModel) => Promise<unknown>;
   /** A new channel is open; what an earlier one brought is somebody else's by now. */
   readonly onOpen?: () => void;
   /** Must not throw; what it starts, it settles. */
@@ -16,6 +17,7 @@ export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
   readonly onChange?: () => void;
 }
 
+/** A consumer that comes back after a loss; what an earlier channel brought cannot be settled any more. */
 export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #unsettled = new Set<Delivery>();

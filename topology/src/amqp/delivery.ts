@@ -2,6 +2,7 @@
 import type { Channel, Message } from 'amqplib';
 import { isUrgent } from './lane.ts';
 
+/** One delivery of one message. Settled once; every further call is a no-op. */
 export interface Delivery {
   readonly body: Buffer;
   /** As published; undefined where the publisher set none. */

@@ -15,11 +15,13 @@ export interface LetterProperties {
   /** Milliseconds, as text. */
   readonly expiration?: string;
   readonly priority?: number;
+  /** 2 is persistent. */
   readonly deliveryMode?: number;
   /** Seconds since 1970, by convention; a client can send any number. */
   readonly timestamp?: number;
 }
 
+/** A delivery from a dead-letter queue, with all its properties. */
 export interface HeldLetter extends Delivery {
   readonly properties: LetterProperties;
   /** Why headers and properties are missing; undefined where they could be read. */

@@ -5,6 +5,7 @@ import type { LetterProperties } from './heldLetter.ts';
 import { withHeartbeat } from './openSession.ts';
 import type { PublishResult } from './publisher.ts';
 
+/** A letter to be published as it is. */
 export interface OutgoingLetter {
   readonly exchange: string;
   readonly key: string;
@@ -22,6 +23,7 @@ export interface Posted {
   readonly reason?: string;
 }
 
+/** A connection that publishes letters. */
 export interface LetterPost {
   /** Never rejects. After the first `unknown` the post is over: open another. */
   post(letter: OutgoingLetter): Promise<Posted>;
@@ -30,7 +32,10 @@ export interface LetterPost {
 
 const CONFIRM_TIMEOUT_MS = 10_000;
 
-/** @throws where the broker is away. */
+/**
+ * @returns a post on a connection of its own.
+ * @throws where the broker is away.
+ */
 export async function openLetterPost(url: string): Promise<LetterPost> {
   const model = await connect(withHeartbeat(url), { timeout: 5_000, noDelay: true });
   let alarm = '';

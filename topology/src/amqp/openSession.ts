@@ -2,6 +2,7 @@
 import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib';
 import { TopologyError } from '../errors.ts';
 
+/** What befalls a connection; for logs and metrics. */
 export type SessionEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'disconnected'; readonly error: Error }
@@ -10,6 +11,7 @@ export type SessionEvent =
   | { readonly type: 'unblocked' }
   | { readonly type: 'channelFailed'; readonly error: Error };
 
+/** Where to connect, and what to make on each connection. */
 export interface SessionOptions {
   readonly url: string;
   /** Shown in the broker's list of connections. */
@@ -19,6 +21,7 @@ export interface SessionOptions {
   readonly onEvent?: (event: SessionEvent) => void;
 }
 
+/** A connection that is made anew whenever it is lost, until it is closed. */
 export interface Session {
   readonly isUp: boolean;
   /** True while a memory or disk alarm blocks publishers: confirms come only when it ends. */

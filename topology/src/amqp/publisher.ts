@@ -9,6 +9,7 @@ import { openSession, type Session, type SessionOptions } from './openSession.ts
  */
 export type PublishResult = 'confirmed' | 'nacked' | 'returned' | 'unknown';
 
+/** A message to be published: persistent, mandatory. */
 export interface OutgoingMessage {
   readonly exchange: string;
   readonly key: string;
@@ -22,9 +23,10 @@ export interface OutgoingMessage {
   readonly headers?: Readonly<Record<string, string | number>>;
 }
 
+/** Where to publish, and how much may be under way. */
 export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
   /** Runs before the channel is opened, on each connection: assert the topology here. */
-  readonly prepare: (model: ChannelModel) => Promise<void>;
+  readonly prepare: (model: ChannelModel) => Promise<unknown>;
   /** Publishes without a confirm yet; default 1,000. Further ones wait. */
   readonly windowCount?: number;
   /** After this a missing confirm counts as unknown; default 10,000 ms. */
@@ -39,6 +41,7 @@ interface Pending {
 
 const SWEEP_MS = 500;
 
+/** A connection that publishes, and tells of each message what became of it. */
 export class Publisher {
   readonly #windowCount: number;
   readonly #confirmTimeoutMs: number;

@@ -4,8 +4,10 @@ import { type Duration, parseDurationMs } from './duration.ts';
 import { exchangeFaults, kindFaults } from './faults.ts';
 import type { Backend, KindOptions, Load } from './kindOptions.ts';
 
+/** Kinds of job by their names. */
 export type KindsOptions = Readonly<Record<string, KindOptions>>;
 
+/** What is declared by hand: one exchange, any number of kinds. */
 export interface TopologyOptions<Kinds extends KindsOptions = KindsOptions> {
   /** Topic exchange that every kind's public key is published to. */
   readonly exchange: string;
@@ -39,6 +41,7 @@ export interface KindDeclaration<
   readonly dropsHead: boolean;
 }
 
+/** What was declared, validated and frozen: the input of `planTopology` and of everything that opens a connection. */
 export interface Declaration<Kinds extends KindsOptions = KindsOptions> {
   readonly exchange: string;
   /** In the order of the declaration. */

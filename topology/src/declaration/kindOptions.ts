@@ -24,6 +24,7 @@ export interface Load {
   readonly failureRatio: number;
 }
 
+/** One kind of job: key, queue and tiers are needed, the rest has defaults. */
 export interface KindOptions {
   /** Public routing key, concrete (no wildcard). */
   readonly key: string;

@@ -2,6 +2,7 @@
 import type { Headers } from '../retry/attempt.ts';
 import { DESK_HEADER } from './ownHeaders.ts';
 
+/** One line of what a letter went through. */
 export interface DeathStep {
   readonly queue: string;
   readonly reason: string;

@@ -3,6 +3,7 @@ import { Inspector } from '../amqp/inspector.ts';
 import { type LetterPost, openLetterPost } from '../amqp/letterPost.ts';
 import { type LetterBox, openLetterBox } from '../amqp/openLetterBox.ts';
 
+/** What the desk needs of a broker. */
 export interface DeskBroker {
   /** @throws where the broker is away or the queue is missing. */
   openBox(queue: string): Promise<LetterBox>;

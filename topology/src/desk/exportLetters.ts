@@ -12,6 +12,7 @@ import { Progress } from './progress.ts';
 import { type BoxEnd, closeQuietly, type Reading, readBox } from './readBox.ts';
 import { Remarks } from './remarks.ts';
 
+/** Which letters go into which file. */
 export interface ExportOptions {
   readonly broker: DeskBroker;
   readonly kind: KindDeclaration;
@@ -25,6 +26,7 @@ export interface ExportOptions {
   readonly say: (line: string) => void;
 }
 
+/** What was exported, and what was not. */
 export interface ExportReport {
   readonly kind: string;
   readonly exportedCount: number;

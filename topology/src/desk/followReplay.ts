@@ -9,6 +9,7 @@ import { closeQuietly, readBox } from './readBox.ts';
 import type { ReplayOptions } from './replayOptions.ts';
 import { TailWatch } from './tailWatch.ts';
 
+/** What became of replayed letters so far. */
 export interface FollowReport {
   readonly kind: string;
   /** settled: none is under way any more. underWay: the deadline came first. unseen: the letters could not be watched. */

@@ -13,6 +13,7 @@ import { closeQuietly } from './readBox.ts';
 import { Remarks } from './remarks.ts';
 import { type Parcel, type SendReport, sendLetters } from './sendLetters.ts';
 
+/** Which letters of which file go where. */
 export interface ImportOptions {
   readonly broker: DeskBroker;
   readonly declaration: Declaration;
@@ -26,6 +27,7 @@ export interface ImportOptions {
   readonly say: (line: string) => void;
 }
 
+/** What was imported, and what was not. */
 export interface ImportReport {
   /** In the queue now; under a dry run, those that would be. */
   readonly importedCount: number;

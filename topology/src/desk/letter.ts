@@ -8,6 +8,7 @@ import { type DeathStep, plausibleTime, readDeathHistory } from './deathHistory.
 import { fingerprint } from './fingerprint.ts';
 import { DESK_HEADER } from './ownHeaders.ts';
 
+/** A letter, read: what it is of, why it is here, when it died. */
 export interface Letter {
   /** The message id; `body-` and 12 hex digits where the sender set none. */
   readonly id: string;

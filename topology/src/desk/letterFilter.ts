@@ -3,6 +3,7 @@ import { parseDurationMs } from '../declaration/duration.ts';
 import type { DeathCause } from '../retry/deathCause.ts';
 import type { Letter } from './letter.ts';
 
+/** Which letters are meant; what is not given is not looked at. */
 export interface LetterFilter {
   readonly cause?: DeathCause | undefined;
   readonly errorClass?: string | undefined;
@@ -15,6 +16,7 @@ export interface LetterFilter {
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
 }
 
+/** @returns true where everything that the filter gives holds of the letter. */
 export function isMatch(letter: Letter, filter: LetterFilter): boolean {
   return (
     isEqual(filter.cause, letter.cause) &&

@@ -1,6 +1,7 @@
 /** Letters alike, counted together: by kind, cause and fingerprint. */
 import type { Letter } from './letter.ts';
 
+/** Letters that died alike. */
 export interface LetterGroup {
   readonly kind: string;
   readonly cause: string;
@@ -21,6 +22,7 @@ export interface LetterGroup {
 const KEY_LIMIT = 5;
 const EXAMPLE_LIMIT = 3;
 
+/** Counts letters by cause and fingerprint as they pass. */
 export class LetterGroups {
   readonly #groups = new Map<string, LetterGroup>();
 

@@ -1,6 +1,7 @@
 /** Where exported lines go: a file that is on the disk before anything is acked, or standard output. */
 import { type FileHandle, open } from 'node:fs/promises';
 
+/** Takes the lines of a letter file. */
 export interface LetterSink {
   /** Resolves once the lines are safe: for a file, on the disk. @throws where the disk is full. */
   write(lines: readonly string[]): Promise<void>;
@@ -14,6 +15,7 @@ export interface LetterSink {
 const LINE_FEED = 0x0a;
 
 /**
+ * A sink that writes to a file.
  * @param isAppending false: the file must not exist, so that no export is ever written over. True: lines are added,
  * after the end of a line that an earlier export did not finish.
  * @throws with the code `EEXIST` where it does.

@@ -5,6 +5,7 @@ import type { DeskBroker } from './deskBroker.ts';
 import { type Letter, readLetter } from './letter.ts';
 import { type BoxEnd, closeQuietly, readBox } from './readBox.ts';
 
+/** How far to look, and whom to show the letters. */
 export interface LookOptions {
   readonly broker: DeskBroker;
   readonly kind: KindDeclaration;

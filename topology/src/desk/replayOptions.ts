@@ -7,6 +7,7 @@ import type { LetterFilter } from './letterFilter.ts';
 import type { LetterGroup } from './letterGroups.ts';
 import { type ReplayRun, replayHeaders } from './ownHeaders.ts';
 
+/** Which letters are replayed, how fast, and when to stop. */
 export interface ReplayOptions {
   readonly broker: DeskBroker;
   readonly declaration: Declaration;
@@ -42,6 +43,7 @@ export type ReplayEnd =
   | 'broken'
   | 'blocked';
 
+/** What was replayed, what stayed, and what came back. */
 export interface ReplayReport {
   readonly kind: string;
   readonly end: ReplayEnd;

@@ -11,6 +11,7 @@ import { crashLimitOf } from './deliveryCount.ts';
 import { type Fate, outcomeOf } from './fate.ts';
 import { type Ending, Journey, type Step } from './journey.ts';
 
+/** The way of one message: its steps, its end, its time. */
 export interface Explanation {
   readonly kind: string;
   /** Of the broker that the plan is for. */

@@ -11,6 +11,7 @@ import type {
 import { deathReasons } from '../proof/walk.ts';
 import { returnDelayMs } from './deliveryCount.ts';
 
+/** An exchange, a queue, or the workers of a kind. */
 export interface GraphNode {
   /** Letters, digits and underscores; derived from the name alone, so that a changed plan changes few lines. */
   readonly id: string;
@@ -22,6 +23,7 @@ export interface GraphNode {
   readonly kind: string | undefined;
 }
 
+/** An arrow between two nodes, by their ids. */
 export interface GraphEdge {
   readonly from: string;
   readonly to: string;
@@ -31,6 +33,7 @@ export interface GraphEdge {
   readonly isFallback: boolean;
 }
 
+/** What a drawing shows. */
 export interface Graph {
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly GraphEdge[];

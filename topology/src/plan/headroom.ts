@@ -1,6 +1,7 @@
 /** How much of a main queue's limit is spoken for before anything is published: what waits in the tiers comes back. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 
+/** Counts of messages, in the steady state of the declared load. */
 export interface Headroom {
   /** Messages in each tier in the steady state: rate × failureRatio^tier × wait (Little's law). */
   readonly waitingCounts: readonly number[];

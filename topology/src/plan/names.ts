@@ -3,8 +3,11 @@ import { formatDuration } from '../declaration/duration.ts';
 
 export const deadLetterExchange = (queue: string): string => `${queue}.dead-letter`;
 export const retryExchange = (queue: string): string => `${queue}.retry`;
+/** Takes what has waited back into the main queue. */
 export const returnExchange = (queue: string): string => `${queue}.return`;
+/** Takes whatever is to end in the dead-letter queue, under any key. */
 export const parkExchange = (queue: string): string => `${queue}.park`;
+/** The queue of those that no retry can mend. */
 export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
 
 interface Ladder {

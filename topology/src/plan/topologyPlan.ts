@@ -3,6 +3,7 @@ import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import type { BrokerProfile } from './brokerProfile.ts';
 
 export type ExchangeType = 'topic' | 'direct' | 'fanout' | 'headers';
+/** main: worked off. wait: holds a message for its tier. dlq: keeps letters. */
 export type QueueRole = 'main' | 'wait' | 'dlq';
 
 /** A kind whose back end is chosen for this broker. */
@@ -10,6 +11,7 @@ export interface PlannedKind extends KindDeclaration {
   readonly backend: 'tiers' | 'native';
 }
 
+/** One durable exchange. */
 export interface ExchangePlan {
   readonly name: string;
   readonly type: ExchangeType;
@@ -17,6 +19,7 @@ export interface ExchangePlan {
   readonly alternate: string | undefined;
 }
 
+/** One durable queue. */
 export interface QueuePlan {
   readonly name: string;
   readonly role: QueueRole;
@@ -30,6 +33,7 @@ export interface QueuePlan {
   readonly ttlMs: number | undefined;
 }
 
+/** One binding; where the exchange is of type `headers` the arguments choose, otherwise the key. */
 export interface BindingPlan {
   readonly exchange: string;
   readonly queue: string;
@@ -37,12 +41,15 @@ export interface BindingPlan {
   readonly arguments: Readonly<Record<string, string>>;
 }
 
+/** One user policy, which the broker applies to one queue. */
 export interface PolicyPlan {
   readonly name: string;
   readonly pattern: string;
+  /** The broker's own keys: `max-length` and `delivery-limit` in messages and deliveries; -1 is without a limit. */
   readonly definition: Readonly<Record<string, number>>;
 }
 
+/** Everything that shall exist, in the order in which it is made. Frozen. */
 export interface TopologyPlan {
   /** What the plan was made for. */
   readonly broker: BrokerProfile;

@@ -10,8 +10,10 @@ export interface Death {
   readonly count: number;
 }
 
+/** Message headers as AMQP brought them: any client can have written anything. */
 export type Headers = Readonly<Record<string, unknown>>;
 
+/** Which try a delivery is, and what a failure would lead to. */
 export interface Attempt {
   /** Counted from 1. */
   readonly number: number;

@@ -13,6 +13,7 @@ export interface BreakerOptions {
   readonly ignored?: readonly string[];
 }
 
+/** closed: all runs. open: nothing is taken. probing: one message decides. */
 export type BreakerState =
   /** Consuming. */
   | { readonly type: 'closed' }

@@ -13,6 +13,7 @@ export const DEATH_CAUSES = [
   'crashed',
   'stray',
 ] as const;
+/** Why a letter lies in a dead-letter queue. */
 export type DeathCause = (typeof DEATH_CAUSES)[number];
 
 /** Our own header on a parked message; never `x-`, which belongs to the broker. */

@@ -2,6 +2,7 @@
 import type { Declaration, KindDeclaration } from '../declaration/declareTopology.ts';
 import { returnExchange, tierKey } from '../plan/names.ts';
 
+/** Where to publish: an exchange and a routing key. */
 export interface Entry {
   readonly exchange: string;
   readonly key: string;

@@ -3,6 +3,7 @@ import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import type { Attempt } from './attempt.ts';
 import type { Outcome } from './outcome.ts';
 
+/** What the worker does with a message after an attempt. */
 export type NextStep =
   /** The effect is stored: acknowledge. */
   | { readonly type: 'ack' }
@@ -17,6 +18,7 @@ export type NextStep =
   /** Confirmed publish to the park exchange with the reason, then ack. */
   | { readonly type: 'park' };
 
+/** @returns the one thing to do with the message now. */
 export function nextStep(
   kind: Pick<KindDeclaration, 'tiersMs' | 'backend'>,
   attempt: Attempt,

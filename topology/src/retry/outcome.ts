@@ -1,6 +1,7 @@
 /** What a handler makes of a message: the closed vocabulary, and the one place where a throw becomes part of it. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 
+/** How an attempt ended, as its handler says. */
 export type Outcome<Effect = unknown> =
   | { readonly type: 'done'; readonly effect: Effect }
   /** Again, at the tier that is next. */
@@ -12,6 +13,7 @@ export type Outcome<Effect = unknown> =
   /** Not wanted any more: acknowledged without an effect, with the reason on record. */
   | { readonly type: 'discard'; readonly reason: string };
 
+/** The name of an outcome. */
 export type OutcomeType = Outcome['type'];
 
 /** Thrown errors are retried, unless the kind declares their class as one that trying again cannot mend. */

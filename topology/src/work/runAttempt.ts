@@ -2,6 +2,7 @@
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import { type Outcome, outcomeOfThrow } from '../retry/outcome.ts';
 
+/** The attempt did not answer within its deadline; it counts as failed. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }

@@ -18,6 +18,7 @@ import type { AttemptEnd, WorkerOptions } from './workerOptions.ts';
 
 const DEFAULT_PREFETCH_COUNT = 50;
 
+/** Works one kind of job off, until it is closed. A lost connection is made anew; an attempt is never settled twice. */
 export class Worker<Message = Buffer, Effect = unknown> {
   readonly id: string;
   readonly #options: WorkerOptions<Message, Effect>;
@@ -42,7 +43,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
   }
 
   /** @throws TopologyError where the broker cannot carry the declaration. */
-  static async open<Message, Effect, Kinds extends KindsOptions>(
+  static async open<Message = Buffer, Effect = unknown, Kinds extends KindsOptions = KindsOptions>(
     options: WorkerOptions<Message, Effect, Kinds>,
   ): Promise<Worker<Message, Effect>> {
     const worker = new Worker<Message, Effect>(options);

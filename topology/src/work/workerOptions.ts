@@ -31,6 +31,7 @@ export interface AttemptEnd<Message = unknown, Effect = unknown> {
   readonly answer: () => void;
 }
 
+/** What to work off, and how; only declaration, kind, broker and `run` are needed. */
 export interface WorkerOptions<
   Message = Buffer,
   Effect = unknown,
@@ -63,6 +64,7 @@ export interface WorkerOptions<
   readonly onSession?: (event: SessionEvent) => void;
 }
 
+/** What befalls a worker; for logs and metrics. */
 export type WorkerEvent =
   /** The broker delivered it before; perhaps its worker died. */
   | { readonly type: 'redelivered'; readonly queue: string }

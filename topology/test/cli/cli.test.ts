@@ -45,7 +45,7 @@ test('without a command: the overview; with --help: each command says what it ta
   const overview = await run();
   assert.equal(overview.code, 0);
   for (const { name, summary } of COMMANDS) {
-    assert.ok(overview.stdout.includes(`${name}`) && overview.stdout.includes(summary), name);
+    assert.ok(overview.stdout.includes(name) && overview.stdout.includes(summary), name);
     const help = await run(name, '--help');
     assert.equal(help.code, 0, name);
     assert.match(help.stdout, new RegExp(`^topology ${name}`), name);
