@@ -10,6 +10,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { freePorts, type Stack, StackError, startStack } from './index.ts';
+import { BROKER_SUITES, type BrokerSuite, brokerSuiteOf } from './root/recipe.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const WORKSPACES = [
@@ -39,7 +40,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   });
 
 try {
-  const { values } = parseArgs({ options: { only: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { only: { type: 'string' }, 'broker-suite': { type: 'string' } },
+  });
+  const suite = values['broker-suite'] ?? 'sid';
+  const brokerSuite = brokerSuiteOf(suite);
+  if (brokerSuite === undefined)
+    throw new StackError(
+      'COMMAND_FAILED',
+      `--broker-suite '${suite}' is none of ${BROKER_SUITES.join(', ')}`,
+    );
   const files = values.only === undefined ? allFiles() : filesOf(values.only);
   const minimum = values.only === undefined ? MINIMUM_TESTS : 1;
   console.log(`${files.length} test files; starting a broker and a database for them`);
@@ -47,9 +57,11 @@ try {
     name: `test-${process.pid}`,
     ports: await freePorts(),
     services: ['rabbitmq', 'gateway'],
+    brokerSuite,
   });
   try {
-    announce(stack);
+    announce(stack, brokerSuite);
+    await hurry(stack);
     process.exitCode = interrupted.signal.aborted ? INTERRUPTED : await runFiles(files, minimum);
   } finally {
     await stack.stop({ purge: true });
@@ -75,16 +87,27 @@ function filesOf(pattern: string): string[] {
 }
 
 /** The tests find the servers by these; the ones that they start themselves must not meet a given one. */
-function announce(stack: Stack): void {
+function announce(stack: Stack, brokerSuite: BrokerSuite): void {
   const management = stack.managementUrl;
   if (management === undefined)
     throw new StackError('COMMAND_FAILED', 'with AMQP_URL give AMQP_MANAGEMENT_URL, too');
+  process.env['FIT_TEST_BROKER_SUITE'] = brokerSuite;
   process.env['FIT_TEST_AMQP_URL'] = stack.amqpUrl;
   process.env['FIT_TEST_MANAGEMENT_URL'] = withCredentials(management, stack.amqpUrl);
   process.env['FIT_TEST_MONGODB_URL'] = stack.mongodbUrl;
   for (const name of ['AMQP_URL', 'AMQP_MANAGEMENT_URL', 'MONGODB_URL'])
     Reflect.deleteProperty(process.env, name);
   console.log(`broker ${stack.amqpUrl}, database ${stack.mongodbUrl}`);
+}
+
+/**
+ * A letter that a full queue refused is offered again after 180 s: no test waits so long. A broker that was given keeps
+ * its own time, and the tests theirs.
+ */
+async function hurry(stack: Stack): Promise<void> {
+  if (!stack.services.some(({ name }) => name === 'rabbitmq')) return;
+  const setting = 'rabbit, dead_letter_worker_publisher_confirm_timeout, 3000';
+  await stack.rabbitmqctl(['eval', `application:set_env(${setting}).`]);
 }
 
 function withCredentials(managementUrl: string, amqpUrl: string): string {

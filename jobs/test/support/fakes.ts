@@ -39,7 +39,14 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
   const settled: string[] = [];
   return {
     ...{ body: Buffer.from('{}'), messageId: 'id', routingKey: KIND.key, exchange: 'jobs' },
-    ...{ headers: {}, isRedelivered: false, isUrgent: false, isCurrent: true, settled },
+    ...{
+      headers: {},
+      isRedelivered: false,
+      unreadableReason: undefined,
+      isUrgent: false,
+      isCurrent: true,
+      settled,
+    },
     ack: () => settled.push('ack'),
     reject: () => settled.push('reject'),
     delay: () => settled.push('delay'),

@@ -1,6 +1,6 @@
 /** The command line's words as a command. */
 import { parseArgs } from 'node:util';
-import { BROKER_SUITES, type BrokerSuite } from '../root/recipe.ts';
+import { BROKER_SUITES, type BrokerSuite, brokerSuiteOf } from '../root/recipe.ts';
 import { SERVICE_NAMES, type ServiceName } from '../service/serviceDefinition.ts';
 import { StackError } from '../stackError.ts';
 
@@ -46,7 +46,7 @@ export function parseArguments(words: readonly string[]): Command {
   const verb = VERBS.find((known) => known === (word ?? 'help'));
   const service = SERVICE_NAMES.find((known) => known === serviceWord);
   const suite = values['broker-suite'] ?? 'sid';
-  const brokerSuite = BROKER_SUITES.find((known) => known === suite);
+  const brokerSuite = brokerSuiteOf(suite);
   const name = values.name ?? 'main';
   if (verb === undefined) throw misuse(`unknown command ${String(word)}`);
   if (brokerSuite === undefined)

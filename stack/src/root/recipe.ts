@@ -11,6 +11,11 @@ export type BrokerSuite = 'bookworm' | 'trixie' | 'sid';
 
 export const BROKER_SUITES: readonly BrokerSuite[] = ['bookworm', 'trixie', 'sid'];
 
+/** @returns undefined where the word is no suite. */
+export function brokerSuiteOf(word: string): BrokerSuite | undefined {
+  return BROKER_SUITES.find((suite) => suite === word);
+}
+
 export interface RootRecipe {
   readonly title: string;
   readonly suite: BrokerSuite;

@@ -10,6 +10,8 @@ export interface Delivery {
   readonly routingKey: string;
   readonly exchange: string;
   readonly headers: Readonly<Record<string, unknown>>;
+  /** Why headers and properties are missing; undefined where they could be read. */
+  readonly unreadableReason: string | undefined;
   readonly isRedelivered: boolean;
   /** Published into the priority lane. */
   readonly isUrgent: boolean;
@@ -81,6 +83,11 @@ class HeldDelivery implements Delivery {
 
   get headers(): Readonly<Record<string, unknown>> {
     return this.#message.properties.headers ?? {};
+  }
+
+  get unreadableReason(): string | undefined {
+    const { unreadableReason } = this.#message.properties as { unreadableReason?: string };
+    return unreadableReason;
   }
 
   get isRedelivered(): boolean {

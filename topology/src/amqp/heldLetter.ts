@@ -24,8 +24,6 @@ export interface LetterProperties {
 /** A delivery from a dead-letter queue, with all its properties. */
 export interface HeldLetter extends Delivery {
   readonly properties: LetterProperties;
-  /** Why headers and properties are missing; undefined where they could be read. */
-  readonly unreadableReason: string | undefined;
 }
 
 /** Where the letter came from, and who is told once it is settled. */
@@ -54,14 +52,12 @@ export function heldLetterOf(message: ConsumeMessage, holder: LetterHolder): Hel
     },
   });
   const properties = message.properties as unknown as Record<string, unknown>;
-  const reason = properties['unreadableReason'];
   const letter = {
     properties: Object.fromEntries(
       PROPERTY_NAMES.flatMap((name) =>
         properties[name] === undefined ? [] : [[name, properties[name]]],
       ),
     ),
-    unreadableReason: typeof reason === 'string' ? reason : undefined,
   };
   return Object.assign(delivery, letter);
 }

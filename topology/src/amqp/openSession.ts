@@ -1,6 +1,7 @@
 /** One AMQP connection that comes back. Built on amqplib's recovery; what belongs to a connection is made in `setup`. */
 import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib';
 import { TopologyError } from '../errors.ts';
+import { tolerateHeaders } from './tolerateHeaders.ts';
 
 /** What befalls a connection; for logs and metrics. */
 export type SessionEvent =
@@ -52,6 +53,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       setup: async (model: ChannelModel) => {
         // Before recovery listens itself, an error event without a listener would end the process.
         model.on('error', () => undefined);
+        tolerateHeaders(model);
         const life = { hasEnded: false };
         model.once('close', () => (life.hasEnded = true));
         await options.setup(model);

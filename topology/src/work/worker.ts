@@ -166,6 +166,8 @@ export class Worker<Message = Buffer, Effect = unknown> {
     const { read, onEvent } = this.#options;
     const kind = this.#kind;
     try {
+      if (delivery.unreadableReason !== undefined)
+        throw new Error(`its headers cannot be read: ${delivery.unreadableReason}`);
       this.#refuseKiller(delivery);
       const attempt = attemptOf(kind, delivery.routingKey, delivery.headers);
       if (attempt === undefined)

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { attemptOf, CAUSE_HEADER, declareTopology } from '@fit/topology';
 import { Bench } from '../support/bench.ts';
+import { lineFacts } from '../support/brokerLine.ts';
 
 test('rejected each time: four attempts, no tier early, then one letter', async (t) => {
   const bench = await Bench.open(t);
@@ -112,7 +113,9 @@ test('assignment: expired after a retry is still told apart', async (t) => {
   await publisher.publish(bench.message('late'));
   await bench.expectReady('one.wait.1.100ms', 1);
   await consumer.close();
-  assert.deepEqual(await bench.takeLetters(1), [{ id: 'late', key: 'one.r1', cause: 'expired' }]);
+  // Before 3.13 it takes the tiers that are left, and expires after each: late, but not lost.
+  const key = (await lineFacts()).finalDeathTakesTiers ? 'one.r3' : 'one.r1';
+  assert.deepEqual(await bench.takeLetters(1), [{ id: 'late', key, cause: 'expired' }]);
 });
 
 test('assignment: a full queue drops its oldest, which are overflowed', async (t) => {

@@ -9,8 +9,8 @@ import {
   lookThrough,
   replayLetters,
 } from '../../src/desk/index.ts';
+import { manyHeaders, nestedHeader, publishRaw } from '../support/publishRaw.ts';
 import { DeskBench, names } from './deskBench.ts';
-import { manyHeaders, nestedHeader, publishRaw } from './publishRaw.ts';
 
 test('a thousand letters keep their order, however often they are looked at', async (t) => {
   const desk = await DeskBench.open(t);

@@ -7,6 +7,7 @@ import { explain, readFate } from '@fit/topology/drawing';
 import { Worker } from '@fit/topology/work';
 import fc from 'fast-check';
 import { Bench, type Letter } from '../support/bench.ts';
+import { lineFacts } from '../support/brokerLine.ts';
 
 const MESSAGE_COUNT = 150;
 const WORDS = ['retry', 'fatal', 'discard', 'done', 'after:25', 'after:60', 'after:500'];
@@ -25,7 +26,9 @@ function outcomeOf(word: string): Outcome {
     : { type: 'retryAfter', delayMs: Number(delay), error: new Error('later') };
 }
 
-for (const backend of ['tiers', 'native'] as const)
+const { hasNativeRetry } = await lineFacts();
+
+for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers'] as const))
   test(`${backend}: ${MESSAGE_COUNT} random ways are explained as they happen`, async (t) => {
     const declaration = declareTopology({
       exchange: 'jobs',

@@ -123,7 +123,12 @@ export class Bench {
   }
 
   async publishAll(publisher: Publisher, count: number): Promise<PublishResult[]> {
-    const ids = Array.from({ length: count }, (_, index) => `m${index}`);
+    return await this.publishMore(publisher, count, 'm');
+  }
+
+  /** Ids are the prefix and a number, from 0 on. */
+  async publishMore(publisher: Publisher, count: number, prefix: string): Promise<PublishResult[]> {
+    const ids = Array.from({ length: count }, (_, index) => `${prefix}${index}`);
     return await Promise.all(ids.map((id) => publisher.publish(this.message(id))));
   }
 

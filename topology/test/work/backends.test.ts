@@ -3,19 +3,19 @@
  * tiers and for the broker's own delayed retry; where they differ, the difference is asserted, and it is documented.
  */
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology, type KindsOptions, type Outcome } from '@fit/topology';
 import { Worker, type WorkerOptions } from '@fit/topology/work';
-import { connect } from 'amqplib';
 import { Bench } from '../support/bench.ts';
+import { lineFacts } from '../support/brokerLine.ts';
+import { crashConsumers } from '../support/crashConsumer.ts';
 
 const TIERS_MS = [150, 300, 450];
 /** A slow machine, not a slow broker: `npm run bench -- topology` measures the lateness itself. */
 const LATE_BY_AT_MOST_MS = 2_000;
 
-type Backend = 'tiers' | 'native';
+type Backend = 'tiers' | 'native' | 'auto';
 
 const declare = (backend: Backend, change: { maxLength?: number; messageTtl?: number } = {}) =>
   declareTopology({
@@ -62,7 +62,18 @@ async function openLine(t: TestContext, backend: Backend, { run, ...options }: L
 const DONE: Outcome<undefined> = { type: 'done', effect: undefined };
 const RETRY: Outcome<undefined> = { type: 'retry', error: new Error('again') };
 
-for (const backend of ['tiers', 'native'] as const) {
+const { hasNativeRetry } = await lineFacts();
+
+if (!hasNativeRetry)
+  test('native: refused, since this broker has no delayed retry; auto takes tiers', async (t) => {
+    const bench = await Bench.open(t, declare('native'));
+    await assert.rejects(bench.publisher(), /NATIVE_UNSUPPORTED one/);
+    const other = await Bench.open(t, declare('auto'));
+    await other.publisher();
+    assert.equal(other.plan.kinds[0]?.backend, 'tiers');
+  });
+
+for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers'] as const)) {
   const on = (name: string, body: (t: TestContext) => Promise<void>) => {
     void test(`${backend}: ${name}`, body);
   };
@@ -159,7 +170,7 @@ for (const backend of ['tiers', 'native'] as const) {
   on('a worker lost in an attempt: tiers spend none of it, native one', async (t) => {
     const bench = await Bench.open(t, declare(backend));
     await (await bench.publisher()).publish(bench.message('survivor'));
-    await crashConsumer(bench, 1);
+    await crashConsumers(bench, 1);
     const attempts: number[] = [];
     const { declaration, amqpUrl, managementUrl } = bench;
     const worker = await Worker.open({
@@ -179,7 +190,7 @@ for (const backend of ['tiers', 'native'] as const) {
   on('a message that ends every worker: one letter, crashed', async (t) => {
     const bench = await Bench.open(t, declare(backend));
     await (await bench.publisher()).publish(bench.message('killer'));
-    const crashCount = await crashConsumer(bench, bench.kind.crashLimit + 2);
+    const crashCount = await crashConsumers(bench, bench.kind.crashLimit + 2);
     assert.equal(crashCount, bench.kind.crashLimit + 1);
     const letters = await bench.takeLetters(1);
     assert.deepEqual(
@@ -208,30 +219,4 @@ for (const backend of ['tiers', 'native'] as const) {
     await bench.expectReady('one', confirmedCount);
     assert.equal(await bench.readyCount('one.dead'), 0);
   });
-}
-
-/** Takes the message and is gone, until it is a letter or the count is reached. */
-async function crashConsumer(bench: Bench, count: number): Promise<number> {
-  for (let index = 0; index < count; index += 1) {
-    const model = await connect(bench.amqpUrl);
-    model.on('error', () => undefined);
-    const { stream } = model.connection as unknown as { stream: Socket };
-    let isGone = false;
-    stream.once('close', () => (isGone = true));
-    const channel = await model.createChannel();
-    channel.on('error', () => undefined);
-    await channel.prefetch(1);
-    await channel.consume(bench.kind.queue, () => {
-      stream.destroy();
-    });
-    const hasLetter = await eventually(
-      async () => (isGone ? 'no' : (await bench.readyCount('one.dead')) > 0 && 'yes'),
-      { describe: () => `not delivered for crash ${index + 1}` },
-    );
-    if (hasLetter === 'yes') {
-      await model.close();
-      return index;
-    }
-  }
-  return count;
 }

@@ -35,7 +35,12 @@ class Hand {
     const noop = () => undefined;
     const parcel: Parcel = {
       ...{ messageId, isSuspect, body: Buffer.of(), routingKey: 'k', exchange: 'e', headers: {} },
-      ...{ isRedelivered: isSuspect, isUrgent: false, isCurrent: true },
+      ...{
+        isRedelivered: isSuspect,
+        isUrgent: false,
+        isCurrent: true,
+        unreadableReason: undefined,
+      },
       ...{ ack: noop, reject: noop, delay: noop },
       giveBack: () => {
         this.givenBack.push(messageId);

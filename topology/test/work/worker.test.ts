@@ -5,6 +5,7 @@ import { eventually } from '@fit/stack/testing';
 import { declareTopology, type KindsOptions } from '@fit/topology';
 import { Worker, type WorkerEvent, type WorkerOptions } from '@fit/topology/work';
 import { Bench } from '../support/bench.ts';
+import { lineFacts } from '../support/brokerLine.ts';
 
 async function openWorker(
   bench: Bench,
@@ -80,7 +81,7 @@ test('a count of crashes above the limit is refused before the handler, though t
   assert.ok(events.some(({ type }) => type === 'refused'));
 });
 
-test('urgent overtakes what was there before it, also after a retry', async (t) => {
+test('urgent overtakes what was there before it, also after a retry; a broker without lanes is refused', async (t) => {
   const bench = await Bench.open(
     t,
     declareTopology({
@@ -88,6 +89,10 @@ test('urgent overtakes what was there before it, also after a retry', async (t) 
       kinds: { one: { key: 'job.one', queue: 'one', tiers: [100, 200], priorityLane: true } },
     }),
   );
+  if (!(await lineFacts()).hasPriorities) {
+    await assert.rejects(bench.publisher(), /PRIORITY_UNSUPPORTED one/);
+    return;
+  }
   const publisher = await bench.publisher();
   await bench.publishAll(publisher, 50);
   await publisher.publish(bench.message('urgent', { isUrgent: true }));

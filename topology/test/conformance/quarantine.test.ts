@@ -1,0 +1,57 @@
+/** Goal: a killer takes no innocent along. Method: one among many, workers that end with their connection. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { declareTopology, type KindsOptions } from '@fit/topology';
+import { Worker } from '@fit/topology/work';
+import { Bench } from '../support/bench.ts';
+import { openProxy } from '../support/openProxy.ts';
+
+const INNOCENT_COUNT = 100;
+
+for (const prefetchCount of [10, 50])
+  test(`prefetch ${prefetchCount}: the killer is 1 letter, crashed, and ${INNOCENT_COUNT} are done`, async (t) => {
+    const bench = await Bench.open(
+      t,
+      declareTopology({
+        exchange: 'jobs',
+        kinds: { one: { key: 'job.one', queue: 'one', tiers: [50, 100], crashLimit: 3 } },
+      }),
+    );
+    const publisher = await bench.publisher();
+    await bench.publishMore(publisher, INNOCENT_COUNT / 2, 'a');
+    await publisher.publish(bench.message('killer'));
+    await bench.publishMore(publisher, INNOCENT_COUNT / 2, 'b');
+    const done = new Set<string>();
+    let crashCount = 0;
+    // Cut, as a dying process cuts it: nothing in the hand is settled.
+    const proxy = await openProxy(t, bench.amqpUrl);
+    const { declaration, managementUrl } = bench;
+    const worker = await Worker.open<Buffer, unknown, KindsOptions>({
+      ...{ declaration, kind: 'one', amqpUrl: proxy.url, managementUrl, prefetchCount },
+      // What never answers is let go soon, so that the test can end.
+      deadlineMs: 1_000,
+      run: async ({ delivery }) => {
+        await new Promise(setImmediate);
+        if (delivery.messageId === 'killer') {
+          crashCount += 1;
+          proxy.cut();
+          return await new Promise(() => undefined);
+        }
+        done.add(delivery.messageId!);
+        return { type: 'done', effect: undefined };
+      },
+    });
+    bench.closeLater(() => worker.close());
+    const letters = await bench.takeLetters(1);
+    await eventually(() => done.size === INNOCENT_COUNT, {
+      deadlineMs: 30_000,
+      describe: () => `${done.size} done, ${JSON.stringify(letters)}`,
+    });
+    assert.deepEqual(
+      letters.map(({ id, cause }) => [id, cause]),
+      [['killer', 'crashed']],
+    );
+    t.diagnostic(`${crashCount} crashes, the limit is 3`);
+    await bench.expectEmpty();
+  });
