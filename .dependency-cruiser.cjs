@@ -98,6 +98,14 @@ module.exports = {
         pathNot: '^topology/src/(?:(?:declaration|plan|proof|retry|drawing)/|errors[.]ts$)',
       },
     },
+    {
+      name: 'live-takes-a-hand',
+      comment:
+        'Take a `Hand` as a parameter: amqp/ opens one, and every start of amqp/ uses what live/ knows.',
+      severity: 'error',
+      from: { path: '^topology/src/live/' },
+      to: { path: '^topology/src/(?:amqp|work|desk|cli)/' },
+    },
     owned('only-amqp-speaks-amqp', 'amqplib', {
       owners: '^topology/src/amqp/',
       remedy: 'Return a next step; topology/src/amqp carries it out.',
@@ -131,7 +139,7 @@ module.exports = {
         pathNot: [
           '^$1/',
           `^(?:${WORKSPACES})/src/index[.]ts$`,
-          '^topology/src/(?:amqp|work|live|desk|drawing)/index[.]ts$',
+          '^topology/src/(?:amqp|work|live|verify|desk|drawing)/index[.]ts$',
           '^jobs/src/store/index[.]ts$',
           '^stack/src/testing/index[.]ts$',
           '^http/src/client/index[.]ts$',
@@ -169,7 +177,7 @@ module.exports = {
       from: {
         orphan: true,
         path: sourcesOf(WORKSPACES),
-        pathNot: ['/(?:main|cli|index|generate|runTests)[.]ts$', '^(?:chaos|bench)/'],
+        pathNot: ['/(?:main|cli|index|generate|runTests|endLate)[.]ts$', '^(?:chaos|bench)/'],
       },
       to: {},
     },

@@ -3,7 +3,7 @@
  * stale file is exit code 1. An item without a docstring, a function that throws and does not say so, a number without
  * a unit: each is an error that names it.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 
@@ -44,7 +44,7 @@ if (faults.length > 0) {
   console.error(faults.join('\n'));
   process.exitCode = 1;
 } else if (!process.argv.includes('--check')) writeFileSync(PATH, text);
-else if (readFileSync(PATH, 'utf8') !== text) {
+else if (!existsSync(PATH) || readFileSync(PATH, 'utf8') !== text) {
   console.error('topology/API.md is stale\nRemedy: npm run reference');
   process.exitCode = 1;
 }

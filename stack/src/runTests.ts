@@ -30,6 +30,7 @@ const MINIMUM_TESTS = 300;
 /** The machine also carries a broker and a database. */
 const FILES_AT_A_TIME = 2;
 const FILE_LIMIT_MS = 180_000;
+const LATE_MS = 10_000;
 
 const INTERRUPTED = 130;
 const interrupted = new AbortController();
@@ -92,6 +93,7 @@ function announce(stack: Stack, brokerSuite: BrokerSuite): void {
   if (management === undefined)
     throw new StackError('COMMAND_FAILED', 'with AMQP_URL give AMQP_MANAGEMENT_URL, too');
   process.env['FIT_TEST_BROKER_SUITE'] = brokerSuite;
+  process.env['FIT_TEST_FILE_LIMIT_MS'] = String(FILE_LIMIT_MS + LATE_MS);
   process.env['FIT_TEST_AMQP_URL'] = stack.amqpUrl;
   process.env['FIT_TEST_MANAGEMENT_URL'] = withCredentials(management, stack.amqpUrl);
   process.env['FIT_TEST_MONGODB_URL'] = stack.mongodbUrl;
@@ -125,6 +127,7 @@ async function runFiles(files: readonly string[], minimum: number): Promise<numb
     files,
     concurrency: FILES_AT_A_TIME,
     timeout: FILE_LIMIT_MS,
+    execArgv: ['--import', join(import.meta.dirname, 'testing/endLate.ts')],
     signal: interrupted.signal,
   });
   const result = { testCount: 0, hasFailed: false };

@@ -10,6 +10,7 @@ export {
   openLetterPost,
   type Posted,
 } from './letterPost.ts';
+export { type OpenHand, openHand } from './openHand.ts';
 
 export { type LetterBox, LetterBoxLost, openLetterBox } from './openLetterBox.ts';
 export {

@@ -2,12 +2,14 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
+/** Messages and consumers of a queue at the moment of the answer. */
 export interface QueueDepth {
   /** Ready only; what a worker holds is not in it. */
   readonly readyCount: number;
   readonly consumerCount: number;
 }
 
+/** A connection that asks for depths, and comes back after a loss. */
 export class Inspector {
   #channel: Channel | undefined;
   #session: Session | undefined;

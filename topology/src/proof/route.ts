@@ -26,14 +26,24 @@ export function route(plan: TopologyPlan, exchangeName: string, message: Routed)
   return [];
 }
 
+type Match = (plan: TopologyPlan, binding: BindingPlan, message: Routed) => boolean;
+
+const isKeyMatch: Match = (_, binding, { key }) => binding.key === key;
+
+const MATCHES: Readonly<Partial<Record<ExchangePlan['type'], Match>>> = {
+  topic: isKeyMatch,
+  direct: isKeyMatch,
+  fanout: () => true,
+  headers: ({ broker }, binding, { reason }) => isReasonMatch(broker, binding, reason),
+};
+
+/** The broker knows no other type. */
+const isNoMatch: Match = () => false;
+
 function matches(plan: TopologyPlan, exchange: ExchangePlan, message: Routed): string[] {
+  const isMatch = MATCHES[exchange.type] ?? isNoMatch;
   const queues = plan.bindings
-    .filter((binding) => binding.exchange === exchange.name)
-    .filter((binding) =>
-      exchange.type === 'headers'
-        ? isReasonMatch(plan.broker, binding, message.reason)
-        : exchange.type === 'fanout' || binding.key === message.key,
-    )
+    .filter((binding) => binding.exchange === exchange.name && isMatch(plan, binding, message))
     .map((binding) => binding.queue);
   return [...new Set(queues)];
 }

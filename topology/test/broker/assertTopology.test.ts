@@ -1,8 +1,8 @@
 /** Goal: the broker holds the plan, and differing objects are refused. Method: asserted, then read back over HTTP. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from '@fit/stack/testing';
-import { declareTopology, TopologyError, type TopologyPlan } from '@fit/topology';
+import { askManagement, eventually } from '@fit/stack/testing';
+import { declareTopology, type Fault, TopologyError, type TopologyPlan } from '@fit/topology';
 import { assertTopology } from '@fit/topology/amqp';
 import type { ChannelModel } from 'amqplib';
 import { Bench, QUICK } from '../support/bench.ts';
@@ -80,7 +80,8 @@ test('the policies take effect on their queues', async (t) => {
         const live = (await bench.ask('GET', `/api/queues/${bench.vhost}/${queue}`)) as {
           policy?: string | null;
         };
-        return (live.policy ?? undefined) === (queue === 'one.wait.1.100ms' ? undefined : queue);
+        const planned = bench.plan.policies.find(({ name }) => name === queue);
+        return (live.policy ?? undefined) === planned?.name;
       },
       { describe: () => `${queue} has another policy than planned` },
     );
@@ -89,8 +90,8 @@ test('the policies take effect on their queues', async (t) => {
 test('without management the limits are arguments, and no policy is made', async (t) => {
   const bench = await Bench.open(t);
   const prepare = async (model: ChannelModel) => {
-    const options = { amqpUrl: bench.amqpUrl, managementUrl: undefined };
-    const plan = await assertTopology(model, QUICK, options);
+    const urls = { amqpUrl: bench.amqpUrl, managementUrl: undefined };
+    const plan = await assertTopology(model, QUICK, { ...urls, onWarning: () => undefined });
     await expectLive(bench, plan);
   };
   await bench.publisher({ prepare });
@@ -145,5 +146,112 @@ test('a management API that refuses us is an error of its own', async (t) => {
   const prepare = async (model: ChannelModel) => {
     await assertTopology(model, QUICK, options);
   };
-  await assert.rejects(bench.publisher({ prepare }), { code: 'POLICY_FAILED' });
+  await assert.rejects(bench.publisher({ prepare }), (error) => {
+    assert.ok(error instanceof TopologyError);
+    assert.deepEqual([error.code, error.faults[0]?.code], ['BROKER_REFUSED', 'MANAGEMENT_REFUSED']);
+    return true;
+  });
+});
+
+/** What a start says under a policy of somebody else. */
+async function startUnder(
+  bench: Bench,
+  kind: 'policies' | 'operator-policies',
+  body: object,
+): Promise<string[]> {
+  const path = `/api/${kind}/${bench.vhost}/theirs`;
+  await askManagement({ method: 'PUT', path, body });
+  const warnings: string[] = [];
+  const prepare = async (model: ChannelModel) => {
+    const onWarning = ({ code, culprit }: Fault) => warnings.push(`${code} ${culprit}`);
+    await assertTopology(model, bench.declaration, { ...withUrls(bench), onWarning });
+  };
+  await bench.publisher({ prepare });
+  return warnings;
+}
+
+const withUrls = ({ amqpUrl, managementUrl }: Bench) => ({ amqpUrl, managementUrl });
+
+test("somebody's drop-head is refused before anything is declared, unless it was declared unsafe", async (t) => {
+  const body = { pattern: '^(one|createWodQueue)$', definition: { overflow: 'drop-head' } };
+  // Brokers before 4.0 refuse this operator policy themselves.
+  const { rabbitmq_version: version } = (await askManagement({
+    ...{ method: 'GET', path: '/api/overview' },
+  })) as { rabbitmq_version: string };
+  const kinds = ['policies', 'operator-policies'] as const;
+  for (const kind of version.startsWith('3.') ? kinds.slice(0, 1) : kinds) {
+    const bench = await Bench.open(t);
+    await assert.rejects(startUnder(bench, kind, body), (error) => {
+      assert.ok(error instanceof TopologyError);
+      assert.equal(error.code, 'BROKER_REFUSED');
+      assert.deepEqual(
+        error.faults.map(({ code, culprit }) => `${code} ${culprit}`),
+        ['OVERFLOW_UNSAFE theirs on one'],
+      );
+      return true;
+    });
+    assert.deepEqual(await bench.ask('GET', `/api/queues/${bench.vhost}`), []);
+    const declared = await Bench.open(t, ASSIGNMENT);
+    await startUnder(declared, kind, body);
+  }
+});
+
+test('policies of others on time to live, limit or overflow are warned of, at the first start, too', async (t) => {
+  const bench = await Bench.open(t);
+  const pattern = '^one\\.wait';
+  const definition = { 'max-length': 3 };
+  assert.deepEqual(
+    await startUnder(bench, 'policies', { pattern, definition }),
+    ['100ms', '200ms', '300ms'].map(
+      (wait, index) => `POLICY_FOREIGN theirs on one.wait.${index + 1}.${wait}`,
+    ),
+  );
+  const operator = await Bench.open(t);
+  assert.deepEqual(
+    await startUnder(operator, 'operator-policies', { pattern: '^one$', definition }),
+    ['POLICY_OPERATOR theirs on one'],
+  );
+});
+
+test('without management the checks that were skipped are named: once, where nobody listens', async (t) => {
+  const bench = await Bench.open(t);
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => {
+    if (warning.name === 'TopologyWarning') warnings.push(warning);
+  };
+  process.on('warning', onWarning);
+  t.after(() => process.off('warning', onWarning));
+  const told: string[] = [];
+  const prepare = async (model: ChannelModel) => {
+    const options = { amqpUrl: bench.amqpUrl, managementUrl: undefined };
+    const listening = { ...options, onWarning: ({ remedy }: Fault) => told.push(remedy) };
+    await assertTopology(model, QUICK, listening);
+    for (let count = 0; count < 2; count += 1) await assertTopology(model, QUICK, options);
+  };
+  await bench.publisher({ prepare });
+  assert.match(told[0] ?? '', /feature flag stream_queue.*; policies.*; bindings of an old ladder/);
+  await eventually(() => warnings.length === 1, { describe: () => `${warnings.length} warnings` });
+});
+
+test('other tiers than those in service are refused: both at once would double what is rejected', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.publisher();
+  const before = await bench.ask('GET', `/api/bindings/${bench.vhost}`);
+  const prepare = async (model: ChannelModel) => {
+    await assertTopology(model, changed([100, 400]), bench);
+  };
+  await assert.rejects(bench.publisher({ prepare }), (error) => {
+    assert.ok(error instanceof TopologyError);
+    assert.equal(error.code, 'TOPOLOGY_DIFFERS');
+    assert.deepEqual(
+      error.faults.map(({ code, culprit }) => `${code} ${culprit}`),
+      [
+        'LADDER_OLD one.retry [one.r1] -> one.wait.2.200ms',
+        'LADDER_OLD one.retry [one.r2] -> one.wait.3.300ms',
+      ],
+    );
+    assert.match(error.message, /npm run topology -- apply/);
+    return true;
+  });
+  assert.deepEqual(await bench.ask('GET', `/api/bindings/${bench.vhost}`), before);
 });
