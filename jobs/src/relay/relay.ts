@@ -36,7 +36,7 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
   const jobs = await options.store.pending(count, new Date());
   if (jobs.length === 0) return 0;
   const results = await Promise.all(
-    jobs.map((job) => (hasRoom(rooms, job) ? publish(job, options) : 'reserved')),
+    jobs.map(async (job) => (hasRoom(rooms, job) ? await publish(job, options) : 'reserved')),
   );
   const byResult = Map.groupBy(jobs, (_, index) => results[index] ?? 'unknown');
   for (const [result, group] of byResult) {

@@ -6,6 +6,7 @@ import { isAtLeast } from '../plan/brokerProfile.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 import { type Attempt, attemptOf } from '../retry/attempt.ts';
 import { crashesOf, isSuspect } from '../retry/crashes.ts';
+import { hasForgedDeaths } from '../retry/forgedDeaths.ts';
 import { nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
 import { carryOut, type Sender } from './carryOut.ts';
@@ -166,8 +167,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
     const { read, onEvent } = this.#options;
     const kind = this.#kind;
     try {
-      if (delivery.unreadableReason !== undefined)
-        throw new Error(`its headers cannot be read: ${delivery.unreadableReason}`);
+      this.#refuseForged(delivery);
       this.#refuseKiller(delivery);
       const attempt = attemptOf(kind, delivery.routingKey, delivery.headers);
       if (attempt === undefined)
@@ -180,6 +180,14 @@ export class Worker<Message = Buffer, Effect = unknown> {
       void this.#refuse(delivery, error);
       return undefined;
     }
+  }
+
+  /** Parked without its headers: to reject it would do harm. */
+  #refuseForged({ headers, unreadableReason }: Delivery): void {
+    if (unreadableReason !== undefined)
+      throw new Error(`its headers cannot be read: ${unreadableReason}`);
+    if (this.#plan !== undefined && hasForgedDeaths(this.#plan.broker, headers))
+      throw new Error('its x-death was not written by a broker');
   }
 
   /** The broker's own limit comes first; this is for the day on which somebody removed it. */

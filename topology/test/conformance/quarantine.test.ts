@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { declareTopology, type KindsOptions } from '@fit/topology';
+import { declareTopology } from '@fit/topology';
 import { Worker } from '@fit/topology/work';
 import { Bench } from '../support/bench.ts';
 import { openProxy } from '../support/openProxy.ts';
@@ -27,7 +27,7 @@ for (const prefetchCount of [10, 50])
     // Cut, as a dying process cuts it: nothing in the hand is settled.
     const proxy = await openProxy(t, bench.amqpUrl);
     const { declaration, managementUrl } = bench;
-    const worker = await Worker.open<Buffer, unknown, KindsOptions>({
+    const worker = await Worker.open({
       ...{ declaration, kind: 'one', amqpUrl: proxy.url, managementUrl, prefetchCount },
       // What never answers is let go soon, so that the test can end.
       deadlineMs: 1_000,

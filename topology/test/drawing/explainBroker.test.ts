@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { declareTopology, type KindsOptions, type Outcome } from '@fit/topology';
+import { declareTopology, type Outcome } from '@fit/topology';
 import { explain, readFate } from '@fit/topology/drawing';
 import { Worker } from '@fit/topology/work';
 import fc from 'fast-check';
@@ -45,7 +45,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
 
     const attempts = new Map<string, number[]>();
     const { amqpUrl, managementUrl } = bench;
-    const worker = await Worker.open<Buffer, unknown, KindsOptions>({
+    const worker = await Worker.open({
       ...{ declaration, kind: 'one', amqpUrl, managementUrl, breaker: false },
       run: ({ delivery, attempt }) => {
         const id = delivery.messageId!;

@@ -1,5 +1,6 @@
 /** What is known of each line of RabbitMQ, in one place: the same tests run on all of them (`npm run conformance`). */
 import { askManagement } from '@fit/stack/testing';
+import { isAtLeast } from '../../src/plan/brokerProfile.ts';
 import type { BrokerLine } from './deathHeaders.ts';
 
 /** As the broker says, such as '4.3.6'. */
@@ -22,14 +23,13 @@ export interface LineFacts {
 }
 
 export async function lineFacts(): Promise<LineFacts> {
-  const version = await brokerVersion();
-  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
-  const isOld = major < 4;
+  const broker = { version: await brokerVersion(), hasManagement: true };
+  const isOld = !isAtLeast(broker, '4.0.0');
   return {
-    line: isOld ? '3.10.8' : minor < 3 ? '4.0.5' : '4.3.6',
-    hasNativeRetry: major > 4 || (major === 4 && (minor > 3 || (minor === 3 && patch >= 1))),
+    line: isOld ? '3.10.8' : isAtLeast(broker, '4.3.0') ? '4.3.6' : '4.0.5',
+    hasNativeRetry: isAtLeast(broker, '4.3.1'),
     hasPriorities: !isOld,
-    finalDeathTakesTiers: isOld && minor < 13,
+    finalDeathTakesTiers: !isAtLeast(broker, '3.13.0'),
     continuesForgedDeaths: isOld,
   };
 }

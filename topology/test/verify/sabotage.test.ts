@@ -7,7 +7,7 @@ import type { AssertedTurn, Turn } from '@fit/topology/verify';
 import { silence } from '../../src/verify/silence.ts';
 import { Bench } from '../support/bench.ts';
 import { ASSIGNMENT, DEFAULT } from '../support/declarations.ts';
-import { differencesOf, runVerify } from './verifyBench.ts';
+import { differencesOf, runVerify, SHORT_TOLERANCE_MS as toleranceMs } from './verifyBench.ts';
 
 const QUEUE = 'createWodQueue';
 
@@ -23,7 +23,7 @@ const change = (how: 'bind' | 'unbind', one: LiveBinding) => async (asserted: As
 
 test('a lost return binding: every path over that tier is named, and no other', async () => {
   const lost = binding(`${QUEUE}.return`, `${QUEUE}.r2`, QUEUE);
-  const report = await runVerify(DEFAULT, { onAsserted: change('unbind', lost) });
+  const report = await runVerify(DEFAULT, { toleranceMs, onAsserted: change('unbind', lost) });
   assert.equal(report.isAsPlanned, false);
   const stray = `letter: stray in ${QUEUE}.dead, is one too many`;
   assert.deepEqual(differencesOf(report), [
@@ -35,14 +35,14 @@ test('a lost return binding: every path over that tier is named, and no other', 
 
 test('an extra binding that copies the rejected: the copy is one letter too many', async () => {
   const extra = binding(`${QUEUE}.retry`, 'job.createWod', `${QUEUE}.dead`);
-  const report = await runVerify(DEFAULT, { onAsserted: change('bind', extra) });
+  const report = await runVerify(DEFAULT, { toleranceMs, onAsserted: change('bind', extra) });
   const once = differencesOf(report).find((text) => text.startsWith('rejected once'));
   assert.match(once ?? '', /letter: .* in createWodQueue\.dead, is one too many/);
 });
 
 test('an extra binding that brings the dead back: the delivery is one too many', async () => {
   const extra = binding(`${QUEUE}.retry`, `${QUEUE}.r3`, `${QUEUE}.wait.1.50ms`);
-  const report = await runVerify(DEFAULT, { onAsserted: change('bind', extra) });
+  const report = await runVerify(DEFAULT, { toleranceMs, onAsserted: change('bind', extra) });
   assert.deepEqual(
     differencesOf(report).filter((text) => !text.startsWith('rejected each time')),
     [],
@@ -52,7 +52,7 @@ test('an extra binding that brings the dead back: the delivery is one too many',
 
 test('a wildcard at the public exchange: an undeclared key is accepted', async () => {
   const extra = binding('jobs', 'job.#', QUEUE);
-  const report = await runVerify(DEFAULT, { onAsserted: change('bind', extra) });
+  const report = await runVerify(DEFAULT, { toleranceMs, onAsserted: change('bind', extra) });
   const [first = '', ...others] = differencesOf(report);
   assert.match(first, /^undeclared public key: publish: answer confirmed instead of returned/);
   assert.deepEqual(others, []);
@@ -61,7 +61,10 @@ test('a wildcard at the public exchange: an undeclared key is accepted', async (
 test('a death reason that is not bound: crash, expiry, overflow, each found by its own probe', async () => {
   const paths = { delivery_limit: 'crash loop', expired: 'expires in main', maxlen: 'overflow' };
   const runs = Object.entries(paths).map(async ([reason, path]) => {
-    const report = await runVerify(ASSIGNMENT, { onAsserted: (turn) => loseReason(turn, reason) });
+    const report = await runVerify(ASSIGNMENT, {
+      toleranceMs,
+      onAsserted: (turn) => loseReason(turn, reason),
+    });
     const [first = '', ...others] = differencesOf(report);
     assert.ok(first.startsWith(path), `${reason}: ${first}`);
     assert.match(first, /letter: did not come/);

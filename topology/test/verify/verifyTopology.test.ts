@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { askManagement } from '@fit/stack/testing';
 import { type Declaration, declareTopology } from '@fit/topology';
 import { type VerifyProgress, verifyTopology } from '@fit/topology/verify';
+import { lineFacts } from '../support/brokerLine.ts';
 import { ASSIGNMENT, DEFAULT } from '../support/declarations.ts';
 import { openProxy } from '../support/openProxy.ts';
 import { broker, differencesOf, runVerify } from './verifyBench.ts';
@@ -38,7 +39,11 @@ const SHAPES: readonly (readonly [name: string, declaration: Declaration, pathCo
   ['two kinds, tight and classic', MIXED, 13 + 11],
 ];
 
-for (const [name, declaration, pathCount] of SHAPES)
+const { hasNativeRetry } = await lineFacts();
+
+for (const [name, declaration, pathCount] of SHAPES.filter(
+  ([shape]) => shape !== 'native' || hasNativeRetry,
+))
   test(`${name}: every path is as planned, and the virtual hosts are gone`, async () => {
     const report = await runVerify(declaration);
     assert.deepEqual(differencesOf(report), []);
@@ -47,6 +52,14 @@ for (const [name, declaration, pathCount] of SHAPES)
     assert.equal(report.paths.length, pathCount, report.paths.map(({ path }) => path).join());
     assert.deepEqual(report.keptHosts, []);
     assert.ok(report.scaling.some((line) => line.includes('tiers')));
+  });
+
+if (!hasNativeRetry)
+  test('native: refused on a broker without delayed retry, before any virtual host is made', async () => {
+    await assert.rejects(
+      verifyTopology({ ...broker(), declaration: NATIVE }),
+      /NATIVE_UNSUPPORTED/,
+    );
   });
 
 test('one kind only: the other is declared, but not probed', async () => {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { declareTopology, type KindsOptions, type Outcome } from '@fit/topology';
+import { declareTopology, type Outcome } from '@fit/topology';
 import { Worker, type WorkerOptions } from '@fit/topology/work';
 import { Bench } from '../support/bench.ts';
 import { lineFacts } from '../support/brokerLine.ts';
@@ -44,7 +44,7 @@ async function openLine(t: TestContext, backend: Backend, { run, ...options }: L
   const publisher = await bench.publisher();
   const visits: Visit[] = [];
   const { declaration, amqpUrl, managementUrl } = bench;
-  const worker = await Worker.open<Buffer, undefined, KindsOptions>({
+  const worker = await Worker.open<Buffer, undefined>({
     ...{ declaration, kind: 'one', amqpUrl, managementUrl, breaker: false as const },
     run: ({ delivery, attempt }) => {
       const visit = { id: delivery.messageId, attempt: attempt.number, at: Date.now() };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { declareTopology, type KindsOptions } from '@fit/topology';
+import { declareTopology } from '@fit/topology';
 import { Worker, type WorkerEvent, type WorkerOptions } from '@fit/topology/work';
 import { Bench } from '../support/bench.ts';
 import { lineFacts } from '../support/brokerLine.ts';
@@ -12,7 +12,7 @@ async function openWorker(
   options: Pick<WorkerOptions, 'run'> & Partial<WorkerOptions>,
 ): Promise<Worker> {
   const { declaration, amqpUrl, managementUrl } = bench;
-  const worker = await Worker.open<Buffer, unknown, KindsOptions>({
+  const worker = await Worker.open({
     ...{ declaration, kind: 'one', amqpUrl, managementUrl, ...options },
   });
   bench.closeLater(() => worker.close());
