@@ -38,7 +38,7 @@ export const FOURTH_DELIVERY: Readonly<Record<BrokerLine, Record<string, unknown
 export const EXHAUSTED: Readonly<Record<BrokerLine, Record<string, unknown>>> = {
   '3.10.8': { ...first, 'x-death': [main(4), wait(1), wait(2), wait(3)] },
   '4.0.5': {
-    ...{ ...first, ...last(QUEUE, 'rejected') },
+    ...{ ...first, ...last(QUEUE, 'rejected'), 'x-delivery-count': 4 },
     'x-death': [main(4), wait(3), wait(2), wait(1)],
   },
   '4.3.6': {
