@@ -2,6 +2,7 @@
 import { TopologyError } from '../errors.ts';
 
 const REQUEST_TIMEOUT_MS = 5_000;
+const NOT_FOUND = 404;
 
 /** Bound to one broker and one virtual host; holds no connection. */
 export class ManagementApi {
@@ -22,7 +23,7 @@ export class ManagementApi {
    */
   async find(path: readonly string[]): Promise<unknown> {
     const response = await this.#request('GET', path);
-    if (response.status === 404) return undefined;
+    if (response.status === NOT_FOUND) return undefined;
     return (await this.#accepted(response, path)).json();
   }
 
@@ -34,8 +35,18 @@ export class ManagementApi {
 
   /** @returns undefined where it is done, otherwise the broker's answer. */
   async put(path: readonly string[], body: object): Promise<string | undefined> {
-    const response = await this.#request('PUT', path, body);
+    const response = await this.#request('PUT', path, { body });
     return response.ok ? undefined : `${response.status} ${await response.text()}`;
+  }
+
+  /** One that is not there is no error. @returns undefined where it is gone, otherwise the broker's answer. */
+  async delete(
+    path: readonly string[],
+    timeoutMs = REQUEST_TIMEOUT_MS,
+  ): Promise<string | undefined> {
+    const response = await this.#request('DELETE', path, { timeoutMs });
+    if (response.ok || response.status === NOT_FOUND) return undefined;
+    return `${response.status} ${await response.text()}`;
   }
 
   /** @returns such as '4.3.6'. */
@@ -55,7 +66,11 @@ export class ManagementApi {
     ]);
   }
 
-  async #request(method: string, path: readonly string[], body?: object): Promise<Response> {
+  async #request(
+    method: string,
+    path: readonly string[],
+    { body, timeoutMs = REQUEST_TIMEOUT_MS }: { body?: object; timeoutMs?: number } = {},
+  ): Promise<Response> {
     // The same default as AMQP clients have; the broker takes it on loopback only.
     const user = this.#url.username === '' ? 'guest' : decodeURIComponent(this.#url.username);
     const password = this.#url.password === '' ? 'guest' : decodeURIComponent(this.#url.password);
@@ -69,7 +84,7 @@ export class ManagementApi {
           authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
           'content-type': 'application/json',
         },
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (error) {

@@ -4,7 +4,6 @@ import { ManagementApi } from '../live/index.ts';
 
 /** A vhost with a dozen quorum queues takes a while to go. */
 const DELETE_TIMEOUT_MS = 30_000;
-const NOT_FOUND = 404;
 
 /** Where the broker is. */
 export interface Broker {
@@ -37,22 +36,10 @@ export async function createHost(broker: Broker, vhost: string): Promise<Broker>
 
 /** With all that is in it; one that is not there is no error. @throws Error that names what is left. */
 export async function deleteHost({ managementUrl }: Broker, vhost: string): Promise<void> {
-  const url = new URL(managementUrl);
-  const [user, password] = [url.username, url.password].map((word) =>
-    word === '' ? 'guest' : decodeURIComponent(word),
-  );
-  const prefix = url.pathname.replace(/\/$/, '');
   const left = `virtual host ${vhost} is left behind; remove it: rabbitmqctl delete_vhost ${vhost}`;
-  const response = await fetch(
-    new URL(`${prefix}/api/vhosts/${encodeURIComponent(vhost)}`, url.origin),
-    {
-      method: 'DELETE',
-      headers: { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` },
-      signal: AbortSignal.timeout(DELETE_TIMEOUT_MS),
-    },
-  ).catch((error: unknown) => {
+  const api = new ManagementApi(managementUrl, vhost);
+  const refusal = await api.delete(['vhosts', vhost], DELETE_TIMEOUT_MS).catch((error: unknown) => {
     throw new Error(left, { cause: error });
   });
-  if (!response.ok && response.status !== NOT_FOUND)
-    throw new Error(`${left} (${response.status} ${await response.text()})`);
+  if (refusal !== undefined) throw new Error(`${left} (${refusal})`);
 }

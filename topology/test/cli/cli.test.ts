@@ -1,55 +1,36 @@
 /** Goal: the command line keeps its promises to scripts. Method: real processes: output, exit codes, one JSON document. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import {
+  type Answer,
+  answerOf,
+  cliFolder,
+  startCli,
+  TOPOLOGY,
+  writeDeclaration,
+} from '../support/cliProgram.ts';
 
-const CLI = join(import.meta.dirname, '../../src/cli.ts');
-const INDEX = join(import.meta.dirname, '../../src/index.ts');
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
+async function run(...words: readonly string[]): Promise<Answer> {
+  return await answerOf(startCli(words));
 }
 
-async function run(...args: readonly string[]): Promise<Ended> {
-  return await new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
-
-/** A declaration in a file of its own, as another system would have it. */
 async function declarationFile(t: TestContext, tiers = "['5s', '30s']"): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'topology-'));
-  t.after(() => rm(folder, { recursive: true }));
-  const path = join(folder, 'declaration.ts');
-  await writeFile(
-    path,
-    `import { declareTopology } from '${INDEX}';
-export default declareTopology({
-  exchange: 'mail',
-  kinds: { send: { key: 'mail.send', queue: 'outbox', tiers: ${tiers} } },
-});
-`,
-  );
-  return path;
+  const kinds = `{ send: { key: 'mail.send', queue: 'outbox', tiers: ${tiers} } }`;
+  return await writeDeclaration(await cliFolder(t), { exchange: 'mail', kinds });
 }
 
 test('without a command: the overview; with --help: each command says what it takes', async () => {
   const overview = await run();
   assert.equal(overview.code, 0);
   for (const { name, summary } of COMMANDS) {
-    assert.ok(overview.stdout.includes(name) && overview.stdout.includes(summary), name);
+    assert.ok(overview.out.includes(name) && overview.out.includes(summary), name);
     const help = await run(name, '--help');
     assert.equal(help.code, 0, name);
-    assert.match(help.stdout, new RegExp(`^topology ${name}`), name);
-    assert.match(help.stdout, /Exit code 0: same or done\./, name);
+    assert.match(help.out, new RegExp(`^topology ${name}`), name);
+    assert.match(help.out, /Exit code 0: same or done\./, name);
   }
 });
 
@@ -59,7 +40,7 @@ test('a wrong call is an error that names the word, with the usage beneath it', 
     [['fly'], /'fly' is none of .*graph/],
     [['graph', '--colour', 'red'], /--colour/],
     [['graph'], /give --declaration FILE/],
-    [['graph', '--declaration', INDEX], /its default export is no declaration/],
+    [['graph', '--declaration', TOPOLOGY], /its default export is no declaration/],
     [['graph', '--declaration', 'nowhere.ts'], /nowhere\.ts/],
     [['graph', '--declaration', path, '--format', 'png'], /png/],
     [['explain', '--declaration', path], /give --outcomes/],
@@ -70,29 +51,29 @@ test('a wrong call is an error that names the word, with the usage beneath it', 
     [['docs', '--declaration', path], /give --file/],
   ];
   for (const [args, message] of cases) {
-    const { code, stdout, stderr } = await run(...args);
+    const { code, out, err } = await run(...args);
     assert.equal(code, 1, args.join(' '));
-    assert.match(stderr, message, args.join(' '));
-    assert.equal(stdout, '', args.join(' '));
+    assert.match(err, message, args.join(' '));
+    assert.equal(out, '', args.join(' '));
   }
 });
 
 test('a declaration with faults is an error that names them all', async (t) => {
   const path = await declarationFile(t, "['30s', '5s', 'soon']");
-  const { code, stderr } = await run('graph', '--declaration', path);
+  const { code, err } = await run('graph', '--declaration', path);
   assert.equal(code, 1);
-  assert.match(stderr, /DECLARATION_INVALID\n.*\n/);
-  assert.match(stderr, /soon/);
+  assert.match(err, /DECLARATION_INVALID\n.*\n/);
+  assert.match(err, /soon/);
 });
 
 test('graph: Mermaid, DOT and JSON', async (t) => {
   const path = await declarationFile(t);
   const mermaid = await run('graph', '--declaration', path);
-  assert.match(mermaid.stdout, /^flowchart LR\n[^]*outbox\.wait\.2\.30s/);
+  assert.match(mermaid.out, /^flowchart LR\n[^]*outbox\.wait\.2\.30s/);
   const dot = await run('graph', '--declaration', path, '--format', 'dot');
-  assert.match(dot.stdout, /^digraph topology \{/);
+  assert.match(dot.out, /^digraph topology \{/);
   const json = await run('graph', '--declaration', path, '--json');
-  assert.ok(Array.isArray((JSON.parse(json.stdout) as { nodes: unknown }).nodes));
+  assert.ok(Array.isArray((JSON.parse(json.out) as { nodes: unknown }).nodes));
 });
 
 test('explain: as text and as one JSON document', async (t) => {
@@ -100,8 +81,8 @@ test('explain: as text and as one JSON document', async (t) => {
   const call = ['explain', '--declaration', path, '--outcomes', 'reject,crash,done'];
   const text = await run(...call);
   assert.equal(text.code, 0);
-  assert.match(text.stdout, /done; 5s after the publish\n$/);
-  const { ending, totalMs } = JSON.parse((await run(...call, '--json')).stdout) as {
+  assert.match(text.out, /done; 5s after the publish\n$/);
+  const { ending, totalMs } = JSON.parse((await run(...call, '--json')).out) as {
     ending: unknown;
     totalMs: number;
   };
@@ -115,7 +96,7 @@ test('docs: a stale file is code 2 with its line, written it is code 0', async (
   const call = ['docs', '--declaration', path, '--file', file];
   const stale = await run(...call, '--check');
   assert.equal(stale.code, 2);
-  assert.match(stale.stdout, /DOCUMENT\.md:3 is stale\n- old\n\+ /);
+  assert.match(stale.out, /DOCUMENT\.md:3 is stale\n- old\n\+ /);
   assert.match(await readFile(file, 'utf8'), /\nold\n/);
   assert.equal((await run(...call)).code, 0);
   assert.match(await readFile(file, 'utf8'), /outbox\.wait\.1\.5s/);

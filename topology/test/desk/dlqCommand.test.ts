@@ -1,22 +1,19 @@
 /** Goal: the command line does what it says, and a kill loses nothing. Method: the real program, a real broker. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
+import {
+  type Answer,
+  answerOf,
+  cliFolder,
+  startCli,
+  writeDeclaration,
+} from '../support/cliProgram.ts';
 import { DeskBench, names } from './deskBench.ts';
-
-const CLI = resolve(import.meta.dirname, '../../src/cli.ts');
-const TOPOLOGY = resolve(import.meta.dirname, '../../src/index.ts');
-
-interface Answer {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 class Program {
   readonly desk: DeskBench;
@@ -29,15 +26,10 @@ class Program {
 
   static async open(t: TestContext): Promise<Program> {
     const desk = await DeskBench.open(t);
-    const folder = await mkdtemp(join(tmpdir(), 'desk-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = await cliFolder(t);
     const kinds = `{ one: { key: 'job.one', queue: 'one', tiers: [50, 100], deadline: '1s' } }`;
-    await writeFile(
-      join(folder, 'declaration.ts'),
-      `import { declareTopology } from ${JSON.stringify(TOPOLOGY)};
-       export default declareTopology({ exchange: 'jobs', kinds: ${kinds} });
-       export const amqpUrl = ${JSON.stringify(desk.bench.amqpUrl)};`,
-    );
+    const { amqpUrl } = desk.bench;
+    await writeDeclaration(folder, { exchange: 'jobs', kinds, amqpUrl });
     return new Program(desk, folder);
   }
 
@@ -47,16 +39,11 @@ class Program {
 
   start(...words: string[]): ChildProcess {
     const declaration = ['--declaration', this.file('declaration.ts')];
-    return spawn(process.execPath, [CLI, 'dlq', ...words, ...declaration]);
+    return startCli(['dlq', ...words, ...declaration]);
   }
 
   async run(...words: string[]): Promise<Answer> {
-    const child = this.start(...words);
-    let [out, err] = ['', ''];
-    child.stdout?.on('data', (bytes: Buffer) => (out += bytes.toString()));
-    child.stderr?.on('data', (bytes: Buffer) => (err += bytes.toString()));
-    const [code] = (await once(child, 'close')) as [number | null];
-    return { code, out, err };
+    return await answerOf(this.start(...words));
   }
 }
 

@@ -1,22 +1,18 @@
 /** Goal: plan, diff, apply and drain do what they say, with the exit codes that they promise. Method: the real program. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Difference, DrainReport } from '@fit/topology/live';
+import {
+  type Answer,
+  answerOf,
+  cliFolder,
+  startCli,
+  writeDeclaration,
+} from '../support/cliProgram.ts';
 import { LiveBench, Load, tiersOf } from './liveBench.ts';
-
-const CLI = resolve(import.meta.dirname, '../../src/cli.ts');
-const TOPOLOGY = resolve(import.meta.dirname, '../../src/index.ts');
-
-interface Answer {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 class Program {
   readonly live: LiveBench;
@@ -29,39 +25,25 @@ class Program {
 
   static async open(t: TestContext): Promise<Program> {
     const live = await LiveBench.open(t);
-    const folder = await mkdtemp(join(tmpdir(), 'live-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = await cliFolder(t);
     return new Program(live, folder);
   }
 
   async declare(tiers: readonly number[], hasManagement = true): Promise<void> {
     const { amqpUrl, managementUrl } = this.live.bench;
     const kinds = `{ one: { key: 'job.one', queue: 'one', tiers: ${JSON.stringify(tiers)} } }`;
-    await writeFile(
-      join(this.folder, 'declaration.ts'),
-      `import { declareTopology } from ${JSON.stringify(TOPOLOGY)};
-       export default declareTopology({ exchange: 'jobs', kinds: ${kinds} });
-       export const amqpUrl = ${JSON.stringify(amqpUrl)};
-       ${hasManagement ? `export const managementUrl = ${JSON.stringify(managementUrl)};` : ''}`,
-    );
+    const urls = hasManagement ? { amqpUrl, managementUrl } : { amqpUrl };
+    await writeDeclaration(this.folder, { exchange: 'jobs', kinds, ...urls });
   }
 
   start(...words: string[]): ChildProcess {
     const declaration = ['--declaration', join(this.folder, 'declaration.ts')];
-    return spawn(process.execPath, [CLI, ...words, ...declaration]);
+    return startCli([...words, ...declaration]);
   }
 
   async run(...words: string[]): Promise<Answer> {
     return await answerOf(this.start(...words));
   }
-}
-
-async function answerOf(child: ChildProcess): Promise<Answer> {
-  let [out, err] = ['', ''];
-  child.stdout?.on('data', (bytes: Buffer) => (out += bytes.toString()));
-  child.stderr?.on('data', (bytes: Buffer) => (err += bytes.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, out, err };
 }
 
 test('from an empty virtual host to other tiers and to the end of the old ones', async (t) => {

@@ -1,18 +1,13 @@
 /** Goal: `topology verify` keeps its promises to scripts. Method: real processes against the real broker. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { askManagement, eventually } from '@fit/stack/testing';
 import { openHand } from '@fit/topology/amqp';
 import type { VerifyReport } from '@fit/topology/verify';
+import { cliFolder, startCli, writeDeclaration } from '../support/cliProgram.ts';
 import { broker, hostNames, SHORT_TOLERANCE_MS, TOLERANCE_MS } from './verifyBench.ts';
-
-const CLI = join(import.meta.dirname, '../../src/cli.ts');
-const INDEX = join(import.meta.dirname, '../../src/index.ts');
 
 interface Run {
   readonly child: ChildProcess;
@@ -23,29 +18,19 @@ interface Run {
 }
 
 async function start(t: TestContext, ...args: readonly string[]): Promise<Run> {
-  const folder = await mkdtemp(join(tmpdir(), 'verify-'));
-  const path = join(folder, 'declaration.ts');
-  await writeFile(
-    path,
-    `import { declareTopology } from '${INDEX}';
-export default declareTopology({
-  exchange: 'mail',
-  kinds: { send: { key: 'mail.send', queue: 'outbox', tiers: ['1s', '2s'] } },
-});
-`,
-  );
+  const kinds = `{ send: { key: 'mail.send', queue: 'outbox', tiers: ['1s', '2s'] } }`;
+  const path = await writeDeclaration(await cliFolder(t), { exchange: 'mail', kinds });
   const { amqpUrl, managementUrl } = broker();
   const given = ['--declaration', path, '--amqp-url', amqpUrl, '--management-url', managementUrl];
-  const child = spawn(process.execPath, [CLI, 'verify', ...given, ...args]);
+  const child = startCli(['verify', ...given, ...args]);
   const ended = once(child, 'close').then(([code]) => code as number | null);
   t.after(async () => {
     child.kill('SIGKILL');
     await ended;
-    await rm(folder, { recursive: true });
   });
   const said = { stdout: '', stderr: '' };
-  child.stdout.on('data', (text: Buffer) => (said.stdout += text.toString()));
-  child.stderr.on('data', (text: Buffer) => (said.stderr += text.toString()));
+  child.stdout?.on('data', (text: Buffer) => (said.stdout += text.toString()));
+  child.stderr?.on('data', (text: Buffer) => (said.stderr += text.toString()));
   const hosts = () =>
     [...said.stderr.matchAll(/virtual host (verify-\S+)/g)].map(([, one]) => one!);
   return { child, said, hosts, ended };
