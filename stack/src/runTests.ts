@@ -32,6 +32,12 @@ const FILES_AT_A_TIME = 2;
 const FILE_LIMIT_MS = 180_000;
 const LATE_MS = 10_000;
 
+/**
+ * A letter that a full queue refused is offered again after 180 s: no test waits so long. A broker that was given keeps
+ * its own time, and the tests theirs.
+ */
+const BROKER_SETTINGS = { dead_letter_worker_publisher_confirm_timeout: 3_000 };
+
 const INTERRUPTED = 130;
 const interrupted = new AbortController();
 const interruption = once(interrupted.signal, 'abort');
@@ -59,10 +65,10 @@ try {
     ports: await freePorts(),
     services: ['rabbitmq', 'gateway'],
     brokerSuite,
+    brokerSettings: BROKER_SETTINGS,
   });
   try {
     announce(stack, brokerSuite);
-    await hurry(stack);
     process.exitCode = interrupted.signal.aborted ? INTERRUPTED : await runFiles(files, minimum);
   } finally {
     await stack.stop({ purge: true });
@@ -100,16 +106,6 @@ function announce(stack: Stack, brokerSuite: BrokerSuite): void {
   for (const name of ['AMQP_URL', 'AMQP_MANAGEMENT_URL', 'MONGODB_URL'])
     Reflect.deleteProperty(process.env, name);
   console.log(`broker ${stack.amqpUrl}, database ${stack.mongodbUrl}`);
-}
-
-/**
- * A letter that a full queue refused is offered again after 180 s: no test waits so long. A broker that was given keeps
- * its own time, and the tests theirs.
- */
-async function hurry(stack: Stack): Promise<void> {
-  if (!stack.services.some(({ name }) => name === 'rabbitmq')) return;
-  const setting = 'rabbit, dead_letter_worker_publisher_confirm_timeout, 3000';
-  await stack.rabbitmqctl(['eval', `application:set_env(${setting}).`]);
 }
 
 function withCredentials(managementUrl: string, amqpUrl: string): string {

@@ -27,6 +27,8 @@ export interface StackOptions {
   readonly prometheusConfigFolder?: string;
   /** Debian suite the broker comes from; default `sid` (RabbitMQ 4.3). */
   readonly brokerSuite?: BrokerSuite;
+  /** Settings of the application `rabbit` by name, such as times that a test cannot wait for; kept over restarts. */
+  readonly brokerSettings?: Readonly<Record<string, number>>;
   readonly onProgress?: (line: string) => void;
 }
 
@@ -86,5 +88,6 @@ async function placeOf(
     distributionPort,
     prometheusConfigFolder: configFolder === undefined ? undefined : resolve(configFolder),
     databaseTemplate: roots?.databaseTemplate,
+    brokerSettings: options.brokerSettings ?? {},
   };
 }

@@ -48,6 +48,10 @@ export function rabbitmq(place: StackPlace): ServiceDefinition {
 /** The environment of the broker and of its command-line tools. */
 export function brokerEnvironment(place: StackPlace): Record<string, string> {
   const loopbackOnly = '-kernel inet_dist_use_interface {127,0,0,1}';
+  // On the command line, because rabbitmq.conf knows only some of them by name.
+  const settings = Object.entries(place.brokerSettings).map(
+    ([name, value]) => `-rabbit ${name} ${value}`,
+  );
   return {
     HOME: '/stack/rabbitmq',
     RABBITMQ_NODENAME: nodeName(place.name),
@@ -60,7 +64,7 @@ export function brokerEnvironment(place: StackPlace): Record<string, string> {
     RABBITMQ_LOG_BASE: '/stack/rabbitmq/log',
     RABBITMQ_ENABLED_PLUGINS_FILE: '/stack/rabbitmq/enabled_plugins',
     RABBITMQ_CONFIG_FILE: '/stack/rabbitmq/rabbitmq.conf',
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${MODEST_VM} ${loopbackOnly}`,
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: [MODEST_VM, loopbackOnly, ...settings].join(' '),
     RABBITMQ_CTL_ERL_ARGS: loopbackOnly,
   };
 }

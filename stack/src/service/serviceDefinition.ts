@@ -31,6 +31,8 @@ export interface StackPlace {
   readonly prometheusConfigFolder: string | undefined;
   /** Folder of the host with an initialised database, copied into a new stack. */
   readonly databaseTemplate: string | undefined;
+  /** Settings of the broker's application `rabbit` that differ from its own, by name. */
+  readonly brokerSettings: Readonly<Record<string, number>>;
 }
 
 export interface ServiceDefinition {

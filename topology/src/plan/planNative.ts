@@ -2,8 +2,7 @@
 import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
 import { parkExchange } from './names.ts';
 import { AT_LEAST_ONCE, limitArguments } from './planTiers.ts';
-import type { KindPlan } from './planTopology.ts';
-import type { PlannedKind } from './topologyPlan.ts';
+import type { KindPlan, PlannedKind } from './topologyPlan.ts';
 
 /** 4.3.0 refuses the arguments (measured). */
 export function hasNativeRetry(broker: BrokerProfile): boolean {

@@ -9,8 +9,13 @@ import {
   tierKey,
   waitQueue,
 } from './names.ts';
-import type { KindPlan } from './planTopology.ts';
-import type { BindingPlan, ExchangePlan, PlannedKind, QueuePlan } from './topologyPlan.ts';
+import type {
+  BindingPlan,
+  ExchangePlan,
+  KindPlan,
+  PlannedKind,
+  QueuePlan,
+} from './topologyPlan.ts';
 
 /** Deaths that no retry can mend: they go to the dead-letter queue at once. The rest is a rejection, and retried. */
 export const FINAL_REASONS = ['delivery_limit', 'expired', 'maxlen'] as const;

@@ -4,21 +4,7 @@ import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
 import { deadLetterQueue, parkExchange } from './names.ts';
 import { hasNativeRetry, isLinear, planNative } from './planNative.ts';
 import { planTiers } from './planTiers.ts';
-import type {
-  BindingPlan,
-  ExchangePlan,
-  PlannedKind,
-  PolicyPlan,
-  QueuePlan,
-  TopologyPlan,
-} from './topologyPlan.ts';
-
-/** What one kind needs, whichever its back end is. */
-export interface KindPlan {
-  readonly exchanges: readonly ExchangePlan[];
-  readonly queues: readonly QueuePlan[];
-  readonly bindings: readonly BindingPlan[];
-}
+import type { KindPlan, PlannedKind, PolicyPlan, QueuePlan, TopologyPlan } from './topologyPlan.ts';
 
 /** @returns a frozen plan; prove it (`provePlan`) before it is asserted on a broker. */
 export function planTopology(declaration: Declaration, broker: BrokerProfile): TopologyPlan {

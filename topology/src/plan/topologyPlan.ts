@@ -49,6 +49,13 @@ export interface PolicyPlan {
   readonly definition: Readonly<Record<string, number>>;
 }
 
+/** What one kind needs, whichever its back end is. */
+export interface KindPlan {
+  readonly exchanges: readonly ExchangePlan[];
+  readonly queues: readonly QueuePlan[];
+  readonly bindings: readonly BindingPlan[];
+}
+
 /** Everything that shall exist, in the order in which it is made. Frozen. */
 export interface TopologyPlan {
   /** What the plan was made for. */

@@ -4,9 +4,8 @@ import { assertTopology, Consumer, type Delivery, Publisher } from '../amqp/inde
 import type { KindsOptions } from '../declaration/declareTopology.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
-import { type Attempt, attemptOf } from '../retry/attempt.ts';
+import type { Attempt } from '../retry/attempt.ts';
 import { crashesOf, isSuspect } from '../retry/crashes.ts';
-import { hasForgedDeaths } from '../retry/forgedDeaths.ts';
 import { nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
 import { carryOut, type Sender } from './carryOut.ts';
@@ -14,6 +13,7 @@ import { Circuit } from './circuit.ts';
 import { park, type Reason } from './letters.ts';
 import { Limiter } from './limiter.ts';
 import { Quarantine } from './quarantine.ts';
+import { CrashLimitExceeded, readAttempt } from './readAttempt.ts';
 import { runAttempt } from './runAttempt.ts';
 import type { AttemptEnd, WorkerOptions } from './workerOptions.ts';
 
@@ -167,11 +167,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
     const { read, onEvent } = this.#options;
     const kind = this.#kind;
     try {
-      this.#refuseForged(delivery);
-      this.#refuseKiller(delivery);
-      const attempt = attemptOf(kind, delivery.routingKey, delivery.headers);
-      if (attempt === undefined)
-        throw new Error(`routing key '${delivery.routingKey}' is none of this kind's`);
+      const attempt = readAttempt({ kind, broker: this.#plan?.broker }, delivery);
       if (!attempt.agreesWithDeaths)
         onEvent?.({ type: 'attemptMismatch', queue: kind.queue, attempt: attempt.number });
       const message = read === undefined ? (delivery.body as Message) : read(delivery);
@@ -180,23 +176,6 @@ export class Worker<Message = Buffer, Effect = unknown> {
       void this.#refuse(delivery, error);
       return undefined;
     }
-  }
-
-  /** Parked without its headers: to reject it would do harm. */
-  #refuseForged({ headers, unreadableReason }: Delivery): void {
-    if (unreadableReason !== undefined)
-      throw new Error(`its headers cannot be read: ${unreadableReason}`);
-    if (this.#plan !== undefined && hasForgedDeaths(this.#plan.broker, headers))
-      throw new Error('its x-death was not written by a broker');
-  }
-
-  /** The broker's own limit comes first; this is for the day on which somebody removed it. */
-  #refuseKiller({ headers }: Delivery): void {
-    if (this.#plan === undefined) return;
-    const kind = this.#kind;
-    const crashes = crashesOf(this.#plan.broker, kind, headers);
-    if (crashes > kind.crashLimit)
-      throw new CrashLimitExceeded(`${crashes} crashes exceed the limit ${kind.crashLimit}`);
   }
 
   async #refuse(delivery: Delivery, error: unknown): Promise<void> {
@@ -247,10 +226,6 @@ export class Worker<Message = Buffer, Effect = unknown> {
 
 function answerAtOnce(end: AttemptEnd): void {
   end.answer();
-}
-
-class CrashLimitExceeded extends Error {
-  override readonly name = 'CrashLimitExceeded';
 }
 
 /** Only what asks for another attempt can be an outage; a rejected job has its own fault. */

@@ -1,0 +1,34 @@
+/** Goal: only what may be tried is tried. Method: one delivery of each sort. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { planTopology } from '@fit/topology';
+import { CrashLimitExceeded, readAttempt } from '../../src/work/readAttempt.ts';
+import { DEFAULT } from '../support/declarations.ts';
+
+const broker = { version: '3.10.8', hasManagement: true };
+const kind = planTopology(DEFAULT, broker).kinds[0]!;
+const delivery = { headers: {}, routingKey: kind.key, unreadableReason: undefined };
+
+test('a sound one is the attempt of its key', () => {
+  assert.equal(readAttempt({ kind, broker }, delivery).number, 1);
+  const later = { ...delivery, routingKey: `${kind.queue}.r2` };
+  assert.equal(readAttempt({ kind, broker }, later).number, 3);
+});
+
+test('unreadable, forged, of a strange key, or a killer: refused with the reason', () => {
+  const refusal = (
+    change: Partial<typeof delivery> & { unreadableReason?: string },
+    error: object,
+  ) => {
+    assert.throws(() => readAttempt({ kind, broker }, { ...delivery, ...change } as never), error);
+  };
+  refusal({ unreadableReason: 'too deep' } as never, { message: /cannot be read: too deep/ });
+  refusal({ headers: { 'x-death': 'one' } }, { message: /not written by a broker/ });
+  refusal({ routingKey: 'job.other' }, { message: /'job\.other' is none of this kind's/ });
+  const killed = (count: number) => ({ headers: { 'x-delivery-count': count } });
+  refusal(killed(kind.crashLimit + 1), CrashLimitExceeded);
+  assert.equal(
+    readAttempt({ kind, broker }, { ...delivery, ...killed(kind.crashLimit) }).number,
+    1,
+  );
+});
