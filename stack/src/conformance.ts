@@ -19,6 +19,8 @@ const FILES = 'topology/test/{broker,conformance,desk,drawing,live,verify,work}/
 
 interface Lane {
   readonly suite: BrokerSuite;
+  /** As the broker said; `?` where it never did. */
+  readonly version: string;
   readonly hasPassed: boolean;
   readonly passed: string;
   readonly failed: string;
@@ -42,9 +44,9 @@ else if (suites.length === 0) {
 } else {
   const lanes: Lane[] = [];
   for (const suite of suites) lanes.push(await runLane(suite, values.only));
-  console.log('\n| suite | passed | failed | seconds |\n|---|---|---|---|');
-  for (const { suite, passed, failed, seconds } of lanes)
-    console.log(`| ${suite} | ${passed} | ${failed} | ${seconds} |`);
+  console.log('\n| lane | RabbitMQ | passed | failed | seconds |\n|---|---|---|---|---|');
+  for (const { suite, version, passed, failed, seconds } of lanes)
+    console.log(`| ${suite} | ${version} | ${passed} | ${failed} | ${seconds} |`);
   process.exitCode = lanes.every(({ hasPassed }) => hasPassed) ? 0 : 1;
 }
 
@@ -60,9 +62,10 @@ async function runLane(suite: BrokerSuite, only: string): Promise<Lane> {
   });
   const [code] = (await once(lane, 'close')) as [number | null];
   const printed = output.join('');
-  const countOf = (what: string) => new RegExp(`^ℹ ${what} (\\d+)$`, 'm').exec(printed)?.[1] ?? '?';
+  const found = (pattern: RegExp) => pattern.exec(printed)?.[1] ?? '?';
   return {
-    ...{ suite, hasPassed: code === 0, passed: countOf('pass'), failed: countOf('fail') },
+    ...{ suite, version: found(/^RabbitMQ (\S+) at /m), hasPassed: code === 0 },
+    ...{ passed: found(/^ℹ pass (\d+)$/m), failed: found(/^ℹ fail (\d+)$/m) },
     seconds: Math.round((performance.now() - startedAt) / 1_000),
   };
 }

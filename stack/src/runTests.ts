@@ -11,6 +11,7 @@ import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { freePorts, type Stack, StackError, startStack } from './index.ts';
 import { BROKER_SUITES, type BrokerSuite, brokerSuiteOf } from './root/recipe.ts';
+import { askManagement } from './testing/testServer.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const WORKSPACES = [
@@ -68,7 +69,7 @@ try {
     brokerSettings: BROKER_SETTINGS,
   });
   try {
-    announce(stack, brokerSuite);
+    await announce(stack, brokerSuite);
     process.exitCode = interrupted.signal.aborted ? INTERRUPTED : await runFiles(files, minimum);
   } finally {
     await stack.stop({ purge: true });
@@ -94,7 +95,7 @@ function filesOf(pattern: string): string[] {
 }
 
 /** The tests find the servers by these; the ones that they start themselves must not meet a given one. */
-function announce(stack: Stack, brokerSuite: BrokerSuite): void {
+async function announce(stack: Stack, brokerSuite: BrokerSuite): Promise<void> {
   const management = stack.managementUrl;
   if (management === undefined)
     throw new StackError('COMMAND_FAILED', 'with AMQP_URL give AMQP_MANAGEMENT_URL, too');
@@ -105,7 +106,11 @@ function announce(stack: Stack, brokerSuite: BrokerSuite): void {
   process.env['FIT_TEST_MONGODB_URL'] = stack.mongodbUrl;
   for (const name of ['AMQP_URL', 'AMQP_MANAGEMENT_URL', 'MONGODB_URL'])
     Reflect.deleteProperty(process.env, name);
-  console.log(`broker ${stack.amqpUrl}, database ${stack.mongodbUrl}`);
+  const overview = (await askManagement({ method: 'GET', path: '/api/overview' })) as {
+    rabbitmq_version: string;
+  };
+  const broker = `RabbitMQ ${overview.rabbitmq_version} at ${stack.amqpUrl}`;
+  console.log(`${broker}, database ${stack.mongodbUrl}`);
 }
 
 function withCredentials(managementUrl: string, amqpUrl: string): string {

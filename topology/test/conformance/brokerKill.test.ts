@@ -1,39 +1,23 @@
-/** Goal: kill -9 of the broker during a wait loses nothing it has confirmed. Method: a broker of this file's own. */
+/** Goal: kill -9 of the broker loses nothing it has confirmed or holds. Method: a broker of this file's own. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BrokerSuite, freePorts, startStack } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import { Bench } from '../support/bench.ts';
+import { Arrivals } from './arrivals.ts';
+import { fillToRefusal, heldCount } from './fullMain.ts';
+import { useOwnBroker } from './ownBroker.ts';
 
 const WAIT_MS = 4_000;
 const MESSAGE_COUNT = 500;
+/** Its own lateness is this file's other test; here two clocks meet. */
+const EARLY_MS = 10;
+
+const broker = useOwnBroker();
 
 test('kill -9 at half of a tier, under publishes: all that was confirmed comes back, none early', async (t) => {
-  const brokerSuite = (process.env['FIT_TEST_BROKER_SUITE'] ?? 'sid') as BrokerSuite;
-  const stack = await startStack({
-    ...{
-      name: `kill-${process.pid}`,
-      ports: await freePorts(),
-      services: ['rabbitmq'],
-      brokerSuite,
-    },
-  });
-  const given = { ...process.env };
-  // The bench goes before its broker.
-  const undoes: (() => Promise<void>)[] = [];
-  const teardown = { after: (undo: () => Promise<void>) => void undoes.push(undo) };
-  t.after(async () => {
-    for (const undo of undoes) await undo();
-    Object.assign(process.env, given);
-    await stack.stop({ purge: true });
-  });
-  process.env['FIT_TEST_AMQP_URL'] = stack.amqpUrl;
-  const management = new URL(stack.managementUrl!);
-  Object.assign(management, { username: 'guest', password: 'guest' });
-  process.env['FIT_TEST_MANAGEMENT_URL'] = management.href;
   const bench = await Bench.open(
-    teardown,
+    t,
     declareTopology({
       exchange: 'jobs',
       kinds: { one: { key: 'job.one', queue: 'one', tiers: [WAIT_MS, 2 * WAIT_MS] } },
@@ -42,7 +26,7 @@ test('kill -9 at half of a tier, under publishes: all that was confirmed comes b
   const publisher = await bench.publisher();
   const confirmed = new Set<string>();
   const rejectedAt = new Map<string, number>();
-  const done = new Map<string, number>();
+  const done = new Arrivals();
   const early: string[] = [];
   await bench.consumer((delivery) => {
     const id = delivery.messageId!;
@@ -52,9 +36,8 @@ test('kill -9 at half of a tier, under publishes: all that was confirmed comes b
       delivery.reject();
       return;
     }
-    if (Date.now() - (rejectedAt.get(id) ?? 0) < WAIT_MS - 10) early.push(id);
-    done.set(id, (done.get(id) ?? 0) + 1);
-    delivery.ack();
+    if (Date.now() - (rejectedAt.get(id) ?? 0) < WAIT_MS - EARLY_MS) early.push(id);
+    done.take(delivery);
   });
 
   // One after the other, each until it is confirmed: what is unknown after the kill is sent again under its id.
@@ -71,17 +54,45 @@ test('kill -9 at half of a tier, under publishes: all that was confirmed comes b
   await eventually(() => rejectedAt.size > 100, { describe: () => `${rejectedAt.size} waiting` });
   const firstAt = [...rejectedAt.values()][0]!;
   await eventually(() => Date.now() - firstAt > WAIT_MS / 2, { describe: () => 'not half yet' });
-  assert.equal(done.size, 0);
-  await stack.kill('rabbitmq');
-  await stack.restart('rabbitmq');
+  assert.equal(done.ids.size, 0);
+  await broker.stack.kill('rabbitmq');
+  await broker.stack.restart('rabbitmq');
   await publishing;
   assert.equal(confirmed.size, MESSAGE_COUNT);
-  await eventually(() => done.size === MESSAGE_COUNT, {
-    deadlineMs: 60_000,
-    describe: () => `${done.size} of ${MESSAGE_COUNT} came back`,
-  });
+  await done.expect(confirmed);
   assert.deepEqual(early, []);
-  const copyCount = [...done.values()].reduce((sum, count) => sum + count - 1, 0);
-  t.diagnostic(`${copyCount} came twice, which at-least-once allows`);
+  t.diagnostic(`${done.copyCount} came twice, which at-least-once allows`);
+  await bench.expectEmpty();
+});
+
+test('kill -9 while a full main queue keeps expired ones out: all of them are in it once there is room', async (t) => {
+  const bench = await Bench.open(
+    t,
+    declareTopology({
+      exchange: 'jobs',
+      kinds: { one: { key: 'job.one', queue: 'one', tiers: [1_500, 60_000], maxLength: 10 } },
+    }),
+  );
+  const publisher = await bench.publisher();
+  const bouncing = Array.from({ length: 8 }, (_, index) => `bounce${index}`);
+  for (const id of bouncing) await publisher.publish(bench.message(id));
+  const rejecter = await bench.consumer((delivery) => {
+    delivery.reject();
+  });
+  await bench.expectReady('one.wait.1.1500ms', bouncing.length);
+  await rejecter.close();
+  const confirmed = await fillToRefusal(bench, publisher);
+  await eventually(async () => (await heldCount(bench, 'one.wait.1.1500ms')) > 0, {
+    deadlineMs: 30_000,
+    describe: () => 'none is held',
+  });
+  await broker.stack.kill('rabbitmq');
+  await broker.stack.restart('rabbitmq');
+  const done = new Arrivals();
+  await bench.consumer((delivery) => {
+    done.take(delivery);
+  });
+  await done.expect(new Set([...bouncing, ...confirmed]));
+  t.diagnostic(`${done.copyCount} came twice, which at-least-once allows`);
   await bench.expectEmpty();
 });

@@ -20,6 +20,8 @@ export interface LineFacts {
   readonly finalDeathTakesTiers: boolean;
   /** x-death that a client sends is continued. */
   readonly continuesForgedDeaths: boolean;
+  /** What ends with a message that is never settled; either way its deliveries are stale, and it is given to somebody. */
+  readonly ackTimeoutEnds: 'channel' | 'consumer';
 }
 
 export async function lineFacts(): Promise<LineFacts> {
@@ -31,5 +33,6 @@ export async function lineFacts(): Promise<LineFacts> {
     hasPriorities: !isOld,
     finalDeathTakesTiers: !isAtLeast(broker, '3.13.0'),
     continuesForgedDeaths: isOld,
+    ackTimeoutEnds: isAtLeast(broker, '4.3.0') ? 'consumer' : 'channel',
   };
 }

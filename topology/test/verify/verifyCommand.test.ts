@@ -101,6 +101,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   test(`${signal}: exit code 1, and nothing is left`, async (t) => {
     const run = await start(t, '--real-time');
     await eventually(() => run.said.stderr.includes('awaited: '), {
+      // Virtual hosts are made first, which takes seconds on a busy machine.
+      deadlineMs: 40_000,
       describe: () => run.said.stderr,
     });
     run.child.kill(signal);

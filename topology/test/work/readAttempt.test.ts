@@ -20,7 +20,7 @@ test('unreadable, forged, of a strange key, or a killer: refused with the reason
     change: Partial<typeof delivery> & { unreadableReason?: string },
     error: object,
   ) => {
-    assert.throws(() => readAttempt({ kind, broker }, { ...delivery, ...change } as never), error);
+    assert.throws(() => readAttempt({ kind, broker }, { ...delivery, ...change }), error);
   };
   refusal({ unreadableReason: 'too deep' } as never, { message: /cannot be read: too deep/ });
   refusal({ headers: { 'x-death': 'one' } }, { message: /not written by a broker/ });
