@@ -28,7 +28,7 @@ test('never settled in time: taken back, consumed again, the late answers do not
   );
   await publisher.publish(bench.message('stuck'));
   await eventually(() => held.length === 1, { describe: () => 'not delivered' });
-  await eventually(() => held[0]?.isCurrent === false, {
+  await eventually(() => !held[0]!.isCurrent, {
     deadlineMs: ACK_TIMEOUT_DEADLINE_MS,
     describe: () => 'still current',
   });
@@ -45,7 +45,7 @@ test('never settled in time: taken back, consumed again, the late answers do not
   await publisher.publish(bench.message('next'));
   await eventually(() => held.length === 3, { describe: () => 'it consumes no more' });
   assert.equal(held[2]?.messageId, 'next');
-  held[2]?.ack();
+  held[2].ack();
   await consumer.close();
   await bench.expectEmpty();
   const { ackTimeoutEnds, line } = await lineFacts();
@@ -74,7 +74,7 @@ test('the queue is deleted under work in hand: declared and consumed again, the 
   assert.equal(held[1]?.messageId, 'new');
   held[0]?.ack();
   assert.equal(consumer.unsettledCount, 1);
-  held[1]?.ack();
+  held[1].ack();
   await consumer.close();
   await bench.expectEmpty();
   assert.equal(held.length, 2);
