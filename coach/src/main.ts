@@ -59,7 +59,7 @@ await runService(log, async (stops) => {
     ...config,
     declaration,
     kind,
-    handlers: new Map([['createWod', createWodHandler({ wods, failureRate: config.failureRate })]]),
+    handlers: new Map([['createWod', createWodHandler({ wods, ...config })]]),
     store: new JobStore(store.database),
     // A simulated failure stands for one job's own fault; an outage would have another name.
     breaker: { ignored: [SimulatedFailure.name] },

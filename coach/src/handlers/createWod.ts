@@ -1,4 +1,5 @@
 /** Makes one workout. Deterministic per (user, date), so a retry makes the same one. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { CreateWodPayload, type WodDocument, wodId } from '@fit/contract';
 import { compilePayload, type Handler, type Job } from '@fit/jobs';
 import type { Outcome } from '@fit/topology';
@@ -17,13 +18,17 @@ export interface CreateWodOptions {
   readonly wods: Pick<WodStore, 'storeAll'>;
   /** Share of attempts that fail on purpose, 0 to 1. */
   readonly failureRate: number;
+  /** What each attempt takes beside its real work, in milliseconds, to show what slow jobs do; default 0. */
+  readonly workMs?: number;
 }
 
 /** The generator takes under 0.1 ms, so it runs here and not in a worker thread, whose hand-over costs more. */
 export function createWodHandler(options: CreateWodOptions): Handler<Payload, WodDocument> {
+  const { workMs = 0 } = options;
   return {
     payload: compilePayload(CreateWodPayload),
-    run: (job) => {
+    run: async (job) => {
+      if (workMs > 0) await pause(workMs, undefined, { signal: job.signal });
       if (Math.random() < options.failureRate)
         throw new SimulatedFailure(`COACH_FAILURE_RATE is ${options.failureRate}`);
       return make(job);

@@ -45,9 +45,15 @@ test('a workout of every level and gym keeps the contract, and a retry makes the
     }
 });
 
-test('a failure rate of 1 throws, which the runtime takes for a retry', () => {
+test('a failure rate of 1 throws, which the runtime takes for a retry', async () => {
   const handler = createWodHandler({ wods: nowhere, failureRate: 1 });
-  assert.throws(() => handler.run(jobOf()), { name: 'SimulatedFailure' });
+  await assert.rejects(async () => await handler.run(jobOf()), { name: 'SimulatedFailure' });
+});
+
+test('work on purpose ends with the deadline of the attempt', async () => {
+  const handler = createWodHandler({ wods: nowhere, failureRate: 0, workMs: 600_000 });
+  const job = { ...jobOf(), signal: AbortSignal.abort(new Error('late')) };
+  await assert.rejects(async () => await handler.run(job), { name: 'AbortError' });
 });
 
 test('a day of no calendar is rejected, since no retry can mend it', async () => {

@@ -45,8 +45,16 @@ export interface System {
   addCoach(env?: Readonly<Record<string, string>>): Promise<Service>;
   /** Kills or stops the coach at this place; it is then off the list. */
   removeCoach(index: number, how: 'stop' | 'kill'): Promise<void>;
-  /** Starts the monolith again on the same ports, after killing it. */
-  restartMonolith(): Promise<void>;
+  /**
+   * Starts the monolith again on the same ports, after killing it.
+   * @param env overrides for this start alone.
+   */
+  restartMonolith(env?: Readonly<Record<string, string>>): Promise<void>;
+  /**
+   * Starts the coach at this place again on the same ports, after killing it.
+   * @param env overrides for this start alone.
+   */
+  restartCoach(index: number, env?: Readonly<Record<string, string>>): Promise<void>;
   /** Coaches first, then the monolith; every child is gone afterwards. */
   stop(): Promise<void>;
 }
@@ -63,19 +71,19 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     monolith: await startService(launch, {
       ...{ name: 'monolith', port: ports.monolith, metricsPort: ports.monolithMetrics },
     }),
-    coaches: [] as Service[],
+    coaches: [] as Coach[],
     coachNumber: 0,
   };
   const addCoach = async (env: Readonly<Record<string, string>> = {}): Promise<Service> => {
     state.coachNumber += 1;
     const isFirst = state.coachNumber === 1;
     const free = await freeSystemPorts();
-    const coach = await startService(launch, {
+    const place = {
       name: `coach-${state.coachNumber}`,
       port: isFirst ? ports.coach : free.coach,
       metricsPort: isFirst ? ports.coachMetrics : free.coachMetrics,
-      env,
-    });
+    };
+    const coach = { ...(await startService(launch, { ...place, env })), place };
     state.coaches.push(coach);
     return coach;
   };
@@ -102,15 +110,25 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       const [coach] = state.coaches.splice(index, 1);
       await coach?.child[how]();
     },
-    restartMonolith: async () => {
+    restartMonolith: async (env = {}) => {
       await state.monolith.child.kill();
       state.monolith = await startService(launch, {
-        ...{ name: 'monolith', port: ports.monolith, metricsPort: ports.monolithMetrics },
+        ...{ name: 'monolith', port: ports.monolith, metricsPort: ports.monolithMetrics, env },
       });
+    },
+    restartCoach: async (index, env = {}) => {
+      const coach = state.coaches[index];
+      if (coach === undefined) throw new Error(`there is no coach at place ${index}`);
+      await coach.child.kill();
+      const { place } = coach;
+      state.coaches[index] = { ...(await startService(launch, { ...place, env })), place };
     },
     stop,
   };
 }
+
+/** A coach, and what it is started again with. */
+type Coach = Service & { readonly place: ServiceOptions };
 
 interface Launch {
   readonly options: SystemOptions;

@@ -1,4 +1,5 @@
 /** What broker and store tests stand on; the servers are those that `npm test` started. */
+export { AlertSink, type Notification } from './alertSink.ts';
 export { type EventuallyOptions, eventually } from './eventually.ts';
 export { type TestBroker, testBroker } from './testBroker.ts';
 export { testDatabaseUrl } from './testDatabaseUrl.ts';
