@@ -1,0 +1,113 @@
+/**
+ * Goal: what a runbook says can be typed as it stands. Method: queries go through promtool; command lines through the very
+ * parsers that will read them; services, ports and links are looked up.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseArgs } from 'node:util';
+import { promtool } from '@fit/stack';
+import { stringify } from 'yaml';
+import { readReplayArguments } from '../../../monolith/src/replay/readReplayArguments.ts';
+import { parseArguments } from '../../../stack/src/cli/parseArguments.ts';
+import { COMMANDS } from '../../../topology/src/cli/commands.ts';
+import { readCall } from '../../../topology/src/cli/readCall.ts';
+import { COMPOSE_SOURCE, REPOSITORY, SERVICES } from '../support/composeFile.ts';
+import { ON_CALL, RUNBOOKS } from '../support/runbook.ts';
+
+const SECTIONS = ['Meaning', 'Impact', 'Queries', 'Mitigation', 'Recovery'];
+const ALL = [...RUNBOOKS, ON_CALL];
+const COMMAND_LINES = ALL.flatMap(({ alert, commands }) =>
+  commands.map((command) => ({ alert, command })),
+);
+
+/** Words as the shell would split them; quotes are used in one place only, and hold no name. */
+function commandsThatBegin(start: string): { alert: string; words: string[] }[] {
+  return COMMAND_LINES.filter(({ command }) => command.startsWith(start)).map(
+    ({ alert, command }) => ({ alert, words: command.slice(start.length).trim().split(' ') }),
+  );
+}
+
+test('each has the five sections in order, three queries and numbered steps', () => {
+  assert.ok(RUNBOOKS.length > 30);
+  for (const { alert, text, sections, queries } of RUNBOOKS) {
+    assert.ok(text.startsWith(`# ${alert}\n`), alert);
+    assert.deepEqual(sections, SECTIONS, alert);
+    assert.equal(queries.length, 3, alert);
+    assert.match(text, /\n1\. .*\n(.*\n)*## Recovery/, alert);
+  }
+});
+
+test('Prometheus can read every query', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'fit-runbooks-'));
+  t.after(() => rm(cwd, { recursive: true, force: true }));
+  const rules = RUNBOOKS.flatMap(({ alert, queries }) =>
+    queries.map((expr, index) => ({ record: `runbook:${alert}:${index}`, expr })),
+  );
+  await writeFile(join(cwd, 'queries.yml'), stringify({ groups: [{ name: 'queries', rules }] }));
+  const { code, output } = await promtool(['check', 'rules', 'queries.yml'], { cwd });
+  assert.equal(code, 0, output);
+});
+
+test('every npm script that is named exists', async () => {
+  const { scripts } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const named = commandsThatBegin('npm run ');
+  assert.ok(named.length > 30);
+  for (const { alert, words } of named)
+    assert.ok(scripts[words[0] ?? ''], `${alert}: ${words.join(' ')}`);
+});
+
+test('the command lines read them as they stand', () => {
+  for (const { alert, words } of commandsThatBegin('npm run topology --'))
+    assert.doesNotThrow(() => {
+      const call = readCall(words, COMMANDS, {});
+      assert.ok(call.command);
+      const [word] = call.words;
+      assert.ok(word === undefined || call.command.usage.includes(`\n  ${word} `), word);
+    }, alert);
+  for (const { alert, words } of commandsThatBegin('npm run replay --'))
+    assert.doesNotThrow(() => readReplayArguments(words), alert);
+  for (const { alert, words } of commandsThatBegin('npm run stack --'))
+    assert.doesNotThrow(() => parseArguments(words), alert);
+  for (const { alert, words } of commandsThatBegin('npm run cron --'))
+    assert.deepEqual(words, ['--once'], alert);
+});
+
+test('every service that docker compose is told is in docker-compose.yml', () => {
+  const options = {
+    since: { type: 'string' },
+    tail: { type: 'string' },
+    scale: { type: 'string' },
+    'no-recreate': { type: 'boolean' },
+    detach: { type: 'boolean', short: 'd' },
+    all: { type: 'boolean', short: 'a' },
+    quiet: { type: 'boolean', short: 'q' },
+  } as const;
+  const named = commandsThatBegin('docker compose ');
+  assert.ok(named.length > 30);
+  for (const { alert, words } of named) {
+    const [verb = '', ...rest] = words;
+    // What follows the service is for the program in the container.
+    const args = verb === 'exec' ? rest.slice(0, 1) : rest;
+    const { positionals } = parseArgs({ args, options, allowPositionals: true });
+    for (const service of positionals)
+      assert.ok(SERVICES.has(service) || service === 'SERVICE', `${alert}: ${words.join(' ')}`);
+  }
+});
+
+test('every port is one of the system, every runbook that is linked exists', () => {
+  // As written, so that an environment that moves a port does not matter here.
+  const published = COMPOSE_SOURCE.matchAll(/FIT_PORT_\w+:-(\d+)/g);
+  const ports = new Set([...published].map(([, port]) => port));
+  const alerts = new Set(RUNBOOKS.map(({ alert }) => `${alert}.md`));
+  for (const { alert, text } of ALL) {
+    for (const [, port] of text.matchAll(/(?:localhost|127\.0\.0\.1):(\d+)/g))
+      assert.ok(ports.has(port), `${alert}: ${port}`);
+    for (const [, target = ''] of text.matchAll(/\]\(([^)]+)\)/g))
+      assert.ok(alerts.has(target) || target === '../on-call.md', `${alert}: ${target}`);
+  }
+});
