@@ -120,6 +120,17 @@ module.exports = {
       allowsTypes: true,
       remedy: 'Report an event; a listener in metrics/ counts it.',
     }),
+    owned('only-tracing-traces', '@opentelemetry/.+', {
+      owners: '^http/src/tracing/',
+      remedy: 'Take a JobTracer or a RequestTracer as a parameter; http/src/tracing makes spans.',
+    }),
+    {
+      name: 'tracing-is-loaded-when-on',
+      comment: 'Import it dynamically: with tracing off, nothing of OpenTelemetry is loaded.',
+      severity: 'error',
+      from: { path: sourcesOf(PRODUCT), pathNot: '^http/src/tracing/' },
+      to: { path: '^http/src/tracing/', pathNot: '^http/src/tracing/openTracing[.]ts$' },
+    },
     owned('only-http-serves', '(?:koa|@koa/router)', {
       owners: ['^http/src/', '/(?:app|main)[.]ts$', '/(?:routes|middleware)/'],
       remedy: 'Define a route; http/ builds the application that serves it.',

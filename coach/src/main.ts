@@ -7,9 +7,12 @@ import {
   healthRoutes,
   jobMetrics,
   listen,
+  logDefect,
   logJobEvent,
+  logRequests,
   logSessionEvent,
   openLog,
+  openTracing,
   type Readiness,
   runService,
   serveOperations,
@@ -33,6 +36,8 @@ await runService(log, async (stops) => {
   const declaration = readFitTopology(process.env);
   const kind = declaration.kind.createWod;
 
+  const tracing = await openTracing('coach', log);
+  stops.push(() => tracing.stop());
   const store = connectStore(config.mongodbUrl);
   stops.push(() => store.close());
   const wods = new WodStore(store.database);
@@ -63,6 +68,7 @@ await runService(log, async (stops) => {
     store: new JobStore(store.database),
     // A simulated failure stands for one job's own fault; an outage would have another name.
     breaker: { ignored: [SimulatedFailure.name] },
+    tracer: tracing.jobs,
     onEvent: (event: JobEvent) => {
       countJob(event);
       logJobEvent(log, event);
@@ -76,10 +82,9 @@ await runService(log, async (stops) => {
 
   const app = createApp({
     routes: [...wodRoutes(wods), ...healthRoutes(readiness)],
-    onRequest: metrics.onRequest,
-    onDefect: (error, path) => {
-      log.error({ err: error, path }, 'request failed');
-    },
+    onRequest: logRequests(log, metrics.onRequest),
+    tracer: tracing.requests,
+    onDefect: logDefect(log),
   });
   const server = await listen(app.callback(), config.host, config.port);
   stops.push(() => server.close());

@@ -18,5 +18,14 @@ export { collectLetters } from './replay/collectLetters.ts';
 export { replayDead } from './replay/replay.ts';
 export type { ReplayFilter } from './replay/replayFilter.ts';
 export { type DeadGroup, ReplayStore } from './replay/replayStore.ts';
+export type {
+  AttemptTrace,
+  JobTracer,
+  OperationTrace,
+  PublishTrace,
+  StoreWrite,
+} from './trace/jobTracer.ts';
+export { formatTraceparent, parseTraceparent, type TraceContext } from './trace/traceparent.ts';
+export { type Wait, waitOf } from './trace/waitOf.ts';
 export type { Handler, Handlers, Job } from './work/handler.ts';
 export { Worker, type WorkerOptions } from './work/worker.ts';

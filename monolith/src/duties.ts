@@ -1,6 +1,7 @@
 /** What the monolith does beside answering: relay, reconcile, take in dead letters. */
 import {
   type JobListener,
+  type JobTracer,
   LeasedLoop,
   openIntake,
   quietLimitMs,
@@ -19,6 +20,7 @@ export interface DutyOptions extends MonolithConfig {
   readonly leases: LeaseStore;
   readonly letters: LetterStore;
   readonly onEvent: JobListener;
+  readonly tracer?: JobTracer | undefined;
   readonly onSession: (event: SessionEvent) => void;
 }
 

@@ -6,9 +6,12 @@ import {
   healthRoutes,
   jobMetrics,
   listen,
+  logDefect,
   logJobEvent,
+  logRequests,
   logSessionEvent,
   openLog,
+  openTracing,
   type Readiness,
   runService,
   serveOperations,
@@ -32,6 +35,8 @@ await runService(log, async (stops) => {
   const declaration = readFitTopology(process.env);
   const adminToken = config.adminToken ?? (await loadAdminToken(config.adminTokenFile));
 
+  const tracing = await openTracing('monolith', log);
+  stops.push(() => tracing.stop());
   const store = connectStore(config.mongodbUrl);
   stops.push(() => store.close());
   const jobs = new JobStore(store.database);
@@ -68,6 +73,7 @@ await runService(log, async (stops) => {
     store: jobs,
     leases: new LeaseStore(store.database),
     letters: new LetterStore(store.database),
+    tracer: tracing.jobs,
     onEvent: (event: JobEvent) => {
       countJob(event);
       logJobEvent(log, event);
@@ -90,10 +96,9 @@ await runService(log, async (stops) => {
       }),
       ...healthRoutes(readiness),
     ],
-    onRequest: metrics.onRequest,
-    onDefect: (error, path) => {
-      log.error({ err: error, path }, 'request failed');
-    },
+    onRequest: logRequests(log, metrics.onRequest),
+    tracer: tracing.requests,
+    onDefect: logDefect(log),
   });
   const server = await listen(app.callback(), config.host, config.port);
   stops.push(() => server.close());

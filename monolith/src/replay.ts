@@ -1,6 +1,7 @@
 /** `npm run replay`: letters on the broker → records, dead records → pending, then wait for their end. */
 import { randomUUID } from 'node:crypto';
 import { EnvironmentReader, readFitTopology, readServiceConfig } from '@fit/contract';
+import { openTracing } from '@fit/http';
 import { collectLetters, LIVE_STATES, ReplayStore, replayDead } from '@fit/jobs';
 import { connectStore, JobStore, LetterStore, type StoreConnection } from '@fit/jobs/store';
 import { deadLetterQueue } from '@fit/topology';
@@ -71,14 +72,31 @@ async function replay(
     return { ...plan, replayed: 0, states: {} };
   }
   const replayId = randomUUID();
+  const replayed = await revive(options, { jobs, dead, replayId });
+  const states = await follow(jobs, replayId, replayed);
+  return { ...plan, replayed, states };
+}
+
+/** One span, which the next publish of every job links to. */
+async function revive(
+  { filter, ratePerSecond }: ReplayArguments,
+  { jobs, dead, replayId }: { jobs: ReplayStore; dead: number; replayId: string },
+): Promise<number> {
+  const tracing = await openTracing('replay', {
+    warn: (_, message) => {
+      say(message);
+    },
+  });
+  const trace = tracing.jobs?.operation('replay');
   const replayed = await replayDead({
-    ...{ store: jobs, filter, replayId, ratePerSecond: options.ratePerSecond },
+    ...{ store: jobs, filter, replayId, ratePerSecond, traceparent: trace?.traceparent },
     onRevived: (count) => {
       say(`brought back ${count} of ${dead}`);
     },
   });
-  const states = await follow(jobs, replayId, replayed);
-  return { ...plan, replayed, states };
+  trace?.end(replayed);
+  await tracing.stop();
+  return replayed;
 }
 
 async function collect(

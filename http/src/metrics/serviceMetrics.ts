@@ -1,7 +1,7 @@
 /** What every service exports beside its jobs: process, build, HTTP and AMQP. */
 import type { SessionEvent } from '@fit/topology/amqp';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { RequestEnd } from '../server/createApp.ts';
+import type { RequestEnd } from '../server/followRequest.ts';
 
 const HTTP_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 

@@ -2,6 +2,7 @@
 import type { JobEvent } from '@fit/jobs';
 import type { SessionEvent } from '@fit/topology/amqp';
 import { type Logger, pino } from 'pino';
+import { logFields } from './logContext.ts';
 
 export type Log = Logger;
 
@@ -9,7 +10,11 @@ const STEADY: ReadonlySet<JobEvent['type']> = new Set(['attempted', 'finished', 
 
 /** One JSON line per entry on standard output; `LOG_LEVEL` sets the least level, default info. */
 export function openLog(service: string): Log {
-  return pino({ level: process.env['LOG_LEVEL'] ?? 'info', base: { service, pid: process.pid } });
+  return pino({
+    level: process.env['LOG_LEVEL'] ?? 'info',
+    base: { service, pid: process.pid },
+    mixin: logFields,
+  });
 }
 
 /** Single attempts are metrics; what an operator must know of is a line. */

@@ -6,20 +6,12 @@ import Koa, { type Context, type Next } from 'koa';
 import { compileCheck, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
 import { Problem } from '../route/problem.ts';
+import { type FollowOptions, followRequest } from './followRequest.ts';
 
-export interface RequestEnd {
-  readonly method: string;
-  /** The route's pattern, never the raw path: labels must be bounded. */
-  readonly route: string;
-  readonly status: number;
-  readonly durationMs: number;
-}
-
-export interface AppOptions {
+export interface AppOptions extends FollowOptions {
   readonly routes: readonly Route[];
   /** Undefined: no route here needs one, admin routes answer 401. */
   readonly adminToken?: string;
-  readonly onRequest: (end: RequestEnd) => void;
   /** A defect: answered with 500 without any detail. */
   readonly onDefect: (error: unknown, path: string) => void;
 }
@@ -30,7 +22,7 @@ export function createApp(options: AppOptions): Koa {
   const app = new Koa();
   const router = new Router();
   for (const route of options.routes) mount(router, route, options);
-  app.use(timeRequest(options));
+  app.use(followRequest(options));
   app.use(answerProblems(options));
   app.use(readJson);
   app.use(router.routes());
@@ -127,17 +119,4 @@ function defect(error: unknown, context: Context, options: AppOptions): Problem 
     code: 'internal',
     title: 'This is a defect, and it was logged',
   });
-}
-
-function timeRequest(options: AppOptions) {
-  return async (context: Context, next: Next): Promise<void> => {
-    const startedAt = performance.now();
-    await next();
-    options.onRequest({
-      method: context.method,
-      route: (context as unknown as RouterContext)._matchedRoute?.toString() ?? 'none',
-      status: context.status,
-      durationMs: performance.now() - startedAt,
-    });
-  };
 }

@@ -2,6 +2,7 @@
 import type { Declaration } from '@fit/topology';
 import type { JobListener } from '../event.ts';
 import type { JobStore } from '../store/jobStore.ts';
+import type { JobTracer } from '../trace/jobTracer.ts';
 
 export interface ReconcileOptions {
   readonly declaration: Declaration;
@@ -11,6 +12,7 @@ export interface ReconcileOptions {
   /** A job without any change for this long may be lost; see `quietLimitMs`. */
   readonly quietMs: number;
   readonly onEvent: JobListener;
+  readonly tracer?: JobTracer | undefined;
 }
 
 const MARGIN_MS = 30_000;
@@ -35,7 +37,9 @@ export async function reconcileOnce(options: ReconcileOptions): Promise<number> 
   );
   const readyCount = depths.reduce((sum, depth) => sum + depth, 0);
   if (readyCount >= silentCount) return 0;
-  const count = await options.store.reconcile(before, new Date());
+  const trace = options.tracer?.operation('reconcile');
+  const count = await options.store.reconcile(before, new Date(), trace?.traceparent);
+  trace?.end(count);
   if (count > 0) options.onEvent({ type: 'reconciled', count });
   return count;
 }

@@ -55,10 +55,15 @@ export interface JobRecord<Payload = unknown> {
   readonly held?: { readonly reason: string; readonly count: number };
   readonly death?: Death;
   readonly doneAt?: Date;
+  /** Where its trace goes on, as W3C `traceparent`: the request that first asked for it. A republish keeps it. */
+  readonly traceparent?: string;
+  /** Other traces that belong to it, newest last: a run too large for one trace, and what published it again. */
+  readonly tracelinks?: readonly string[];
 }
 
 export const ATTEMPTS_KEPT = 20;
 export const RUNS_KEPT = 20;
+export const TRACELINKS_KEPT = 5;
 
 export function jobId(kind: string, userId: string, date: string): string {
   return `${kind}:${userId}:${date}`;

@@ -9,10 +9,11 @@ export interface NewJob<Payload> {
   readonly runId: string;
   /** All that an attempt needs, as of now: what changes later must not change a retry. */
   readonly payload: Payload;
+  readonly trace?: Pick<JobRecord, 'traceparent' | 'tracelinks'> | undefined;
 }
 
 export function newJob<Payload>(options: NewJob<Payload>, now: Date): JobRecord<Payload> {
-  const { kind, userId, date, runId, payload } = options;
+  const { kind, userId, date, runId, payload, trace = {} } = options;
   return {
     _id: jobId(kind, userId, date),
     kind,
@@ -26,5 +27,6 @@ export function newJob<Payload>(options: NewJob<Payload>, now: Date): JobRecord<
     stateAt: now,
     dueAt: now,
     attempts: [],
+    ...trace,
   };
 }

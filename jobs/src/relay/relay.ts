@@ -1,10 +1,12 @@
 /** Hands pending records to the broker. The record is the outbox, so nothing here can lose a job. */
-import { type Declaration, entryOf, headroomOf, type KindDeclaration } from '@fit/topology';
+import { type Declaration, type Entry, entryOf, headroomOf } from '@fit/topology';
 import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
 import type { JobListener } from '../event.ts';
 import { encodeJob } from '../record/jobMessage.ts';
 import type { JobRecord } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
+import type { JobTracer } from '../trace/jobTracer.ts';
+import { parseTraceparent } from '../trace/traceparent.ts';
 
 export interface RelayOptions {
   readonly declaration: Declaration;
@@ -13,6 +15,7 @@ export interface RelayOptions {
   /** Messages ready in a queue, from the broker itself; asked for kinds that declare a load. */
   readonly readyCount: (queue: string) => Promise<number>;
   readonly onEvent: JobListener;
+  readonly tracer?: JobTracer | undefined;
   /** Records in one round; default 1,000. */
   readonly batchCount?: number;
 }
@@ -70,20 +73,29 @@ async function publish(job: JobRecord, options: RelayOptions): Promise<PublishRe
   const kind = options.declaration.kinds.find((candidate) => candidate.kind === job.kind);
   // A record of a kind that this release does not know: an older or newer release may.
   if (kind === undefined) return 'returned';
-  return await options.publisher.publish(messageOf(job, kind, options.declaration));
+  const entry = entryOf(options.declaration, kind, job.attemptCount);
+  const trace = options.tracer?.publish(job, entry);
+  const result = await options.publisher.publish(messageOf(job, entry, trace?.traceparent));
+  trace?.end(result);
+  return result;
 }
 
-function messageOf(
-  job: JobRecord,
-  kind: KindDeclaration,
-  declaration: Declaration,
-): OutgoingMessage {
+function messageOf(job: JobRecord, entry: Entry, traceparent = keptContext(job)): OutgoingMessage {
   return {
-    ...entryOf(declaration, kind, job.attemptCount),
+    ...entry,
     id: job._id,
     body: encodeJob(job),
-    headers: { generation: job.generation, 'created-at': job.createdAt.toISOString() },
+    headers: {
+      generation: job.generation,
+      'created-at': job.createdAt.toISOString(),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    },
   };
+}
+
+/** A relay that does not trace still hands on what another process began. */
+function keptContext({ traceparent }: JobRecord): string | undefined {
+  return parseTraceparent(traceparent) === undefined ? undefined : traceparent;
 }
 
 function report(options: RelayOptions, result: PublishResult, jobs: readonly JobRecord[]): void {

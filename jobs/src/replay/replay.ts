@@ -6,6 +6,8 @@ export interface ReplayOptions {
   readonly store: ReplayStore;
   readonly filter: ReplayFilter;
   readonly replayId: string;
+  /** Of this replay, for the next publish of each job to link to. */
+  readonly traceparent?: string | undefined;
   /** Jobs per second; undefined: as fast as the store takes them. */
   readonly ratePerSecond: number | undefined;
   readonly onRevived: (totalCount: number) => void;
@@ -18,7 +20,7 @@ const GROUP_COUNT = 500;
  * @returns how many jobs were brought back.
  */
 export async function replayDead(options: ReplayOptions): Promise<number> {
-  const { store, filter, replayId, ratePerSecond, onRevived } = options;
+  const { store, filter, ratePerSecond, onRevived } = options;
   // A job that fails again during this replay died later than this, and is not taken a second time.
   const diedBefore = new Date();
   const groupCount = Math.min(GROUP_COUNT, Math.max(1, Math.round(ratePerSecond ?? GROUP_COUNT)));
@@ -27,7 +29,7 @@ export async function replayDead(options: ReplayOptions): Promise<number> {
     const startedAt = performance.now();
     const ids = await store.next(filter, diedBefore, groupCount);
     if (ids.length === 0) return total;
-    total += await store.revive(ids, replayId, new Date());
+    total += await store.revive(ids, options, new Date());
     onRevived(total);
     if (ratePerSecond !== undefined)
       await pause((ids.length / ratePerSecond) * 1_000 - (performance.now() - startedAt));

@@ -2,6 +2,7 @@
 import type { Collection, Db, Filter } from 'mongodb';
 import type { JobRecord } from '../record/jobRecord.ts';
 import { allowedBefore, type JobState, TRANSITIONS } from '../record/transitions.ts';
+import { linkTo } from '../store/linkTo.ts';
 import { deadJobs, type ReplayFilter } from './replayFilter.ts';
 
 interface ReplayedRecord extends JobRecord {
@@ -14,6 +15,12 @@ export interface DeadGroup {
   readonly fingerprint: string;
   readonly reason: string;
   readonly count: number;
+}
+
+/** Which replay brings a job back. */
+export interface Replay {
+  readonly replayId: string;
+  readonly traceparent?: string | undefined;
 }
 
 export class ReplayStore {
@@ -62,7 +69,8 @@ export class ReplayStore {
    * Dead → pending with a new generation and a full budget. Guarded: two replays at once bring a job back once.
    * @returns how many this call brought back.
    */
-  async revive(ids: readonly string[], replayId: string, now: Date): Promise<number> {
+  async revive(ids: readonly string[], replay: Replay, now: Date): Promise<number> {
+    const { replayId, traceparent } = replay;
     const result = await this.#jobs.updateMany(
       { _id: { $in: [...ids] }, state: allowedBefore('replay') },
       {
@@ -75,6 +83,7 @@ export class ReplayStore {
         },
         $inc: { generation: 1 },
         $unset: { death: '', held: '' },
+        ...linkTo(traceparent),
       },
     );
     return result.modifiedCount;

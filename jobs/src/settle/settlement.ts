@@ -6,6 +6,7 @@ import type { JobMessage } from '../record/jobMessage.ts';
 import type { AttemptRecord, Death } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
 import type { Change } from '../store/change.ts';
+import type { AttemptTrace } from '../trace/jobTracer.ts';
 
 export interface Settlement {
   /** What to tell the broker, once everything below is stored. */
@@ -17,6 +18,7 @@ export interface Settlement {
   readonly change: Change;
   /** Present for a finished job only. */
   readonly effect: unknown;
+  readonly trace?: AttemptTrace | undefined;
 }
 
 /** Where each step leaves the job. */

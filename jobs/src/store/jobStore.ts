@@ -3,6 +3,7 @@ import { type Collection, type Db, MongoBulkWriteError } from 'mongodb';
 import { type JobRecord, RUNS_KEPT } from '../record/jobRecord.ts';
 import { type JobState, LIVE_STATES, type Transition } from '../record/transitions.ts';
 import { type Change, changeOperation } from './change.ts';
+import { linkTo } from './linkTo.ts';
 
 const DUPLICATE_KEY = 11_000;
 
@@ -82,9 +83,11 @@ export class JobStore {
     return await this.#jobs.countDocuments(stale(before));
   }
 
-  async reconcile(before: Date, now: Date): Promise<number> {
+  /** @param traceparent of what reconciles; the next publish links to it. */
+  async reconcile(before: Date, now: Date, traceparent?: string): Promise<number> {
     const result = await this.#jobs.updateMany(stale(before), {
       $set: { state: 'pending', stateAt: now, dueAt: now },
+      ...linkTo(traceparent),
     });
     return result.modifiedCount;
   }

@@ -8,6 +8,7 @@ import type { Batcher } from '../settle/batcher.ts';
 import { type Settlement, settlementOf } from '../settle/settlement.ts';
 import { openSettler } from '../settle/settler.ts';
 import type { JobStore } from '../store/jobStore.ts';
+import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
 import type { Handlers } from './handler.ts';
 
 export interface WorkerOptions extends AssertOptions {
@@ -24,11 +25,14 @@ export interface WorkerOptions extends AssertOptions {
   readonly breaker?: BreakerOptions | false;
   readonly onEvent: JobListener;
   readonly onSession: (event: SessionEvent) => void;
+  readonly tracer?: JobTracer | undefined;
 }
 
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #settler: Batcher<Settlement>;
+  /** Of attempts that run; one whose settlement never comes goes with its delivery. */
+  readonly #traces = new WeakMap<Delivery, AttemptTrace>();
   #worker: QueueWorker<JobMessage> | undefined;
 
   private constructor(options: WorkerOptions) {
@@ -70,10 +74,13 @@ export class Worker {
     await this.#worker?.close();
   }
 
-  #run({ message, attempt, signal }: Task<JobMessage>) {
+  #run(task: Task<JobMessage>) {
+    const { message, attempt, signal, delivery } = task;
     const handler = this.#options.handlers.get(message.kind);
     // Its payload was checked by this very handler a moment ago.
     if (handler === undefined) throw new Error(`no handler for kind '${message.kind}'`);
+    const trace = this.#options.tracer?.attempt(this.#options.kind, task);
+    if (trace !== undefined) this.#traces.set(delivery, trace);
     return handler.run({ ...message, attempt: attempt.number, signal });
   }
 
@@ -83,6 +90,8 @@ export class Worker {
   }
 
   #settle(end: AttemptEnd<JobMessage>): void {
+    const trace = this.#traces.get(end.delivery);
+    trace?.end(end);
     const settlement = settlementOf(end, this.#worker?.id ?? '');
     const { kind, outcome, step, startedAt, endedAt } = end;
     const errorClass = settlement.change.attempt?.error?.class;
@@ -95,6 +104,6 @@ export class Worker {
       ...(errorClass === undefined ? {} : { errorClass }),
       ...('delayMs' in step ? { delayMs: step.delayMs } : {}),
     });
-    this.#settler.add(settlement);
+    this.#settler.add(trace === undefined ? settlement : { ...settlement, trace });
   }
 }

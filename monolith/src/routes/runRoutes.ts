@@ -1,6 +1,6 @@
 /** Runs: start one, follow it. */
 import { DateText, isCalendarDay, UserId } from '@fit/contract';
-import { defineRoute, Problem, type Route } from '@fit/http';
+import { currentTraceparent, defineRoute, noteInLog, Problem, type Route } from '@fit/http';
 import Type from 'typebox';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import { type StartRunParts, startRun } from '../runs/startRun.ts';
@@ -77,7 +77,12 @@ function generateWods(parts: RunRouteParts): Route {
       if (!(await parts.isStoreUp())) throw storeAway();
       await requireUsers(body.userIds, parts);
       const idempotencyKey = headers['idempotency-key'];
-      const run = await startRun({ date, userIds: body.userIds, idempotencyKey }, parts);
+      const traceparent = currentTraceparent();
+      const run = await startRun(
+        { date, userIds: body.userIds, idempotencyKey, traceparent },
+        parts,
+      );
+      noteInLog({ run_id: run._id });
       return { status: 202, body: acceptedBody(run, parts.queue) };
     },
   });

@@ -1,7 +1,7 @@
 /** One request → a run and a job record per user. Only when all are durable is the request answered. */
 import { createHash, randomUUID } from 'node:crypto';
 import { Problem } from '@fit/http';
-import { newJob } from '@fit/jobs';
+import { type JobRecord, newJob } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
 import type { Run, RunStore } from '../store/runStore.ts';
 import type { User } from '../store/user.ts';
@@ -13,6 +13,8 @@ export interface RunRequest {
   /** Undefined: everyone. */
   readonly userIds: readonly string[] | undefined;
   readonly idempotencyKey: string | undefined;
+  /** Of the request; undefined where nobody traces. */
+  readonly traceparent: string | undefined;
 }
 
 export interface StartRunParts {
@@ -24,6 +26,8 @@ export interface StartRunParts {
 }
 
 const GROUP_COUNT = 1_000;
+/** More jobs than this get a trace each, linked to the request's: no viewer shows one of 40,000 spans. */
+const JOBS_IN_ONE_TRACE = 100;
 
 /**
  * Safe to repeat at any point: the run's id comes from its key, each job's id from user and date.
@@ -56,9 +60,11 @@ async function recordJobs(
   parts: StartRunParts,
 ): Promise<NonNullable<Run['accepted']>> {
   const accepted = { total: 0, created: 0, skipped: 0 };
+  let trace: NewJobTrace | undefined;
   for await (const group of parts.users.groups(request.userIds, GROUP_COUNT)) {
     const now = new Date();
-    const jobs = group.map((user) => jobOf(user, run, now));
+    trace ??= traceOf(request, group.length);
+    const jobs = group.map((user) => jobOf(user, { run, trace }, now));
     const { created, skipped } = await parts.jobs.accept(run._id, jobs);
     accepted.total += group.length;
     accepted.created += created;
@@ -69,11 +75,23 @@ async function recordJobs(
   return accepted;
 }
 
-function jobOf(user: User, run: Run, now: Date) {
+type NewJobTrace = Pick<JobRecord, 'traceparent' | 'tracelinks'>;
+
+/** @param jobCount of the first group; a run with more groups is a large one. */
+function traceOf({ traceparent }: RunRequest, jobCount: number): NewJobTrace {
+  if (traceparent === undefined) return {};
+  return jobCount > JOBS_IN_ONE_TRACE ? { tracelinks: [traceparent] } : { traceparent };
+}
+
+function jobOf(
+  user: User,
+  { run, trace }: { run: Run; trace: NewJobTrace | undefined },
+  now: Date,
+) {
   const { id: userId, level, equipment, exclusions = [] } = user;
   const { date, _id: runId } = run;
   const payload = { userId, date, level, equipment, exclusions };
-  return newJob({ kind: 'createWod', userId, date, runId, payload }, now);
+  return newJob({ kind: 'createWod', userId, date, runId, payload, trace }, now);
 }
 
 function requestHash({ date, userIds }: RunRequest): string {

@@ -1,0 +1,45 @@
+/** What a log line is about, carried along a request or an attempt without being handed from call to call. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { parseTraceparent } from '@fit/jobs';
+
+export interface LogContext {
+  readonly request_id?: string;
+  readonly run_id?: string;
+  readonly job_id?: string;
+  readonly attempt?: number;
+  readonly queue?: string;
+  /** Written as trace_id and span_id. */
+  readonly traceparent?: string;
+}
+
+const storage = new AsyncLocalStorage<LogContext>();
+
+/** Every line that `work` logs, at once or later, has these fields. */
+export function withLogContext<Result>(context: LogContext, work: () => Result): Result {
+  return storage.run(context, work);
+}
+
+/** Adds to the lines that follow in the same request or attempt; outside of one it does nothing. */
+export function noteInLog(fields: LogContext): void {
+  const context = storage.getStore();
+  if (context !== undefined) Object.assign(context, fields);
+}
+
+/** @returns the trace that runs here; undefined where none does. */
+export function currentTraceparent(): string | undefined {
+  return storage.getStore()?.traceparent;
+}
+
+/** @returns the fields for one line. */
+export function logFields(): Record<string, unknown> {
+  const context = storage.getStore();
+  if (context === undefined) return {};
+  const { traceparent, ...fields } = context;
+  return { ...fields, ...traceFields(traceparent) };
+}
+
+/** @returns `trace_id` and `span_id`; empty for what is no traceparent. */
+export function traceFields(traceparent: unknown): { trace_id?: string; span_id?: string } {
+  const parsed = parseTraceparent(traceparent);
+  return parsed === undefined ? {} : { trace_id: parsed.traceId, span_id: parsed.spanId };
+}

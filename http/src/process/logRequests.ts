@@ -1,0 +1,30 @@
+/** Requests → log lines: one for each that ended, and what a defect was. */
+import type { RequestEnd } from '../server/followRequest.ts';
+import type { Log } from './logEvents.ts';
+
+/** Asked by machines every few seconds: worth a line only where the answer is bad. */
+const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
+
+/** @returns a listener that writes the line, and then tells the next one. */
+export function logRequests(log: Log, next: (end: RequestEnd) => void) {
+  return (end: RequestEnd): void => {
+    const { method, route, status, durationMs } = end;
+    const isQuiet = status < 400 && PROBES.has(route);
+    log[isQuiet ? 'debug' : 'info'](
+      { method, route, status, duration_ms: wholeMs(durationMs) },
+      'request',
+    );
+    next(end);
+  };
+}
+
+/** The answer says nothing of it; the request's id leads here. */
+export function logDefect(log: Log) {
+  return (error: unknown, path: string): void => {
+    log.error({ err: error, path }, 'request failed');
+  };
+}
+
+function wholeMs(durationMs: number): number {
+  return Math.round(durationMs);
+}

@@ -1,0 +1,146 @@
+/** Jobs as spans: publish, wait, attempt, store, and what publishes again. Names and attributes as OpenTelemetry's conventions have them. */
+import { type AttemptTrace, type JobTracer, type StoreWrite, type Wait, waitOf } from '@fit/jobs';
+import {
+  type Attributes,
+  type Context,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import { contextOf, linksOf, traceparentOf } from './spanContext.ts';
+
+const RABBITMQ = { 'messaging.system': 'rabbitmq' } as const;
+
+/**
+ * The publish is the parent of everything that its message leads to: a bounce through a wait queue keeps the header,
+ * so attempts and waits stand side by side below it, in the order of time.
+ */
+export function jobSpans(tracer: Tracer): JobTracer {
+  return {
+    publish: (job, { exchange, key }) => {
+      const destination = `${exchange}:${key}`;
+      const span = tracer.startSpan(
+        `publish ${destination}`,
+        {
+          kind: SpanKind.PRODUCER,
+          links: linksOf(job.tracelinks),
+          attributes: {
+            ...RABBITMQ,
+            'messaging.operation.type': 'send',
+            'messaging.operation.name': 'publish',
+            'messaging.destination.name': destination,
+            'messaging.message.id': job._id,
+            'fit.job.kind': job.kind,
+            'fit.job.generation': job.generation,
+          },
+        },
+        contextOf(job.traceparent),
+      );
+      return {
+        traceparent: traceparentOf(span),
+        end: (result) => {
+          span.setAttribute('fit.outcome', result);
+          if (result !== 'confirmed') fail(span, result);
+          span.end();
+        },
+      };
+    },
+    attempt: (kind, task) => {
+      const { delivery, message, attempt } = task;
+      const parent = contextOf(delivery.headers['traceparent']);
+      const deliveredAt = new Date();
+      const wait = waitOf(kind, attempt.number, { headers: delivery.headers, deliveredAt });
+      if (wait !== undefined) tellWait(tracer, parent, { ...wait, jobId: message.id });
+      const span = tracer.startSpan(
+        `process ${kind.queue}`,
+        {
+          kind: SpanKind.CONSUMER,
+          startTime: deliveredAt,
+          attributes: {
+            ...RABBITMQ,
+            'messaging.operation.type': 'process',
+            'messaging.operation.name': 'process',
+            'messaging.destination.name': kind.queue,
+            'messaging.message.id': message.id,
+            'messaging.message.body.size': delivery.body.byteLength,
+            'messaging.rabbitmq.destination.routing_key': delivery.routingKey,
+            'fit.job.kind': message.kind,
+            'fit.job.generation': message.generation,
+            'fit.attempt': attempt.number,
+            ...(delivery.isRedelivered ? { 'fit.redelivered': true } : {}),
+          },
+        },
+        parent,
+      );
+      return attemptTrace(tracer, span);
+    },
+    operation: (name) => {
+      const span = tracer.startSpan(name, {}, ROOT_CONTEXT);
+      return {
+        traceparent: traceparentOf(span),
+        end: (jobCount) => {
+          span.setAttribute('fit.job.count', jobCount).end();
+        },
+      };
+    },
+  };
+}
+
+/** Nobody stands beside a wait queue: whoever takes the message next tells of it. */
+function tellWait(tracer: Tracer, parent: Context, wait: Wait & { readonly jobId: string }): void {
+  const attributes: Attributes = {
+    ...RABBITMQ,
+    'messaging.destination.name': wait.queue,
+    'messaging.message.id': wait.jobId,
+    'fit.tier': wait.tier,
+    'fit.tier.ttl_seconds': wait.ttlMs / 1_000,
+  };
+  tracer
+    .startSpan(`wait ${wait.queue}`, { startTime: wait.startedAt, attributes }, parent)
+    .end(wait.endedAt);
+}
+
+function attemptTrace(tracer: Tracer, span: Span): AttemptTrace {
+  return {
+    traceparent: traceparentOf(span),
+    end: ({ outcome, step, endedAt }) => {
+      span.setAttribute('fit.outcome', outcome.type).setAttribute('fit.next_step', step.type);
+      if ('delayMs' in step) span.setAttribute('fit.next_delay_seconds', step.delayMs / 1_000);
+      if ('error' in outcome) fail(span, classOf(outcome.error));
+      span.end(endedAt);
+    },
+    stored: (write) => {
+      tellStore(tracer, span, write);
+    },
+  };
+}
+
+function tellStore(tracer: Tracer, attempt: Span, write: StoreWrite): void {
+  const attributes: Attributes = {
+    'db.system.name': 'mongodb',
+    'db.operation.name': 'bulkWrite',
+    'db.collection.name': 'jobs',
+    'db.operation.batch.size': write.jobCount,
+    'fit.transition': write.transition,
+  };
+  const { startedAt: startTime, endedAt } = write;
+  tracer
+    .startSpan(
+      'bulkWrite jobs',
+      { kind: SpanKind.CLIENT, startTime, attributes },
+      trace.setSpan(ROOT_CONTEXT, attempt),
+    )
+    .end(endedAt);
+}
+
+/** The class alone: what an error says may hold what the job holds. */
+function classOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
+
+function fail(span: Span, type: string): void {
+  span.setAttribute('error.type', type).setStatus({ code: SpanStatusCode.ERROR });
+}

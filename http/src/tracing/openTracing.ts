@@ -1,0 +1,39 @@
+/** Tracing: off unless a collector is named; then, and only then, the OpenTelemetry SDK is loaded. */
+import { type Environment, EnvironmentReader } from '@fit/contract';
+import type { JobTracer } from '@fit/jobs';
+import type { RequestTracer } from '../server/followRequest.ts';
+import type { TroubleLog } from './exportTroubles.ts';
+
+export interface Tracing {
+  /** Undefined: off. */
+  readonly jobs: JobTracer | undefined;
+  readonly requests: RequestTracer | undefined;
+  /** Sends what is left, for a few seconds at most. Stop it last: what stops before has spans too. */
+  stop(): Promise<void>;
+}
+
+const OFF: Tracing = {
+  jobs: undefined,
+  requests: undefined,
+  stop: () => Promise.resolve(),
+};
+/** Either switches it on; both are OpenTelemetry's own, as are all that it reads beside them. */
+const SWITCHES = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] as const;
+
+/**
+ * @param service the name under which its spans appear, unless OTEL_SERVICE_NAME says another.
+ * @throws ConfigError where a collector is named by something that is no URL.
+ */
+export async function openTracing(
+  service: string,
+  log: TroubleLog,
+  env: Environment = process.env,
+): Promise<Tracing> {
+  const reader = new EnvironmentReader(env);
+  const named = SWITCHES.filter((name) => reader.optional(name) !== undefined);
+  for (const name of named) reader.url(name, '', ['http:', 'https:']);
+  reader.finish();
+  if (named.length === 0) return OFF;
+  const { startTracing } = await import('./startTracing.ts');
+  return startTracing(service, log);
+}

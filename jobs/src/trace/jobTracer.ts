@@ -1,0 +1,46 @@
+/**
+ * What wants to follow jobs from process to process. The composition roots give one, or none: without it nothing here
+ * costs anything. It must not throw, and only it knows in which system traces end.
+ */
+import type { KindDeclaration } from '@fit/topology';
+import type { PublishResult } from '@fit/topology/amqp';
+import type { AttemptEnd, Task } from '@fit/topology/work';
+import type { JobMessage } from '../record/jobMessage.ts';
+import type { JobRecord } from '../record/jobRecord.ts';
+import type { Settlement } from '../settle/settlement.ts';
+
+export interface JobTracer {
+  /** The relay hands a record to the broker. */
+  publish(job: JobRecord, entry: { readonly exchange: string; readonly key: string }): PublishTrace;
+  /** A worker begins an attempt; a wait that led to it is told here too, since nobody stands beside a wait queue. */
+  attempt(kind: KindDeclaration, task: Task<JobMessage>): AttemptTrace;
+  /** Something makes many jobs pending again: their next publishes link to it. */
+  operation(name: 'reconcile' | 'replay'): OperationTrace;
+}
+
+export interface PublishTrace {
+  /** Goes with the message as its header `traceparent`; a bounce keeps it. */
+  readonly traceparent: string;
+  end(result: PublishResult): void;
+}
+
+export interface AttemptTrace {
+  readonly traceparent: string;
+  /** The handler answered, and the next step is chosen. */
+  end(end: AttemptEnd<JobMessage>): void;
+  /** Effect and record are stored. */
+  stored(write: StoreWrite): void;
+}
+
+/** One bulk write, which this attempt shared with others. */
+export interface StoreWrite {
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+  readonly jobCount: number;
+  readonly transition: Settlement['transition'];
+}
+
+export interface OperationTrace {
+  readonly traceparent: string;
+  end(jobCount: number): void;
+}

@@ -1,0 +1,32 @@
+/** The context of a trace as text: `traceparent` of the W3C Trace Context, level 1. Pure. */
+
+/** One span, told to another process. */
+export interface TraceContext {
+  /** 32 hex digits. */
+  readonly traceId: string;
+  /** 16 hex digits. */
+  readonly spanId: string;
+  /** Bit 0: sampled. */
+  readonly flags: number;
+}
+
+/** Later versions may append fields, and must be read as version 00 (W3C, 4.3); `ff` is forbidden. */
+const SHAPE =
+  /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const LENGTH_LIMIT_CHARS = 128;
+
+/**
+ * Anyone can write a header, so everything is taken and most of it refused.
+ * @returns undefined for what is no traceparent; the work then begins a trace of its own.
+ */
+export function parseTraceparent(value: unknown): TraceContext | undefined {
+  if (typeof value !== 'string' || value.length > LENGTH_LIMIT_CHARS) return undefined;
+  const [, version = '', traceId, spanId, flags = '', rest] = SHAPE.exec(value) ?? [];
+  if (traceId === undefined || spanId === undefined) return undefined;
+  if (version === '00' && rest !== undefined) return undefined;
+  return { traceId, spanId, flags: Number.parseInt(flags, 16) & 1 };
+}
+
+export function formatTraceparent({ traceId, spanId, flags }: TraceContext): string {
+  return `00-${traceId}-${spanId}-0${flags & 1}`;
+}

@@ -1,0 +1,44 @@
+/** Goal: a good context survives, and nothing hostile is taken or thrown on. Method: the standard's own examples, broken. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatTraceparent, parseTraceparent } from '@fit/jobs';
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const SPAN = '00f067aa0ba902b7';
+const GOOD = `00-${TRACE}-${SPAN}-01`;
+
+test('a good one is read, and written again as it was', () => {
+  const parsed = parseTraceparent(GOOD);
+  assert.deepEqual(parsed, { traceId: TRACE, spanId: SPAN, flags: 1 });
+  assert.equal(formatTraceparent(parsed), GOOD);
+  assert.equal(parseTraceparent(`00-${TRACE}-${SPAN}-00`)?.flags, 0);
+});
+
+test('a later version is read as the first, flags that are not known are left out', () => {
+  assert.deepEqual(parseTraceparent(`cc-${TRACE}-${SPAN}-ff-what-comes`), {
+    ...{ traceId: TRACE, spanId: SPAN, flags: 1 },
+  });
+});
+
+const hostile: readonly [name: string, value: unknown][] = [
+  ['nothing', undefined],
+  ['empty', ''],
+  ['a number', 17],
+  ['an object', { toString: () => GOOD }],
+  ['a list', [GOOD]],
+  ['a buffer', Buffer.from(GOOD)],
+  ['the forbidden version', `ff-${TRACE}-${SPAN}-01`],
+  ['more fields than version 00 has', `${GOOD}-more`],
+  ['zero trace', `00-${'0'.repeat(32)}-${SPAN}-01`],
+  ['zero span', `00-${TRACE}-${'0'.repeat(16)}-01`],
+  ['capitals', GOOD.toUpperCase()],
+  ['too short', GOOD.slice(0, -1)],
+  ['a line more', `${GOOD}\n`],
+  ['white space', ` ${GOOD}`],
+  ['a megabyte', `cc-${TRACE}-${SPAN}-01-${'x'.repeat(1_000_000)}`],
+  ['other letters', GOOD.replace('4bf9', 'z\u0000é9')],
+];
+for (const [name, value] of hostile)
+  test(`${name} is no context`, () => {
+    assert.equal(parseTraceparent(value), undefined);
+  });
