@@ -1,27 +1,31 @@
 /** The coach, top to bottom: configuration, store, worker, HTTP. Stopped in reverse order. */
 import { readFitTopology } from '@fit/contract';
 import {
+  countJobs,
+  countPublishes,
+  countRequests,
+  countSessions,
+  countStore,
   createApp,
-  exportInFlight,
-  exportLimits,
   healthRoutes,
-  jobMetrics,
   listen,
   logDefect,
   logJobEvent,
   logRequests,
   logSessionEvent,
   openLog,
+  openServiceMetrics,
   openTracing,
   type Readiness,
+  readPool,
   runService,
   serveOperations,
-  serviceMetrics,
 } from '@fit/http';
 import { type JobEvent, Worker } from '@fit/jobs';
 import { connectStore, JobStore } from '@fit/jobs/store';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { createWodHandler, SimulatedFailure } from './handlers/createWod.ts';
+import { readWorker } from './metrics/workerMetrics.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
 import { wodRoutes } from './routes/wodRoutes.ts';
 import { WodStore } from './store/wodStore.ts';
@@ -43,15 +47,18 @@ await runService(log, async (stops) => {
   const wods = new WodStore(store.database);
 
   const running: { worker?: Worker } = {};
-  const metrics = serviceMetrics(() => running.worker?.isConsuming === true);
-  const countJob = jobMetrics(metrics.registry, declaration);
-  exportLimits(metrics.registry, declaration, vhostOf(config.amqpUrl));
-  exportInFlight(metrics.registry, () => running.worker?.inFlightCount ?? 0);
-
   const readiness: Readiness = async () => ({
     store: await store.isUp(),
     broker: running.worker?.isConsuming === true,
   });
+  const routes = [...wodRoutes(wods), ...healthRoutes(readiness)];
+
+  const vhost = vhostOf(config.amqpUrl);
+  const { metrics, plan } = openServiceMetrics('coach', { declaration, vhost, routes });
+  const [countJob, countSession] = [countJobs(metrics), countSessions(metrics)];
+  store.watch(countStore(metrics));
+  readPool(metrics, store);
+  readWorker(metrics, () => running.worker, config.concurrency);
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
@@ -74,15 +81,16 @@ await runService(log, async (stops) => {
       logJobEvent(log, event);
     },
     onSession: (event: SessionEvent) => {
-      metrics.onSession(event);
+      countSession(event);
       logSessionEvent(log, event);
     },
+    onPublish: countPublishes(metrics, plan),
   });
   stops.push(async () => running.worker?.close(DRAIN_MS));
 
   const app = createApp({
-    routes: [...wodRoutes(wods), ...healthRoutes(readiness)],
-    onRequest: logRequests(log, metrics.onRequest),
+    routes,
+    onRequest: logRequests(log, countRequests(metrics, routes)),
     tracer: tracing.requests,
     onDefect: logDefect(log),
   });

@@ -1,6 +1,13 @@
 /** The shell that both services stand in: HTTP, health, metrics, log, start and stop. */
-export { exportInFlight, exportLimits, jobMetrics } from './metrics/jobMetrics.ts';
-export { type ServiceMetrics, serviceMetrics } from './metrics/serviceMetrics.ts';
+
+export { CATALOGUE, type MetricSection } from './metrics/catalogue.ts';
+export { countPublishes, countSessions } from './metrics/countBroker.ts';
+export { countJobs } from './metrics/countJobs.ts';
+export { countRequests } from './metrics/countRequests.ts';
+export { countStore, readPool } from './metrics/countStore.ts';
+export type { LabelBound, MetricDefinition, ProcessName } from './metrics/definition.ts';
+export type { MetricSet } from './metrics/metricSet.ts';
+export { openMetrics, openServiceMetrics } from './metrics/openMetrics.ts';
 export { currentTraceparent, noteInLog } from './process/logContext.ts';
 export { type Log, logJobEvent, logSessionEvent, openLog } from './process/logEvents.ts';
 export { logDefect, logRequests } from './process/logRequests.ts';

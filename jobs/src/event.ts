@@ -7,7 +7,10 @@ import type { Transition } from './record/transitions.ts';
 export type JobEvent =
   /** The relay handed jobs to the broker, or could not. */
   | { type: 'published'; queue: string; result: PublishResult; count: number }
-  /** One attempt ended. `delayMs` is the wait that follows, if any. */
+  /**
+   * One attempt ended. `delayMs` is the wait that follows, if any, and `waitQueue` where; `queueWaitMs` is what went
+   * before it, from eligible to delivered, where that can be told.
+   */
   | {
       type: 'attempted';
       kind: string;
@@ -16,18 +19,34 @@ export type JobEvent =
       durationMs: number;
       errorClass?: string;
       delayMs?: number;
+      waitQueue?: string;
+      queueWaitMs?: number;
     }
   /** Jobs reached a terminal state, once per job: counted at the guarded write. */
-  | { type: 'finished'; kind: string; count: number }
-  | { type: 'buried'; kind: string; cause: DeathCause; count: number }
+  | { type: 'finished'; kind: string; count: number; ends: readonly JobEnd[] }
+  | { type: 'buried'; kind: string; cause: DeathCause; count: number; ends: readonly JobEnd[] }
+  /** Letters that no job owns were kept for the first time. */
+  | { type: 'letterKept'; kind: string; cause: DeathCause; count: number }
   /** A write found its job changed already: late or doubled, and harmless. */
   | { type: 'unchanged'; transition: Transition; count: number }
   | WorkerEvent
   | { type: 'reconciled'; count: number }
+  /** Jobs that a replay had made pending went to the broker. */
+  | { type: 'replayed'; kind: string; count: number }
+  /** A duty did a round, and nothing was in its way. */
+  | { type: 'roundEnded'; duty: 'relay' | 'reconcile' }
   /** The database refused a batch; consuming pauses, and no attempt is spent. */
   | { type: 'storeDown'; stage: string; error: Error }
   | { type: 'storeUp'; stage: string }
   | { type: 'leaseTaken'; name: string }
   | { type: 'leaseLost'; name: string };
+
+/** One job at its end. */
+export interface JobEnd {
+  /** Since its last replay. */
+  readonly attemptCount: number;
+  /** Since its first enqueue; undefined where its message does not say. */
+  readonly endToEndMs: number | undefined;
+}
 
 export type JobListener = (event: JobEvent) => void;

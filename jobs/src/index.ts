@@ -1,6 +1,6 @@
 /** Durable jobs over a retry topology: the record is the outbox, the broker carries, the store fences. */
 export { LeasedLoop, type LeasedLoopOptions } from './duty/leasedLoop.ts';
-export type { JobEvent, JobListener } from './event.ts';
+export type { JobEnd, JobEvent, JobListener } from './event.ts';
 export { absorbLetters } from './intake/absorbLetters.ts';
 export { type IntakeOptions, type LetterIntake, openIntake } from './intake/letterIntake.ts';
 export { quietLimitMs, reconcileOnce } from './reconcile/reconcile.ts';

@@ -11,7 +11,13 @@ import {
 } from '@fit/jobs';
 import type { JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
 import type { Declaration } from '@fit/topology';
-import { assertTopology, Inspector, Publisher, type SessionEvent } from '@fit/topology/amqp';
+import {
+  assertTopology,
+  Inspector,
+  type PublishEnd,
+  Publisher,
+  type SessionEvent,
+} from '@fit/topology/amqp';
 import type { MonolithConfig } from './readMonolithConfig.ts';
 
 export interface DutyOptions extends MonolithConfig {
@@ -22,10 +28,15 @@ export interface DutyOptions extends MonolithConfig {
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
   readonly onSession: (event: SessionEvent) => void;
+  readonly onPublish: (end: PublishEnd) => void;
 }
 
 export interface Duties {
   readonly isUp: boolean;
+  /** An alarm of the broker keeps the relay from publishing. */
+  readonly isBlocked: boolean;
+  /** Publishes without an answer yet. */
+  readonly pendingPublishCount: number;
   /** There are new records: relay now. */
   kick(): void;
   stop(): Promise<void>;
@@ -42,6 +53,7 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
     ...session,
     label: 'monolith relays',
     windowCount: BATCH_COUNT,
+    onPublish: options.onPublish,
     prepare: async (model) => {
       await assertTopology(model, options.declaration, options);
     },
@@ -56,6 +68,12 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
   return {
     get isUp() {
       return publisher.isReady && inspector.isUp && intakes.every(({ isUp }) => isUp);
+    },
+    get isBlocked() {
+      return publisher.isBlocked;
+    },
+    get pendingPublishCount() {
+      return publisher.pendingCount;
     },
     kick: () => {
       relay.kick();
@@ -73,7 +91,12 @@ function startRelay(relay: RelayOptions, { leases, onEvent }: DutyOptions): Leas
   return new LeasedLoop({
     ...{ name: 'relay', leases, onEvent },
     pauseMs: RELAY_PAUSE_MS,
-    round: async () => (await relayOnce(relay)) === BATCH_COUNT,
+    round: async () => {
+      const count = await relayOnce(relay);
+      // Blocked or disconnected it does nothing, and that is no round that ended well.
+      if (relay.publisher.isReady) onEvent({ type: 'roundEnded', duty: 'relay' });
+      return count === BATCH_COUNT;
+    },
   });
 }
 
@@ -91,6 +114,7 @@ function startReconciler(
         ...options,
         quietMs: options.reconcileAfterMs ?? quietLimitMs(options.declaration),
       });
+      options.onEvent({ type: 'roundEnded', duty: 'reconcile' });
       if (count > 0) relay.kick();
       return false;
     },

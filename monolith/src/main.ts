@@ -1,27 +1,32 @@
 /** The monolith, top to bottom: configuration, store, broker, duties, HTTP. Stopped in reverse order. */
 import { readFitTopology } from '@fit/contract';
 import {
+  countJobs,
+  countPublishes,
+  countRequests,
+  countSessions,
+  countStore,
   createApp,
-  exportLimits,
   healthRoutes,
-  jobMetrics,
   listen,
   logDefect,
   logJobEvent,
   logRequests,
   logSessionEvent,
   openLog,
+  openServiceMetrics,
   openTracing,
   type Readiness,
+  readPool,
   runService,
   serveOperations,
-  serviceMetrics,
 } from '@fit/http';
 import type { JobEvent } from '@fit/jobs';
 import { connectStore, JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { loadAdminToken } from './adminToken.ts';
 import { type Duties, startDuties } from './duties.ts';
+import { readDuties } from './metrics/dutyMetrics.ts';
 import { recordMetrics } from './metrics/recordMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
 import { monolithRoutes } from './routes/monolithRoutes.ts';
@@ -46,19 +51,27 @@ await runService(log, async (stops) => {
   await runs.ensureIndexes();
 
   const running: { duties?: Duties } = {};
-  const metrics = serviceMetrics(() => running.duties?.isUp === true);
-  const countJob = jobMetrics(metrics.registry, declaration);
-  exportLimits(metrics.registry, declaration, vhostOf(config.amqpUrl));
-  const stopRefreshing = recordMetrics(metrics.registry, jobs);
-  stops.push(() => {
-    stopRefreshing();
-    return Promise.resolve();
-  });
-
   const readiness: Readiness = async () => ({
     store: await store.isUp(),
     broker: running.duties?.isUp === true,
   });
+  const routes = [
+    ...monolithRoutes({
+      ...{ store, users, runs, jobs, declaration },
+      onPending: () => {
+        running.duties?.kick();
+      },
+    }),
+    ...healthRoutes(readiness),
+  ];
+
+  const vhost = vhostOf(config.amqpUrl);
+  const { metrics, plan } = openServiceMetrics('monolith', { declaration, vhost, routes });
+  const [countJob, countSession] = [countJobs(metrics), countSessions(metrics)];
+  store.watch(countStore(metrics));
+  readPool(metrics, store);
+  readDuties(metrics, () => running.duties);
+  stops.push(recordMetrics(metrics, jobs));
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
@@ -79,24 +92,17 @@ await runService(log, async (stops) => {
       logJobEvent(log, event);
     },
     onSession: (event: SessionEvent) => {
-      metrics.onSession(event);
+      countSession(event);
       logSessionEvent(log, event);
     },
+    onPublish: countPublishes(metrics, plan),
   });
   stops.push(async () => running.duties?.stop());
 
   const app = createApp({
     adminToken,
-    routes: [
-      ...monolithRoutes({
-        ...{ store, users, runs, jobs, declaration },
-        onPending: () => {
-          running.duties?.kick();
-        },
-      }),
-      ...healthRoutes(readiness),
-    ],
-    onRequest: logRequests(log, metrics.onRequest),
+    routes,
+    onRequest: logRequests(log, countRequests(metrics, routes)),
     tracer: tracing.requests,
     onDefect: logDefect(log),
   });

@@ -6,7 +6,7 @@ import { logFields } from './logContext.ts';
 
 export type Log = Logger;
 
-const STEADY: ReadonlySet<JobEvent['type']> = new Set(['attempted', 'finished', 'redelivered']);
+const STEADY: ReadonlySet<JobEvent['type']> = new Set(['attempted', 'redelivered', 'roundEnded']);
 
 /** One JSON line per entry on standard output; `LOG_LEVEL` sets the least level, default info. */
 export function openLog(service: string): Log {
@@ -39,7 +39,10 @@ export function logJobEvent(log: Log, event: JobEvent): void {
       else log.info(event, 'breaker');
       return;
     case 'buried':
-      log.warn(event, 'jobs died; they can be replayed');
+      log.warn(summaryOf(event), 'jobs died; they can be replayed');
+      return;
+    case 'finished':
+      log.debug(summaryOf(event), 'finished');
       return;
     case 'reconciled':
       log.warn(event, 'broker had lost jobs; they are published again');
@@ -49,6 +52,13 @@ export function logJobEvent(log: Log, event: JobEvent): void {
       log[STEADY.has(event.type) ? 'debug' : 'info'](event, event.type);
   }
 }
+
+/** Without what is told of each single job. */
+function summaryOf({ type, kind, count, ...rest }: JobEnds): object {
+  return { type, kind, count, ...('cause' in rest ? { cause: rest.cause } : {}) };
+}
+
+type JobEnds = Extract<JobEvent, { type: 'buried' | 'finished' }>;
 
 export function logSessionEvent(log: Log, event: SessionEvent): void {
   if (event.type === 'connected') log.debug('broker connected');

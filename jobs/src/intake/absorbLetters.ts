@@ -1,5 +1,5 @@
 /** Letters → records. After it returns, the store knows everything the letters said, and they may be acked. */
-import type { JobListener } from '../event.ts';
+import type { JobEnd, JobListener } from '../event.ts';
 import { encodeJob } from '../record/jobMessage.ts';
 import type { JobRecord } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
@@ -31,17 +31,38 @@ export async function absorbLetters(
     }));
     const count = await options.store.change('bury', changes, now);
     const kind = group[0]?.kind.kind ?? 'unknown';
-    if (count > 0) options.onEvent({ type: 'buried', kind, cause, count });
+    // How many changed is known, not which: where some were dead already, as many ends are told as there were.
+    const ends = group.slice(0, count).map(({ jobId = '' }) => endOf(records.get(jobId), now));
+    if (count > 0) options.onEvent({ type: 'buried', kind, cause, count, ends });
   }
-  const ownedSet = new Set(owned);
-  await options.letters.keep(
-    letters
-      .filter((letter) => !ownedSet.has(letter) || letter.cause === 'malformed')
-      .map(({ id, cause, reason, messageId, routingKey, body, headers }) => ({
-        ...{ id, cause, reason, messageId, routingKey, body, headers },
-      })),
-    now,
+  await keep(letters, new Set(owned), options);
+}
+
+/** Whole: those without a job, and the malformed. Told are those that no job's death has told of already. */
+async function keep(
+  letters: readonly ReadLetter[],
+  owned: ReadonlySet<ReadLetter>,
+  options: AbsorbOptions,
+): Promise<void> {
+  const kept = letters.filter((letter) => !owned.has(letter) || letter.cause === 'malformed');
+  const newIds = await options.letters.keep(
+    kept.map(({ id, cause, reason, messageId, routingKey, body, headers }) => ({
+      ...{ id, cause, reason, messageId, routingKey, body, headers },
+    })),
+    new Date(),
   );
+  const told = kept.filter((letter) => newIds.delete(letter.id) && !owned.has(letter));
+  for (const [cause, group] of Map.groupBy(told, (letter) => letter.cause)) {
+    const kind = group[0]?.kind.kind ?? 'unknown';
+    options.onEvent({ type: 'letterKept', kind, cause, count: group.length });
+  }
+}
+
+function endOf(record: JobRecord | undefined, now: Date): JobEnd {
+  return {
+    attemptCount: record?.attemptCount ?? 0,
+    endToEndMs: record && Math.max(0, now.getTime() - record.createdAt.getTime()),
+  };
 }
 
 /**

@@ -4,6 +4,10 @@ import { Compile } from 'typebox/compile';
 import type { JobRecord } from './jobRecord.ts';
 
 export const MESSAGE_VERSION = 1;
+/** First enqueue, as an ISO time: an end-to-end time reaches from here, across retries and replays. */
+export const CREATED_AT_HEADER = 'created-at';
+/** This publish, in milliseconds; AMQP's own stamp counts whole seconds. */
+export const PUBLISHED_AT_HEADER = 'published-at-ms';
 /** Larger bodies are refused before they are parsed. */
 export const MESSAGE_LIMIT_BYTES = 64 * 1_024;
 

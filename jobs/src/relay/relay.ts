@@ -2,7 +2,7 @@
 import { type Declaration, type Entry, entryOf, headroomOf } from '@fit/topology';
 import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
 import type { JobListener } from '../event.ts';
-import { encodeJob } from '../record/jobMessage.ts';
+import { CREATED_AT_HEADER, encodeJob, PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
 import type { JobRecord } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
@@ -87,7 +87,8 @@ function messageOf(job: JobRecord, entry: Entry, traceparent = keptContext(job))
     body: encodeJob(job),
     headers: {
       generation: job.generation,
-      'created-at': job.createdAt.toISOString(),
+      [CREATED_AT_HEADER]: job.createdAt.toISOString(),
+      [PUBLISHED_AT_HEADER]: Date.now(),
       ...(traceparent === undefined ? {} : { traceparent }),
     },
   };
@@ -103,5 +104,10 @@ function report(options: RelayOptions, result: PublishResult, jobs: readonly Job
     const kind = options.declaration.kinds.find((candidate) => candidate.kind === name);
     const queue = kind?.queue ?? 'unknown';
     options.onEvent({ type: 'published', queue, result, count: group.length });
+    const replayed = group.filter(
+      ({ generation, attemptCount }) => generation > 1 && !attemptCount,
+    );
+    if (result === 'confirmed' && replayed.length > 0)
+      options.onEvent({ type: 'replayed', kind: name, count: replayed.length });
   }
 }

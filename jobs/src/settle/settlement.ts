@@ -1,8 +1,8 @@
 /** An attempt that ended, on its way into the store and back to the broker. */
-import type { NextStep } from '@fit/topology';
+import type { Headers, NextStep } from '@fit/topology';
 import type { AttemptEnd } from '@fit/topology/work';
 import { describeError } from '../record/fingerprint.ts';
-import type { JobMessage } from '../record/jobMessage.ts';
+import { CREATED_AT_HEADER, type JobMessage } from '../record/jobMessage.ts';
 import type { AttemptRecord, Death } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
 import type { Change } from '../store/change.ts';
@@ -16,6 +16,8 @@ export interface Settlement {
   readonly kind: string;
   readonly transition: Extract<Transition, 'finish' | 'wait' | 'bury' | 'cancel'>;
   readonly change: Change;
+  /** When the job was first enqueued, in milliseconds; undefined where its message does not say. */
+  readonly createdAtMs: number | undefined;
   /** Present for a finished job only. */
   readonly effect: unknown;
   readonly trace?: AttemptTrace | undefined;
@@ -46,8 +48,16 @@ export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Set
       ...(step.type === 'skip' ? { spentCount: step.tier } : {}),
       ...deathOf(step, attempt),
     },
+    createdAtMs: createdAtMs(end.delivery.headers),
     effect: outcome.type === 'done' ? outcome.effect : undefined,
   };
+}
+
+/** As the relay wrote it; anyone who may publish can have written anything. */
+function createdAtMs(headers: Headers): number | undefined {
+  const text = headers[CREATED_AT_HEADER];
+  const atMs = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(atMs) ? undefined : atMs;
 }
 
 function deathOf(step: NextStep, attempt: AttemptRecord): { readonly death?: Death } {

@@ -1,5 +1,5 @@
 /** Stores attempts in bulk, then answers the broker. The order is the whole point. */
-import type { JobListener } from '../event.ts';
+import type { JobEnd, JobListener } from '../event.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { Handlers } from '../work/handler.ts';
 import { Batcher } from './batcher.ts';
@@ -44,7 +44,7 @@ async function settle(settlements: readonly Settlement[], options: SettlerOption
     for (const [kind, ofKind] of Map.groupBy(group, (item) => item.kind)) {
       const changes = ofKind.map(({ change }) => change);
       const count = await options.store.change(transition, changes, now);
-      report({ transition, kind, settlements: ofKind, count }, options.onEvent);
+      report({ transition, kind, settlements: ofKind, count, now }, options.onEvent);
     }
   for (const { end } of settlements) end.answer();
   tellTraces(settlements, now);
@@ -64,15 +64,31 @@ interface Written {
   readonly kind: string;
   readonly settlements: readonly Settlement[];
   readonly count: number;
+  readonly now: Date;
 }
 
-function report({ transition, kind, settlements, count }: Written, onEvent: JobListener): void {
+/** A bulk write tells how many changed, not which: where some were late, as many ends are told as there were. */
+function report(
+  { transition, kind, settlements, count, now }: Written,
+  onEvent: JobListener,
+): void {
   const unchanged = settlements.length - count;
   if (unchanged > 0) onEvent({ type: 'unchanged', transition, count: unchanged });
-  if (transition === 'finish' && count > 0) onEvent({ type: 'finished', kind, count });
+  if (count === 0) return;
+  const ended = settlements.slice(0, count);
+  if (transition === 'finish')
+    onEvent({ type: 'finished', kind, count, ends: ended.map((item) => endOf(item, now)) });
   if (transition !== 'bury') return;
-  const causes = Map.groupBy(settlements, ({ change }) => change.death?.cause ?? 'stray');
-  // A bulk write counts as a whole; late ones among them are rare and only overcount one cause.
-  for (const [cause, group] of causes)
-    onEvent({ type: 'buried', kind, cause, count: Math.min(group.length, count) });
+  const causes = Map.groupBy(ended, ({ change }) => change.death?.cause ?? 'stray');
+  for (const [cause, group] of causes) {
+    const ends = group.map((item) => endOf(item, now));
+    onEvent({ type: 'buried', kind, cause, count: group.length, ends });
+  }
+}
+
+function endOf({ change, createdAtMs }: Settlement, now: Date): JobEnd {
+  return {
+    attemptCount: change.attempt?.number ?? 0,
+    endToEndMs: createdAtMs === undefined ? undefined : Math.max(0, now.getTime() - createdAtMs),
+  };
 }

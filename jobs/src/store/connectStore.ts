@@ -1,10 +1,14 @@
 /** One connection to the MongoDB-compatible store, with a bound on every wait. */
 import { type Db, MongoClient } from 'mongodb';
+import { type PoolCounts, type StoreEvent, watchCommands, watchPool } from './watchClient.ts';
 
 export interface StoreConnection {
   readonly database: Db;
   /** @returns whether the store answers a ping within two seconds. */
   readonly isUp: () => Promise<boolean>;
+  readonly pool: PoolCounts;
+  /** From now on this listener is told what befalls the connections. */
+  watch(listener: (event: StoreEvent) => void): void;
   close(): Promise<void>;
 }
 
@@ -26,11 +30,16 @@ export function connectStore(url: string): StoreConnection {
     // Without the journal a hard stop may lose the last 100 ms of acknowledged writes (MongoDB manual).
     writeConcern: { w: 'majority', journal: true },
     ignoreUndefined: true,
+    monitorCommands: true,
   });
   const named = new URL(url).pathname.slice(1);
   const database = client.db(named === '' ? DATABASE : named);
   return {
     database,
+    pool: watchPool(client),
+    watch: (listener) => {
+      watchCommands(client, listener);
+    },
     isUp: async () => {
       try {
         await database.command({ ping: 1 }, { signal: AbortSignal.timeout(PING_MS) });

@@ -5,3 +5,4 @@ export { connectStore, type StoreConnection } from './connectStore.ts';
 export { duplicateIndexes, JobStore, type RunCounts } from './jobStore.ts';
 export { LeaseStore } from './leaseStore.ts';
 export { LetterStore } from './letterStore.ts';
+export type { PoolCounts, StoreEvent } from './watchClient.ts';

@@ -140,10 +140,21 @@ export class JobStore {
     return Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
   }
 
-  /** @returns since when the oldest pending job waits for the relay. */
-  async oldestPending(): Promise<Date | undefined> {
-    const [oldest] = await this.pending(1, new Date(8.64e15));
-    return oldest?.stateAt;
+  /**
+   * @returns for each live state that occurs, since when its oldest job could have gone on: since its last change, or
+   * since the end of its wait, which may lie ahead.
+   */
+  async oldestEligible(): Promise<Partial<Record<JobState, Date>>> {
+    const waitMs = { $ifNull: [{ $arrayElemAt: ['$attempts.delayMs', -1] }, 0] };
+    const isWaiting = { $eq: ['$state', 'waiting'] };
+    const since = { $cond: [isWaiting, { $add: ['$stateAt', waitMs] }, '$stateAt'] };
+    const rows = await this.#jobs
+      .aggregate<{ _id: JobState; since: Date }>([
+        { $match: { state: { $in: [...LIVE_STATES] } } },
+        { $group: { _id: '$state', since: { $min: since } } },
+      ])
+      .toArray();
+    return Object.fromEntries(rows.map(({ _id, since: date }) => [_id, date]));
   }
 }
 

@@ -29,9 +29,10 @@ export class LetterStore {
     this.#letters = database.collection<StoredLetter>('letters');
   }
 
-  async keep(letters: readonly Letter[], now: Date): Promise<void> {
-    if (letters.length === 0) return;
-    await this.#letters.bulkWrite(
+  /** @returns the ids of those that were not kept before. */
+  async keep(letters: readonly Letter[], now: Date): Promise<Set<string>> {
+    if (letters.length === 0) return new Set();
+    const { upsertedIds } = await this.#letters.bulkWrite(
       letters.map(({ id, body, ...rest }) => ({
         updateOne: {
           filter: { _id: id },
@@ -45,6 +46,7 @@ export class LetterStore {
       })),
       { ordered: false },
     );
+    return new Set<string>(Object.values(upsertedIds));
   }
 
   async count(): Promise<number> {

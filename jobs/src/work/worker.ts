@@ -1,6 +1,6 @@
 /** A worker of durable jobs: the topology's worker, with records around each attempt. */
 import type { BreakerOptions, Declaration, KindDeclaration } from '@fit/topology';
-import type { AssertOptions, Delivery, SessionEvent } from '@fit/topology/amqp';
+import type { AssertOptions, Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
 import { type AttemptEnd, Worker as QueueWorker, type Task } from '@fit/topology/work';
 import type { JobListener } from '../event.ts';
 import { decodeJob, type JobMessage } from '../record/jobMessage.ts';
@@ -9,7 +9,9 @@ import { type Settlement, settlementOf } from '../settle/settlement.ts';
 import { openSettler } from '../settle/settler.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
+import { BusyTime } from './busyTime.ts';
 import type { Handlers } from './handler.ts';
+import { waitsOf } from './waits.ts';
 
 export interface WorkerOptions extends AssertOptions {
   readonly declaration: Declaration;
@@ -26,6 +28,8 @@ export interface WorkerOptions extends AssertOptions {
   readonly onEvent: JobListener;
   readonly onSession: (event: SessionEvent) => void;
   readonly tracer?: JobTracer | undefined;
+  /** Told of each letter and each message for a later tier that it publishes. */
+  readonly onPublish?: (end: PublishEnd) => void;
 }
 
 export class Worker {
@@ -33,6 +37,7 @@ export class Worker {
   readonly #settler: Batcher<Settlement>;
   /** Of attempts that run; one whose settlement never comes goes with its delivery. */
   readonly #traces = new WeakMap<Delivery, AttemptTrace>();
+  readonly #busy = new BusyTime();
   #worker: QueueWorker<JobMessage> | undefined;
 
   private constructor(options: WorkerOptions) {
@@ -67,6 +72,24 @@ export class Worker {
     return this.#worker?.inFlightCount ?? 0;
   }
 
+  /** Since when the oldest unsettled delivery is here; undefined without any. */
+  get oldestReceivedAtMs(): number | undefined {
+    return this.#worker?.oldestReceivedAtMs;
+  }
+
+  /** How long handlers have run, all together; only rises. */
+  get busyMs(): number {
+    return this.#busy.totalMs;
+  }
+
+  get pendingPublishCount(): number {
+    return this.#worker?.pendingPublishCount ?? 0;
+  }
+
+  get isBlocked(): boolean {
+    return this.#worker?.isBlocked === true;
+  }
+
   /** Takes nothing new, finishes what runs, gives the rest back. */
   async close(drainMs: number): Promise<void> {
     await this.#worker?.drain(drainMs);
@@ -81,7 +104,9 @@ export class Worker {
     if (handler === undefined) throw new Error(`no handler for kind '${message.kind}'`);
     const trace = this.#options.tracer?.attempt(this.#options.kind, task);
     if (trace !== undefined) this.#traces.set(delivery, trace);
-    return handler.run({ ...message, attempt: attempt.number, signal });
+    return this.#busy.during(signal, () =>
+      handler.run({ ...message, attempt: attempt.number, signal }),
+    );
   }
 
   /** Only a label for those who watch; the attempt itself does not depend on it. */
@@ -93,7 +118,7 @@ export class Worker {
     const trace = this.#traces.get(end.delivery);
     trace?.end(end);
     const settlement = settlementOf(end, this.#worker?.id ?? '');
-    const { kind, outcome, step, startedAt, endedAt } = end;
+    const { kind, outcome, startedAt, endedAt } = end;
     const errorClass = settlement.change.attempt?.error?.class;
     this.#options.onEvent({
       type: 'attempted',
@@ -102,7 +127,7 @@ export class Worker {
       outcome: outcome.type,
       durationMs: endedAt.getTime() - startedAt.getTime(),
       ...(errorClass === undefined ? {} : { errorClass }),
-      ...('delayMs' in step ? { delayMs: step.delayMs } : {}),
+      ...waitsOf(end),
     });
     this.#settler.add(trace === undefined ? settlement : { ...settlement, trace });
   }

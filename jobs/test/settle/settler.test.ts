@@ -45,7 +45,8 @@ test('effect, then record, then the answer', async () => {
   settler.add(finished);
   await answered;
   assert.deepEqual(steps, ['effect 1', 'finish 1', 'answer']);
-  assert.deepEqual(events, [{ type: 'finished', kind: 'trivial', count: 1 }]);
+  const ends = [{ attemptCount: 1, endToEndMs: undefined }];
+  assert.deepEqual(events, [{ type: 'finished', kind: 'trivial', count: 1, ends }]);
 });
 
 test('no record without its effect, and no answer without its record', async () => {

@@ -63,7 +63,7 @@ test('pending: oldest first, bounded, and only what is due', async (t) => {
   assert.deepEqual(await ids(10, NOW), [old._id, young._id]);
   assert.deepEqual(await ids(1, NOW), [old._id]);
   assert.equal((await ids(10, LATER)).length, 3);
-  assert.deepEqual(await store.jobs.oldestPending(), NOW);
+  assert.deepEqual(await store.jobs.oldestEligible(), { pending: NOW, queued: NOW });
 });
 
 test('every change from every state: legal ones happen, the others do not', async (t) => {

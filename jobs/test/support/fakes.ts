@@ -44,6 +44,8 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
       isRedelivered: false,
       unreadableReason: undefined,
       isUrgent: false,
+      receivedAtMs: 1_000,
+      publishedAtSeconds: undefined,
       isCurrent: true,
       settled,
     },

@@ -1,47 +1,58 @@
 /** Gauges over the records. Refreshed beside the scrape, never in it: a hung database must not hang Prometheus. */
-import { JOB_STATES } from '@fit/jobs';
+import type { MetricSet } from '@fit/http';
+import { JOB_STATES, LIVE_STATES } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
-import { Gauge, type Registry } from 'prom-client';
+
+type RecordCounts = Pick<JobStore, 'countStates' | 'oldestEligible'>;
 
 const REFRESH_MS = 5_000;
 
-/** @returns a function that ends the refreshing. */
-export function recordMetrics(registry: Registry, jobs: JobStore): () => void {
-  const registers = [registry];
-  const byState = new Gauge({
-    name: 'jobs_by_state',
-    help: 'Job records by state',
-    labelNames: ['state'],
-    registers,
-  });
-  const pending = new Gauge({
-    name: 'jobs_outbox_pending',
-    help: 'Jobs that the broker does not have yet',
-    registers,
-  });
-  const oldest = new Gauge({
-    name: 'jobs_outbox_oldest_age_seconds',
-    help: 'Age of the oldest of them',
-    registers,
-  });
-  for (const state of JOB_STATES) byState.set({ state }, 0);
-  let isRefreshing = false;
+/**
+ * While the store does not answer the old figures stand, with their age beside them. One question is under way at a
+ * time, however long it takes (the store's own bounds end it), so that a hung store costs no memory either.
+ * @returns a function that ends the refreshing.
+ */
+export function recordMetrics(
+  metrics: MetricSet,
+  jobs: RecordCounts,
+  refreshMs = REFRESH_MS,
+): () => Promise<void> {
+  const state = { isAsking: false, answeredAtMs: performance.now() };
+  metrics.read(
+    'jobs_records_age_seconds',
+    {},
+    () => (performance.now() - state.answeredAtMs) / 1_000,
+  );
   const refresh = async () => {
-    if (isRefreshing) return;
-    isRefreshing = true;
+    if (state.isAsking) {
+      metrics.add('jobs_records_refresh_failures_total', {});
+      return;
+    }
+    state.isAsking = true;
     try {
-      const [counts, since] = await Promise.all([jobs.countStates(), jobs.oldestPending()]);
-      for (const state of JOB_STATES) byState.set({ state }, counts[state] ?? 0);
-      pending.set(counts.pending ?? 0);
-      oldest.set(since === undefined ? 0 : (Date.now() - since.getTime()) / 1_000);
+      await refreshOnce(metrics, jobs);
+      state.answeredAtMs = performance.now();
     } catch {
-      // The store is out: the old figures stand, readiness and the outage counter tell of it.
+      metrics.add('jobs_records_refresh_failures_total', {});
     } finally {
-      isRefreshing = false;
+      state.isAsking = false;
     }
   };
-  const timer = setInterval(() => void refresh(), REFRESH_MS);
+  void refresh();
+  const timer = setInterval(() => void refresh(), refreshMs);
   return () => {
     clearInterval(timer);
+    return Promise.resolve();
   };
+}
+
+async function refreshOnce(metrics: MetricSet, jobs: RecordCounts): Promise<void> {
+  const [counts, since] = await Promise.all([jobs.countStates(), jobs.oldestEligible()]);
+  const ageSeconds = (date: Date | undefined) =>
+    date === undefined ? 0 : Math.max(0, (Date.now() - date.getTime()) / 1_000);
+  for (const state of JOB_STATES) metrics.set('jobs_by_state', { state }, counts[state] ?? 0);
+  for (const state of LIVE_STATES)
+    metrics.set('jobs_oldest_age_seconds', { state }, ageSeconds(since[state]));
+  metrics.set('jobs_outbox_pending', {}, counts.pending ?? 0);
+  metrics.set('jobs_outbox_oldest_age_seconds', {}, ageSeconds(since.pending));
 }

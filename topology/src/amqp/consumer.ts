@@ -57,6 +57,12 @@ export class Consumer {
     return this.#unsettled.size;
   }
 
+  /** Since when the oldest unsettled delivery is here; undefined without any. */
+  get oldestReceivedAtMs(): number | undefined {
+    // A set keeps the order of arrival.
+    return this.#unsettled.values().next().value?.receivedAtMs;
+  }
+
   /** True once nothing more arrives: paused, and the broker has confirmed it. */
   get isPaused(): boolean {
     return this.#actualCount === 0 && this.#consumerTag === undefined && !this.#isSwitching;

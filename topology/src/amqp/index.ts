@@ -21,6 +21,7 @@ export {
 } from './openSession.ts';
 export {
   type OutgoingMessage,
+  type PublishEnd,
   Publisher,
   type PublisherOptions,
   type PublishResult,

@@ -9,6 +9,15 @@ import { openSession, type Session, type SessionOptions } from './openSession.ts
  */
 export type PublishResult = 'confirmed' | 'nacked' | 'returned' | 'unknown';
 
+/** A publish that is over. error: there was no connection, or it was lost before the answer. */
+export interface PublishEnd {
+  readonly exchange: string;
+  readonly key: string;
+  readonly outcome: Exclude<PublishResult, 'unknown'> | 'timeout' | 'error';
+  /** From sending to the answer, or to giving up. */
+  readonly durationMs: number;
+}
+
 /** A message to be published: persistent, mandatory. */
 export interface OutgoingMessage {
   readonly exchange: string;
@@ -31,12 +40,19 @@ export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
   readonly windowCount?: number;
   /** After this a missing confirm counts as unknown; default 10,000 ms. */
   readonly confirmTimeoutMs?: number;
+  /** Told of each publish, once. */
+  readonly onPublish?: (end: PublishEnd) => void;
+}
+
+interface Publish {
+  readonly message: OutgoingMessage;
+  readonly resolve: (result: PublishResult) => void;
+  readonly sentAtMs: number;
 }
 
 interface Pending {
-  readonly id: string;
-  readonly deadline: number;
-  readonly settle: (result: PublishResult) => void;
+  readonly deadlineMs: number;
+  readonly settle: (outcome: PublishEnd['outcome']) => void;
 }
 
 const SWEEP_MS = 500;
@@ -45,6 +61,7 @@ const SWEEP_MS = 500;
 export class Publisher {
   readonly #windowCount: number;
   readonly #confirmTimeoutMs: number;
+  readonly #onPublish: PublisherOptions['onPublish'];
   readonly #pending = new Set<Pending>();
   readonly #returnedIds = new Set<string>();
   readonly #waiting: (() => void)[] = [];
@@ -55,6 +72,7 @@ export class Publisher {
   private constructor(options: PublisherOptions) {
     this.#windowCount = options.windowCount ?? 1_000;
     this.#confirmTimeoutMs = options.confirmTimeoutMs ?? 10_000;
+    this.#onPublish = options.onPublish;
     this.#sweeper = setInterval(() => {
       this.#settleOverdue();
     }, SWEEP_MS);
@@ -84,6 +102,11 @@ export class Publisher {
     return this.#channel !== undefined && this.#session?.isBlocked !== true;
   }
 
+  /** True while an alarm of the broker keeps it from taking anything. */
+  get isBlocked(): boolean {
+    return this.#session?.isBlocked === true;
+  }
+
   get pendingCount(): number {
     return this.#pending.size;
   }
@@ -102,7 +125,7 @@ export class Publisher {
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
     await this.#session?.close();
-    this.#settleAll('unknown');
+    this.#settleAll();
   }
 
   async #openChannel(model: ChannelModel, onEvent: SessionOptions['onEvent']): Promise<void> {
@@ -116,7 +139,7 @@ export class Publisher {
     channel.prependListener('close', () => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
-      this.#settleAll('unknown');
+      this.#settleAll();
       // A dead channel on a live connection: end the connection, and recovery makes both anew.
       model.close().catch(() => undefined);
     });
@@ -125,16 +148,16 @@ export class Publisher {
 
   #send(message: OutgoingMessage, resolve: (result: PublishResult) => void): void {
     const channel = this.#channel;
+    const publish = { message, resolve, sentAtMs: performance.now() };
     if (channel === undefined) {
-      resolve('unknown');
+      this.#end(publish, 'error');
       return;
     }
     const pending: Pending = {
-      id: message.id,
-      deadline: Date.now() + this.#confirmTimeoutMs,
-      settle: (result) => {
+      deadlineMs: publish.sentAtMs + this.#confirmTimeoutMs,
+      settle: (outcome) => {
         if (!this.#pending.delete(pending)) return;
-        resolve(result);
+        this.#end(publish, outcome);
         this.#waiting.shift()?.();
       },
     };
@@ -147,21 +170,28 @@ export class Publisher {
     } catch {
       // amqplib throws on a channel that is closing; nothing was sent. Those who wait learn it when it is closed.
       this.#pending.delete(pending);
-      resolve('unknown');
+      this.#end(publish, 'error');
     }
+  }
+
+  #end({ message, resolve, sentAtMs }: Publish, outcome: PublishEnd['outcome']): void {
+    const { exchange, key } = message;
+    const durationMs = performance.now() - sentAtMs;
+    this.#onPublish?.({ exchange, key, outcome, durationMs });
+    resolve(outcome === 'timeout' || outcome === 'error' ? 'unknown' : outcome);
   }
 
   #settleOverdue(): void {
-    const now = Date.now();
+    const nowMs = performance.now();
     for (const pending of this.#pending) {
-      if (pending.deadline > now) return;
-      pending.settle('unknown');
+      if (pending.deadlineMs > nowMs) return;
+      pending.settle('timeout');
     }
   }
 
-  #settleAll(result: PublishResult): void {
+  #settleAll(): void {
     const waiting = this.#waiting.splice(0);
-    for (const pending of [...this.#pending]) pending.settle(result);
+    for (const pending of [...this.#pending]) pending.settle('error');
     // Without a channel each learns at once that it was not sent.
     for (const send of waiting) send();
     this.#returnedIds.clear();

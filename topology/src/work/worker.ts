@@ -60,6 +60,21 @@ export class Worker<Message = Buffer, Effect = unknown> {
     return this.#consumer?.unsettledCount ?? 0;
   }
 
+  /** Since when the oldest unsettled delivery is here; undefined without any. */
+  get oldestReceivedAtMs(): number | undefined {
+    return this.#consumer?.oldestReceivedAtMs;
+  }
+
+  /** Letters and messages for a later tier without an answer yet. */
+  get pendingPublishCount(): number {
+    return this.#publisher?.pendingCount ?? 0;
+  }
+
+  /** True while an alarm of the broker keeps it from publishing letters. */
+  get isBlocked(): boolean {
+    return this.#publisher?.isBlocked === true;
+  }
+
   /**
    * Takes nothing new and waits for what runs; what is unsettled at the deadline goes back to the queue.
    * @param drainMs shorter than the grace that the process is stopped with.
@@ -76,7 +91,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
   }
 
   async #connect(): Promise<void> {
-    const { amqpUrl: url, declaration, onSession } = this.#options;
+    const { amqpUrl: url, declaration, onSession, onPublish } = this.#options;
     const session = onSession === undefined ? { url } : { url, onEvent: onSession };
     const prepare: Parameters<typeof Publisher.open>[0]['prepare'] = async (model) => {
       this.#plan = await assertTopology(model, declaration, this.#options);
@@ -84,6 +99,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
     // Two connections: an alarm blocks publishers, and must not stop acks with them.
     this.#publisher = await Publisher.open({
       ...{ ...session, prepare, label: `worker ${this.id} publishes` },
+      ...(onPublish === undefined ? {} : { onPublish }),
     });
     this.#consumer = await Consumer.open({
       ...{ ...session, prepare, label: `worker ${this.id} consumes` },

@@ -1,5 +1,5 @@
 /** What a worker is given, and what it tells. */
-import type { AssertOptions, Delivery, SessionEvent } from '../amqp/index.ts';
+import type { AssertOptions, Delivery, PublishEnd, SessionEvent } from '../amqp/index.ts';
 import type { Declaration, KindsOptions } from '../declaration/declareTopology.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';
@@ -62,6 +62,8 @@ export interface WorkerOptions<
   readonly settle?: (end: AttemptEnd<Message, Effect>) => void;
   readonly onEvent?: (event: WorkerEvent) => void;
   readonly onSession?: (event: SessionEvent) => void;
+  /** Told of each letter and each message for a later tier that it publishes. */
+  readonly onPublish?: (end: PublishEnd) => void;
 }
 
 /** What befalls a worker; for logs and metrics. */

@@ -38,6 +38,8 @@ class Hand {
       ...{
         isRedelivered: isSuspect,
         isUrgent: false,
+        receivedAtMs: 0,
+        publishedAtSeconds: undefined,
         isCurrent: true,
         unreadableReason: undefined,
       },

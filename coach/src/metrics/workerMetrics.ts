@@ -1,0 +1,21 @@
+/** What the worker is busy with, read at each scrape. */
+import type { MetricSet } from '@fit/http';
+import type { Worker } from '@fit/jobs';
+
+/** @param worker undefined until it is open. */
+export function readWorker(
+  metrics: MetricSet,
+  worker: () => Worker | undefined,
+  concurrency: number,
+): void {
+  metrics.set('jobs_worker_concurrency', {}, concurrency);
+  metrics.read('jobs_in_flight', {}, () => worker()?.inFlightCount ?? 0);
+  metrics.read('jobs_oldest_in_flight_seconds', {}, () => {
+    const sinceMs = worker()?.oldestReceivedAtMs;
+    return sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1_000;
+  });
+  metrics.read('jobs_busy_seconds_total', {}, () => (worker()?.busyMs ?? 0) / 1_000);
+  metrics.read('amqp_connection_up', {}, () => Number(worker()?.isConsuming === true));
+  metrics.read('amqp_connection_blocked', {}, () => Number(worker()?.isBlocked === true));
+  metrics.read('jobs_publish_pending', {}, () => worker()?.pendingPublishCount ?? 0);
+}

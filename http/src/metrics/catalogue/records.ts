@@ -1,0 +1,73 @@
+/** Metrics of the records and of the duties that keep them: relay, reconciler, replay. */
+import type { MetricDefinition } from '../definition.ts';
+import { TYPE } from './labels.ts';
+
+const LIVE = ['pending', 'queued', 'running', 'waiting'] as const;
+
+export const RECORD_METRICS = {
+  jobs_by_state: {
+    kind: 'gauge',
+    help: 'Job records by state, as of jobs_records_age_seconds ago; replicas export equal figures',
+    by: ['monolith'],
+    labels: { state: [...LIVE, 'done', 'dead', 'cancelled'] },
+  },
+  jobs_oldest_age_seconds: {
+    kind: 'gauge',
+    help: 'Age of the oldest job of a state since it became eligible; a wait that has not ended counts as 0',
+    unit: 'seconds',
+    by: ['monolith'],
+    labels: { state: LIVE },
+  },
+  jobs_outbox_pending: {
+    kind: 'gauge',
+    help: 'Jobs that the broker does not have yet',
+    by: ['monolith'],
+    labels: {},
+  },
+  jobs_outbox_oldest_age_seconds: {
+    kind: 'gauge',
+    help: 'Age of the oldest of them',
+    unit: 'seconds',
+    by: ['monolith'],
+    labels: {},
+  },
+  jobs_records_age_seconds: {
+    kind: 'gauge',
+    help: 'Age of the four figures above: above 30 the store does not answer and they are history',
+    unit: 'seconds',
+    by: ['monolith'],
+    labels: {},
+  },
+  jobs_records_refresh_failures_total: {
+    kind: 'counter',
+    help: 'Refreshes of these figures that failed or were not answered in time',
+    by: ['monolith'],
+    labels: {},
+  },
+  jobs_relay_last_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When the relay last ended a round well; 0 where another replica relays',
+    unit: 'seconds',
+    by: ['monolith'],
+    labels: {},
+  },
+  jobs_reconcile_last_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When the reconciler last ended a round well; 0 where another replica reconciles',
+    unit: 'seconds',
+    by: ['monolith'],
+    labels: {},
+  },
+  jobs_reconciled_total: {
+    kind: 'counter',
+    help: 'Jobs that the broker had lost, made pending again',
+    by: ['monolith'],
+    labels: {},
+  },
+  jobs_replayed_total: {
+    kind: 'counter',
+    help: 'Replayed jobs that were handed to the broker again',
+    by: ['monolith'],
+    labels: { type: TYPE },
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;

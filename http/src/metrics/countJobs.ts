@@ -1,0 +1,105 @@
+/** Job events → metrics. */
+import type { JobEnd, JobEvent, JobListener } from '@fit/jobs';
+import type { MetricSet } from './metricSet.ts';
+
+const ATTEMPT_OUTCOMES = {
+  done: 'success',
+  retry: 'retry',
+  retryAfter: 'retry',
+  reject: 'dead',
+  discard: 'discarded',
+} as const;
+
+/** @returns the listener that counts; pass it every event. */
+export function countJobs(metrics: MetricSet): JobListener {
+  return (event) => {
+    count(metrics, event);
+  };
+}
+
+function count(metrics: MetricSet, event: JobEvent): void {
+  switch (event.type) {
+    case 'attempted':
+      countAttempt(metrics, event);
+      return;
+    case 'finished':
+      metrics.set('jobs_last_success_timestamp_seconds', {}, Date.now() / 1_000);
+      countEnds(metrics, event, 'success');
+      return;
+    case 'buried':
+      metrics.add(
+        'jobs_dead_lettered_total',
+        { type: event.kind, reason: event.cause },
+        event.count,
+      );
+      countEnds(metrics, event, 'dead');
+      return;
+    case 'letterKept':
+      metrics.add(
+        'jobs_dead_lettered_total',
+        { type: event.kind, reason: event.cause },
+        event.count,
+      );
+      return;
+    case 'unchanged':
+      metrics.add('jobs_unchanged_total', { transition: event.transition }, event.count);
+      return;
+    case 'storeDown':
+      metrics.add('jobs_store_outages_total', { stage: event.stage });
+      return;
+    case 'published':
+      // Every other publish is counted where the broker's answer arrives; this one had no queue to go to.
+      if (event.queue === 'unknown')
+        metrics.add('jobs_published_total', { queue: 'other', outcome: 'error' }, event.count);
+      return;
+    default:
+      countDuty(metrics, event);
+      countMessage(metrics, event);
+  }
+}
+
+function countDuty(metrics: MetricSet, event: JobEvent): void {
+  if (event.type === 'reconciled') metrics.add('jobs_reconciled_total', {}, event.count);
+  if (event.type === 'replayed')
+    metrics.add('jobs_replayed_total', { type: event.kind }, event.count);
+  if (event.type === 'roundEnded')
+    metrics.set(`jobs_${event.duty}_last_timestamp_seconds`, {}, Date.now() / 1_000);
+}
+
+function countMessage(metrics: MetricSet, event: JobEvent): void {
+  if (event.type === 'refused') metrics.add('jobs_refused_total', { queue: event.queue });
+  if (event.type === 'redelivered') metrics.add('jobs_redelivered_total', { queue: event.queue });
+  if (event.type === 'attemptMismatch')
+    metrics.add('jobs_attempt_mismatch_total', { queue: event.queue });
+}
+
+function countAttempt(metrics: MetricSet, event: Extract<JobEvent, { type: 'attempted' }>): void {
+  const { queue, kind: type, waitQueue, errorClass, queueWaitMs } = event;
+  // Nothing waits after the last attempt, whatever its handler asked for.
+  const outcome = isExhausted(event) ? 'dead' : ATTEMPT_OUTCOMES[event.outcome];
+  metrics.add('jobs_attempts_total', { queue, type, outcome });
+  metrics.observe('jobs_run_seconds', { type, outcome }, event.durationMs / 1_000);
+  if (errorClass !== undefined)
+    metrics.add('jobs_failures_total', { type, error_class: errorClass });
+  if (waitQueue !== undefined) metrics.add('jobs_retries_scheduled_total', { queue: waitQueue });
+  if (queueWaitMs !== undefined)
+    metrics.observe('jobs_queue_wait_seconds', { queue }, queueWaitMs / 1_000);
+}
+
+function isExhausted({ outcome, delayMs }: Extract<JobEvent, { type: 'attempted' }>): boolean {
+  return (outcome === 'retry' || outcome === 'retryAfter') && delayMs === undefined;
+}
+
+function countEnds(
+  metrics: MetricSet,
+  event: { readonly kind: string; readonly count: number; readonly ends: readonly JobEnd[] },
+  outcome: 'success' | 'dead',
+): void {
+  const labels = { type: event.kind, outcome };
+  metrics.add('jobs_finished_total', labels, event.count);
+  for (const { attemptCount, endToEndMs } of event.ends) {
+    metrics.observe('jobs_attempts_per_job', labels, attemptCount);
+    if (endToEndMs !== undefined)
+      metrics.observe('jobs_end_to_end_seconds', labels, endToEndMs / 1_000);
+  }
+}

@@ -1,0 +1,30 @@
+/** Requests → metrics, by route pattern and never by path. */
+import type { Route } from '../route/defineRoute.ts';
+import type { RequestEnd } from '../server/followRequest.ts';
+import type { MetricSet } from './metricSet.ts';
+
+/** No route matched: whatever was asked for, it is one series (`createApp`). */
+const NO_ROUTE = 'none';
+const CLASSES = ['2xx', '4xx', '5xx'];
+
+/** @returns the patterns that may stand in the label `route`. */
+export function routePatterns(routes: readonly Route[]): string[] {
+  return [...routes.flatMap(({ paths }) => paths), NO_ROUTE];
+}
+
+/** @returns the listener of the application; each of its routes is there from the start. */
+export function countRequests(
+  metrics: MetricSet,
+  routes: readonly Route[],
+): (end: RequestEnd) => void {
+  const name = 'http_server_request_duration_seconds';
+  for (const { method, paths } of routes)
+    for (const route of paths)
+      for (const status_class of CLASSES)
+        metrics.zero(name, { method: method.toUpperCase(), route, status_class });
+  metrics.zero(name, { method: 'GET', route: NO_ROUTE, status_class: '4xx' });
+  return ({ method, route, status, durationMs }) => {
+    const status_class = `${Math.floor(status / 100)}xx`;
+    metrics.observe(name, { method, route, status_class }, durationMs / 1_000);
+  };
+}

@@ -1,0 +1,48 @@
+/** Goal: busy time is the time that handlers run, also while they run. Method: work that ends when told. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BusyTime } from '../../src/work/busyTime.ts';
+
+const never = new AbortController().signal;
+
+const SPIN_MS = 10;
+
+/** @returns what was added while this turned for a while. */
+function growth(busy: BusyTime): { readonly busyMs: number; readonly wallMs: number } {
+  const [busyMs, wallMs] = [busy.totalMs, performance.now()];
+  while (performance.now() - wallMs < SPIN_MS);
+  return { busyMs: busy.totalMs - busyMs, wallMs: performance.now() - wallMs };
+}
+
+test('two at once count twice while they run, and nothing once they are over', async () => {
+  const busy = new BusyTime();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const answers = [busy.during(never, () => promise), busy.during(never, () => promise)];
+  const running = growth(busy);
+  assert.ok(Math.abs(running.busyMs - 2 * running.wallMs) < 2, JSON.stringify(running));
+  resolve('done');
+  assert.deepEqual(await Promise.all(answers), ['done', 'done']);
+  assert.equal(growth(busy).busyMs, 0);
+});
+
+test('work that throws, rejects or answers at once takes no place afterwards', async () => {
+  const busy = new BusyTime();
+  const fail = () => {
+    throw new Error('at once');
+  };
+  assert.throws(() => busy.during(never, fail), /at once/);
+  await assert.rejects(async () => busy.during(never, () => Promise.reject(new Error('later'))));
+  assert.equal(
+    busy.during(never, () => 'done'),
+    'done',
+  );
+  assert.equal(growth(busy).busyMs, 0);
+});
+
+test('work that is given up takes no place, though it goes on', () => {
+  const busy = new BusyTime();
+  const controller = new AbortController();
+  void busy.during(controller.signal, () => new Promise(() => undefined));
+  controller.abort();
+  assert.equal(growth(busy).busyMs, 0);
+});

@@ -1,0 +1,33 @@
+/** Goal: an attempt tells the waits around it. Method: attempts of each number and outcome, headers as the relay writes them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Outcome } from '@fit/topology';
+import { waitsOf } from '../../src/work/waits.ts';
+import { attemptEnd, fakeDelivery } from '../support/fakes.ts';
+
+const FAILED: Outcome = { type: 'retry', error: new Error('again') };
+
+test('a failure tells where it waits next and how long; the last one nothing', () => {
+  const next = (number: number, outcome: Outcome = FAILED) => {
+    const { delayMs, waitQueue } = waitsOf(attemptEnd(number, outcome));
+    return [delayMs, waitQueue];
+  };
+  assert.deepEqual(next(1), [50, 'trivial.wait.1.50ms']);
+  assert.deepEqual(next(3), [150, 'trivial.wait.3.150ms']);
+  assert.deepEqual(next(4), [undefined, undefined]);
+  assert.deepEqual(next(1, { type: 'done', effect: 1 }), [undefined, undefined]);
+  const later: Outcome = { type: 'retryAfter', delayMs: 120, error: new Error('later') };
+  assert.deepEqual(next(1, later), [150, 'trivial.wait.3.150ms']);
+});
+
+test('the wait before it counts from the stamp in milliseconds, else from that in seconds, never below 0', () => {
+  const wait = (change: Parameters<typeof fakeDelivery>[0]) =>
+    waitsOf({
+      ...attemptEnd(1, FAILED),
+      delivery: fakeDelivery({ receivedAtMs: 5_000, ...change }),
+    }).queueWaitMs;
+  assert.equal(wait({ headers: { 'published-at-ms': 4_200 }, publishedAtSeconds: 1 }), 800);
+  assert.equal(wait({ publishedAtSeconds: 4 }), 1_000);
+  assert.equal(wait({ headers: { 'published-at-ms': 9_000 } }), 0);
+  assert.equal(wait({}), undefined);
+});

@@ -1,0 +1,45 @@
+/** Since when a message could have been delivered: what came before was its publish, or a wait of its own. */
+import type { KindDeclaration } from '../declaration/declareTopology.ts';
+import { waitQueue } from '../plan/names.ts';
+import type { Headers } from './attempt.ts';
+
+/** What is known of a delivery. */
+export interface Arrival {
+  /** Counted from 1. */
+  readonly attempt: number;
+  readonly headers: Headers;
+  /** Milliseconds; undefined where the publisher put no stamp on it. */
+  readonly publishedAtMs: number | undefined;
+}
+
+/**
+ * A retry keeps the stamp of its publish, so it is told by the broker's record of the wait that it has just left, which
+ * is in whole seconds. One that was published again behind its spent tiers has no such record, and is as new.
+ * @returns milliseconds; undefined where it cannot be told: no stamp, or the native back end, which records no waits.
+ */
+export function eligibleAtMs(
+  kind: Pick<KindDeclaration, 'key' | 'queue' | 'tiersMs' | 'backend'>,
+  { attempt, headers, publishedAtMs }: Arrival,
+): number | undefined {
+  if (attempt === 1) return publishedAtMs;
+  if (kind.backend === 'native') return undefined;
+  return expiredAtMs(waitQueue(kind, attempt - 1), headers) ?? publishedAtMs;
+}
+
+/** Reads `x-death` defensively: a client can send anything under that name. */
+function expiredAtMs(queue: string, headers: Headers): number | undefined {
+  const records: unknown = headers['x-death'];
+  if (!Array.isArray(records)) return undefined;
+  const record = records.slice(0, 64).find((candidate: unknown) => isExpiry(candidate, queue)) as
+    | { time?: unknown }
+    | undefined;
+  // As amqplib reads a timestamp.
+  const seconds = (record?.time as { value?: unknown } | null | undefined)?.value;
+  return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined;
+}
+
+function isExpiry(record: unknown, queue: string): boolean {
+  if (typeof record !== 'object' || record === null) return false;
+  const { queue: left, reason } = record as Record<string, unknown>;
+  return left === queue && reason === 'expired';
+}
