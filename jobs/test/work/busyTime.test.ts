@@ -21,7 +21,8 @@ test('two at once count twice while they run, and nothing once they are over', a
   const running = growth(busy);
   assert.ok(Math.abs(running.busyMs - 2 * running.wallMs) < 2, JSON.stringify(running));
   resolve('done');
-  assert.deepEqual(await Promise.all(answers), ['done', 'done']);
+  const ended = await Promise.all(answers.map((answer) => Promise.resolve(answer)));
+  assert.deepEqual(ended, ['done', 'done']);
   assert.equal(growth(busy).busyMs, 0);
 });
 
