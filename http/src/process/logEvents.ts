@@ -6,7 +6,12 @@ import { logFields } from './logContext.ts';
 
 export type Log = Logger;
 
-const STEADY: ReadonlySet<JobEvent['type']> = new Set(['attempted', 'redelivered', 'roundEnded']);
+const STEADY: ReadonlySet<JobEvent['type']> = new Set([
+  'attempted',
+  'finished',
+  'redelivered',
+  'roundEnded',
+]);
 
 /** One JSON line per entry on standard output; `LOG_LEVEL` sets the least level, default info. */
 export function openLog(service: string): Log {
@@ -39,26 +44,21 @@ export function logJobEvent(log: Log, event: JobEvent): void {
       else log.info(event, 'breaker');
       return;
     case 'buried':
-      log.warn(summaryOf(event), 'jobs died; they can be replayed');
-      return;
-    case 'finished':
-      log.debug(summaryOf(event), 'finished');
+      log.warn(told(event), 'jobs died; they can be replayed');
       return;
     case 'reconciled':
       log.warn(event, 'broker had lost jobs; they are published again');
       return;
     default:
       // The steady stream stays at debug; what happens now and then is worth a line.
-      log[STEADY.has(event.type) ? 'debug' : 'info'](event, event.type);
+      log[STEADY.has(event.type) ? 'debug' : 'info'](told(event), event.type);
   }
 }
 
-/** Without what is told of each single job. */
-function summaryOf({ type, kind, count, ...rest }: JobEnds): object {
-  return { type, kind, count, ...('cause' in rest ? { cause: rest.cause } : {}) };
+/** Without what is told of each single job: a batch holds hundreds. */
+function told(event: JobEvent): object {
+  return 'ends' in event ? { ...event, ends: undefined } : event;
 }
-
-type JobEnds = Extract<JobEvent, { type: 'buried' | 'finished' }>;
 
 export function logSessionEvent(log: Log, event: SessionEvent): void {
   if (event.type === 'connected') log.debug('broker connected');
