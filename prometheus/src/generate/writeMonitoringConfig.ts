@@ -1,7 +1,6 @@
 /** Puts a rendition into a folder: the layout that `prometheusConfigFolder` of `@fit/stack` and compose's mounts expect. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { type MonitoringOptions, renderMonitoringConfig } from './renderMonitoringConfig.ts';
+import { writeFiles } from './writeFiles.ts';
 
 /**
  * Writes `prometheus.yml`, `rules/fit.yml` and `alertmanager.yml`; makes the folder, overwrites the files.
@@ -11,9 +10,5 @@ export async function writeMonitoringConfig(
   folder: string,
   options: MonitoringOptions,
 ): Promise<void> {
-  for (const [path, text] of renderMonitoringConfig(options)) {
-    const file = join(folder, path);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, text);
-  }
+  await writeFiles(folder, renderMonitoringConfig(options));
 }
