@@ -46,4 +46,5 @@ CMD ["node", "coach/src/main.ts"]
 
 FROM base AS cron
 COPY cron_job.ts ./
+EXPOSE 12115
 CMD ["node", "cron_job.ts"]

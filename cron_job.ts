@@ -7,9 +7,10 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { dayIn, EnvironmentReader, isCalendarDay } from '@fit/contract';
-import { FitClient, FitRequestError, followRun } from '@fit/http/client';
+import { Health, type MetricSet, openMetrics, serveOperations } from '@fit/http';
+import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/http/client';
 import { CronExpressionParser } from 'cron-parser';
-import { gracefulShutdown, scheduleJob } from 'node-schedule';
+import { gracefulShutdown, type Job, scheduleJob } from 'node-schedule';
 
 const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--help]
 
@@ -21,13 +22,16 @@ const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--help]
   FIT_ADMIN_TOKEN  its bearer token; or FIT_ADMIN_TOKEN_FILE, default .fit/admin-token
   CRON_SCHEDULE    cron expression, default 0 5 * * *
   CRON_TIMEZONE    IANA name, default UTC
-  CRON_WAIT_MS     how long to wait for a run, default 3600000 (one hour)`;
+  CRON_WAIT_MS     how long to wait for a run, default 3600000 (one hour)
+  HOST, METRICS_PORT  where /metrics, /livez and /readyz are served while it stays, default 127.0.0.1, 12115`;
 
 interface Config {
   readonly client: FitClient;
   readonly schedule: string;
   readonly timezone: string;
   readonly waitMs: number;
+  readonly host: string;
+  readonly metricsPort: number;
 }
 
 interface Slot {
@@ -36,6 +40,8 @@ interface Slot {
 }
 
 const RETRY_MS = 2_000;
+/** Then it is asked all the same: without its broker the monolith still records what it is asked for. */
+const READY_WAIT_MS = 60_000;
 
 try {
   await main();
@@ -72,21 +78,72 @@ async function main(): Promise<void> {
 /** Fires by the schedule. A slot that passed while nothing ran is caught up at start: asking again is free. */
 async function serve(config: Config): Promise<void> {
   const { schedule, timezone } = config;
-  const fire = async (at: Date) => {
-    try {
-      await runSlot(config, slotOf(config, at));
-    } catch (error) {
-      say(
-        `failed, the next slot tries again: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  };
+  const metrics = openMetrics('cron');
+  const fire = (at: Date) => runCounted(config, metrics, slotOf(config, at));
   const job = scheduleJob({ rule: schedule, tz: timezone }, (at) => void fire(at));
-  process.once('SIGTERM', () => void gracefulShutdown().then(() => process.exit(0)));
-  process.once('SIGINT', () => void gracefulShutdown().then(() => process.exit(0)));
+  metrics.read('cron_next_run_timestamp_seconds', {}, () => nextSeconds(job));
+  const stopping = new AbortController();
+  const operations = await watchCron(config, { metrics, job, stopping: stopping.signal });
+  const stop = async () => {
+    if (stopping.signal.aborted) process.exit(1);
+    stopping.abort();
+    say('stopping; a run that was accepted goes on without this process');
+    await gracefulShutdown();
+    await operations?.close();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
   say(`schedule '${schedule}' in ${timezone}; next ${String(job.nextInvocation())}`);
   const missed = CronExpressionParser.parse(schedule, { tz: timezone }).prev().toDate();
   await fire(missed);
+}
+
+interface Watched {
+  readonly metrics: MetricSet;
+  readonly job: Job;
+  readonly stopping: AbortSignal;
+}
+
+/** Metrics and health. A port that is taken is told, and the daily run goes on: it matters more. */
+async function watchCron(
+  { client, host, metricsPort: port }: Config,
+  { metrics, job, stopping }: Watched,
+) {
+  const ready = {
+    monolith: () => client.unreadiness(),
+    schedule: () => (nextSeconds(job) > 0 ? undefined : 'never fires again'),
+  };
+  try {
+    const health = new Health({ stopping, ready });
+    const operations = await serveOperations({ host, port, metrics, health });
+    say(`metrics and health on ${operations.url}`);
+    return operations;
+  } catch (error) {
+    say(`no metrics and no health: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+/** @returns when the schedule fires next, in seconds; 0 for never. */
+function nextSeconds(job: Job): number {
+  const next = job.nextInvocation();
+  return next === null ? 0 : next.getTime() / 1_000;
+}
+
+async function runCounted(config: Config, metrics: MetricSet, slot: Slot): Promise<void> {
+  const startedAt = performance.now();
+  try {
+    const isComplete = await runSlot(config, slot);
+    metrics.add('cron_runs_total', { outcome: isComplete ? 'complete' : 'incomplete' });
+    if (isComplete) metrics.set('cron_last_success_timestamp_seconds', {}, Date.now() / 1_000);
+  } catch (error) {
+    metrics.add('cron_runs_total', { outcome: 'failed' });
+    const reason = error instanceof Error ? error.message : String(error);
+    say(`failed, the next slot tries again: ${reason}`);
+  } finally {
+    metrics.observe('cron_run_duration_seconds', {}, (performance.now() - startedAt) / 1_000);
+  }
 }
 
 /** @returns whether every workout of the run exists. */
@@ -110,6 +167,12 @@ async function runSlot(config: Config, slot: Slot): Promise<boolean> {
 /** Repeated until it is accepted: under the same key that can never start a second run. */
 async function acceptedRun({ client, waitMs }: Config, { date, key }: Slot) {
   const deadline = Date.now() + waitMs;
+  const isReady = await awaitReady({
+    client,
+    waitMs: Math.min(READY_WAIT_MS, waitMs),
+    onProgress: say,
+  });
+  if (!isReady) say('it is asked all the same: what it accepts is kept, and done later');
   for (;;) {
     try {
       return await client.generateWods({ date }, key);
@@ -133,8 +196,11 @@ async function readConfig(): Promise<Config> {
   } catch (error) {
     reader.refuse(`CRON_SCHEDULE='${schedule}' in CRON_TIMEZONE='${timezone}': ${String(error)}`);
   }
+  const host = reader.text('HOST', '127.0.0.1');
+  const metricsPort = reader.number('METRICS_PORT', 12_115, { min: 0, max: 65_535 });
   reader.finish();
-  return { client: new FitClient(url, await readToken(reader)), schedule, timezone, waitMs };
+  const client = new FitClient(url, await readToken(reader));
+  return { client, schedule, timezone, waitMs, host, metricsPort };
 }
 
 async function readToken(reader: EnvironmentReader): Promise<string> {

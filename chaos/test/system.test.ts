@@ -1,59 +1,11 @@
 /** Goal: monolith, coach, cron and replay do together what the README says. Method: real processes, one virtual host a test. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { FitClient, FitRequestError, followRun } from '@fit/http/client';
-import { type System, sampleUsers, startSystem } from '@fit/stack';
-import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
-
-const REPOSITORY = resolve(import.meta.dirname, '../..');
-const WAIT_MS = 60_000;
-const DAY = '2026-01-05';
-
-interface World {
-  readonly system: System;
-  readonly client: FitClient;
-  readonly env: Readonly<Record<string, string>>;
-}
-
-async function startWorld(t: TestContext, settings: Record<string, string> = {}): Promise<World> {
-  const { amqpUrl, managementUrl } = await testBroker(t);
-  const mongodbUrl = testDatabaseUrl();
-  const env = { FIT_TIERS: '200ms,400ms,600ms', ...settings };
-  const folder = join(tmpdir(), `fit-test-${randomUUID()}`);
-  const system = await startSystem({ amqpUrl, managementUrl, mongodbUrl, folder, env });
-  t.after(async () => {
-    await system.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-  const client = new FitClient(system.monolith.url, system.adminToken);
-  return { system, client, env: { ...env, AMQP_URL: amqpUrl, MONGODB_URL: mongodbUrl } };
-}
-
-async function follow({ client }: World, runId: string) {
-  return await followRun({ client, runId, waitMs: WAIT_MS, onProgress: () => undefined });
-}
-
-async function runScript(world: World, args: readonly string[]) {
-  const child = spawn(process.execPath, [...args], {
-    cwd: REPOSITORY,
-    env: {
-      ...process.env,
-      ...world.env,
-      FIT_URL: world.system.monolith.url,
-      FIT_ADMIN_TOKEN: world.system.adminToken,
-    },
-  });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const code = await new Promise<number | null>((settle) => child.once('exit', settle));
-  return { code, output };
-}
+import { test } from 'node:test';
+import { FitRequestError } from '@fit/http/client';
+import { sampleUsers } from '@fit/stack';
+import { eventually } from '@fit/stack/testing';
+import { DAY, follow, REPOSITORY, runScript, startWorld } from './support/world.ts';
 
 test('one request stores every workout, readable from monolith and coach, once', async (t) => {
   const world = await startWorld(t);

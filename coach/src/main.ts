@@ -7,6 +7,7 @@ import {
   countSessions,
   countStore,
   createApp,
+  Health,
   healthRoutes,
   listen,
   logDefect,
@@ -16,15 +17,16 @@ import {
   openLog,
   openServiceMetrics,
   openTracing,
-  type Readiness,
   readPool,
   runService,
   serveOperations,
+  serviceChecks,
 } from '@fit/http';
 import { type JobEvent, Worker } from '@fit/jobs';
 import { connectStore, JobStore } from '@fit/jobs/store';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { createWodHandler, SimulatedFailure } from './handlers/createWod.ts';
+import { ConsumerPulse } from './health/consumerPulse.ts';
 import { readWorker } from './metrics/workerMetrics.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
 import { wodRoutes } from './routes/wodRoutes.ts';
@@ -35,7 +37,7 @@ const DRAIN_MS = 20_000;
 
 const log = openLog('coach');
 
-await runService(log, async (stops) => {
+await runService(log, async (stops, stopping) => {
   const config = readCoachConfig(process.env);
   const declaration = readFitTopology(process.env);
   const kind = declaration.kind.createWod;
@@ -47,11 +49,13 @@ await runService(log, async (stops) => {
   const wods = new WodStore(store.database);
 
   const running: { worker?: Worker } = {};
-  const readiness: Readiness = async () => ({
-    store: await store.isUp(),
-    broker: running.worker?.isConsuming === true,
+  const pulse = new ConsumerPulse(config.deadlineMs, () => running.worker);
+  const health = new Health({
+    stopping,
+    ready: serviceChecks({ isStoreUp: store.isUp, broker: () => running.worker }),
+    alive: { consumer: () => pulse.check() },
   });
-  const routes = [...wodRoutes(wods), ...healthRoutes(readiness)];
+  const routes = [...wodRoutes(wods), ...healthRoutes(health)];
 
   const vhost = vhostOf(config.amqpUrl);
   const { metrics, plan } = openServiceMetrics('coach', { declaration, vhost, routes });
@@ -62,10 +66,18 @@ await runService(log, async (stops) => {
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
-    registry: metrics.registry,
-    readiness,
+    ...{ metrics, health },
   });
   stops.push(() => operations.close());
+  const app = createApp({
+    routes,
+    onRequest: logRequests(log, countRequests(metrics, routes)),
+    tracer: tracing.requests,
+    onDefect: logDefect(log),
+  });
+  // Before the worker, so that it is closed after it: while the worker drains, /readyz says so.
+  const server = await listen(app.callback(), config.host, config.port);
+  stops.push(() => server.close());
 
   running.worker = await Worker.open({
     ...config,
@@ -78,23 +90,17 @@ await runService(log, async (stops) => {
     tracer: tracing.jobs,
     onEvent: (event: JobEvent) => {
       countJob(event);
+      pulse.onEvent(event);
       logJobEvent(log, event);
     },
     onSession: (event: SessionEvent) => {
       countSession(event);
+      pulse.onSession();
       logSessionEvent(log, event);
     },
     onPublish: countPublishes(metrics, plan),
   });
   stops.push(async () => running.worker?.close(DRAIN_MS));
 
-  const app = createApp({
-    routes,
-    onRequest: logRequests(log, countRequests(metrics, routes)),
-    tracer: tracing.requests,
-    onDefect: logDefect(log),
-  });
-  const server = await listen(app.callback(), config.host, config.port);
-  stops.push(() => server.close());
   log.info({ url: server.url, metrics: operations.url, queue: kind.queue }, 'coach is working');
 });

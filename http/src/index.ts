@@ -1,5 +1,8 @@
 /** The shell that both services stand in: HTTP, health, metrics, log, start and stop. */
 
+export { type Check, Health, type HealthReply } from './health/health.ts';
+export { Pulse } from './health/pulse.ts';
+export { serviceChecks } from './health/serviceChecks.ts';
 export { CATALOGUE, type MetricSection } from './metrics/catalogue.ts';
 export { countPublishes, countSessions } from './metrics/countBroker.ts';
 export { countJobs } from './metrics/countJobs.ts';
@@ -17,5 +20,5 @@ export { healthRoutes } from './route/healthRoutes.ts';
 export { Problem, ProblemSchema } from './route/problem.ts';
 export { createApp } from './server/createApp.ts';
 export { listen } from './server/listen.ts';
-export { type Readiness, serveOperations } from './server/serveOperations.ts';
+export { serveOperations } from './server/serveOperations.ts';
 export { openTracing, type Tracing } from './tracing/openTracing.ts';

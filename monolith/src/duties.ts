@@ -67,7 +67,7 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
   const reconciler = startReconciler({ ...options, inspector, readyCount }, relay);
   return {
     get isUp() {
-      return publisher.isReady && inspector.isUp && intakes.every(({ isUp }) => isUp);
+      return publisher.isUp && inspector.isUp && intakes.every(({ isUp }) => isUp);
     },
     get isBlocked() {
       return publisher.isBlocked;

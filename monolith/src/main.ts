@@ -7,6 +7,7 @@ import {
   countSessions,
   countStore,
   createApp,
+  Health,
   healthRoutes,
   listen,
   logDefect,
@@ -16,10 +17,10 @@ import {
   openLog,
   openServiceMetrics,
   openTracing,
-  type Readiness,
   readPool,
   runService,
   serveOperations,
+  serviceChecks,
 } from '@fit/http';
 import type { JobEvent } from '@fit/jobs';
 import { connectStore, JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
@@ -35,7 +36,7 @@ import { UserStore } from './store/userStore.ts';
 
 const log = openLog('monolith');
 
-await runService(log, async (stops) => {
+await runService(log, async (stops, stopping) => {
   const config = readMonolithConfig(process.env);
   const declaration = readFitTopology(process.env);
   const adminToken = config.adminToken ?? (await loadAdminToken(config.adminTokenFile));
@@ -51,10 +52,8 @@ await runService(log, async (stops) => {
   await runs.ensureIndexes();
 
   const running: { duties?: Duties } = {};
-  const readiness: Readiness = async () => ({
-    store: await store.isUp(),
-    broker: running.duties?.isUp === true,
-  });
+  const ready = serviceChecks({ isStoreUp: store.isUp, broker: () => running.duties });
+  const health = new Health({ stopping, ready });
   const routes = [
     ...monolithRoutes({
       ...{ store, users, runs, jobs, declaration },
@@ -62,7 +61,7 @@ await runService(log, async (stops) => {
         running.duties?.kick();
       },
     }),
-    ...healthRoutes(readiness),
+    ...healthRoutes(health),
   ];
 
   const vhost = vhostOf(config.amqpUrl);
@@ -75,10 +74,19 @@ await runService(log, async (stops) => {
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
-    registry: metrics.registry,
-    readiness,
+    ...{ metrics, health },
   });
   stops.push(() => operations.close());
+  const app = createApp({
+    adminToken,
+    routes,
+    onRequest: logRequests(log, countRequests(metrics, routes)),
+    tracer: tracing.requests,
+    onDefect: logDefect(log),
+  });
+  // Before the duties, so that it is closed after them: what is accepted meanwhile is pending, and /readyz says 'draining'.
+  const server = await listen(app.callback(), config.host, config.port);
+  stops.push(() => server.close());
 
   running.duties = await startDuties({
     ...config,
@@ -99,14 +107,5 @@ await runService(log, async (stops) => {
   });
   stops.push(async () => running.duties?.stop());
 
-  const app = createApp({
-    adminToken,
-    routes,
-    onRequest: logRequests(log, countRequests(metrics, routes)),
-    tracer: tracing.requests,
-    onDefect: logDefect(log),
-  });
-  const server = await listen(app.callback(), config.host, config.port);
-  stops.push(() => server.close());
   log.info({ url: server.url, metrics: operations.url }, 'monolith is open');
 });

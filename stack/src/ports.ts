@@ -17,6 +17,7 @@ export interface StackPorts {
   brokerMetrics: number;
   monolithMetrics: number;
   coachMetrics: number;
+  cronMetrics: number;
 }
 
 const DOCUMENTED_PORTS: Readonly<StackPorts> = Object.freeze({
@@ -31,6 +32,8 @@ const DOCUMENTED_PORTS: Readonly<StackPorts> = Object.freeze({
   brokerMetrics: 12110,
   monolithMetrics: 12111,
   coachMetrics: 12112,
+  // 12113 and 12114 are those of two further coaches under compose.
+  cronMetrics: 12115,
 });
 
 const PORT_NAMES = Object.keys(DOCUMENTED_PORTS) as (keyof StackPorts)[];

@@ -15,7 +15,7 @@ export function readWorker(
     return sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1_000;
   });
   metrics.read('jobs_busy_seconds_total', {}, () => (worker()?.busyMs ?? 0) / 1_000);
-  metrics.read('amqp_connection_up', {}, () => Number(worker()?.isConsuming === true));
+  metrics.read('amqp_connection_up', {}, () => Number(worker()?.isUp === true));
   metrics.read('amqp_connection_blocked', {}, () => Number(worker()?.isBlocked === true));
   metrics.read('jobs_publish_pending', {}, () => worker()?.pendingPublishCount ?? 0);
 }

@@ -17,6 +17,8 @@ export interface RunStatusReply extends RunReply {
 }
 
 const REQUEST_MS = 60_000;
+/** It answers within a second, whatever its dependencies do. */
+const READY_MS = 2_000;
 const BATCH_COUNT = 500;
 
 /** An answer other than 2xx. */
@@ -62,6 +64,23 @@ export class FitClient {
     return JSON.parse(text);
   }
 
+  /** @returns why the monolith had better not be given work now; undefined where it is ready. */
+  async unreadiness(): Promise<string | undefined> {
+    try {
+      const response = await fetch(new URL('/readyz', this.#url), {
+        signal: AbortSignal.timeout(READY_MS),
+      });
+      const { status, checks } = (await response.json()) as ReadyReply;
+      if (response.ok) return undefined;
+      const reasons = Object.entries(checks).flatMap(([name, { why }]) =>
+        why === undefined ? [] : [`${name} ${why}`],
+      );
+      return `${status}: ${reasons.join('; ')}`;
+    } catch {
+      return `no answer from ${this.#url}`;
+    }
+  }
+
   /** Those that exist already are left as they are. */
   async createUsers(users: readonly object[]): Promise<void> {
     for (let index = 0; index < users.length; index += BATCH_COUNT)
@@ -78,6 +97,11 @@ export class FitClient {
   async run(runId: string): Promise<RunStatusReply> {
     return (await this.request('GET', `/runs/${runId}`)) as RunStatusReply;
   }
+}
+
+interface ReadyReply {
+  readonly status: string;
+  readonly checks: Readonly<Record<string, { readonly why?: string }>>;
 }
 
 interface RequestOptions {

@@ -1,4 +1,4 @@
-/** Start, run, stop of a process, alike for all: one reason printed, one exit code, a second signal ends at once. */
+/** Start, run, drain, stop of a process, alike for all: one reason printed, one exit code, a second signal ends at once. */
 import { TopologyError } from '@fit/topology';
 import type { Log } from './logEvents.ts';
 
@@ -7,14 +7,18 @@ export type Stop = () => Promise<void>;
 
 /**
  * Exit codes: 0 after SIGTERM or SIGINT, 1 where the start failed or a promise was lost.
- * @param start composes the process; it pushes onto `stops` as it goes, so that a failed start is undone too.
+ * @param start composes the process; it pushes onto `stops` as it goes, so that a failed start is undone too. `stopping`
+ * is aborted by the first signal, before anything is undone: whoever asks from then on is told that it drains.
  */
-export async function runService(log: Log, start: (stops: Stop[]) => Promise<void>): Promise<void> {
+export async function runService(
+  log: Log,
+  start: (stops: Stop[], stopping: AbortSignal) => Promise<void>,
+): Promise<void> {
   const stops: Stop[] = [];
-  let isStopping = false;
+  const stopping = new AbortController();
   const stop = async (signal: string) => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
+    if (stopping.signal.aborted) process.exit(1);
+    stopping.abort();
     log.info({ signal }, 'stopping: finishing what runs');
     await undo(stops, log);
     process.exit(0);
@@ -22,7 +26,7 @@ export async function runService(log: Log, start: (stops: Stop[]) => Promise<voi
   process.on('SIGTERM', (signal) => void stop(signal));
   process.on('SIGINT', (signal) => void stop(signal));
   try {
-    await start(stops);
+    await start(stops, stopping.signal);
   } catch (error) {
     if (error instanceof TopologyError) log.fatal({ faults: error.faults }, error.message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : 'start failed');

@@ -1,28 +1,34 @@
-/** Health on the public port, for load balancers and people: /livez asks nothing, /readyz asks the dependencies. */
+/** Health on the public port, for load balancers and people: /livez asks nobody, /readyz the dependencies. */
 import Type from 'typebox';
-import { type Readiness, readyReply } from '../server/serveOperations.ts';
+import type { Health } from '../health/health.ts';
 import { defineRoute, type Route } from './defineRoute.ts';
 
-const Health = Type.Object({
+const Reply = Type.Object({
   status: Type.String(),
-  checks: Type.Optional(Type.Record(Type.String(), Type.Boolean())),
+  checks: Type.Record(
+    Type.String(),
+    Type.Object({ ok: Type.Boolean(), since: Type.String(), why: Type.Optional(Type.String()) }),
+  ),
 });
 
-export function healthRoutes(readiness: Readiness): Route[] {
+/** A probe must be given the state of now. */
+const headers = { 'cache-control': 'no-store' };
+
+export function healthRoutes(health: Health): Route[] {
   return [
     defineRoute({
       method: 'get',
       paths: ['/livez'],
       access: 'anyone',
-      reply: Health,
-      handle: () => Promise.resolve({ body: { status: 'alive' } }),
+      reply: Reply,
+      handle: async () => ({ ...(await health.alive()), headers }),
     }),
     defineRoute({
       method: 'get',
       paths: ['/readyz', '/healthz'],
       access: 'anyone',
-      reply: Health,
-      handle: () => readyReply(readiness),
+      reply: Reply,
+      handle: async () => ({ ...(await health.ready()), headers }),
     }),
   ];
 }

@@ -1,19 +1,20 @@
-/** The operators' port: metrics and health, never on the public one. */
+/** The operators' port: metrics and health, never on the public one. Open until the very end of the process. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Registry } from 'prom-client';
+import type { Health } from '../health/health.ts';
+import type { MetricSet } from '../metrics/metricSet.ts';
 import { type Listening, listen } from './listen.ts';
-
-/** Each dependency by name, and whether it is fit for work now. */
-export type Readiness = () => Promise<Readonly<Record<string, boolean>>>;
 
 export interface OperationsOptions {
   readonly host: string;
   readonly port: number;
-  readonly registry: Registry;
-  readonly readiness: Readiness;
+  readonly metrics: MetricSet;
+  readonly health: Health;
 }
 
+/** @throws an error that names the address and the remedy where the port is taken. */
 export async function serveOperations(options: OperationsOptions): Promise<Listening> {
+  const { metrics, health } = options;
+  metrics.read('app_draining', {}, () => Number(health.isDraining));
   return await listen(
     (request, response) => {
       answer(request, response, options).catch((error: unknown) => {
@@ -28,39 +29,33 @@ export async function serveOperations(options: OperationsOptions): Promise<Liste
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { registry, readiness }: OperationsOptions,
+  { metrics, health }: OperationsOptions,
 ): Promise<void> {
-  switch (request.url) {
-    case '/metrics':
-      response.writeHead(200, { 'content-type': registry.contentType });
-      response.end(await registry.metrics());
-      return;
-    case '/livez':
-      sendJson(response, 200, { status: 'alive' });
-      return;
-    case '/readyz':
-    case '/healthz': {
-      const { status, body } = await readyReply(readiness);
-      sendJson(response, status, body);
+  switch (request.url?.split('?')[0]) {
+    case '/metrics': {
+      // Whole before the first byte: a defect is then a 500, and never half a page.
+      const text = await metrics.registry.metrics();
+      response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
       return;
     }
+    case '/livez':
+      send(response, await health.alive());
+      return;
+    case '/readyz':
+    case '/healthz':
+      send(response, await health.ready());
+      return;
     default:
-      sendJson(response, 404, { status: 'not found' });
+      send(response, { status: 404, body: { status: 'not found' } });
   }
 }
 
-export interface ReadyReply {
-  readonly status: 200 | 503;
-  readonly body: { readonly status: string; readonly checks: Readonly<Record<string, boolean>> };
+interface Reply {
+  readonly status: number;
+  readonly body: object;
 }
 
-/** 200 only while every dependency is fit. */
-export async function readyReply(readiness: Readiness): Promise<ReadyReply> {
-  const checks = await readiness();
-  const isReady = Object.values(checks).every(Boolean);
-  return { status: isReady ? 200 : 503, body: { status: isReady ? 'ready' : 'not ready', checks } };
-}
-
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+function send(response: ServerResponse, { status, body }: Reply): void {
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+  response.writeHead(status, headers).end(JSON.stringify(body));
 }

@@ -64,8 +64,8 @@ export class Worker {
     return worker;
   }
 
-  get isConsuming(): boolean {
-    return this.#worker?.isConsuming === true;
+  get isUp(): boolean {
+    return this.#worker?.isUp === true;
   }
 
   get inFlightCount(): number {

@@ -143,7 +143,7 @@ test('closed, it takes nothing more, and what it did not take waits for the next
   const line = await Line.open(t);
   const publisher = await line.publisher();
   const worker = await line.worker();
-  assert.equal(worker.isConsuming, true);
+  assert.equal(worker.isUp, true);
   await worker.close(1_000);
   assert.equal(worker.inFlightCount, 0);
   const job = pendingJob();

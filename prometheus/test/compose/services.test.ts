@@ -23,6 +23,7 @@ const CONTAINER_PORTS: Readonly<Record<keyof StackPorts, readonly [string, numbe
   brokerMetrics: ['rabbitmq', 15692],
   monolithMetrics: ['monolith', 12111],
   coachMetrics: ['coach', 12112],
+  cronMetrics: ['cron', 12115],
 };
 
 interface Published {
@@ -109,7 +110,9 @@ test('each process listens where its ports lead, and finds its servers', () => {
     assert.match(environment['AMQP_MANAGEMENT_URL'] ?? '', /@rabbitmq:15672$/);
     assert.match(environment['MONGODB_URL'] ?? '', /@mongo:27017\/fit\?authSource=admin$/);
   }
-  assert.equal(service('cron').environment?.['FIT_URL'], 'http://monolith:12100');
+  const { environment: cron = {} } = service('cron');
+  assert.equal(cron['FIT_URL'], 'http://monolith:12100');
+  assert.deepEqual([cron['HOST'], cron['METRICS_PORT']], ['0.0.0.0', '12115']);
 });
 
 test('every mounted file exists, for either profile', () => {

@@ -10,6 +10,8 @@ const OUTPUT_LIMIT_CHARACTERS = 1_000_000;
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Standard input; default: none. */
+  readonly input?: string | undefined;
   /** With a title, a line with the elapsed seconds appears every three seconds. */
   readonly title?: string;
   readonly onProgress?: ((line: string) => void) | undefined;
@@ -37,8 +39,11 @@ export function runCommand(
     const process = spawn(program, args, {
       cwd: options.cwd,
       env: options.env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: 'pipe',
     });
+    // A program that ends without reading it says so by its exit code.
+    process.stdin.on('error', () => undefined);
+    process.stdin.end(options.input ?? '');
     const finish = (code: number): void => {
       clearInterval(ticking);
       resolve({ code, output, stdout });

@@ -12,8 +12,15 @@ export interface ToolResult {
   readonly output: string;
 }
 
+export interface ToolOptions {
+  /** The working directory; all of the host that the tool sees. */
+  readonly cwd: string;
+  /** Standard input; default: none. */
+  readonly input?: string;
+}
+
 /**
- * Runs promtool or amtool with `folder` as working directory; the tool sees that folder and nothing
+ * Runs promtool or amtool with `cwd` as working directory; the tool sees that folder and nothing
  * else of the host, so file arguments are relative to it. It may write there, with the caller's
  * rights.
  * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`; a finding of the tool is an answer.
@@ -21,7 +28,7 @@ export interface ToolResult {
 export async function runTool(
   tool: 'promtool' | 'amtool',
   args: readonly string[],
-  folder: string,
+  { cwd: folder, input }: ToolOptions,
 ): Promise<ToolResult> {
   const root = await rootFolder();
   const mounts = { stack: resolve(folder) };
@@ -29,22 +36,17 @@ export async function runTool(
   const command = enterRoot({ root, mode: await checkHost(), mounts, user: 'caller' }, words);
   const { code, output } = await runCommand(command, {
     env: { ...ROOT_ENVIRONMENT, HOME: '/tmp' },
+    input,
   });
   return { code, output };
 }
 
 /** `runTool('promtool', …)` on files in `cwd`. */
-export async function promtool(
-  args: readonly string[],
-  options: { readonly cwd: string },
-): Promise<ToolResult> {
-  return await runTool('promtool', args, options.cwd);
+export async function promtool(args: readonly string[], options: ToolOptions): Promise<ToolResult> {
+  return await runTool('promtool', args, options);
 }
 
 /** `runTool('amtool', …)` on files in `cwd`. */
-export async function amtool(
-  args: readonly string[],
-  options: { readonly cwd: string },
-): Promise<ToolResult> {
-  return await runTool('amtool', args, options.cwd);
+export async function amtool(args: readonly string[], options: ToolOptions): Promise<ToolResult> {
+  return await runTool('amtool', args, options);
 }

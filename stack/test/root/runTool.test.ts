@@ -15,8 +15,8 @@ test('promtool accepts a good configuration and rejects a bad one', async (t) =>
   await writeFile(join(folder, 'good.yml'), 'global: { scrape_interval: 5s }\n');
   await writeFile(join(folder, 'bad.yml'), 'globe: {}\n');
 
-  const good = await runTool('promtool', ['check', 'config', 'good.yml'], folder);
-  const bad = await runTool('promtool', ['check', 'config', 'bad.yml'], folder);
+  const good = await runTool('promtool', ['check', 'config', 'good.yml'], { cwd: folder });
+  const bad = await runTool('promtool', ['check', 'config', 'bad.yml'], { cwd: folder });
 
   assert.equal(good.code, 0, good.output);
   assert.notEqual(bad.code, 0);
@@ -24,6 +24,6 @@ test('promtool accepts a good configuration and rejects a bad one', async (t) =>
 });
 
 test('amtool runs too', async () => {
-  const { code, output } = await runTool('amtool', ['--version'], tmpdir());
+  const { code, output } = await runTool('amtool', ['--version'], { cwd: tmpdir() });
   assert.equal(code, 0, output);
 });

@@ -102,6 +102,11 @@ export class Publisher {
     return this.#channel !== undefined && this.#session?.isBlocked !== true;
   }
 
+  /** True while its channel is open, blocked or not. */
+  get isUp(): boolean {
+    return this.#channel !== undefined;
+  }
+
   /** True while an alarm of the broker keeps it from taking anything. */
   get isBlocked(): boolean {
     return this.#session?.isBlocked === true;

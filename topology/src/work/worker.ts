@@ -56,6 +56,11 @@ export class Worker<Message = Buffer, Effect = unknown> {
     return this.#consumer?.isUp === true;
   }
 
+  /** True while both of its connections stand: the one that consumes, and the one that publishes letters. */
+  get isUp(): boolean {
+    return this.isConsuming && this.#publisher?.isUp === true;
+  }
+
   get inFlightCount(): number {
     return this.#consumer?.unsettledCount ?? 0;
   }

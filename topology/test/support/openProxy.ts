@@ -1,11 +1,11 @@
-/** A wire to the broker that a test can hold or cut. */
+/** A wire to a server that a test can hold or cut. */
 import { connect, createServer, type Socket } from 'node:net';
 import type { Teardown } from '@fit/stack/testing';
 
 export interface Proxy {
   /** The broker's URL, by way of here. */
   readonly url: string;
-  /** What the broker says arrives no more, until `release`. */
+  /** What the server says arrives no more, on new connections too, until `release`. */
   holdReplies(): void;
   release(): void;
   /** Resets every connection, both ways. */
@@ -16,6 +16,7 @@ export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<
   const target = new URL(brokerUrl);
   const sockets = new Set<Socket>();
   const replies = new Set<Socket>();
+  const state = { isHeld: false };
   const server = createServer((client) => {
     const broker = connect(Number(target.port), target.hostname);
     replies.add(broker);
@@ -32,6 +33,7 @@ export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<
       });
       socket.on('data', (bytes) => peer.write(bytes));
     }
+    if (state.isHeld) broker.pause();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -40,9 +42,11 @@ export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<
   const proxy: Proxy = {
     url: url.href,
     holdReplies: () => {
+      state.isHeld = true;
       for (const socket of replies) socket.pause();
     },
     release: () => {
+      state.isHeld = false;
       for (const socket of replies) socket.resume();
     },
     cut: () => {

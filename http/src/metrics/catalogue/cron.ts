@@ -4,7 +4,7 @@ import type { MetricDefinition } from '../definition.ts';
 export const CRON_METRICS = {
   cron_runs_total: {
     kind: 'counter',
-    help: 'Slots that ended; complete: every workout exists, incomplete: some do not, failed: not even asked for',
+    help: 'Slots that ended; complete: every workout exists, incomplete: some do not, failed: not accepted, or no end within CRON_WAIT_MS',
     by: ['cron'],
     labels: { outcome: ['complete', 'incomplete', 'failed'] },
   },

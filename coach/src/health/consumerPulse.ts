@@ -1,0 +1,43 @@
+/** The consumer's heartbeat: stuck is what a restart would mend, so an outage of store or broker never is. */
+import { Pulse } from '@fit/http';
+import type { JobEvent, Worker } from '@fit/jobs';
+
+/** What a pause between two signs of life may last beyond the bound of an attempt. */
+const MARGIN_MS = 60_000;
+
+export class ConsumerPulse {
+  readonly #pulse: Pulse;
+  readonly #worker: () => Pick<Worker, 'isUp' | 'inFlightCount'> | undefined;
+  #isStoreOut = false;
+
+  /**
+   * @param deadlineMs bound of one attempt.
+   * @param worker undefined until it is open.
+   */
+  constructor(
+    deadlineMs: number,
+    worker: () => Pick<Worker, 'isUp' | 'inFlightCount'> | undefined,
+  ) {
+    this.#pulse = new Pulse(deadlineMs + MARGIN_MS);
+    this.#worker = worker;
+  }
+
+  /** A connection that is lost is tried again within seconds, and each try is told: silence means that nobody tries. */
+  onSession(): void {
+    this.#pulse.beat();
+  }
+
+  onEvent(event: JobEvent): void {
+    if (event.type === 'storeDown') this.#isStoreOut = true;
+    if (event.type === 'storeUp') this.#isStoreOut = false;
+    this.#pulse.beat();
+  }
+
+  /** @returns why it counts as stuck: neither idle, nor an attempt that ended, nor a try to connect, for too long. */
+  check(): string | undefined {
+    const worker = this.#worker();
+    const isIdle = worker?.isUp === true && worker.inFlightCount === 0;
+    if (isIdle || this.#isStoreOut) this.#pulse.beat();
+    return this.#pulse.check();
+  }
+}
