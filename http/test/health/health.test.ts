@@ -48,12 +48,12 @@ test('one that hangs is a no within the deadline, and is asked once however many
 });
 
 test('since moves only when the answer does', async () => {
-  let why: string | undefined;
-  const { health } = open({ store: () => why });
+  const state: { why?: string } = {};
+  const { health } = open({ store: () => state.why });
   const since = async () => (await health.ready()).body.checks['store']?.since;
   const first = await since();
   assert.equal(await since(), first);
-  why = 'gone';
+  state.why = 'gone';
   const startedAt = Date.now();
   while (Date.now() === startedAt);
   const second = await since();
