@@ -9,14 +9,14 @@ import { COMPOSE_RENDITIONS } from './generate/composeRenditions.ts';
 import { findStaleFiles } from './generate/findStaleFiles.ts';
 import { renderMonitoringConfig } from './generate/renderMonitoringConfig.ts';
 import { writeFiles } from './generate/writeFiles.ts';
+import { RUNBOOK_BASE } from './rules/renderRules.ts';
 
 interface Output {
   readonly folder: string;
   readonly texts: ReadonlyMap<string, string>;
 }
 
-const RUNBOOK_BASE =
-  process.env['FIT_RUNBOOK_BASE'] ?? 'https://github.com/fit/fit/blob/main/prometheus/runbooks';
+const runbookBase = process.env['FIT_RUNBOOK_BASE'] ?? RUNBOOK_BASE;
 const PACKAGE = join(import.meta.dirname, '..');
 
 const { values, positionals } = parseArgs({
@@ -27,11 +27,11 @@ const [folder] = positionals;
 const outputs: readonly Output[] = [
   ...COMPOSE_RENDITIONS.map(({ profile, options }) => ({
     folder: join(folder ?? join(PACKAGE, 'generated'), profile),
-    texts: renderMonitoringConfig(options),
+    texts: renderMonitoringConfig({ ...options, runbookBase }),
   })),
   {
     folder: join(folder ?? join(PACKAGE, 'grafana'), 'dashboards'),
-    texts: renderDashboards(RUNBOOK_BASE),
+    texts: renderDashboards(runbookBase),
   },
 ];
 

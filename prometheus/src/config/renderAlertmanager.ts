@@ -1,4 +1,5 @@
 /** Receivers → alertmanager.yml: who is told, and which alert is noise while another fires. */
+import { PRODUCTION_WINDOWS, type RouteTimes, type Windows } from '../rules/windows.ts';
 import { renderYaml } from './renderYaml.ts';
 
 /** Webhook addresses. Without one, alerts of that class are seen on Alertmanager's page only. */
@@ -12,23 +13,20 @@ export interface AlertReceivers {
 }
 
 /** @returns the YAML text of alertmanager.yml. */
-export function renderAlertmanager(receivers: AlertReceivers = {}): string {
+export function renderAlertmanager(
+  receivers: AlertReceivers = {},
+  { routes }: Pick<Windows, 'routes'> = PRODUCTION_WINDOWS,
+): string {
   return renderYaml({
     route: {
       receiver: 'ticket',
       group_by: ['alertname', 'queue'],
-      group_wait: '5s',
-      group_interval: '30s',
-      repeat_interval: '4h',
+      ...timesOf(routes.rest),
       routes: [
-        {
-          receiver: 'dead-man',
-          matchers: ['alertname="Watchdog"'],
-          group_wait: '0s',
-          group_interval: '1m',
-          repeat_interval: '1m',
-        },
-        { receiver: 'page', matchers: ['severity="critical"'] },
+        { receiver: 'dead-man', matchers: ['alertname="Watchdog"'], ...timesOf(routes.deadMan) },
+        { receiver: 'page', matchers: ['severity="critical"'], ...timesOf(routes.urgent) },
+        // A forecast is worth the time that it leaves.
+        { receiver: 'ticket', matchers: ['alertname="QueueFillingUp"'], ...timesOf(routes.urgent) },
       ],
     },
     inhibit_rules: INHIBITIONS,
@@ -39,6 +37,14 @@ export function renderAlertmanager(receivers: AlertReceivers = {}): string {
       receiver('dead-man', receivers.deadManUrl, false),
     ],
   });
+}
+
+function timesOf({ groupWait, groupInterval, repeatInterval }: RouteTimes): object {
+  return {
+    group_wait: groupWait,
+    group_interval: groupInterval,
+    repeat_interval: repeatInterval,
+  };
 }
 
 const BROKER_IS_DOWN = ['alertname="TargetDown"', 'job=~"rabbitmq.*"'];

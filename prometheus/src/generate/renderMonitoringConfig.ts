@@ -3,15 +3,14 @@ import { type Declaration, planTopology } from '@fit/topology';
 import { type AlertReceivers, renderAlertmanager } from '../config/renderAlertmanager.ts';
 import { RULES_FILE, renderScrapeConfig } from '../config/renderScrapeConfig.ts';
 import type { MonitoringTargets } from '../config/targets.ts';
-import { renderRules } from '../rules/renderRules.ts';
+import { type RuleOptions, renderRules } from '../rules/renderRules.ts';
 
-export interface MonitoringOptions {
+/** The virtual host is that of the declared queues; the windows are those of rules and routes. */
+export interface MonitoringOptions extends RuleOptions {
   readonly declaration: Declaration;
   readonly targets: MonitoringTargets;
   /** Default: none, alerts are seen on Alertmanager's page. */
   readonly receivers?: AlertReceivers;
-  /** The virtual host of the declared queues; default '/'. */
-  readonly vhost?: string;
 }
 
 /** Names, roles, limits and times are alike on every broker; only arguments and policies depend on its version. */
@@ -22,7 +21,7 @@ export function renderMonitoringConfig(options: MonitoringOptions): ReadonlyMap<
   const { targets, vhost = '/' } = options;
   return new Map([
     ['prometheus.yml', renderScrapeConfig({ targets, vhost })],
-    [RULES_FILE, renderRules(planTopology(options.declaration, ANY_BROKER), vhost)],
-    ['alertmanager.yml', renderAlertmanager(options.receivers)],
+    [RULES_FILE, renderRules(planTopology(options.declaration, ANY_BROKER), options)],
+    ['alertmanager.yml', renderAlertmanager(options.receivers, options.windows)],
   ]);
 }
