@@ -1,12 +1,13 @@
 /**
- * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions and the dashboards, by default to
- * prometheus/generated and prometheus/grafana/dashboards. With `--check` it writes nothing, names what is stale and exits 1.
+ * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions, the dashboards and METRICS.md, by default
+ * to prometheus/generated, prometheus/grafana/dashboards and prometheus. With `--check` it writes nothing, names what is stale and exits 1.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { renderDashboards } from './dashboards/renderDashboards.ts';
 import { COMPOSE_RENDITIONS } from './generate/composeRenditions.ts';
 import { findStaleFiles } from './generate/findStaleFiles.ts';
+import { renderMetrics } from './generate/renderMetrics.ts';
 import { renderMonitoringConfig } from './generate/renderMonitoringConfig.ts';
 import { writeFiles } from './generate/writeFiles.ts';
 import { RUNBOOK_BASE } from './rules/renderRules.ts';
@@ -33,6 +34,7 @@ const outputs: readonly Output[] = [
     folder: join(folder ?? join(PACKAGE, 'grafana'), 'dashboards'),
     texts: renderDashboards(runbookBase),
   },
+  { folder: folder ?? PACKAGE, texts: renderMetrics() },
 ];
 
 for (const output of outputs)
