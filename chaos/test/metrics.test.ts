@@ -6,7 +6,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { type TestContext, test } from 'node:test';
-import { CATALOGUE, type MetricDefinition, PLAIN_NAMES, SERIES_CEILINGS } from '@fit/http';
+import {
+  CATALOGUE,
+  type LabelBound,
+  type MetricDefinition,
+  PLAIN_NAMES,
+  SERIES_CEILINGS,
+} from '@fit/http';
 import { promtool, sampleUsers } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { type Page, readPage } from './support/metricsPage.ts';
@@ -14,9 +20,8 @@ import { DAY, follow, REPOSITORY, startWorld, type World } from './support/world
 
 type Name = keyof typeof SERIES_CEILINGS;
 
-const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = Object.assign(
-  {},
-  ...CATALOGUE.map(({ metrics }) => metrics),
+const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = Object.fromEntries(
+  CATALOGUE.flatMap(({ metrics }) => Object.entries(metrics)),
 );
 /** prom-client's gauges that end like counters. */
 const ALLOWED_LINT = /^nodejs_active_(?:handles|requests|resources)_total /;
@@ -60,6 +65,11 @@ async function startBusyWorld(t: TestContext): Promise<ReadonlyMap<Name, Page>> 
   );
 }
 
+/** @returns the values of a closed list, else undefined. */
+function valuesOf(bound: LabelBound | undefined): readonly string[] | undefined {
+  return bound === undefined || 'known' in bound || 'atMost' in bound ? undefined : bound;
+}
+
 /** The labels of a series but for the bucket's own. */
 function labelsOf(labels: Readonly<Record<string, string>>): string[] {
   return Object.keys(labels).filter((name) => name !== 'le');
@@ -80,9 +90,8 @@ function checkLabels(page: Page): void {
     const expected = Object.keys(definition.labels).sort();
     assert.deepEqual(labelsOf(labels).sort(), expected, metric);
     for (const [label, value] of Object.entries(labels)) {
-      const bound = definition.labels[label];
-      if (Array.isArray(bound))
-        assert.ok([...bound, 'other'].includes(value), `${metric} ${value}`);
+      const values = valuesOf(definition.labels[label]) ?? [value];
+      assert.ok([...values, 'other'].includes(value), `${metric} ${label}=${value}`);
     }
   }
 }
@@ -91,10 +100,12 @@ function checkLabels(page: Page): void {
 function checkStart(name: Name, page: Page): void {
   for (const [metric, { labels, by, appears }] of Object.entries(DEFINITIONS)) {
     if (!by.includes(name) || appears !== undefined) continue;
-    const closed = Object.entries(labels).filter(([, bound]) => Array.isArray(bound));
-    const sets = closed.reduce<Record<string, string>[]>(
-      (all, [label, values]) =>
-        all.flatMap((set) => (values as string[]).map((value) => ({ ...set, [label]: value }))),
+    const sets = Object.entries(labels).reduce<Record<string, string>[]>(
+      (all, [label, bound]) => {
+        const values = valuesOf(bound);
+        if (values === undefined) return all;
+        return all.flatMap((set) => values.map((value) => ({ ...set, [label]: value })));
+      },
       [{}],
     );
     for (const set of sets) {
