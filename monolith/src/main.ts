@@ -28,6 +28,7 @@ import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { loadAdminToken } from './adminToken.ts';
 import { type Duties, startDuties } from './duties.ts';
 import { readDuties } from './metrics/dutyMetrics.ts';
+import { exportLiveLimits } from './metrics/liveLimits.ts';
 import { recordMetrics } from './metrics/recordMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
 import { monolithRoutes } from './routes/monolithRoutes.ts';
@@ -71,6 +72,7 @@ await runService(log, async (stops, stopping) => {
   readPool(metrics, store);
   readDuties(metrics, () => running.duties);
   stops.push(recordMetrics(metrics, jobs));
+  stops.push(exportLiveLimits(metrics, plan, { ...config, vhost }));
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,

@@ -1,6 +1,7 @@
 /** Generators of the monitoring configuration: declaration and targets in, configuration files out. */
 export { JOB_NAMES, type JobName } from './config/jobNames.ts';
-export { type AlertReceivers, renderAlertmanager } from './config/renderAlertmanager.ts';
+export { type AlertReceivers, readReceivers } from './config/receivers.ts';
+export { renderAlertmanager } from './config/renderAlertmanager.ts';
 export { renderScrapeConfig, type ScrapeOptions } from './config/renderScrapeConfig.ts';
 export {
   COMPOSE_TARGETS,
@@ -14,12 +15,6 @@ export {
   renderMonitoringConfig,
 } from './generate/renderMonitoringConfig.ts';
 export { writeMonitoringConfig } from './generate/writeMonitoringConfig.ts';
-export {
-  RULE_GROUP,
-  RUNBOOK_BASE,
-  type RuleOptions,
-  renderRules,
-  rulesOf,
-} from './rules/renderRules.ts';
+export { RULE_GROUP, renderRules, rulesOf } from './rules/renderRules.ts';
 export type { AlertRule, RecordingRule, Rule, Severity } from './rules/rule.ts';
 export { PRODUCTION_WINDOWS, SHORT_WINDOWS, type Windows } from './rules/windows.ts';

@@ -1,74 +1,95 @@
 /** Receivers → alertmanager.yml: who is told, and which alert is noise while another fires. */
-import { PRODUCTION_WINDOWS, type RouteTimes, type Windows } from '../rules/windows.ts';
+import { PRODUCTION_WINDOWS, type Windows } from '../rules/windows.ts';
+import type { AlertReceivers, Receiver } from './receivers.ts';
 import { renderYaml } from './renderYaml.ts';
-
-/** Webhook addresses. Without one, alerts of that class are seen on Alertmanager's page only. */
-export interface AlertReceivers {
-  /** For critical alerts: somebody is woken. */
-  readonly pageUrl?: string;
-  /** For the rest. */
-  readonly ticketUrl?: string;
-  /** Gets the Watchdog every minute and raises the alarm itself when it stops. */
-  readonly deadManUrl?: string;
-}
 
 /** @returns the YAML text of alertmanager.yml. */
 export function renderAlertmanager(
   receivers: AlertReceivers = {},
-  { routes }: Pick<Windows, 'routes'> = PRODUCTION_WINDOWS,
+  { notification }: Windows = PRODUCTION_WINDOWS,
 ): string {
+  const { wait, interval, repeat, watchdogRepeat } = notification;
   return renderYaml({
+    ...globals(receivers),
     route: {
       receiver: 'ticket',
       group_by: ['alertname', 'queue'],
-      ...timesOf(routes.rest),
+      group_wait: wait,
+      group_interval: interval,
+      repeat_interval: repeat,
       routes: [
-        { receiver: 'dead-man', matchers: ['alertname="Watchdog"'], ...timesOf(routes.deadMan) },
-        { receiver: 'page', matchers: ['severity="critical"'], ...timesOf(routes.urgent) },
-        // A forecast is worth the time that it leaves.
-        { receiver: 'ticket', matchers: ['alertname="QueueFillingUp"'], ...timesOf(routes.urgent) },
+        {
+          receiver: 'dead-man',
+          matchers: ['alertname="Watchdog"'],
+          group_wait: '0s',
+          group_interval: watchdogRepeat,
+          repeat_interval: watchdogRepeat,
+        },
+        { receiver: 'page', matchers: ['severity="critical"'] },
       ],
     },
     inhibit_rules: INHIBITIONS,
     receivers: [
-      receiver('ticket', receivers.ticketUrl),
-      receiver('page', receivers.pageUrl),
+      receiver('ticket', receivers.ticket),
+      receiver('page', receivers.page),
       // Its resolution is no good news; only its absence says something.
-      receiver('dead-man', receivers.deadManUrl, false),
+      receiver('dead-man', { webhookUrl: receivers.deadManUrl }, false),
     ],
   });
-}
-
-function timesOf({ groupWait, groupInterval, repeatInterval }: RouteTimes): object {
-  return {
-    group_wait: groupWait,
-    group_interval: groupInterval,
-    repeat_interval: repeatInterval,
-  };
 }
 
 const BROKER_IS_DOWN = ['alertname="TargetDown"', 'job=~"rabbitmq.*"'];
 
 /**
  * A label missing on both sides counts as equal. So each rule either has alertname among `equal` or asks its target for
- * a queue; otherwise an alert without a queue would mute every other without one.
+ * a queue or a name; otherwise an alert without a queue would mute every other without one.
  */
 const INHIBITIONS = [
   {
     source_matchers: ['severity="critical"'],
     target_matchers: ['severity="warning"'],
-    equal: ['alertname', 'vhost', 'queue', 'type'],
+    equal: ['alertname', 'vhost', 'queue', 'slo', 'type'],
   },
   { source_matchers: BROKER_IS_DOWN, target_matchers: ['queue=~".+"'] },
-  { source_matchers: BROKER_IS_DOWN, target_matchers: ['alertname="BrokerMetricsAbsent"'] },
   {
+    source_matchers: BROKER_IS_DOWN,
+    target_matchers: ['alertname=~"BrokerMetricsAbsent|AmqpUnstable"'],
+  },
+  {
+    // Its queue label is all that the waiting time of jobs has in common with it: processes do not tell the virtual host.
     source_matchers: ['alertname="NoConsumers"'],
-    target_matchers: ['alertname="QueueFillingUp"', 'queue=~".+"'],
-    equal: ['vhost', 'queue'],
+    target_matchers: ['alertname=~"QueueStalled|QueueFillingUp|QueueWaitHigh"', 'queue=~".+"'],
+    equal: ['queue'],
+  },
+  {
+    source_matchers: ['alertname="BrokerAlarm"'],
+    target_matchers: ['alertname=~"PublishRejected|BrokerRefusesPublishes"'],
   },
 ];
 
-function receiver(name: string, url: string | undefined, sendResolved = true): object {
-  if (url === undefined) return { name };
-  return { name, webhook_configs: [{ url, send_resolved: sendResolved }] };
+function globals({ mail, slackUrlFile }: AlertReceivers): object {
+  const { smarthost, from, username, passwordFile } = mail ?? {};
+  const global = {
+    ...given('smtp_smarthost', smarthost),
+    ...given('smtp_from', from),
+    ...given('smtp_auth_username', username),
+    ...given('smtp_auth_password_file', passwordFile),
+    ...given('slack_api_url_file', slackUrlFile),
+  };
+  return Object.keys(global).length === 0 ? {} : { global };
+}
+
+function receiver(name: string, ways: Receiver = {}, sendResolved = true): object {
+  const { webhookUrl, emailTo, slackChannel } = ways;
+  const send_resolved = sendResolved;
+  return {
+    name,
+    ...given('webhook_configs', webhookUrl && [{ url: webhookUrl, send_resolved }]),
+    ...given('email_configs', emailTo && [{ to: emailTo, send_resolved }]),
+    ...given('slack_configs', slackChannel && [{ channel: slackChannel, send_resolved }]),
+  };
+}
+
+function given(key: string, value: unknown): object {
+  return value === undefined || value === '' ? {} : { [key]: value };
 }

@@ -88,15 +88,6 @@ const STATE: RowSpec = {
     },
     {
       kind: 'lines',
-      title: 'Age of the head',
-      description:
-        'Of the oldest message, since its publish. Classic queues only; for quorum queues see the oldest job by state.',
-      unit: 's',
-      queries: [{ expr: 'queue:head_age:seconds{queue=~"$queue"}', legend: '{{queue}}' }],
-      runbooks: ['DeadLetterExpiryNear'],
-    },
-    {
-      kind: 'lines',
       title: 'Waits, as rules and processes have them',
       description:
         'Time to live of each wait queue. Two values for one queue are two declarations in use.',

@@ -1,11 +1,11 @@
 /** Declaration and targets → every file of a monitoring folder, as text. Pure. */
 import { type Declaration, planTopology } from '@fit/topology';
-import { type AlertReceivers, renderAlertmanager } from '../config/renderAlertmanager.ts';
+import type { AlertReceivers } from '../config/receivers.ts';
+import { renderAlertmanager } from '../config/renderAlertmanager.ts';
 import { RULES_FILE, renderScrapeConfig } from '../config/renderScrapeConfig.ts';
 import type { MonitoringTargets } from '../config/targets.ts';
 import { type RuleOptions, renderRules } from '../rules/renderRules.ts';
 
-/** The virtual host is that of the declared queues; the windows are those of rules and routes. */
 export interface MonitoringOptions extends RuleOptions {
   readonly declaration: Declaration;
   readonly targets: MonitoringTargets;

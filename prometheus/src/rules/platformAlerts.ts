@@ -1,4 +1,4 @@
-/** Alerts on what the other alerts depend on: targets that answer, series that exist, a pipeline that delivers. */
+/** Alerts on what the other alerts depend on: targets that answer, a broker with room, series that exist, a pipeline that delivers. */
 import { JOB_NAMES } from '../config/jobNames.ts';
 import type { AlertRule } from './rule.ts';
 
@@ -32,6 +32,56 @@ export const PLATFORM_ALERTS: readonly AlertRule[] = [
       description: 'No queue alert can fire.',
       remedy:
         'Check virtual host and families of the job rabbitmq-queues, and that the topology was asserted.',
+    },
+  },
+  {
+    alert: 'BrokerAlarm',
+    expr: [
+      'max by (instance) (rabbitmq_alarms_memory_used_watermark) > 0',
+      'or max by (instance) (rabbitmq_alarms_free_disk_space_watermark) > 0',
+    ].join('\n'),
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: 'The broker blocks all publishers: no memory or no disk left',
+      description: 'New jobs stay in the outbox; retries and letters are held. Nothing is lost.',
+      remedy: 'Free memory or disk on the broker’s machine; drain queues.',
+    },
+  },
+  {
+    alert: 'BrokerMemoryHigh',
+    expr: 'max by (instance) (rabbitmq_process_resident_memory_bytes / rabbitmq_resident_memory_limit_bytes) > 0.8',
+    for: '5m',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary:
+        'The broker uses {{ $value | humanizePercentage }} of the memory that raises its alarm',
+      description: 'At 100 % it blocks all publishers.',
+      remedy: 'Drain queues, or give it more memory.',
+    },
+  },
+  {
+    alert: 'BrokerDiskLow',
+    expr: 'max by (instance) (rabbitmq_disk_space_available_bytes)\n  < 2 * max by (instance) (rabbitmq_disk_space_available_limit_bytes)',
+    for: '5m',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: 'The broker has {{ $value | humanize1024 }}B of disk left',
+      description: 'At half of that it blocks all publishers.',
+      remedy: 'Free disk on its machine.',
+    },
+  },
+  {
+    alert: 'AlertPipelineBroken',
+    expr: [
+      'increase(prometheus_rule_evaluation_failures_total[10m]) > 0',
+      'or increase(prometheus_notifications_dropped_total[10m]) > 0',
+    ].join('\n'),
+    for: '5m',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: 'Prometheus fails to evaluate rules or to deliver alerts',
+      description: 'Alerts may be missing.',
+      remedy: 'Read the logs of Prometheus and Alertmanager.',
     },
   },
   {

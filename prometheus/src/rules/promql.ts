@@ -7,9 +7,20 @@ export const ON_QUEUE = 'on (vhost, queue)';
 /** Series of the broker's `/metrics/detailed` (families queue_coarse_metrics and queue_metrics). */
 export const brokerQueueMetric = (name: string): string => `rabbitmq_detailed_queue_${name}`;
 
+/** Series of the broker's `/metrics`: all virtual hosts together, at 0 from its start. */
+export const brokerMetric = (name: string): string => `rabbitmq_global_messages_${name}`;
+
 /** One series per queue, without the labels of the target: with them, a moved broker is another queue. */
 export const maxByQueue = (expr: string): string => `max by (vhost, queue) (${expr})`;
+
+/** One series per process or node: the labels that name a protocol or a queue type are summed away. */
+export const increaseByInstance = (metric: string, range: string): string =>
+  `sum by (instance) (increase(${metric}[${range}]))`;
 
 /** Keeps the series of queues with that role. Only generated rules know roles; the broker does not. */
 export const ofRole = (expr: string, role: QueueRole): string =>
   `${expr} and ${ON_QUEUE} queue:info{role="${role}"}`;
+
+/** A ratio over few events is noise: holds only where more than that many happened. */
+export const moreThan = (count: number, metric: string, range: string): string =>
+  `and on () sum(increase(${metric}[${range}])) > ${count}`;

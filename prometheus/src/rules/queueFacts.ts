@@ -11,7 +11,14 @@ export function queueFacts(plan: TopologyPlan, vhost: string): RecordingRule[] {
     infoRule(queue, vhost),
     ...factRule('queue:max_length', queue.maxLength, { vhost, queue: queue.name }),
     ...factRule('queue:ttl_seconds', seconds(queue.ttlMs), { vhost, queue: queue.name }),
+    ...factRule('queue:return_limit', returnLimit(queue, plan), { vhost, queue: queue.name }),
   ]);
+}
+
+/** A wait queue has no limit of its own: what matters is the one that its messages meet when they come back. */
+function returnLimit({ role, kind }: QueuePlan, { queues }: TopologyPlan): number | undefined {
+  if (role !== 'wait') return undefined;
+  return queues.find((queue) => queue.role === 'main' && queue.kind === kind)?.maxLength;
 }
 
 function infoRule({ name, role, tier }: QueuePlan, vhost: string): RecordingRule {

@@ -32,4 +32,12 @@ export const QUEUE_RECORDS: readonly RecordingRule[] = [
       `clamp_min(queue:max_length - ${ON_QUEUE} queue:counted, 0)\n` +
       `  / ${ON_QUEUE} (deriv(queue:counted[1m]) > ${FILLING_PER_SECOND})`,
   },
+  {
+    // Little's law: what enters a tier each second stays for its TTL. Known minutes before the tier is that deep.
+    record: 'queue:wait_forecast:ratio',
+    expr:
+      'sum by (queue) (rate(jobs_retries_scheduled_total[1m]))\n' +
+      '  * on (queue) group_right () queue:ttl_seconds\n' +
+      `  / ${ON_QUEUE} queue:return_limit`,
+  },
 ];

@@ -2,27 +2,31 @@
 import type { TopologyPlan } from '@fit/topology';
 import { INTERVAL } from '../config/interval.ts';
 import { renderYaml } from '../config/renderYaml.ts';
+import { CRON_ALERTS } from './cronAlerts.ts';
 import { JOB_ALERTS } from './jobAlerts.ts';
+import { JOB_RECORDS } from './jobRecords.ts';
+import { LOSS_ALERTS } from './lossAlerts.ts';
 import { PLATFORM_ALERTS } from './platformAlerts.ts';
+import { PUBLISH_ALERTS } from './publishAlerts.ts';
 import { QUEUE_ALERTS } from './queueAlerts.ts';
 import { queueFacts } from './queueFacts.ts';
 import { QUEUE_RECORDS } from './queueRecords.ts';
-import type { Rule } from './rule.ts';
-import { PRODUCTION_WINDOWS, type Windows } from './windows.ts';
-import { withWindows } from './withWindows.ts';
+import type { AlertRule, Rule } from './rule.ts';
+import { inWindows, PRODUCTION_WINDOWS, type Windows } from './windows.ts';
+import { WORKER_ALERTS } from './workerAlerts.ts';
 
 /** The name of the one group, which unit tests and the API know it by. */
 export const RULE_GROUP = 'fit';
 
-/** Where the runbooks can be read by whoever is woken. */
+/** Where runbooks are read: a browser of the repository, until a wiki is said to have them. */
 export const RUNBOOK_BASE = 'https://github.com/fit/fit/blob/main/prometheus/runbooks';
 
 export interface RuleOptions {
   /** The virtual host whose queues are meant; default '/'. */
   readonly vhost?: string;
-  /** Default: those of production. */
+  /** Default: production. */
   readonly windows?: Windows;
-  /** Address of the folder of runbooks, without a slash at its end; default `RUNBOOK_BASE`. */
+  /** Without a slash at the end; default `RUNBOOK_BASE`. */
   readonly runbookBase?: string;
 }
 
@@ -30,16 +34,25 @@ export interface RuleOptions {
  * One group: rules in it are evaluated in order, while across groups no order is promised and an alert might read
  * yesterday's recording.
  */
-export function rulesOf(plan: TopologyPlan, options: RuleOptions = {}): readonly Rule<string>[] {
+export function rulesOf(plan: TopologyPlan, options: RuleOptions = {}): readonly Rule[] {
   const { vhost = '/', windows = PRODUCTION_WINDOWS, runbookBase = RUNBOOK_BASE } = options;
-  const rules: readonly Rule[] = [
-    ...queueFacts(plan, vhost),
-    ...QUEUE_RECORDS,
+  const alerts = [
     ...QUEUE_ALERTS,
+    ...PUBLISH_ALERTS,
+    ...LOSS_ALERTS,
     ...JOB_ALERTS,
+    ...WORKER_ALERTS,
+    ...CRON_ALERTS,
     ...PLATFORM_ALERTS,
-  ];
-  return rules.map((rule) => withRunbook(withWindows(rule, windows), runbookBase));
+  ].map((rule) => withRunbook(rule, runbookBase));
+  return [...queueFacts(plan, vhost), ...QUEUE_RECORDS, ...JOB_RECORDS, ...alerts].map((rule) =>
+    inWindows(rule, windows),
+  );
+}
+
+function withRunbook(rule: AlertRule, base: string): AlertRule {
+  const { alert, annotations } = rule;
+  return { ...rule, annotations: { ...annotations, runbook_url: `${base}/${alert}.md` } };
 }
 
 /** @returns the YAML text of a Prometheus rule file. */
@@ -47,10 +60,4 @@ export function renderRules(plan: TopologyPlan, options: RuleOptions = {}): stri
   return renderYaml({
     groups: [{ name: RULE_GROUP, interval: INTERVAL, rules: rulesOf(plan, options) }],
   });
-}
-
-function withRunbook(rule: Rule<string>, base: string): Rule<string> {
-  if ('record' in rule) return rule;
-  const runbook_url = `${base}/${rule.alert}.md`;
-  return { ...rule, annotations: { ...rule.annotations, runbook_url } };
 }

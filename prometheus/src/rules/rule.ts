@@ -1,7 +1,6 @@
 /** A rule as Prometheus reads it: the field names are its own, so that rendering is copying. */
-import type { Hold } from './windows.ts';
 
-/** critical: somebody is woken. warning: a ticket. info: to be known. none: the Watchdog. */
+/** Somebody is woken; somebody looks today; nobody is told but the page shows it; the Watchdog. */
 export type Severity = 'critical' | 'warning' | 'info' | 'none';
 
 export interface RecordingRule {
@@ -10,20 +9,14 @@ export interface RecordingRule {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** @typeParam Time a name in the table of windows where the rule is written, any duration once it is rendered. */
-export interface AlertRule<Time extends string = Hold> {
+export interface AlertRule {
   readonly alert: string;
   readonly expr: string;
   /** How long the expression must hold. Absent: fires at the first evaluation. */
-  readonly for?: Time;
+  readonly for?: string;
   /** How long the alert outlives its expression, so that a value on the edge does not flap. */
-  readonly keep_firing_for?: Time;
-  readonly labels: {
-    readonly severity: Severity;
-    /** Which of two windows burnt, where one name has several; and what is burnt. */
-    readonly window?: string;
-    readonly slo?: string;
-  };
+  readonly keep_firing_for?: string;
+  readonly labels: { readonly severity: Severity } & Readonly<Record<string, string>>;
   readonly annotations: {
     /** One line, with the thing that is affected. */
     readonly summary: string;
@@ -31,9 +24,9 @@ export interface AlertRule<Time extends string = Hold> {
     readonly description: string;
     /** What to do first. */
     readonly remedy: string;
-    /** Set when rendered: the same folder for all. */
+    /** Set when rendered: what to do at three in the morning. */
     readonly runbook_url?: string;
   };
 }
 
-export type Rule<Time extends string = Hold> = RecordingRule | AlertRule<Time>;
+export type Rule = RecordingRule | AlertRule;

@@ -1,76 +1,51 @@
-/** Every time that rules and routes wait or look back, in one table: the same expressions run shortened in a live test. */
+/** The time spans that rules look back and wait: those of production, and shorter ones for faults played live. */
+import type { Rule } from './rule.ts';
 
-/** Ranges that an expression may look back over, as it is written in production. */
-export type Range =
-  | '30s'
-  | '1m'
-  | '2m'
-  | '5m'
-  | '10m'
-  | '15m'
-  | '30m'
-  | '1h'
-  | '2h'
-  | '6h'
-  | '1d'
-  | '3d'
-  | '30d';
-
-/** How long an alert may wait before it fires (`for`), or outlive its expression (`keep_firing_for`). */
-export type Hold = '10s' | '15s' | '30s' | '1m' | '2m' | '5m';
-
-/** How Alertmanager collects and repeats. */
-export interface RouteTimes {
-  readonly groupWait: string;
-  readonly groupInterval: string;
-  readonly repeatInterval: string;
-}
-
-/** What each written time becomes. A name such as `job:dead:ratio_rate1h` keeps its name, whatever it then looks at. */
+/** Production spans → others; what is not named stays. Ranges are at least four scrape intervals (left-open since Prometheus 3). */
 export interface Windows {
-  readonly ranges: Readonly<Record<Range, string>>;
-  readonly holds: Readonly<Record<Hold, string>>;
-  readonly routes: {
-    /** Tickets. */
-    readonly rest: RouteTimes;
-    /** What is worth nothing late: pages, and warnings that forecast. */
-    readonly urgent: RouteTimes;
-    readonly deadMan: RouteTimes;
+  /** In `[…]`: how far an expression looks back. */
+  readonly ranges: Readonly<Record<string, string>>;
+  /** `for` and `keep_firing_for`. */
+  readonly holds: Readonly<Record<string, string>>;
+  /** How Alertmanager gathers alerts into one message, and when it repeats itself. */
+  readonly notification: {
+    readonly wait: string;
+    readonly interval: string;
+    readonly repeat: string;
+    readonly watchdogRepeat: string;
   };
 }
 
-export const PRODUCTION_WINDOWS: Windows = freeze({
-  ranges: {
-    ...{ '30s': '30s', '1m': '1m', '2m': '2m', '5m': '5m', '10m': '10m', '15m': '15m' },
-    ...{ '30m': '30m', '1h': '1h', '2h': '2h', '6h': '6h', '1d': '1d', '3d': '3d', '30d': '30d' },
-  },
-  holds: { '10s': '10s', '15s': '15s', '30s': '30s', '1m': '1m', '2m': '2m', '5m': '5m' },
-  routes: {
-    rest: { groupWait: '5s', groupInterval: '30s', repeatInterval: '4h' },
-    // One second, so that what fires in the same evaluation is one message.
-    urgent: { groupWait: '1s', groupInterval: '15s', repeatInterval: '4h' },
-    deadMan: { groupWait: '0s', groupInterval: '1m', repeatInterval: '1m' },
-  },
+/** As written in the rules. */
+export const PRODUCTION_WINDOWS: Windows = Object.freeze({
+  ranges: {},
+  holds: {},
+  // Each second of waiting is one less before a queue is full; what comes together mostly comes in one evaluation.
+  notification: { wait: '2s', interval: '30s', repeat: '4h', watchdogRepeat: '1m' },
 });
 
-/** For live fault tests. Ranges are left-open, and a rate needs two samples: four scrape intervals at least. */
-export const SHORT_WINDOWS: Windows = freeze({
+/** A fault shows within seconds and is over within a minute: for campaigns on a system of one's own, never for production. */
+export const SHORT_WINDOWS: Windows = Object.freeze({
   ranges: {
-    ...{ '30s': '20s', '1m': '20s', '2m': '20s', '5m': '20s', '10m': '30s', '15m': '30s' },
-    ...{ '30m': '30s', '1h': '30s', '2h': '30s', '6h': '40s', '1d': '40s', '3d': '40s' },
-    '30d': '40s',
+    ...{ '1m': '20s', '2m': '20s', '5m': '30s', '10m': '30s', '15m': '40s', '30m': '40s' },
+    ...{ '1h': '40s', '2h': '40s', '6h': '40s', '1d': '40s', '3d': '40s' },
   },
-  holds: { '10s': '5s', '15s': '5s', '30s': '5s', '1m': '10s', '2m': '10s', '5m': '10s' },
-  routes: {
-    rest: { groupWait: '1s', groupInterval: '5s', repeatInterval: '5m' },
-    urgent: { groupWait: '1s', groupInterval: '5s', repeatInterval: '5m' },
-    deadMan: { groupWait: '0s', groupInterval: '5s', repeatInterval: '5s' },
-  },
+  holds: { '15s': '10s', '30s': '10s', '1m': '10s', '2m': '10s', '5m': '15s' },
+  notification: { wait: '1s', interval: '5s', repeat: '4h', watchdogRepeat: '10s' },
 });
 
-/** A table by value: nobody changes the times of another. */
-function freeze(windows: Windows): Windows {
-  for (const part of [windows.ranges, windows.holds, windows.routes]) Object.freeze(part);
-  for (const times of Object.values(windows.routes)) Object.freeze(times);
-  return Object.freeze(windows);
+/** @returns the rule with these spans; a recorded name such as `…:rate1h` stays. */
+export function inWindows(rule: Rule, windows: Windows): Rule {
+  const expr = rule.expr.replaceAll(
+    /\[(\w+)\]/g,
+    (_, range: string) => `[${windows.ranges[range] ?? range}]`,
+  );
+  if ('record' in rule) return { ...rule, expr };
+  const { for: hold, keep_firing_for: keep } = rule;
+  return {
+    ...rule,
+    expr,
+    ...(hold === undefined ? {} : { for: windows.holds[hold] ?? hold }),
+    ...(keep === undefined ? {} : { keep_firing_for: windows.holds[keep] ?? keep }),
+  };
 }

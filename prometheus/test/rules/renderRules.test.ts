@@ -11,14 +11,7 @@ import {
 } from '@fit/topology';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import {
-  type RecordingRule,
-  RULE_GROUP,
-  renderRules,
-  rulesOf,
-  SHORT_WINDOWS,
-} from '../../src/index.ts';
-import { withWindows } from '../../src/rules/withWindows.ts';
+import { type RecordingRule, RULE_GROUP, renderRules, rulesOf } from '../../src/index.ts';
 
 const planOf = (declaration: Declaration): TopologyPlan =>
   planTopology(declaration, { version: '4.3.6', hasManagement: true });
@@ -101,26 +94,4 @@ test('a virtual host other than / is on every fact', () => {
   const plan = fitPlan('default');
   for (const rule of rulesOf(plan, { vhost: 'test' }))
     if ('record' in rule && rule.labels !== undefined) assert.equal(rule.labels['vhost'], 'test');
-});
-
-test('shortened, the same expressions look back over shorter times and wait less', () => {
-  const plan = fitPlan('default');
-  const long = renderRules(plan);
-  const short = renderRules(plan, { windows: SHORT_WINDOWS });
-  const withoutTimes = (text: string) =>
-    text.replaceAll(/\[\w+\]/g, '[…]').replaceAll(/(for): \w+$/gm, '$1: …');
-  assert.notEqual(short, long);
-  assert.equal(withoutTimes(short), withoutTimes(long));
-  for (const [, seconds] of short.matchAll(/\[(\d+)s\]/g))
-    assert.ok(Number(seconds) >= 20, 'a window below four scrapes may be empty');
-});
-
-test('a range that the table does not have is refused, or a shortened test would wait for it', () => {
-  const rule = { record: 'a', expr: 'rate(b[7m])' };
-  assert.throws(() => withWindows(rule, SHORT_WINDOWS), /no window \[7m\]/);
-});
-
-test('each alert names its runbook, below the given base', () => {
-  for (const rule of rulesOf(fitPlan('default'), { runbookBase: 'http://wiki' }))
-    if ('alert' in rule) assert.equal(rule.annotations.runbook_url, `http://wiki/${rule.alert}.md`);
 });

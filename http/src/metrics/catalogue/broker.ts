@@ -61,6 +61,14 @@ export const BROKER_METRICS = {
     labels: { vhost: VHOST, queue: QUEUE },
     appears: 'set at the start, for queues with a limit',
   },
+  jobs_queue_live_max_length: {
+    kind: 'gauge',
+    help: 'The limit that the broker enforces, by argument or policy; infinite where somebody removed it',
+    by: ['monolith'],
+    labels: { vhost: VHOST, queue: QUEUE },
+    appears:
+      'read from the management API every 10 s, for queues declared with a limit; never without that API',
+  },
   jobs_queue_ttl_seconds: {
     kind: 'gauge',
     help: 'Time to live in the queue, as declared',

@@ -1,0 +1,68 @@
+/** Alerts on messages that are gone, or about to be: the records know each of them, so all of these end in a repair. */
+import { brokerMetric, increaseByInstance } from './promql.ts';
+import type { AlertRule } from './rule.ts';
+
+/** Above what is under way between both counts at full load and lag: rate × 10 s of a worker that does not keep up. */
+const UNACCOUNTED_COUNT = 20;
+
+export const LOSS_ALERTS: readonly AlertRule[] = [
+  {
+    alert: 'MessagesDestroyed',
+    expr: 'broker:destroyed:increase10m > 0',
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: 'The broker destroyed {{ $value | humanize }} messages',
+      description:
+        'They expired or were refused on a queue without a dead-letter exchange. The reconciler publishes their jobs again.',
+      remedy: 'Find the queue that lost its dead-letter exchange: npm run topology -- diff.',
+    },
+  },
+  {
+    alert: 'QueueOverflowed',
+    expr: `${increaseByInstance(`${brokerMetric('dead_lettered_maxlen_total')}{dead_letter_strategy!="disabled"}`, '10m')} > 0`,
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: '{{ $value | humanize }} messages were pushed out of a full queue',
+      description: 'Jobs were accepted by the broker and then dead-lettered unread, as overflowed.',
+      remedy: 'Raise the limit or add coaches, then replay cause overflowed.',
+    },
+  },
+  {
+    alert: 'JobsUnaccounted',
+    expr: `job:unaccounted > ${UNACCOUNTED_COUNT}`,
+    for: '2m',
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: '{{ $value | humanize }} jobs are on record as under way, and no queue holds them',
+      description: 'Some hop loses messages. The reconciler publishes them again, late.',
+      remedy:
+        'Find the hop: compare dead-lettered and returned counts, then npm run topology -- verify.',
+    },
+  },
+  {
+    alert: 'DeadLetterHeld',
+    expr: 'min_over_time(queue:dlx_held[2m]) > 0',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary:
+        '{{ $labels.queue }} holds {{ $value | humanize }} messages that their target does not take',
+      description:
+        'Their next queue is full or missing. They stay, count towards the limit, and are offered again every three minutes.',
+      remedy: 'Drain the target queue, or restore it.',
+    },
+  },
+  {
+    alert: 'Unroutable',
+    expr: ['returned', 'dropped']
+      .map((what) => increaseByInstance(brokerMetric(`unroutable_${what}_total`), '5m'))
+      .join('\n+ ')
+      .concat(' > 0'),
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: '{{ $value | humanize }} messages found no queue',
+      description:
+        'A binding is missing. What FIT publishes comes back to the outbox; what others publish is gone.',
+      remedy: 'Restore the binding: npm run topology -- diff, then apply.',
+    },
+  },
+];

@@ -1,0 +1,32 @@
+/** Alerts on jobs that the broker would not take: late, never lost, since the record is the outbox. */
+import { brokerMetric, increaseByInstance } from './promql.ts';
+import type { AlertRule } from './rule.ts';
+
+/** Received minus confirmed counts what is in flight as well; the relay has a window, and other publishers theirs. */
+const IN_FLIGHT_COUNT = 5;
+
+export const PUBLISH_ALERTS: readonly AlertRule[] = [
+  {
+    // The safety net of every forecast: a burst fills a queue before any gauge has moved, but is refused at once.
+    alert: 'PublishRejected',
+    expr: 'sum by (queue, outcome) (increase(jobs_published_total{outcome!="confirmed"}[5m])) > 0',
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: 'The broker did not take jobs for {{ $labels.queue }}: {{ $labels.outcome }}',
+      description: 'They stay in the outbox and are published again: late, not lost.',
+      remedy:
+        'nacked: drain the queue, it is full. returned: restore the binding. timeout, error: look at the broker.',
+    },
+  },
+  {
+    alert: 'BrokerRefusesPublishes',
+    expr: `${increaseByInstance(brokerMetric('received_confirm_total'), '5m')}\n  - ${increaseByInstance(brokerMetric('confirmed_total'), '5m')} > ${IN_FLIGHT_COUNT}`,
+    for: '30s',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: 'The broker left {{ $value | humanize }} publishes without a confirm',
+      description: 'A publisher, perhaps not one of FIT, sends into a full queue.',
+      remedy: 'Find the publisher and the full queue.',
+    },
+  },
+];

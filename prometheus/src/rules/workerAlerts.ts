@@ -1,0 +1,127 @@
+/** Alerts on the processes that work: none, too few, stuck, or cut off from what they need. */
+import { ofRole } from './promql.ts';
+import type { AlertRule } from './rule.ts';
+
+/** One that is stuck for longer than any attempt may last: deadline plus retry of the store. */
+const STUCK_SECONDS = 300;
+
+/** Two refreshes that were not answered, and a half. */
+const SILENT_SECONDS = 12;
+
+const CONSUMERS: readonly AlertRule[] = [
+  {
+    alert: 'NoConsumers',
+    expr: ofRole('queue:consumers == 0', 'main'),
+    for: '30s',
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: 'Nobody consumes {{ $labels.queue }}',
+      description: 'Jobs are accepted and wait; none is done. Nothing is lost.',
+      remedy: 'Start a coach; if one runs, read its /readyz: it pauses while its store is down.',
+    },
+  },
+  {
+    // A warning only: the intake may be paused on purpose, and letters wait on the broker unharmed.
+    alert: 'NoConsumers',
+    expr: ofRole('queue:consumers == 0', 'dlq'),
+    for: '30s',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: 'Nobody takes in dead letters from {{ $labels.queue }}',
+      description: 'Failed jobs are not marked dead in the records until their letters are read.',
+      remedy: 'Start the monolith, or resume its intake.',
+    },
+  },
+  {
+    alert: 'ParkedQueueConsumed',
+    expr: ofRole('queue:consumers > 0', 'wait'),
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: 'Somebody consumes {{ $labels.queue }}, where messages only wait',
+      description:
+        'What it takes comes back to no coach; the reconciler publishes those jobs again, late.',
+      remedy: 'Stop that consumer.',
+    },
+  },
+  {
+    alert: 'QueueStalled',
+    expr: `${ofRole('min_over_time(queue:ready[5m]) > 0', 'main')}\n  unless on (queue) sum by (queue) (increase(jobs_attempts_total[5m])) > 0`,
+    for: '1m',
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: '{{ $labels.queue }} has jobs and consumers, and none ends',
+      description: 'Handlers hang, or no settlement reaches the database. Nothing is lost.',
+      remedy: 'Read the coaches’ logs; restart one that hangs.',
+    },
+  },
+];
+
+export const WORKER_ALERTS: readonly AlertRule[] = [
+  ...CONSUMERS,
+  {
+    alert: 'WorkersSaturated',
+    expr: [
+      'sum(rate(jobs_busy_seconds_total[5m])) / sum(jobs_worker_concurrency) > 0.9',
+      `  and on () sum(${ofRole('queue:ready', 'main')}) > 10`,
+    ].join('\n'),
+    for: '2m',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: 'All coaches are busy ({{ $value | humanizePercentage }}), and jobs wait',
+      description: 'The backlog grows or shrinks only slowly.',
+      remedy: 'Add coaches.',
+    },
+  },
+  {
+    alert: 'JobStuck',
+    expr: `max by (instance) (jobs_oldest_in_flight_seconds) > ${STUCK_SECONDS}`,
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: 'A job at {{ $labels.instance }} has not ended for {{ $value | humanizeDuration }}',
+      description:
+        'Longer than any attempt may last: its handler ignores the deadline, or the store hangs.',
+      remedy: 'Restart that coach; the job is delivered to another.',
+    },
+  },
+  {
+    alert: 'StoreDown',
+    // The figures over the records are refreshed every 5 s, the outages are those that a coach meets in its work.
+    expr: [
+      `max by (job) (jobs_records_age_seconds) > ${SILENT_SECONDS}`,
+      'or sum by (job) (increase(jobs_store_outages_total[1m])) > 0',
+    ].join('\n'),
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: 'The database does not answer the {{ $labels.job }}',
+      description:
+        'Consuming pauses, runs are refused with 503. No attempt is spent, nothing is lost.',
+      remedy: 'Start the database; all goes on by itself.',
+    },
+  },
+  {
+    alert: 'AmqpUnstable',
+    expr: [
+      'max by (job, instance) (amqp_connection_up) == 0',
+      'or max by (job, instance) (increase(amqp_reconnects_total[10m])) > 3',
+      'or max by (job, instance) (amqp_connection_blocked) > 0',
+    ].join('\n'),
+    for: '30s',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: '{{ $labels.instance }} has no steady connection to the broker',
+      description: 'It is down, comes and goes, or is blocked by an alarm of the broker.',
+      remedy: 'Look at the broker and the network between.',
+    },
+  },
+  {
+    alert: 'EventLoopLag',
+    expr: 'max by (job, instance) (nodejs_eventloop_lag_p99_seconds) > 0.25',
+    for: '5m',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: '{{ $labels.instance }} stops for {{ $value | humanizeDuration }} at a time',
+      description: 'Something computes on its event loop: heartbeats and probes are at risk.',
+      remedy: 'Take a CPU profile of it; lower its concurrency until then.',
+    },
+  },
+];

@@ -1,0 +1,111 @@
+/** A publisher and a slower consumer on one queue, counted and exported as FIT's own processes do it. */
+import { countPublishes, Health, openServiceMetrics, serveOperations } from '@fit/http';
+import type { Stack } from '@fit/stack';
+import { type Declaration, entryOf, type KindDeclaration } from '@fit/topology';
+import {
+  assertTopology,
+  Consumer,
+  type Delivery,
+  Publisher,
+  type PublishResult,
+} from '@fit/topology/amqp';
+
+export interface FlowPlan {
+  readonly kind: string;
+  readonly publishPerSecond: number;
+  readonly consumePerSecond: number;
+  /** Give up past this; the queue was to be full and to refuse by then. */
+  readonly deadlineMs: number;
+}
+
+/** Milliseconds since the epoch. */
+export interface FlowEnd {
+  readonly startedAt: number;
+  /** The first publish that the broker refused. */
+  readonly fullAt: number;
+}
+
+export interface Flow {
+  /** Publishes and consumes at these rates until the broker refuses. */
+  run(plan: FlowPlan): Promise<FlowEnd>;
+  close(): Promise<void>;
+}
+
+export interface FlowOptions {
+  readonly stack: Stack;
+  /** With the user's name and password. */
+  readonly managementUrl: string;
+  readonly declaration: Declaration;
+  /** Where Prometheus looks for a process of FIT. */
+  readonly metricsPort: number;
+}
+
+const TICK_MS = 20;
+const WINDOW_COUNT = 100;
+
+export async function openFlow(options: FlowOptions): Promise<Flow> {
+  const { declaration, stack, managementUrl, metricsPort } = options;
+  const { metrics, plan } = openServiceMetrics('monolith', { declaration, vhost: '/', routes: [] });
+  const health = new Health({ stopping: new AbortController().signal, ready: {} });
+  const operations = await serveOperations({
+    ...{ host: '127.0.0.1', port: metricsPort, metrics, health },
+  });
+  const { amqpUrl } = stack;
+  const publisher = await Publisher.open({
+    ...{ url: amqpUrl, label: 'flow', windowCount: WINDOW_COUNT },
+    onPublish: countPublishes(metrics, plan),
+    prepare: (model) => assertTopology(model, declaration, { amqpUrl, managementUrl }),
+  });
+  const consumers: Consumer[] = [];
+  const publish = async (kind: KindDeclaration) => {
+    const message = { ...entryOf(declaration, kind, 0), id: 'x', body: Buffer.from('{}') };
+    return await publisher.publish(message);
+  };
+  return {
+    run: async (pace) => {
+      const kind = declaration.kinds.find((candidate) => candidate.kind === pace.kind);
+      if (kind === undefined) throw new Error(`no kind ${pace.kind}`);
+      const held: Delivery[] = [];
+      const consumer = await Consumer.open({
+        ...{ url: amqpUrl, label: 'flow', queue: kind.queue, prefetchCount: 1 },
+        prepare: () => Promise.resolve(),
+        onDelivery: (delivery) => held.push(delivery),
+      });
+      consumers.push(consumer);
+      const acking = setInterval(() => held.shift()?.ack(), 1_000 / pace.consumePerSecond);
+      try {
+        return await publishUntilRefused(pace, () => publish(kind));
+      } finally {
+        clearInterval(acking);
+      }
+    },
+    close: async () => {
+      await Promise.all(consumers.map((consumer) => consumer.close()));
+      await publisher.close();
+      await operations.close();
+    },
+  };
+}
+
+/** By the clock and not by a count of ticks, which come late on a busy machine. */
+async function publishUntilRefused(
+  { kind, publishPerSecond, deadlineMs }: FlowPlan,
+  publish: () => Promise<PublishResult>,
+): Promise<FlowEnd> {
+  const startedAt = Date.now();
+  const refused = Promise.withResolvers<FlowEnd>();
+  let sentCount = 0;
+  const timer = setInterval(() => {
+    const elapsedMs = Date.now() - startedAt;
+    if (elapsedMs > deadlineMs) refused.reject(new Error(`${kind}: never full`));
+    for (; sentCount < (elapsedMs / 1_000) * publishPerSecond; sentCount += 1)
+      void publish().then((result) => {
+        if (result === 'nacked') refused.resolve({ startedAt, fullAt: Date.now() });
+      });
+  }, TICK_MS);
+  try {
+    return await refused.promise;
+  } finally {
+    clearInterval(timer);
+  }
+}
