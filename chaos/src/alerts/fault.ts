@@ -1,0 +1,21 @@
+/** A fault that the alerts must tell, and how to mend it. */
+import type { AlertWorld } from './alertWorld.ts';
+
+/** An alert and its severity, such as 'NoConsumers critical'; severities are told apart, since they go to other people. */
+export type AlertName = `${string} ${'critical' | 'warning' | 'info'}`;
+
+export interface Fault {
+  readonly name: string;
+  /** What is done, for the table. */
+  readonly about: string;
+  /** Each must reach a receiver within `deadlineSeconds` of the injection. */
+  readonly expected: readonly AlertName[];
+  /** True consequences that come or not, by how the load happens to meet the fault; each with its reason. */
+  readonly consequences?: Readonly<Record<AlertName, string>>;
+  /** The sign is that the Watchdog no longer comes. */
+  readonly silencesWatchdog?: boolean;
+  /** Default 60. */
+  readonly deadlineSeconds?: number;
+  inject(world: AlertWorld): Promise<void>;
+  mend(world: AlertWorld): Promise<void>;
+}

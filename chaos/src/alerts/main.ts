@@ -1,0 +1,80 @@
+/** `npm run alerts`: faults one after the other on the running system; which alert told it, after how long, and to whom. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { playInAlertWorld } from './alertWorld.ts';
+import { FAULTS } from './faults/index.ts';
+import { type FaultReport, observe } from './observe.ts';
+import { renderMatrix } from './renderMatrix.ts';
+import { replaceSection } from './replaceSection.ts';
+
+const DOCUMENT = resolve(import.meta.dirname, '../../../prometheus/ALERTS.md');
+const SECTION = 'alerts:matrix';
+
+const USAGE = `npm run alerts -- [fault …] [--write] [--json] [--help]
+
+${FAULTS.map(({ name, about }) => `  ${JSON.stringify(name).padEnd(34)}${about}`).join('\n')}
+
+Without a name all of them, about half an hour. --write puts the table into prometheus/ALERTS.md, after a pass of all.
+Exit code 0: each was told in time, nothing else was, and each was over in the end; 1: not so.`;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      write: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const unknown = positionals.filter((name) => !FAULTS.some((fault) => fault.name === name));
+  if (unknown.length > 0 || (values.write && positionals.length > 0)) {
+    const fault = unknown.length > 0 ? `no fault is called ${unknown.join(', ')}` : WRITES_ALL;
+    process.stderr.write(`${fault}\n\n${USAGE}\n`);
+    return 1;
+  }
+  const chosen = FAULTS.filter(
+    ({ name }) => positionals.length === 0 || positionals.includes(name),
+  );
+  const reports = await playAll(chosen, values.json);
+  const hasPassed = reports.every(({ failures }) => failures.length === 0);
+  if (values.json) process.stdout.write(`${JSON.stringify(reports)}\n`);
+  else process.stdout.write(`\n${renderMatrix(reports)}\n`);
+  if (values.write && hasPassed) {
+    const text = await readFile(DOCUMENT, 'utf8');
+    await writeFile(DOCUMENT, replaceSection(text, SECTION, renderMatrix(reports)));
+  }
+  return hasPassed ? 0 : 1;
+}
+
+const WRITES_ALL = '--write is for a campaign of all faults';
+
+async function playAll(
+  chosen: readonly (typeof FAULTS)[number][],
+  isQuiet: boolean,
+): Promise<FaultReport[]> {
+  const startedAt = Date.now();
+  const say = (line: string) => {
+    const seconds = String(Math.round((Date.now() - startedAt) / 1_000)).padStart(5);
+    process.stderr.write(`${seconds} s  ${line}\n`);
+  };
+  return await playInAlertWorld(say, async (world) => {
+    const reports: FaultReport[] = [];
+    for (const fault of chosen) {
+      say(`${fault.name}: ${fault.about}`);
+      const report = await observe(fault, world);
+      reports.push(report);
+      if (isQuiet) continue;
+      for (const { alert, receiver, firedSeconds, resolvedSeconds } of report.told)
+        say(`  ${alert} to ${receiver} after ${firedSeconds} s, over after ${resolvedSeconds} s`);
+      for (const failure of report.failures) say(`  FAIL ${failure}`);
+    }
+    return reports;
+  });
+}
