@@ -27,6 +27,11 @@ test('an expired job is dead with that cause', async (t) => {
     line.eventsOf('buried').reduce((sum, { count }) => sum + count, 0),
     5,
   );
+  const ends = line.eventsOf('buried').flatMap((event) => event.ends);
+  assert.equal(ends.length, 5);
+  // Its time to live is over, and no attempt was made.
+  assert.ok(ends.every(({ attemptCount, endToEndMs = 0 }) => !attemptCount && endToEndMs >= 100));
+  assert.deepEqual(line.eventsOf('letterKept'), []);
 });
 
 test('a letter of an older generation, or of a finished job, changes nothing', async (t) => {

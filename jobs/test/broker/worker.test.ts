@@ -39,6 +39,19 @@ test('two failures, then done: the third attempt has the effect', async (t) => {
     ],
   );
   assert.deepEqual(line.effects, [job._id]);
+  const [end] = line.eventsOf('finished').flatMap(({ ends }) => ends);
+  // The waits of two tiers at least.
+  assert.ok(end?.attemptCount === 3 && (end.endToEndMs ?? 0) >= 150, JSON.stringify(end));
+  assert.deepEqual(
+    line.eventsOf('attempted').map(({ waitQueue }) => waitQueue),
+    ['trivial.wait.1.50ms', 'trivial.wait.2.100ms', undefined],
+  );
+  // The broker tells the end of a wait in whole seconds, so a wait in the queue seems up to one longer.
+  const waits = line.eventsOf('attempted').map(({ queueWaitMs = -1 }) => queueWaitMs);
+  assert.ok(
+    waits.every((waitMs) => waitMs >= 0 && waitMs < 5_000),
+    waits.join(),
+  );
 });
 
 test('failing each time: exactly four attempts through the tiers, then dead, exhausted', async (t) => {
@@ -120,6 +133,12 @@ test('malformed: a letter each at the first attempt, while good jobs go on', asy
   assert.deepEqual(new Set(letters.map((letter) => letter['seen'])), new Set([1]));
   assert.deepEqual(new Set(letters.map((one) => one['routingKey'])), new Set(['job.trivial']));
   assert.equal(line.eventsOf('refused').length, bad.length);
+  const told = line.eventsOf('letterKept');
+  assert.ok(told.every(({ kind, cause }) => kind === 'trivial' && cause === 'malformed'));
+  assert.equal(
+    told.reduce((sum, { count }) => sum + count, 0),
+    bad.length,
+  );
   assert.equal(line.runs.length, good.length);
   assert.ok(letters.every(({ headers }) => String(headers).includes(CAUSE_HEADER)));
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import type { Delivery, Publisher } from '@fit/topology/amqp';
+import type { Delivery, PublishEnd, Publisher } from '@fit/topology/amqp';
 import { Bench } from '../support/bench.ts';
 import { openProxy } from '../support/openProxy.ts';
 
@@ -131,4 +131,35 @@ test('closing settles what waits, inside the window and before it', async (t) =>
   assert.equal(settled.length, 50);
   // The five sent ones may still be confirmed on the way out; nothing else can be.
   assert.deepEqual(new Set(settled.slice(5)), new Set(['unknown']));
+});
+
+test('each publish is told once with what became of it, and how long that took', async (t) => {
+  const bench = await Bench.open(t);
+  const proxy = await openProxy(t, bench.amqpUrl);
+  const ends: PublishEnd[] = [];
+  const publisher = await bench.publisher({
+    ...{ url: proxy.url, confirmTimeoutMs: 300 },
+    onPublish: (end) => ends.push(end),
+  });
+  await publisher.publish(bench.message('a'));
+  await publisher.publish(bench.message('b', { key: 'job.other' }));
+  proxy.holdReplies();
+  await publisher.publish(bench.message('late'));
+  const cut = publisher.publish(bench.message('cut'));
+  proxy.cut();
+  await cut;
+  await publisher.publish(bench.message('meanwhile'));
+  assert.deepEqual(
+    ends.map(({ exchange, key, outcome }) => [exchange, key, outcome]),
+    [
+      ['jobs', 'job.one', 'confirmed'],
+      ['jobs', 'job.other', 'returned'],
+      ['jobs', 'job.one', 'timeout'],
+      ['jobs', 'job.one', 'error'],
+      ['jobs', 'job.one', 'error'],
+    ],
+  );
+  assert.ok(ends.every(({ durationMs }) => durationMs >= 0));
+  const late = ends[2]?.durationMs ?? 0;
+  assert.ok(late >= 300, `given up after ${late} ms`);
 });

@@ -5,7 +5,7 @@ import type { Teardown } from '@fit/stack/testing';
 export interface Proxy {
   /** The broker's URL, by way of here. */
   readonly url: string;
-  /** What the server says arrives no more, on new connections too, until `release`. */
+  /** What the server says arrives no more, on new connections too, until `release` or `cut`. */
   holdReplies(): void;
   release(): void;
   /** Resets every connection, both ways. */
@@ -50,6 +50,7 @@ export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<
       for (const socket of replies) socket.resume();
     },
     cut: () => {
+      state.isHeld = false;
       for (const socket of sockets) socket.resetAndDestroy();
     },
   };

@@ -1,0 +1,51 @@
+/** Goal: what befalls the connections is told. Method: the real store, and a port that nobody listens on. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connectStore, type StoreEvent } from '@fit/jobs/store';
+import { eventually, testDatabaseUrl } from '@fit/stack/testing';
+
+test('each command is told with its outcome and its time, and the pool is counted', async (t) => {
+  const store = connectStore(testDatabaseUrl());
+  t.after(() => store.close());
+  const events: StoreEvent[] = [];
+  store.watch((event) => events.push(event));
+  assert.deepEqual({ ...countsOf(store) }, { inUse: 0, idle: 0, pending: 0 });
+  const found = store.database.collection('any').find().toArray();
+  await found;
+  await assert.rejects(store.database.command({ noSuchCommand: 1 }));
+  const commands = events.flatMap((event) =>
+    event.type === 'command' ? [[event.command, event.outcome, event.durationMs >= 0]] : [],
+  );
+  assert.deepEqual(commands, [
+    ['find', 'ok', true],
+    ['noSuchCommand', 'failed', true],
+  ]);
+  await eventually(
+    () => {
+      const { inUse, idle, pending } = countsOf(store);
+      return inUse === 0 && idle > 0 && pending === 0;
+    },
+    { describe: () => JSON.stringify(countsOf(store)) },
+  );
+});
+
+test('at most ten are in use, the others wait, and the counts come back to zero', async (t) => {
+  const store = connectStore(testDatabaseUrl());
+  t.after(() => store.close());
+  const most = { inUse: 0, pending: 0 };
+  store.watch(() => {
+    const { inUse, pending } = countsOf(store);
+    most.inUse = Math.max(most.inUse, inUse);
+    most.pending = Math.max(most.pending, pending);
+  });
+  const question = () => store.database.collection('any').findOne({});
+  await Promise.all(Array.from({ length: 200 }, question));
+  assert.ok(most.inUse > 0 && most.inUse <= 10, `${most.inUse} in use`);
+  assert.ok(most.pending > 100, `${most.pending} waited`);
+  const { inUse, pending } = countsOf(store);
+  assert.deepEqual([inUse, pending], [0, 0]);
+});
+
+function countsOf({ pool }: ReturnType<typeof connectStore>) {
+  return { inUse: pool.inUseCount, idle: pool.idleCount, pending: pool.pendingCount };
+}
