@@ -160,7 +160,7 @@ const TODAY: RowSpec = {
       queries: [
         { expr: 'max(cron_next_run_timestamp_seconds) - time()', legend: 'to the next' },
         {
-          expr: 'time() - max(cron_last_success_timestamp_seconds)',
+          expr: 'time() - (max(cron_last_success_timestamp_seconds) > 0)',
           legend: 'since the last good one',
         },
       ],
@@ -171,14 +171,12 @@ const TODAY: RowSpec = {
       kind: 'lines',
       title: 'Runs by cron',
       description:
-        'Runs in the time that is shown, by outcome, and how long one took on average. Empty natively, as above.',
+        'Since cron was started: runs by outcome, and how long one takes on average. Empty natively, as above.',
       unit: 'short',
       queries: [
-        { expr: 'sum by (outcome) (increase(cron_runs_total[$__range]))', legend: '{{outcome}}' },
+        { expr: 'sum by (outcome) (cron_runs_total)', legend: '{{outcome}}' },
         {
-          expr:
-            'sum(increase(cron_run_duration_seconds_sum[$__range]))\n' +
-            '  / sum(increase(cron_run_duration_seconds_count[$__range]))',
+          expr: 'sum(cron_run_duration_seconds_sum) / sum(cron_run_duration_seconds_count)',
           legend: 'seconds per run',
         },
       ],

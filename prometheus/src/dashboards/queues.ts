@@ -88,6 +88,34 @@ const STATE: RowSpec = {
     },
     {
       kind: 'lines',
+      title: 'Oldest job by state',
+      description:
+        'From the records: quorum queues do not tell the age of their head. A line that only rises is a job that nobody does.',
+      unit: 's',
+      queries: [{ expr: 'max by (state) (jobs_oldest_age_seconds)', legend: '{{state}}' }],
+      runbooks: ['QueueStalled', 'JobsUnaccounted'],
+    },
+    {
+      kind: 'lines',
+      title: 'Limits, as rules, processes and broker have them',
+      description:
+        'Two values for one queue are two declarations in use, or a policy that was changed by hand.',
+      unit: 'short',
+      queries: [
+        { expr: 'queue:max_length{queue=~"$queue"}', legend: '{{queue}}, rules' },
+        {
+          expr: 'max by (queue, job) (jobs_queue_max_length{queue=~"$queue"})',
+          legend: '{{queue}}, {{job}}',
+        },
+        {
+          expr: 'max by (queue) (jobs_queue_live_max_length{queue=~"$queue"})',
+          legend: '{{queue}}, broker',
+        },
+      ],
+      runbooks: ['TopologyDrift'],
+    },
+    {
+      kind: 'lines',
       title: 'Waits, as rules and processes have them',
       description:
         'Time to live of each wait queue. Two values for one queue are two declarations in use.',

@@ -16,7 +16,12 @@ import {
   VizTooltipOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common';
 import { ThresholdsConfigBuilder, ThresholdsMode } from '@grafana/grafana-foundation-sdk/dashboard';
-import { PanelBuilder as HeatmapBuilder } from '@grafana/grafana-foundation-sdk/heatmap';
+import {
+  PanelBuilder as HeatmapBuilder,
+  HeatmapColorMode,
+  HeatmapColorOptionsBuilder,
+  YAxisConfigBuilder,
+} from '@grafana/grafana-foundation-sdk/heatmap';
 import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat';
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table';
@@ -61,7 +66,7 @@ function builderOf(panel: PanelSpec, { runbookBase }: PanelOptions): PanelBuilde
     case 'number':
       return number(panel);
     case 'heat':
-      return new HeatmapBuilder().calculate(false).showLegend();
+      return heat(panel);
     case 'table':
       return table(runbookBase);
   }
@@ -92,6 +97,14 @@ function number({ showsName, bounds }: PanelSpec): StatBuilder {
     .textMode(showsName ? BigValueTextMode.Name : BigValueTextMode.Auto)
     .colorMode(bounds === undefined ? BigValueColorMode.None : BigValueColorMode.Background)
     .graphMode(showsName ? BigValueGraphMode.None : BigValueGraphMode.Area);
+}
+
+/** Of a histogram's own buckets; their bounds are the axis, which has its unit by itself. */
+function heat({ unit }: PanelSpec): HeatmapBuilder {
+  return new HeatmapBuilder()
+    .calculate(false)
+    .color(new HeatmapColorOptionsBuilder().mode(HeatmapColorMode.Scheme))
+    .yAxis(new YAxisConfigBuilder().unit(unit));
 }
 
 /** A row per series; the name of an alert leads to its runbook. */

@@ -1,0 +1,121 @@
+/** The whole of FIT on servers of its own, watched by Prometheus and Alertmanager, with work that partly fails. */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fitTopology } from '@fit/contract';
+import { FitClient } from '@fit/http/client';
+import {
+  freePorts,
+  type Stack,
+  type StackPorts,
+  type System,
+  sampleUsers,
+  startStack,
+  startSystem,
+} from '@fit/stack';
+import { eventually } from '@fit/stack/testing';
+import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
+import { PrometheusApi } from './prometheusApi.ts';
+
+export interface LoadedSystem {
+  readonly prometheus: PrometheusApi;
+  /** Unix time in seconds: nothing was counted before. */
+  readonly startedAt: number;
+  readonly adminToken: string;
+  /** @returns where the native stack's documented port is here, as `host:port`. @throws Error for any other port. */
+  addressOf(documentedPort: number): string;
+  /** @throws StackError with the command's output. */
+  rabbitmqctl(args: readonly string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Short, so that jobs die of all their attempts within the test. */
+const TIERS = ['1s', '2s', '3s'] as const;
+const JOB_COUNT = 300;
+const DAYS = ['2026-01-05', '2026-01-06'] as const;
+
+/** Half of the attempts fail, so one job in sixteen dies; slow enough that the queue fills and the coach is busy. */
+const COACH = { COACH_FAILURE_RATE: '0.5', COACH_WORK_MS: '200' };
+
+export async function startLoadedSystem(): Promise<LoadedSystem> {
+  const startedAt = Math.floor(Date.now() / 1_000);
+  const folder = await mkdtemp(join(tmpdir(), 'fit-panels-'));
+  const started: { stack?: Stack; system?: System } = {};
+  const stop = async () => {
+    await started.system?.stop();
+    await started.stack?.stop({ purge: true });
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const ports = await freePorts();
+    const declaration = fitTopology({ profile: 'default', tiers: TIERS });
+    const monitoring = join(folder, 'monitoring');
+    await writeMonitoringConfig(monitoring, { declaration, targets: nativeTargets(ports) });
+    started.stack = await startStack({
+      name: `panels-${randomUUID().slice(0, 8)}`,
+      folder: join(folder, 'stack'),
+      ports,
+      services: ['rabbitmq', 'gateway', 'prometheus', 'alertmanager'],
+      prometheusConfigFolder: monitoring,
+    });
+    const { amqpUrl, managementUrl, mongodbUrl, prometheusUrl = '' } = started.stack;
+    started.system = await startSystem({
+      ...{ amqpUrl, managementUrl, ports, folder: join(folder, 'logs') },
+      mongodbUrl: new URL('/fit', mongodbUrl).href,
+      env: { FIT_TIERS: TIERS.join(), ...COACH },
+    });
+    const prometheus = new PrometheusApi(prometheusUrl);
+    await load(started.system, prometheus);
+    return {
+      ...{ prometheus, startedAt, stop },
+      adminToken: started.system.adminToken,
+      addressOf: (documentedPort) => addressIn(ports, documentedPort),
+      rabbitmqctl: started.stack.rabbitmqctl.bind(started.stack),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const DOCUMENTED: ReadonlyMap<number, keyof StackPorts> = new Map([
+  [12100, 'monolith'],
+  [12101, 'coach'],
+  [12105, 'management'],
+  [12107, 'prometheus'],
+  [12110, 'brokerMetrics'],
+  [12111, 'monolithMetrics'],
+  [12112, 'coachMetrics'],
+]);
+
+function addressIn(ports: StackPorts, documentedPort: number): string {
+  const name = DOCUMENTED.get(documentedPort);
+  if (name === undefined) throw new Error(`nothing listens on ${documentedPort}`);
+  return `127.0.0.1:${ports[name]}`;
+}
+
+/**
+ * A wave per day, each when Prometheus has seen the one before: what began before the first scrape has no rate. Accepted
+ * only, since the coach shall still work while the tests ask.
+ */
+async function load({ monolith, adminToken }: System, prometheus: PrometheusApi): Promise<void> {
+  const client = new FitClient(monolith.url, adminToken);
+  await client.createUsers(sampleUsers(JOB_COUNT));
+  await seen(prometheus, 'queue:ready', 0);
+  await client.generateWods({ date: DAYS[0] });
+  await seen(prometheus, 'sum(jobs_finished_total)', JOB_COUNT / 4);
+  await client.generateWods({ date: DAYS[1] });
+}
+
+async function seen(prometheus: PrometheusApi, expr: string, least: number): Promise<void> {
+  const latest = async () => {
+    const now = Math.ceil(Date.now() / 1_000);
+    const range = { from: now, to: now, stepSeconds: 5 };
+    return (await prometheus.queryRange(expr, range))[0]?.values[0];
+  };
+  await eventually(async () => ((await latest()) ?? -1) >= least, {
+    deadlineMs: 45_000,
+    describe: async () => `${expr} is ${await latest()}, not ${least}`,
+  });
+}
