@@ -1,22 +1,23 @@
 /**
- * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions and the dashboards, by default to
- * prometheus/generated and prometheus/grafana/dashboards. With `--check` it writes nothing, names what is stale and exits 1.
+ * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions, the dashboards and ALERTS.md, by
+ * default to prometheus/generated, prometheus/grafana/dashboards and prometheus. With `--check` it writes nothing, names what is stale and exits 1.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { renderDashboards } from './dashboards/renderDashboards.ts';
+import { renderAlertDocument } from './document/renderAlertDocument.ts';
 import { COMPOSE_RENDITIONS } from './generate/composeRenditions.ts';
 import { findStaleFiles } from './generate/findStaleFiles.ts';
 import { renderMonitoringConfig } from './generate/renderMonitoringConfig.ts';
 import { writeFiles } from './generate/writeFiles.ts';
+import { RUNBOOK_BASE } from './rules/renderRules.ts';
 
 interface Output {
   readonly folder: string;
   readonly texts: ReadonlyMap<string, string>;
 }
 
-const RUNBOOK_BASE =
-  process.env['FIT_RUNBOOK_BASE'] ?? 'https://github.com/fit/fit/blob/main/prometheus/runbooks';
+const runbookBase = process.env['FIT_RUNBOOK_BASE'] ?? RUNBOOK_BASE;
 const PACKAGE = join(import.meta.dirname, '..');
 
 const { values, positionals } = parseArgs({
@@ -27,12 +28,13 @@ const [folder] = positionals;
 const outputs: readonly Output[] = [
   ...COMPOSE_RENDITIONS.map(({ profile, options }) => ({
     folder: join(folder ?? join(PACKAGE, 'generated'), profile),
-    texts: renderMonitoringConfig(options),
+    texts: renderMonitoringConfig({ ...options, runbookBase }),
   })),
   {
     folder: join(folder ?? join(PACKAGE, 'grafana'), 'dashboards'),
-    texts: renderDashboards(RUNBOOK_BASE),
+    texts: renderDashboards(runbookBase),
   },
+  { folder: folder ?? PACKAGE, texts: new Map([['ALERTS.md', renderAlertDocument()]]) },
 ];
 
 for (const output of outputs)

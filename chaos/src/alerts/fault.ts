@@ -4,14 +4,17 @@ import type { AlertWorld } from './alertWorld.ts';
 /** An alert and its severity, such as 'NoConsumers critical'; severities are told apart, since they go to other people. */
 export type AlertName = `${string} ${'critical' | 'warning' | 'info'}`;
 
+/** By alert: why it may come. */
+export type Consequences = Readonly<Partial<Record<AlertName, string>>>;
+
 export interface Fault {
   readonly name: string;
   /** What is done, for the table. */
   readonly about: string;
   /** Each must reach a receiver within `deadlineSeconds` of the injection. */
   readonly expected: readonly AlertName[];
-  /** True consequences that come or not, by how the load happens to meet the fault; each with its reason. */
-  readonly consequences?: Readonly<Record<AlertName, string>>;
+  /** What may come along; anything else is a failure. */
+  readonly consequences?: Consequences;
   /** The sign is that the Watchdog no longer comes. */
   readonly silencesWatchdog?: boolean;
   /** Default 60. */

@@ -8,14 +8,14 @@ import { type FaultReport, observe } from './observe.ts';
 import { renderMatrix } from './renderMatrix.ts';
 import { replaceSection } from './replaceSection.ts';
 
-const DOCUMENT = resolve(import.meta.dirname, '../../../prometheus/ALERTS.md');
+const DOCUMENT = resolve(import.meta.dirname, '../../../prometheus/FAULTS.md');
 const SECTION = 'alerts:matrix';
 
 const USAGE = `npm run alerts -- [fault …] [--write] [--json] [--help]
 
 ${FAULTS.map(({ name, about }) => `  ${JSON.stringify(name).padEnd(34)}${about}`).join('\n')}
 
-Without a name all of them, about half an hour. --write puts the table into prometheus/ALERTS.md, after a pass of all.
+Without a name all of them, about half an hour. --write puts the table into prometheus/FAULTS.md, after a pass of all.
 Exit code 0: each was told in time, nothing else was, and each was over in the end; 1: not so.`;
 
 process.exitCode = await main();

@@ -24,6 +24,7 @@ function inOrder(told: readonly Told[]): Told[] {
 
 function line(name: string, told: Told): string {
   const alert = told.isExpected ? `**${told.alert}**` : told.alert;
-  const over = Number.isNaN(told.resolvedSeconds) ? '' : `${told.resolvedSeconds} s`;
+  const { resolvedSeconds } = told;
+  const over = Number.isNaN(resolvedSeconds) ? '' : `${Math.max(0, resolvedSeconds)} s`;
   return `| ${name} | ${alert} | ${told.firedSeconds} s | ${told.receiver} | ${over} |`;
 }

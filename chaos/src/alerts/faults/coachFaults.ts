@@ -1,11 +1,13 @@
 /** The coach is frozen, dead, slow, or fails at everything. */
 import type { System } from '@fit/stack';
+import { BURNS, FILLS, WAITED } from '../consequences.ts';
 import type { Fault } from '../fault.ts';
 
 export const frozen: Fault = {
   name: 'consumer paused',
   about: 'the coach is frozen (SIGSTOP) with jobs in hand',
   expected: ['TargetDown critical', 'NoConsumers critical'],
+  consequences: { ...FILLS, ...WAITED },
   deadlineSeconds: 90,
   inject: ({ system }) => signal(system, 'SIGSTOP'),
   mend: ({ system }) => signal(system, 'SIGCONT'),
@@ -21,6 +23,7 @@ export const coachDown: Fault = {
   name: 'coach down',
   about: 'the only coach is killed',
   expected: ['TargetDown critical', 'NoConsumers critical'],
+  consequences: { ...FILLS, ...WAITED },
   inject: async ({ system }) => {
     await system.coaches[0]?.child.kill();
   },
@@ -31,6 +34,7 @@ export const failing: Fault = {
   name: 'failure rate 1',
   about: 'every attempt fails (COACH_FAILURE_RATE=1)',
   expected: ['RetryStorm warning', 'DeadLetters warning', 'JobSuccessBurn critical'],
+  consequences: BURNS,
   inject: ({ system }) => system.restartCoach(0, { COACH_FAILURE_RATE: '1' }),
   mend: ({ system }) => system.restartCoach(0),
 };
@@ -39,6 +43,7 @@ export const slow: Fault = {
   name: 'slow jobs',
   about: 'each attempt takes 2 s, one at a time (COACH_WORK_MS=2000)',
   expected: ['QueueWaitHigh warning', 'WorkersSaturated warning'],
+  consequences: FILLS,
   deadlineSeconds: 120,
   inject: ({ system }) =>
     system.restartCoach(0, {

@@ -1,7 +1,14 @@
 /** More comes than fits: into the main queue, into a wait tier, into the dead-letter queue. */
 import { connect } from 'amqplib';
+import { until } from '../../arena.ts';
+import { readDepths } from '../../ledger/readLedger.ts';
+import { BURNS, FILLS, WAITED } from '../consequences.ts';
 import type { Fault } from '../fault.ts';
+import { askBroker } from '../managementRequest.ts';
 
+/** One at a time, two a second: whatever comes faster waits. */
+const CRAWLING = { COACH_WORK_MS: '500', COACH_CONCURRENCY: '1', COACH_PREFETCH: '1' };
+const PURGED_COUNT = 150;
 const FLOOD_COUNT = 600;
 const LETTER_COUNT = 30;
 const STEADY_PER_SECOND = 3;
@@ -11,20 +18,58 @@ export const flooded: Fault = {
   name: 'publisher faster than the queue',
   about: '600 jobs at once into a queue of 200, before a coach that does two a second',
   expected: ['PublishRejected critical', 'QueueNearFull critical'],
+  consequences: {
+    ...FILLS,
+    ...WAITED,
+    'BrokerRefusesPublishes warning': 'the same refusals, as the broker counts them',
+  },
   inject: async ({ system, load }) => {
-    await system.restartCoach(0, {
-      ...{ COACH_WORK_MS: '500', COACH_CONCURRENCY: '1', COACH_PREFETCH: '1' },
-    });
+    await system.restartCoach(0, CRAWLING);
     await load.burst(FLOOD_COUNT);
   },
   mend: ({ system }) => system.restartCoach(0),
 };
+
+export const purged: Fault = {
+  name: 'queue purged',
+  about: '150 jobs wait in createWodQueue, and somebody purges it: no event tells of the loss',
+  expected: ['JobsUnaccounted critical'],
+  consequences: {
+    ...FILLS,
+    ...WAITED,
+    'QueueNearFull warning': 'before the purge',
+    'WorkersSaturated warning': 'before the purge',
+  },
+  inject: async (world) => {
+    await world.system.restartCoach(0, CRAWLING);
+    await world.load.burst(PURGED_COUNT);
+    await until(async () => (await depthOf(world.stack.amqpUrl)) >= PURGED_COUNT / 2, {
+      deadlineMs: 20_000,
+      describe: async () => `${await depthOf(world.stack.amqpUrl)} wait`,
+    });
+    await askBroker(world, { method: 'DELETE', path: '/api/queues/%2F/createWodQueue/contents' });
+  },
+  // The reconciler publishes them again once they were silent for longer than the longest way of retries.
+  mend: ({ system }) => system.restartCoach(0),
+};
+
+async function depthOf(amqpUrl: string): Promise<number> {
+  return (await readDepths(amqpUrl, ['createWodQueue']))['createWodQueue'] ?? 0;
+}
 
 export const tierFilling: Fault = {
   name: 'tier filling',
   about:
     '30 jobs a second, all failing: the last tier alone will hold more than the main queue takes',
   expected: ['WaitTierWillOverflow warning'],
+  consequences: {
+    ...FILLS,
+    ...WAITED,
+    ...BURNS,
+    'RetryStorm warning': 'all attempts fail',
+    'DeadLetters warning': 'jobs are exhausted after four attempts',
+    'JobSuccessBurn critical': 'all jobs die',
+  },
   inject: async ({ system, load }) => {
     load.perSecond = TIER_FILLING_PER_SECOND;
     await system.restartCoach(0, { COACH_FAILURE_RATE: '1' });
@@ -39,6 +84,9 @@ export const lettersPiling: Fault = {
   name: 'dead-letter queue growing',
   about: 'the intake is off (DEAD_LETTER_INTAKE=off), and 30 messages that are no jobs arrive',
   expected: ['NoConsumers warning'],
+  consequences: {
+    'DeadLetters warning': 'the letters are counted when the intake reads them after all',
+  },
   inject: async ({ system, stack }) => {
     await system.restartMonolith({ DEAD_LETTER_INTAKE: 'off' });
     const connection = await connect(stack.amqpUrl);

@@ -2,12 +2,12 @@
 import type { Fault } from '../fault.ts';
 import { policyChanged, queueDeleted, waitConsumed } from './brokerFaults.ts';
 import { coachDown, failing, frozen, slow } from './coachFaults.ts';
-import { flooded, lettersPiling, tierFilling } from './flowFaults.ts';
+import { flooded, lettersPiling, purged, tierFilling } from './flowFaults.ts';
 import { brokerDown, databaseDown, monolithDown, prometheusDown } from './outages.ts';
 
 export const FAULTS: readonly Fault[] = [
   ...[frozen, coachDown, failing, slow],
-  ...[flooded, tierFilling, lettersPiling],
+  ...[flooded, purged, tierFilling, lettersPiling],
   ...[queueDeleted, policyChanged, waitConsumed],
   ...[brokerDown, databaseDown, monolithDown, prometheusDown],
 ];

@@ -4,7 +4,10 @@ import type { Fault } from '../fault.ts';
 export const brokerDown: Fault = {
   name: 'broker down',
   about: 'RabbitMQ is killed',
-  expected: ['TargetDown critical', 'AmqpUnstable warning'],
+  expected: ['TargetDown critical'],
+  consequences: {
+    'AmqpUnstable warning': 'told before the broker is known to be down, which then hides it',
+  },
   inject: ({ stack }) => stack.kill('rabbitmq'),
   mend: ({ stack }) => stack.restart('rabbitmq'),
 };

@@ -1,0 +1,14 @@
+/** True alerts that come along with a fault or not, by how the load happens to meet it; each with its reason. */
+import type { Consequences } from './fault.ts';
+
+export const FILLS: Consequences = {
+  'QueueFillingUp warning': 'jobs go on arriving; NoConsumers hides it once that is known',
+};
+
+export const WAITED: Consequences = {
+  'QueueWaitHigh warning': 'what had to wait is counted when it is delivered after all',
+};
+
+export const BURNS: Consequences = {
+  'JobSuccessBurn warning': 'the tickets of the longer windows, which all are short here',
+};
