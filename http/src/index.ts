@@ -3,7 +3,7 @@
 export { type Check, Health, type HealthReply } from './health/health.ts';
 export { Pulse } from './health/pulse.ts';
 export { serviceChecks } from './health/serviceChecks.ts';
-export { CATALOGUE, type MetricSection } from './metrics/catalogue.ts';
+export { CATALOGUE, type MetricSection, SERIES_CEILINGS } from './metrics/catalogue.ts';
 export { countPublishes, countSessions } from './metrics/countBroker.ts';
 export { countJobs } from './metrics/countJobs.ts';
 export { countRequests } from './metrics/countRequests.ts';
@@ -11,6 +11,7 @@ export { countStore, readPool } from './metrics/countStore.ts';
 export type { LabelBound, MetricDefinition, ProcessName } from './metrics/definition.ts';
 export type { MetricSet } from './metrics/metricSet.ts';
 export { openMetrics, openServiceMetrics } from './metrics/openMetrics.ts';
+export { PLAIN_NAMES, type PlainName } from './metrics/plainNames.ts';
 export { currentTraceparent, noteInLog } from './process/logContext.ts';
 export { type Log, logJobEvent, logSessionEvent, openLog } from './process/logEvents.ts';
 export { logDefect, logRequests } from './process/logRequests.ts';

@@ -1,5 +1,5 @@
 /**
- * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions, the dashboards and ALERTS.md, by
+ * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions, the dashboards, ALERTS.md and METRICS.md, by
  * default to prometheus/generated, prometheus/grafana/dashboards and prometheus. With `--check` it writes nothing, names what is stale and exits 1.
  */
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { renderDashboards } from './dashboards/renderDashboards.ts';
 import { renderAlertDocument } from './document/renderAlertDocument.ts';
 import { COMPOSE_RENDITIONS } from './generate/composeRenditions.ts';
 import { findStaleFiles } from './generate/findStaleFiles.ts';
+import { renderMetrics } from './generate/renderMetrics.ts';
 import { renderMonitoringConfig } from './generate/renderMonitoringConfig.ts';
 import { writeFiles } from './generate/writeFiles.ts';
 import { RUNBOOK_BASE } from './rules/renderRules.ts';
@@ -35,6 +36,7 @@ const outputs: readonly Output[] = [
     texts: renderDashboards(runbookBase),
   },
   { folder: folder ?? PACKAGE, texts: new Map([['ALERTS.md', renderAlertDocument()]]) },
+  { folder: folder ?? PACKAGE, texts: renderMetrics() },
 ];
 
 for (const output of outputs)
