@@ -3,7 +3,6 @@
  * Method: real processes after a run with failures, their live pages, promtool.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { type TestContext, test } from 'node:test';
 import {
@@ -14,9 +13,9 @@ import {
   SERIES_CEILINGS,
 } from '@fit/http';
 import { promtool, sampleUsers } from '@fit/stack';
-import { eventually } from '@fit/stack/testing';
+import { startCron } from './support/cron.ts';
 import { type Page, readPage } from './support/metricsPage.ts';
-import { DAY, follow, REPOSITORY, startWorld, type World } from './support/world.ts';
+import { DAY, follow, startWorld } from './support/world.ts';
 
 type Name = keyof typeof SERIES_CEILINGS;
 
@@ -25,27 +24,6 @@ const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = Object.fromEntri
 );
 /** prom-client's gauges that end like counters. */
 const ALLOWED_LINT = /^nodejs_active_(?:handles|requests|resources)_total /;
-
-/** @returns the URL of its metrics. */
-async function startCron(t: TestContext, world: World): Promise<string> {
-  const child = spawn(process.execPath, ['cron_job.ts'], {
-    cwd: REPOSITORY,
-    env: {
-      ...process.env,
-      FIT_URL: world.system.monolith.url,
-      FIT_ADMIN_TOKEN: world.system.adminToken,
-      METRICS_PORT: '0',
-    },
-  });
-  t.after(() => child.kill('SIGKILL'));
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const url = await eventually(() => /metrics and health on (\S+)/.exec(output)?.[1], {
-    describe: () => output,
-  });
-  return `${url}/metrics`;
-}
 
 /** Every kind of thing has happened once: done, failed, dead, malformed requests. */
 async function startBusyWorld(t: TestContext): Promise<ReadonlyMap<Name, Page>> {
@@ -58,7 +36,7 @@ async function startBusyWorld(t: TestContext): Promise<ReadonlyMap<Name, Page>> 
   const urls: readonly (readonly [Name, string])[] = [
     ['monolith', system.monolith.metricsUrl],
     ['coach', system.coaches[0]?.metricsUrl ?? ''],
-    ['cron', await startCron(t, world)],
+    ['cron', `${(await startCron(t, world)).url}/metrics`],
   ];
   return new Map(
     await Promise.all(urls.map(async ([name, url]) => [name, await readPage(url)] as const)),
