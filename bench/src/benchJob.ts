@@ -9,7 +9,8 @@ import { type FloorFigures, measureFloor } from './measureFloor.ts';
 import { type Round, renderTable, summarise } from './summary.ts';
 
 const USAGE = `npm run bench -- [--users N] [--runs N] [--json] [--help]
-npm run bench -- topology [--help]      the topology library alone
+npm run bench -- topology [--help]       the topology library alone
+npm run bench -- observability [--help]  what metrics, logs and traces cost
 
   --users N  members of the large run, default 10000 (the small one has 1000)
   --runs N   rounds, each on a fresh stack, default 3; medians are reported

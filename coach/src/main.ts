@@ -10,6 +10,7 @@ import {
   Health,
   healthRoutes,
   listen,
+  logAround,
   logDefect,
   logJobEvent,
   logRequests,
@@ -88,6 +89,7 @@ await runService(log, async (stops, stopping) => {
     // A simulated failure stands for one job's own fault; an outage would have another name.
     breaker: { ignored: [SimulatedFailure.name] },
     tracer: tracing.jobs,
+    around: logAround,
     onEvent: (event: JobEvent) => {
       countJob(event);
       pulse.onEvent(event);

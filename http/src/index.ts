@@ -12,9 +12,10 @@ export type { LabelBound, MetricDefinition, ProcessName } from './metrics/defini
 export type { MetricSet } from './metrics/metricSet.ts';
 export { openMetrics, openServiceMetrics } from './metrics/openMetrics.ts';
 export { PLAIN_NAMES, type PlainName } from './metrics/plainNames.ts';
-export { currentTraceparent, noteInLog } from './process/logContext.ts';
-export { type Log, logJobEvent, logSessionEvent, openLog } from './process/logEvents.ts';
+export { currentTraceparent, logAround, noteInLog } from './process/logContext.ts';
+export { logJobEvent, logSessionEvent } from './process/logEvents.ts';
 export { logDefect, logRequests } from './process/logRequests.ts';
+export { type Log, openLog } from './process/openLog.ts';
 export { runService, type Stop } from './process/runService.ts';
 export { defineRoute, type Route } from './route/defineRoute.ts';
 export { healthRoutes } from './route/healthRoutes.ts';

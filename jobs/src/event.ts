@@ -2,17 +2,30 @@
 import type { DeathCause, OutcomeType } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
 import type { WorkerEvent } from '@fit/topology/work';
-import type { Transition } from './record/transitions.ts';
+import type { JobRecord } from './record/jobRecord.ts';
+import type { JobState, Transition } from './record/transitions.ts';
 
 export type JobEvent =
   /** The relay handed jobs to the broker, or could not. */
-  | { type: 'published'; queue: string; result: PublishResult; count: number }
+  | {
+      type: 'published';
+      queue: string;
+      result: PublishResult;
+      count: number;
+      /** The records themselves; only what is named here is for telling. */
+      jobs: readonly Pick<JobRecord, '_id' | 'runIds' | 'traceparent'>[];
+    }
   /**
    * One attempt ended. `delayMs` is the wait that follows, if any, and `waitQueue` where; `queueWaitMs` is what went
    * before it, from eligible to delivered, where that can be told.
    */
   | {
       type: 'attempted';
+      jobId: string;
+      /** The run that asked for it; undefined where its message does not say. */
+      runId: string | undefined;
+      /** Counted from 1. */
+      attempt: number;
       kind: string;
       queue: string;
       outcome: OutcomeType;
@@ -21,6 +34,9 @@ export type JobEvent =
       delayMs?: number;
       waitQueue?: string;
       queueWaitMs?: number;
+      /** Where it leaves the job, once that is stored. */
+      state: JobState;
+      traceparent: string | undefined;
     }
   /** Jobs reached a terminal state, once per job: counted at the guarded write. */
   | { type: 'finished'; kind: string; count: number; ends: readonly JobEnd[] }
@@ -43,6 +59,8 @@ export type JobEvent =
 
 /** One job at its end. */
 export interface JobEnd {
+  /** Undefined where it is not known which jobs of a batch changed. */
+  readonly jobId: string | undefined;
   /** Since its last replay. */
   readonly attemptCount: number;
   /** Since its first enqueue; undefined where its message does not say. */

@@ -27,5 +27,6 @@ export type {
 } from './trace/jobTracer.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext } from './trace/traceparent.ts';
 export { type Wait, waitOf } from './trace/waitOf.ts';
+export type { AttemptScope } from './work/attemptScope.ts';
 export type { Handler, Handlers, Job } from './work/handler.ts';
 export { Worker, type WorkerOptions } from './work/worker.ts';

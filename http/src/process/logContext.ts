@@ -1,18 +1,24 @@
 /** What a log line is about, carried along a request or an attempt without being handed from call to call. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { parseTraceparent } from '@fit/jobs';
+import { type AttemptScope, parseTraceparent } from '@fit/jobs';
 
 export interface LogContext {
-  readonly request_id?: string;
-  readonly run_id?: string;
-  readonly job_id?: string;
-  readonly attempt?: number;
-  readonly queue?: string;
+  readonly request_id?: string | undefined;
+  readonly run_id?: string | undefined;
+  readonly job_id?: string | undefined;
+  readonly attempt?: number | undefined;
+  readonly queue?: string | undefined;
   /** Written as trace_id and span_id. */
-  readonly traceparent?: string;
+  readonly traceparent?: string | undefined;
 }
 
 const storage = new AsyncLocalStorage<LogContext>();
+
+/** For a worker: whatever an attempt logs, its handler's libraries included, says which attempt of which job. */
+export function logAround<Answer>(scope: AttemptScope, run: () => Answer): Answer {
+  const { jobId: job_id, runId: run_id, queue, attempt, traceparent } = scope;
+  return withLogContext({ job_id, run_id, queue, attempt, traceparent }, run);
+}
 
 /** Every line that `work` logs, at once or later, has these fields. */
 export function withLogContext<Result>(context: LogContext, work: () => Result): Result {

@@ -1,11 +1,8 @@
 /** Requests → log lines: one for each that ended, and what a defect was. */
-import type { RequestEnd } from '../server/followRequest.ts';
-import type { Log } from './logEvents.ts';
+import { PROBES, type RequestEnd } from '../server/followRequest.ts';
+import type { Log } from './openLog.ts';
 
-/** Asked by machines every few seconds: worth a line only where the answer is bad. */
-const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
-
-/** @returns a listener that writes the line, and then tells the next one. */
+/** @returns a listener that writes the line, and then tells the next one; a probe is worth it only where its answer is bad. */
 export function logRequests(log: Log, next: (end: RequestEnd) => void) {
   return (end: RequestEnd): void => {
     const { method, route, status, durationMs } = end;

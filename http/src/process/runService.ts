@@ -1,6 +1,6 @@
 /** Start, run, drain, stop of a process, alike for all: one reason printed, one exit code, a second signal ends at once. */
 import { TopologyError } from '@fit/topology';
-import type { Log } from './logEvents.ts';
+import type { Log } from './openLog.ts';
 
 /** Undone in reverse order. */
 export type Stop = () => Promise<void>;

@@ -35,8 +35,8 @@ export interface FollowOptions {
   readonly tracer?: RequestTracer | undefined;
 }
 
-/** Asked every few seconds by machines: a trace of each would bury the others. */
-const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
+/** Asked every few seconds by machines: a trace or a line of each would bury the others. */
+export const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
 /** A caller's own id is kept where it can stand in a log line and a header as it is. */
 const SANE_ID = /^[\w.:-]{1,64}$/;
 

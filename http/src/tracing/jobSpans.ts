@@ -51,14 +51,13 @@ export function jobSpans(tracer: Tracer): JobTracer {
     attempt: (kind, task) => {
       const { delivery, message, attempt } = task;
       const parent = contextOf(delivery.headers['traceparent']);
-      const deliveredAt = new Date();
+      const deliveredAt = new Date(delivery.receivedAtMs);
       const wait = waitOf(kind, attempt.number, { headers: delivery.headers, deliveredAt });
       if (wait !== undefined) tellWait(tracer, parent, { ...wait, jobId: message.id });
       const span = tracer.startSpan(
         `process ${kind.queue}`,
         {
           kind: SpanKind.CONSUMER,
-          startTime: deliveredAt,
           attributes: {
             ...RABBITMQ,
             'messaging.operation.type': 'process',

@@ -30,7 +30,8 @@ function open(process: ProcessName = 'coach') {
 
 const FAILED = {
   ...{ type: 'attempted', kind: 'mail', queue: 'mail', outcome: 'retry' },
-  ...{ durationMs: 20, errorClass: 'TypeError' },
+  ...{ durationMs: 20, errorClass: 'TypeError', state: 'waiting' },
+  ...{ jobId: 'mail:1', runId: undefined, attempt: 1, traceparent: undefined },
 } as const satisfies JobEvent;
 
 test('a failure that waits is a retry of its wait queue; one without a further attempt is dead', async () => {
@@ -51,8 +52,8 @@ test('a failure that waits is a retry of its wait queue; one without a further a
 test('ends count once each with attempts and time; a job without a first enqueue counts without the time', async () => {
   const { count, valuesOf } = open();
   const ends = [
-    { attemptCount: 1, endToEndMs: 2_000 },
-    { attemptCount: 3, endToEndMs: undefined },
+    { jobId: undefined, attemptCount: 1, endToEndMs: 2_000 },
+    { jobId: undefined, attemptCount: 3, endToEndMs: undefined },
   ];
   count({ type: 'finished', kind: 'mail', count: 2, ends });
   count({ type: 'buried', kind: 'mail', cause: 'exhausted', count: 1, ends: [] });
@@ -97,8 +98,8 @@ test('a publish counts by the queue that exchange and key lead to', async () => 
 
 test('a job without a queue, a replay, a round', async () => {
   const { count, valuesOf, metrics } = open('monolith');
-  count({ type: 'published', queue: 'unknown', result: 'returned', count: 2 });
-  count({ type: 'published', queue: 'mail', result: 'confirmed', count: 9 });
+  count({ type: 'published', queue: 'unknown', result: 'returned', count: 2, jobs: [] });
+  count({ type: 'published', queue: 'mail', result: 'confirmed', count: 9, jobs: [] });
   count({ type: 'replayed', kind: 'mail', count: 3 });
   count({ type: 'roundEnded', duty: 'relay' });
   assert.deepEqual(await valuesOf('jobs_published_total'), ['{queue="other",outcome="error"} 2']);

@@ -32,7 +32,10 @@ export async function absorbLetters(
     const count = await options.store.change('bury', changes, now);
     const kind = group[0]?.kind.kind ?? 'unknown';
     // How many changed is known, not which: where some were dead already, as many ends are told as there were.
-    const ends = group.slice(0, count).map(({ jobId = '' }) => endOf(records.get(jobId), now));
+    const ends = group.slice(0, count).map(({ jobId = '' }) => ({
+      ...endOf(records.get(jobId), now),
+      jobId: count === group.length ? jobId : undefined,
+    }));
     if (count > 0) options.onEvent({ type: 'buried', kind, cause, count, ends });
   }
   await keep(letters, new Set(owned), options);
@@ -58,7 +61,7 @@ async function keep(
   }
 }
 
-function endOf(record: JobRecord | undefined, now: Date): JobEnd {
+function endOf(record: JobRecord | undefined, now: Date): Omit<JobEnd, 'jobId'> {
   return {
     attemptCount: record?.attemptCount ?? 0,
     endToEndMs: record && Math.max(0, now.getTime() - record.createdAt.getTime()),

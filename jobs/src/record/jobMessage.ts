@@ -8,6 +8,8 @@ export const MESSAGE_VERSION = 1;
 export const CREATED_AT_HEADER = 'created-at';
 /** This publish, in milliseconds; AMQP's own stamp counts whole seconds. */
 export const PUBLISHED_AT_HEADER = 'published-at-ms';
+/** The first run that asked for the job, for logs. */
+export const RUN_ID_HEADER = 'run-id';
 /** Larger bodies are refused before they are parsed. */
 export const MESSAGE_LIMIT_BYTES = 64 * 1_024;
 

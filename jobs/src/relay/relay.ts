@@ -2,7 +2,12 @@
 import { type Declaration, type Entry, entryOf, headroomOf } from '@fit/topology';
 import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
 import type { JobListener } from '../event.ts';
-import { CREATED_AT_HEADER, encodeJob, PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
+import {
+  CREATED_AT_HEADER,
+  encodeJob,
+  PUBLISHED_AT_HEADER,
+  RUN_ID_HEADER,
+} from '../record/jobMessage.ts';
 import type { JobRecord } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
@@ -87,6 +92,7 @@ function messageOf(job: JobRecord, entry: Entry, traceparent = keptContext(job))
     body: encodeJob(job),
     headers: {
       generation: job.generation,
+      [RUN_ID_HEADER]: job.runIds[0] ?? '',
       [CREATED_AT_HEADER]: job.createdAt.toISOString(),
       [PUBLISHED_AT_HEADER]: Date.now(),
       ...(traceparent === undefined ? {} : { traceparent }),
@@ -103,7 +109,7 @@ function report(options: RelayOptions, result: PublishResult, jobs: readonly Job
   for (const [name, group] of Map.groupBy(jobs, ({ kind }) => kind)) {
     const kind = options.declaration.kinds.find((candidate) => candidate.kind === name);
     const queue = kind?.queue ?? 'unknown';
-    options.onEvent({ type: 'published', queue, result, count: group.length });
+    options.onEvent({ type: 'published', queue, result, count: group.length, jobs: group });
     const replayed = group.filter(
       ({ generation, attemptCount }) => generation > 1 && !attemptCount,
     );

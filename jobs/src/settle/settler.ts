@@ -88,6 +88,7 @@ function report(
 
 function endOf({ change, createdAtMs }: Settlement, now: Date): JobEnd {
   return {
+    jobId: change.id,
     attemptCount: change.attempt?.number ?? 0,
     endToEndMs: createdAtMs === undefined ? undefined : Math.max(0, now.getTime() - createdAtMs),
   };

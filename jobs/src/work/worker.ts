@@ -4,11 +4,13 @@ import type { AssertOptions, Delivery, PublishEnd, SessionEvent } from '@fit/top
 import { type AttemptEnd, Worker as QueueWorker, type Task } from '@fit/topology/work';
 import type { JobListener } from '../event.ts';
 import { decodeJob, type JobMessage } from '../record/jobMessage.ts';
+import { TRANSITIONS } from '../record/transitions.ts';
 import type { Batcher } from '../settle/batcher.ts';
 import { type Settlement, settlementOf } from '../settle/settlement.ts';
 import { openSettler } from '../settle/settler.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
+import { type AttemptScope, scopeOf } from './attemptScope.ts';
 import { BusyTime } from './busyTime.ts';
 import type { Handlers } from './handler.ts';
 import { waitsOf } from './waits.ts';
@@ -30,6 +32,8 @@ export interface WorkerOptions extends AssertOptions {
   readonly tracer?: JobTracer | undefined;
   /** Told of each letter and each message for a later tier that it publishes. */
   readonly onPublish?: (end: PublishEnd) => void;
+  /** Runs each attempt, for whoever wants to know what is being worked on: logs. Must call `run` at once. */
+  readonly around?: (<Answer>(scope: AttemptScope, run: () => Answer) => Answer) | undefined;
 }
 
 export class Worker {
@@ -104,8 +108,10 @@ export class Worker {
     if (handler === undefined) throw new Error(`no handler for kind '${message.kind}'`);
     const trace = this.#options.tracer?.attempt(this.#options.kind, task);
     if (trace !== undefined) this.#traces.set(delivery, trace);
+    const run = () => handler.run({ ...message, attempt: attempt.number, signal });
+    const { around, kind } = this.#options;
     return this.#busy.during(signal, () =>
-      handler.run({ ...message, attempt: attempt.number, signal }),
+      around === undefined ? run() : around(scopeOf(kind.queue, task, trace), run),
     );
   }
 
@@ -118,12 +124,13 @@ export class Worker {
     const trace = this.#traces.get(end.delivery);
     trace?.end(end);
     const settlement = settlementOf(end, this.#worker?.id ?? '');
-    const { kind, outcome, startedAt, endedAt } = end;
+    const { outcome, kind, startedAt, endedAt } = end;
     const errorClass = settlement.change.attempt?.error?.class;
     this.#options.onEvent({
       type: 'attempted',
+      ...scopeOf(kind.queue, end, trace),
       kind: end.message.kind,
-      queue: kind.queue,
+      state: TRANSITIONS[settlement.transition].to,
       outcome: outcome.type,
       durationMs: endedAt.getTime() - startedAt.getTime(),
       ...(errorClass === undefined ? {} : { errorClass }),

@@ -45,7 +45,7 @@ test('effect, then record, then the answer', async () => {
   settler.add(finished);
   await answered;
   assert.deepEqual(steps, ['effect 1', 'finish 1', 'answer']);
-  const ends = [{ attemptCount: 1, endToEndMs: undefined }];
+  const ends = [{ jobId: 'id', attemptCount: 1, endToEndMs: undefined }];
   assert.deepEqual(events, [{ type: 'finished', kind: 'trivial', count: 1, ends }]);
 });
 

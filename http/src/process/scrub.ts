@@ -1,0 +1,45 @@
+/** Takes secrets out of a finished line, whoever put them there: a driver's message, a URL, a header. Pure. */
+import type { Environment } from '@fit/contract';
+
+const MASK = '[redacted]';
+/** Shorter ones, such as guest, stand in ordinary words; in a URL they are found by their place. */
+const SECRET_MIN_CHARS = 8;
+/** Variables that hold a secret, or a URL with one. */
+const SECRET_VARIABLES = [
+  'FIT_ADMIN_TOKEN',
+  'AMQP_URL',
+  'AMQP_MANAGEMENT_URL',
+  'MONGODB_URL',
+] as const;
+
+/** `scheme://user:` and what follows up to the last @ before the host ends. */
+const URL_PASSWORD = /([a-z][a-z\d+.-]*:\/\/[^\s:@/"\\]*):[^\s"\\]*@/gi;
+const BEARER = /(bearer\s+)[\w.~+/=-]+/gi;
+
+/** @returns what must not be seen: tokens, and the passwords of URLs, as written and as decoded. */
+export function readSecrets(env: Environment): readonly string[] {
+  const found = SECRET_VARIABLES.flatMap((name) => {
+    const text = env[name] ?? '';
+    return URL.canParse(text) ? passwordsOf(new URL(text)) : [text];
+  });
+  const unique = new Set(found.filter(({ length }) => length >= SECRET_MIN_CHARS));
+  // As they stand inside a JSON string; the longest first, since one may hold another.
+  return [...unique]
+    .map((secret) => JSON.stringify(secret).slice(1, -1))
+    .sort((a, b) => b.length - a.length);
+}
+
+/** @param line JSON text; it stays JSON. */
+export function scrub(line: string, secrets: readonly string[]): string {
+  let clean = line.replaceAll(URL_PASSWORD, `$1:${MASK}@`).replaceAll(BEARER, `$1${MASK}`);
+  for (const secret of secrets) clean = clean.replaceAll(secret, MASK);
+  return clean;
+}
+
+function passwordsOf({ password }: URL): string[] {
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
+}
