@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { FitRequestError } from '@fit/http/client';
 import { sampleUsers } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
+import { readPage } from './support/metricsPage.ts';
 import { DAY, follow, REPOSITORY, runScript, startWorld } from './support/world.ts';
 
 test('one request stores every workout, readable from monolith and coach, once', async (t) => {
@@ -85,6 +86,11 @@ test('failures take the declared tiers, exhaust after four attempts, and one rep
   const rest = await runScript(world, ['monolith/src/replay.ts', '--cause', 'exhausted']);
   assert.equal(rest.code, 0, rest.output);
   assert.deepEqual((await client.run(runId)).states, { done: 20 });
+  // Replayed by another process; the monolith, which publishes them again, is the one that is scraped.
+  const page = await readPage(system.monolith.metricsUrl);
+  assert.equal(page.sum('jobs_replayed_total', { type: 'createWod' }), 20);
+  // The first time and the replay; retries are the broker's.
+  assert.equal(page.sum('jobs_published_total', { outcome: 'confirmed' }), 40);
 });
 
 test('cron asks once for a slot, waits for every workout, and says so by its exit code', async (t) => {

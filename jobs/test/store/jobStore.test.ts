@@ -66,6 +66,23 @@ test('pending: oldest first, bounded, and only what is due', async (t) => {
   assert.deepEqual(await store.jobs.oldestEligible(), { pending: NOW, queued: NOW });
 });
 
+test('the oldest of each live state counts from when it could go on: a wait from its end', async (t) => {
+  const store = await testStore(t);
+  const attempt = (number: number, delayMs: number) => ({
+    ...{ number, generation: 1, startedAt: NOW, endedAt: NOW, outcome: 'retry' as const },
+    ...{ delayMs, workerId: 'worker' },
+  });
+  await insert(store, { state: 'waiting', attempts: [attempt(1, 500), attempt(2, 9_000)] });
+  await insert(store, { state: 'waiting', attempts: [attempt(1, 60_000)] });
+  await insert(store, { state: 'queued' });
+  await insert(store, { state: 'queued', stateAt: LATER });
+  await insert(store, { state: 'done' });
+  assert.deepEqual(await store.jobs.oldestEligible(), {
+    waiting: new Date(NOW.getTime() + 9_000),
+    queued: NOW,
+  });
+});
+
 test('every change from every state: legal ones happen, the others do not', async (t) => {
   const store = await testStore(t);
   for (const transition of Object.keys(TRANSITIONS) as Transition[])
