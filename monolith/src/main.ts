@@ -23,7 +23,13 @@ import {
   serviceChecks,
 } from '@fit/http';
 import type { JobEvent } from '@fit/jobs';
-import { connectStore, JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
+import {
+  connectStore,
+  JobStore,
+  LeaseStore,
+  LetterStore,
+  type StoreConnection,
+} from '@fit/jobs/store';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { loadAdminToken } from './adminToken.ts';
 import { type Duties, startDuties } from './duties.ts';
@@ -32,32 +38,30 @@ import { exportLiveLimits } from './metrics/liveLimits.ts';
 import { recordMetrics } from './metrics/recordMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
 import { monolithRoutes } from './routes/monolithRoutes.ts';
+import { openStatus } from './status/openStatus.ts';
 import { RunStore } from './store/runStore.ts';
 import { UserStore } from './store/userStore.ts';
 
 const log = openLog('monolith');
 
 await runService(log, async (stops, stopping) => {
-  const config = readMonolithConfig(process.env);
-  const declaration = readFitTopology(process.env);
+  const [config, declaration] = [readMonolithConfig(process.env), readFitTopology(process.env)];
   const adminToken = config.adminToken ?? (await loadAdminToken(config.adminTokenFile));
 
   const tracing = await openTracing('monolith', log);
   stops.push(() => tracing.stop());
   const store = connectStore(config.mongodbUrl);
   stops.push(() => store.close());
-  const jobs = new JobStore(store.database);
-  const runs = new RunStore(store.database);
-  const users = new UserStore(store.database);
-  await jobs.ensureIndexes();
-  await runs.ensureIndexes();
+  const { jobs, runs, users } = await openCollections(store);
+  const status = openStatus(config, declaration, { jobs, runs });
+  stops.push(() => status.stop());
 
   const running: { duties?: Duties } = {};
   const ready = serviceChecks({ isStoreUp: store.isUp, broker: () => running.duties });
   const health = new Health({ stopping, ready });
   const routes = [
     ...monolithRoutes({
-      ...{ store, users, runs, jobs, declaration },
+      ...{ store, users, runs, jobs, declaration, status },
       onPending: () => {
         running.duties?.kick();
       },
@@ -88,7 +92,11 @@ await runService(log, async (stops, stopping) => {
   });
   // Before the duties, so that it is closed after them: what is accepted meanwhile is pending, and /readyz says 'draining'.
   const server = await listen(app.callback(), config.host, config.port);
-  stops.push(() => server.close());
+  stops.push(() => {
+    // Streams have no end of their own: they would keep the server from closing.
+    status.streams.close();
+    return server.close();
+  });
 
   running.duties = await startDuties({
     ...config,
@@ -111,3 +119,10 @@ await runService(log, async (stops, stopping) => {
 
   log.info({ url: server.url, metrics: operations.url }, 'monolith is open');
 });
+
+async function openCollections({ database }: StoreConnection) {
+  const [jobs, runs] = [new JobStore(database), new RunStore(database)];
+  await jobs.ensureIndexes();
+  await runs.ensureIndexes();
+  return { jobs, runs, users: new UserStore(database) };
+}

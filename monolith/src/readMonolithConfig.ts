@@ -14,9 +14,16 @@ export interface MonolithConfig extends ServiceConfig {
   readonly isIntakeOn: boolean;
   /** Silence after which a job may be lost; undefined: the longest retry path and a margin. */
   readonly reconcileAfterMs: number | undefined;
+  /** Asked what fires, for the status. */
+  readonly prometheusUrl: string;
+  /** Asked what is muted; undefined: nobody is. */
+  readonly alertmanagerUrl: string | undefined;
+  /** Whose day `today` is: that of the daily run. */
+  readonly timezone: string;
 }
 
 const TOKEN_LEAST_CHARS = 32;
+const HTTP = ['http:', 'https:'];
 
 /** @throws ConfigError naming every fault. */
 export function readMonolithConfig(env: Environment): MonolithConfig {
@@ -24,6 +31,8 @@ export function readMonolithConfig(env: Environment): MonolithConfig {
   const adminToken = reader.optional('FIT_ADMIN_TOKEN');
   if (adminToken !== undefined && adminToken.length < TOKEN_LEAST_CHARS)
     reader.refuse(`FIT_ADMIN_TOKEN must have at least ${TOKEN_LEAST_CHARS} characters`);
+  const timezone = reader.text('CRON_TIMEZONE', 'UTC');
+  if (!isTimezone(timezone)) reader.refuse(`CRON_TIMEZONE='${timezone}' is no IANA time zone`);
   const config = {
     ...readServiceConfig(reader, { port: 12_100, metricsPort: 12_111 }),
     adminToken,
@@ -33,7 +42,22 @@ export function readMonolithConfig(env: Environment): MonolithConfig {
       reader.optional('FIT_RECONCILE_AFTER_MS') === undefined
         ? undefined
         : reader.number('FIT_RECONCILE_AFTER_MS', 0, { min: 1_000, max: 86_400_000 }),
+    prometheusUrl: reader.url('PROMETHEUS_URL', 'http://127.0.0.1:12107', HTTP),
+    alertmanagerUrl:
+      reader.optional('ALERTMANAGER_URL') === undefined
+        ? undefined
+        : reader.url('ALERTMANAGER_URL', '', HTTP),
+    timezone,
   };
   reader.finish();
   return config;
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -22,6 +22,9 @@ export function createApp(options: AppOptions): Koa {
   const app = new Koa();
   const router = new Router();
   for (const route of options.routes) mount(router, route, options);
+  app.on('error', (error: unknown, context?: Context) => {
+    if (!isReaderGone(error)) options.onDefect(error, context?.path ?? '');
+  });
   app.use(followRequest(options));
   app.use(answerProblems(options));
   app.use(readJson);
@@ -55,6 +58,12 @@ function mount(router: Router, route: Route, options: AppOptions): void {
     context.set({ ...answer.headers });
     context.body = answer.body;
   });
+}
+
+/** A stream that its reader left, or that was cut because the reader did not keep up: neither is a defect. */
+function isReaderGone(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'].includes(String(code));
 }
 
 function requireKept(check: SchemaCheck, body: unknown, path: string): void {

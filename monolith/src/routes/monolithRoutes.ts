@@ -2,11 +2,15 @@
 import type { Route } from '@fit/http';
 import type { JobStore, StoreConnection } from '@fit/jobs/store';
 import type { Declaration } from '@fit/topology';
+import type { OpenStatus } from '../status/openStatus.ts';
 import type { RunStore } from '../store/runStore.ts';
 import type { UserStore } from '../store/userStore.ts';
 import { WodReader } from '../store/wodReader.ts';
+import { eventRoutes } from './eventRoutes.ts';
 import { jobRoutes } from './jobRoutes.ts';
+import { queueRoutes } from './queueRoutes.ts';
 import { runRoutes } from './runRoutes.ts';
+import { statusRoutes } from './statusRoutes.ts';
 import { userRoutes } from './userRoutes.ts';
 import { wodRoutes } from './wodRoutes.ts';
 
@@ -16,17 +20,21 @@ export interface MonolithRouteParts {
   readonly runs: RunStore;
   readonly jobs: JobStore;
   readonly declaration: Declaration;
+  readonly status: OpenStatus;
   /** New records are pending. */
   readonly onPending: () => void;
 }
 
 export function monolithRoutes(parts: MonolithRouteParts): Route[] {
-  const { store, users, runs, jobs, declaration, onPending } = parts;
+  const { store, users, runs, jobs, declaration, status, onPending } = parts;
   const queue = declaration.kinds[0]?.queue ?? '';
   return [
     ...runRoutes({ users, runs, jobs, onPending, isStoreUp: store.isUp, queue }),
     ...userRoutes(users),
     ...wodRoutes(new WodReader(store.database), jobs),
     ...jobRoutes(jobs),
+    ...queueRoutes(status.board),
+    ...statusRoutes(status.board),
+    ...eventRoutes(status),
   ];
 }

@@ -28,4 +28,5 @@ export { ManagementApi } from './managementApi.ts';
 export { planSteps } from './planSteps.ts';
 export { type ProbeReport, probeBroker } from './probe.ts';
 export { readLive } from './readLive.ts';
+export { type QueueCounts, readQueueCounts } from './readQueueCounts.ts';
 export { describeStep, type Step } from './step.ts';

@@ -1,0 +1,48 @@
+/** Looks at every queue every five seconds, and remembers the last minute: broker away, the last values stand. */
+import { type Freshness, Kept } from '../status/kept.ts';
+import type { QueueSample, SampleReader } from './readSample.ts';
+import { WINDOW_MS } from './trend.ts';
+
+export interface TimedSample extends QueueSample {
+  readonly atMs: number;
+}
+
+const INTERVAL_MS = 5_000;
+/** Two intervals and a slow answer. */
+const STALE_MS = 13_000;
+
+export class QueueSampler {
+  readonly #reader: SampleReader;
+  readonly #kept: Kept<TimedSample>;
+  readonly #timer: NodeJS.Timeout;
+  #samples: readonly TimedSample[] = [];
+
+  constructor(reader: SampleReader, intervalMs = INTERVAL_MS) {
+    this.#reader = reader;
+    this.#kept = new Kept({ ask: () => this.#sample(), staleMs: STALE_MS });
+    this.#timer = setInterval(() => void this.#kept.refresh(), intervalMs);
+    void this.#kept.refresh();
+  }
+
+  /** Oldest first, of the last minute before the newest. */
+  get samples(): readonly TimedSample[] {
+    return this.#samples;
+  }
+
+  freshness(now: Date): Freshness {
+    return this.#kept.freshness(now);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#reader.close();
+  }
+
+  async #sample(): Promise<TimedSample> {
+    const sample = { ...(await this.#reader.read()), atMs: Date.now() };
+    // Left-open, as the ranges of Prometheus 3 are: twelve samples, never more than fit into the window.
+    const since = sample.atMs - WINDOW_MS;
+    this.#samples = [...this.#samples.filter(({ atMs }) => atMs > since), sample];
+    return sample;
+  }
+}

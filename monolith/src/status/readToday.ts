@@ -1,0 +1,28 @@
+/** Asks the store for today's run. */
+import { dayIn } from '@fit/contract';
+import type { JobStore } from '@fit/jobs/store';
+import type { RunStore } from '../store/runStore.ts';
+import { chooseRun, type TodayFacts } from './todayReport.ts';
+
+export interface TodaySources {
+  readonly jobs: Pick<JobStore, 'countRun' | 'countStates' | 'oldestEligible'>;
+  readonly runs: Pick<RunStore, 'newest'>;
+  /** Whose day it is. */
+  readonly timezone: string;
+}
+
+/** A day with more runs than this is looked through no further back. */
+const RUNS_READ = 50;
+
+/** @throws the driver's error where the store is out. */
+export async function readToday({ jobs, runs, timezone }: TodaySources): Promise<TodayFacts> {
+  const date = dayIn(timezone, new Date());
+  const [newest, states, oldest] = await Promise.all([
+    runs.newest(RUNS_READ),
+    jobs.countStates(),
+    jobs.oldestEligible(),
+  ]);
+  const run = chooseRun(newest, date);
+  const counts = run === undefined ? { states: {}, causes: {} } : await jobs.countRun(run._id);
+  return { date, run, counts, pendingCount: states.pending ?? 0, oldest };
+}

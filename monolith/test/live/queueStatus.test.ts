@@ -1,0 +1,112 @@
+/**
+ * Goal: fill and time to full on the page are those that alerts fire on. Method: a real broker that fills steadily, the
+ * sampler beside a real Prometheus with the generated rules.
+ */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fitTopology } from '@fit/contract';
+import { nativeTargets, writeMonitoringConfig } from '@fit/prometheus';
+import { freePorts, type Stack, startStack } from '@fit/stack';
+import { eventually } from '@fit/stack/testing';
+import { planTopology } from '@fit/topology';
+import { assertTopology, openSession } from '@fit/topology/amqp';
+import { QueueSampler } from '../../src/queues/queueSampler.ts';
+import { type QueueStatus, queueStatus } from '../../src/queues/queueStatus.ts';
+import { openSampleReader } from '../../src/queues/readSample.ts';
+
+const QUEUE = 'createWodQueue';
+const LIMIT = 1_000;
+const PER_SECOND = 5;
+/** Both look every five seconds, at moments of their own, at numbers that the broker renews every five seconds. */
+const LAG = 0.3;
+
+test('a queue that fills at five a second: the same fill, and full at the same time', async (t) => {
+  const declaration = fitTopology({ profile: 'default', maxLength: LIMIT });
+  const plan = planTopology(declaration, { version: '4.3.6', hasManagement: true });
+  const name = `test-${randomUUID().slice(0, 8)}`;
+  const prometheusConfigFolder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
+  t.after(() => rm(prometheusConfigFolder, { recursive: true, force: true }));
+  const ports = await freePorts();
+  await writeMonitoringConfig(prometheusConfigFolder, {
+    ...{ declaration, targets: nativeTargets(ports) },
+  });
+  const stack = await startStack({
+    ...{ name, folder: join(tmpdir(), `fit-stack-${name}`), ports, prometheusConfigFolder },
+    services: ['rabbitmq', 'prometheus'],
+  });
+  t.after(() => stack.stop({ purge: true }));
+  const managementUrl = withGuest(stack.managementUrl);
+  const { amqpUrl } = stack;
+  let publish = () => false;
+  const session = await openSession({
+    ...{ url: amqpUrl, label: 'status test' },
+    setup: async (model) => {
+      await assertTopology(model, declaration, { amqpUrl, managementUrl });
+      const channel = await model.createChannel();
+      publish = () => channel.sendToQueue(QUEUE, Buffer.from('{}'), { persistent: true });
+    },
+  });
+  t.after(() => session.close());
+  const queueNames = plan.queues.map((queue) => queue.name);
+  const sampler = new QueueSampler(openSampleReader({ amqpUrl, managementUrl, queueNames }));
+  t.after(() => sampler.stop());
+  const main = plan.queues.find((queue) => queue.name === QUEUE)!;
+  const ours = (): QueueStatus =>
+    queueStatus(main, { samples: sampler.samples, oldestQueuedAt: undefined, now: new Date() });
+
+  const publisher = setInterval(() => publish(), 1_000 / PER_SECOND);
+  t.after(() => {
+    clearInterval(publisher);
+  });
+  const agreed = await eventually(
+    async () => {
+      const theirs = await query(stack, 'queue:fill:time_to_full_seconds');
+      const { timeToFullSeconds: seconds, netPerSecond } = ours();
+      const isSteady = netPerSecond !== null && netPerSecond > PER_SECOND * 0.7;
+      if (theirs === undefined || seconds === null || !isSteady) return false;
+      return Math.abs(seconds - theirs) < LAG * theirs && { seconds, theirs };
+    },
+    {
+      deadlineMs: 90_000,
+      describe: async () =>
+        `${JSON.stringify(ours())} here, ${await query(stack, 'queue:fill:time_to_full_seconds')} there`,
+    },
+  );
+  t.diagnostic(`full in ${agreed.seconds.toFixed(0)} s here, ${agreed.theirs.toFixed(0)} s there`);
+
+  clearInterval(publisher);
+  const fill = await eventually(
+    async () => {
+      const theirs = await query(stack, 'queue:fill:ratio');
+      return theirs !== undefined && theirs > 0 && ours().fillRatio === theirs && theirs;
+    },
+    {
+      deadlineMs: 30_000,
+      describe: async () =>
+        `${ours().fillRatio} here, ${await query(stack, 'queue:fill:ratio')} there`,
+    },
+  );
+  assert.equal(ours().counted, Math.round(fill * LIMIT));
+  assert.equal(ours().limitInForce, LIMIT);
+});
+
+async function query(stack: Stack, record: string): Promise<number | undefined> {
+  const url = new URL('/api/v1/query', stack.prometheusUrl);
+  url.searchParams.set('query', `${record}{queue="${QUEUE}"}`);
+  const { data } = (await (await fetch(url)).json()) as {
+    data: { result: { value: [number, string] }[] };
+  };
+  const [series] = data.result;
+  return series === undefined ? undefined : Number(series.value[1]);
+}
+
+function withGuest(managementUrl: string | undefined): string {
+  const url = new URL(managementUrl ?? '');
+  url.username = 'guest';
+  url.password = 'guest';
+  return url.href;
+}

@@ -1,0 +1,97 @@
+/** Goal: each figure of a queue says what is known and no more. Method: the pure function on samples made by hand. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fitTopology } from '@fit/contract';
+import { planTopology } from '@fit/topology';
+import type { TimedSample } from '../../src/queues/queueSampler.ts';
+import { type QueueStatus, queueStatus } from '../../src/queues/queueStatus.ts';
+import type { QueueReading } from '../../src/queues/readSample.ts';
+
+const declaration = fitTopology({ profile: 'assignment' });
+const plan = planTopology(declaration, { version: '4.3.6', hasManagement: true });
+const [main, wait] = ['main', 'wait'].map((role) => plan.queues.find((one) => one.role === role)!);
+const START_MS = Date.parse('2026-11-23T05:00:00Z');
+
+function samplesOf(name: string, readings: readonly (QueueReading | undefined)[]): TimedSample[] {
+  return readings.map((reading, index) => ({
+    source: 'management',
+    atMs: START_MS + index * 5_000,
+    queues: new Map([[name, reading]]),
+  }));
+}
+
+function statusOf(
+  samples: readonly TimedSample[],
+  queue = main!,
+  oldestQueuedAt?: Date,
+): QueueStatus {
+  return queueStatus(queue, { samples, oldestQueuedAt, now: new Date(START_MS + 20_000) });
+}
+
+test('fill counts ready and held, not unacked, and may exceed 1', () => {
+  const reading = { ready: 90, unacked: 50, held: 20, consumers: 2, limitInForce: 100 };
+  const status = statusOf(samplesOf(main!.name, [reading]));
+  assert.deepEqual([status.counted, status.limit, status.fillRatio], [110, 100, 1.1]);
+  assert.equal(status.hasLimitDrift, false);
+  assert.equal(status.timeToFullSeconds, null);
+});
+
+test('two a second more with one a second leaving: in 3, out 1, full in so many seconds', () => {
+  const readings = [0, 10, 20, 30, 40].map((ready, index) => ({
+    ...{ ready, unacked: 0, held: 0, consumers: 1, limitInForce: 100, delivered: 500 + index * 5 },
+  }));
+  const status = statusOf(samplesOf(main!.name, readings));
+  assert.deepEqual([status.inPerSecond, status.outPerSecond, status.netPerSecond], [3, 1, 2]);
+  assert.equal(status.timeToFullSeconds, 30);
+});
+
+test('a limit that is not the declared one is drift; where the source does not tell, it is not', () => {
+  const reading = { ready: 1, consumers: 1, limitInForce: 50 };
+  assert.equal(statusOf(samplesOf(main!.name, [reading])).hasLimitDrift, true);
+  const [sample] = samplesOf(main!.name, [{ ready: 1, consumers: 1 }]);
+  assert.equal(statusOf([sample!]).hasLimitDrift, true, 'no limit at all');
+  assert.equal(statusOf([{ ...sample!, source: 'amqp' }]).hasLimitDrift, false);
+});
+
+test('missing, not counted yet and never asked are told apart, and none of them is an empty queue', () => {
+  const elsewhere = samplesOf('another', [{ ready: 0, consumers: 0 }]);
+  assert.deepEqual(
+    [elsewhere, samplesOf(main!.name, [undefined]), []].map((samples) => {
+      const { presence, ready, fillRatio } = statusOf(samples);
+      return [presence, ready, fillRatio];
+    }),
+    [
+      ['missing', null, null],
+      ['unknown', null, null],
+      ['unknown', null, null],
+    ],
+  );
+});
+
+test('of a wait queue no rate is pretended, and no limit', () => {
+  const reading = { ready: 5, unacked: 0, held: 0, consumers: 0, delivered: 0 };
+  const status = statusOf(samplesOf(wait!.name, [reading, { ...reading, ready: 10 }]), wait);
+  assert.deepEqual([status.inPerSecond, status.outPerSecond], [null, null]);
+  assert.deepEqual([status.limit, status.fillRatio, status.timeToFullSeconds], [null, null, null]);
+  assert.deepEqual([status.netPerSecond, status.ttlSeconds], [1, 5]);
+});
+
+test('a change of the source is no trend', () => {
+  const [one, two] = samplesOf(main!.name, [
+    { ready: 10, held: 500, consumers: 1 },
+    { ready: 10, consumers: 1 },
+  ]);
+  assert.equal(statusOf([one!, { ...two!, source: 'amqp' }]).netPerSecond, null);
+});
+
+test('the oldest is the head where the queue tells it, else the oldest queued job; a wait queue has neither', () => {
+  const queuedAt = new Date(START_MS + 15_000);
+  const headAt = new Date(START_MS + 10_000);
+  const reading = { ready: 1, consumers: 1 };
+  const ageOf = (given: QueueReading, queue = main!) =>
+    statusOf(samplesOf(queue.name, [given]), queue, queuedAt).oldestAgeSeconds;
+  assert.deepEqual(
+    [ageOf(reading), ageOf({ ...reading, headAt }), ageOf(reading, wait)],
+    [5, 10, null],
+  );
+});
