@@ -28,11 +28,10 @@ const FILL: readonly AlertRule[] = [
   },
   {
     // Measured at the webhook, at 1/s into 100 and 10/s into 1,000: with 300 s, a fifth and `for: 10s` the warning came 55 s
-    // before the queue was full, thus 65 to 72 s and more. The gauges are up to 10 s old, and a trend over a minute sees
-    // only half of a rise that is 20 s old. Below a tenth a trend over few messages is noise.
+    // before the queue was full; thus it is 70. The gauges are up to 10 s old, and a trend over a minute sees only half of a
+    // rise that is 20 s old, so it needs no `for` to be steady. Below a tenth a trend over few messages is noise.
     alert: 'QueueFillingUp',
     expr: `queue:fill:time_to_full_seconds < 600 and ${ON_QUEUE} queue:fill:ratio > 0.1`,
-    for: '5s',
     labels: { severity: 'warning' },
     annotations: {
       summary: '{{ $labels.queue }} will be full in {{ $value | humanizeDuration }}',

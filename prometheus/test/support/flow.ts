@@ -67,16 +67,18 @@ export async function openFlow(options: FlowOptions): Promise<Flow> {
       if (kind === undefined) throw new Error(`no kind ${pace.kind}`);
       const held: Delivery[] = [];
       const consumer = await Consumer.open({
-        ...{ url: amqpUrl, label: 'flow', queue: kind.queue, prefetchCount: 1 },
+        ...{ url: amqpUrl, label: 'flow', queue: kind.queue },
+        // A second's worth, which a late tick may have to catch up on.
+        prefetchCount: pace.consumePerSecond,
         prepare: () => Promise.resolve(),
         onDelivery: (delivery) => held.push(delivery),
       });
       consumers.push(consumer);
-      const acking = setInterval(() => held.shift()?.ack(), 1_000 / pace.consumePerSecond);
+      const stopAcking = atPace(pace.consumePerSecond, () => held.shift()?.ack());
       try {
         return await publishUntilRefused(pace, () => publish(kind));
       } finally {
-        clearInterval(acking);
+        stopAcking();
       }
     },
     close: async () => {
@@ -87,25 +89,40 @@ export async function openFlow(options: FlowOptions): Promise<Flow> {
   };
 }
 
-/** By the clock and not by a count of ticks, which come late on a busy machine. */
 async function publishUntilRefused(
   { kind, publishPerSecond, deadlineMs }: FlowPlan,
   publish: () => Promise<PublishResult>,
 ): Promise<FlowEnd> {
   const startedAt = Date.now();
   const refused = Promise.withResolvers<FlowEnd>();
-  let sentCount = 0;
-  const timer = setInterval(() => {
-    const elapsedMs = Date.now() - startedAt;
-    if (elapsedMs > deadlineMs) refused.reject(new Error(`${kind}: never full`));
-    for (; sentCount < (elapsedMs / 1_000) * publishPerSecond; sentCount += 1)
-      void publish().then((result) => {
-        if (result === 'nacked') refused.resolve({ startedAt, fullAt: Date.now() });
-      });
-  }, TICK_MS);
+  const deadline = setTimeout(() => {
+    refused.reject(new Error(`${kind}: never full`));
+  }, deadlineMs);
+  const stopPublishing = atPace(publishPerSecond, () => {
+    void publish().then((result) => {
+      if (result === 'nacked') refused.resolve({ startedAt, fullAt: Date.now() });
+    });
+  });
   try {
     return await refused.promise;
   } finally {
-    clearInterval(timer);
+    clearTimeout(deadline);
+    stopPublishing();
   }
+}
+
+/**
+ * By the clock and not by a count of ticks, which come late on a busy machine.
+ * @returns what ends it.
+ */
+function atPace(perSecond: number, act: () => unknown): () => void {
+  const startedAt = Date.now();
+  let count = 0;
+  const timer = setInterval(() => {
+    const dueCount = ((Date.now() - startedAt) / 1_000) * perSecond;
+    for (; count < dueCount; count += 1) act();
+  }, TICK_MS);
+  return () => {
+    clearInterval(timer);
+  };
 }
