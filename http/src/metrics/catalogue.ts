@@ -36,7 +36,7 @@ export interface MetricSection {
 
 /** Series of one process beyond which something is unbounded; a test holds the live processes to it. */
 export const SERIES_CEILINGS: Readonly<Record<ProcessName, number>> = {
-  monolith: 1_400,
+  monolith: 1_800,
   coach: 1_000,
   cron: 120,
 };

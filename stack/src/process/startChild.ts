@@ -23,6 +23,8 @@ export interface ChildOptions {
   readonly logPath: string;
   /** Asked again and again; throwing means not yet. */
   readonly ready: () => Promise<boolean>;
+  /** What was missing when it was last asked; told where it does not become ready. */
+  readonly whyNot?: () => string | undefined;
   /** Told the process id at once, before the child is ready. */
   readonly onSpawn?: (pid: number) => void;
   /** Milliseconds from spawn until the child must be ready. */
@@ -143,6 +145,8 @@ async function startFailure(
     );
   }
   const seconds = options.deadlineMs / 1000;
-  const message = `${options.name} was not ready within ${seconds} s and has been killed.\n${log}`;
+  const why = options.whyNot?.();
+  const reason = why === undefined ? '' : `: ${why}`;
+  const message = `${options.name} was not ready within ${seconds} s and has been killed${reason}.\n${log}`;
   return new StackError('SERVICE_NOT_READY', message);
 }

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { freePortList } from '../ports.ts';
 import { type Child, startChild } from '../process/startChild.ts';
-import { answersOk } from './answersOk.ts';
 import { NODE_FLAGS } from './nodeFlags.ts';
+import { unreadiness } from './unreadiness.ts';
 
 export interface SystemOptions {
   readonly amqpUrl: string;
@@ -148,6 +148,7 @@ async function startService(launch: Launch, service: ServiceOptions): Promise<Se
   const workspace = name.split('-')[0] ?? name;
   const url = `http://127.0.0.1:${port}`;
   const logPath = resolve(folder, `${name}.log`);
+  let why: string | undefined;
   const child = await startChild({
     name,
     command: process.execPath,
@@ -161,7 +162,12 @@ async function startService(launch: Launch, service: ServiceOptions): Promise<Se
       METRICS_PORT: String(metricsPort),
     },
     logPath,
-    ready: () => answersOk(`${url}/readyz`),
+    // On the operators' port, where asking often leaves no trace; the public one is open before it says ready.
+    ready: async () => {
+      why = await unreadiness(`http://127.0.0.1:${metricsPort}/readyz`);
+      return why === undefined;
+    },
+    whyNot: () => why,
     deadlineMs: READY_MS,
     onProgress,
   });
