@@ -25,6 +25,8 @@ const CHECKS: readonly (readonly [name: string, command: string, args: readonly 
   ],
   ['dead code', 'knip', []],
   ['rules', 'node', ['prometheus/src/generate.ts', '--check']],
+  // Their programs come with the stack's root folder, which the first run builds.
+  ['promtool, amtool', 'node', ['prometheus/src/checkTools.ts']],
   ['reference', 'node', ['topology/reference.ts', '--check']],
 ];
 

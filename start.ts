@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { dayIn, readFitTopology } from '@fit/contract';
 import { FitClient, followRun } from '@fit/http/client';
 import { loadAdminToken } from '@fit/monolith/admin-token';
-import { nativeTargets, writeMonitoringConfig } from '@fit/prometheus';
+import { nativeTargets, RUNBOOK_BASE, readReceivers, writeMonitoringConfig } from '@fit/prometheus';
 import {
   DEFAULT_PORTS,
   type Stack,
@@ -23,7 +23,7 @@ const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--help
   --fresh      throw away the data of the last start first
 
 Environment: AMQP_URL and MONGODB_URL use given servers; FIT_PORT_… move ports; every setting of the services passes
-through (FIT_PROFILE, FIT_TIERS, COACH_FAILURE_RATE, …).`;
+through (FIT_PROFILE, FIT_TIERS, COACH_FAILURE_RATE, …). ALERT_… say who is told of alerts: see adr/11.`;
 
 const FOLDER = resolve(import.meta.dirname, '.stack/main');
 const RUN_WAIT_MS = 3_600_000;
@@ -80,7 +80,11 @@ async function startServices(): Promise<Stack> {
   say('starting the services; the first time this builds them, about a minute');
   const monitoring = resolve(FOLDER, 'monitoring');
   const targets = nativeTargets(DEFAULT_PORTS);
-  await writeMonitoringConfig(monitoring, { declaration: readFitTopology(process.env), targets });
+  await writeMonitoringConfig(monitoring, {
+    ...{ declaration: readFitTopology(process.env), targets },
+    receivers: readReceivers(process.env),
+    runbookBase: process.env['FIT_RUNBOOK_BASE'] ?? RUNBOOK_BASE,
+  });
   const options = { name: 'main', folder: FOLDER, prometheusConfigFolder: monitoring };
   const stack = await startStack({ ...options, onProgress: say });
   stack.onUnexpectedExit((service, lastLogLines) => {

@@ -1,12 +1,15 @@
 /**
  * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions, the dashboards, ALERTS.md and METRICS.md, by
  * default to prometheus/generated, prometheus/grafana/dashboards and prometheus. With `--check` it writes nothing, names what is stale and exits 1.
+ * Only a folder of one's own gets the receivers of the environment (ALERT_…): what is committed tells nobody's address.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readReceivers } from './config/receivers.ts';
 import { renderDashboards } from './dashboards/renderDashboards.ts';
 import { renderAlertDocument } from './document/renderAlertDocument.ts';
 import { COMPOSE_RENDITIONS } from './generate/composeRenditions.ts';
+import { copySecrets } from './generate/copySecrets.ts';
 import { findStaleFiles } from './generate/findStaleFiles.ts';
 import { renderMetrics } from './generate/renderMetrics.ts';
 import { renderMonitoringConfig } from './generate/renderMonitoringConfig.ts';
@@ -26,10 +29,11 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const [folder] = positionals;
+const receivers = folder === undefined ? {} : readReceivers(process.env);
 const outputs: readonly Output[] = [
   ...COMPOSE_RENDITIONS.map(({ profile, options }) => ({
     folder: join(folder ?? join(PACKAGE, 'generated'), profile),
-    texts: renderMonitoringConfig({ ...options, runbookBase }),
+    texts: renderMonitoringConfig({ ...options, receivers, runbookBase }),
   })),
   {
     folder: join(folder ?? join(PACKAGE, 'grafana'), 'dashboards'),
@@ -42,6 +46,8 @@ const outputs: readonly Output[] = [
 for (const output of outputs)
   if (values.check) await check(output);
   else await writeFiles(output.folder, output.texts);
+if (folder !== undefined && !values.check)
+  for (const { profile } of COMPOSE_RENDITIONS) await copySecrets(join(folder, profile), receivers);
 if (process.exitCode === 1) console.error('Remedy: node prometheus/src/generate.ts');
 
 async function check({ folder, texts }: Output): Promise<void> {

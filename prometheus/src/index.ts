@@ -15,6 +15,6 @@ export {
   renderMonitoringConfig,
 } from './generate/renderMonitoringConfig.ts';
 export { writeMonitoringConfig } from './generate/writeMonitoringConfig.ts';
-export { RULE_GROUP, renderRules, rulesOf } from './rules/renderRules.ts';
+export { RULE_GROUP, RUNBOOK_BASE, renderRules, rulesOf } from './rules/renderRules.ts';
 export type { AlertRule, RecordingRule, Rule, Severity } from './rules/rule.ts';
 export { PRODUCTION_WINDOWS, SHORT_WINDOWS, type Windows } from './rules/windows.ts';

@@ -33,6 +33,25 @@ export class ReceiverError extends Error {
   override readonly name = 'ReceiverError';
 }
 
+/** A file of the host, and where a rendition has its copy, relative to alertmanager.yml. */
+export interface SecretFile {
+  readonly variable: string;
+  readonly source: string;
+  readonly path: string;
+}
+
+/** Relative, as Alertmanager resolves it: the same folder is copied by the native stack and mounted by compose. */
+export const SLACK_URL_PATH = 'secrets/slack-url';
+export const SMTP_PASSWORD_PATH = 'secrets/smtp-password';
+
+/** @returns what must be copied beside the configuration. */
+export function secretFiles({ slackUrlFile, mail }: AlertReceivers): readonly SecretFile[] {
+  return [
+    { variable: 'ALERT_SLACK_URL_FILE', source: slackUrlFile, path: SLACK_URL_PATH },
+    { variable: 'ALERT_SMTP_PASSWORD_FILE', source: mail?.passwordFile, path: SMTP_PASSWORD_PATH },
+  ].flatMap(({ source, ...place }) => (source === undefined ? [] : [{ ...place, source }]));
+}
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws ReceiverError naming every variable at fault. */

@@ -1,6 +1,11 @@
 /** Receivers → alertmanager.yml: who is told, and which alert is noise while another fires. */
 import { PRODUCTION_WINDOWS, type Windows } from '../rules/windows.ts';
-import type { AlertReceivers, Receiver } from './receivers.ts';
+import {
+  type AlertReceivers,
+  type Receiver,
+  SLACK_URL_PATH,
+  SMTP_PASSWORD_PATH,
+} from './receivers.ts';
 import { renderYaml } from './renderYaml.ts';
 
 /** @returns the YAML text of alertmanager.yml. */
@@ -73,8 +78,8 @@ function globals({ mail, slackUrlFile }: AlertReceivers): object {
     ...given('smtp_smarthost', smarthost),
     ...given('smtp_from', from),
     ...given('smtp_auth_username', username),
-    ...given('smtp_auth_password_file', passwordFile),
-    ...given('slack_api_url_file', slackUrlFile),
+    ...given('smtp_auth_password_file', passwordFile && SMTP_PASSWORD_PATH),
+    ...given('slack_api_url_file', slackUrlFile && SLACK_URL_PATH),
   };
   return Object.keys(global).length === 0 ? {} : { global };
 }

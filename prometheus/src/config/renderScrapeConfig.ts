@@ -40,6 +40,7 @@ export function renderScrapeConfig({ targets, vhost = '/' }: ScrapeOptions): str
       job('coach', targets.coach),
       job('prometheus', targets.prometheus),
       job('alertmanager', targets.alertmanager),
+      ...(targets.cron === undefined ? [] : [job('cron', targets.cron)]),
     ],
   });
 }

@@ -14,6 +14,8 @@ export interface MonitoringTargets {
   readonly prometheus: Target;
   /** Scraped, and sent the alerts. */
   readonly alertmanager: Target;
+  /** Absent where something else triggers the runs. */
+  readonly cron?: Target;
 }
 
 /** Loopback ports, as `StackPorts` of `@fit/stack` has them. */
@@ -32,6 +34,7 @@ export const COMPOSE_TARGETS: MonitoringTargets = Object.freeze({
   coach: { dnsName: 'coach', port: 12112 },
   prometheus: { addresses: ['prometheus:9090'] },
   alertmanager: { addresses: ['alertmanager:9093'] },
+  cron: { addresses: ['cron:12115'] },
 });
 
 /** @param moreCoaches metrics ports of coaches beyond the first. */

@@ -1,5 +1,5 @@
 /** What becomes of jobs, over several windows: records against the broker, shares of dead and of slow ones. */
-import { brokerMetric, increaseByInstance, ofRole } from './promql.ts';
+import { brokerMetric, ofRole, sumOfIncreases } from './promql.ts';
 import type { RecordingRule } from './rule.ts';
 
 /** Of 100 jobs 99 shall end well: the objective of both budgets. */
@@ -11,11 +11,8 @@ const WITHIN_OBJECTIVE = 'jobs_end_to_end_seconds_bucket{outcome="success",le=~"
 const SUCCEEDED = 'jobs_end_to_end_seconds_count{outcome="success"}';
 
 /** How a message can end without anybody holding it. */
-const DESTROYED = ['maxlen', 'expired', 'rejected', 'delivery_limit'].map((reason) =>
-  increaseByInstance(
-    `${brokerMetric(`dead_lettered_${reason}_total`)}{dead_letter_strategy="disabled"}`,
-    '10m',
-  ),
+const DESTROYED = ['maxlen', 'expired', 'rejected', 'delivery_limit'].map(
+  (reason) => `${brokerMetric(`dead_lettered_${reason}_total`)}{dead_letter_strategy="disabled"}`,
 );
 
 export const JOB_RECORDS: readonly RecordingRule[] = [
@@ -37,5 +34,5 @@ export const JOB_RECORDS: readonly RecordingRule[] = [
     record: `job:slow:ratio_rate${range}`,
     expr: `1 - sum(rate(${WITHIN_OBJECTIVE}[${range}]))\n  / sum(rate(${SUCCEEDED}[${range}]))`,
   })),
-  { record: 'broker:destroyed:increase10m', expr: DESTROYED.join('\n+ ') },
+  { record: 'broker:destroyed:increase10m', expr: sumOfIncreases(DESTROYED, '10m') },
 ];

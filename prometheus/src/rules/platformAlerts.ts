@@ -1,14 +1,20 @@
 /** Alerts on what the other alerts depend on: targets that answer, a broker with room, series that exist, a pipeline that delivers. */
-import { JOB_NAMES } from '../config/jobNames.ts';
+import { WATCHED_JOBS } from '../config/jobNames.ts';
 import type { AlertRule } from './rule.ts';
 
 /** Also the absence: a process found by name in DNS has no `up` at all once its last instance is gone. */
-const TARGET_DOWN_EXPR = ['up == 0', ...JOB_NAMES.map((job) => `absent(up{job="${job}"})`)].join(
+const TARGET_DOWN_EXPR = ['up == 0', ...WATCHED_JOBS.map((job) => `absent(up{job="${job}"})`)].join(
   '\nor ',
 );
 
 /** A misspelt family or virtual host is answered with 200 and no queue, so `up` does not tell. */
 const BROKER_SERIES = ['rabbitmq_build_info', 'queue:ready', 'queue:consumers'];
+
+/** Two minutes at a time: what is dropped while Alertmanager starts is sent again a minute later and is no trouble. */
+const PIPELINE_EXPR = [
+  'increase(prometheus_rule_evaluation_failures_total[2m]) > 0',
+  'or increase(prometheus_notifications_dropped_total[2m]) > 0',
+].join('\n');
 
 export const PLATFORM_ALERTS: readonly AlertRule[] = [
   {
@@ -72,10 +78,7 @@ export const PLATFORM_ALERTS: readonly AlertRule[] = [
   },
   {
     alert: 'AlertPipelineBroken',
-    expr: [
-      'increase(prometheus_rule_evaluation_failures_total[10m]) > 0',
-      'or increase(prometheus_notifications_dropped_total[10m]) > 0',
-    ].join('\n'),
+    expr: PIPELINE_EXPR,
     for: '5m',
     labels: { severity: 'warning' },
     annotations: {

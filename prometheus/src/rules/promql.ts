@@ -24,3 +24,15 @@ export const ofRole = (expr: string, role: QueueRole): string =>
 /** A ratio over few events is noise: holds only where more than that many happened. */
 export const moreThan = (count: number, metric: string, range: string): string =>
   `and on () sum(increase(${metric}[${range}])) > ${count}`;
+
+/**
+ * The sum of several counters that a broker may know in part. Not `a + b`, which is empty as soon as one side is; nor one
+ * selector over several names, whose series are the same once the range function has dropped the names.
+ */
+export const sumOfIncreases = (selectors: readonly string[], range: string): string =>
+  `sum by (instance) (\n  ${selectors
+    .map(
+      (selector, index) =>
+        `label_replace(increase(${selector}[${range}]), "part", "${index}", "", "")`,
+    )
+    .join('\n  or ')}\n)`;
