@@ -1,45 +1,101 @@
-/** Goal: each alert reaches the right receiver. Method: amtool on the rendered file. */
+/** Goal: each alert reaches the right receiver by every way there is. Method: amtool on the rendered file. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fitTopology } from '@fit/contract';
 import { amtool } from '@fit/stack';
 import { parse } from 'yaml';
-import { renderAlertmanager } from '../../src/index.ts';
+import {
+  COMPOSE_TARGETS,
+  readReceivers,
+  renderAlertmanager,
+  writeMonitoringConfig,
+} from '../../src/index.ts';
 import { renderedFolder } from '../support/renderedFolder.ts';
 
 const ROUTES = [
   { receiver: 'page', labels: ['alertname=QueueNearFull', 'severity=critical'] },
   { receiver: 'ticket', labels: ['alertname=QueueNearFull', 'severity=warning'] },
+  { receiver: 'ticket', labels: ['alertname=QueueUndeclared', 'severity=info'] },
   { receiver: 'dead-man', labels: ['alertname=Watchdog', 'severity=none'] },
 ];
 
-test('amtool accepts the configuration, with and without receivers', async (t) => {
+const WAYS: readonly Readonly<Record<string, string>>[] = [
+  { ALERT_PAGE_URL: 'http://page/', ALERT_TICKET_URL: 'http://ticket/' },
+  { ALERT_SLACK_URL_FILE: '/run/slack', ALERT_PAGE_SLACK_CHANNEL: '#page' },
+  {
+    ALERT_TICKET_EMAIL: 'team@example.org',
+    ALERT_SMTP_HOST: 'mail.example.org:587',
+    ALERT_SMTP_FROM: 'fit@example.org',
+    ALERT_SMTP_USERNAME: 'fit',
+    ALERT_SMTP_PASSWORD_FILE: '/run/smtp',
+  },
+  { ALERT_DEAD_MAN_URL: 'https://watch.example.org/fit' },
+];
+
+/** Every choice of ways, none included. */
+const COMBINATIONS = WAYS.reduce<readonly Readonly<Record<string, string>>[]>(
+  (all, way) => [...all, ...all.map((one) => ({ ...one, ...way }))],
+  [{}],
+);
+
+test('amtool accepts every combination of receivers, and refuses a route to nobody', async (t) => {
   const cwd = await renderedFolder(t);
-  const urls = { pageUrl: 'http://p/', ticketUrl: 'http://t/', deadManUrl: 'http://d/' };
-  await writeFile(join(cwd, 'told.yml'), renderAlertmanager(urls));
-  await writeFile(
-    join(cwd, 'bad.yml'),
-    renderAlertmanager().replaceAll('page', 'pager+').replace('pager+', 'page'),
-  );
-  const plain = await amtool(['check-config', 'alertmanager.yml'], { cwd });
-  const told = await amtool(['check-config', 'told.yml'], { cwd });
-  const bad = await amtool(['check-config', 'bad.yml'], { cwd });
-  assert.equal(plain.code, 0, plain.output);
-  assert.equal(told.code, 0, told.output);
-  assert.notEqual(bad.code, 0, 'a route to a receiver that does not exist');
+  assert.equal(COMBINATIONS.length, 16);
+  const files = COMBINATIONS.map((_, index) => `told-${index}.yml`);
+  for (const [index, environment] of COMBINATIONS.entries())
+    await writeFile(join(cwd, files[index]!), renderAlertmanager(readReceivers(environment)));
+  const { code, output } = await amtool(['check-config', ...files], { cwd });
+  assert.equal(code, 0, output);
+
+  const lost = renderAlertmanager().replace('receiver: page', 'receiver: pager');
+  await writeFile(join(cwd, 'lost.yml'), lost);
+  assert.notEqual((await amtool(['check-config', 'lost.yml'], { cwd })).code, 0);
+});
+
+test('each way is at the receiver that it was given for, and at no other', () => {
+  const environment = Object.assign({}, ...WAYS) as Record<string, string>;
+  const { receivers, global } = parse(renderAlertmanager(readReceivers(environment))) as {
+    receivers: Record<string, unknown>[];
+    global: Record<string, string>;
+  };
+  const ways = receivers.map(({ name, ...rest }) => [name, Object.keys(rest).sort()]);
+  assert.deepEqual(Object.fromEntries(ways), {
+    ticket: ['email_configs', 'webhook_configs'],
+    page: ['slack_configs', 'webhook_configs'],
+    'dead-man': ['webhook_configs'],
+  });
+  assert.equal(global['slack_api_url_file'], 'secrets/slack-url');
+  assert.equal(global['smtp_auth_password_file'], 'secrets/smtp-password');
+});
+
+test('a secret lies beside the configuration and nowhere in it; one that cannot be read is named', async (t) => {
+  const folder = await renderedFolder(t);
+  const source = join(folder, 'given');
+  await writeFile(source, 'https://hooks.example.org/secret');
+  const options = { declaration: fitTopology({ profile: 'default' }), targets: COMPOSE_TARGETS };
+  const environment = { ALERT_PAGE_SLACK_CHANNEL: '#page', ALERT_SLACK_URL_FILE: source };
+
+  await writeMonitoringConfig(folder, { ...options, receivers: readReceivers(environment) });
+
+  const text = await readFile(join(folder, 'alertmanager.yml'), 'utf8');
+  assert.ok(!text.includes('hooks.example.org') && !text.includes(source));
+  const copy = await readFile(join(folder, 'secrets/slack-url'), 'utf8');
+  assert.equal(copy, 'https://hooks.example.org/secret');
+  const receivers = readReceivers({ ...environment, ALERT_SLACK_URL_FILE: `${source}-not` });
+  await assert.rejects(writeMonitoringConfig(folder, { ...options, receivers }), {
+    name: 'ReceiverError',
+    message: /^ALERT_SLACK_URL_FILE='.*given-not' cannot be copied$/,
+  });
 });
 
 for (const { receiver, labels } of ROUTES)
   test(`${labels.join(', ')} goes to ${receiver}`, async (t) => {
     const cwd = await renderedFolder(t);
     const routing = ['config', 'routes', 'test', '--config.file=alertmanager.yml'];
-    const { code, output } = await amtool(
-      [...routing, `--verify.receivers=${receiver}`, ...labels],
-      {
-        cwd,
-      },
-    );
+    const verify = `--verify.receivers=${receiver}`;
+    const { code, output } = await amtool([...routing, verify, ...labels], { cwd });
     assert.equal(code, 0, output);
   });
 

@@ -8,12 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseArgs } from 'node:util';
+import { fitTopology } from '@fit/contract';
 import { promtool } from '@fit/stack';
+import { planTopology } from '@fit/topology';
 import { stringify } from 'yaml';
 import { readReplayArguments } from '../../../monolith/src/replay/readReplayArguments.ts';
 import { parseArguments } from '../../../stack/src/cli/parseArguments.ts';
 import { COMMANDS } from '../../../topology/src/cli/commands.ts';
 import { readCall } from '../../../topology/src/cli/readCall.ts';
+import { RUNBOOK_BASE, rulesOf } from '../../src/index.ts';
 import { COMPOSE_SOURCE, REPOSITORY, SERVICES } from '../support/composeFile.ts';
 import { ON_CALL, RUNBOOKS } from '../support/runbook.ts';
 
@@ -38,6 +41,19 @@ test('each has the five sections in order, three queries and numbered steps', ()
     assert.equal(queries.length, 3, alert);
     assert.match(text, /\n1\. .*\n(.*\n)*## Recovery/, alert);
   }
+});
+
+test('each alert has its runbook, and each runbook its alert', () => {
+  const broker = { version: '4.3.6', hasManagement: true };
+  const rules = rulesOf(planTopology(fitTopology({ profile: 'default' }), broker));
+  const alerts = new Set(rules.flatMap((rule) => ('alert' in rule ? [rule.alert] : [])));
+  assert.deepEqual(
+    RUNBOOKS.map(({ alert }) => alert),
+    [...alerts].sort(),
+  );
+  for (const rule of rules)
+    if ('alert' in rule)
+      assert.equal(rule.annotations.runbook_url, `${RUNBOOK_BASE}/${rule.alert}.md`);
 });
 
 test('Prometheus can read every query', async (t) => {
