@@ -10,6 +10,7 @@ COPY topology/package.json topology/
 COPY jobs/package.json jobs/
 COPY contract/package.json contract/
 COPY http/package.json http/
+COPY console/package.json console/
 COPY monolith/package.json monolith/
 COPY coach/package.json coach/
 COPY stack/package.json stack/
@@ -35,6 +36,7 @@ USER 10001:10001
 STOPSIGNAL SIGTERM
 
 FROM base AS monolith
+COPY console/src console/src
 COPY monolith/src monolith/src
 EXPOSE 12100 12111
 CMD ["node", "monolith/src/main.ts"]

@@ -6,6 +6,7 @@ const WORKSPACES = [
   'jobs',
   'contract',
   'http',
+  'console',
   'monolith',
   'coach',
   'stack',
@@ -17,6 +18,10 @@ const WORKSPACES = [
 const CHECKS: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
   ['format', 'biome', ['check', '--error-on-warnings', '.']],
   ['types', 'tsc', ['-p', '.']],
+  // Another world: a browser's names instead of Node's.
+  ['page types', 'tsc', ['-p', 'console/src/page']],
+  ['page test types', 'tsc', ['-p', 'console/test']],
+  ['browser test types', 'tsc', ['-p', 'monolith/test/browser']],
   ['lint', 'eslint', ['.']],
   [
     'layers',

@@ -102,6 +102,10 @@ async function startProcesses(stack: Stack, coachCount: number): Promise<System>
     mongodbUrl: databaseUrl(stack.mongodbUrl),
     folder: resolve(FOLDER, 'logs'),
     ports: { monolith, monolithMetrics, coach, coachMetrics },
+    env: {
+      PROMETHEUS_URL: stack.prometheusUrl ?? '',
+      ALERTMANAGER_URL: stack.alertmanagerUrl ?? '',
+    },
     ...{ coachCount, adminToken, onProgress: say },
   });
 }
@@ -123,7 +127,8 @@ function printPlaces(stack: Stack, system: System): void {
   const coach = system.coaches[0]?.url ?? '';
   process.stdout.write(`
   a workout     curl ${coach}/wods/${user?.id ?? ''}
-  monolith      ${system.monolith.url}/runs   (bearer token in ${token})
+  status page   ${system.monolith.url}/   (asks for the bearer token in ${token})
+  monolith      ${system.monolith.url}/runs   (the same token)
   metrics       ${system.monolith.metricsUrl}
                 ${system.coaches[0]?.metricsUrl ?? ''}
   RabbitMQ      ${stack.managementUrl ?? 'given by AMQP_URL'}   (guest, guest)

@@ -19,6 +19,7 @@ const WORKSPACES = [
   'jobs',
   'contract',
   'http',
+  'console',
   'monolith',
   'coach',
   'prometheus',

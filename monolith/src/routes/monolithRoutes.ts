@@ -1,5 +1,6 @@
 /** Every route of the monolith, each with what it needs. */
-import type { Route } from '@fit/http';
+import { pageFiles } from '@fit/console';
+import { fileRoutes, type Route } from '@fit/http';
 import type { JobStore, StoreConnection } from '@fit/jobs/store';
 import type { Declaration } from '@fit/topology';
 import type { OpenStatus } from '../status/openStatus.ts';
@@ -36,5 +37,6 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...queueRoutes(status.board),
     ...statusRoutes(status.board),
     ...eventRoutes(status),
+    ...fileRoutes(pageFiles()),
   ];
 }

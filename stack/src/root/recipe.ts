@@ -63,6 +63,17 @@ export const GO_ROOT: RootRecipe = {
   layoutVersion: LAYOUT_VERSION,
 };
 
+/**
+ * The root folder of the browser, for tests of the pages. The headless shell alone: half the size of the whole browser,
+ * and no display. A stable suite, since sid's libraries change under it.
+ */
+export const BROWSER_ROOT: RootRecipe = {
+  title: 'root folder (Chromium, headless)',
+  suite: 'trixie',
+  packages: ['chromium-headless-shell', 'fonts-dejavu-core', ...ENTRY_PACKAGES],
+  layoutVersion: LAYOUT_VERSION,
+};
+
 /** The root folder the broker runs from; sid's broker is part of the main one. */
 export function brokerRoot(suite: BrokerSuite): RootRecipe {
   if (suite === 'sid') return MAIN_ROOT;

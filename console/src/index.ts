@@ -1,0 +1,42 @@
+/** The status page: static files, handed out as they are. Nothing is built, and nothing here knows who serves it. */
+import { readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+
+export interface PageFile {
+  /** Where it is served. */
+  readonly path: string;
+  /** Media type with character set. */
+  readonly type: string;
+  readonly content: Buffer;
+}
+
+const FOLDER = join(import.meta.dirname, 'page');
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml; charset=utf-8',
+};
+
+/** By name: what is not listed here is not served. */
+const FILES: Readonly<Record<string, string>> = {
+  '/': 'index.html',
+  '/console/console.css': 'console.css',
+  '/console/icon.svg': 'icon.svg',
+  '/console/main.js': 'main.js',
+  '/console/connection.js': 'connection.js',
+  '/console/eventParser.js': 'eventParser.js',
+  '/console/view.js': 'view.js',
+  '/console/element.js': 'element.js',
+  '/console/text.js': 'text.js',
+};
+
+/** @throws Error where a file is missing: found at start, not by a visitor. */
+export function pageFiles(): readonly PageFile[] {
+  return Object.entries(FILES).map(([path, name]) => ({
+    path,
+    type: TYPES[extname(name)] ?? 'application/octet-stream',
+    content: readFileSync(join(FOLDER, name)),
+  }));
+}

@@ -1,0 +1,35 @@
+/** Goal: the page is complete, and nothing in it needs a weaker policy. Method: the files as text. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pageFiles } from '@fit/console';
+
+const files = new Map(pageFiles().map(({ path, content }) => [path, content.toString()]));
+const page = files.get('/') ?? '';
+
+test('whatever the page and its scripts name is served', () => {
+  const named = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path);
+  assert.ok(named.length >= 3);
+  for (const path of named) assert.ok(files.has(path ?? ''), path);
+  for (const [path, text] of files)
+    for (const [, name = ''] of text.matchAll(/^import .* from '\.\/(.+)';$/gm))
+      assert.ok(files.has(`/console/${name}`), `${path} imports ${name}`);
+});
+
+test('no file is left behind, but types', () => {
+  const folder = join(import.meta.dirname, '../src/page');
+  const names = readdirSync(folder).filter((name) => !['model.js', 'tsconfig.json'].includes(name));
+  assert.equal(names.length, files.size, names.join());
+});
+
+test('nothing inline: no script, no style, no handler', () => {
+  assert.doesNotMatch(page, /<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|javascript:/i);
+});
+
+test('text never becomes markup', () => {
+  const markup =
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|createContextualFragment/;
+  for (const [path, text] of files)
+    if (path.endsWith('.js')) assert.doesNotMatch(text, markup, path);
+});
