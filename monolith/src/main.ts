@@ -76,7 +76,7 @@ await runService(log, async (stops, stopping) => {
   readPool(metrics, store);
   readDuties(metrics, () => running.duties);
   stops.push(recordMetrics(metrics, jobs));
-  stops.push(exportLiveLimits(metrics, plan, { ...config, vhost }));
+  status.sampler.onSample(exportLiveLimits(metrics, plan, vhost));
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,

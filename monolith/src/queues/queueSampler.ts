@@ -15,6 +15,7 @@ export class QueueSampler {
   readonly #reader: SampleReader;
   readonly #kept: Kept<TimedSample>;
   readonly #timer: NodeJS.Timeout;
+  readonly #listeners: ((sample: TimedSample) => void)[] = [];
   #samples: readonly TimedSample[] = [];
 
   constructor(reader: SampleReader, intervalMs = INTERVAL_MS) {
@@ -33,6 +34,11 @@ export class QueueSampler {
     return this.#kept.freshness(now);
   }
 
+  /** Told of each new sample. */
+  onSample(listener: (sample: TimedSample) => void): void {
+    this.#listeners.push(listener);
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#reader.close();
@@ -43,6 +49,7 @@ export class QueueSampler {
     // Left-open, as the ranges of Prometheus 3 are: twelve samples, never more than fit into the window.
     const since = sample.atMs - WINDOW_MS;
     this.#samples = [...this.#samples.filter(({ atMs }) => atMs > since), sample];
+    for (const listener of this.#listeners) listener(sample);
     return sample;
   }
 }

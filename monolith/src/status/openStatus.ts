@@ -11,6 +11,7 @@ import { StatusBoard } from './statusBoard.ts';
 export interface OpenStatus {
   readonly board: StatusBoard;
   readonly streams: EventStreams;
+  readonly sampler: QueueSampler;
   stop(): Promise<void>;
 }
 
@@ -35,6 +36,7 @@ export function openStatus(
   return {
     board,
     streams,
+    sampler,
     stop: async () => {
       board.stop();
       await sampler.stop();

@@ -67,7 +67,7 @@ export const BROKER_METRICS = {
     by: ['monolith'],
     labels: { vhost: VHOST, queue: QUEUE },
     appears:
-      'read from the management API every 10 s, for queues declared with a limit; never without that API',
+      'read from the management API every 5 s, for queues declared with a limit; never without that API',
   },
   jobs_queue_ttl_seconds: {
     kind: 'gauge',
