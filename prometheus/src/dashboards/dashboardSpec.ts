@@ -15,14 +15,16 @@ export interface Bounds {
   readonly critical: number;
 }
 
+/** Grafana's ids: seconds, bytes, a share of 1, events per second and per minute, requests per second, a plain number. */
+export type Unit = 's' | 'bytes' | 'percentunit' | 'cps' | 'cpm' | 'reqps' | 'short';
+
 export interface PanelSpec {
   /** lines: over time. number: the latest value, large. heat: a histogram over time. table: one row per series, now. */
   readonly kind: 'lines' | 'number' | 'heat' | 'table';
   readonly title: string;
   /** What is seen, and what a bad picture means. Shown when the panel's title is pointed at. */
   readonly description: string;
-  /** Grafana's id of a unit: s, bytes, percentunit, cps, cpm, short, … */
-  readonly unit: string;
+  readonly unit: Unit;
   readonly queries: readonly Query[];
   /** Of 24 columns; default 8, a number 4. */
   readonly width?: number;

@@ -39,8 +39,9 @@ const NOW: RowSpec = {
       queries: [
         {
           expr:
-            '1 - sum(increase(jobs_finished_total{outcome="dead"}[$__range]))\n' +
-            `  / sum(increase(jobs_finished_total[$__range])) / ${BUDGET}`,
+            '1 - (sum(increase(jobs_finished_total{outcome="dead"}[$__range]))\n' +
+            // No job ended: 0/0, which the comparison drops.
+            `  / sum(increase(jobs_finished_total[$__range])) >= 0) / ${BUDGET}`,
           legend: 'left',
         },
       ],

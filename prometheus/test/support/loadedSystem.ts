@@ -6,16 +6,19 @@ import { join } from 'node:path';
 import { fitTopology } from '@fit/contract';
 import { FitClient } from '@fit/http/client';
 import {
+  type Child,
   freePorts,
   type Stack,
   type StackPorts,
   type System,
   sampleUsers,
+  startChild,
   startStack,
   startSystem,
 } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
+import { REPOSITORY } from './composeFile.ts';
 import { PrometheusApi } from './prometheusApi.ts';
 
 export interface LoadedSystem {
@@ -41,8 +44,9 @@ const COACH = { COACH_FAILURE_RATE: '0.5', COACH_WORK_MS: '200' };
 export async function startLoadedSystem(): Promise<LoadedSystem> {
   const startedAt = Math.floor(Date.now() / 1_000);
   const folder = await mkdtemp(join(tmpdir(), 'fit-panels-'));
-  const started: { stack?: Stack; system?: System } = {};
+  const started: { stack?: Stack; system?: System; cron?: Child } = {};
   const stop = async () => {
+    await started.cron?.stop();
     await started.system?.stop();
     await started.stack?.stop({ purge: true });
     await rm(folder, { recursive: true, force: true });
@@ -51,7 +55,11 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
     const ports = await freePorts();
     const declaration = fitTopology({ profile: 'default', tiers: TIERS });
     const monitoring = join(folder, 'monitoring');
-    await writeMonitoringConfig(monitoring, { declaration, targets: nativeTargets(ports) });
+    const cron = { addresses: [`127.0.0.1:${ports.cronMetrics}`] };
+    await writeMonitoringConfig(monitoring, {
+      declaration,
+      targets: { ...nativeTargets(ports), cron },
+    });
     started.stack = await startStack({
       name: `panels-${randomUUID().slice(0, 8)}`,
       folder: join(folder, 'stack'),
@@ -65,6 +73,7 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
       mongodbUrl: new URL('/fit', mongodbUrl).href,
       env: { FIT_TIERS: TIERS.join(), ...COACH },
     });
+    started.cron = await startCron(started.system, join(folder, 'logs'), ports.cronMetrics);
     const prometheus = new PrometheusApi(prometheusUrl);
     await load(started.system, prometheus);
     return {
@@ -79,6 +88,25 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
   }
 }
 
+/** Before there are members: its first run, for the slot that passed last, is then complete at once. */
+async function startCron(system: System, folder: string, metricsPort: number): Promise<Child> {
+  return await startChild({
+    name: 'cron',
+    command: process.execPath,
+    args: [join(REPOSITORY, 'cron_job.ts')],
+    cwd: REPOSITORY,
+    env: {
+      ...process.env,
+      FIT_URL: system.monolith.url,
+      FIT_ADMIN_TOKEN: system.adminToken,
+      METRICS_PORT: `${metricsPort}`,
+    },
+    logPath: join(folder, 'cron.log'),
+    ready: async () => (await fetch(`http://127.0.0.1:${metricsPort}/readyz`)).ok,
+    deadlineMs: 30_000,
+  });
+}
+
 const DOCUMENTED: ReadonlyMap<number, keyof StackPorts> = new Map([
   [12100, 'monolith'],
   [12101, 'coach'],
@@ -87,6 +115,7 @@ const DOCUMENTED: ReadonlyMap<number, keyof StackPorts> = new Map([
   [12110, 'brokerMetrics'],
   [12111, 'monolithMetrics'],
   [12112, 'coachMetrics'],
+  [12115, 'cronMetrics'],
 ]);
 
 function addressIn(ports: StackPorts, documentedPort: number): string {
