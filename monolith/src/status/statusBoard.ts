@@ -43,6 +43,7 @@ export class StatusBoard {
   readonly #today: Kept<TodayFacts>;
   readonly #timer: NodeJS.Timeout;
   #told = '';
+  #toldAtMs = 0;
   #number = 0;
   #telling: Promise<void> | undefined;
 
@@ -76,7 +77,7 @@ export class StatusBoard {
     return this.#readQueues(new Date());
   }
 
-  /** One reading at a time, sent where it differs from the last one by more than a clock. */
+  /** One reading at a time, sent where it differs from the last one by more than a clock; once a second at most. */
   tell(): Promise<void> {
     this.#telling ??= this.#tell().finally(() => {
       this.#telling = undefined;
@@ -89,12 +90,15 @@ export class StatusBoard {
   }
 
   async #tell(): Promise<void> {
+    // Many readers may come at once; what was told a moment ago is what they begin with.
+    if (Date.now() - this.#toldAtMs < TICK_MS) return;
     const status = await this.read();
     const text = JSON.stringify(status, (key, value: unknown) =>
       CLOCKS.has(key) ? undefined : value,
     );
     if (text === this.#told) return;
     this.#told = text;
+    this.#toldAtMs = Date.now();
     this.#number += 1;
     const data = JSON.stringify(status);
     this.#options.streams.send({ name: 'status', id: String(this.#number), data });

@@ -1,0 +1,52 @@
+/** Goal: readers are told of changes, once a second at most, and of nothing else. Method: sources by hand, the clock too. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { EventStreams } from '@fit/http';
+import { Kept } from '../../src/status/kept.ts';
+import { StatusBoard } from '../../src/status/statusBoard.ts';
+
+function openBoard(t: TestContext) {
+  t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.parse('2026-11-23T05:00:00Z') });
+  const streams = new EventStreams();
+  const sent = t.mock.method(streams, 'send');
+  const world = { pendingCount: 0 };
+  const silent = new Kept({ ask: () => Promise.resolve(), staleMs: 1 });
+  const board = new StatusBoard({
+    ...{ queues: [], streams, timezone: 'UTC' },
+    sampler: { samples: [], freshness: (now) => silent.freshness(now) },
+    askAlerts: () => Promise.reject(new Error('away')),
+    askToday: () =>
+      Promise.resolve({
+        ...{ date: '2026-11-23', run: undefined, counts: { states: {}, causes: {} }, oldest: {} },
+        pendingCount: world.pendingCount,
+      }),
+  });
+  t.after(() => {
+    board.stop();
+    streams.close();
+  });
+  return { board, world, told: () => sent.mock.callCount(), tick: t.mock.timers };
+}
+
+test('a clock that goes on is no change; a number is', async (t) => {
+  const { board, world, told, tick } = openBoard(t);
+  await board.tell();
+  tick.tick(5_000);
+  await board.tell();
+  assert.equal(told(), 1);
+  world.pendingCount = 3;
+  tick.tick(5_000);
+  await board.tell();
+  assert.equal(told(), 2);
+});
+
+test('many who come in one second are told once, and a change waits for the next', async (t) => {
+  const { board, world, told, tick } = openBoard(t);
+  await Promise.all([board.tell(), board.tell()]);
+  world.pendingCount = 1;
+  await board.tell();
+  assert.equal(told(), 1);
+  tick.tick(3_000);
+  await board.tell();
+  assert.equal(told(), 2);
+});
