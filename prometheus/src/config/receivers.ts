@@ -40,7 +40,7 @@ export interface SecretFile {
   readonly path: string;
 }
 
-/** Relative, as Alertmanager resolves it: the same folder is copied by the native stack and mounted by compose. */
+/** Below the configuration's folder, which the native stack copies and compose mounts. */
 export const SLACK_URL_PATH = 'secrets/slack-url';
 export const SMTP_PASSWORD_PATH = 'secrets/smtp-password';
 

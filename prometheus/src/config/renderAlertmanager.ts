@@ -7,15 +7,20 @@ import {
   SMTP_PASSWORD_PATH,
 } from './receivers.ts';
 import { renderYaml } from './renderYaml.ts';
+import { COMPOSE_TARGETS } from './targets.ts';
 
-/** @returns the YAML text of alertmanager.yml. */
+/**
+ * @param folder where Alertmanager sees its configuration; default: under compose.
+ * @returns the YAML text of alertmanager.yml.
+ */
 export function renderAlertmanager(
   receivers: AlertReceivers = {},
   { notification }: Windows = PRODUCTION_WINDOWS,
+  folder = COMPOSE_TARGETS.alertmanagerFolder,
 ): string {
   const { wait, interval, repeat, watchdogRepeat } = notification;
   return renderYaml({
-    ...globals(receivers),
+    ...globals(receivers, folder),
     route: {
       receiver: 'ticket',
       group_by: ['alertname', 'queue'],
@@ -72,14 +77,15 @@ const INHIBITIONS = [
   },
 ];
 
-function globals({ mail, slackUrlFile }: AlertReceivers): object {
+/** amtool and Alertmanager both accept a relative path here; it is opened from wherever the process was started. */
+function globals({ mail, slackUrlFile }: AlertReceivers, folder: string): object {
   const { smarthost, from, username, passwordFile } = mail ?? {};
   const global = {
     ...given('smtp_smarthost', smarthost),
     ...given('smtp_from', from),
     ...given('smtp_auth_username', username),
-    ...given('smtp_auth_password_file', passwordFile && SMTP_PASSWORD_PATH),
-    ...given('slack_api_url_file', slackUrlFile && SLACK_URL_PATH),
+    ...given('smtp_auth_password_file', passwordFile && `${folder}/${SMTP_PASSWORD_PATH}`),
+    ...given('slack_api_url_file', slackUrlFile && `${folder}/${SLACK_URL_PATH}`),
   };
   return Object.keys(global).length === 0 ? {} : { global };
 }

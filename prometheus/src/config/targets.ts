@@ -14,6 +14,8 @@ export interface MonitoringTargets {
   readonly prometheus: Target;
   /** Scraped, and sent the alerts. */
   readonly alertmanager: Target;
+  /** Where Alertmanager finds its configuration, as it sees it: it takes the files of secrets by absolute paths only. */
+  readonly alertmanagerFolder: string;
   /** Absent where something else triggers the runs. */
   readonly cron?: Target;
 }
@@ -34,6 +36,7 @@ export const COMPOSE_TARGETS: MonitoringTargets = Object.freeze({
   coach: { dnsName: 'coach', port: 12112 },
   prometheus: { addresses: ['prometheus:9090'] },
   alertmanager: { addresses: ['alertmanager:9093'] },
+  alertmanagerFolder: '/etc/alertmanager',
   cron: { addresses: ['cron:12115'] },
 });
 
@@ -48,6 +51,7 @@ export function nativeTargets(
     coach: loopback(ports.coachMetrics, ...moreCoaches),
     prometheus: loopback(ports.prometheus),
     alertmanager: loopback(ports.alertmanager),
+    alertmanagerFolder: '/stack/alertmanager/config',
   };
 }
 

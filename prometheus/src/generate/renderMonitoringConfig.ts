@@ -22,6 +22,9 @@ export function renderMonitoringConfig(options: MonitoringOptions): ReadonlyMap<
   return new Map([
     ['prometheus.yml', renderScrapeConfig({ targets, vhost })],
     [RULES_FILE, renderRules(planTopology(options.declaration, ANY_BROKER), options)],
-    ['alertmanager.yml', renderAlertmanager(options.receivers, options.windows)],
+    [
+      'alertmanager.yml',
+      renderAlertmanager(options.receivers, options.windows, targets.alertmanagerFolder),
+    ],
   ]);
 }

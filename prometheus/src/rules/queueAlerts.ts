@@ -77,7 +77,9 @@ const DRIFT_EXPR = [
   `max by (vhost, queue) (jobs_queue_max_length) != ${ON_QUEUE} queue:max_length`,
   `or min by (vhost, queue) (jobs_queue_max_length) != ${ON_QUEUE} queue:max_length`,
   `or ${maxByQueue('jobs_queue_ttl_seconds')} != ${ON_QUEUE} queue:ttl_seconds`,
-  `or ${maxByQueue('jobs_queue_info')} unless ${ON_QUEUE} queue:info`,
+  `or min by (vhost, queue) (jobs_queue_ttl_seconds) != ${ON_QUEUE} queue:ttl_seconds`,
+  // With role and tier: a queue that is another one's tier is as wrong as one that the rules do not know.
+  `or ${maxByQueue('jobs_queue_info unless on (vhost, queue, role, tier) queue:info')}`,
   // What the broker enforces: a policy of somebody else, by hand, is seen nowhere but there.
   `or ${maxByQueue('jobs_queue_live_max_length')} != ${ON_QUEUE} queue:max_length`,
 ].join('\n');

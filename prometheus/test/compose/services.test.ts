@@ -73,8 +73,14 @@ test('several coaches fit beside each other', () => {
   for (const [text, first, last] of ranges) assert.ok(Number(last) - Number(first) >= 2, text);
 });
 
+test('Alertmanager finds its secrets where its configuration is mounted', () => {
+  const mount = service('alertmanager').volumes?.find((one) => one.includes('/generated/'));
+  assert.equal(mount?.split(':')[1], COMPOSE_TARGETS.alertmanagerFolder);
+});
+
 test('Prometheus scrapes services by names and ports that exist', () => {
-  for (const target of Object.values<Target>({ ...COMPOSE_TARGETS })) {
+  const { alertmanagerFolder, ...targets } = COMPOSE_TARGETS;
+  for (const target of Object.values<Target>({ ...targets })) {
     const addresses = 'dnsName' in target ? [`${target.dnsName}:${target.port}`] : target.addresses;
     for (const address of addresses) {
       const [name = '', port] = address.split(':');

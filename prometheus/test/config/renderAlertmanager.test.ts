@@ -66,8 +66,8 @@ test('each way is at the receiver that it was given for, and at no other', () =>
     page: ['slack_configs', 'webhook_configs'],
     'dead-man': ['webhook_configs'],
   });
-  assert.equal(global['slack_api_url_file'], 'secrets/slack-url');
-  assert.equal(global['smtp_auth_password_file'], 'secrets/smtp-password');
+  assert.equal(global['slack_api_url_file'], '/etc/alertmanager/secrets/slack-url');
+  assert.equal(global['smtp_auth_password_file'], '/etc/alertmanager/secrets/smtp-password');
 });
 
 test('a secret lies beside the configuration and nowhere in it; one that cannot be read is named', async (t) => {
