@@ -7,7 +7,7 @@ const NEAR_FULL = 0.7;
 const ALMOST_FULL = 0.9;
 
 /** As the alert QueueFillingUp has it: below, a trend over few messages is noise. */
-const WORTH_A_FORECAST = 0.2;
+const WORTH_A_FORECAST = 0.1;
 
 const ROLES = ['main', 'wait', 'dlq'];
 
