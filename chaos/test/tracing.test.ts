@@ -155,7 +155,8 @@ function expectNoOrphans(spans: readonly Span[]): void {
 
 test('a run too large for one trace has a trace for each job, linked to the request', async (t) => {
   const collector = await openCollector(t);
-  const world = await startWorld(t, tracedTo(collector));
+  const OTEL_TRACES_SAMPLER = 'parentbased_always_on';
+  const world = await startWorld(t, { ...tracedTo(collector), OTEL_TRACES_SAMPLER });
   await world.client.createUsers(sampleUsers(150));
   const { runId } = await world.client.generateWods({ date: DAY });
   assert.deepEqual((await finished(world, runId)).states, { done: 150 });
@@ -169,6 +170,23 @@ test('a run too large for one trace has a trace for each job, linked to the requ
   assert.equal(new Set(publishes().map(({ traceId }) => traceId)).size, 150);
   for (const publish of publishes())
     assert.deepEqual([publish.parentSpanId, publish.links], ['', [link]]);
+  expectNoOrphans(collector.spans);
+});
+
+test('without a sampler a tenth or so of a large run is traced, each job whole or not at all', async (t) => {
+  const collector = await openCollector(t);
+  const world = await startWorld(t, tracedTo(collector));
+  await world.client.createUsers(sampleUsers(300));
+  const { runId } = await world.client.generateWods({ date: DAY });
+  assert.deepEqual((await finished(world, runId)).states, { done: 300 });
+  // Coach first, then monolith: each sends what it has before it ends.
+  await world.system.stop();
+  const traces = (name: string) =>
+    new Set(named(collector.spans, name).map(({ traceId }) => traceId));
+  const published = traces('publish ');
+  assert.ok(published.size > 3 && published.size < 100, String(published.size));
+  assert.deepEqual(traces('process '), published);
+  assert.deepEqual(traces('bulkWrite '), published);
   expectNoOrphans(collector.spans);
 });
 

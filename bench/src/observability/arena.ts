@@ -1,4 +1,4 @@
-/** Three whole systems on one broker and one database, each in rooms of its own, all warm; one works at a time. */
+/** Four whole systems on one broker and one database, each in rooms of its own, all warm; one works at a time. */
 import { resolve } from 'node:path';
 import { type Stack, type System, startSystem } from '@fit/stack';
 import { type Db, MongoClient } from 'mongodb';
@@ -99,7 +99,8 @@ async function measureStand({ system, database }: Stand, task: Task): Promise<Fi
   const { perSecondFromRequest } = await measureFit(system, database, { userCount, date });
   const metricsBytes = await scraping.stop();
   // Before the next one is measured, or it would pay for these spans.
-  if (variant === 'traced') await new Promise((settle) => setTimeout(settle, LAST_SPANS_MS));
+  if (variant === 'traced' || variant === 'complete')
+    await new Promise((settle) => setTimeout(settle, LAST_SPANS_MS));
   const thousands = userCount / 1_000;
   return {
     perSecond: perSecondFromRequest,

@@ -1,7 +1,7 @@
-/** What is compared: the same system with nothing watching it, with metrics and logs, and with traces as well. */
+/** What is compared: the same system with nothing watching it, with metrics and logs, with traces, with every trace. */
 import { resolve } from 'node:path';
 
-export const VARIANTS = ['bare', 'watched', 'traced'] as const;
+export const VARIANTS = ['bare', 'watched', 'traced', 'complete'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 /**
@@ -21,5 +21,11 @@ export function environmentOf(variant: Variant, collectorUrl: string): Record<st
       return { LOG_LEVEL: 'info' };
     case 'traced':
       return { LOG_LEVEL: 'info', OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl };
+    case 'complete':
+      return {
+        LOG_LEVEL: 'info',
+        OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl,
+        OTEL_TRACES_SAMPLER: 'parentbased_always_on',
+      };
   }
 }

@@ -44,8 +44,10 @@ export function logFields(): Record<string, unknown> {
   return { ...fields, ...traceFields(traceparent) };
 }
 
-/** @returns `trace_id` and `span_id`; empty for what is no traceparent. */
+/** @returns `trace_id` and `span_id`; empty for what is no traceparent, or that of a trace which nobody records. */
 export function traceFields(traceparent: unknown): { trace_id?: string; span_id?: string } {
   const parsed = parseTraceparent(traceparent);
-  return parsed === undefined ? {} : { trace_id: parsed.traceId, span_id: parsed.spanId };
+  return parsed === undefined || parsed.flags === 0
+    ? {}
+    : { trace_id: parsed.traceId, span_id: parsed.spanId };
 }

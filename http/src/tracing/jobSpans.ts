@@ -1,5 +1,14 @@
 /** Jobs as spans: publish, wait, attempt, store, and what publishes again. Names and attributes as OpenTelemetry's conventions have them. */
-import { type AttemptTrace, type JobTracer, type StoreWrite, type Wait, waitOf } from '@fit/jobs';
+import {
+  type AttemptTrace,
+  formatTraceparent,
+  type JobRecord,
+  type JobTracer,
+  type PublishTrace,
+  type StoreWrite,
+  type Wait,
+  waitOf,
+} from '@fit/jobs';
 import {
   type Attributes,
   type Context,
@@ -14,13 +23,30 @@ import { contextOf, linksOf, traceparentOf } from './spanContext.ts';
 
 const RABBITMQ = { 'messaging.system': 'rabbitmq' } as const;
 
+export interface JobSpanOptions {
+  /** Of the jobs of a run that is too large for one trace, the share that has traces of its own; 0 to 1. */
+  readonly largeRunShare: number;
+}
+
+/** A context of no trace, marked as not sampled: whoever gets it records nothing, and begins no trace either. */
+const UNTRACED: PublishTrace = {
+  traceparent: formatTraceparent({ traceId: 'f'.repeat(32), spanId: 'f'.repeat(16), flags: 0 }),
+  end: () => undefined,
+};
+
+/** From a large run, and on its first way: what is published again has a reason to be looked at. */
+function isOneOfMany({ traceparent, tracelinks, generation }: JobRecord): boolean {
+  return traceparent === undefined && tracelinks?.length === 1 && generation === 1;
+}
+
 /**
  * The publish is the parent of everything that its message leads to: a bounce through a wait queue keeps the header,
  * so attempts and waits stand side by side below it, in the order of time.
  */
-export function jobSpans(tracer: Tracer): JobTracer {
+export function jobSpans(tracer: Tracer, { largeRunShare }: JobSpanOptions): JobTracer {
   return {
     publish: (job, { exchange, key }) => {
+      if (isOneOfMany(job) && Math.random() >= largeRunShare) return UNTRACED;
       const destination = `${exchange}:${key}`;
       const span = tracer.startSpan(
         `publish ${destination}`,
@@ -29,11 +55,9 @@ export function jobSpans(tracer: Tracer): JobTracer {
           links: linksOf(job.tracelinks),
           attributes: {
             ...RABBITMQ,
-            'messaging.operation.type': 'send',
             'messaging.operation.name': 'publish',
             'messaging.destination.name': destination,
             'messaging.message.id': job._id,
-            'fit.job.kind': job.kind,
             'fit.job.generation': job.generation,
           },
         },
@@ -60,14 +84,9 @@ export function jobSpans(tracer: Tracer): JobTracer {
           kind: SpanKind.CONSUMER,
           attributes: {
             ...RABBITMQ,
-            'messaging.operation.type': 'process',
             'messaging.operation.name': 'process',
             'messaging.destination.name': kind.queue,
             'messaging.message.id': message.id,
-            'messaging.message.body.size': delivery.body.byteLength,
-            'messaging.rabbitmq.destination.routing_key': delivery.routingKey,
-            'fit.job.kind': message.kind,
-            'fit.job.generation': message.generation,
             'fit.attempt': attempt.number,
             ...(delivery.isRedelivered ? { 'fit.redelivered': true } : {}),
           },
