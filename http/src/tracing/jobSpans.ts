@@ -29,9 +29,10 @@ export interface JobSpanOptions {
 }
 
 /** A context of no trace, marked as not sampled: whoever gets it records nothing, and begins no trace either. */
-const UNTRACED: PublishTrace = {
+const UNTRACED: PublishTrace & AttemptTrace = {
   traceparent: formatTraceparent({ traceId: 'f'.repeat(32), spanId: 'f'.repeat(16), flags: 0 }),
   end: () => undefined,
+  stored: () => undefined,
 };
 
 /** From a large run, and on its first way: what is published again has a reason to be looked at. */
@@ -74,6 +75,7 @@ export function jobSpans(tracer: Tracer, { largeRunShare }: JobSpanOptions): Job
     },
     attempt: (kind, task) => {
       const { delivery, message, attempt } = task;
+      if (delivery.headers['traceparent'] === UNTRACED.traceparent) return UNTRACED;
       const parent = contextOf(delivery.headers['traceparent']);
       const deliveredAt = new Date(delivery.receivedAtMs);
       const wait = waitOf(kind, attempt.number, { headers: delivery.headers, deliveredAt });
