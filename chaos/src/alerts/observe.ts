@@ -1,9 +1,8 @@
 /** Plays one fault: quiet before, told in time, nothing else told, quiet again after it is mended. */
-import type { Notification } from '@fit/stack/testing';
+import { type Notification, PrometheusApi } from '@fit/stack/testing';
 import { until } from '../arena.ts';
 import type { AlertWorld } from './alertWorld.ts';
 import type { AlertName, Fault } from './fault.ts';
-import { activeAlerts, unhealthyRules } from './prometheusApi.ts';
 
 /** One alert under one fault, in seconds since the injection and since the mending. */
 export interface Told {
@@ -30,7 +29,7 @@ const SILENCE_MS = 35_000;
 
 export async function observe(fault: Fault, world: AlertWorld): Promise<FaultReport> {
   await untilQuiet(world);
-  const failures = await unhealthyRules(prometheusOf(world));
+  const failures = await unhealthyRules(world);
   const mark = world.sink.notifications.length;
   const injectedAt = Date.now();
   await fault.inject(world);
@@ -81,7 +80,7 @@ async function untilQuiet(world: AlertWorld): Promise<void> {
 }
 
 async function unrest(world: AlertWorld): Promise<string[]> {
-  const active = (await activeAlerts(prometheusOf(world)))
+  const active = (await prometheusOf(world).alerts())
     .filter(({ labels }) => labels['alertname'] !== 'Watchdog')
     .map(({ state, labels }) => `${state} ${keyOf(labels)}`);
   const latest = new Map<string, Notification>();
@@ -100,8 +99,16 @@ async function describe(world: AlertWorld): Promise<string> {
   }
 }
 
-function prometheusOf({ stack }: AlertWorld): string {
-  return stack.prometheusUrl ?? '';
+function prometheusOf({ stack }: AlertWorld): PrometheusApi {
+  return new PrometheusApi(stack.prometheusUrl ?? '');
+}
+
+/** Those that cannot be evaluated, each with its reason; none is right. */
+async function unhealthyRules(world: AlertWorld): Promise<string[]> {
+  const rules = await prometheusOf(world).rules();
+  return rules
+    .filter(({ health }) => health === 'err')
+    .map(({ name, lastError = '' }) => `${name}: ${lastError}`);
 }
 
 function keyOf(labels: Readonly<Record<string, string>>): string {

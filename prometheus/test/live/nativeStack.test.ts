@@ -10,16 +10,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fitTopology } from '@fit/contract';
 import { freePorts, type Stack, startStack } from '@fit/stack';
-import { eventually } from '@fit/stack/testing';
+import { eventually, PrometheusApi } from '@fit/stack/testing';
 import { assertTopology, openSession } from '@fit/topology/amqp';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
-
-interface Rule {
-  name: string;
-  health: string;
-  lastError?: string;
-  alerts?: { labels: Record<string, string>; state: string }[];
-}
 
 describe('the native rendition on a real broker', () => {
   const name = `test-${randomUUID().slice(0, 8)}`;
@@ -57,7 +50,7 @@ describe('the native rendition on a real broker', () => {
   test('every rule is evaluated without an error', async () => {
     const rules = await eventually(
       async () => {
-        const all = await rulesOf(stack);
+        const all = await prometheusOf(stack).rules();
         return all.every(({ health }) => health !== 'unknown') && all;
       },
       { describe: () => 'rules not evaluated yet' },
@@ -137,15 +130,13 @@ async function effectiveLimits(stack: Stack): Promise<{ queue: string; value: nu
   );
 }
 
-async function rulesOf(stack: Stack): Promise<Rule[]> {
-  const response = await fetch(`${stack.prometheusUrl ?? ''}/api/v1/rules`);
-  const { data } = (await response.json()) as { data: { groups: { rules: Rule[] }[] } };
-  return data.groups.flatMap(({ rules }) => rules);
+function prometheusOf({ prometheusUrl }: Stack): PrometheusApi {
+  return new PrometheusApi(prometheusUrl ?? '');
 }
 
 /** @returns alerts pending or firing, and the jobs that are down, in alphabetical order. */
 async function whatIsWrong(stack: Stack): Promise<string> {
-  const rules = await rulesOf(stack);
+  const rules = await prometheusOf(stack).rules();
   const alerts = rules.filter((rule) => (rule.alerts ?? []).length > 0).map((rule) => rule.name);
   const down = (await query(stack, 'up == 0', 'job')).map(({ queue }) => queue);
   return `${[...new Set(alerts)].sort().join()}; down: ${down.sort().join()}`;
@@ -156,13 +147,10 @@ async function query(
   expr: string,
   label = 'queue',
 ): Promise<{ queue: string; value: number }[]> {
-  const url = `${stack.prometheusUrl ?? ''}/api/v1/query?query=${encodeURIComponent(expr)}`;
-  const { data } = (await (await fetch(url)).json()) as {
-    data: { result: { metric: Record<string, string>; value: [number, string] }[] };
-  };
-  return data.result.map(({ metric, value }) => ({
+  const series = await prometheusOf(stack).query(expr);
+  return series.map(({ metric, values }) => ({
     queue: metric[label] ?? '',
-    value: Number(value[1]),
+    value: values[0] ?? NaN,
   }));
 }
 

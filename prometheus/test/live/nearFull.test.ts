@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { freePorts, type Stack, startStack } from '@fit/stack';
-import { AlertSink, eventually } from '@fit/stack/testing';
+import { AlertSink, eventually, PrometheusApi } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
 import { type Flow, type FlowEnd, openFlow } from '../support/flow.ts';
@@ -120,12 +120,9 @@ describe('near full', () => {
 
 /** All three queues have a fill, and the publisher's counters were read: from then on a trend can be seen. */
 async function isWatched({ prometheusUrl }: Stack): Promise<boolean> {
-  const query = encodeURIComponent(
-    'count(queue:fill:ratio) + on () count(up{job="monolith"} == 1)',
-  );
-  const reply = await fetch(`${prometheusUrl ?? ''}/api/v1/query?query=${query}`);
-  const { data } = (await reply.json()) as { data: { result: { value: [number, string] }[] } };
-  return data.result[0]?.value[1] === '4';
+  const query = 'count(queue:fill:ratio) + on () count(up{job="monolith"} == 1)';
+  const [series] = await new PrometheusApi(prometheusUrl ?? '').query(query);
+  return series?.values[0] === 4;
 }
 
 function secondsOf({ startedAt, fullAt }: FlowEnd): string {

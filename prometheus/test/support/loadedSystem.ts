@@ -16,10 +16,9 @@ import {
   startStack,
   startSystem,
 } from '@fit/stack';
-import { eventually } from '@fit/stack/testing';
+import { eventually, PrometheusApi } from '@fit/stack/testing';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
 import { REPOSITORY } from './composeFile.ts';
-import { PrometheusApi } from './prometheusApi.ts';
 
 export interface LoadedSystem {
   readonly prometheus: PrometheusApi;

@@ -1,4 +1,4 @@
-/** Prometheus's HTTP API, as far as the live tests ask it. */
+/** Prometheus's HTTP API, as far as live tests and campaigns ask it. */
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
   /** NaN among them. */
@@ -12,6 +12,20 @@ export interface TimeRange {
   readonly stepSeconds: number;
 }
 
+export interface ActiveAlert {
+  readonly state: 'pending' | 'firing';
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface EvaluatedRule {
+  readonly name: string;
+  readonly health: 'ok' | 'unknown' | 'err';
+  readonly lastError?: string;
+  /** Of an alert. */
+  readonly alerts?: readonly ActiveAlert[];
+}
+
+/** Every question throws where Prometheus does not answer or refuses, with its own words. */
 export class PrometheusApi {
   readonly #url: string;
 
@@ -19,7 +33,14 @@ export class PrometheusApi {
     this.#url = url;
   }
 
-  /** @throws Error with Prometheus's own words, where it refuses the expression. */
+  /** @returns each series with its value of now. */
+  async query(query: string): Promise<Series[]> {
+    const { result } = (await this.#ask('query', { query })) as {
+      result: { metric: Record<string, string>; value: [number, string] }[];
+    };
+    return result.map(({ metric, value }) => ({ metric, values: [Number(value[1])] }));
+  }
+
   async queryRange(query: string, { from, to, stepSeconds }: TimeRange): Promise<Series[]> {
     const parameters = { query, start: `${from}`, end: `${to}`, step: `${stepSeconds}` };
     const { result } = (await this.#ask('query_range', parameters)) as {
@@ -29,6 +50,17 @@ export class PrometheusApi {
       metric,
       values: values.map(([, value]) => Number(value)),
     }));
+  }
+
+  /** Pending and firing. */
+  async alerts(): Promise<readonly ActiveAlert[]> {
+    return ((await this.#ask('alerts')) as { alerts: ActiveAlert[] }).alerts;
+  }
+
+  /** Of all groups. */
+  async rules(): Promise<readonly EvaluatedRule[]> {
+    const { groups } = (await this.#ask('rules')) as { groups: { rules: EvaluatedRule[] }[] };
+    return groups.flatMap(({ rules }) => rules);
   }
 
   async labelValues(label: string, selector?: string): Promise<string[]> {
@@ -41,7 +73,7 @@ export class PrometheusApi {
     return await this.#ask('parse_query', { query });
   }
 
-  async #ask(path: string, parameters: Readonly<Record<string, string>>): Promise<unknown> {
+  async #ask(path: string, parameters: Readonly<Record<string, string>> = {}): Promise<unknown> {
     const url = `${this.#url}/api/v1/${path}?${new URLSearchParams(parameters).toString()}`;
     const response = await fetch(url);
     const body = (await response.json()) as { status: string; error?: string; data: unknown };
