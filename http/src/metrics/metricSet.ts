@@ -1,6 +1,7 @@
 /** The metrics of one process, made from the catalogue: all of them at once, and every known label set at zero. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type LabelsOf, type NameOf, OWN_METRICS } from './catalogue.ts';
+import { collectRuntime } from './collectRuntime.ts';
 import type { MetricDefinition, ProcessName } from './definition.ts';
 import { type KnownLabels, LabelBounds } from './labelBounds.ts';
 
@@ -19,7 +20,7 @@ export class MetricSet {
   readonly #readings = new Map<string, Reading[]>();
 
   constructor(process: ProcessName, known: KnownLabels) {
-    collectDefaultMetrics({ register: this.registry });
+    collectRuntime(this.registry);
     for (const [name, definition] of Object.entries<MetricDefinition>(OWN_METRICS))
       if (definition.by.includes(process)) this.#make(name, definition, known);
   }

@@ -1,7 +1,7 @@
 /** The jobs collection: inserts, guarded changes in bulk, counts. The only file that writes job records. */
 import { type Collection, type Db, MongoBulkWriteError } from 'mongodb';
 import { type JobRecord, RUNS_KEPT } from '../record/jobRecord.ts';
-import { type JobState, LIVE_STATES, type Transition } from '../record/transitions.ts';
+import { JOB_STATES, type JobState, LIVE_STATES, type Transition } from '../record/transitions.ts';
 import { type Change, changeOperation } from './change.ts';
 import { linkTo } from './linkTo.ts';
 
@@ -131,13 +131,23 @@ export class JobStore {
     return counts;
   }
 
+  /**
+   * States that occur. Done jobs are kept for ever, so they are not counted one by one: they are what the collection holds
+   * beside the others, and a few of them may be under way between the two questions.
+   */
   async countStates(): Promise<Partial<Record<JobState, number>>> {
-    const rows = await this.#jobs
-      .aggregate<{ _id: JobState; count: number }>([
-        { $group: { _id: '$state', count: { $sum: 1 } } },
-      ])
-      .toArray();
-    return Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
+    const [rows, totalCount] = await Promise.all([
+      this.#jobs
+        .aggregate<{ _id: JobState; count: number }>([
+          { $match: { state: { $in: JOB_STATES.filter((state) => state !== 'done') } } },
+          { $group: { _id: '$state', count: { $sum: 1 } } },
+        ])
+        .toArray(),
+      this.#jobs.estimatedDocumentCount(),
+    ]);
+    const doneCount = rows.reduce((rest, { count }) => rest - count, totalCount);
+    const others = Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
+    return doneCount > 0 ? { ...others, done: doneCount } : others;
   }
 
   /**

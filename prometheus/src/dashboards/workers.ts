@@ -103,19 +103,6 @@ const PROCESSES: RowSpec = {
     },
     {
       kind: 'lines',
-      title: 'Garbage collection',
-      description: 'Seconds per second. Above 0.1 the heap is too small for the work.',
-      unit: 'percentunit',
-      queries: [
-        {
-          expr: `sum by (job, instance, kind) (rate(nodejs_gc_duration_seconds_sum${OURS}[$__rate_interval]))`,
-          legend: '{{job}} {{instance}} {{kind}}',
-        },
-      ],
-      runbooks: ['EventLoopLag'],
-    },
-    {
-      kind: 'lines',
       title: 'Heap in use',
       description: 'The limit is 96 MiB of old space. A saw is healthy, a staircase is a leak.',
       unit: 'bytes',

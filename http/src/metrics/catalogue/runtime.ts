@@ -58,11 +58,4 @@ export const RUNTIME_METRICS: Readonly<Record<string, MetricDefinition>> = {
     },
     appears: 'set at the start',
   },
-  nodejs_gc_duration_seconds: {
-    ...{ kind: 'histogram', help: 'Garbage collections by kind', unit: 'seconds' },
-    by: ALL_PROCESSES,
-    labels: { kind: ['major', 'minor', 'incremental', 'weakcb'] },
-    buckets: [0.001, 0.01, 0.1, 1, 2, 5],
-    appears: 'a kind appears with its first collection',
-  },
 };
