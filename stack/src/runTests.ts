@@ -28,7 +28,7 @@ const WORKSPACES = [
 ];
 
 /** A glob without a match runs no test and exits 0 (Node 24.21): so a lower number is a failure. Raise it with them. */
-const MINIMUM_TESTS = 650;
+const MINIMUM_TESTS = 950;
 /** The machine also carries a broker and a database. */
 const FILES_AT_A_TIME = 2;
 const FILE_LIMIT_MS = 180_000;

@@ -3,6 +3,8 @@ import type { Consequences } from './fault.ts';
 
 export const FILLS: Consequences = {
   'QueueFillingUp warning': 'jobs go on arriving; NoConsumers hides it once that is known',
+  'QueueNearFull warning': 'they arrive for a minute, and the queue takes 200',
+  'QueueNearFull critical': 'the same, a little later',
 };
 
 export const WAITED: Consequences = {
