@@ -11,7 +11,7 @@ import { costOf, type Round, renderCosts } from './verdict.ts';
 
 const USAGE = `npm run bench -- observability [--runs N] [--users N] [--json] [--help]
 
-  --runs N   rounds, default 12; each runs all four systems, in an order that turns
+  --runs N   rounds, default 4, about three minutes each; all four systems one after the other, in an order that turns
   --users N  jobs in each run, default 10000
   --json     the figures as JSON only
 
@@ -24,7 +24,7 @@ export async function benchObservability(args: readonly string[]): Promise<void>
   const { values } = parseArgs({
     args: [...args],
     options: {
-      runs: { type: 'string', default: '12' },
+      runs: { type: 'string', default: '4' },
       users: { type: 'string', default: '10000' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -52,7 +52,6 @@ async function runRounds(count: number, userCount: number): Promise<Round[]> {
     folder: resolve(import.meta.dirname, `../../../.stack/${name}`),
   });
   try {
-    process.stderr.write('four systems, warming up …\n');
     const arena = await openArena(stack, userCount);
     try {
       return await turn(arena, count);
@@ -70,7 +69,7 @@ async function turn(arena: Arena, count: number): Promise<Round[]> {
   for (let index = 0; index < count; index += 1) {
     const figures: Partial<Round> = {};
     for (const variant of orderOf(index))
-      Object.assign(figures, { [variant]: await arena.measure(variant, index) });
+      Object.assign(figures, { [variant]: await arena.measure(variant) });
     process.stderr.write(`round ${index + 1} of ${count}: ${JSON.stringify(figures)}\n`);
     rounds.push(requireHonest(figures as Round));
   }
