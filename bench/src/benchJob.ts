@@ -6,6 +6,7 @@ import { MongoClient } from 'mongodb';
 import { describeMachine } from './describeMachine.ts';
 import { type FitFigures, measureFit } from './measureFit.ts';
 import { type FloorFigures, measureFloor } from './measureFloor.ts';
+import { readCount } from './readCount.ts';
 import { type Round, renderTable, summarise } from './summary.ts';
 
 const USAGE = `npm run bench -- [--users N] [--runs N] [--json] [--help]
@@ -30,10 +31,12 @@ export async function benchJob(args: readonly string[]): Promise<void> {
     process.stdout.write(`${USAGE}\n`);
     return;
   }
+  const userCount = readCount('users', values.users);
+  const roundCount = readCount('runs', values.runs);
   const rounds: Round[] = [];
-  for (let index = 1; index <= Number(values.runs); index += 1) {
-    process.stderr.write(`round ${index} of ${values.runs} …\n`);
-    rounds.push(await runRound(Number(values.users)));
+  for (let index = 1; index <= roundCount; index += 1) {
+    process.stderr.write(`round ${index} of ${roundCount} …\n`);
+    rounds.push(await runRound(userCount));
   }
   const summary = summarise(rounds);
   const machine = describeMachine();

@@ -4,9 +4,22 @@
  */
 import { benchJob } from './benchJob.ts';
 import { benchObservability } from './observability/benchObservability.ts';
+import { UsageError } from './readCount.ts';
 import { benchTopology } from './topology/benchTopology.ts';
 
 const [word, ...rest] = process.argv.slice(2);
-if (word === 'topology') await benchTopology(rest);
-else if (word === 'observability') await benchObservability(rest);
-else await benchJob(process.argv.slice(2));
+try {
+  if (word === 'topology') await benchTopology(rest);
+  else if (word === 'observability') await benchObservability(rest);
+  else await benchJob(process.argv.slice(2));
+} catch (error) {
+  if (!isUsage(error)) throw error;
+  process.stderr.write(`${error.message}\nnpm run bench -- --help lists the options.\n`);
+  process.exitCode = 2;
+}
+
+function isUsage(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
+}

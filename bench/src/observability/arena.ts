@@ -1,123 +1,69 @@
-/**
- * Whole systems on one broker and one database, each in rooms of its own, one after the other. Side by side they disturbed
- * each other: idle ones ask the broker and the database every few seconds, and that showed as 10 % of somebody's time.
- */
+/** All systems that are compared, on one new broker and database, warm, measured in turn within seconds of each other. */
 import { resolve } from 'node:path';
-import { type Stack, type System, startSystem } from '@fit/stack';
-import { type Db, MongoClient } from 'mongodb';
-import { measureFit } from '../measureFit.ts';
-import { median } from '../statistics.ts';
-import { openManagement } from '../topology/management.ts';
-import { type Collector, openCollector } from './collector.ts';
-import { cpuTimeMs } from './cpuTime.ts';
-import { scrape } from './scrape.ts';
-import { environmentOf, type Variant } from './variant.ts';
-
-export interface Figures {
-  /** Jobs per second, from sending the request to the last workout stored. */
-  readonly perSecond: number;
-  /** Of monolith and coach together. */
-  readonly cpuMsPerThousand: number;
-  /** Spans that reached the collector. */
-  readonly spansPerJob: number;
-  /** The larger of the two pages that were scraped. */
-  readonly metricsBytes: number;
-}
+import { freePorts, type Stack, startStack } from '@fit/stack';
+import { MongoClient } from 'mongodb';
+import { openCollector } from './collector.ts';
+import { openStand, type Stand } from './stand.ts';
+import { VARIANTS, type Variant } from './variant.ts';
+import type { Round } from './verdict.ts';
 
 export interface Arena {
-  /** Starts the system, warms it up, measures it, stops it. */
-  measure(variant: Variant): Promise<Figures>;
+  /** @param order in which the systems are measured, one run each. */
+  playRound(order: readonly Variant[]): Promise<Round>;
   close(): Promise<void>;
 }
 
-interface Stand {
-  readonly system: System;
-  readonly database: Db;
+/**
+ * Full load is a warm system. After two runs of 10,000 counting still cost a tenth of the throughput, after five nothing
+ * that could be told from noise: the compiler was not through with it.
+ */
+const WARM_UP_ROUNDS = 5;
+
+/** @returns the arena with its systems warm. */
+export async function openArena(userCount: number): Promise<Arena> {
+  const name = `bench-${process.pid}`;
+  const stack = await startStack({
+    ...{ name, ports: await freePorts(), services: ['rabbitmq', 'gateway'] },
+    folder: resolve(import.meta.dirname, `../../../.stack/${name}`),
+  });
+  try {
+    const arena = await openOn(stack, userCount);
+    const close = async () => {
+      await arena.close();
+      await stack.stop({ purge: true });
+    };
+    return { ...arena, close };
+  } catch (error) {
+    await stack.stop({ purge: true });
+    throw error;
+  }
 }
 
-/** Enough for the compiler to have seen every path. */
-const WARM_UP_RUNS = 2;
-const MEASURED_RUNS = 3;
-/** The batch processor sends what it has once a second. */
-const LAST_SPANS_MS = 1_500;
-
-export async function openArena(stack: Stack, userCount: number): Promise<Arena> {
+async function openOn(stack: Stack, userCount: number): Promise<Arena> {
   const client = new MongoClient(stack.mongodbUrl);
   const collector = await openCollector();
+  const stands = new Map<Variant, Stand>();
   let day = 0;
-  const measure: Arena['measure'] = async (variant) => {
-    const stand = await openStand(stack, client, { variant, collectorUrl: collector.url });
-    try {
-      const figures: Figures[] = [];
-      for (let run = 0; run < WARM_UP_RUNS + MEASURED_RUNS; run += 1, day += 1)
-        figures.push(await measureStand(stand, { collector, variant, userCount, day }));
-      return middleOf(figures.slice(WARM_UP_RUNS));
-    } finally {
-      await stand.system.stop();
-    }
+  const playRound: Arena['playRound'] = async (order) => {
+    const date = new Date(Date.UTC(2026, 0, 1 + day)).toISOString().slice(0, 10);
+    day += 1;
+    const figures: Partial<Round> = {};
+    for (const variant of order)
+      Object.assign(figures, { [variant]: await stands.get(variant)?.measure(date) });
+    return figures as Round;
   };
   const close = async () => {
+    await Promise.all([...stands.values()].map((stand) => stand.stop()));
     await client.close();
     await collector.close();
   };
-  return { measure, close };
-}
-
-/** The median of each figure by itself. */
-function middleOf(runs: readonly Figures[]): Figures {
-  const middle = (figure: keyof Figures) => median(runs.map((run) => run[figure]));
-  return {
-    perSecond: middle('perSecond'),
-    cpuMsPerThousand: middle('cpuMsPerThousand'),
-    spansPerJob: middle('spansPerJob'),
-    metricsBytes: middle('metricsBytes'),
-  };
-}
-
-async function openStand(
-  stack: Stack,
-  client: MongoClient,
-  { variant, collectorUrl }: { variant: Variant; collectorUrl: string },
-): Promise<Stand> {
-  const management = openManagement(stack);
-  const user = encodeURIComponent(management.user);
-  await management.ask('PUT', `/api/vhosts/${variant}`, {});
-  await management.ask('PUT', `/api/permissions/${variant}/${user}`, {
-    ...{ configure: '.*', write: '.*', read: '.*' },
-  });
-  const system = await startSystem({
-    amqpUrl: new URL(`/${variant}`, stack.amqpUrl).href,
-    managementUrl: stack.managementUrl,
-    mongodbUrl: new URL(`/${variant}`, stack.mongodbUrl).href,
-    folder: resolve(import.meta.dirname, `../../../.stack/bench-${process.pid}/logs/${variant}`),
-    env: environmentOf(variant, collectorUrl),
-  });
-  return { system, database: client.db(variant) };
-}
-
-interface Task {
-  readonly collector: Collector;
-  readonly variant: Variant;
-  readonly userCount: number;
-  readonly day: number;
-}
-
-async function measureStand({ system, database }: Stand, task: Task): Promise<Figures> {
-  const { collector, variant, userCount, day } = task;
-  const pids = [system.monolith, ...system.coaches].map(({ child }) => child.pid);
-  const before = { cpuMs: cpuTimeMs(pids), spanCount: collector.spanCount };
-  const scraping = scrape(system);
-  const date = new Date(Date.UTC(2026, 0, 1 + day)).toISOString().slice(0, 10);
-  const { perSecondFromRequest } = await measureFit(system, database, { userCount, date });
-  const metricsBytes = await scraping.stop();
-  // Before the next one is measured, or it would pay for these spans.
-  if (variant === 'traced' || variant === 'complete')
-    await new Promise((settle) => setTimeout(settle, LAST_SPANS_MS));
-  const thousands = userCount / 1_000;
-  return {
-    perSecond: perSecondFromRequest,
-    cpuMsPerThousand: Math.round((cpuTimeMs(pids) - before.cpuMs) / thousands),
-    spansPerJob: (collector.spanCount - before.spanCount) / userCount,
-    metricsBytes,
-  };
+  try {
+    for (const variant of VARIANTS)
+      stands.set(variant, await openStand({ stack, client, collector, variant, userCount }));
+    for (let count = 0; count < WARM_UP_ROUNDS; count += 1) await playRound(VARIANTS);
+    return { playRound, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

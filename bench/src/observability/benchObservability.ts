@@ -1,17 +1,17 @@
-/** What metrics, logs and traces cost the whole system at full load; pairs in turn on one machine, against bounds. */
+/** What metrics, logs and traces cost the whole system at full load: systems in turn on one machine, against bounds. */
 import { loadavg } from 'node:os';
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { freePorts, startStack } from '@fit/stack';
 import { describeMachine } from '../describeMachine.ts';
+import { readCount } from '../readCount.ts';
 import { round } from '../statistics.ts';
-import { type Arena, openArena } from './arena.ts';
+import { openArena } from './arena.ts';
 import { VARIANTS, type Variant } from './variant.ts';
 import { costOf, type Round, renderCosts } from './verdict.ts';
 
 const USAGE = `npm run bench -- observability [--runs N] [--users N] [--json] [--help]
 
-  --runs N   rounds, default 4, about three minutes each; all four systems one after the other, in an order that turns
+  --runs N   rounds, default 32, about half a minute each; all four systems one after the other, in an order that turns;
+             a new broker and database, and warm systems, for every eight of them
   --users N  jobs in each run, default 10000
   --json     the figures as JSON only
 
@@ -24,7 +24,7 @@ export async function benchObservability(args: readonly string[]): Promise<void>
   const { values } = parseArgs({
     args: [...args],
     options: {
-      runs: { type: 'string', default: '4' },
+      runs: { type: 'string', default: '32' },
       users: { type: 'string', default: '10000' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -35,7 +35,7 @@ export async function benchObservability(args: readonly string[]): Promise<void>
     return;
   }
   const load = `load average ${round(loadavg()[0] ?? 0)} before`;
-  const rounds = await runRounds(Number(values.runs), Number(values.users));
+  const rounds = await runRounds(readCount('runs', values.runs), readCount('users', values.users));
   const costs = (['watched', 'traced', 'complete'] as const).map((variant) =>
     costOf(variant, rounds),
   );
@@ -45,37 +45,29 @@ export async function benchObservability(args: readonly string[]): Promise<void>
   process.exitCode = costs.every(({ isWithin }) => isWithin) ? 0 : 1;
 }
 
+/** A broker and a database that were never new again would grow slower with every round, and hide what is added. */
+const ROUNDS_PER_ARENA = 8;
+
 async function runRounds(count: number, userCount: number): Promise<Round[]> {
-  const name = `bench-${process.pid}`;
-  const stack = await startStack({
-    ...{ name, ports: await freePorts(), services: ['rabbitmq', 'gateway'] },
-    folder: resolve(import.meta.dirname, `../../../.stack/${name}`),
-  });
-  try {
-    const arena = await openArena(stack, userCount);
+  const rounds: Round[] = [];
+  while (rounds.length < count) {
+    process.stderr.write(`starting and warming up, about three minutes …\n`);
+    const arena = await openArena(userCount);
     try {
-      return await turn(arena, count);
+      const end = Math.min(count, rounds.length + ROUNDS_PER_ARENA);
+      while (rounds.length < end) {
+        const figures = requireHonest(await arena.playRound(orderOf(rounds.length)));
+        rounds.push(figures);
+        process.stderr.write(`round ${rounds.length} of ${count}: ${JSON.stringify(figures)}\n`);
+      }
     } finally {
       await arena.close();
     }
-  } finally {
-    await stack.stop({ purge: true });
-  }
-}
-
-/** Forwards and backwards, each time beginning elsewhere: none comes always first, or always after the same one. */
-async function turn(arena: Arena, count: number): Promise<Round[]> {
-  const rounds: Round[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const figures: Partial<Round> = {};
-    for (const variant of orderOf(index))
-      Object.assign(figures, { [variant]: await arena.measure(variant) });
-    process.stderr.write(`round ${index + 1} of ${count}: ${JSON.stringify(figures)}\n`);
-    rounds.push(requireHonest(figures as Round));
   }
   return rounds;
 }
 
+/** Forwards and backwards, each time beginning elsewhere: none comes always first, or always after the same one. */
 function orderOf(index: number): Variant[] {
   const start = (index >> 1) % VARIANTS.length;
   const order = [...VARIANTS.slice(start), ...VARIANTS.slice(0, start)];

@@ -1,6 +1,6 @@
 /** Rounds → what watching costs, against the bounds. Pure. */
 import { median, quantile, round } from '../statistics.ts';
-import type { Figures } from './arena.ts';
+import type { Figures } from './stand.ts';
 import type { Variant } from './variant.ts';
 
 export type Round = Readonly<Record<Variant, Figures>>;

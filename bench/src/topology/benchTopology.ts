@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePorts, type Stack, startStack } from '@fit/stack';
 import { describeMachine } from '../describeMachine.ts';
+import { readCount } from '../readCount.ts';
 import { round } from '../statistics.ts';
 import { brokerVersionOf, openManagement } from './management.ts';
 import { measureTopology, type RoundSize, type TopologyRound } from './measureTopology.ts';
@@ -37,16 +38,17 @@ export async function benchTopology(args: readonly string[]): Promise<void> {
     process.stdout.write(`${USAGE}\n`);
     return;
   }
-  const perSecond = Number(values.rate);
+  const roundCount = readCount('runs', values.runs);
+  const perSecond = readCount('rate', values.rate);
   const size: RoundSize = {
-    messageCount: Number(values.messages),
-    retryLoad: { perSecond, count: perSecond * Number(values.seconds) },
+    messageCount: readCount('messages', values.messages),
+    retryLoad: { perSecond, count: perSecond * readCount('seconds', values.seconds) },
   };
   // Of the minute before, so of others only: on a busy machine the tail of the lateness is theirs.
   const load = `load average ${round(loadavg()[0] ?? 0)} before`;
   const { broker, rounds } = await onOwnStack(async (stack) => ({
     broker: `RabbitMQ ${await brokerVersionOf(openManagement(stack))}`,
-    rounds: await runRounds(stack, size, Number(values.runs)),
+    rounds: await runRounds(stack, size, roundCount),
   }));
   const summary = summariseTopology(rounds);
   const machine = `${describeMachine()}, ${broker}, ${load}`;
