@@ -25,4 +25,4 @@ export { createApp } from './server/createApp.ts';
 export { listen } from './server/listen.ts';
 export { serveOperations } from './server/serveOperations.ts';
 export { EVENT_STREAM_HEADERS, EventStreams } from './stream/eventStreams.ts';
-export { openTracing, type Tracing } from './tracing/openTracing.ts';
+export { openTracing } from './tracing/openTracing.ts';

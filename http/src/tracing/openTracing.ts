@@ -1,16 +1,7 @@
 /** Tracing: off unless a collector is named; then, and only then, the OpenTelemetry SDK is loaded. */
 import { type Environment, EnvironmentReader } from '@fit/contract';
-import type { JobTracer } from '@fit/jobs';
-import type { RequestTracer } from '../server/followRequest.ts';
 import type { TroubleLog } from './exportTroubles.ts';
-
-export interface Tracing {
-  /** Undefined: off. */
-  readonly jobs: JobTracer | undefined;
-  readonly requests: RequestTracer | undefined;
-  /** Sends what is left, for a few seconds at most. Stop it last: what stops before has spans too. */
-  stop(): Promise<void>;
-}
+import type { Tracing } from './tracing.ts';
 
 const OFF: Tracing = {
   jobs: undefined,

@@ -3,8 +3,8 @@ import { DiagLogLevel, diag, trace } from '@opentelemetry/api';
 import { startNodeSdk } from '@opentelemetry/sdk-node';
 import { exportTroubles, type TroubleLog } from './exportTroubles.ts';
 import { jobSpans } from './jobSpans.ts';
-import type { Tracing } from './openTracing.ts';
 import { requestSpans } from './requestSpans.ts';
+import type { Tracing } from './tracing.ts';
 
 /**
  * The SDK takes these from the environment alone. Its own queue of 2,048 is a third of a second of one coach at full

@@ -7,7 +7,7 @@ import type { PublishResult } from '@fit/topology/amqp';
 import type { AttemptEnd, Task } from '@fit/topology/work';
 import type { JobMessage } from '../record/jobMessage.ts';
 import type { JobRecord } from '../record/jobRecord.ts';
-import type { Settlement } from '../settle/settlement.ts';
+import type { Transition } from '../record/transitions.ts';
 
 export interface JobTracer {
   /** The relay hands a record to the broker. */
@@ -37,7 +37,7 @@ export interface StoreWrite {
   readonly startedAt: Date;
   readonly endedAt: Date;
   readonly jobCount: number;
-  readonly transition: Settlement['transition'];
+  readonly transition: Transition;
 }
 
 export interface OperationTrace {

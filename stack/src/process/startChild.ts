@@ -10,7 +10,8 @@ import { logTail } from './logTail.ts';
 import { sendSignal } from './processTable.ts';
 import { waitUntil } from './waitUntil.ts';
 
-const GRACE_MS = 15_000;
+/** Longer than a coach drains (20 s): a clean stop under load is no kill. */
+const GRACE_MS = 30_000;
 
 export interface ChildOptions {
   readonly name: string;
@@ -42,7 +43,7 @@ export interface ChildExit {
 export interface Child {
   readonly pid: number;
   readonly exited: Promise<ChildExit>;
-  /** Asks politely, kills the process group after 15 s, resolves when it is gone. */
+  /** Asks politely, kills the process group after 30 s, resolves when it is gone. */
   stop(): Promise<void>;
   /**
    * Sends the signal (default SIGKILL) to the process group and resolves when the child is gone.
