@@ -15,6 +15,8 @@ export interface LetterBox {
   next(): Promise<HeldLetter | undefined>;
   /** Letters behind those in the hand. @throws LetterBoxLost */
   readyCount(): Promise<number>;
+  /** Letters that a close gives back, or has given back: the next box may meet the queue without them. */
+  owedCount(): number;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,8 @@ const LARGEST_WINDOW_COUNT = 65_535;
 /** A letter that is ready but never comes is somebody else's by then. */
 const WAIT_TURNS = 100;
 const WAIT_MS = 50;
+/** What a closed box gave back is there within milliseconds; what is not by then, somebody else has taken. */
+const OWED_MS = 2_000;
 /** Sorts behind the windows: its one letter goes back behind theirs. */
 const LAST_TAG = 'desk-last';
 
@@ -36,9 +40,11 @@ const LAST_TAG = 'desk-last';
  * Letters are consumed, not got: every basic.get is a consumer of its own to a quorum queue, and a closing channel gives
  * theirs back sorted as text, 1, 10, 11, 2 (measured on 3.10.8: 12 letters come back as 1, 10, 11, 12, 2, ...). What one
  * consumer holds goes back in the order of the queue, also when its process is killed.
+ * @param owedCount letters that a box before this one gave back. They are in the queue only a moment after its close was
+ * answered: until so many were delivered the queue is not taken for empty, for 2 s at most.
  * @throws where the broker is away or the queue is missing.
  */
-export async function openLetterBox(url: string, queue: string): Promise<LetterBox> {
+export async function openLetterBox(url: string, queue: string, owedCount = 0): Promise<LetterBox> {
   const model = await connect(withHeartbeat(url), { timeout: 5_000, noDelay: true });
   // Before anything can fail: an error event without a listener would end the process.
   let reader: Reader | undefined;
@@ -50,12 +56,13 @@ export async function openLetterBox(url: string, queue: string): Promise<LetterB
   });
   tolerateHeaders(model);
   try {
-    const opened = new Reader(await model.createChannel(), queue);
+    const opened = new Reader(await model.createChannel(), queue, owedCount);
     reader = opened;
     await opened.openWindow();
     return {
       next: () => opened.next(),
       readyCount: () => opened.readyCount(),
+      owedCount: () => opened.owedCount(),
       close: () => endConnection(model, () => opened.close()),
     };
   } catch (error) {
@@ -75,13 +82,19 @@ class Reader {
   readonly #arrived: { readonly message: ConsumeMessage; readonly window: Window }[] = [];
   #window: Window = { tag: '', size: 0, heldCount: 0 };
   #windowCount = 0;
+  /** What the box before gave back. */
+  #owedCount: number;
+  readonly #openedAt = performance.now();
+  #deliveredCount = 0;
+  #settledCount = 0;
   #lost: LetterBoxLost | undefined;
   #onLost: ((error: LetterBoxLost) => void) | undefined;
   #onArrival: (() => void) | undefined;
 
-  constructor(channel: Channel, queue: string) {
+  constructor(channel: Channel, queue: string, owedCount: number) {
     this.#channel = channel;
     this.#queue = queue;
+    this.#owedCount = owedCount;
     channel.on('error', (error: Error) => {
       this.end(error);
     });
@@ -130,13 +143,24 @@ class Reader {
       // A letter that is on its way to us is not ready. The queue sent it before it answered, but the channel puts its
       // own answer first: so only the answer to a second question comes after it.
       emptyTurns += 1;
-      if (emptyTurns === 2) return undefined;
+      if (emptyTurns < 2) continue;
+      if (!this.#isSomeMissing()) return undefined;
+      emptyTurns = 0;
+      await this.#arrival();
     }
     return undefined;
   }
 
   async readyCount(): Promise<number> {
-    return (await this.#askReady()) + this.#arrived.length;
+    for (;;) {
+      const count = (await this.#askReady()) + this.#arrived.length;
+      if (count > 0 || !this.#isSomeMissing()) return count;
+      await this.#arrival();
+    }
+  }
+
+  owedCount(): number {
+    return Math.max(this.#deliveredCount, this.#owedCount) - this.#settledCount;
   }
 
   /**
@@ -147,13 +171,17 @@ class Reader {
    */
   async close(): Promise<void> {
     await this.#channel.prefetch(1);
-    await this.#channel.consume(this.#queue, () => undefined, { consumerTag: LAST_TAG });
+    const onLast = () => {
+      this.#deliveredCount += 1;
+    };
+    await this.#channel.consume(this.#queue, onLast, { consumerTag: LAST_TAG });
     await this.#channel.checkQueue(this.#queue);
     await this.#channel.close();
   }
 
   #take(message: ConsumeMessage, window: Window): void {
     window.heldCount += 1;
+    this.#deliveredCount += 1;
     this.#arrived.push({ message, window });
     this.#onArrival?.();
   }
@@ -166,8 +194,16 @@ class Reader {
       isCurrent: () => this.#lost === undefined,
       onSettled: () => {
         first.window.heldCount -= 1;
+        this.#settledCount += 1;
       },
     });
+  }
+
+  #isSomeMissing(): boolean {
+    const isMissing = this.#deliveredCount < this.#owedCount;
+    if (!isMissing || performance.now() - this.#openedAt < OWED_MS) return isMissing;
+    this.#owedCount = 0;
+    return false;
   }
 
   async #renewWindow(): Promise<void> {

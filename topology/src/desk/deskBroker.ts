@@ -12,10 +12,21 @@ export interface DeskBroker {
   openInspector(): Promise<Inspector>;
 }
 
-/** Opens a connection for each: a broker that blocks publishers blocks their whole connection. */
+/**
+ * Opens a connection for each: a broker that blocks publishers blocks their whole connection. Each box waits for what the
+ * one before gave back: right after a close, a part of the queue looks like all of it.
+ */
 export function deskBroker(amqpUrl: string): DeskBroker {
+  const owedCounts = new Map<string, number>();
   return {
-    openBox: (queue) => openLetterBox(amqpUrl, queue),
+    openBox: async (queue) => {
+      const box = await openLetterBox(amqpUrl, queue, owedCounts.get(queue));
+      const close = async () => {
+        await box.close();
+        owedCounts.set(queue, box.owedCount());
+      };
+      return { ...box, close };
+    },
     openPost: () => openLetterPost(amqpUrl),
     openInspector: () => Inspector.open({ url: amqpUrl, label: 'dead-letter desk' }),
   };

@@ -1,5 +1,4 @@
 /** Replays the letters of one kind, round by round. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { deadLetterQueue } from '../plan/names.ts';
 import type { LetterGroup } from './letterGroups.ts';
 import type { ReplayEnd, ReplayOptions, ReplayReport } from './replayOptions.ts';
@@ -8,8 +7,6 @@ import { type Round, replayRound } from './replayRound.ts';
 const ROUND_LIMIT = 10_000;
 /** Losses in a row without a letter between them: then it is a letter, or the broker. */
 const LOSS_LIMIT = 3;
-const EMPTY_LOOK_LIMIT = 20;
-const EMPTY_LOOK_MS = 100;
 
 /**
  * Every letter that is in the queue when the last round begins and matches is published to the public exchange, and
@@ -19,8 +16,8 @@ const EMPTY_LOOK_MS = 100;
  */
 export async function replayLetters(options: ReplayOptions): Promise<ReplayReport> {
   const state: State = {
-    ...{ replayedCount: 0, lossCount: 0, holdLimit: options.holdLimit, losses: [] },
-    ...{ isMoreDue: false, emptyLookCount: 0 },
+    ...{ replayedCount: 0, lossCount: 0, losses: [] },
+    holdLimit: options.holdLimit,
   };
   let groups: readonly LetterGroup[] | undefined;
   for (let number = 1; ; number += 1) {
@@ -33,10 +30,6 @@ export async function replayLetters(options: ReplayOptions): Promise<ReplayRepor
     if (round.end !== 'lost') groups ??= round.gathering.groups.list();
     if (round.end === 'lost') noteLoss(options, round, state);
     else Object.assign(state, { lossCount: 0, holdLimit: options.holdLimit });
-    if (mustLookAgain(round, state)) {
-      await delay(EMPTY_LOOK_MS);
-      continue;
-    }
     const standing = { lossCount: state.lossCount, limit, number, isCapped };
     const end = endOf(options, round, standing);
     if (end === undefined) continue;
@@ -53,28 +46,10 @@ export async function replayLetters(options: ReplayOptions): Promise<ReplayRepor
 }
 
 interface State {
-  /** The last round left letters behind, and gave back what it held of them. */
-  isMoreDue: boolean;
-  emptyLookCount: number;
   replayedCount: number;
   lossCount: number;
   holdLimit: number;
   readonly losses: string[];
-}
-
-/**
- * What a closed channel held is back in the queue only a moment after the close is answered, so right then the queue can
- * look empty. Somebody else may have taken them, too: so it is not looked for ever.
- */
-function mustLookAgain({ gathering, end }: Round, state: State): boolean {
-  const isEmpty = end === 'done' && gathering.end === 'empty' && gathering.seenCount === 0;
-  if (!isEmpty) {
-    state.isMoreDue = gathering.end !== 'empty';
-    state.emptyLookCount = 0;
-    return false;
-  }
-  state.emptyLookCount += 1;
-  return state.isMoreDue && state.emptyLookCount <= EMPTY_LOOK_LIMIT;
 }
 
 /** What breaks its reader cannot be passed, but what lies before it can be sent: the next round stops in front of it. */

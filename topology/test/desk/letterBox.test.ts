@@ -39,6 +39,43 @@ test('a reader that is cut off gives its letters back in order', async (t) => {
   assert.deepEqual(await desk.ids(), names(600));
 });
 
+test('what a box gave back is waited for: meanwhile the queue is not taken for empty', async (t) => {
+  const desk = await DeskBench.open(t);
+  await desk.park(names(10));
+  const before = await desk.broker.openBox('one.dead');
+  assert.equal((await before.next())?.messageId, 'm0');
+  // Behind the first, it is given all that the first gives back, and keeps it for a while.
+  const other = await openLetterBox(desk.bench.amqpUrl, 'one.dead');
+  await before.close();
+  assert.equal(before.owedCount(), 10);
+  assert.equal((await other.next())?.messageId, 'm0');
+  const [reader, counter] = await Promise.all([
+    desk.broker.openBox('one.dead'),
+    openLetterBox(desk.bench.amqpUrl, 'one.dead', before.owedCount()),
+  ]);
+  const [first, readyCount] = [reader.next(), counter.readyCount()];
+  await other.close();
+  assert.ok((await first) !== undefined);
+  assert.ok((await readyCount) > 0);
+  await counter.close();
+  let seenCount = 1;
+  while ((await reader.next()) !== undefined) seenCount += 1;
+  assert.equal(seenCount, 10);
+  await reader.close();
+});
+
+test('what somebody else has taken is not waited for again', async (t) => {
+  const desk = await DeskBench.open(t);
+  await desk.park(names(1));
+  const box = await openLetterBox(desk.bench.amqpUrl, 'one.dead', 3);
+  (await box.next())?.ack();
+  assert.equal(box.owedCount(), 2);
+  assert.equal(await box.next(), undefined);
+  assert.equal(box.owedCount(), 0);
+  await box.close();
+  assert.deepEqual(await desk.ids(), []);
+});
+
 test('what arrives behind the last letter is seen, and counted', async (t) => {
   const desk = await DeskBench.open(t);
   const box = await openLetterBox(desk.bench.amqpUrl, 'one.dead');

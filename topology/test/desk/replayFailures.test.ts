@@ -98,7 +98,9 @@ test('two replays at once: every letter arrives, none stays', async (t) => {
   const reports = await Promise.all(
     [1, 2].map(() => replayLetters(desk.replayOptions({ holdLimit: 60 }))),
   );
-  await eventually(() => seen.size === 400, { describe: () => `${seen.size} of 400` });
+  await eventually(() => seen.size === 400, {
+    describe: () => `${seen.size} of 400, ${JSON.stringify(reports)}`,
+  });
   assert.deepEqual(
     reports.map(({ end }) => end),
     ['done', 'done'],
