@@ -189,7 +189,7 @@ async function readConfig(): Promise<Config> {
   const reader = new EnvironmentReader(process.env);
   const url = reader.url('FIT_URL', 'http://127.0.0.1:12100', ['http:', 'https:']);
   const schedule = reader.text('CRON_SCHEDULE', '0 5 * * *');
-  const timezone = reader.text('CRON_TIMEZONE', 'UTC');
+  const timezone = reader.timezone();
   const waitMs = reader.number('CRON_WAIT_MS', 3_600_000, { min: 1_000, max: 86_400_000 });
   try {
     CronExpressionParser.parse(schedule, { tz: timezone }).next();

@@ -33,7 +33,7 @@ import { readCoachConfig } from './readCoachConfig.ts';
 import { wodRoutes } from './routes/wodRoutes.ts';
 import { WodStore } from './store/wodStore.ts';
 
-/** Shorter than the grace that a process manager gives (Docker: set to 40 s in docker-compose.yml). */
+/** Shorter than the grace that a process manager gives (Docker: set to 45 s in docker-compose.yml). */
 const DRAIN_MS = 20_000;
 
 const log = openLog('coach');
@@ -56,7 +56,7 @@ await runService(log, async (stops, stopping) => {
     ready: serviceChecks({ isStoreUp: store.isUp, broker: () => running.worker }),
     alive: { consumer: () => pulse.check() },
   });
-  const routes = [...wodRoutes(wods), ...healthRoutes(health)];
+  const routes = [...wodRoutes(wods, config.timezone), ...healthRoutes(health)];
 
   const vhost = vhostOf(config.amqpUrl);
   const { metrics, plan } = openServiceMetrics('coach', { declaration, vhost, routes });

@@ -7,6 +7,8 @@ export interface ServiceConfig {
   readonly host: string;
   readonly port: number;
   readonly metricsPort: number;
+  /** Whose day `today` is: that of the daily run. */
+  readonly timezone: string;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -65,6 +67,17 @@ export class EnvironmentReader {
     return choice ?? choices[0];
   }
 
+  /** @returns the time zone of the daily run, by its IANA name; default UTC. */
+  timezone(): string {
+    const name = this.text('CRON_TIMEZONE', 'UTC');
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: name });
+    } catch {
+      this.refuse(`CRON_TIMEZONE='${name}' is no IANA time zone, such as Europe/Berlin`);
+    }
+    return name;
+  }
+
   refuse(fault: string): void {
     this.#faults.push(fault);
   }
@@ -90,5 +103,6 @@ export function readServiceConfig(
     host: reader.text('HOST', '127.0.0.1'),
     port: reader.number('PORT', ports.port, anyPort),
     metricsPort: reader.number('METRICS_PORT', ports.metricsPort, anyPort),
+    timezone: reader.timezone(),
   };
 }

@@ -17,7 +17,8 @@ test('unset and empty variables give the defaults', () => {
   const reader = new EnvironmentReader({ PORT: '', HOST: undefined });
   const config = readServiceConfig(reader, PORTS);
   reader.finish();
-  assert.deepEqual([config.port, config.host, config.managementUrl], [1, '127.0.0.1', undefined]);
+  const { port, host, managementUrl, timezone } = config;
+  assert.deepEqual([port, host, managementUrl, timezone], [1, '127.0.0.1', undefined, 'UTC']);
 });
 
 test('every fault is told at once, each with its variable', () => {
@@ -26,6 +27,7 @@ test('every fault is told at once, each with its variable', () => {
     METRICS_PORT: 'x',
     AMQP_URL: 'http://nowhere',
     MONGODB_URL: 'nonsense',
+    CRON_TIMEZONE: 'Mars/Olympus',
   });
   readServiceConfig(reader, PORTS);
   assert.throws(
@@ -34,7 +36,7 @@ test('every fault is told at once, each with its variable', () => {
     },
     (error: Error) => {
       assert.ok(error instanceof ConfigError);
-      for (const name of ['PORT=', 'METRICS_PORT=', 'AMQP_URL', 'MONGODB_URL'])
+      for (const name of ['PORT=', 'METRICS_PORT=', 'AMQP_URL', 'MONGODB_URL', 'CRON_TIMEZONE'])
         assert.ok(error.message.includes(name), name);
       return true;
     },

@@ -61,7 +61,7 @@ await runService(log, async (stops, stopping) => {
   const health = new Health({ stopping, ready });
   const routes = [
     ...monolithRoutes({
-      ...{ store, users, runs, jobs, declaration, status },
+      ...{ store, users, runs, jobs, declaration, status, timezone: config.timezone },
       onPending: () => {
         running.duties?.kick();
       },

@@ -18,8 +18,6 @@ export interface MonolithConfig extends ServiceConfig {
   readonly prometheusUrl: string;
   /** Asked what is muted; undefined: nobody is. */
   readonly alertmanagerUrl: string | undefined;
-  /** Whose day `today` is: that of the daily run. */
-  readonly timezone: string;
 }
 
 const TOKEN_LEAST_CHARS = 32;
@@ -31,8 +29,6 @@ export function readMonolithConfig(env: Environment): MonolithConfig {
   const adminToken = reader.optional('FIT_ADMIN_TOKEN');
   if (adminToken !== undefined && adminToken.length < TOKEN_LEAST_CHARS)
     reader.refuse(`FIT_ADMIN_TOKEN must have at least ${TOKEN_LEAST_CHARS} characters`);
-  const timezone = reader.text('CRON_TIMEZONE', 'UTC');
-  if (!isTimezone(timezone)) reader.refuse(`CRON_TIMEZONE='${timezone}' is no IANA time zone`);
   const config = {
     ...readServiceConfig(reader, { port: 12_100, metricsPort: 12_111 }),
     adminToken,
@@ -47,17 +43,7 @@ export function readMonolithConfig(env: Environment): MonolithConfig {
       reader.optional('ALERTMANAGER_URL') === undefined
         ? undefined
         : reader.url('ALERTMANAGER_URL', '', HTTP),
-    timezone,
   };
   reader.finish();
   return config;
-}
-
-function isTimezone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,10 +1,11 @@
 /** A user's workout, from the process that made it. */
-import { DateText, UserId, Wod } from '@fit/contract';
+import { DateText, dayIn, UserId, Wod } from '@fit/contract';
 import { defineRoute, Problem, type Route } from '@fit/http';
 import Type from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
 
-export function wodRoutes(wods: Pick<WodStore, 'find'>): Route[] {
+/** @param timezone whose today is meant where no date is given. */
+export function wodRoutes(wods: Pick<WodStore, 'find'>, timezone: string): Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -14,7 +15,7 @@ export function wodRoutes(wods: Pick<WodStore, 'find'>): Route[] {
       query: Type.Object({ date: Type.Optional(DateText) }, { additionalProperties: false }),
       reply: Wod,
       handle: async ({ params, query }) => {
-        const date = query.date ?? new Date().toISOString().slice(0, 10);
+        const date = query.date ?? dayIn(timezone, new Date());
         const wod = await wods.find(params.userId, date);
         if (wod !== undefined) return { body: wod };
         throw new Problem({

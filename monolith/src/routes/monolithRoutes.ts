@@ -22,17 +22,18 @@ export interface MonolithRouteParts {
   readonly jobs: JobStore;
   readonly declaration: Declaration;
   readonly status: OpenStatus;
+  readonly timezone: string;
   /** New records are pending. */
   readonly onPending: () => void;
 }
 
 export function monolithRoutes(parts: MonolithRouteParts): Route[] {
-  const { store, users, runs, jobs, declaration, status, onPending } = parts;
+  const { store, users, runs, jobs, declaration, status, timezone, onPending } = parts;
   const queue = declaration.kinds[0]?.queue ?? '';
   return [
-    ...runRoutes({ users, runs, jobs, onPending, isStoreUp: store.isUp, queue }),
+    ...runRoutes({ users, runs, jobs, onPending, isStoreUp: store.isUp, queue, timezone }),
     ...userRoutes(users),
-    ...wodRoutes(new WodReader(store.database), jobs),
+    ...wodRoutes(new WodReader(store.database), jobs, timezone),
     ...jobRoutes(jobs),
     ...queueRoutes(status.board),
     ...statusRoutes(status.board),

@@ -1,5 +1,5 @@
 /** Runs: start one, follow it. */
-import { DateText, isCalendarDay, UserId } from '@fit/contract';
+import { DateText, dayIn, isCalendarDay, UserId } from '@fit/contract';
 import { currentTraceparent, defineRoute, noteInLog, Problem, type Route } from '@fit/http';
 import Type from 'typebox';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
@@ -10,6 +10,8 @@ export interface RunRouteParts extends StartRunParts {
   /** False while a request could not be recorded: better refused than half done. */
   readonly isStoreUp: () => Promise<boolean>;
   readonly queue: string;
+  /** Whose today is meant where no date is given. */
+  readonly timezone: string;
 }
 
 const Request = Type.Object(
@@ -72,7 +74,7 @@ function generateWods(parts: RunRouteParts): Route {
     body: Request,
     reply: Accepted,
     handle: async ({ body, headers }) => {
-      const date = body.date ?? new Date().toISOString().slice(0, 10);
+      const date = body.date ?? dayIn(parts.timezone, new Date());
       requireDay(date);
       if (!(await parts.isStoreUp())) throw storeAway();
       await requireUsers(body.userIds, parts);

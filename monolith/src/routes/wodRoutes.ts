@@ -1,12 +1,13 @@
 /** A user's workout; while it is being made, the state of its job. */
-import { DateText, UserId, Wod } from '@fit/contract';
+import { DateText, dayIn, UserId, Wod } from '@fit/contract';
 import { defineRoute, Problem, type Route } from '@fit/http';
 import { jobId } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
 import Type from 'typebox';
 import type { WodReader } from '../store/wodReader.ts';
 
-export function wodRoutes(wods: WodReader, jobs: JobStore): Route[] {
+/** @param timezone whose today is meant where no date is given. */
+export function wodRoutes(wods: WodReader, jobs: JobStore, timezone: string): Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -16,7 +17,7 @@ export function wodRoutes(wods: WodReader, jobs: JobStore): Route[] {
       query: Type.Object({ date: Type.Optional(DateText) }, { additionalProperties: false }),
       reply: Wod,
       handle: async ({ params, query }) => {
-        const date = query.date ?? new Date().toISOString().slice(0, 10);
+        const date = query.date ?? dayIn(timezone, new Date());
         const wod = await wods.find(params.id, date);
         if (wod !== undefined) return { body: wod };
         const job = await jobs.find(jobId('createWod', params.id, date));

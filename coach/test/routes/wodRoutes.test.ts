@@ -1,0 +1,28 @@
+/** Goal: without a date, today is that of the daily run's time zone. Method: the route, asked for two zones that never share a day. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { wodRoutes } from '../../src/routes/wodRoutes.ts';
+
+async function askedDay(timezone: string): Promise<string> {
+  let asked = '';
+  const [route] = wodRoutes(
+    {
+      find: (_, date) => {
+        asked = date;
+        return Promise.resolve(undefined);
+      },
+    },
+    timezone,
+  );
+  const input = { params: { userId: 'ann' }, query: {}, body: undefined, headers: {} };
+  await assert.rejects(async () => route?.handle(input), /No workout is stored for ann/);
+  return asked;
+}
+
+test('an undated question is for today in the time zone of the daily run', async () => {
+  // 25 hours apart.
+  const [east = '', west = ''] = await Promise.all(
+    ['Pacific/Kiritimati', 'Pacific/Niue'].map(askedDay),
+  );
+  assert.ok(east > west, `${east} is not after ${west}`);
+});
