@@ -87,7 +87,7 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
   }
 }
 
-/** Before there are members: its first run, for the slot that passed last, is then complete at once. */
+/** Before there are members: its first run, for the slot that passed last, is then complete at once, and is waited for. */
 async function startCron(system: System, folder: string, metricsPort: number): Promise<Child> {
   return await startChild({
     name: 'cron',
@@ -101,7 +101,10 @@ async function startCron(system: System, folder: string, metricsPort: number): P
       METRICS_PORT: `${metricsPort}`,
     },
     logPath: join(folder, 'cron.log'),
-    ready: async () => (await fetch(`http://127.0.0.1:${metricsPort}/readyz`)).ok,
+    ready: async () => {
+      const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+      return /^cron_runs_total\{outcome="complete"\} 1$/m.test(page);
+    },
     deadlineMs: 30_000,
   });
 }
