@@ -1,12 +1,21 @@
 /** `npm start`: real services, monolith, coach, sample members, one run, every workout stored. Then it stays up. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { dayIn, readFitTopology } from '@fit/contract';
+import { dayIn, EnvironmentReader, readFitTopology } from '@fit/contract';
 import { FitClient, followRun } from '@fit/http/client';
 import { loadAdminToken } from '@fit/monolith/admin-token';
-import { nativeTargets, RUNBOOK_BASE, readReceivers, writeMonitoringConfig } from '@fit/prometheus';
 import {
+  brokerTarget,
+  type MonitoringTargets,
+  nativeTargets,
+  RUNBOOK_BASE,
+  readReceivers,
+  writeMonitoringConfig,
+} from '@fit/prometheus';
+import {
+  type CoachPorts,
   DEFAULT_PORTS,
+  freeCoachPorts,
   type Stack,
   type System,
   sampleUsers,
@@ -14,6 +23,7 @@ import {
   startSystem,
   stopStack,
 } from '@fit/stack';
+import { vhostOf } from '@fit/topology/amqp';
 
 const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--help]
 
@@ -22,7 +32,7 @@ const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--help
   --coaches N  default 1
   --fresh      throw away the data of the last start first
 
-Environment: AMQP_URL and MONGODB_URL use given servers; FIT_PORT_… move ports; every setting of the services passes
+Environment: AMQP_URL and MONGODB_URL use given servers, whose broker must export metrics; FIT_PORT_… move ports; every setting of the services passes
 through (FIT_PROFILE, FIT_TIERS, COACH_FAILURE_RATE, …). ALERT_… say who is told of alerts: see adr/11.`;
 
 const FOLDER = resolve(import.meta.dirname, '.stack/main');
@@ -54,9 +64,10 @@ async function main(): Promise<number> {
   const coachCount = readCount('--coaches', values.coaches, 50);
   const signal = nextSignal();
   if (values.fresh) await stopStack(FOLDER, { purge: true });
-  const stack = await startServices();
+  const moreCoaches = await Promise.all(Array.from({ length: coachCount - 1 }, freeCoachPorts));
+  const stack = await startServices(moreCoaches);
   try {
-    const system = await startProcesses(stack, coachCount);
+    const system = await startProcesses(stack, moreCoaches);
     try {
       const isServed = await Promise.race([serveMembers(system, userCount), signal]);
       if (isServed === 'signal') return 130;
@@ -76,12 +87,11 @@ async function main(): Promise<number> {
   }
 }
 
-async function startServices(): Promise<Stack> {
+async function startServices(moreCoaches: readonly CoachPorts[]): Promise<Stack> {
   say('starting the services; the first time this builds them, about a minute');
   const monitoring = resolve(FOLDER, 'monitoring');
-  const targets = nativeTargets(DEFAULT_PORTS);
   await writeMonitoringConfig(monitoring, {
-    ...{ declaration: readFitTopology(process.env), targets },
+    ...{ declaration: readFitTopology(process.env), ...watched(moreCoaches) },
     receivers: readReceivers(process.env),
     runbookBase: process.env['FIT_RUNBOOK_BASE'] ?? RUNBOOK_BASE,
   });
@@ -93,7 +103,20 @@ async function startServices(): Promise<Stack> {
   return stack;
 }
 
-async function startProcesses(stack: Stack, coachCount: number): Promise<System> {
+/** A broker that was given is asked on its own host; without its metrics the alerts say that they are blind. */
+function watched(moreCoaches: readonly CoachPorts[]): {
+  readonly targets: MonitoringTargets;
+  readonly vhost: string;
+} {
+  const coachPorts = moreCoaches.map(({ coachMetrics }) => coachMetrics);
+  const targets = nativeTargets(DEFAULT_PORTS, coachPorts);
+  const { AMQP_URL: amqpUrl = '', FIT_PORT_BROKER_METRICS: port } = process.env;
+  if (amqpUrl === '') return { targets, vhost: '/' };
+  const broker = brokerTarget(amqpUrl, port ? DEFAULT_PORTS.brokerMetrics : undefined);
+  return { targets: { ...targets, broker }, vhost: vhostOf(amqpUrl) };
+}
+
+async function startProcesses(stack: Stack, moreCoaches: readonly CoachPorts[]): Promise<System> {
   const adminToken =
     process.env['FIT_ADMIN_TOKEN'] ?? (await loadAdminToken(resolve(FOLDER, 'admin-token')));
   const { monolith, monolithMetrics, coach, coachMetrics } = DEFAULT_PORTS;
@@ -101,12 +124,12 @@ async function startProcesses(stack: Stack, coachCount: number): Promise<System>
     ...{ amqpUrl: stack.amqpUrl, managementUrl: stack.managementUrl },
     mongodbUrl: databaseUrl(stack.mongodbUrl),
     folder: resolve(FOLDER, 'logs'),
-    ports: { monolith, monolithMetrics, coach, coachMetrics },
+    ports: { monolith, monolithMetrics, coach, coachMetrics, moreCoaches },
     env: {
       PROMETHEUS_URL: stack.prometheusUrl ?? '',
       ALERTMANAGER_URL: stack.alertmanagerUrl ?? '',
     },
-    ...{ coachCount, adminToken, onProgress: say },
+    ...{ coachCount: 1 + moreCoaches.length, adminToken, onProgress: say },
   });
 }
 
@@ -114,7 +137,7 @@ async function startProcesses(stack: Stack, coachCount: number): Promise<System>
 async function serveMembers(system: System, userCount: number): Promise<boolean> {
   const client = new FitClient(system.monolith.url, system.adminToken);
   await client.createUsers(sampleUsers(userCount));
-  const date = dayIn('UTC', new Date());
+  const date = dayIn(new EnvironmentReader(process.env).timezone(), new Date());
   const { runId, total, created, skipped } = await client.generateWods({ date });
   say(`run for ${date}: ${total} members, ${created} new jobs, ${skipped} were asked for before`);
   const status = await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: say });
@@ -131,7 +154,7 @@ function printPlaces(stack: Stack, system: System): void {
   monolith      ${system.monolith.url}/runs   (the same token)
   metrics       ${system.monolith.metricsUrl}
                 ${system.coaches[0]?.metricsUrl ?? ''}
-  RabbitMQ      ${stack.managementUrl ?? 'given by AMQP_URL'}   (guest, guest)
+  RabbitMQ      ${process.env['AMQP_URL'] ? 'as given' : `${stack.managementUrl ?? ''}   (guest, guest)`}
   Prometheus    ${stack.prometheusUrl ?? 'not started'}/alerts
   Alertmanager  ${stack.alertmanagerUrl ?? 'not started'}
   MongoDB       ${databaseUrl(stack.mongodbUrl)}

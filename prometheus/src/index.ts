@@ -4,6 +4,7 @@ export { type AlertReceivers, readReceivers } from './config/receivers.ts';
 export { renderAlertmanager } from './config/renderAlertmanager.ts';
 export { renderScrapeConfig, type ScrapeOptions } from './config/renderScrapeConfig.ts';
 export {
+  brokerTarget,
   COMPOSE_TARGETS,
   type MonitoringTargets,
   type NativePorts,

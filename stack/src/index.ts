@@ -23,3 +23,4 @@ export {
   type SystemOptions,
   startSystem,
 } from './system/startSystem.ts';
+export { type CoachPorts, freeCoachPorts } from './system/systemPorts.ts';

@@ -55,6 +55,14 @@ export function nativeTargets(
   };
 }
 
+/** The standard port of the rabbitmq_prometheus plugin. */
+const PLUGIN_PORT = 15_692;
+
+/** @returns where a broker that was given by its URL exports its metrics: on its own host. */
+export function brokerTarget(amqpUrl: string, port = PLUGIN_PORT): Target {
+  return { addresses: [`${new URL(amqpUrl).hostname}:${port}`] };
+}
+
 function loopback(...ports: readonly number[]): Target {
   return { addresses: ports.map((port) => `127.0.0.1:${port}`) };
 }

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { COMPOSE_TARGETS, JOB_NAMES, nativeTargets, renderScrapeConfig } from '../../src/index.ts';
+import {
+  brokerTarget,
+  COMPOSE_TARGETS,
+  JOB_NAMES,
+  nativeTargets,
+  renderScrapeConfig,
+} from '../../src/index.ts';
 
 interface Job {
   job_name: string;
@@ -47,6 +53,19 @@ test('under compose all coaches behind the name are scraped', () => {
     { names: ['coach'], type: 'A', port: 12112, refresh_interval: '10s' },
   ]);
   assert.equal(coach.static_configs, undefined);
+});
+
+test('a broker that was given is asked on its own host', () => {
+  const addresses = (url: string, port?: number) => {
+    const targets = { ...nativeTargets(PORTS), broker: brokerTarget(url, port) };
+    const jobs = jobsOf(renderScrapeConfig({ targets, vhost: 'fit' }));
+    assert.deepEqual(jobs.get('rabbitmq-queues')?.params?.['vhost'], ['fit']);
+    return jobs.get('rabbitmq')?.static_configs;
+  };
+  assert.deepEqual(addresses('amqps://a:b@rabbit.example/fit'), [
+    { targets: ['rabbit.example:15692'] },
+  ]);
+  assert.deepEqual(addresses('amqp://[::1]:5673/fit', 7), [{ targets: ['[::1]:7'] }]);
 });
 
 test('natively everything is on loopback, more coaches included', () => {

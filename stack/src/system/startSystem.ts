@@ -1,9 +1,9 @@
 /** Monolith and coaches as child processes on a running stack: what `npm start`, tests, bench and campaign share. */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { freePortList } from '../ports.ts';
 import { type Child, startChild } from '../process/startChild.ts';
 import { NODE_FLAGS } from './nodeFlags.ts';
+import { freeCoachPorts, freeSystemPorts, type SystemPorts } from './systemPorts.ts';
 import { unreadiness } from './unreadiness.ts';
 
 export interface SystemOptions {
@@ -12,7 +12,7 @@ export interface SystemOptions {
   readonly mongodbUrl: string;
   /** Logs go here. */
   readonly folder: string;
-  /** Default: free ones. Further coaches always take free ones. */
+  /** Default: free ones. */
   readonly ports?: SystemPorts;
   readonly coachCount?: number;
   /** At least 32 characters; default: a random one. */
@@ -20,13 +20,6 @@ export interface SystemOptions {
   /** Further variables of both processes, such as FIT_TIERS or COACH_FAILURE_RATE. */
   readonly env?: Readonly<Record<string, string>>;
   readonly onProgress?: (line: string) => void;
-}
-
-export interface SystemPorts {
-  readonly monolith: number;
-  readonly monolithMetrics: number;
-  readonly coach: number;
-  readonly coachMetrics: number;
 }
 
 export interface Service {
@@ -76,13 +69,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   };
   const addCoach = async (env: Readonly<Record<string, string>> = {}): Promise<Service> => {
     state.coachNumber += 1;
-    const isFirst = state.coachNumber === 1;
-    const free = await freeSystemPorts();
-    const place = {
-      name: `coach-${state.coachNumber}`,
-      port: isFirst ? ports.coach : free.coach,
-      metricsPort: isFirst ? ports.coachMetrics : free.coachMetrics,
-    };
+    const declared = [ports, ...(ports.moreCoaches ?? [])][state.coachNumber - 1];
+    const { coach: port, coachMetrics: metricsPort } = declared ?? (await freeCoachPorts());
+    const place = { name: `coach-${state.coachNumber}`, port, metricsPort };
     const coach = { ...(await startService(launch, { ...place, env })), place };
     state.coaches.push(coach);
     return coach;
@@ -188,9 +177,4 @@ function sharedEnvironment(
     HOST: '127.0.0.1',
     ...env,
   };
-}
-
-async function freeSystemPorts(): Promise<SystemPorts> {
-  const [monolith = 0, monolithMetrics = 0, coach = 0, coachMetrics = 0] = await freePortList(4);
-  return { monolith, monolithMetrics, coach, coachMetrics };
 }
