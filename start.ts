@@ -154,13 +154,17 @@ function printPlaces(stack: Stack, system: System): void {
   monolith      ${system.monolith.url}/runs   (the same token)
   metrics       ${system.monolith.metricsUrl}
                 ${system.coaches[0]?.metricsUrl ?? ''}
-  RabbitMQ      ${process.env['AMQP_URL'] ? 'as given' : `${stack.managementUrl ?? ''}   (guest, guest)`}
+  RabbitMQ      ${brokerPlace(stack)}
   Prometheus    ${stack.prometheusUrl ?? 'not started'}/alerts
   Alertmanager  ${stack.alertmanagerUrl ?? 'not started'}
   MongoDB       ${databaseUrl(stack.mongodbUrl)}
   logs          ${resolve(FOLDER, 'logs')}
 
 `);
+}
+
+function brokerPlace({ managementUrl = '' }: Stack): string {
+  return process.env['AMQP_URL'] ? 'as given by AMQP_URL' : `${managementUrl}   (guest, guest)`;
 }
 
 /** @returns the URL with FIT's database where it names none. */

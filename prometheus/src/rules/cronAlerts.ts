@@ -18,7 +18,8 @@ export const CRON_ALERTS: readonly AlertRule[] = [
     annotations: {
       summary: 'The daily run ended {{ $labels.outcome }}',
       description: 'Some members have no workout today.',
-      remedy: 'See what is missing at GET /runs, mend it, npm run replay, npm run cron -- --once.',
+      remedy:
+        'See what is missing at GET /runs, mend it, npm run replay; then restart cron, which asks for the slot again.',
     },
   },
   {
@@ -33,7 +34,7 @@ export const CRON_ALERTS: readonly AlertRule[] = [
     annotations: {
       summary: 'The daily run is {{ $value | humanizeDuration }} late',
       description: 'No run has ended with every workout since its planned time.',
-      remedy: 'npm run cron -- --once now; then read the log of cron.',
+      remedy: 'Restart cron: it asks for the slot that it missed. Then read its log.',
     },
   },
 ];

@@ -37,7 +37,7 @@ const FILL: readonly AlertRule[] = [
   },
   {
     // Measured at the webhook, at 1/s into 100 and 10/s into 1,000: with 300 s, a fifth and `for: 10s` the warning came 55 s
-    // before the queue was full; so, 78 and 71 s. The gauges are up to 10 s old, and a trend over a minute sees only half of
+    // before the queue was full; so, 71 to 80 s. The gauges are up to 10 s old, and a trend over a minute sees only half of
     // a rise that is 20 s old. Below a tenth a trend over few messages is noise.
     alert: 'QueueFillingUp',
     expr: [

@@ -3,7 +3,7 @@
  * the stack's ports, the unpacked programs' versions, the generated targets and the application's variables.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { PROFILES } from '@fit/contract';
@@ -119,6 +119,20 @@ test('each process listens where its ports lead, and finds its servers', () => {
   const { environment: cron = {} } = service('cron');
   assert.equal(cron['FIT_URL'], 'http://monolith:12100');
   assert.deepEqual([cron['HOST'], cron['METRICS_PORT']], ['0.0.0.0', '12115']);
+});
+
+/** Of the native stack, of one process that compose gives it differently, or of the generator of the mounted files. */
+const NOT_PASSED_ON = /^(FIT_STACK_|FIT_ADMIN_TOKEN_FILE$|ALERT_|FIT_RUNBOOK_BASE$)/;
+
+test('every setting of the README reaches its process, or the file says why not', () => {
+  const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
+  const rows = /^## Configuration\n(?:.*\n)*?(?=^## )/m.exec(readme)?.[0] ?? '';
+  const names = [...rows.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name),
+  );
+  assert.ok(names.length > 30, names.join());
+  for (const name of names)
+    assert.ok(NOT_PASSED_ON.test(name) || COMPOSE_SOURCE.includes(name), name);
 });
 
 test('every mounted file exists, for either profile', () => {

@@ -59,7 +59,7 @@ test('a broker that was given is asked on its own host', () => {
   const addresses = (url: string, port?: number) => {
     const targets = { ...nativeTargets(PORTS), broker: brokerTarget(url, port) };
     const jobs = jobsOf(renderScrapeConfig({ targets, vhost: 'fit' }));
-    assert.deepEqual(jobs.get('rabbitmq-queues')?.params?.['vhost'], ['fit']);
+    assert.deepEqual(jobs.get('rabbitmq-queues')?.params?.vhost, ['fit']);
     return jobs.get('rabbitmq')?.static_configs;
   };
   assert.deepEqual(addresses('amqps://a:b@rabbit.example/fit'), [

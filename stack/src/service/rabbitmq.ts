@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { answersAmqp } from '../probe/answersAmqp.ts';
-import { answersHttp } from '../probe/answersHttp.ts';
+import { answersHttp, answersManagement } from '../probe/answersHttp.ts';
 import type { ServiceDefinition, StackPlace } from './serviceDefinition.ts';
 import { makeServiceFolder, writeServiceFile } from './serviceFolder.ts';
 
@@ -38,7 +38,7 @@ export function rabbitmq(place: StackPlace): ServiceDefinition {
     prepare: () => prepare(place),
     ready: async () =>
       (await answersAmqp(ports.amqp)) &&
-      (await answersHttp(`http://127.0.0.1:${ports.management}/`)) &&
+      (await answersManagement(ports.management)) &&
       (await answersHttp(`http://127.0.0.1:${ports.brokerMetrics}/metrics`)),
     deadlineMs: 90_000,
     stopSignal: 'SIGTERM',
