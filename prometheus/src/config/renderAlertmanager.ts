@@ -18,7 +18,7 @@ export function renderAlertmanager(
   { notification }: Windows = PRODUCTION_WINDOWS,
   folder = COMPOSE_TARGETS.alertmanagerFolder,
 ): string {
-  const { wait, interval, repeat, watchdogRepeat } = notification;
+  const { wait, interval, repeat, watchdogInterval, watchdogRepeat } = notification;
   return renderYaml({
     ...globals(receivers, folder),
     route: {
@@ -32,7 +32,7 @@ export function renderAlertmanager(
           receiver: 'dead-man',
           matchers: ['alertname="Watchdog"'],
           group_wait: '0s',
-          group_interval: watchdogRepeat,
+          group_interval: watchdogInterval,
           repeat_interval: watchdogRepeat,
         },
         { receiver: 'page', matchers: ['severity="critical"'] },

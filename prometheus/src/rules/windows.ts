@@ -12,6 +12,7 @@ export interface Windows {
     readonly wait: string;
     readonly interval: string;
     readonly repeat: string;
+    readonly watchdogInterval: string;
     readonly watchdogRepeat: string;
   };
 }
@@ -21,7 +22,12 @@ export const PRODUCTION_WINDOWS: Windows = Object.freeze({
   ranges: {},
   holds: {},
   // Each second of waiting is one less before a queue is full; what comes together mostly comes in one evaluation.
-  notification: { wait: '2s', interval: '30s', repeat: '4h', watchdogRepeat: '1m' },
+  notification: {
+    ...{ wait: '2s', interval: '30s', repeat: '4h' },
+    // Once a minute. Alertmanager repeats at the first interval by which more than `repeat` has passed since it was done sending:
+    // 1m at an interval of 1m is every second minute, at 15s it is 75 s (prometheus/alertmanager#676).
+    ...{ watchdogInterval: '15s', watchdogRepeat: '50s' },
+  },
 });
 
 /** A fault shows within seconds and is over within a minute: for campaigns on a system of one's own, never for production. */
@@ -31,7 +37,10 @@ export const SHORT_WINDOWS: Windows = Object.freeze({
     ...{ '1h': '40s', '2h': '40s', '6h': '40s', '1d': '40s', '3d': '40s' },
   },
   holds: { '15s': '10s', '30s': '10s', '1m': '10s', '2m': '10s', '5m': '15s' },
-  notification: { wait: '1s', interval: '5s', repeat: '4h', watchdogRepeat: '10s' },
+  notification: {
+    ...{ wait: '1s', interval: '5s', repeat: '4h' },
+    ...{ watchdogInterval: '2s', watchdogRepeat: '9s' },
+  },
 });
 
 /** @returns the rule with these spans; a recorded name such as `…:rate1h` stays. */
