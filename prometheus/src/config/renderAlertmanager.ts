@@ -97,7 +97,22 @@ function receiver(name: string, ways: Receiver = {}, sendResolved = true): objec
     name,
     ...given('webhook_configs', webhookUrl && [{ url: webhookUrl, send_resolved }]),
     ...given('email_configs', emailTo && [{ to: emailTo, send_resolved }]),
-    ...given('slack_configs', slackChannel && [{ channel: slackChannel, send_resolved }]),
+    ...given('slack_configs', slackChannel && [slackWay(slackChannel, send_resolved)]),
+  };
+}
+
+/** In full, since Slack shows nothing of the annotations by itself; e-mail and webhooks carry them all. */
+function slackWay(channel: string, send_resolved: boolean): object {
+  return {
+    ...{ channel, send_resolved },
+    title: '{{ .Status | toUpper }} {{ .CommonLabels.severity }} {{ .GroupLabels.alertname }}',
+    text: [
+      '{{ range .Alerts }}*{{ .Annotations.summary }}*',
+      '{{ .Annotations.description }}',
+      'First: {{ .Annotations.remedy }}',
+      '{{ .Annotations.runbook_url }}',
+      '{{ end }}',
+    ].join('\n'),
   };
 }
 

@@ -10,10 +10,14 @@ const TARGET_DOWN_EXPR = ['up == 0', ...WATCHED_JOBS.map((job) => `absent(up{job
 /** A misspelt family or virtual host is answered with 200 and no queue, so `up` does not tell. */
 const BROKER_SERIES = ['rabbitmq_build_info', 'queue:ready', 'queue:consumers'];
 
-/** Two minutes at a time: what is dropped while Alertmanager starts is sent again a minute later and is no trouble. */
+/**
+ * Two minutes at a time: what is dropped while Alertmanager starts is sent again a minute later and is no trouble. What a
+ * receiver refuses is tried anew in each group interval, so its count goes on rising; by integration and reason it is one trouble.
+ */
 const PIPELINE_EXPR = [
   'increase(prometheus_rule_evaluation_failures_total[2m]) > 0',
   'or increase(prometheus_notifications_dropped_total[2m]) > 0',
+  'or sum by (job, instance) (increase(alertmanager_notifications_failed_total[2m])) > 0',
 ].join('\n');
 
 export const PLATFORM_ALERTS: readonly AlertRule[] = [
@@ -82,8 +86,9 @@ export const PLATFORM_ALERTS: readonly AlertRule[] = [
     for: '5m',
     labels: { severity: 'warning' },
     annotations: {
-      summary: 'Prometheus fails to evaluate rules or to deliver alerts',
-      description: 'Alerts may be missing.',
+      summary: '{{ $labels.job }} fails to evaluate rules or to deliver alerts',
+      description:
+        'Alerts may be missing: a rule fails, Alertmanager is away, or a receiver refuses.',
       remedy: 'Read the logs of Prometheus and Alertmanager.',
     },
   },
