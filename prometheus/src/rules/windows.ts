@@ -36,7 +36,7 @@ export const SHORT_WINDOWS: Windows = Object.freeze({
     ...{ '1m': '20s', '2m': '20s', '5m': '30s', '10m': '30s', '15m': '40s', '30m': '40s' },
     ...{ '1h': '40s', '2h': '40s', '6h': '40s', '1d': '40s', '3d': '40s' },
   },
-  holds: { '15s': '10s', '30s': '10s', '1m': '10s', '2m': '10s', '5m': '15s' },
+  holds: { '10s': '5s', '15s': '10s', '30s': '10s', '1m': '10s', '2m': '10s', '5m': '15s' },
   notification: {
     ...{ wait: '1s', interval: '5s', repeat: '4h' },
     ...{ watchdogInterval: '2s', watchdogRepeat: '9s' },

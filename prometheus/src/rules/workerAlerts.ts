@@ -17,7 +17,8 @@ const CONSUMERS: readonly AlertRule[] = [
     annotations: {
       summary: 'Nobody consumes {{ $labels.queue }}',
       description: 'Jobs are accepted and wait; none is done. Nothing is lost.',
-      remedy: 'Start a coach; if one runs, read its /readyz: it pauses while its store is down.',
+      remedy:
+        'Start a coach; if one runs, read its log: its circuit breaker opens while most attempts fail alike.',
     },
   },
   {
@@ -85,16 +86,18 @@ export const WORKER_ALERTS: readonly AlertRule[] = [
   },
   {
     alert: 'StoreDown',
-    // The figures over the records are refreshed every 5 s, the outages are those that a coach meets in its work.
+    // A stage knows at once and until it is answered again; who has no work meets nothing, but the figures over the records
+    // are refreshed every 5 s all the same. No count of outages: it rises once, and the alert ended while the outage went on.
     expr: [
-      `max by (job) (jobs_records_age_seconds) > ${SILENT_SECONDS}`,
-      'or sum by (job) (increase(jobs_store_outages_total[1m])) > 0',
+      'max by (job, instance) (jobs_store_down) == 1',
+      `or max by (job, instance) (jobs_records_age_seconds) > ${SILENT_SECONDS}`,
     ].join('\n'),
+    for: '10s',
     labels: { severity: 'critical' },
     annotations: {
-      summary: 'The database does not answer the {{ $labels.job }}',
+      summary: 'The database does not answer {{ $labels.job }} {{ $labels.instance }}',
       description:
-        'Consuming pauses, runs are refused with 503. No attempt is spent, nothing is lost.',
+        'Coaches end no job and hold what they were delivered, runs are refused with 503. No attempt is spent, nothing is lost.',
       remedy: 'Start the database; all goes on by itself.',
     },
   },

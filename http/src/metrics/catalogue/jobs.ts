@@ -106,6 +106,12 @@ export const JOB_METRICS = {
     by: SERVICES,
     labels: { stage: STAGE },
   },
+  jobs_store_down: {
+    kind: 'gauge',
+    help: '1 from the moment that the store refuses a stage of the work until it answers that stage again',
+    by: SERVICES,
+    labels: { stage: STAGE },
+  },
   jobs_worker_concurrency: {
     kind: 'gauge',
     help: 'Handlers that this worker runs at a time',
