@@ -8,7 +8,7 @@ export const WATCHED_JOBS = [
   'alertmanager',
 ] as const;
 
-/** Cron may be absent: where something else triggers the runs there is none, and no alert may miss it. */
+/** Cron may be absent: where something else triggers the runs there is none, and runbooks stop it. A slot that it misses is CronOverdue. */
 export const JOB_NAMES = [...WATCHED_JOBS, 'cron'] as const;
 
 export type JobName = (typeof JOB_NAMES)[number];

@@ -37,7 +37,8 @@ export const COMPOSE_TARGETS: MonitoringTargets = Object.freeze({
   prometheus: { addresses: ['prometheus:9090'] },
   alertmanager: { addresses: ['alertmanager:9093'] },
   alertmanagerFolder: '/etc/alertmanager',
-  cron: { addresses: ['cron:12115'] },
+  // By name: the runbooks stop it on purpose, and a name that is gone is no target that is down.
+  cron: { dnsName: 'cron', port: 12115 },
 });
 
 /** @param moreCoaches metrics ports of coaches beyond the first. */

@@ -47,12 +47,14 @@ test('the broker is asked for both families of one virtual host, and never per o
   });
 });
 
-test('under compose all coaches behind the name are scraped', () => {
-  const coach = jobsOf(renderScrapeConfig({ targets: COMPOSE_TARGETS })).get('coach');
-  assert.deepEqual(coach?.dns_sd_configs, [
-    { names: ['coach'], type: 'A', port: 12112, refresh_interval: '10s' },
-  ]);
-  assert.equal(coach.static_configs, undefined);
+test('under compose all coaches behind the name are scraped, and a cron that was stopped is no target', () => {
+  const jobs = jobsOf(renderScrapeConfig({ targets: COMPOSE_TARGETS }));
+  for (const [name, port] of [['coach', 12112] as const, ['cron', 12115] as const]) {
+    assert.deepEqual(jobs.get(name)?.dns_sd_configs, [
+      { names: [name], type: 'A', port, refresh_interval: '10s' },
+    ]);
+    assert.equal(jobs.get(name)?.static_configs, undefined);
+  }
 });
 
 test('a broker that was given is asked on its own host', () => {

@@ -23,6 +23,13 @@ export const CRON_METRICS = {
     by: ['cron'],
     labels: {},
   },
+  cron_last_completion_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When a run last ended, every job of it done or dead; 0 before the first of this process',
+    unit: 'seconds',
+    by: ['cron'],
+    labels: {},
+  },
   cron_next_run_timestamp_seconds: {
     kind: 'gauge',
     help: 'When the schedule fires next',
