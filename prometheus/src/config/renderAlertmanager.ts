@@ -63,7 +63,7 @@ const INHIBITIONS = [
   { source_matchers: BROKER_IS_DOWN, target_matchers: ['queue=~".+"'] },
   {
     source_matchers: BROKER_IS_DOWN,
-    target_matchers: ['alertname=~"BrokerMetricsAbsent|AmqpUnstable"'],
+    target_matchers: ['alertname=~"BrokerMetricsAbsent|AmqpUnstable|OutboxStale"'],
   },
   {
     // Its queue label is all that the waiting time of jobs has in common with it: processes do not tell the virtual host.
@@ -73,8 +73,9 @@ const INHIBITIONS = [
   },
   {
     source_matchers: ['alertname="BrokerAlarm"'],
-    target_matchers: ['alertname=~"PublishRejected|BrokerRefusesPublishes"'],
+    target_matchers: ['alertname=~"PublishRejected|BrokerRefusesPublishes|OutboxStale"'],
   },
+  { source_matchers: ['alertname="StoreDown"'], target_matchers: ['alertname="OutboxStale"'] },
 ];
 
 /** amtool and Alertmanager both accept a relative path here; it is opened from wherever the process was started. */

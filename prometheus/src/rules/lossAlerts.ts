@@ -1,5 +1,5 @@
 /** Alerts on messages that are gone, or about to be: the records know each of them, so all of these end in a repair. */
-import { brokerMetric, increaseByInstance, sumOfIncreases } from './promql.ts';
+import { brokerMetric, increaseByInstance, RECORDS_ARE_FRESH, sumOfIncreases } from './promql.ts';
 import type { AlertRule } from './rule.ts';
 
 /** Records and broker are counted up to 10 s apart: at 500 jobs a second that alone is 5,000. */
@@ -29,8 +29,7 @@ export const LOSS_ALERTS: readonly AlertRule[] = [
   },
   {
     alert: 'JobsUnaccounted',
-    // While the store does not answer its figures are history, and the difference says nothing.
-    expr: `job:unaccounted > on () ${UNACCOUNTED_BOUND}\n  and on () min(jobs_records_age_seconds) < 30`,
+    expr: `job:unaccounted > on () ${UNACCOUNTED_BOUND}\n  ${RECORDS_ARE_FRESH}`,
     for: '2m',
     labels: { severity: 'critical' },
     annotations: {

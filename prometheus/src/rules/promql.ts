@@ -25,6 +25,9 @@ export const ofRole = (expr: string, role: QueueRole): string =>
 export const moreThan = (count: number, metric: string, range: string): string =>
   `and on () sum(increase(${metric}[${range}])) > ${count}`;
 
+/** While the store does not answer, all figures over the records are history. */
+export const RECORDS_ARE_FRESH = 'and on () min(jobs_records_age_seconds) < 30';
+
 /**
  * The sum of several counters that a broker may know in part. Not `a + b`, which is empty as soon as one side is; nor one
  * selector over several names, whose series are the same once the range function has dropped the names.

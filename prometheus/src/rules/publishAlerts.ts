@@ -1,9 +1,12 @@
 /** Alerts on jobs that the broker would not take: late, never lost, since the record is the outbox. */
-import { brokerMetric, increaseByInstance } from './promql.ts';
+import { brokerMetric, increaseByInstance, RECORDS_ARE_FRESH } from './promql.ts';
 import type { AlertRule } from './rule.ts';
 
 /** Received minus confirmed counts what is in flight as well; the relay has a window, and other publishers theirs. */
 const IN_FLIGHT_COUNT = 5;
+
+/** A round of the relay takes a second, a refused job is offered again after as much. */
+const STALE_SECONDS = 60;
 
 export const PUBLISH_ALERTS: readonly AlertRule[] = [
   {
@@ -16,6 +19,19 @@ export const PUBLISH_ALERTS: readonly AlertRule[] = [
       description: 'They stay in the outbox and are published again: late, not lost.',
       remedy:
         'nacked: drain the queue, it is full. returned: restore the binding. timeout, error: look at the broker.',
+    },
+  },
+  {
+    // What the relay keeps back for jobs that come back is refused by nobody: only its age tells that it waits.
+    alert: 'OutboxStale',
+    expr: `max(jobs_outbox_oldest_age_seconds) > ${STALE_SECONDS}\n  ${RECORDS_ARE_FRESH}`,
+    for: '1m',
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: 'A job has waited {{ $value | humanizeDuration }} to be handed to the broker',
+      description:
+        'The queue has no room but what is kept for retries, or the relay stands still. Late, not lost.',
+      remedy: 'See how full the queue is: add coaches. If it is not full, read the monolith’s log.',
     },
   },
   {

@@ -52,6 +52,7 @@ const CASES: readonly Case[] = [
       { alertname: 'PublishRejected', ...CRITICAL, queue: 'a', outcome: 'error' },
       { alertname: 'BrokerMetricsAbsent', ...CRITICAL },
       { alertname: 'AmqpUnstable', ...WARNING, job: 'coach', instance: 'c' },
+      { alertname: 'OutboxStale', ...WARNING },
     ],
     told: [
       { alertname: 'DeadLetters', ...WARNING, type: 'createWod', reason: 'exhausted' },
@@ -88,8 +89,18 @@ const CASES: readonly Case[] = [
     silent: [
       { alertname: 'PublishRejected', ...CRITICAL, queue: 'a', outcome: 'timeout' },
       { alertname: 'BrokerRefusesPublishes', ...WARNING, instance: 'b' },
+      { alertname: 'OutboxStale', ...WARNING },
     ],
     told: [{ alertname: 'BrokerDiskLow', ...WARNING, instance: 'b' }],
+  },
+  {
+    because: 'without its store the relay hands nothing to the broker',
+    cause: { alertname: 'StoreDown', ...CRITICAL, job: 'monolith', instance: 'm' },
+    silent: [{ alertname: 'OutboxStale', ...WARNING }],
+    told: [
+      { alertname: 'QueueFillingUp', ...WARNING, ...QUEUE },
+      { alertname: 'RetryStorm', ...WARNING },
+    ],
   },
 ];
 

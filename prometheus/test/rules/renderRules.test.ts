@@ -11,7 +11,15 @@ import {
 } from '@fit/topology';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import { type RecordingRule, RULE_GROUP, renderRules, rulesOf } from '../../src/index.ts';
+import {
+  PRODUCTION_WINDOWS,
+  type RecordingRule,
+  RULE_GROUP,
+  renderRules,
+  rulesOf,
+  SHORT_WINDOWS,
+  type Windows,
+} from '../../src/index.ts';
 
 const planOf = (declaration: Declaration): TopologyPlan =>
   planTopology(declaration, { version: '4.3.6', hasManagement: true });
@@ -88,6 +96,20 @@ test('each alert has a severity, a summary, a meaning and a remedy', () => {
     for (const text of [summary, description, remedy]) assert.ok(text.length > 10, rule.alert);
     assert.match(rule.labels.severity, /^(critical|warning|info|none)$/);
   }
+});
+
+test('the short windows shorten a range, a wait and an age that may be borne, and nothing else', () => {
+  const plan = fitPlan('default');
+  const named = (alert: string, windows: Windows) =>
+    rulesOf(plan, { windows }).find((rule) => 'alert' in rule && rule.alert === alert);
+  const stale = named('OutboxStale', SHORT_WINDOWS);
+  assert.match(stale?.expr ?? '', /jobs_outbox_oldest_age_seconds\) > 10\n.*_age_seconds\) < 30$/);
+  assert.match(
+    named('OutboxStale', PRODUCTION_WINDOWS)?.expr ?? '',
+    /outbox_oldest_age_seconds\) > 60\n/,
+  );
+  assert.match(named('StoreDown', SHORT_WINDOWS)?.expr ?? '', /records_age_seconds\) > 30$/);
+  assert.ok(stale !== undefined && 'for' in stale && stale.for === '10s');
 });
 
 test('a virtual host other than / is on every fact', () => {
