@@ -61,12 +61,21 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    because: 'another process that is down hides nothing',
+    because: 'a coach that is down is one coach fewer, and no reason for anything else',
     cause: { alertname: 'TargetDown', ...CRITICAL, job: 'coach', instance: 'c' },
-    silent: [],
+    silent: [{ alertname: 'CoachesFewer', ...WARNING }],
     told: [
       { alertname: 'NoConsumers', ...CRITICAL, ...QUEUE },
       { alertname: 'DeadLetters', ...WARNING, type: 'createWod', reason: 'exhausted' },
+    ],
+  },
+  {
+    because: 'another process that is down hides nothing',
+    cause: { alertname: 'TargetDown', ...CRITICAL, job: 'monolith', instance: 'm' },
+    silent: [],
+    told: [
+      { alertname: 'CoachesFewer', ...WARNING },
+      { alertname: 'OutboxStale', ...WARNING },
     ],
   },
   {
