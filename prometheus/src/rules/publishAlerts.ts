@@ -2,8 +2,17 @@
 import { brokerMetric, increaseByInstance, RECORDS_ARE_FRESH } from './promql.ts';
 import type { AlertRule } from './rule.ts';
 
-/** Received minus confirmed counts what is in flight as well; the relay has a window, and other publishers theirs. */
+/** Received minus confirmed counts what is in flight as well: a few of other publishers … */
 const IN_FLIGHT_COUNT = 5;
+
+/**
+ * … and up to the relay's window of FIT's own, which its processes tell. They are scraped up to 5 s before or after the broker, while a
+ * round lasts less: hence the most of a minute, and a tenth on top for what `increase` extrapolates.
+ */
+const PENDING = '1.1 * (sum(max_over_time(jobs_publish_pending[1m])) or vector(0))';
+
+const RECEIVED = increaseByInstance(brokerMetric('received_confirm_total'), '5m');
+const CONFIRMED = increaseByInstance(brokerMetric('confirmed_total'), '5m');
 
 /** A round of the relay takes a second, a refused job is offered again after as much. */
 const STALE_SECONDS = 60;
@@ -36,7 +45,7 @@ export const PUBLISH_ALERTS: readonly AlertRule[] = [
   },
   {
     alert: 'BrokerRefusesPublishes',
-    expr: `${increaseByInstance(brokerMetric('received_confirm_total'), '5m')}\n  - ${increaseByInstance(brokerMetric('confirmed_total'), '5m')} > ${IN_FLIGHT_COUNT}`,
+    expr: `${RECEIVED}\n  - ${CONFIRMED}\n  > on () group_left () ${IN_FLIGHT_COUNT} + ${PENDING}`,
     for: '30s',
     labels: { severity: 'warning' },
     annotations: {
