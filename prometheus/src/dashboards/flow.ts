@@ -19,7 +19,7 @@ const OUTBOX: RowSpec = {
       description: 'Rises while the broker is away, full or blocked. Jobs in it are safe.',
       unit: 's',
       queries: [{ expr: 'max(jobs_outbox_oldest_age_seconds)', legend: 'oldest' }],
-      runbooks: ['PublishRejected', 'JobLatencyBurn'],
+      runbooks: ['OutboxStale', 'PublishRejected', 'JobLatencyBurn'],
     },
     {
       kind: 'lines',
