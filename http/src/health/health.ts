@@ -33,16 +33,17 @@ const DRAINING = 'told to stop: finishes what runs and takes nothing new';
 export class Health {
   readonly #stopping: AbortSignal;
   readonly #ready: ReadonlyMap<string, Question>;
+  readonly #accepting: Question;
   readonly #alive: ReadonlyMap<string, Question>;
 
   constructor({ stopping, ready, alive = {} }: HealthOptions) {
     this.#stopping = stopping;
-    const accepting = () => (stopping.aborted ? DRAINING : undefined);
-    this.#ready = questionsOf({ ...ready, accepting });
+    this.#ready = questionsOf(ready);
+    this.#accepting = new Question(() => (stopping.aborted ? DRAINING : undefined));
     // Who reads the answer knows that the loop turns.
     this.#alive = questionsOf({ loop: () => undefined, ...alive });
     // Asked at once, so that it is known since when.
-    stopping.addEventListener('abort', () => void this.#ready.get('accepting')?.ask());
+    stopping.addEventListener('abort', () => void this.#accepting.ask());
   }
 
   get isDraining(): boolean {
@@ -50,12 +51,15 @@ export class Health {
   }
 
   async ready(): Promise<HealthReply> {
-    const words = { yes: 'ready', no: this.isDraining ? 'draining' : 'not ready' };
-    return await replyOf(this.#ready, words);
+    const others = await askAll(this.#ready);
+    // Asked last: the signal may come while a dependency is waited for, and the answer is of now.
+    const accepting = await this.#accepting.ask();
+    const no = accepting.ok ? 'not ready' : 'draining';
+    return replyOf({ ...others, accepting }, { yes: 'ready', no });
   }
 
   async alive(): Promise<HealthReply> {
-    return await replyOf(this.#alive, { yes: 'alive', no: 'stuck' });
+    return replyOf(await askAll(this.#alive), { yes: 'alive', no: 'stuck' });
   }
 }
 
@@ -63,14 +67,19 @@ function questionsOf(checks: Readonly<Record<string, Check>>): Map<string, Quest
   return new Map(Object.entries(checks).map(([name, check]) => [name, new Question(check)]));
 }
 
-async function replyOf(
+/** All at once, in their order. */
+async function askAll(
   questions: ReadonlyMap<string, Question>,
+): Promise<Readonly<Record<string, CheckReply>>> {
+  const replies = [...questions].map(async ([name, one]) => [name, await one.ask()] as const);
+  return Object.fromEntries(await Promise.all(replies));
+}
+
+function replyOf(
+  checks: Readonly<Record<string, CheckReply>>,
   words: { readonly yes: string; readonly no: string },
-): Promise<HealthReply> {
-  const names = [...questions.keys()];
-  const replies = await Promise.all([...questions.values()].map((question) => question.ask()));
-  const isOk = replies.every(({ ok }) => ok);
-  const checks = Object.fromEntries(replies.map((reply, index) => [names[index] ?? '', reply]));
+): HealthReply {
+  const isOk = Object.values(checks).every(({ ok }) => ok);
   return { status: isOk ? 200 : 503, body: { status: isOk ? words.yes : words.no, checks } };
 }
 
@@ -94,7 +103,10 @@ class Question {
   }
 
   async #answer(): Promise<string | undefined> {
-    this.#pending ??= this.#begin();
+    // Cleared in a turn of its own, thus after it is set: also where the check throws at once.
+    this.#pending ??= this.#begin().finally(() => {
+      this.#pending = undefined;
+    });
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<string>((resolve) => {
       timer = setTimeout(() => {
@@ -113,8 +125,6 @@ class Question {
       return await this.#check();
     } catch {
       return 'the question failed';
-    } finally {
-      this.#pending = undefined;
     }
   }
 }
