@@ -1,6 +1,7 @@
 /** One AMQP connection that comes back. Built on amqplib's recovery; what belongs to a connection is made in `setup`. */
 import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib';
 import { TopologyError } from '../errors.ts';
+import { endConnection } from './endConnection.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
 /** What befalls a connection; for logs and metrics. */
@@ -35,12 +36,19 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** A half-open link is noticed after about 2.9 heartbeats (measured). */
 const HEARTBEAT_SECONDS = 10;
 
+interface State {
+  isUp: boolean;
+  isBlocked: boolean;
+  /** The connection that was made last. */
+  model?: ChannelModel;
+}
+
 /**
  * Resolves at the first connection; until then it retries with growing pauses, at most 5 s, and reports each failure.
  * @throws TopologyError from `setup`: what the broker holds differs from the plan, and retrying cannot mend that.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const state = { isUp: false, isBlocked: false };
+  const state: State = { isUp: false, isBlocked: false };
   const recovering = await connect(withHeartbeat(options.url), {
     timeout: CONNECT_TIMEOUT_MS,
     noDelay: true,
@@ -54,6 +62,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         // Before recovery listens itself, an error event without a listener would end the process.
         model.on('error', () => undefined);
         tolerateHeaders(model);
+        state.model = model;
         const life = { hasEnded: false };
         model.once('close', () => (life.hasEnded = true));
         await options.setup(model);
@@ -71,13 +80,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     get isBlocked() {
       return state.isBlocked;
     },
-    close: () => recovering.close(),
+    close: async () => {
+      const close = () => recovering.close();
+      await (state.model === undefined ? close() : endConnection(state.model, close));
+    },
   };
 }
 
 function watch(
   recovering: RecoveringChannelModel,
-  state: { isUp: boolean; isBlocked: boolean },
+  state: State,
   onEvent: SessionOptions['onEvent'],
 ): void {
   recovering.on('connect', () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually, testBroker } from '@fit/stack/testing';
 import { openSession, type Session, type SessionEvent } from '@fit/topology/amqp';
+import { openProxy } from '../support/openProxy.ts';
 
 async function expectUp(session: Session): Promise<void> {
   await eventually(() => session.isUp, { describe: () => 'the session is down' });
@@ -44,6 +45,20 @@ test('a setup that fails is tried again, and what it throws is reported', async 
   t.after(() => session.close());
   await expectUp(session);
   assert.deepEqual(failures, ['not yet', 'not yet']);
+});
+
+test('a close whose connection is cut before its answer comes back', async (t) => {
+  const { amqpUrl } = await testBroker(t);
+  const proxy = await openProxy(t, amqpUrl);
+  const session = await openSession({
+    ...{ url: proxy.url, label: 'test session' },
+    setup: () => Promise.resolve(),
+  });
+  proxy.holdReplies();
+  let isClosed = false;
+  void session.close().then(() => (isClosed = true));
+  proxy.cut();
+  await eventually(() => isClosed, { describe: () => 'the close is not answered' });
 });
 
 test('closed on purpose it stays closed', async (t) => {
