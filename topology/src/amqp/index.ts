@@ -12,7 +12,12 @@ export {
 } from './letterPost.ts';
 export { type OpenHand, openHand } from './openHand.ts';
 
-export { type LetterBox, LetterBoxLost, openLetterBox } from './openLetterBox.ts';
+export {
+  type LetterBox,
+  LetterBoxLost,
+  type LetterBoxOptions,
+  openLetterBox,
+} from './openLetterBox.ts';
 export {
   openSession,
   type Session,

@@ -25,14 +25,23 @@ export class LetterBoxLost extends Error {
   override readonly name = 'LetterBoxLost';
 }
 
+/** What a box knows of the one before it, when it is opened. */
+export interface LetterBoxOptions {
+  /**
+   * Letters that a box before this one gave back. They are in the queue only a moment after its close was answered: until
+   * so many were delivered the queue is not taken for empty. Default 0.
+   */
+  readonly owedCount?: number | undefined;
+  /** They are there within milliseconds; what is not so long after the opening, somebody else has taken. Default 2,000. */
+  readonly owedMs?: number | undefined;
+}
+
 const FIRST_WINDOW_COUNT = 256;
 /** basic.qos takes 16 bits. */
 const LARGEST_WINDOW_COUNT = 65_535;
 /** A letter that is ready but never comes is somebody else's by then. */
 const WAIT_TURNS = 100;
 const WAIT_MS = 50;
-/** What a closed box gave back is there within milliseconds; what is not by then, somebody else has taken. */
-const OWED_MS = 2_000;
 /** Sorts behind the windows: its one letter goes back behind theirs. */
 const LAST_TAG = 'desk-last';
 
@@ -40,11 +49,13 @@ const LAST_TAG = 'desk-last';
  * Letters are consumed, not got: every basic.get is a consumer of its own to a quorum queue, and a closing channel gives
  * theirs back sorted as text, 1, 10, 11, 2 (measured on 3.10.8: 12 letters come back as 1, 10, 11, 12, 2, ...). What one
  * consumer holds goes back in the order of the queue, also when its process is killed.
- * @param owedCount letters that a box before this one gave back. They are in the queue only a moment after its close was
- * answered: until so many were delivered the queue is not taken for empty, for 2 s at most.
  * @throws where the broker is away or the queue is missing.
  */
-export async function openLetterBox(url: string, queue: string, owedCount = 0): Promise<LetterBox> {
+export async function openLetterBox(
+  url: string,
+  queue: string,
+  options: LetterBoxOptions = {},
+): Promise<LetterBox> {
   const model = await connect(withHeartbeat(url), { timeout: 5_000, noDelay: true });
   // Before anything can fail: an error event without a listener would end the process.
   let reader: Reader | undefined;
@@ -56,7 +67,7 @@ export async function openLetterBox(url: string, queue: string, owedCount = 0): 
   });
   tolerateHeaders(model);
   try {
-    const opened = new Reader(await model.createChannel(), queue, owedCount);
+    const opened = new Reader(await model.createChannel(), queue, options);
     reader = opened;
     await opened.openWindow();
     return {
@@ -84,17 +95,19 @@ class Reader {
   #windowCount = 0;
   /** What the box before gave back. */
   #owedCount: number;
-  readonly #openedAt = performance.now();
+  readonly #owedUntil: number;
   #deliveredCount = 0;
   #settledCount = 0;
   #lost: LetterBoxLost | undefined;
   #onLost: ((error: LetterBoxLost) => void) | undefined;
   #onArrival: (() => void) | undefined;
 
-  constructor(channel: Channel, queue: string, owedCount: number) {
+  constructor(channel: Channel, queue: string, options: LetterBoxOptions) {
+    const { owedCount = 0, owedMs = 2_000 } = options;
     this.#channel = channel;
     this.#queue = queue;
     this.#owedCount = owedCount;
+    this.#owedUntil = performance.now() + owedMs;
     channel.on('error', (error: Error) => {
       this.end(error);
     });
@@ -128,7 +141,8 @@ class Reader {
   }
 
   async next(): Promise<HeldLetter | undefined> {
-    for (let turn = 0, emptyTurns = 0; turn < WAIT_TURNS; turn += 1) {
+    // What is owed has an end of its own, and takes none of these turns.
+    for (let readyTurns = 0, emptyTurns = 0; readyTurns < WAIT_TURNS; ) {
       if (this.#lost !== undefined) throw this.#lost;
       const letter = this.#shift();
       if (letter !== undefined) return letter;
@@ -136,6 +150,7 @@ class Reader {
       const readyCount = await this.#askReady();
       if (this.#arrived.length > 0) continue;
       if (readyCount > 0) {
+        readyTurns += 1;
         emptyTurns = 0;
         await this.#arrival();
         continue;
@@ -201,7 +216,7 @@ class Reader {
 
   #isSomeMissing(): boolean {
     const isMissing = this.#deliveredCount < this.#owedCount;
-    if (!isMissing || performance.now() - this.#openedAt < OWED_MS) return isMissing;
+    if (!isMissing || performance.now() < this.#owedUntil) return isMissing;
     this.#owedCount = 0;
     return false;
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { LetterBoxLost, openLetterBox } from '../../src/amqp/index.ts';
+import { deskBroker } from '../../src/desk/index.ts';
 import { openProxy } from '../support/openProxy.ts';
 import { DeskBench, names } from './deskBench.ts';
 
@@ -18,6 +19,7 @@ test('every ack before the close arrives, however many', async (t) => {
   }
   assert.equal(await box.next(), undefined);
   await box.close();
+  await desk.bench.expectReady('one.dead', 12);
   assert.deepEqual(
     await desk.ids(),
     names(1_200).filter((_, index) => index % 100 === 0),
@@ -42,7 +44,10 @@ test('a reader that is cut off gives its letters back in order', async (t) => {
 test('what a box gave back is waited for: meanwhile the queue is not taken for empty', async (t) => {
   const desk = await DeskBench.open(t);
   await desk.park(names(10));
-  const before = await desk.broker.openBox('one.dead');
+  // Longer than this test works while it keeps them.
+  const owedMs = 30_000;
+  const broker = deskBroker(desk.bench.amqpUrl, { owedMs });
+  const before = await broker.openBox('one.dead');
   assert.equal((await before.next())?.messageId, 'm0');
   // Behind the first, it is given all that the first gives back, and keeps it for a while.
   const other = await openLetterBox(desk.bench.amqpUrl, 'one.dead');
@@ -52,8 +57,8 @@ test('what a box gave back is waited for: meanwhile the queue is not taken for e
   const held = await eventually(() => other.next(), { describe: () => 'nothing was given back' });
   assert.equal(held.messageId, 'm0');
   const [reader, counter] = await Promise.all([
-    desk.broker.openBox('one.dead'),
-    openLetterBox(desk.bench.amqpUrl, 'one.dead', before.owedCount()),
+    broker.openBox('one.dead'),
+    openLetterBox(desk.bench.amqpUrl, 'one.dead', { owedCount: before.owedCount(), owedMs }),
   ]);
   const [first, readyCount] = [reader.next(), counter.readyCount()];
   await other.close();
@@ -69,7 +74,7 @@ test('what a box gave back is waited for: meanwhile the queue is not taken for e
 test('what somebody else has taken is not waited for again', async (t) => {
   const desk = await DeskBench.open(t);
   await desk.park(names(1));
-  const box = await openLetterBox(desk.bench.amqpUrl, 'one.dead', 3);
+  const box = await openLetterBox(desk.bench.amqpUrl, 'one.dead', { owedCount: 3 });
   (await box.next())?.ack();
   assert.equal(box.owedCount(), 2);
   assert.equal(await box.next(), undefined);
@@ -89,5 +94,6 @@ test('what arrives behind the last letter is seen, and counted', async (t) => {
   assert.equal(late.isCurrent, true);
   await box.close();
   assert.equal(late.isCurrent, false);
+  await desk.bench.expectReady('one.dead', 1);
   assert.deepEqual(await desk.ids(), ['late']);
 });
