@@ -50,6 +50,6 @@ export class Page {
 }
 
 export async function readPage(url: string): Promise<Page> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
   return new Page(await response.text());
 }
