@@ -18,9 +18,8 @@ import { openCollector, type Span, tracedTo } from './support/collector.ts';
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 const WAIT_MS = 60_000;
 const DAY = '2026-01-05';
-const TIERS_MS = [1_000, 2_000];
-/** The broker tells the end of a wait by the second, and the clock of each process by the millisecond. */
-const TOLERANCE_MS = 1_050;
+/** The second is long enough to replace a coach, and to see that it is waited. */
+const TIERS_MS = [1_000, 10_000];
 
 interface World {
   readonly system: System;
@@ -52,7 +51,7 @@ async function finished({ client }: World, runId: string) {
 
 test('a job that fails twice is one trace: request, publish, three attempts, two waits, the store', async (t) => {
   const collector = await openCollector(t);
-  const env = { FIT_TIERS: '1s,2s,4s', ...tracedTo(collector) };
+  const env = { FIT_TIERS: '1s,10s,20s', ...tracedTo(collector) };
   const world = await startWorld(t, { ...env, COACH_FAILURE_RATE: '1' });
   const { client, system } = world;
   const [user] = sampleUsers(1);
@@ -132,7 +131,10 @@ function expectAttempts(attempts: readonly Span[]): void {
   );
 }
 
-/** Each lasts as long as its tier, begins when the attempt before it ended, and ends when the next one begins. */
+/**
+ * Each lasts as long as its tier and lies between two attempts, but for the millisecond that a clock is read in. How soon
+ * one follows the other is up to the machine.
+ */
 function expectWaits(waits: readonly Span[], attempts: readonly Span[]): void {
   assert.equal(waits.length, TIERS_MS.length);
   for (const [index, wait] of waits.entries()) {
@@ -140,7 +142,7 @@ function expectWaits(waits: readonly Span[], attempts: readonly Span[]): void {
     const seen = JSON.stringify([before, wait, after]);
     assert.equal(wait.attributes['fit.tier'], index + 1);
     assert.equal(wait.endMs - wait.startMs, TIERS_MS[index], seen);
-    assert.ok(Math.abs(wait.startMs - before.endMs) < TOLERANCE_MS, seen);
+    assert.ok(wait.startMs >= before.endMs - 1, seen);
     assert.ok(wait.endMs <= after.startMs + 1, seen);
   }
 }
