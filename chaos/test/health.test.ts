@@ -35,20 +35,45 @@ async function valueOf({ metricsUrl }: Service, name: string): Promise<number> {
   return Number(line?.slice(name.length));
 }
 
-async function expectStatus(service: Service, status: string): Promise<Answer[]> {
+interface Expected {
+  readonly path: string;
+  /** Of every port at once. */
+  readonly holds: (answer: Answer) => boolean;
+}
+
+/** A machine that is busy makes a check late once, so the answer is waited for. */
+async function expectAnswers(service: Service, { path, holds }: Expected): Promise<Answer[]> {
   let answers: Answer[] = [];
   await eventually(
     async () => {
-      answers = await Promise.all(portsOf(service).map((port) => ask(port, '/readyz')));
-      return answers.every(({ body }) => body.status === status);
+      answers = await Promise.all(portsOf(service).map((port) => ask(port, path)));
+      return answers.every(holds);
     },
-    { describe: () => JSON.stringify(answers) },
+    { describe: () => `${path}: ${JSON.stringify(answers)}` },
   );
   return answers;
 }
 
+/** @param ok the check that must hold beside it. */
+async function expectStatus(service: Service, status: string, ok?: string): Promise<Answer[]> {
+  const holds = ({ body }: Answer) =>
+    body.status === status && (ok === undefined || body.checks[ok]?.ok === true);
+  return await expectAnswers(service, { path: '/readyz', holds });
+}
+
+async function expectCode(service: Service, path: string, code: number): Promise<void> {
+  await expectAnswers(service, { path, holds: ({ status }) => status === code });
+}
+
+async function expectValue(service: Service, name: string, value: number): Promise<void> {
+  await eventually(async () => (await valueOf(service, name)) === value, {
+    describe: async () => `${name} is ${await valueOf(service, name)}, not ${value}`,
+  });
+}
+
 test('a coach with a long job drains: 503 draining and alive on both ports, then the job is done', async (t) => {
-  const world = await startWorld(t, { COACH_WORK_MS: '5000' });
+  // Shorter than a coach drains, and long enough for all that is asked meanwhile.
+  const world = await startWorld(t, { COACH_WORK_MS: '15000' });
   const { client, system } = world;
   const [coach] = system.coaches;
   assert.ok(coach);
@@ -58,21 +83,16 @@ test('a coach with a long job drains: 503 draining and alive on both ports, then
   }
   await client.createUsers(sampleUsers(1));
   const { runId } = await client.generateWods({ date: DAY });
-  await eventually(async () => (await valueOf(coach, 'jobs_in_flight')) === 1, {
-    describe: async () => `${await valueOf(coach, 'jobs_in_flight')} in flight`,
-  });
+  await expectValue(coach, 'jobs_in_flight', 1);
   const stopped = coach.child.stop();
-  for (const { status, body } of await expectStatus(coach, 'draining')) {
+  for (const { status, body } of await expectStatus(coach, 'draining', 'store')) {
     assert.equal(status, 503);
     assert.match(body.checks['accepting']?.why ?? '', /told to stop/);
-    assert.equal(body.checks['store']?.ok, true);
   }
-  for (const port of portsOf(coach)) {
-    assert.equal((await ask(port, '/healthz')).status, 503);
-    assert.equal((await ask(port, '/livez')).status, 200);
-  }
-  assert.equal(await valueOf(coach, 'app_draining'), 1);
-  assert.equal(await valueOf(coach, 'jobs_in_flight'), 1);
+  await expectCode(coach, '/healthz', 503);
+  await expectCode(coach, '/livez', 200);
+  await expectValue(coach, 'app_draining', 1);
+  await expectValue(coach, 'jobs_in_flight', 1);
   await stopped;
   // Done by the coach that was told to stop: there is no other.
   assert.deepEqual((await follow(world, runId)).states, { done: 1 });
@@ -84,13 +104,12 @@ test('a database that hangs: not ready and why, alive, scraped in time; then it 
   const { monolith } = system;
   await expectStatus(monolith, 'ready');
   proxy.holdReplies();
-  for (const { status, body } of await expectStatus(monolith, 'not ready')) {
+  for (const { status, body } of await expectStatus(monolith, 'not ready', 'channel')) {
     assert.equal(status, 503);
     assert.equal(body.checks['store']?.ok, false);
     assert.match(body.checks['store'].why ?? '', /no answer within 1000 ms|does not answer/);
-    assert.equal(body.checks['channel']?.ok, true);
   }
-  for (const port of portsOf(monolith)) assert.equal((await ask(port, '/livez')).status, 200);
+  await expectCode(monolith, '/livez', 200);
   await eventually(
     async () =>
       (await valueOf(monolith, 'jobs_records_age_seconds')) > 6 &&
