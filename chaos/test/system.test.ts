@@ -132,7 +132,7 @@ test('cron catches up the slot that it missed, and a run with dead jobs is exit 
       runCount = runs.length;
       return runCount >= 2;
     },
-    { deadlineMs: 10_000, describe: () => `${runCount} runs; the missed slot was not asked for` },
+    { deadlineMs: 30_000, describe: () => `${runCount} runs; the missed slot was not asked for` },
   );
   const exit = new Promise<number | null>((settle) => child.once('exit', settle));
   child.kill('SIGTERM');

@@ -13,6 +13,17 @@ export interface Cron {
   stop(): Promise<number | null>;
 }
 
+/** The slot that is caught up was as long ago as the next is away: no slot passes while a test runs. */
+const HALF_A_DAY_MS = 12 * 3_600_000;
+
+/** Daily, at that time of the day. */
+function scheduleAt(at: Date): Record<string, string> {
+  return {
+    CRON_SCHEDULE: `${at.getUTCMinutes()} ${at.getUTCHours()} * * *`,
+    CRON_TIMEZONE: 'UTC',
+  };
+}
+
 export async function startCron(t: TestContext, { system }: World): Promise<Cron> {
   const child: ChildProcess = spawn(process.execPath, ['cron_job.ts'], {
     cwd: REPOSITORY,
@@ -21,6 +32,7 @@ export async function startCron(t: TestContext, { system }: World): Promise<Cron
       FIT_URL: system.monolith.url,
       FIT_ADMIN_TOKEN: system.adminToken,
       METRICS_PORT: '0',
+      ...scheduleAt(new Date(Date.now() + HALF_A_DAY_MS)),
     },
   });
   t.after(() => child.kill('SIGKILL'));
@@ -28,7 +40,7 @@ export async function startCron(t: TestContext, { system }: World): Promise<Cron
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
   const url = await eventually(() => /metrics and health on (\S+)/.exec(output)?.[1], {
-    describe: () => output,
+    ...{ deadlineMs: 30_000, describe: () => output },
   });
   return {
     url,
