@@ -10,7 +10,13 @@ import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { FitClient } from '@fit/http/client';
 import { type System, sampleUsers, startSystem } from '@fit/stack';
-import { eventually, openBrowser, testBroker, testDatabaseUrl } from '@fit/stack/testing';
+import {
+  eventually,
+  noonTimezone,
+  openBrowser,
+  testBroker,
+  testDatabaseUrl,
+} from '@fit/stack/testing';
 
 type Browser = Awaited<ReturnType<typeof openBrowser>>;
 type Page = Awaited<ReturnType<Browser['newPage']>>;
@@ -37,7 +43,10 @@ describe('the status page', () => {
     system = await startSystem({
       ...{ amqpUrl: broker.amqpUrl, managementUrl: broker.managementUrl },
       ...{ mongodbUrl: testDatabaseUrl(), folder, coachCount: 0 },
-      env: { PROMETHEUS_URL: urlOf(server), FIT_MAX_LENGTH: String(LIMIT) },
+      env: {
+        ...{ PROMETHEUS_URL: urlOf(server), FIT_MAX_LENGTH: String(LIMIT) },
+        CRON_TIMEZONE: noonTimezone(),
+      },
     });
     teardown.after(() => system.stop());
     client = new FitClient(system.monolith.url, system.adminToken);

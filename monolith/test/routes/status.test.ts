@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FitClient } from '@fit/http/client';
 import { type System, sampleUsers, startSystem } from '@fit/stack';
-import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
+import { eventually, noonTimezone, testBroker, testDatabaseUrl } from '@fit/stack/testing';
 import type { QueueReport } from '../../src/queues/queueStatus.ts';
 import type { Status } from '../../src/status/statusBoard.ts';
 
@@ -26,7 +26,8 @@ describe('a monolith without coaches', () => {
     folder = await mkdtemp(join(tmpdir(), 'fit-status-'));
     system = await startSystem({
       ...{ amqpUrl: broker.amqpUrl, managementUrl: broker.managementUrl },
-      ...{ mongodbUrl: testDatabaseUrl(), folder, coachCount: 0, env: { PROMETHEUS_URL } },
+      ...{ mongodbUrl: testDatabaseUrl(), folder, coachCount: 0 },
+      env: { PROMETHEUS_URL, CRON_TIMEZONE: noonTimezone() },
     });
     client = new FitClient(system.monolith.url, system.adminToken);
   });
@@ -38,11 +39,23 @@ describe('a monolith without coaches', () => {
 
   const status = async () => (await client.request('GET', '/status')) as Status;
 
+  /** A status may tell what was so two seconds ago. @returns the first that holds. */
+  async function eventualStatus(check: (status: Status) => void): Promise<Status> {
+    let seen: Status | undefined;
+    const probe = async () => {
+      seen = await status();
+      check(seen);
+      return seen;
+    };
+    return await eventually(probe, { deadlineMs: 30_000, describe: () => JSON.stringify(seen) });
+  }
+
   test('before any run: no run, alerts unknown, every queue there and empty', async () => {
-    const { today, alerts, queues } = await status();
-    assert.deepEqual([today.verdict, today.outbox?.pending], ['none', 0]);
-    assert.equal(alerts.freshness.isStale, true);
-    assert.match(alerts.freshness.reason ?? '', /Prometheus at 127\.0\.0\.1:1 does not answer/);
+    const { queues } = await eventualStatus(({ today, alerts }) => {
+      assert.deepEqual([today.verdict, today.outbox?.pending], ['none', 0]);
+      assert.equal(alerts.freshness.isStale, true);
+      assert.match(alerts.freshness.reason ?? '', /Prometheus at 127\.0\.0\.1:1 does not answer/);
+    });
     assert.deepEqual(queues.queues.map(({ role }) => role).sort(), [
       'dlq',
       'main',
@@ -56,22 +69,24 @@ describe('a monolith without coaches', () => {
     await client.createUsers(sampleUsers(20));
     await client.generateWods();
     const mainOf = ({ queues }: QueueReport) => queues.find(({ role }) => role === 'main');
-    const report = await eventually(
+    let seen: QueueReport | undefined;
+    await eventually(
       async () => {
-        const answer = (await client.request('GET', '/queues')) as QueueReport;
-        return mainOf(answer)?.counted === 20 && answer;
+        seen = (await client.request('GET', '/queues')) as QueueReport;
+        const main = mainOf(seen);
+        assert.deepEqual(
+          [seen.source, seen.freshness.isStale, main?.counted, main?.limit, main?.fillRatio],
+          ['management', false, 20, 10_000, 0.002],
+        );
+        assert.ok((main?.oldestAgeSeconds ?? -1) >= 0);
+        return true;
       },
-      { deadlineMs: 30_000, describe: async () => JSON.stringify(await status()) },
+      { deadlineMs: 30_000, describe: () => JSON.stringify(seen) },
     );
-    const main = mainOf(report);
-    assert.deepEqual(
-      [report.source, report.freshness.isStale, main?.limit, main?.fillRatio],
-      ['management', false, 10_000, 0.002],
-    );
-    assert.ok((main?.oldestAgeSeconds ?? -1) >= 0);
-    const { today } = await status();
-    assert.deepEqual([today.verdict, today.served, today.total], ['running', 0, 20]);
-    assert.deepEqual(today.missing, { queued: 20 });
+    await eventualStatus(({ today }) => {
+      assert.deepEqual([today.verdict, today.served, today.total], ['running', 0, 20]);
+      assert.deepEqual(today.missing, { queued: 20 });
+    });
   });
 
   test('the stream begins with the same status, and ends when the monolith stops', async () => {
@@ -106,11 +121,12 @@ describe('a monolith without coaches', () => {
     t.after(() => prometheus.close());
     const { port } = prometheus.address() as { port: number };
     await system.restartMonolith({ PROMETHEUS_URL: `http://127.0.0.1:${port}` });
-    const { alerts } = await status();
-    assert.deepEqual([alerts.isEvaluated, alerts.freshness.isStale], [true, false]);
-    assert.deepEqual(
-      alerts.firing.map(({ name }) => name),
-      ['QueueNearFull'],
-    );
+    await eventualStatus(({ alerts }) => {
+      assert.deepEqual([alerts.isEvaluated, alerts.freshness.isStale], [true, false]);
+      assert.deepEqual(
+        alerts.firing.map(({ name }) => name),
+        ['QueueNearFull'],
+      );
+    });
   });
 });

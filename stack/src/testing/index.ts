@@ -1,6 +1,7 @@
 /** What broker and store tests stand on; the servers are those that `npm test` started. */
 export { AlertSink, type Notification } from './alertSink.ts';
 export { type EventuallyOptions, eventually } from './eventually.ts';
+export { noonTimezone } from './noonTimezone.ts';
 export { openBrowser } from './openBrowser.ts';
 export {
   type ActiveAlert,
