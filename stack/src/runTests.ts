@@ -4,13 +4,14 @@
  */
 import { once } from 'node:events';
 import { existsSync, globSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { freePorts, type Stack, StackError, startStack } from './index.ts';
-import { BROKER_SUITES, type BrokerSuite, brokerSuiteOf } from './root/recipe.ts';
+import { ensureRoot } from './root/ensureRoot.ts';
+import { BROKER_SUITES, BROWSER_ROOT, type BrokerSuite, brokerSuiteOf } from './root/recipe.ts';
 import { askManagement } from './testing/testServer.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -33,6 +34,8 @@ const MINIMUM_TESTS = 950;
 const FILES_AT_A_TIME = 2;
 const FILE_LIMIT_MS = 180_000;
 const LATE_MS = 10_000;
+/** Of a file's path: in such a folder tests open a browser. */
+const BROWSER_TESTS = join(sep, 'test', 'browser', sep);
 
 /**
  * A letter that a full queue refused is offered again after 180 s: no test waits so long. A broker that was given keeps
@@ -61,6 +64,7 @@ try {
     );
   const files = values.only === undefined ? allFiles() : filesOf(values.only);
   const minimum = values.only === undefined ? MINIMUM_TESTS : 1;
+  if (files.some((file) => file.includes(BROWSER_TESTS))) await prepareBrowser();
   console.log(`${files.length} test files; starting a broker and a database for them`);
   const stack = await startStack({
     name: `test-${process.pid}`,
@@ -80,6 +84,17 @@ try {
   process.exitCode = 1;
 }
 if (interrupted.signal.aborted) process.exit(INTERRUPTED);
+
+/** Built here, since the limit of a test file is not made for a slow mirror. Without it all other files have their run. */
+async function prepareBrowser(): Promise<void> {
+  try {
+    await ensureRoot(BROWSER_ROOT, (line) => {
+      console.log(line);
+    });
+  } catch (error) {
+    console.error(error instanceof StackError ? error.message : error);
+  }
+}
 
 /** Every workspace with a test folder must bring tests: a renamed folder would go unseen otherwise. */
 function allFiles(): string[] {
