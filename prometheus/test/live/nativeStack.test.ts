@@ -69,8 +69,12 @@ describe('the native rendition on a real broker', () => {
         deadlineMs: 30_000,
         describe: async () => `${record}: ${JSON.stringify(await query(stack, record))}`,
       });
-    const fill = await query(stack, 'queue:fill:ratio');
-    assert.deepEqual(fill, [{ queue: 'createWodQueue', value: 0 }]);
+    const expected = JSON.stringify([{ queue: 'createWodQueue', value: 0 }]);
+    const fill = async () => JSON.stringify(await query(stack, 'queue:fill:ratio'));
+    await eventually(async () => (await fill()) === expected, {
+      deadlineMs: 30_000,
+      describe: async () => `${await fill()}, not ${expected}`,
+    });
   });
 
   test('the limit in the rules is the effective one on the broker', async () => {
