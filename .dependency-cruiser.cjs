@@ -83,6 +83,14 @@ module.exports = {
       to: { pathNot: ['^console/src/', '^(?:node:)?(?:fs|path)$'] },
     },
     {
+      name: 'status-is-made-of-parts',
+      comment:
+        'Give it a folder below both, as freshness/ is: queues/ and alerts/ are parts of the status, and know nothing of it.',
+      severity: 'error',
+      from: { path: '^monolith/src/(?:freshness|queues|alerts|runs|store)/' },
+      to: { path: '^monolith/src/status/' },
+    },
+    {
       name: 'libraries-have-no-http',
       comment: 'Report an event or a value; the process decides what its HTTP side shows of it.',
       severity: 'error',

@@ -4,9 +4,9 @@ import type { EventStreams } from '@fit/http';
 import type { QueuePlan } from '@fit/topology';
 import Type, { type Static } from 'typebox';
 import { type AlertList, AlertReport } from '../alerts/alertReport.ts';
+import { Kept } from '../freshness/kept.ts';
 import type { QueueSampler } from '../queues/queueSampler.ts';
 import { QueueReport, queueStatus } from '../queues/queueStatus.ts';
-import { Kept } from './kept.ts';
 import { type TodayFacts, TodayReport, todayReport, unknownToday } from './todayReport.ts';
 
 export const Status = Type.Object({

@@ -2,9 +2,9 @@
 import type { JobState } from '@fit/jobs';
 import type { RunCounts } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
+import { Freshness } from '../freshness/kept.ts';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import type { Run } from '../store/runStore.ts';
-import { Freshness } from './kept.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { EventStreams } from '@fit/http';
-import { Kept } from '../../src/status/kept.ts';
+import { Kept } from '../../src/freshness/kept.ts';
 import { StatusBoard } from '../../src/status/statusBoard.ts';
 
 function openBoard(t: TestContext) {

@@ -1,7 +1,7 @@
 /** Goal: events come out whole however the network cut them. Method: every cut of one stream. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EventParser } from '../src/page/eventParser.js';
+import { EventParser } from '../../src/page/eventParser.js';
 
 const STREAM =
   'retry: 2000\n\nevent: status\nid: 7\ndata: {"a":1}\n\n: still here\n\ndata: x\ndata: y\n\n';

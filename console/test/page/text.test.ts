@@ -8,7 +8,7 @@ import {
   percentText,
   rateText,
   verdictText,
-} from '../src/page/text.js';
+} from '../../src/page/text.js';
 
 test('durations in their two largest units', () => {
   const texts = [0, 45.4, 60, 200, 3_600, 7_500, 90_000].map(durationText);
