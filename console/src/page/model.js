@@ -9,6 +9,7 @@
  * @typedef {object} Run
  * @property {string} runId
  * @property {string} state
+ * @property {boolean} isForEveryone
  * @property {Record<string, number>} causes
  * @property {number} ratePerSecond
  * @property {number} [etaSeconds]

@@ -55,22 +55,29 @@ export function partsText(counts) {
 }
 
 /**
- * The one line that answers whether everyone is served.
+ * The one line that answers whether everyone is served: of a run for some it says so, and is no good news.
  * @param {import('./model.js').Today} today
  * @returns {{ text: string, tone: '' | 'good' | 'warn' | 'bad' }}
  */
-export function verdictText({ verdict, served, total }) {
-  const share = `${numbers.format(served)} of ${numbers.format(total)} served`;
+export function verdictText({ verdict, served, total, run }) {
+  const isForSome = run !== null && !run.isForEveryone;
+  const asked = isForSome ? ` asked for ${total === 1 ? 'is' : 'are'}` : '';
+  const share = `${numbers.format(served)} of ${numbers.format(total)}${asked} served`;
+  const others = isForSome ? '; no run for everyone yet' : '';
   switch (verdict) {
     case 'served':
+      if (isForSome) return { text: `${share}${others}`, tone: 'warn' };
       return {
         text: total === 0 ? 'The run asked for nobody' : `Everyone is served: ${share}`,
         tone: 'good',
       };
     case 'running':
-      return { text: `${share}, the run goes on`, tone: '' };
+      return { text: `${share}, the run goes on${others}`, tone: isForSome ? 'warn' : '' };
     case 'incomplete':
-      return { text: `${share}, ${numbers.format(total - served)} are missing`, tone: 'bad' };
+      return {
+        text: `${share}, ${numbers.format(total - served)} are missing${others}`,
+        tone: 'bad',
+      };
     case 'none':
       return { text: 'No run yet today', tone: 'warn' };
     default:

@@ -35,7 +35,7 @@ test('parts, the most first, without those that are none', () => {
 });
 
 test('the verdict is plain, and only everyone is good news', () => {
-  const today = { served: 98, total: 100 };
+  const today = { served: 98, total: 100, run: { isForEveryone: true } };
   const say = (verdict: string, rest = {}) =>
     verdictText({ ...today, verdict, ...rest } as Parameters<typeof verdictText>[0]);
   assert.deepEqual(say('incomplete'), { text: '98 of 100 served, 2 are missing', tone: 'bad' });
@@ -44,4 +44,22 @@ test('the verdict is plain, and only everyone is good news', () => {
     (verdict) => say(verdict).tone === 'good',
   );
   assert.deepEqual(good, ['served']);
+});
+
+test('a run for some serves nobody else: it says so, and is never good news', () => {
+  const say = (verdict: string, served: number, total: number) =>
+    verdictText({ verdict, served, total, run: { isForEveryone: false } } as Parameters<
+      typeof verdictText
+    >[0]);
+  assert.deepEqual(
+    [say('served', 1, 1), say('running', 0, 2), say('incomplete', 1, 2)],
+    [
+      { text: '1 of 1 asked for is served; no run for everyone yet', tone: 'warn' },
+      {
+        text: '0 of 2 asked for are served, the run goes on; no run for everyone yet',
+        tone: 'warn',
+      },
+      { text: '1 of 2 asked for are served, 1 are missing; no run for everyone yet', tone: 'bad' },
+    ],
+  );
 });

@@ -10,6 +10,8 @@ export const RunStatus = Type.Object({
   runId: Type.String(),
   date: Type.String(),
   createdAt: Type.String(),
+  /** Everyone there was then: members who joined later are not part of it. */
+  isForEveryone: Type.Boolean(),
   /** accepting: not every job is recorded yet. finished: every job is done, dead or cancelled. */
   state: Type.Enum(['accepting', 'running', 'finished']),
   total: Count,
@@ -37,6 +39,7 @@ export function runStatus(run: Run, counts: RunCounts, now: Date): RunStatus {
     runId: run._id,
     date: run.date,
     createdAt: run.createdAt.toISOString(),
+    isForEveryone: run.isForEveryone === true,
     state: run.accepted === undefined ? 'accepting' : isFinished ? 'finished' : 'running',
     ...{ total, created, skipped },
     states: { ...counts.states },

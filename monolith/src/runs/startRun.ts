@@ -48,10 +48,13 @@ export async function startRun(request: RunRequest, parts: StartRunParts): Promi
 }
 
 function newRun(request: RunRequest): Run {
-  const { date, idempotencyKey } = request;
+  const { date, userIds, idempotencyKey } = request;
   const id =
     idempotencyKey === undefined ? randomUUID() : `run-${hash(idempotencyKey).slice(0, 24)}`;
-  return { _id: id, date, requestHash: requestHash(request), createdAt: new Date() };
+  return {
+    ...{ _id: id, date, isForEveryone: userIds === undefined },
+    ...{ requestHash: requestHash(request), createdAt: new Date() },
+  };
 }
 
 async function recordJobs(

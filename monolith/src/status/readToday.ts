@@ -6,23 +6,23 @@ import { chooseRun, type TodayFacts } from './todayReport.ts';
 
 export interface TodaySources {
   readonly jobs: Pick<JobStore, 'countRun' | 'countStates' | 'oldestEligible'>;
-  readonly runs: Pick<RunStore, 'newest'>;
+  readonly runs: Pick<RunStore, 'ofDay'>;
   /** Whose day it is. */
   readonly timezone: string;
 }
 
-/** A day with more runs than this is looked through no further back. */
+/** Those for everyone come first: a day of more runs loses sight of old small ones alone. */
 const RUNS_READ = 50;
 
 /** @throws the driver's error where the store is out. */
 export async function readToday({ jobs, runs, timezone }: TodaySources): Promise<TodayFacts> {
   const date = dayIn(timezone, new Date());
-  const [newest, states, oldest] = await Promise.all([
-    runs.newest(RUNS_READ),
+  const [ofDay, states, oldest] = await Promise.all([
+    runs.ofDay(date, RUNS_READ),
     jobs.countStates(),
     jobs.oldestEligible(),
   ]);
-  const run = chooseRun(newest, date);
+  const run = chooseRun(ofDay);
   const counts = run === undefined ? { states: {}, causes: {} } : await jobs.countRun(run._id);
   return { date, run, counts, pendingCount: states.pending ?? 0, oldest };
 }

@@ -17,7 +17,10 @@ export const Outbox = Type.Object({
 export const TodayReport = Type.Object({
   freshness: Freshness,
   date: Type.String(),
-  /** none: no run for this day. incomplete: it ended, and some have no workout. unknown: the store never answered. */
+  /**
+   * Of the run that is shown, which says itself whether it is for everyone; members who joined after it are not counted.
+   * none: no run for this day. incomplete: it ended, and some have no workout. unknown: the store never answered.
+   */
   verdict: Type.Enum(['served', 'running', 'incomplete', 'none', 'unknown']),
   served: Count,
   total: Count,
@@ -38,14 +41,16 @@ export interface TodayFacts {
 }
 
 /**
- * Of several runs for a day the one that asked for the most: a later one for a few members says nothing of the rest. One
- * that is still being recorded may become the largest.
+ * Of several runs for a day one for everyone, however many the others asked for: they say nothing of the rest. Of its like
+ * the one that asked for the most, then the newest. One that is still being recorded may become the largest.
  */
-export function chooseRun(runs: readonly Run[], date: string): Run | undefined {
-  const size = ({ accepted }: Run) => accepted?.total ?? Number.POSITIVE_INFINITY;
-  return runs
-    .filter((run) => run.date === date)
-    .sort((a, b) => size(b) - size(a) || b.createdAt.getTime() - a.createdAt.getTime())[0];
+export function chooseRun(runs: readonly Run[]): Run | undefined {
+  const reach = ({ isForEveryone }: Run) => (isForEveryone === true ? 1 : 0);
+  const size = ({ accepted }: Run) => accepted?.total ?? Number.MAX_SAFE_INTEGER;
+  return runs.toSorted(
+    (a, b) =>
+      reach(b) - reach(a) || size(b) - size(a) || b.createdAt.getTime() - a.createdAt.getTime(),
+  )[0];
 }
 
 export function todayReport(facts: TodayFacts, now: Date): Omit<TodayReport, 'freshness'> {

@@ -8,6 +8,8 @@ export interface Run {
   /** Hash of the request, to tell a repeat from another request under the same key. */
   readonly requestHash: string;
   readonly createdAt: Date;
+  /** It named no users. Absent in runs from before this was recorded: they count as asked for some. */
+  readonly isForEveryone?: boolean;
   /** Absent until every job is recorded: such a run was interrupted, and a repeat resumes it. */
   readonly accepted?: {
     readonly total: number;
@@ -15,6 +17,9 @@ export interface Run {
     readonly skipped: number;
   };
 }
+
+/** A day's runs: those for everyone first, whatever came after them; then the newest. */
+const OF_DAY = { date: 1, isForEveryone: -1, createdAt: -1 } as const;
 
 export class RunStore {
   readonly #runs: Collection<Run>;
@@ -25,6 +30,7 @@ export class RunStore {
 
   async ensureIndexes(): Promise<void> {
     await this.#runs.createIndex({ createdAt: -1 });
+    await this.#runs.createIndex(OF_DAY);
   }
 
   /** @returns the run as it stands: the given one, or the one that was there before under this id. */
@@ -43,6 +49,11 @@ export class RunStore {
 
   async find(id: string): Promise<Run | undefined> {
     return (await this.#runs.findOne({ _id: id })) ?? undefined;
+  }
+
+  /** Runs for everyone before all others, each the newest first, so that no number of small runs hides the daily one. */
+  async ofDay(date: string, limit: number): Promise<Run[]> {
+    return await this.#runs.find({ date }).sort(OF_DAY).limit(limit).toArray();
   }
 
   async newest(limit: number): Promise<Run[]> {

@@ -65,8 +65,21 @@ describe('a monolith without coaches', () => {
     ]);
   });
 
+  test('a run for one member is told as such, and nobody else is said to be served', async () => {
+    const users = sampleUsers(20);
+    await client.createUsers(users);
+    await client.generateWods({ userIds: users.slice(0, 1).map(({ id }) => id) });
+    const today = await eventually(
+      async () => {
+        const answer = await status();
+        return answer.today.run !== null && answer.today;
+      },
+      { describe: async () => JSON.stringify(await status()) },
+    );
+    assert.deepEqual([today.run?.isForEveryone, today.total], [false, 1]);
+  });
+
   test('a run nobody works off: its jobs are in the queue, in the fill, and in what is missing', async () => {
-    await client.createUsers(sampleUsers(20));
     await client.generateWods();
     const mainOf = ({ queues }: QueueReport) => queues.find(({ role }) => role === 'main');
     let seen: QueueReport | undefined;
@@ -85,6 +98,7 @@ describe('a monolith without coaches', () => {
     );
     await eventualStatus(({ today }) => {
       assert.deepEqual([today.verdict, today.served, today.total], ['running', 0, 20]);
+      assert.equal(today.run?.isForEveryone, true);
       assert.deepEqual(today.missing, { queued: 20 });
     });
   });

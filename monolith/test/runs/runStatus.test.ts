@@ -42,3 +42,12 @@ test('a run of nobody is finished', () => {
   const nobody = { ...run, accepted: { total: 0, created: 0, skipped: 0 } };
   assert.equal(runStatus(nobody, { states: {}, causes: {} }, tenSecondsLater).state, 'finished');
 });
+
+test('a run says whether it is for everyone; one that does not tell is not', () => {
+  const isForEveryone = (given: Run) =>
+    runStatus(given, { states: {}, causes: {} }, tenSecondsLater).isForEveryone;
+  assert.deepEqual(
+    [isForEveryone({ ...run, isForEveryone: true }), isForEveryone(run)],
+    [true, false],
+  );
+});

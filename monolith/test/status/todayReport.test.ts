@@ -10,6 +10,7 @@ const now = new Date('2026-11-23T05:01:00Z');
 function run(id: string, total?: number, at = '05:00:00'): Run {
   return {
     ...{ _id: id, date, requestHash: 'h', createdAt: new Date(`${date}T${at}Z`) },
+    isForEveryone: true,
     ...(total === undefined ? {} : { accepted: { total, created: total, skipped: 0 } }),
   };
 }
@@ -45,11 +46,21 @@ test('missing ones are told by state, causes with the run, the outbox with its a
   assert.deepEqual(report.outbox, { pending: 1, oldestAgeSeconds: 30 });
 });
 
-test('the day is judged by its largest run, the newest of equals, and not by another day', () => {
-  const other: Run = { ...run('other', 10_000), date: '2026-11-22' };
-  const chosen = (...runs: Run[]) => chooseRun(runs, date)?._id;
-  assert.equal(chosen(other, run('one', 1, '06:00:00'), run('all', 100)), 'all');
+const chosen = (...runs: Run[]) => chooseRun(runs)?._id;
+const forSome = (given: Run): Run => ({ ...given, isForEveryone: false });
+
+test('the day is judged by a run for everyone, whatever others asked for, now or later', () => {
+  const few = forSome(run('few', 500, '06:00:00'));
+  assert.equal(chosen(few, run('all', 100)), 'all');
+  assert.equal(chosen(forSome(run('recording', undefined, '07:00:00')), run('all', 100)), 'all');
+  const { isForEveryone, ...before } = run('before', 900);
+  assert.equal(chosen(before, run('all', 100)), 'all', `not told: ${isForEveryone}`);
+  assert.equal(chosen(few), 'few', 'better than none, and said to be for some');
+  assert.equal(chosen(), undefined);
+});
+
+test('of like runs it is the largest, the newest of equals, and one that is being recorded', () => {
+  assert.equal(chosen(run('late', 1, '06:00:00'), run('all', 100)), 'all');
   assert.equal(chosen(run('first', 100), run('again', 100, '07:00:00')), 'again');
-  assert.equal(chosen(run('all', 100), run('accepting', undefined)), 'accepting');
-  assert.equal(chosen(other), undefined);
+  assert.equal(chosen(run('all', 100), run('recording', undefined, '06:00:00')), 'recording');
 });
