@@ -55,32 +55,49 @@ export function partsText(counts) {
 }
 
 /**
- * The one line that answers whether everyone is served: of a run for some it says so, and is no good news.
+ * The one line that answers whether everyone is served: a run for some says so, and is never good news.
  * @param {import('./model.js').Today} today
  * @returns {{ text: string, tone: '' | 'good' | 'warn' | 'bad' }}
  */
-export function verdictText({ verdict, served, total, run }) {
-  const isForSome = run !== null && !run.isForEveryone;
-  const asked = isForSome ? ` asked for ${total === 1 ? 'is' : 'are'}` : '';
-  const share = `${numbers.format(served)} of ${numbers.format(total)}${asked} served`;
-  const others = isForSome ? '; no run for everyone yet' : '';
+export function verdictText(today) {
+  const { text, tone } = runText(today);
+  if (!isForSome(today)) return { text, tone };
+  return { text: `${text}; no run for everyone yet`, tone: tone === 'bad' ? 'bad' : 'warn' };
+}
+
+/**
+ * @param {import('./model.js').Today} today
+ * @returns {ReturnType<typeof verdictText>}
+ */
+function runText(today) {
+  const { verdict, served, total, run } = today;
+  const share = shareText(today);
   switch (verdict) {
     case 'served':
-      if (isForSome) return { text: `${share}${others}`, tone: 'warn' };
-      return {
-        text: total === 0 ? 'The run asked for nobody' : `Everyone is served: ${share}`,
-        tone: 'good',
-      };
+      if (total === 0) return { text: 'The run asked for nobody', tone: 'good' };
+      return { text: isForSome(today) ? share : `Everyone is served: ${share}`, tone: 'good' };
     case 'running':
-      return { text: `${share}, the run goes on${others}`, tone: isForSome ? 'warn' : '' };
+      // Of how many is not known before all are recorded, and it may have been interrupted.
+      return run?.state === 'accepting'
+        ? { text: `${share}, the run is still being recorded`, tone: '' }
+        : { text: `${share}, the run goes on`, tone: '' };
     case 'incomplete':
-      return {
-        text: `${share}, ${numbers.format(total - served)} are missing${others}`,
-        tone: 'bad',
-      };
+      return { text: `${share}, ${numbers.format(total - served)} are missing`, tone: 'bad' };
     case 'none':
       return { text: 'No run yet today', tone: 'warn' };
     default:
       return { text: 'Not known: the database has not answered yet', tone: 'bad' };
   }
+}
+
+/** @param {import('./model.js').Today} today */
+function shareText(today) {
+  const { served, total } = today;
+  const asked = total === 1 ? ' asked for is' : ' asked for are';
+  return `${numbers.format(served)} of ${numbers.format(total)}${isForSome(today) ? asked : ''} served`;
+}
+
+/** @param {import('./model.js').Today} today */
+function isForSome({ run }) {
+  return run !== null && !run.isForEveryone;
 }

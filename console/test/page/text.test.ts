@@ -46,6 +46,15 @@ test('the verdict is plain, and only everyone is good news', () => {
   assert.deepEqual(good, ['served']);
 });
 
+test('while a run is being recorded, those that are recorded are not all there is', () => {
+  const today = { verdict: 'running', served: 5, total: 5 };
+  const run = { state: 'accepting', isForEveryone: true };
+  assert.deepEqual(verdictText({ ...today, run } as Parameters<typeof verdictText>[0]), {
+    text: '5 of 5 served, the run is still being recorded',
+    tone: '',
+  });
+});
+
 test('a run for some serves nobody else: it says so, and is never good news', () => {
   const say = (verdict: string, served: number, total: number) =>
     verdictText({ verdict, served, total, run: { isForEveryone: false } } as Parameters<

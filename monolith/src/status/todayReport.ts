@@ -42,15 +42,24 @@ export interface TodayFacts {
 
 /**
  * Of several runs for a day one for everyone, however many the others asked for: they say nothing of the rest. Of its like
- * the one that asked for the most, then the newest. One that is still being recorded may become the largest.
+ * the one that asked for the most, then the newest. One that is being recorded may become the largest; once a newer one is
+ * recorded whole, it was interrupted, and says nothing of the day.
  */
 export function chooseRun(runs: readonly Run[]): Run | undefined {
   const reach = ({ isForEveryone }: Run) => (isForEveryone === true ? 1 : 0);
   const size = ({ accepted }: Run) => accepted?.total ?? Number.MAX_SAFE_INTEGER;
-  return runs.toSorted(
-    (a, b) =>
-      reach(b) - reach(a) || size(b) - size(a) || b.createdAt.getTime() - a.createdAt.getTime(),
-  )[0];
+  return runs
+    .filter((run) => run.accepted !== undefined || !runs.some((other) => isAfter(other, run)))
+    .sort(
+      (a, b) =>
+        reach(b) - reach(a) || size(b) - size(a) || b.createdAt.getTime() - a.createdAt.getTime(),
+    )[0];
+}
+
+/** Of its like, and recorded whole. */
+function isAfter(other: Run, run: Run): boolean {
+  const isAlike = (other.isForEveryone === true) === (run.isForEveryone === true);
+  return isAlike && other.accepted !== undefined && other.createdAt > run.createdAt;
 }
 
 export function todayReport(facts: TodayFacts, now: Date): Omit<TodayReport, 'freshness'> {

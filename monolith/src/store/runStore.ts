@@ -10,7 +10,7 @@ export interface Run {
   readonly createdAt: Date;
   /** It named no users. Absent in runs from before this was recorded: they count as asked for some. */
   readonly isForEveryone?: boolean;
-  /** Absent until every job is recorded: such a run was interrupted, and a repeat resumes it. */
+  /** Absent until every job is recorded: such a run is being recorded or was interrupted, and a repeat resumes it. */
   readonly accepted?: {
     readonly total: number;
     readonly created: number;

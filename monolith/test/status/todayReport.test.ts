@@ -64,3 +64,13 @@ test('of like runs it is the largest, the newest of equals, and one that is bein
   assert.equal(chosen(run('first', 100), run('again', 100, '07:00:00')), 'again');
   assert.equal(chosen(run('all', 100), run('recording', undefined, '06:00:00')), 'recording');
 });
+
+test('a run whose recording was interrupted counts until a newer one of its like is recorded', () => {
+  const interrupted = run('interrupted', undefined, '05:00:00');
+  assert.equal(chosen(interrupted), 'interrupted');
+  assert.equal(chosen(run('again', 100, '06:00:00'), interrupted), 'again');
+  assert.equal(chosen(run('recording', undefined, '06:00:00'), interrupted), 'recording');
+  assert.equal(chosen(forSome(run('some', 1, '06:00:00')), interrupted), 'interrupted');
+  assert.equal(chosen(run('all', 100, '06:00:00'), forSome(interrupted)), 'all');
+  assert.equal(chosen(forSome(run('some', 1, '06:00:00')), forSome(interrupted)), 'some');
+});
