@@ -65,9 +65,14 @@ export class EventStreams {
     return reader;
   }
 
-  send({ name, id, data }: StreamEvent): void {
-    this.#last = `event: ${name}\nid: ${id}\ndata: ${data}\n\n`;
+  send(event: StreamEvent): void {
+    this.#last = textOf(event);
     this.#sendText(this.#last);
+  }
+
+  /** What new readers begin with from now on; those who are there have no use for it. */
+  beginWith(event: StreamEvent): void {
+    this.#last = textOf(event);
   }
 
   /** Ends every stream, and opens no further one. */
@@ -83,6 +88,10 @@ export class EventStreams {
     // Cut, not waited for: what one slow reader does not take would be kept for it without bound.
     for (const reader of this.#readers) if (!reader.push(text)) reader.destroy();
   }
+}
+
+function textOf({ name, id, data }: StreamEvent): string {
+  return `event: ${name}\nid: ${id}\ndata: ${data}\n\n`;
 }
 
 function busy(code: string, title: string): Problem {

@@ -63,6 +63,20 @@ test('a reader gets the last event at once, then each new one, whatever Last-Eve
   await body.cancel();
 });
 
+test('what new readers begin with is renewed without a word to those who are there', async (t) => {
+  const streams = new EventStreams();
+  const { read } = await serve(t, streams);
+  streams.send({ name: 'status', id: '7', data: '{"a":1}' });
+  const early = await read();
+  await readUntil(early.body, /1}\n\n/);
+  streams.beginWith({ name: 'status', id: '7', data: '{"a":1,"at":2}' });
+  const late = await read();
+  assert.match(await readUntil(late.body, /}\n\n/), /\nid: 7\ndata: {"a":1,"at":2}\n\n$/);
+  streams.send({ name: 'status', id: '8', data: '{"a":3}' });
+  assert.equal(await readUntil(early.body, /}\n\n/), 'event: status\nid: 8\ndata: {"a":3}\n\n');
+  await Promise.all([early.body.cancel(), late.body.cancel()]);
+});
+
 test('without the token there is no stream', async (t) => {
   const { server } = await serve(t, new EventStreams());
   assert.equal((await fetch(`${server.url}/events`)).status, 401);

@@ -96,12 +96,17 @@ export class StatusBoard {
     const text = JSON.stringify(status, (key, value: unknown) =>
       CLOCKS.has(key) ? undefined : value,
     );
-    if (text === this.#told) return;
+    const { streams } = this.#options;
+    const event = { name: 'status', data: JSON.stringify(status) };
+    if (text === this.#told) {
+      // Or the next reader would begin with the clock of the last change, and tell every age by it.
+      streams.beginWith({ ...event, id: String(this.#number) });
+      return;
+    }
     this.#told = text;
     this.#toldAtMs = Date.now();
     this.#number += 1;
-    const data = JSON.stringify(status);
-    this.#options.streams.send({ name: 'status', id: String(this.#number), data });
+    streams.send({ ...event, id: String(this.#number) });
   }
 
   async #refreshToday(): Promise<void> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { EventStreams } from '@fit/http';
 import { Kept } from '../../src/freshness/kept.ts';
-import { StatusBoard } from '../../src/status/statusBoard.ts';
+import { type Status, StatusBoard } from '../../src/status/statusBoard.ts';
 
 function openBoard(t: TestContext) {
   t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.parse('2026-11-23T05:00:00Z') });
@@ -25,7 +25,7 @@ function openBoard(t: TestContext) {
     board.stop();
     streams.close();
   });
-  return { board, world, told: () => sent.mock.callCount(), tick: t.mock.timers };
+  return { board, streams, world, told: () => sent.mock.callCount(), tick: t.mock.timers };
 }
 
 test('a clock that goes on is no change; a number is', async (t) => {
@@ -38,6 +38,16 @@ test('a clock that goes on is no change; a number is', async (t) => {
   tick.tick(5_000);
   await board.tell();
   assert.equal(told(), 2);
+});
+
+test('who comes after an hour in which nothing changed begins with the clock of now', async (t) => {
+  const { board, streams, told, tick } = openBoard(t);
+  await board.tell();
+  tick.tick(3_600_000);
+  await board.tell();
+  const text = String(streams.open().read());
+  const { at } = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? '') as Status;
+  assert.deepEqual([at, told()], ['2026-11-23T06:00:00.000Z', 1]);
 });
 
 test('many who come in one second are told once, and a change waits for the next', async (t) => {
