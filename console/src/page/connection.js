@@ -14,13 +14,18 @@ import { EventParser } from './eventParser.js';
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
-/** The server's heartbeat comes every 15 s: a connection that is silent for longer is dead, and nobody said so. */
+/**
+ * The server's heartbeat comes every 15 s: a connection that is silent for longer is dead, and nobody said so. It holds from
+ * the request on: a server that hangs takes it, and answers nothing.
+ */
 const SILENCE_MS = 40_000;
 
 export class Connection {
   #token;
   #listener;
   #abort = new AbortController();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #silence;
   #waitMs = FIRST_WAIT_MS;
   #lastId = '';
   #isClosed = false;
@@ -60,6 +65,7 @@ export class Connection {
   /** @returns {Promise<string>} why it ended. */
   async #readOnce() {
     this.#abort = new AbortController();
+    this.#awaitLife();
     try {
       const response = await fetch('/events', {
         headers: { authorization: `Bearer ${this.#token}`, 'last-event-id': this.#lastId },
@@ -76,7 +82,19 @@ export class Connection {
       return 'the server ended the stream';
     } catch {
       return 'the server does not answer';
+    } finally {
+      clearTimeout(this.#silence);
+      // An answer that is no stream has a body, too, which nobody reads.
+      this.#abort.abort();
     }
+  }
+
+  /** Anew with each sign of life. */
+  #awaitLife() {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#abort.abort();
+    }, SILENCE_MS);
   }
 
   /** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body */
@@ -84,11 +102,8 @@ export class Connection {
     const parser = new EventParser();
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
-      const silence = setTimeout(() => {
-        this.#abort.abort();
-      }, SILENCE_MS);
+      this.#awaitLife();
       const { done, value } = await reader.read();
-      clearTimeout(silence);
       if (done) return;
       this.#waitMs = FIRST_WAIT_MS;
       this.#listener.onLife();
