@@ -116,9 +116,10 @@ export class StatusBoard {
   #readToday(now: Date): TodayReport {
     const facts = this.#today.value;
     const freshness = this.#today.freshness(now);
-    return facts === undefined
-      ? { ...unknownToday(dayIn(this.#options.timezone, now)), freshness }
-      : { ...todayReport(facts, now), freshness };
+    if (facts === undefined || freshness.answeredAt === null)
+      return { ...unknownToday(dayIn(this.#options.timezone, now)), freshness };
+    // As of its answer: with the store away, the age of what may be long done must not go on growing.
+    return { ...todayReport(facts, new Date(freshness.answeredAt)), freshness };
   }
 
   #readQueues(now: Date): QueueReport {
