@@ -1,6 +1,8 @@
 /** The page: asks for the token once, shows each status, says when it is old. */
+import { announcement } from './announcement.js';
 import { Connection } from './connection.js';
-import { durationText, verdictText } from './text.js';
+import { connectionState } from './connectionState.js';
+import { durationText } from './text.js';
 import { alertsView, queuesView, todayView } from './view.js';
 
 /** The tab's own memory: no cookie, so nothing is sent that the page did not mean to send. */
@@ -13,6 +15,8 @@ let lost;
 let heardAt = 0;
 /** The server's clock less this one's: ages are told by the server's. */
 let skewMs = 0;
+/** @type {import('./model.js').Status | undefined} */
+let latest;
 let announced = '';
 /** @type {Map<string, string>} */
 const shown = new Map();
@@ -69,8 +73,8 @@ function connect(given) {
       show(/** @type {import('./model.js').Status} */ (status));
     },
     onLife: () => {
+      // A connection that was lost is back with its first status: until then what is shown is old.
       heardAt = Date.now();
-      lost = undefined;
       showConnection();
     },
     onLost: (state) => {
@@ -87,11 +91,12 @@ function connect(given) {
 /** @param {import('./model.js').Status} status */
 function show(status) {
   byId('status').hidden = false;
+  latest = status;
+  lost = undefined;
   skewMs = Date.parse(status.at) - Date.now();
   showPart('today', status.today, todayView);
   showPart('alerts', status.alerts, alertsView);
   showPart('queues', status.queues, queuesView);
-  announce(status);
   tick();
 }
 
@@ -111,47 +116,28 @@ function showPart(id, part, view) {
   byId(id).replaceChildren(...view(part));
 }
 
-/**
- * Changes of state alone: a screen reader is not told each number.
- * @param {import('./model.js').Status} status
- */
-function announce({ today, alerts }) {
-  const state = `${today.verdict} ${alerts.freshness.isStale} ${alerts.firing.map(({ name }) => name).join()}`;
-  if (state === announced) return;
-  announced = state;
-  const firing = alerts.freshness.isStale
-    ? 'Alerts unknown'
-    : alerts.firing.length === 0
-      ? 'Nothing fires'
-      : `Firing: ${alerts.firing.map(({ name }) => name).join(', ')}`;
-  byId('announcer').textContent = `${verdictText(today).text}. ${firing}.`;
-}
-
 function showConnection() {
   const place = byId('connection');
-  const { state, text } = connectionText();
+  const heard = { isOpen: connection !== undefined, lost, heardAt };
+  const { state, text } = connectionState(heard, Date.now());
   place.dataset.state = state;
   place.textContent = text;
+  byId('status').classList.toggle('is-old', state !== 'live');
+  byId('last-known').hidden = state === 'live';
+  announce(state);
 }
 
-function connectionText() {
-  if (connection === undefined) return { state: 'off', text: 'not connected' };
-  const seconds = Math.round((Date.now() - heardAt) / 1_000);
-  if (lost !== undefined) {
-    const waitText = durationText(Math.max(0, (lost.retryAt - Date.now()) / 1_000));
-    const seen = heardAt === 0 ? '' : `, last seen ${durationText(seconds)} ago`;
-    return { state: 'lost', text: `${lost.reason}${seen}; trying again in ${waitText}` };
-  }
-  if (heardAt === 0) return { state: 'off', text: 'connecting' };
-  return seconds < 20
-    ? { state: 'live', text: 'live' }
-    : { state: 'lost', text: `silent, last seen ${durationText(seconds)} ago` };
+/** @param {'off' | 'live' | 'lost'} connection */
+function announce(connection) {
+  const { state, text } = announcement(latest, connection);
+  if (state === announced) return;
+  announced = state;
+  byId('announcer').textContent = text;
 }
 
 /** What grows old by itself. */
 function tick() {
   showConnection();
-  byId('status').classList.toggle('is-old', lost !== undefined);
   for (const place of document.querySelectorAll('time[data-since]')) {
     const since = Date.parse(place.getAttribute('datetime') ?? '');
     place.textContent = durationText((Date.now() + skewMs - since) / 1_000);

@@ -16,29 +16,56 @@ const ROLES = ['main', 'wait', 'dlq'];
  * @returns {Node[]}
  */
 export function todayView(today) {
-  const { freshness, served, total } = today;
+  if (today.freshness.isStale) return staleTodayView(today);
+  const { served, total } = today;
   const { text, tone } = verdictText(today);
-  const share = total === 0 ? 0 : served / total;
+  const label = `${percentText(served / total)} served`;
   return [
-    ...unknownView(freshness, 'Not known'),
     element(`p.headline.${tone}`, text),
-    ...(total > 0 ? [meter(share, { label: `${percentText(share)} served`, tone })] : []),
-    factList({
-      day: today.date,
-      served: total > 0 && percentText(share),
-      ...runFacts(today),
-      'not on the broker yet': outboxText(today.outbox),
-    }),
+    ...(total > 0 ? [meter(served / total, { label, tone })] : []),
+    todayFacts(today),
   ];
+}
+
+/**
+ * What was known stays, but neither as large nor as coloured as what is.
+ * @param {import('./model.js').Today} today
+ * @returns {Node[]}
+ */
+function staleTodayView(today) {
+  const unknown = unknownView(today.freshness, 'Not known');
+  if (today.verdict === 'unknown') return unknown;
+  const { text } = verdictText(today);
+  return [...unknown, ...lastKnown(element('div', element('p', text), todayFacts(today)))];
+}
+
+/**
+ * @param {HTMLElement} what
+ * @returns {Node[]}
+ */
+function lastKnown(what) {
+  what.classList.add('is-old');
+  return [element('p.quiet', 'Last known:'), what];
+}
+
+/** @param {import('./model.js').Today} today */
+function todayFacts(today) {
+  const { served, total } = today;
+  return factList({
+    day: today.date,
+    served: total > 0 && percentText(served / total),
+    ...runFacts(today),
+    'not on the broker yet': outboxText(today.outbox),
+  });
 }
 
 /**
  * @param {import('./model.js').Today} today
  * @returns {Record<string, string | false>}
  */
-function runFacts({ verdict, run, missing }) {
+function runFacts({ freshness, verdict, run, missing }) {
   const { causes = {}, ratePerSecond = null, etaSeconds = null } = run ?? {};
-  const isRunning = verdict === 'running';
+  const isRunning = verdict === 'running' && !freshness.isStale;
   return {
     missing: partsText(missing) || false,
     'died of': partsText(causes) || false,
@@ -72,9 +99,7 @@ export function alertsView(alerts) {
   if (freshness.isStale)
     return [
       ...unknownView(freshness, 'Alerts unknown'),
-      ...(firing.length > 0
-        ? [element('p.quiet', 'Last known:'), alertList(firing, 'is-old')]
-        : []),
+      ...(firing.length > 0 ? lastKnown(alertList(firing)) : []),
     ];
   if (!isEvaluated)
     return [
@@ -89,7 +114,7 @@ export function alertsView(alerts) {
     told.length === 0
       ? element('p.headline.good', 'Nothing fires')
       : element(`p.headline.${toneOf(told)}`, `${told.length} firing`),
-    ...(firing.length > 0 ? [alertList(firing, '')] : []),
+    ...(firing.length > 0 ? [alertList(firing)] : []),
     ...(pending.length > 0
       ? [element('p.quiet', `About to fire: ${pending.map(({ name }) => name).join(', ')}`)]
       : []),
@@ -102,12 +127,9 @@ function toneOf(alerts) {
   return alerts.some(({ severity }) => severity === 'critical') ? 'bad' : 'warn';
 }
 
-/**
- * @param {readonly import('./model.js').Alert[]} alerts
- * @param {string} look
- */
-function alertList(alerts, look) {
-  return element(`ul.items.${look}`, ...alerts.map(alertItem));
+/** @param {readonly import('./model.js').Alert[]} alerts */
+function alertList(alerts) {
+  return element('ul.items', ...alerts.map(alertItem));
 }
 
 /** @param {import('./model.js').Alert} alert */
@@ -134,28 +156,32 @@ function alertItem(alert) {
  * @returns {Node[]}
  */
 export function queuesView({ freshness, source, queues }) {
-  const look = freshness.isStale ? 'is-old' : '';
+  const { isStale } = freshness;
   // The way of a job: main, its waits, the dead letters.
   const inOrder = [...queues].sort(
     (one, other) => ROLES.indexOf(one.role) - ROLES.indexOf(other.role) || one.tier - other.tier,
   );
+  const list = element('ul.items', ...inOrder.map((queue) => queueItem(queue, isStale)));
   return [
-    ...unknownView(freshness, 'The broker does not answer; values are those of then'),
+    ...unknownView(freshness, 'The broker does not answer'),
     ...(source === 'amqp'
       ? [element('p.quiet', 'Without the management API: ready messages and consumers alone.')]
       : []),
-    element(`ul.items.${look}`, ...inOrder.map(queueItem)),
+    ...(isStale && source !== null ? lastKnown(list) : [list]),
   ];
 }
 
-/** @param {import('./model.js').Queue} queue */
-function queueItem(queue) {
+/**
+ * @param {import('./model.js').Queue} queue
+ * @param {boolean} isStale
+ */
+function queueItem(queue, isStale) {
   const { name, presence } = queue;
   const title = element('h3', name, element('span.quiet', ` ${roleText(queue)}`));
   if (presence === 'missing')
     return element('li', title, element('p.bad', 'Declared, but not on the broker'));
   if (presence === 'unknown') return element('li', title, element('p.quiet', 'Not known yet'));
-  return element('li', title, ...fillView(queue), queueFacts(queue));
+  return element('li', title, ...fillView(queue, isStale), queueFacts(queue));
 }
 
 /** @param {import('./model.js').Queue} queue */
@@ -166,13 +192,15 @@ function roleText({ role, tier, ttlSeconds }) {
 
 /**
  * @param {import('./model.js').Queue} queue
+ * @param {boolean} isStale a forecast from then is none.
  * @returns {Node[]}
  */
-function fillView({ fillRatio, counted, limit, timeToFullSeconds }) {
+function fillView({ fillRatio, counted, limit, timeToFullSeconds }, isStale) {
   if (fillRatio === null || limit === null) return [];
   const tone = fillRatio >= ALMOST_FULL ? 'bad' : fillRatio >= NEAR_FULL ? 'warn' : '';
   const fill = `${percentText(fillRatio)} full`;
-  const seconds = fillRatio > WORTH_A_FORECAST ? timeToFullSeconds : null;
+  const isForecast = fillRatio > WORTH_A_FORECAST && !isStale;
+  const seconds = isForecast ? timeToFullSeconds : null;
   const depth = ` – ${countText(counted)} of ${countText(limit)}`;
   return [
     meter(fillRatio, { label: fill, tone }),

@@ -1,10 +1,10 @@
 /**
  * Goal: people see the truth on the page, by keyboard, on a phone, in the dark, and it comes back by itself. Method: a real
- * Chromium on a real monolith with broker, database and coach; what Prometheus says is made by hand.
+ * Chromium on a real monolith with broker, database (by a wire that can be held) and coach; what Prometheus says is made by
+ * hand.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -17,12 +17,16 @@ import {
   testBroker,
   testDatabaseUrl,
 } from '@fit/stack/testing';
+import { openProxy, type Proxy } from '../../../topology/test/support/openProxy.ts';
+import { faintTexts } from './faintTexts.ts';
+import { alert, closeServer, serveAlerts, urlOf } from './serveAlerts.ts';
 
 type Browser = Awaited<ReturnType<typeof openBrowser>>;
 type Page = Awaited<ReturnType<Browser['newPage']>>;
 
 const HOSTILE = '<img src=x onerror="document.title=\'owned\'">';
 const WATCHDOG = { alertname: 'Watchdog', severity: 'none' };
+const SCHEMES = ['light', 'dark'] as const;
 /** Far below the default, so that a few messages are seen in the fill. */
 const LIMIT = 40;
 
@@ -30,6 +34,7 @@ describe('the status page', () => {
   const undos: (() => Promise<void>)[] = [];
   const prometheus: { alerts: object[] | undefined } = { alerts: undefined };
   let browser: Browser;
+  let database: Proxy;
   let system: System;
   let client: FitClient;
 
@@ -40,9 +45,10 @@ describe('the status page', () => {
     teardown.after(() => rm(folder, { recursive: true, force: true }));
     const server = await serveAlerts(() => prometheus.alerts);
     teardown.after(() => closeServer(server));
+    database = await openProxy(teardown, testDatabaseUrl());
     system = await startSystem({
       ...{ amqpUrl: broker.amqpUrl, managementUrl: broker.managementUrl },
-      ...{ mongodbUrl: testDatabaseUrl(), folder, coachCount: 0 },
+      ...{ mongodbUrl: database.url, folder, coachCount: 0 },
       env: {
         ...{ PROMETHEUS_URL: urlOf(server), FIT_MAX_LENGTH: String(LIMIT) },
         CRON_TIMEZONE: noonTimezone(),
@@ -146,7 +152,7 @@ describe('the status page', () => {
     assert.deepEqual(faults, []);
   });
 
-  for (const scheme of ['light', 'dark'] as const)
+  for (const scheme of SCHEMES)
     test(`360 px wide, ${scheme}: nothing overflows, and every text stands out`, async (t) => {
       const { page } = await openPage(t);
       await page.setViewport({ width: 360, height: 740 });
@@ -162,20 +168,93 @@ describe('the status page', () => {
       assert.deepEqual(faint, []);
     });
 
-  test('the monolith dies and comes back: the page says so, keeps what it knew, and goes on', async (t) => {
+  test('the database hangs: what was known is told as of then, in no colour of now, until it is back', async (t) => {
+    const { page, faults } = await openPage(t);
+    await signIn(page);
+    await shows(page, '#today', /^Everyone is served/);
+    const now = await looks(page, '#today .headline');
+    t.after(() => {
+      database.release();
+    });
+    database.holdReplies();
+    await shows(
+      page,
+      '#today',
+      /^Not known, for \d+ s\s.*\sLast known:\s+Everyone is served: 20 of/s,
+    );
+    const then = await looks(page, '#today .is-old p');
+    assert.notEqual(then.colour, now.colour);
+    assert.ok(then.size < now.size, 'what is not known is larger than what was');
+    assert.equal(await page.$('#today meter'), null);
+    assert.match(await textOf(page, '#announcer'), /^Today is not known; last known: Everyone/);
+    for (const scheme of SCHEMES) {
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+      assert.deepEqual(await page.evaluate(faintTexts), []);
+    }
+    database.release();
+    await shows(page, '#today', /^Everyone is served/);
+    await shows(page, '#announcer', /^Everyone is served/);
+    assert.deepEqual(faults, []);
+  });
+
+  test('the stream falls silent: nothing of it may look like now, before it is known to be dead', async (t) => {
     const { page } = await openPage(t);
     await signIn(page);
     await shows(page, '#connection', /^live$/);
+    assert.equal(await isMarkedOld(page), false);
+    // Its clock goes ahead by more than a heartbeat each time, until one of its seconds falls between two of them.
+    await eventually(
+      async () => {
+        await page.evaluate(() => {
+          const ahead = Date.now() + 25_000 - performance.now();
+          Date.now = () => ahead + performance.now();
+        });
+        const text = await textOf(page, '#connection');
+        return text.startsWith('silent, last seen') && (await isMarkedOld(page));
+      },
+      { deadlineMs: 20_000, describe: () => textOf(page, '#connection') },
+    );
+  });
+
+  test('the monolith dies and comes back: the page says so, once, marks what it knew as old, and goes on', async (t) => {
+    const { page } = await openPage(t);
+    await signIn(page);
+    await shows(page, '#connection', /^live$/);
+    await shows(page, '#today', /^Everyone is served/);
+    const now = await looks(page, '#today .headline');
+    await page.evaluate(recordAnnouncements);
     await system.monolith.child.kill();
-    await shows(page, '#connection', /last seen \d+ s ago; trying again in \d+ s/);
+    await shows(page, '#connection', /last seen [3-9] s ago; trying again in \d+ s/);
     assert.match(await textOf(page, '#queues'), /createWodQueue main/);
+    assert.match(await textOf(page, '#status'), /^Last known:/);
+    assert.ok(await isMarkedOld(page));
+    assert.notEqual((await looks(page, '#today .headline')).colour, now.colour);
+    for (const scheme of SCHEMES) {
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+      assert.deepEqual(await page.evaluate(faintTexts), []);
+    }
+    const told = await page.evaluate(() => document.body.dataset['announced']);
+    assert.equal(told, 'Connection lost. What is shown is the last known.|');
     await system.restartMonolith();
     await shows(page, '#connection', /^live$/);
+    assert.equal(await isMarkedOld(page), false);
+    await shows(page, '#announcer', /^Everyone is served/);
   });
 });
 
 async function textOf(page: Page, selector: string): Promise<string> {
   return await page.$eval(selector, (found) => (found as HTMLElement).innerText);
+}
+
+async function looks(page: Page, selector: string): Promise<{ colour: string; size: number }> {
+  return await page.$eval(selector, (found) => {
+    const { color, fontSize } = getComputedStyle(found);
+    return { colour: color, size: Number.parseFloat(fontSize) };
+  });
+}
+
+async function isMarkedOld(page: Page): Promise<boolean> {
+  return await page.$eval('#status', (found) => found.classList.contains('is-old'));
 }
 
 async function shows(page: Page, selector: string, wanted: RegExp): Promise<void> {
@@ -185,51 +264,11 @@ async function shows(page: Page, selector: string, wanted: RegExp): Promise<void
   });
 }
 
-function alert(labels: object, annotations: object = {}): object {
-  return { labels, annotations, state: 'firing', activeAt: new Date().toISOString() };
-}
-
-/** Undefined: it hangs up, as one that is not there. */
-async function serveAlerts(alerts: () => object[] | undefined): Promise<Server> {
-  const server = createServer((request, response) => {
-    const known = alerts();
-    if (known === undefined) request.socket.destroy();
-    else response.end(JSON.stringify({ status: 'success', data: { alerts: known } }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
-}
-
-function urlOf(server: Server): string {
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
-}
-
-async function closeServer(server: Server): Promise<void> {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-}
-
-/** Runs in the page. @returns texts whose contrast with what is behind them is below 4.5 to 1 (WCAG AA). */
-function faintTexts(): string[] {
-  const channels = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number);
-  const luminance = (colour: string) => {
-    const [red = 0, green = 0, blue = 0] = channels(colour)
-      .slice(0, 3)
-      .map((value) => value / 255)
-      .map((value) => (value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const behind = (from: Element | null): string => {
-    if (from === null) return 'rgb(255, 255, 255)';
-    const colour = getComputedStyle(from).backgroundColor;
-    return channels(colour)[3] === 0 ? behind(from.parentElement) : colour;
-  };
-  return [...document.querySelectorAll('h1,h2,h3,p,dt,dd,a,button,span,strong,time')]
-    .filter((place) => place.textContent.trim() !== '' && place.getClientRects().length > 0)
-    .flatMap((place) => {
-      const [front, back] = [getComputedStyle(place).color, behind(place)].map(luminance);
-      const ratio = (Math.max(front!, back!) + 0.05) / (Math.min(front!, back!) + 0.05);
-      return ratio < 4.5 ? [`${ratio.toFixed(1)}: ${place.textContent.slice(0, 40)}`] : [];
-    });
+/** Runs in the page: what a screen reader is told from now on, each with a line after it. */
+function recordAnnouncements(): void {
+  const place = document.querySelector('#announcer')!;
+  new MutationObserver(() => {
+    const { dataset } = document.body;
+    dataset['announced'] = `${dataset['announced'] ?? ''}${place.textContent}|`;
+  }).observe(place, { childList: true });
 }
