@@ -1,6 +1,6 @@
 /**
  * Goal: people see the truth on the page, by keyboard, on a phone, in the dark, and it comes back by itself. Method: a real
- * Chromium on a real monolith with broker, database (by a wire that can be held) and coach; what Prometheus says is made by
+ * Chromium on a real monolith with broker, database (by wires that can be held) and coach; what Prometheus says is made by
  * hand.
  */
 import assert from 'node:assert/strict';
@@ -34,7 +34,7 @@ describe('the status page', () => {
   const undos: (() => Promise<void>)[] = [];
   const prometheus: { alerts: object[] | undefined } = { alerts: undefined };
   let browser: Browser;
-  let database: Proxy;
+  let wires: Proxy[];
   let system: System;
   let client: FitClient;
 
@@ -45,10 +45,11 @@ describe('the status page', () => {
     teardown.after(() => rm(folder, { recursive: true, force: true }));
     const server = await serveAlerts(() => prometheus.alerts);
     teardown.after(() => closeServer(server));
-    database = await openProxy(teardown, testDatabaseUrl());
+    const urls = [testDatabaseUrl(), broker.managementUrl, broker.amqpUrl];
+    wires = await Promise.all(urls.map((url) => openProxy(teardown, url)));
+    const [mongodbUrl = '', managementUrl, amqpUrl = ''] = wires.map(({ url }) => url);
     system = await startSystem({
-      ...{ amqpUrl: broker.amqpUrl, managementUrl: broker.managementUrl },
-      ...{ mongodbUrl: database.url, folder, coachCount: 0 },
+      ...{ amqpUrl, managementUrl, mongodbUrl, folder, coachCount: 0 },
       env: {
         ...{ PROMETHEUS_URL: urlOf(server), FIT_MAX_LENGTH: String(LIMIT) },
         CRON_TIMEZONE: noonTimezone(),
@@ -168,15 +169,21 @@ describe('the status page', () => {
       assert.deepEqual(faint, []);
     });
 
-  test('the database hangs: what was known is told as of then, in no colour of now, until it is back', async (t) => {
+  test('database and broker hang: what was known is told as of then, in no colour of now, until they are back', async (t) => {
     const { page, faults } = await openPage(t);
     await signIn(page);
     await shows(page, '#today', /^Everyone is served/);
     const now = await looks(page, '#today .headline');
-    t.after(() => {
-      database.release();
-    });
-    database.holdReplies();
+    const release = () => {
+      for (const wire of wires) wire.release();
+    };
+    t.after(release);
+    for (const wire of wires) wire.holdReplies();
+    await shows(
+      page,
+      '#queues',
+      /^The broker does not answer, for \d+ s\s.*Last known:\s+createWodQueue main/s,
+    );
     await shows(
       page,
       '#today',
@@ -186,14 +193,18 @@ describe('the status page', () => {
     assert.notEqual(then.colour, now.colour);
     assert.ok(then.size < now.size, 'what is not known is larger than what was');
     assert.equal(await page.$('#today meter'), null);
-    assert.match(await textOf(page, '#announcer'), /^Today is not known; last known: Everyone/);
+    assert.match(
+      await textOf(page, '#announcer'),
+      /^Today is not known; last known: Everyone.*Queues unknown/,
+    );
     for (const scheme of SCHEMES) {
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
       assert.deepEqual(await page.evaluate(faintTexts), []);
     }
-    database.release();
+    release();
     await shows(page, '#today', /^Everyone is served/);
-    await shows(page, '#announcer', /^Everyone is served/);
+    await shows(page, '#queues', /^createWodQueue main/);
+    await shows(page, '#announcer', /^Everyone is served.*fires\.$/);
     assert.deepEqual(faults, []);
   });
 
