@@ -29,7 +29,10 @@ const FILES: Readonly<Record<string, string>> = {
   '/console/connection.js': 'connection.js',
   '/console/connectionState.js': 'connectionState.js',
   '/console/eventParser.js': 'eventParser.js',
-  '/console/view.js': 'view.js',
+  '/console/todayView.js': 'todayView.js',
+  '/console/alertsView.js': 'alertsView.js',
+  '/console/queuesView.js': 'queuesView.js',
+  '/console/oldView.js': 'oldView.js',
   '/console/element.js': 'element.js',
   '/console/text.js': 'text.js',
 };

@@ -1,9 +1,11 @@
 /** The page: asks for the token once, shows each status, says when it is old. */
+import { alertsView } from './alertsView.js';
 import { announcement } from './announcement.js';
 import { Connection } from './connection.js';
 import { connectionState } from './connectionState.js';
+import { queuesView } from './queuesView.js';
 import { durationText } from './text.js';
-import { alertsView, queuesView, todayView } from './view.js';
+import { todayView } from './todayView.js';
 
 /** The tab's own memory: no cookie, so nothing is sent that the page did not mean to send. */
 const TOKEN_KEY = 'fit-admin-token';

@@ -37,6 +37,15 @@ export function percentText(ratio) {
   return `${numbers.format(Math.floor(ratio * 1_000) / 10)} %`;
 }
 
+/**
+ * @param {number | null} value
+ * @param {(value: number) => string} say
+ * @returns {string | false} false where there is nothing to say.
+ */
+export function ifKnown(value, say) {
+  return value !== null && say(value);
+}
+
 /** @param {number | null} perSecond */
 export function rateText(perSecond) {
   return perSecond === null ? 'not known' : `${numbers.format(perSecond)}/s`;

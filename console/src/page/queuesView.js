@@ -1,0 +1,99 @@
+/** Queues → how full each is, and full when. */
+import { element, factList, meter } from './element.js';
+import { lastKnown, unknownView } from './oldView.js';
+import { countText, durationText, ifKnown, percentText, rateText } from './text.js';
+
+/** As the alert QueueNearFull has it. */
+const NEAR_FULL = 0.7;
+const ALMOST_FULL = 0.9;
+
+/** As the alert QueueFillingUp has it: below, a trend over few messages is noise. */
+const WORTH_A_FORECAST = 0.1;
+
+const ROLES = ['main', 'wait', 'dlq'];
+
+/**
+ * @param {import('./model.js').Queues} queues
+ * @returns {Node[]}
+ */
+export function queuesView({ freshness, source, queues }) {
+  const { isStale } = freshness;
+  // The way of a job: main, its waits, the dead letters.
+  const inOrder = [...queues].sort(
+    (one, other) => ROLES.indexOf(one.role) - ROLES.indexOf(other.role) || one.tier - other.tier,
+  );
+  const list = element('ul.items', ...inOrder.map((queue) => queueItem(queue, isStale)));
+  return [
+    ...unknownView(freshness, 'The broker does not answer'),
+    ...(source === 'amqp'
+      ? [element('p.quiet', 'Without the management API: ready messages and consumers alone.')]
+      : []),
+    ...(isStale && source !== null ? lastKnown(list) : [list]),
+  ];
+}
+
+/**
+ * @param {import('./model.js').Queue} queue
+ * @param {boolean} isStale
+ */
+function queueItem(queue, isStale) {
+  const { name, presence } = queue;
+  const title = element('h3', name, element('span.quiet', ` ${roleText(queue)}`));
+  if (presence === 'missing')
+    return element('li', title, element('p.bad', 'Declared, but not on the broker'));
+  if (presence === 'unknown') return element('li', title, element('p.quiet', 'Not known yet'));
+  return element('li', title, ...fillView(queue, isStale), queueFacts(queue));
+}
+
+/** @param {import('./model.js').Queue} queue */
+function roleText({ role, tier, ttlSeconds }) {
+  if (role === 'wait') return `wait ${tier}, ${durationText(ttlSeconds)} each`;
+  return role === 'dlq' ? 'dead letters' : 'main';
+}
+
+/**
+ * @param {import('./model.js').Queue} queue
+ * @param {boolean} isStale a forecast from then is none.
+ * @returns {Node[]}
+ */
+function fillView({ fillRatio, counted, limit, timeToFullSeconds }, isStale) {
+  if (fillRatio === null || limit === null) return [];
+  const tone = fillRatio >= ALMOST_FULL ? 'bad' : fillRatio >= NEAR_FULL ? 'warn' : '';
+  const fill = `${percentText(fillRatio)} full`;
+  const isForecast = fillRatio > WORTH_A_FORECAST && !isStale;
+  const seconds = isForecast ? timeToFullSeconds : null;
+  const depth = ` – ${countText(counted)} of ${countText(limit)}`;
+  return [
+    meter(fillRatio, { label: fill, tone }),
+    element(
+      'p',
+      element(`strong.fill.${tone}`, fill),
+      depth,
+      seconds !== null && element('strong.warn', `, full in ${durationText(seconds)}`),
+    ),
+  ];
+}
+
+/** @param {import('./model.js').Queue} queue */
+function queueFacts(queue) {
+  const { ready, unacked, held, consumers, inPerSecond, role } = queue;
+  const isWorked = role !== 'wait';
+  return factList({
+    ready: countText(ready),
+    'being worked on': isWorked && ifKnown(unacked, countText),
+    held: ifKnown(held === 0 ? null : held, countText),
+    consumers: isWorked && countText(consumers),
+    in: ifKnown(inPerSecond, rateText),
+    out: ifKnown(queue.outPerSecond, rateText),
+    growth: inPerSecond === null && ifKnown(queue.netPerSecond, rateText),
+    oldest: ifKnown(queue.oldestAgeSeconds, durationText),
+    'limit on the broker': driftText(queue),
+  });
+}
+
+/** @param {import('./model.js').Queue} queue */
+function driftText({ hasLimitDrift, limitInForce, limit }) {
+  if (!hasLimitDrift) return false;
+  const inForce = limitInForce === null ? 'none' : countText(limitInForce);
+  return `${inForce}, declared ${limit === null ? 'none' : countText(limit)}`;
+}
