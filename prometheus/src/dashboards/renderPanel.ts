@@ -101,9 +101,16 @@ function number({ showsName, bounds }: PanelSpec): StatBuilder {
 
 /** Of a histogram's own buckets; their bounds are the axis, which has its unit by itself. */
 function heat({ unit }: PanelSpec): HeatmapBuilder {
+  // Grafana's own defaults, named: the SDK's builder of colours begins with none of them, and no step is no palette.
+  const colours = new HeatmapColorOptionsBuilder()
+    .mode(HeatmapColorMode.Scheme)
+    .scheme('Oranges')
+    .fill('dark-orange')
+    .exponent(0.5)
+    .steps(64);
   return new HeatmapBuilder()
     .calculate(false)
-    .color(new HeatmapColorOptionsBuilder().mode(HeatmapColorMode.Scheme))
+    .color(colours)
     .yAxis(new YAxisConfigBuilder().unit(unit));
 }
 

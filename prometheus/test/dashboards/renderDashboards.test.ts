@@ -19,6 +19,9 @@ interface Panel {
   readonly gridPos: Readonly<Record<'x' | 'y' | 'w' | 'h', number>>;
   readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
   readonly links?: readonly { readonly url: string }[];
+  readonly options?: {
+    readonly color?: { readonly scheme: string; readonly fill: string; readonly steps: number };
+  };
   readonly targets?: readonly {
     readonly refId: string;
     readonly expr: string;
@@ -134,6 +137,17 @@ for (const { name, dashboard } of FOUND) {
     assert.match(firing?.expr ?? '', /^ALERTS/);
   });
 }
+
+test('a heat map has colours to tell much from little', () => {
+  const heats = FOUND.flatMap(({ dashboard }) => dashboard.panels).filter(
+    ({ type }) => type === 'heatmap',
+  );
+  assert.ok(heats.length > 0);
+  for (const { title, options } of heats) {
+    assert.ok((options?.color?.steps ?? 0) > 1, title);
+    assert.ok(options?.color?.scheme && options.color.fill, title);
+  }
+});
 
 test('every runbook is linked from some panel', () => {
   const linked = new Set(
