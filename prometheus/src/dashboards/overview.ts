@@ -23,9 +23,15 @@ const NOW: RowSpec = {
       kind: 'number',
       title: 'Success, last hour',
       description:
-        'Share of jobs that ended well; a retry that succeeds counts as good. The objective is 99 %.',
+        'Share of jobs that ended well; a retry that succeeds counts as good. The objective is 99 %. Empty where none ended.',
       unit: 'percentunit',
-      queries: [{ expr: '1 - job:dead:ratio_rate1h', legend: 'success' }],
+      queries: [
+        {
+          // The recorded share is 0 where no job ended: right for an alert, but coaches that are gone are no success.
+          expr: '1 - job:dead:ratio_rate1h\n  and on () sum(rate(jobs_finished_total[1h])) > 0',
+          legend: 'success',
+        },
+      ],
       bounds: { warning: 0.99, critical: 0.95 },
       max: 1,
       runbooks: ['JobSuccessBurn'],
@@ -70,11 +76,15 @@ const NOW: RowSpec = {
     {
       kind: 'number',
       title: 'Alerts firing',
-      description: 'Warnings and critical ones; the list below names them.',
+      description:
+        'Warnings and critical ones; the list below names them. Empty where Prometheus evaluates no rules at all.',
       unit: 'short',
       queries: [
         {
-          expr: 'count(ALERTS{alertstate="firing",severity=~"warning|critical"}) or vector(0)',
+          // 0 by the alert that fires always, and not by itself: without rules nothing can fire.
+          expr:
+            'count(ALERTS{alertstate="firing",severity=~"warning|critical"})\n' +
+            '  or 0 * max(ALERTS{alertname="Watchdog",alertstate="firing"})',
           legend: 'firing',
         },
       ],

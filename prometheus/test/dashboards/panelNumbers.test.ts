@@ -1,0 +1,87 @@
+/**
+ * Goal: nothing known is not shown as all well. Method: the expressions of panels as they are, run by promtool on series that a
+ * system in trouble would leave.
+ */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { promtool } from '@fit/stack';
+import { stringify } from 'yaml';
+import { RULES_FILE } from '../../src/config/renderScrapeConfig.ts';
+import { OVERVIEW } from '../../src/dashboards/overview.ts';
+import { queriesIn } from '../support/queriesIn.ts';
+import { renderedFolder } from '../support/renderedFolder.ts';
+
+interface Case {
+  /** By name with labels, one value a minute as promtool writes it. */
+  readonly series: Readonly<Record<string, string>>;
+  readonly expr: string;
+  readonly at: string;
+  /** Labels and value. */
+  readonly shown: readonly (readonly [string, number])[];
+  /** Default: the series are all there is. */
+  readonly hasRules?: boolean;
+}
+
+async function holds(t: TestContext, one: Case): Promise<void> {
+  const cwd = await renderedFolder(t);
+  const input = Object.entries(one.series).map(([series, values]) => ({ series, values }));
+  const samples = one.shown.map(([labels, value]) => ({ labels, value }));
+  const expectation = { expr: one.expr, eval_time: one.at, exp_samples: samples };
+  const file = {
+    rule_files: one.hasRules ? [RULES_FILE] : [],
+    tests: [{ interval: '1m', input_series: input, promql_expr_test: [expectation] }],
+  };
+  await writeFile(join(cwd, 'panel.test.yml'), stringify(file));
+  const { code, output } = await promtool(['test', 'rules', 'panel.test.yml'], { cwd });
+  assert.equal(code, 0, output);
+}
+
+function exprOf(legend: string): string {
+  const query = queriesIn(OVERVIEW).find((candidate) => candidate.legend === legend);
+  assert.ok(query, legend);
+  return query.expr;
+}
+
+const finished = (outcome: string) => `jobs_finished_total{instance="c",outcome="${outcome}"}`;
+
+test('success is a share of jobs that ended', async (t) => {
+  const series = { [finished('success')]: '0+3x90', [finished('dead')]: '0+1x90' };
+  const expr = exprOf('success');
+  await holds(t, { series, expr, at: '90m', shown: [['{}', 0.75]], hasRules: true });
+});
+
+test('an hour in which no job ended is no success', async (t) => {
+  const series = { [finished('success')]: '0+3x20 60x90', [finished('dead')]: '0x110' };
+  const expr = exprOf('success');
+  await holds(t, { series, expr, at: '110m', shown: [], hasRules: true });
+});
+
+test('coaches that are gone for an hour are no success', async (t) => {
+  const series = { [finished('success')]: '0+3x20', [finished('dead')]: '0x20' };
+  const expr = exprOf('success');
+  await holds(t, { series, expr, at: '110m', shown: [], hasRules: true });
+});
+
+const alert = (name: string, severity: string) =>
+  `ALERTS{alertname="${name}",alertstate="firing",severity="${severity}"}`;
+
+test('no alert is 0 while alerts are evaluated', async (t) => {
+  const series = { [alert('Watchdog', 'none')]: '1x5', [alert('QueueUndeclared', 'info')]: '1x5' };
+  await holds(t, { series, expr: exprOf('firing'), at: '5m', shown: [['{}', 0]] });
+});
+
+test('alerts are counted', async (t) => {
+  const series = {
+    [alert('Watchdog', 'none')]: '1x5',
+    [alert('QueueNearFull', 'warning')]: '1x5',
+    [alert('StoreDown', 'critical')]: '1x5',
+  };
+  await holds(t, { series, expr: exprOf('firing'), at: '5m', shown: [['{}', 2]] });
+});
+
+test('a Prometheus without rules has no number of alerts', async (t) => {
+  const series = { 'up{job="coach"}': '1x5' };
+  await holds(t, { series, expr: exprOf('firing'), at: '5m', shown: [] });
+});
