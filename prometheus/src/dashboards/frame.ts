@@ -46,15 +46,18 @@ export function queryVariable(name: Variable): QueryVariableBuilder {
     .current({ selected: true, text: ['All'], value: ['$__all'] });
 }
 
+/** Not the instance: a process that moves is no deploy. */
+const BUILDS = 'group by (job, version, commit)';
+
 /** What is marked on every graph. */
 export const ANNOTATIONS = [
   {
     name: 'Deploys',
     // Builds that run now and did not a minute ago. A restart of the same build within the minute is none.
-    expr: 'group by (job, version) (app_build_info) unless group by (job, version) (app_build_info offset 1m)',
+    expr: `${BUILDS} (app_build_info) unless ${BUILDS} (app_build_info offset 1m)`,
     colour: 'blue',
     title: '{{job}}',
-    text: '{{version}}',
+    text: '{{version}} {{commit}}',
   },
   {
     name: 'Alerts',

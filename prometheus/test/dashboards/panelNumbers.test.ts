@@ -1,6 +1,6 @@
 /**
- * Goal: nothing known is not shown as all well. Method: the expressions of panels as they are, run by promtool on series that a
- * system in trouble would leave.
+ * Goal: nothing known is not shown as all well, and a deploy is marked whatever changed. Method: the expressions of panels and
+ * annotations as they are, run by promtool on series that a system in trouble would leave.
  */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { promtool } from '@fit/stack';
 import { stringify } from 'yaml';
 import { RULES_FILE } from '../../src/config/renderScrapeConfig.ts';
+import { ANNOTATIONS } from '../../src/dashboards/frame.ts';
 import { OVERVIEW } from '../../src/dashboards/overview.ts';
 import { queriesIn } from '../support/queriesIn.ts';
 import { renderedFolder } from '../support/renderedFolder.ts';
@@ -84,4 +85,27 @@ test('alerts are counted', async (t) => {
 test('a Prometheus without rules has no number of alerts', async (t) => {
   const series = { 'up{job="coach"}': '1x5' };
   await holds(t, { series, expr: exprOf('firing'), at: '5m', shown: [] });
+});
+
+const build = (version: string, commit: string, instance: string) =>
+  `app_build_info{job="coach",instance="${instance}",version="${version}",commit="${commit}"}`;
+const [deploys] = ANNOTATIONS;
+
+for (const [what, version, commit] of [
+  ['version', '2', 'a'],
+  ['commit', '1', 'b'],
+] as const)
+  test(`a deploy that changes only the ${what} is marked`, async (t) => {
+    const series = {
+      [build('1', 'a', 'old')]: '1x4 stale',
+      [build(version, commit, 'new')]: '_x5 1x5',
+    };
+    const labels = `{commit="${commit}", job="coach", version="${version}"}`;
+    await holds(t, { series, expr: deploys.expr, at: '5m', shown: [[labels, 1]] });
+    await holds(t, { series, expr: deploys.expr, at: '7m', shown: [] });
+  });
+
+test('the same build in another place is no deploy', async (t) => {
+  const series = { [build('1', 'a', 'old')]: '1x4 stale', [build('1', 'a', 'new')]: '_x5 1x5' };
+  await holds(t, { series, expr: deploys.expr, at: '5m', shown: [] });
 });
