@@ -8,7 +8,7 @@ import {
   brokerTarget,
   type MonitoringTargets,
   nativeTargets,
-  RUNBOOK_BASE,
+  readPages,
   readReceivers,
   writeMonitoringConfig,
 } from '@fit/prometheus';
@@ -93,7 +93,7 @@ async function startServices(moreCoaches: readonly CoachPorts[]): Promise<Stack>
   await writeMonitoringConfig(monitoring, {
     ...{ declaration: readFitTopology(process.env), ...watched(moreCoaches) },
     receivers: readReceivers(process.env),
-    runbookBase: process.env['FIT_RUNBOOK_BASE'] ?? RUNBOOK_BASE,
+    runbookBase: readPages(process.env).runbookBase,
   });
   const options = { name: 'main', folder: FOLDER, prometheusConfigFolder: monitoring };
   const stack = await startStack({ ...options, onProgress: say });

@@ -1,10 +1,12 @@
 /**
  * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions, the dashboards, ALERTS.md and METRICS.md, by
  * default to prometheus/generated, prometheus/grafana/dashboards and prometheus. With `--check` it writes nothing, names what is stale and exits 1.
- * Only a folder of one's own gets the receivers of the environment (ALERT_…): what is committed tells nobody's address.
+ * Only a folder of one's own gets the receivers and the addresses of the environment (ALERT_…, FIT_CONSOLE_URL,
+ * FIT_RUNBOOK_BASE): what is committed tells nobody's.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DEFAULT_PAGES, readPages } from './config/pages.ts';
 import { readReceivers } from './config/receivers.ts';
 import { renderDashboards } from './dashboards/renderDashboards.ts';
 import { renderAlertDocument } from './document/renderAlertDocument.ts';
@@ -14,14 +16,12 @@ import { findStaleFiles } from './generate/findStaleFiles.ts';
 import { renderMetrics } from './generate/renderMetrics.ts';
 import { renderMonitoringConfig } from './generate/renderMonitoringConfig.ts';
 import { writeFiles } from './generate/writeFiles.ts';
-import { RUNBOOK_BASE } from './rules/renderRules.ts';
 
 interface Output {
   readonly folder: string;
   readonly texts: ReadonlyMap<string, string>;
 }
 
-const runbookBase = process.env['FIT_RUNBOOK_BASE'] ?? RUNBOOK_BASE;
 const PACKAGE = join(import.meta.dirname, '..');
 
 const { values, positionals } = parseArgs({
@@ -30,14 +30,15 @@ const { values, positionals } = parseArgs({
 });
 const [folder] = positionals;
 const receivers = folder === undefined ? {} : readReceivers(process.env);
+const pages = folder === undefined ? DEFAULT_PAGES : readPages(process.env);
 const outputs: readonly Output[] = [
   ...COMPOSE_RENDITIONS.map(({ profile, options }) => ({
     folder: join(folder ?? join(PACKAGE, 'generated'), profile),
-    texts: renderMonitoringConfig({ ...options, receivers, runbookBase }),
+    texts: renderMonitoringConfig({ ...options, receivers, runbookBase: pages.runbookBase }),
   })),
   {
     folder: join(folder ?? join(PACKAGE, 'grafana'), 'dashboards'),
-    texts: renderDashboards(runbookBase),
+    texts: renderDashboards(pages),
   },
   { folder: folder ?? PACKAGE, texts: new Map([['ALERTS.md', renderAlertDocument()]]) },
   { folder: folder ?? PACKAGE, texts: renderMetrics() },

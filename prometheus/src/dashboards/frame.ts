@@ -8,14 +8,12 @@ import {
   VariableRefresh,
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
+import type { Pages } from '../config/pages.ts';
 import type { Variable } from './dashboardSpec.ts';
 
 /** Provisioned under this uid by prometheus/grafana/provisioning; the variable lets one look at another Prometheus. */
 export const DATASOURCE_UID = 'fit-prometheus';
 export const DATASOURCE = { type: 'prometheus', uid: `\${datasource}` } as const;
-
-/** The monolith's page, as compose publishes it and as it is natively. */
-const STATUS_PAGE_URL = 'http://localhost:12100/';
 
 /** What the links between dashboards go by. */
 export const DASHBOARD_TAG = 'fit';
@@ -83,7 +81,7 @@ export function annotations(): AnnotationQueryBuilder[] {
 }
 
 /** The other dashboards at the same time, and the page that works without Grafana. */
-export function links(runbookBase: string): DashboardLinkBuilder[] {
+export function links({ consoleUrl, runbookBase }: Pages): DashboardLinkBuilder[] {
   const toDashboards = new DashboardLinkBuilder('FIT')
     .type(DashboardLinkType.Dashboards)
     .tags([DASHBOARD_TAG])
@@ -91,7 +89,7 @@ export function links(runbookBase: string): DashboardLinkBuilder[] {
     .includeVars(true);
   return [
     toDashboards,
-    pageLink('Status page', STATUS_PAGE_URL),
+    pageLink('Status page', `${consoleUrl}/`),
     pageLink('Runbooks', runbookBase),
   ];
 }

@@ -6,18 +6,18 @@ import {
   DashboardCursorSync,
   RowBuilder,
 } from '@grafana/grafana-foundation-sdk/dashboard';
+import type { Pages } from '../config/pages.ts';
 import type { DashboardSpec } from './dashboardSpec.ts';
 import { DASHBOARDS } from './dashboards.ts';
 import { annotations, DASHBOARD_TAG, datasourceVariable, links, queryVariable } from './frame.ts';
 import { layOut } from './layOut.ts';
 import { renderPanel } from './renderPanel.ts';
 
-/** @param runbookBase URL of the folder of runbooks, without a slash at its end. */
-export function renderDashboards(runbookBase: string): ReadonlyMap<string, string> {
+export function renderDashboards(pages: Pages): ReadonlyMap<string, string> {
   return new Map(
     DASHBOARDS.map((spec) => [
       `${spec.uid}.json`,
-      `${JSON.stringify(renderDashboard(spec, runbookBase), keepVisible, 2)}\n`,
+      `${JSON.stringify(renderDashboard(spec, pages), keepVisible, 2)}\n`,
     ]),
   );
 }
@@ -27,7 +27,7 @@ function keepVisible(key: string, value: unknown): unknown {
   return key === 'placement' && value === 'inControlsMenu' ? undefined : value;
 }
 
-function renderDashboard(spec: DashboardSpec, runbookBase: string): Dashboard {
+function renderDashboard(spec: DashboardSpec, pages: Pages): Dashboard {
   const builder = new DashboardBuilder(spec.title)
     .uid(spec.uid)
     .description(spec.description)
@@ -38,14 +38,14 @@ function renderDashboard(spec: DashboardSpec, runbookBase: string): Dashboard {
     .refresh('10s')
     .variables([datasourceVariable(), ...spec.variables.map(queryVariable)])
     .annotations(annotations())
-    .links(links(runbookBase));
+    .links(links(pages));
   let id = 0;
   for (const { title, place, panels } of layOut(spec.rows)) {
     id += 1;
     builder.withRow(new RowBuilder(title).id(id).gridPos({ ...place }));
     for (const panel of panels) {
       id += 1;
-      builder.withPanel(renderPanel(panel, { id, runbookBase }));
+      builder.withPanel(renderPanel(panel, { id, runbookBase: pages.runbookBase }));
     }
   }
   return builder.build();

@@ -1,6 +1,7 @@
 /** Plan → rule file. Pure: the same plan gives the same text. */
 import type { TopologyPlan } from '@fit/topology';
 import { INTERVAL } from '../config/interval.ts';
+import { DEFAULT_PAGES } from '../config/pages.ts';
 import { renderYaml } from '../config/renderYaml.ts';
 import { CRON_ALERTS } from './cronAlerts.ts';
 import { JOB_ALERTS } from './jobAlerts.ts';
@@ -19,15 +20,12 @@ import { WORKER_RECORDS } from './workerRecords.ts';
 /** The name of the one group, which unit tests and the API know it by. */
 export const RULE_GROUP = 'fit';
 
-/** Where runbooks are read: a browser of the repository, until a wiki is said to have them. */
-export const RUNBOOK_BASE = 'https://github.com/fit/fit/blob/main/prometheus/runbooks';
-
 export interface RuleOptions {
   /** The virtual host whose queues are meant; default '/'. */
   readonly vhost?: string;
   /** Default: production. */
   readonly windows?: Windows;
-  /** Without a slash at the end; default `RUNBOOK_BASE`. */
+  /** Without a slash at the end; default that of `DEFAULT_PAGES`. */
   readonly runbookBase?: string;
 }
 
@@ -36,7 +34,8 @@ export interface RuleOptions {
  * yesterday's recording.
  */
 export function rulesOf(plan: TopologyPlan, options: RuleOptions = {}): readonly Rule[] {
-  const { vhost = '/', windows = PRODUCTION_WINDOWS, runbookBase = RUNBOOK_BASE } = options;
+  const { vhost = '/', windows = PRODUCTION_WINDOWS } = options;
+  const { runbookBase = DEFAULT_PAGES.runbookBase } = options;
   const alerts = [
     ...QUEUE_ALERTS,
     ...PUBLISH_ALERTS,

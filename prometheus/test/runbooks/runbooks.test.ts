@@ -16,7 +16,7 @@ import { readReplayArguments } from '../../../monolith/src/replay/readReplayArgu
 import { parseArguments } from '../../../stack/src/cli/parseArguments.ts';
 import { COMMANDS } from '../../../topology/src/cli/commands.ts';
 import { readCall } from '../../../topology/src/cli/readCall.ts';
-import { RUNBOOK_BASE, rulesOf } from '../../src/index.ts';
+import { DEFAULT_PAGES, rulesOf } from '../../src/index.ts';
 import { COMPOSE_SOURCE, REPOSITORY, SERVICES } from '../support/composeFile.ts';
 import { ON_CALL, RUNBOOKS } from '../support/runbook.ts';
 
@@ -53,7 +53,7 @@ test('each alert has its runbook, and each runbook its alert', () => {
   );
   for (const rule of rules)
     if ('alert' in rule)
-      assert.equal(rule.annotations.runbook_url, `${RUNBOOK_BASE}/${rule.alert}.md`);
+      assert.equal(rule.annotations.runbook_url, `${DEFAULT_PAGES.runbookBase}/${rule.alert}.md`);
 });
 
 test('Prometheus can read every query', async (t) => {
