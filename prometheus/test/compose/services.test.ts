@@ -121,18 +121,26 @@ test('each process listens where its ports lead, and finds its servers', () => {
   assert.deepEqual([cron['HOST'], cron['METRICS_PORT']], ['0.0.0.0', '12115']);
 });
 
-/** Of the native stack, of one process that compose gives it differently, or of the generator of the mounted files. */
-const NOT_PASSED_ON = /^(FIT_STACK_|FIT_ADMIN_TOKEN_FILE$|ALERT_|FIT_RUNBOOK_BASE$)/;
+/** Of the native stack, or of one process that compose gives it differently. */
+const NOT_PASSED_ON = /^(FIT_STACK_|FIT_ADMIN_TOKEN_FILE$)/;
+/** Of the generator of the mounted files: no process reads them. */
+const OF_THE_GENERATOR = /^(ALERT_|FIT_CONSOLE_URL$|FIT_RUNBOOK_BASE$)/;
 
-test('every setting of the README reaches its process, or the file says why not', () => {
+test('every setting of the README reaches its process, or the head of the file says where it goes', () => {
   const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
   const rows = /^## Configuration\n(?:.*\n)*?(?=^## )/m.exec(readme)?.[0] ?? '';
   const names = [...rows.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name),
   );
   assert.ok(names.length > 30, names.join());
+  const [head = ''] = COMPOSE_SOURCE.split('\nname: ');
+  // Their prefix is enough for the many ways to tell somebody.
   for (const name of names)
-    assert.ok(NOT_PASSED_ON.test(name) || COMPOSE_SOURCE.includes(name), name);
+    if (OF_THE_GENERATOR.test(name))
+      assert.ok(head.includes(name.replace(/^ALERT_.*/, 'ALERT_*')), name);
+    else assert.ok(NOT_PASSED_ON.test(name) || COMPOSE_SOURCE.includes(name), name);
+  for (const step of ['npm run rules -- .stack/monitoring', 'FIT_MONITORING=./.stack/monitoring'])
+    assert.ok(head.includes(step), step);
 });
 
 test('every mounted file exists, for either profile', () => {
