@@ -38,6 +38,9 @@ STOPSIGNAL SIGTERM
 FROM base AS monolith
 COPY console/src console/src
 COPY monolith/src monolith/src
+# It serves them.
+COPY prometheus/on-call.md prometheus/
+COPY prometheus/runbooks prometheus/runbooks
 EXPOSE 12100 12111
 CMD ["node", "monolith/src/main.ts"]
 

@@ -93,7 +93,7 @@ async function startServices(moreCoaches: readonly CoachPorts[]): Promise<Stack>
   await writeMonitoringConfig(monitoring, {
     ...{ declaration: readFitTopology(process.env), ...watched(moreCoaches) },
     receivers: readReceivers(process.env),
-    runbookBase: readPages(process.env).runbookBase,
+    runbookBase: readPages(process.env, `http://localhost:${DEFAULT_PORTS.monolith}`).runbookBase,
   });
   const options = { name: 'main', folder: FOLDER, prometheusConfigFolder: monitoring };
   const stack = await startStack({ ...options, onProgress: say });

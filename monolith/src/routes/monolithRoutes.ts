@@ -3,6 +3,7 @@ import { pageFiles } from '@fit/console';
 import { fileRoutes, type Route } from '@fit/http';
 import type { JobStore, StoreConnection } from '@fit/jobs/store';
 import type { Declaration } from '@fit/topology';
+import { readRunbooks } from '../runbooks/readRunbooks.ts';
 import type { OpenStatus } from '../status/openStatus.ts';
 import type { RunStore } from '../store/runStore.ts';
 import type { UserStore } from '../store/userStore.ts';
@@ -10,6 +11,7 @@ import { WodReader } from '../store/wodReader.ts';
 import { eventRoutes } from './eventRoutes.ts';
 import { jobRoutes } from './jobRoutes.ts';
 import { queueRoutes } from './queueRoutes.ts';
+import { runbookRoutes } from './runbookRoutes.ts';
 import { runRoutes } from './runRoutes.ts';
 import { statusRoutes } from './statusRoutes.ts';
 import { userRoutes } from './userRoutes.ts';
@@ -39,5 +41,6 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...statusRoutes(status.board),
     ...eventRoutes(status),
     ...fileRoutes(pageFiles()),
+    ...runbookRoutes(readRunbooks()),
   ];
 }

@@ -12,23 +12,26 @@ export interface Pages {
 /** The monolith as compose publishes it, and as it is natively. */
 const CONSOLE_URL = 'http://localhost:12100';
 
+/** The monolith serves the runbooks, too. */
+const runbooksBeside = (consoleUrl: string): string => `${consoleUrl}/runbooks`;
+
 export const DEFAULT_PAGES: Pages = Object.freeze({
   consoleUrl: CONSOLE_URL,
-  runbookBase: 'https://github.com/fit/fit/blob/main/prometheus/runbooks',
+  runbookBase: runbooksBeside(CONSOLE_URL),
 });
 
 /**
- * @param consoleUrl where the status page is unless the environment knows better.
+ * Runbooks are beside the status page, wherever that is, until FIT_RUNBOOK_BASE says otherwise.
+ * @param fallbackUrl where the status page is unless the environment knows better.
  * @throws ConfigError naming every variable at fault.
  */
-export function readPages(environment: Environment, consoleUrl = CONSOLE_URL): Pages {
+export function readPages(environment: Environment, fallbackUrl = CONSOLE_URL): Pages {
   const reader = new EnvironmentReader(environment);
   const read = (name: string, fallback: string) =>
     reader.url(name, fallback, ['http:', 'https:']).replace(/\/+$/, '');
-  const pages = {
-    consoleUrl: read('FIT_CONSOLE_URL', consoleUrl),
-    runbookBase: read('FIT_RUNBOOK_BASE', DEFAULT_PAGES.runbookBase),
-  };
+  const consoleUrl = read('FIT_CONSOLE_URL', fallbackUrl);
+  const hasOwnRunbooks = reader.optional('FIT_RUNBOOK_BASE') !== undefined;
+  const runbookBase = hasOwnRunbooks ? read('FIT_RUNBOOK_BASE', '') : runbooksBeside(consoleUrl);
   reader.finish();
-  return pages;
+  return { consoleUrl, runbookBase };
 }

@@ -81,6 +81,17 @@ test('a process has the source of each workspace that it imports', () => {
   }
 });
 
+test('the monolith has the runbooks that it serves', () => {
+  const ignore = read('.dockerignore').split('\n');
+  for (const [from, to] of [
+    ['prometheus/runbooks', 'prometheus/runbooks'],
+    ['prometheus/on-call.md', 'prometheus/'],
+  ] as const) {
+    assert.ok(STAGES.get('monolith')?.includes(`COPY ${from} ${to}`), from);
+    assert.ok(ignore.includes(`!${from}`) || ignore.includes(`!${from}/`), from);
+  }
+});
+
 test('no secret, no data and no foreign node_modules gets into the build', () => {
   const ignore = read('.dockerignore').split('\n');
   assert.equal(

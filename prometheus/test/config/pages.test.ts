@@ -9,6 +9,16 @@ test('unset and empty variables are the defaults', () => {
   assert.deepEqual(readPages({ FIT_CONSOLE_URL: '', FIT_RUNBOOK_BASE: '' }), DEFAULT_PAGES);
 });
 
+test('runbooks are beside the status page, until somebody puts them elsewhere', () => {
+  const { runbookBase } = readPages({}, 'http://localhost:13000');
+  assert.equal(runbookBase, 'http://localhost:13000/runbooks');
+  const moved = readPages(
+    { FIT_CONSOLE_URL: 'https://fit.example.org/' },
+    'http://localhost:13000',
+  );
+  assert.equal(moved.runbookBase, 'https://fit.example.org/runbooks');
+});
+
 test('each can be moved; a slash at the end is not doubled later', () => {
   const environment = {
     FIT_CONSOLE_URL: 'https://fit.example.org/',
@@ -21,6 +31,10 @@ test('each can be moved; a slash at the end is not doubled later', () => {
 });
 
 test('what is no address of the web is refused, and every one named', () => {
+  assert.throws(
+    () => readPages({ FIT_CONSOLE_URL: 'fit' }),
+    /^ConfigError: FIT_CONSOLE_URL [^;]*$/,
+  );
   const environment = { FIT_CONSOLE_URL: 'localhost:12100', FIT_RUNBOOK_BASE: 'javascript:x' };
   assert.throws(() => readPages(environment), /FIT_CONSOLE_URL .*; FIT_RUNBOOK_BASE /);
 });

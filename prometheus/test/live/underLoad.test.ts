@@ -9,11 +9,12 @@ import { eventually } from '@fit/stack/testing';
 import type { Query } from '../../src/dashboards/dashboardSpec.ts';
 import { DASHBOARDS } from '../../src/dashboards/dashboards.ts';
 import { ANNOTATIONS, VARIABLE_QUERIES } from '../../src/dashboards/frame.ts';
+import { DEFAULT_PAGES } from '../../src/index.ts';
 import { type LoadedSystem, startLoadedSystem } from '../support/loadedSystem.ts';
 import { metricNames } from '../support/metricNames.ts';
 import { queriesIn } from '../support/queriesIn.ts';
 import { RUNBOOKS } from '../support/runbook.ts';
-import { PANEL_EXPRESSIONS, RULE_EXPRESSIONS } from '../support/watchedSeries.ts';
+import { PANEL_EXPRESSIONS, RULE_EXPRESSIONS, RULES } from '../support/watchedSeries.ts';
 
 /** What Grafana makes of them with a data source interval of 5 s and an hour shown. */
 const REPLACEMENTS: readonly (readonly [RegExp, string])[] = [
@@ -142,6 +143,24 @@ describe('panels and runbooks under load', () => {
   async function ctl(command: string): Promise<string> {
     return await world.rabbitmqctl(command.slice(RABBITMQCTL.length).trim().split(' '));
   }
+
+  test('the link of every alert leads to its runbook, and the dashboards’ to all of them', async () => {
+    const { consoleUrl, runbookBase } = DEFAULT_PAGES;
+    const here = `http://${world.addressOf(12_100)}`;
+    const read = async (url: string) => {
+      assert.ok(url.startsWith(consoleUrl), url);
+      const response = await fetch(url.replace(consoleUrl, here));
+      assert.equal(response.status, 200, url);
+      return await response.text();
+    };
+    for (const rule of RULES)
+      if ('alert' in rule) {
+        const text = await read(rule.annotations.runbook_url ?? '');
+        assert.ok(text.startsWith(`# ${rule.alert}\n`), rule.alert);
+      }
+    assert.match(await read(runbookBase), /StoreDown/);
+    assert.match(await read(`${consoleUrl}/`), /<title>/);
+  });
 
   test('names are read out of expressions as Prometheus itself reads them', async () => {
     for (const expr of [...PANEL_EXPRESSIONS, ...RULE_EXPRESSIONS]) {
