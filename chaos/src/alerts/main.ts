@@ -1,4 +1,4 @@
-/** `npm run alerts`: faults one after the other on the running system; which alert told it, after how long, and to whom. */
+/** `npm run alerts`: faults one after the other on a system of its own; which alert told it, after how long, and to whom. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ const USAGE = `npm run alerts -- [fault …] [--write] [--json] [--help]
 
 ${FAULTS.map(({ name, about }) => `  ${JSON.stringify(name).padEnd(34)}${about}`).join('\n')}
 
-Without a name all of them, about half an hour. --write puts the table into prometheus/FAULTS.md, after a pass of all.
+On a system that is started for them, whatever else runs here. Without a name all of them, about half an hour. --write puts the table into prometheus/FAULTS.md, after a pass of all.
 Exit code 0: each was told in time, nothing else was, and each was over in the end; 1: not so.`;
 
 process.exitCode = await main();
