@@ -63,7 +63,8 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
     ? await Promise.all(options.declaration.kinds.map((kind) => openIntake({ ...options, kind })))
     : [];
   const readyCount = async (queue: string) => (await inspector.depthOf(queue)).readyCount;
-  const relay = startRelay({ ...options, publisher, readyCount, batchCount: BATCH_COUNT }, options);
+  const isReady = () => publisher.isReady && inspector.isUp;
+  const relay = startRelay({ ...options, publisher, readyCount, batchCount: BATCH_COUNT }, isReady);
   const reconciler = startReconciler({ ...options, inspector, readyCount }, relay);
   return {
     get isUp() {
@@ -87,14 +88,15 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
   };
 }
 
-function startRelay(relay: RelayOptions, { leases, onEvent }: DutyOptions): LeasedLoop {
+function startRelay(relay: RelayOptions & DutyOptions, isReady: () => boolean): LeasedLoop {
+  const { leases, onEvent } = relay;
   return new LeasedLoop({
     ...{ name: 'relay', leases, onEvent },
     pauseMs: RELAY_PAUSE_MS,
     round: async () => {
       const count = await relayOnce(relay);
       // Blocked or disconnected it does nothing, and that is no round that ended well.
-      if (relay.publisher.isReady) onEvent({ type: 'roundEnded', duty: 'relay' });
+      if (isReady()) onEvent({ type: 'roundEnded', duty: 'relay' });
       return count === BATCH_COUNT;
     },
   });

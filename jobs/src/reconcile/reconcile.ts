@@ -7,7 +7,7 @@ import type { JobTracer } from '../trace/jobTracer.ts';
 export interface ReconcileOptions {
   readonly declaration: Declaration;
   readonly store: JobStore;
-  /** Messages ready in a queue, from the broker itself. */
+  /** Messages ready in a queue, from the broker itself. @throws where it does not tell. */
   readonly readyCount: (queue: string) => Promise<number>;
   /** A job without any change for this long may be lost; see `quietLimitMs`. */
   readonly quietMs: number;
@@ -33,7 +33,8 @@ export async function reconcileOnce(options: ReconcileOptions): Promise<number> 
   const silentCount = await options.store.countStale(before);
   if (silentCount === 0) return 0;
   const depths = await Promise.all(
-    options.declaration.kinds.map(({ queue }) => options.readyCount(queue)),
+    // Unknown counts as all: nothing is called lost by a broker that does not answer.
+    options.declaration.kinds.map(({ queue }) => options.readyCount(queue).catch(() => Infinity)),
   );
   const readyCount = depths.reduce((sum, depth) => sum + depth, 0);
   if (readyCount >= silentCount) return 0;

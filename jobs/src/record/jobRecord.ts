@@ -65,6 +65,11 @@ export const ATTEMPTS_KEPT = 20;
 export const RUNS_KEPT = 20;
 export const TRACELINKS_KEPT = 5;
 
+/** Only a replay begins a further generation: such a job had an end before. */
+export function isReplayed({ generation }: { readonly generation: number }): boolean {
+  return generation > 1;
+}
+
 export function jobId(kind: string, userId: string, date: string): string {
   return `${kind}:${userId}:${date}`;
 }

@@ -8,7 +8,7 @@ import {
   PUBLISHED_AT_HEADER,
   RUN_ID_HEADER,
 } from '../record/jobMessage.ts';
-import type { JobRecord } from '../record/jobRecord.ts';
+import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
 import { parseTraceparent } from '../trace/traceparent.ts';
@@ -17,7 +17,7 @@ export interface RelayOptions {
   readonly declaration: Declaration;
   readonly publisher: Publisher;
   readonly store: JobStore;
-  /** Messages ready in a queue, from the broker itself; asked for kinds that declare a load. */
+  /** Messages ready in a queue, from the broker itself; asked for kinds that declare a load. @throws where it does not tell. */
   readonly readyCount: (queue: string) => Promise<number>;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
@@ -32,8 +32,7 @@ const HOLD_MS = 1_000;
  * One round: read, publish, mark. Publishing before marking may double a message when the process dies in between,
  * and the worker's guards make a no-op of the copy; marking first would lose the job instead.
  * @returns how many were read: a full batch means that more are waiting.
- * @throws the driver's error where the store is out, and where the broker does not tell a depth; the next round starts
- * again.
+ * @throws the driver's error where the store is out; the next round starts again.
  */
 export async function relayOnce(options: RelayOptions): Promise<number> {
   // Blocked or disconnected: a publish would only time out, and everything is safe where it is.
@@ -61,8 +60,10 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
  */
 async function roomsOf({ declaration, readyCount }: RelayOptions): Promise<Map<string, number>> {
   const rooms = declaration.kinds.map(async (kind): Promise<[string, number]> => {
-    const { producerLimit } = headroomOf(kind);
-    return [kind.kind, kind.load ? producerLimit - (await readyCount(kind.queue)) : Infinity];
+    if (!kind.load) return [kind.kind, Infinity];
+    // Unknown counts as full, and is no outage of the store: this connection may come back later than the publisher's.
+    const count = await readyCount(kind.queue).catch(() => Infinity);
+    return [kind.kind, headroomOf(kind).producerLimit - count];
   });
   return new Map(await Promise.all(rooms));
 }
@@ -110,9 +111,7 @@ function report(options: RelayOptions, result: PublishResult, jobs: readonly Job
     const kind = options.declaration.kinds.find((candidate) => candidate.kind === name);
     const queue = kind?.queue ?? 'unknown';
     options.onEvent({ type: 'published', queue, result, count: group.length, jobs: group });
-    const replayed = group.filter(
-      ({ generation, attemptCount }) => generation > 1 && !attemptCount,
-    );
+    const replayed = group.filter((job) => isReplayed(job) && !job.attemptCount);
     if (result === 'confirmed' && replayed.length > 0)
       options.onEvent({ type: 'replayed', kind: name, count: replayed.length });
   }

@@ -52,6 +52,8 @@ test('a declared load: what is to bounce keeps its share of the limit, the rest 
   const publisher = await line.publisher();
   const jobs = Array.from({ length: 15 }, () => pendingJob());
   await line.store.jobs.accept('run', jobs);
+  const untold = () => Promise.reject(new Error('the broker is away'));
+  assert.equal(await line.relay(publisher, untold), 0, 'a depth that is not told is no room');
   assert.equal(await line.relay(publisher), 8);
   assert.equal(await line.readyCount('trivial'), 8);
   assert.equal(await line.relay(publisher), 0);

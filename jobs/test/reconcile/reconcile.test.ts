@@ -17,7 +17,7 @@ test('quiet is the longest retry path of any kind, and half a minute', () => {
   assert.equal(quietLimitMs(declaration), 185_000);
 });
 
-async function reconciled(silent: number, ready: number) {
+async function reconciled(silent: number, ready: number | Error) {
   const seen = { events: [] as unknown[], asked: [] as string[], changed: 0 };
   const store = {
     countStale: () => Promise.resolve(silent),
@@ -30,7 +30,7 @@ async function reconciled(silent: number, ready: number) {
     ...{ declaration: QUICK, store, quietMs: 1_000 },
     readyCount: (queue) => {
       seen.asked.push(queue);
-      return Promise.resolve(ready);
+      return ready instanceof Error ? Promise.reject(ready) : Promise.resolve(ready);
     },
     onEvent: (event) => seen.events.push(event),
   });
@@ -46,6 +46,11 @@ test('as many ready as silent: coaches are slow, nothing is lost', async () => {
     const { count, changed, events } = await reconciled(5, ready);
     assert.deepEqual([count, changed, events], [0, 0, []]);
   }
+});
+
+test('a broker that does not tell has lost nothing that is known', async () => {
+  const { count, changed } = await reconciled(5, new Error('the broker is away'));
+  assert.deepEqual([count, changed], [0, 0]);
 });
 
 test('fewer ready than silent: some are lost, and it is said', async () => {

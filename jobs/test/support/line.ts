@@ -85,10 +85,12 @@ export class Line {
     return intake;
   }
 
-  async relay(publisher: Publisher): Promise<number> {
+  async relay(
+    publisher: Publisher,
+    readyCount = (queue: string) => this.readyCount(queue),
+  ): Promise<number> {
     const { declaration, store, events } = this;
     const onEvent = (event: JobEvent) => events.push(event);
-    const readyCount = (queue: string) => this.readyCount(queue);
     return await relayOnce({ declaration, publisher, store: store.jobs, readyCount, onEvent });
   }
 
