@@ -24,7 +24,7 @@ export interface Settlement {
 }
 
 /** Where each step leaves the job. */
-const TRANSITION_OF = {
+export const TRANSITION_OF = {
   ack: 'finish',
   drop: 'cancel',
   wait: 'wait',

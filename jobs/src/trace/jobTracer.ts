@@ -4,7 +4,7 @@
  */
 import type { KindDeclaration } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
-import type { AttemptEnd, Task } from '@fit/topology/work';
+import type { AttemptResult, Task } from '@fit/topology/work';
 import type { JobMessage } from '../record/jobMessage.ts';
 import type { JobRecord } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
@@ -27,7 +27,7 @@ export interface PublishTrace {
 export interface AttemptTrace {
   readonly traceparent: string;
   /** The handler answered, and the next step is chosen. */
-  end(end: AttemptEnd<JobMessage>): void;
+  end(result: AttemptResult<JobMessage>): void;
   /** Effect and record are stored. */
   stored(write: StoreWrite): void;
 }

@@ -1,12 +1,18 @@
 /** A worker of durable jobs: the topology's worker, with records around each attempt. */
 import type { BreakerOptions, Declaration, KindDeclaration } from '@fit/topology';
 import type { AssertOptions, Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
-import { type AttemptEnd, Worker as QueueWorker, type Task } from '@fit/topology/work';
+import {
+  type AttemptEnd,
+  type AttemptResult,
+  Worker as QueueWorker,
+  type Task,
+} from '@fit/topology/work';
 import type { JobListener } from '../event.ts';
+import { describeError } from '../record/fingerprint.ts';
 import { decodeJob, type JobMessage } from '../record/jobMessage.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
 import type { Batcher } from '../settle/batcher.ts';
-import { type Settlement, settlementOf } from '../settle/settlement.ts';
+import { type Settlement, settlementOf, TRANSITION_OF } from '../settle/settlement.ts';
 import { openSettler } from '../settle/settler.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
@@ -63,6 +69,9 @@ export class Worker {
       },
       settle: (end) => {
         worker.#settle(end);
+      },
+      onUnconfirmed: (result) => {
+        worker.#tell(result, worker.#traces.get(result.delivery));
       },
     });
     return worker;
@@ -122,20 +131,23 @@ export class Worker {
 
   #settle(end: AttemptEnd<JobMessage>): void {
     const trace = this.#traces.get(end.delivery);
-    trace?.end(end);
     const settlement = settlementOf(end, this.#worker?.id ?? '');
-    const { outcome, kind, startedAt, endedAt } = end;
-    const errorClass = settlement.change.attempt?.error?.class;
+    this.#tell(end, trace);
+    this.#settler.add(trace === undefined ? settlement : { ...settlement, trace });
+  }
+
+  #tell(result: AttemptResult<JobMessage>, trace: AttemptTrace | undefined): void {
+    trace?.end(result);
+    const { outcome, kind, step, startedAt, endedAt } = result;
     this.#options.onEvent({
       type: 'attempted',
-      ...scopeOf(kind.queue, end, trace),
-      kind: end.message.kind,
-      state: TRANSITIONS[settlement.transition].to,
+      ...scopeOf(kind.queue, result, trace),
+      kind: result.message.kind,
+      state: TRANSITIONS[TRANSITION_OF[step.type]].to,
       outcome: outcome.type,
       durationMs: endedAt.getTime() - startedAt.getTime(),
-      ...(errorClass === undefined ? {} : { errorClass }),
-      ...waitsOf(end),
+      ...('error' in outcome ? { errorClass: describeError(outcome.error).class } : {}),
+      ...waitsOf(result),
     });
-    this.#settler.add(trace === undefined ? settlement : { ...settlement, trace });
   }
 }

@@ -1,7 +1,7 @@
 /** The next step, carried out: what has to be published is, and the broker's answer is chosen but not yet given. */
 import type { Delivery, Publisher } from '../amqp/index.ts';
 import { park, type Reason, skipTo } from './letters.ts';
-import type { AttemptEnd } from './workerOptions.ts';
+import type { AttemptResult } from './workerOptions.ts';
 
 /** A method of `Delivery`. */
 export type Answer = 'ack' | 'reject' | 'delay';
@@ -18,9 +18,8 @@ export interface Sender {
  */
 export async function carryOut(
   sender: Sender,
-  end: Omit<AttemptEnd, 'answer'>,
+  { delivery, outcome, attempt, kind, step }: AttemptResult,
 ): Promise<Answer | undefined> {
-  const { delivery, outcome, attempt, kind, step } = end;
   switch (step.type) {
     case 'ack':
     case 'drop':

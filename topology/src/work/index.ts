@@ -2,4 +2,10 @@
 export type { QuarantineMode } from './quarantine.ts';
 export { DeadlineExceeded } from './runAttempt.ts';
 export { Worker } from './worker.ts';
-export type { AttemptEnd, Task, WorkerEvent, WorkerOptions } from './workerOptions.ts';
+export type {
+  AttemptEnd,
+  AttemptResult,
+  Task,
+  WorkerEvent,
+  WorkerOptions,
+} from './workerOptions.ts';

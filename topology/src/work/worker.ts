@@ -212,7 +212,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
     delivery: Delivery,
     task: { readonly message: Message; readonly attempt: Attempt },
   ): Promise<void> {
-    const { run, deadlineMs, onLong } = this.#options;
+    const { run, deadlineMs, onLong, onUnconfirmed } = this.#options;
     const kind = this.#kind;
     const startedAt = new Date();
     const outcome = await runAttempt((signal) => run({ ...task, delivery, signal }), {
@@ -229,7 +229,14 @@ export class Worker<Message = Buffer, Effect = unknown> {
     const step = nextStep(kind, task.attempt, outcome);
     const end = { ...task, kind, delivery, outcome, step, startedAt, endedAt: new Date() };
     const answer = await carryOut(this.#sender, end);
-    if (answer === undefined) return;
+    if (answer === undefined) {
+      const retry: Outcome = {
+        type: 'retry',
+        error: 'error' in outcome ? outcome.error : undefined,
+      };
+      onUnconfirmed?.({ ...end, outcome: retry, step: nextStep(kind, task.attempt, retry) });
+      return;
+    }
     const settle = this.#options.settle ?? answerAtOnce;
     settle({
       ...end,

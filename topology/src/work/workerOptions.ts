@@ -17,8 +17,8 @@ export interface Task<Message> {
   readonly signal: AbortSignal;
 }
 
-/** An attempt that ended. Whatever had to be published for its next step is confirmed already. */
-export interface AttemptEnd<Message = unknown, Effect = unknown> {
+/** What came of an attempt. */
+export interface AttemptResult<Message = unknown, Effect = unknown> {
   readonly message: Message;
   readonly kind: PlannedKind;
   readonly attempt: Attempt;
@@ -27,6 +27,11 @@ export interface AttemptEnd<Message = unknown, Effect = unknown> {
   readonly step: NextStep;
   readonly startedAt: Date;
   readonly endedAt: Date;
+}
+
+/** An attempt that ended. Whatever had to be published for its next step is confirmed already. */
+export interface AttemptEnd<Message = unknown, Effect = unknown>
+  extends AttemptResult<Message, Effect> {
   /** Tells the broker. What must outlive the message is stored before. A stale or second call is a no-op. */
   readonly answer: () => void;
 }
@@ -60,6 +65,11 @@ export interface WorkerOptions<
   readonly onLong?: (message: Message) => void;
   /** Stores what must be stored, then calls `answer`. Must not throw. Default: answers at once. */
   readonly settle?: (end: AttemptEnd<Message, Effect>) => void;
+  /**
+   * An attempt whose letter, or message for a later tier, the broker did not confirm. It was rejected, so it ended as a
+   * retry does, and nothing is to be stored of it.
+   */
+  readonly onUnconfirmed?: (result: AttemptResult<Message, Effect>) => void;
   readonly onEvent?: (event: WorkerEvent) => void;
   readonly onSession?: (event: SessionEvent) => void;
   /** Told of each letter and each message for a later tier that it publishes. */

@@ -56,6 +56,32 @@ test('the store is out: few attempts are spent, nothing is dead, and all is done
   await bench.expectEmpty();
 });
 
+test('a letter that the broker does not confirm: the attempt ended as a retry, is told as one, and comes again', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  const unconfirmed: unknown[] = [];
+  const attempts: number[] = [];
+  await openWorker(bench, {
+    onUnconfirmed: ({ attempt, outcome, step }) =>
+      unconfirmed.push([attempt.number, outcome.type, step]),
+    run: ({ attempt }) => {
+      attempts.push(attempt.number);
+      return attempt.number === 1
+        ? { type: 'reject', error: new Error('hopeless') }
+        : { type: 'done', effect: undefined };
+    },
+  });
+  // Nothing takes letters any more: the broker returns them.
+  const channel = await bench.model.createChannel();
+  await channel.unbindQueue('one.dead', 'one.park', '');
+  await bench.publishAll(publisher, 1);
+  await eventually(() => attempts.length === 2, { describe: () => JSON.stringify(attempts) });
+  assert.deepEqual(attempts, [1, 2]);
+  const [delayMs] = bench.kind.tiersMs;
+  assert.deepEqual(unconfirmed, [[1, 'retry', { type: 'wait', delayMs }]]);
+  await bench.expectEmpty();
+});
+
 test('a count of crashes above the limit is refused before the handler, though the broker let it pass', async (t) => {
   const bench = await Bench.open(t);
   await bench.publisher();
