@@ -63,7 +63,7 @@ export interface JobEnd {
   readonly jobId: string | undefined;
   /** Since its last replay. */
   readonly attemptCount: number;
-  /** Since its first enqueue; undefined where its message does not say. */
+  /** Since its first enqueue; undefined where its message does not say, and of a replayed job, which had an end before. */
   readonly endToEndMs: number | undefined;
 }
 

@@ -88,15 +88,20 @@ async function revive(
     },
   });
   const trace = tracing.jobs?.operation('replay');
-  const replayed = await replayDead({
-    ...{ store: jobs, filter, replayId, ratePerSecond, traceparent: trace?.traceparent },
-    onRevived: (count) => {
-      say(`brought back ${count} of ${dead}`);
-    },
-  });
-  trace?.end(replayed);
-  await tracing.stop();
-  return replayed;
+  let replayed = 0;
+  try {
+    replayed = await replayDead({
+      ...{ store: jobs, filter, replayId, ratePerSecond, traceparent: trace?.traceparent },
+      onRevived: (count) => {
+        replayed = count;
+        say(`brought back ${count} of ${dead}`);
+      },
+    });
+    return replayed;
+  } finally {
+    trace?.end(replayed);
+    await tracing.stop();
+  }
 }
 
 async function collect(
@@ -107,15 +112,19 @@ async function collect(
   const total = { matched: 0, others: 0 };
   for (const kind of readFitTopology(process.env).kinds) {
     const box = await openLetterBox(amqpUrl, deadLetterQueue(kind.queue));
-    const found = await collectLetters({
-      ...{ kind, box, filter, isDryRun },
-      store: new JobStore(store.database),
-      letters: new LetterStore(store.database),
-      onEvent: () => undefined,
-    });
-    await box.close();
-    total.matched += found.matched;
-    total.others += found.others;
+    try {
+      const found = await collectLetters({
+        ...{ kind, box, filter, isDryRun },
+        store: new JobStore(store.database),
+        letters: new LetterStore(store.database),
+        onEvent: () => undefined,
+      });
+      total.matched += found.matched;
+      total.others += found.others;
+    } finally {
+      // Or the letters in its hand would stay there as long as the process.
+      await box.close();
+    }
   }
   return total;
 }

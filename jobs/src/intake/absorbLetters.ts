@@ -1,7 +1,7 @@
 /** Letters → records. After it returns, the store knows everything the letters said, and they may be acked. */
 import type { JobEnd, JobListener } from '../event.ts';
 import { encodeJob } from '../record/jobMessage.ts';
-import type { JobRecord } from '../record/jobRecord.ts';
+import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { LetterStore } from '../store/letterStore.ts';
 import type { ReadLetter } from './readLetter.ts';
@@ -62,9 +62,10 @@ async function keep(
 }
 
 function endOf(record: JobRecord | undefined, now: Date): Omit<JobEnd, 'jobId'> {
+  const isKnown = record !== undefined && !isReplayed(record);
   return {
     attemptCount: record?.attemptCount ?? 0,
-    endToEndMs: record && Math.max(0, now.getTime() - record.createdAt.getTime()),
+    endToEndMs: isKnown ? Math.max(0, now.getTime() - record.createdAt.getTime()) : undefined,
   };
 }
 

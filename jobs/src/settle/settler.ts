@@ -1,5 +1,6 @@
 /** Stores attempts in bulk, then answers the broker. The order is the whole point. */
 import type { JobEnd, JobListener } from '../event.ts';
+import { isReplayed } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { Handlers } from '../work/handler.ts';
 import { Batcher } from './batcher.ts';
@@ -76,20 +77,22 @@ function report(
   if (unchanged > 0) onEvent({ type: 'unchanged', transition, count: unchanged });
   if (count === 0) return;
   const ended = settlements.slice(0, count);
-  if (transition === 'finish')
-    onEvent({ type: 'finished', kind, count, ends: ended.map((item) => endOf(item, now)) });
+  const endsOf = (group: readonly Settlement[]) =>
+    group.map((item) => ({
+      ...endOf(item, now),
+      jobId: unchanged === 0 ? item.change.id : undefined,
+    }));
+  if (transition === 'finish') onEvent({ type: 'finished', kind, count, ends: endsOf(ended) });
   if (transition !== 'bury') return;
   const causes = Map.groupBy(ended, ({ change }) => change.death?.cause ?? 'stray');
-  for (const [cause, group] of causes) {
-    const ends = group.map((item) => endOf(item, now));
-    onEvent({ type: 'buried', kind, cause, count: group.length, ends });
-  }
+  for (const [cause, group] of causes)
+    onEvent({ type: 'buried', kind, cause, count: group.length, ends: endsOf(group) });
 }
 
-function endOf({ change, createdAtMs }: Settlement, now: Date): JobEnd {
+function endOf({ change, createdAtMs }: Settlement, now: Date): Omit<JobEnd, 'jobId'> {
+  const isKnown = createdAtMs !== undefined && !isReplayed(change);
   return {
-    jobId: change.id,
     attemptCount: change.attempt?.number ?? 0,
-    endToEndMs: createdAtMs === undefined ? undefined : Math.max(0, now.getTime() - createdAtMs),
+    endToEndMs: isKnown ? Math.max(0, now.getTime() - createdAtMs) : undefined,
   };
 }

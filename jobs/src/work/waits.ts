@@ -1,6 +1,6 @@
 /** The waits around an attempt: in the queue before it, in a tier behind it. Pure. */
 import { eligibleAtMs, waitQueue } from '@fit/topology';
-import type { AttemptEnd } from '@fit/topology/work';
+import type { AttemptResult } from '@fit/topology/work';
 import { PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
 
 export interface Waits {
@@ -12,14 +12,15 @@ export interface Waits {
   readonly waitQueue?: string;
 }
 
-export function waitsOf({ kind, attempt, delivery, step }: AttemptEnd): Waits {
+export function waitsOf({ kind, attempt, delivery, step }: AttemptResult): Waits {
   const { headers, publishedAtSeconds, receivedAtMs } = delivery;
   const ownStamp = headers[PUBLISHED_AT_HEADER];
   const sinceMs = eligibleAtMs(kind, {
     attempt: attempt.number,
     headers,
-    publishedAtMs:
-      typeof ownStamp === 'number' ? ownStamp : publishedAtSeconds && publishedAtSeconds * 1_000,
+    publishedAtMs: Number.isFinite(ownStamp)
+      ? (ownStamp as number)
+      : publishedAtSeconds && publishedAtSeconds * 1_000,
   });
   return {
     ...(sinceMs === undefined ? {} : { queueWaitMs: Math.max(0, receivedAtMs - sinceMs) }),
@@ -32,7 +33,7 @@ function waitQueueOf({
   kind,
   attempt,
   step,
-}: Pick<AttemptEnd, 'kind' | 'attempt' | 'step'>): Pick<Waits, 'waitQueue'> {
+}: Pick<AttemptResult, 'kind' | 'attempt' | 'step'>): Pick<Waits, 'waitQueue'> {
   if (kind.backend === 'native') return {};
   if (step.type === 'wait') return { waitQueue: waitQueue(kind, attempt.number) };
   return step.type === 'skip' ? { waitQueue: waitQueue(kind, step.tier) } : {};

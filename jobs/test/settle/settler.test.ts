@@ -60,3 +60,38 @@ test('no record without its effect, and no answer without its record', async () 
     ['storeDown', 'finished', 'storeUp'],
   );
 });
+
+test('a first end is timed, a replayed one is not; of a batch with a late one no job is named', async () => {
+  const events: JobEvent[] = [];
+  const store = { change: () => Promise.resolve(1) } as unknown as JobStore;
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const settler = openSettler({
+    ...{ store, handlers: new Map() },
+    onEvent: (event) => events.push(event),
+  });
+  const fatal = settlementOf(
+    attemptEnd(1, { type: 'reject', error: new Error('no') }, () => {
+      resolve(undefined);
+    }),
+    'worker',
+  );
+  const at = (generation: number, id: string) => ({
+    ...{ ...fatal, createdAtMs: 0 },
+    change: { ...fatal.change, id, generation },
+  });
+  settler.add(at(1, 'first'));
+  await promise;
+  await turn();
+  settler.add(at(2, 'replayed'));
+  settler.add(at(2, 'late'));
+  await turn();
+  await turn();
+  const told = events.flatMap((event) => (event.type === 'buried' ? event.ends : []));
+  assert.deepEqual(
+    told.map(({ jobId, endToEndMs }) => [jobId, endToEndMs !== undefined]),
+    [
+      ['first', true],
+      [undefined, false],
+    ],
+  );
+});

@@ -29,5 +29,6 @@ test('the wait before it counts from the stamp in milliseconds, else from that i
   assert.equal(wait({ headers: { 'published-at-ms': 4_200 }, publishedAtSeconds: 1 }), 800);
   assert.equal(wait({ publishedAtSeconds: 4 }), 1_000);
   assert.equal(wait({ headers: { 'published-at-ms': 9_000 } }), 0);
+  assert.equal(wait({ headers: { 'published-at-ms': Number.NaN }, publishedAtSeconds: 4 }), 1_000);
   assert.equal(wait({}), undefined);
 });

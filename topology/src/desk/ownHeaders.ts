@@ -1,5 +1,6 @@
 /** Which headers are the sender's, which the broker's, and which the desk writes itself. */
 import type { Headers } from '../retry/attempt.ts';
+import { REPLAYED_AT_HEADER } from '../retry/eligible.ts';
 
 /** What the desk writes on a letter. `death-` names go when it is replayed, `replay-` names stay. */
 export const DESK_HEADER = {
@@ -13,7 +14,7 @@ export const DESK_HEADER = {
   replayId: 'replay-id',
   replayCount: 'replay-count',
   /** Milliseconds since 1970: a run leaves alone what was replayed since the run began. */
-  replayAt: 'replay-at',
+  replayAt: REPLAYED_AT_HEADER,
 } as const;
 
 /**

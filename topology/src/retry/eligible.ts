@@ -3,6 +3,9 @@ import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import { waitQueue } from '../plan/names.ts';
 import type { Headers } from './attempt.ts';
 
+/** Of letters that the desk replays, in milliseconds since 1970. */
+export const REPLAYED_AT_HEADER = 'replay-at';
+
 /** What is known of a delivery. */
 export interface Arrival {
   /** Counted from 1. */
@@ -21,9 +24,16 @@ export function eligibleAtMs(
   kind: Pick<KindDeclaration, 'key' | 'queue' | 'tiersMs' | 'backend'>,
   { attempt, headers, publishedAtMs }: Arrival,
 ): number | undefined {
-  if (attempt === 1) return publishedAtMs;
+  if (attempt === 1) return sentAtMs(headers, publishedAtMs);
   if (kind.backend === 'native') return undefined;
-  return expiredAtMs(waitQueue(kind, attempt - 1), headers) ?? publishedAtMs;
+  return expiredAtMs(waitQueue(kind, attempt - 1), headers) ?? sentAtMs(headers, publishedAtMs);
+}
+
+/** A letter that the desk replays keeps the stamp of its sender; its days in the dead-letter queue were no wait for a worker. */
+function sentAtMs(headers: Headers, publishedAtMs: number | undefined): number | undefined {
+  const replayedAtMs = headers[REPLAYED_AT_HEADER];
+  if (typeof replayedAtMs !== 'number' || !Number.isFinite(replayedAtMs)) return publishedAtMs;
+  return Math.max(replayedAtMs, publishedAtMs ?? replayedAtMs);
 }
 
 /** Reads `x-death` defensively: a client can send anything under that name. */

@@ -42,6 +42,15 @@ test('published again behind its spent tiers: as new', () => {
   assert.equal(eligibleAtMs(KIND, arrival), PUBLISHED);
 });
 
+test('a letter that was replayed counts from its replay, not from its first publish', () => {
+  const at = (replayAt: unknown, publishedAtMs: number | undefined = PUBLISHED) =>
+    eligibleAtMs(KIND, { attempt: 1, headers: { 'replay-at': replayAt }, publishedAtMs });
+  assert.equal(at(PUBLISHED + 86_400_000), PUBLISHED + 86_400_000);
+  assert.equal(at(PUBLISHED - 1), PUBLISHED, 'published again behind a replay');
+  for (const nonsense of ['soon', Number.NaN, Number.POSITIVE_INFINITY, null])
+    assert.equal(at(nonsense), PUBLISHED);
+});
+
 test('the native back end records no waits, so a retry cannot be told', () => {
   const native = { ...KIND, backend: 'native' as const };
   const arrival = { attempt: 2, headers: {}, publishedAtMs: PUBLISHED };
