@@ -80,7 +80,10 @@ async function serve(config: Config): Promise<void> {
   const { schedule, timezone } = config;
   const metrics = openMetrics('cron');
   const fire = (at: Date) => runCounted(config, metrics, slotOf(config, at));
-  const job = scheduleJob({ rule: schedule, tz: timezone }, (at) => void fire(at));
+  // It says null, not why; the check at start reads schedules by another parser, which knows a few more forms.
+  const job = scheduleJob({ rule: schedule, tz: timezone }, (at) => void fire(at)) as Job | null;
+  if (job === null)
+    throw new Error(`CRON_SCHEDULE='${schedule}' is no schedule; such as '0 5 * * *'`);
   metrics.read('cron_next_run_timestamp_seconds', {}, () => nextSeconds(job));
   const stopping = new AbortController();
   const operations = await watchCron(config, { metrics, job, stopping: stopping.signal });
@@ -135,8 +138,10 @@ async function runCounted(config: Config, metrics: MetricSet, slot: Slot): Promi
   const startedAt = performance.now();
   try {
     const isComplete = await runSlot(config, slot);
+    const endedAtSeconds = Date.now() / 1_000;
     metrics.add('cron_runs_total', { outcome: isComplete ? 'complete' : 'incomplete' });
-    if (isComplete) metrics.set('cron_last_success_timestamp_seconds', {}, Date.now() / 1_000);
+    metrics.set('cron_last_completion_timestamp_seconds', {}, endedAtSeconds);
+    if (isComplete) metrics.set('cron_last_success_timestamp_seconds', {}, endedAtSeconds);
   } catch (error) {
     metrics.add('cron_runs_total', { outcome: 'failed' });
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,12 +1,14 @@
 /** Goal: who watches the daily trigger sees what it did, waits for, and does next. Method: a real one that stays, with its own port. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { sampleUsers } from '@fit/stack';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { openProxy } from '../../topology/test/support/openProxy.ts';
 import { type Cron, startCron } from './support/cron.ts';
 import { readPage } from './support/metricsPage.ts';
-import { startWorld } from './support/world.ts';
+import { REPOSITORY, startWorld } from './support/world.ts';
 
 async function runsOf({ url }: Cron): Promise<Record<string, number>> {
   const page = await readPage(`${url}/metrics`);
@@ -68,4 +70,15 @@ test('a monolith that is not ready is waited for, with its own reason; cron is a
   proxy.release();
   await expectComplete(cron);
   await expectReady(cron);
+});
+
+test('a schedule that nothing would ever fire by ends the start with its name', async () => {
+  // One parser of schedules knows Jenkins' H, the other does not.
+  const env = { ...process.env, CRON_SCHEDULE: 'H 5 * * *', FIT_ADMIN_TOKEN: 'x'.repeat(32) };
+  const ended = promisify(execFile)(process.execPath, ['cron_job.ts'], { cwd: REPOSITORY, env });
+  await assert.rejects(ended, ({ code, stdout }: { code: number; stdout: string }) => {
+    assert.equal(code, 1);
+    assert.match(stdout, /CRON_SCHEDULE='H 5 \* \* \*' is no schedule/);
+    return true;
+  });
 });

@@ -25,7 +25,7 @@ export const CRON_METRICS = {
   },
   cron_last_completion_timestamp_seconds: {
     kind: 'gauge',
-    help: 'When a run last ended, every job of it done or dead; 0 before the first of this process',
+    help: 'When every job of a run last had an end, done or dead; 0 before the first of this process',
     unit: 'seconds',
     by: ['cron'],
     labels: {},
