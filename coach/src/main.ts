@@ -63,7 +63,7 @@ await runService(log, async (stops, stopping) => {
   const [countJob, countSession] = [countJobs(metrics), countSessions(metrics)];
   store.watch(countStore(metrics));
   readPool(metrics, store);
-  readWorker(metrics, () => running.worker, config.concurrency);
+  readWorker(metrics, () => running.worker, config);
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,

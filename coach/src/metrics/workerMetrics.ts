@@ -1,14 +1,15 @@
 /** What the worker is busy with, read at each scrape. */
 import type { MetricSet } from '@fit/http';
-import type { Worker } from '@fit/jobs';
+import type { Worker, WorkerOptions } from '@fit/jobs';
 
 /** @param worker undefined until it is open. */
 export function readWorker(
   metrics: MetricSet,
   worker: () => Worker | undefined,
-  concurrency: number,
+  { concurrency, prefetchCount }: Pick<WorkerOptions, 'concurrency' | 'prefetchCount'>,
 ): void {
-  metrics.set('jobs_worker_concurrency', {}, concurrency);
+  // What is not delivered cannot run.
+  metrics.set('jobs_worker_concurrency', {}, Math.min(concurrency, prefetchCount));
   metrics.read('jobs_in_flight', {}, () => worker()?.inFlightCount ?? 0);
   metrics.read('jobs_oldest_in_flight_seconds', {}, () => {
     const sinceMs = worker()?.oldestReceivedAtMs;

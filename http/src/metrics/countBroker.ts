@@ -4,10 +4,19 @@ import type { PublishEnd, SessionEvent } from '@fit/topology/amqp';
 import { OTHER } from './definition.ts';
 import type { MetricSet } from './metricSet.ts';
 
-/** @returns the listener of every session of the process. */
+/**
+ * A broker that restarts ends every connection of the process: that is one loss, however many there are.
+ * @returns the listener of all sessions of the process together.
+ */
 export function countSessions(metrics: MetricSet): (event: SessionEvent) => void {
+  let lostCount = 0;
   return (event) => {
-    if (event.type === 'disconnected') metrics.add('amqp_reconnects_total', {});
+    if (event.type === 'disconnected') {
+      if (lostCount === 0) metrics.add('amqp_reconnects_total', {});
+      lostCount += 1;
+    }
+    // The first connection of each session follows no loss.
+    if (event.type === 'connected') lostCount = Math.max(0, lostCount - 1);
     if (event.type !== 'channelFailed') return;
     const { code } = event.error as Error & { code?: unknown };
     metrics.add('amqp_channel_errors_total', { code: String(code) });

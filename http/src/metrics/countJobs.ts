@@ -46,6 +46,10 @@ function count(metrics: MetricSet, event: JobEvent): void {
       return;
     case 'storeDown':
       metrics.add('jobs_store_outages_total', { stage: event.stage });
+      metrics.set('jobs_store_down', { stage: event.stage }, 1);
+      return;
+    case 'storeUp':
+      metrics.set('jobs_store_down', { stage: event.stage }, 0);
       return;
     case 'published':
       // Every other publish is counted where the broker's answer arrives; this one had no queue to go to.

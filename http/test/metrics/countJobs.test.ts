@@ -123,3 +123,26 @@ test('a lost connection and a closed channel, by code', async () => {
   ]);
   assert.match(await metrics.registry.metrics(), /^amqp_reconnects_total 1$/m);
 });
+
+test('a broker that restarts is one loss, however many connections the process has', async () => {
+  const { metrics } = open();
+  const count = countSessions(metrics);
+  const [lost, back] = [
+    { type: 'disconnected', error: new Error('closed') },
+    { type: 'connected' },
+  ] as const;
+  for (const event of [back, back, lost, lost, back, back, lost, lost, back, back]) count(event);
+  assert.match(await metrics.registry.metrics(), /^amqp_reconnects_total 2$/m);
+});
+
+test('the store counts as down from its first refusal until it answers again, stage by stage', async () => {
+  const { count, valuesOf } = open('monolith');
+  const error = new Error('no answer');
+  for (const stage of ['relay', 'intake']) count({ type: 'storeDown', stage, error });
+  count({ type: 'storeUp', stage: 'intake' });
+  assert.deepEqual(await valuesOf('jobs_store_down'), ['{stage="relay"} 1']);
+  assert.deepEqual(await valuesOf('jobs_store_outages_total'), [
+    '{stage="relay"} 1',
+    '{stage="intake"} 1',
+  ]);
+});

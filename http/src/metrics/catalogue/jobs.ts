@@ -63,7 +63,7 @@ export const JOB_METRICS = {
   },
   jobs_end_to_end_seconds: {
     kind: 'histogram',
-    help: 'From first enqueue to the end of the job, waits and replays included',
+    help: 'From first enqueue to the first end of the job, waits included; a replay is not timed',
     unit: 'seconds',
     by: SERVICES,
     labels: { type: TYPE, outcome: END_OUTCOME },
@@ -108,7 +108,7 @@ export const JOB_METRICS = {
   },
   jobs_store_down: {
     kind: 'gauge',
-    help: '1 from the moment that the store refuses a stage of the work until it answers that stage again',
+    help: '1 from the first refusal of the store at a stage of the work until it answers there again',
     by: SERVICES,
     labels: { stage: STAGE },
   },
