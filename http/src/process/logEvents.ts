@@ -6,6 +6,9 @@ import type { Log } from './openLog.ts';
 
 type EventOf<Type extends JobEvent['type']> = Extract<JobEvent, { type: Type }>;
 
+/** A line names this many of the jobs that it is about; the page of dead jobs has all. */
+const JOBS_NAMED = 10;
+
 /** A job's change of state is a line at debug; what an operator must know of is one above it, for all jobs together. */
 export function logJobEvent(log: Log, event: JobEvent): void {
   switch (event.type) {
@@ -69,7 +72,8 @@ function logAttempt(log: Log, event: EventOf<'attempted'>): void {
 }
 
 function logBuried(log: Log, { kind, cause, count, ends }: EventOf<'buried'>): void {
-  log.warn({ kind, cause, count }, 'jobs died; they can be replayed');
+  const job_ids = ends.flatMap(({ jobId }) => jobId ?? []).slice(0, JOBS_NAMED);
+  log.warn({ kind, cause, count, job_ids }, 'jobs died; they can be replayed');
   if (!log.isLevelEnabled('debug')) return;
   for (const { jobId: job_id } of ends)
     if (job_id !== undefined) log.debug({ job_id, kind, cause, state: 'dead' }, 'buried');

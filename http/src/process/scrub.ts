@@ -11,6 +11,11 @@ const SECRET_VARIABLES = [
   'AMQP_MANAGEMENT_URL',
   'MONGODB_URL',
 ] as const;
+/** `name=value` pairs, of which the values may be keys of a collector. */
+const HEADER_VARIABLES = [
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'OTEL_EXPORTER_OTLP_TRACES_HEADERS',
+] as const;
 
 /** `scheme://user:` and what follows up to the last @ before the host ends. */
 const URL_PASSWORD = /([a-z][a-z\d+.-]*:\/\/[^\s:@/"\\]*):[^\s"\\]*@/gi;
@@ -22,7 +27,8 @@ export function readSecrets(env: Environment): readonly string[] {
     const text = env[name] ?? '';
     return URL.canParse(text) ? passwordsOf(new URL(text)) : [text];
   });
-  const unique = new Set(found.filter(({ length }) => length >= SECRET_MIN_CHARS));
+  const values = HEADER_VARIABLES.flatMap((name) => headerValuesOf(env[name] ?? ''));
+  const unique = new Set([...found, ...values].filter(({ length }) => length >= SECRET_MIN_CHARS));
   // As they stand inside a JSON string; the longest first, since one may hold another.
   return [...unique]
     .map((secret) => JSON.stringify(secret).slice(1, -1))
@@ -36,10 +42,22 @@ export function scrub(line: string, secrets: readonly string[]): string {
   return clean;
 }
 
-function passwordsOf({ password }: URL): string[] {
+/** As written, and as the exporter decodes them. */
+function headerValuesOf(text: string): string[] {
+  return text.split(',').flatMap((pair) => {
+    const value = pair.slice(pair.indexOf('=') + 1).trim();
+    return [value, ...decoded(value)];
+  });
+}
+
+function decoded(text: string): string[] {
   try {
-    return [password, decodeURIComponent(password)];
+    return [decodeURIComponent(text)];
   } catch {
-    return [password];
+    return [];
   }
+}
+
+function passwordsOf({ password }: URL): string[] {
+  return [password, ...decoded(password)];
 }

@@ -10,6 +10,7 @@ const ENV = {
   AMQP_URL: `amqp://fit:${URL_PASSWORD}@broker:5672/fit`,
   MONGODB_URL: 'mongodb://u:guest@db/fit',
   AMQP_MANAGEMENT_URL: '',
+  OTEL_EXPORTER_OTLP_HEADERS: 'x-scope=a%20tenant,x-api-key=key-of-the-collector%21',
 };
 const SECRETS = readSecrets(ENV);
 
@@ -18,6 +19,8 @@ const lines: readonly [name: string, text: string][] = [
   ['the password as it was typed', `ACCESS_REFUSED for fit:${PASSWORD}`],
   ['the password as the URL has it', `bad password ${URL_PASSWORD}`],
   ['the token', `got ${ENV.FIT_ADMIN_TOKEN}`],
+  ['the key of a collector', 'refused key-of-the-collector!'],
+  ['the same as it was written', 'refused key-of-the-collector%21'],
   ['a header', `Authorization: Bearer ${ENV.FIT_ADMIN_TOKEN}`],
 ];
 for (const [name, text] of lines)
@@ -25,7 +28,7 @@ for (const [name, text] of lines)
     const line = scrub(JSON.stringify({ msg: text, err: { message: text } }), SECRETS);
     const { msg } = JSON.parse(line) as { msg: string };
     assert.match(msg, /\[redacted\]/);
-    for (const secret of [PASSWORD, URL_PASSWORD, ENV.FIT_ADMIN_TOKEN])
+    for (const secret of [PASSWORD, URL_PASSWORD, ENV.FIT_ADMIN_TOKEN, 'key-of-the-collector'])
       assert.ok(!msg.includes(secret), msg);
   });
 
