@@ -20,6 +20,8 @@ const REPOSITORY = resolve(import.meta.dirname, '../../..');
 
 /** Small enough that a few hundred jobs are a flood; the third tier long enough for a wave to gather. */
 const ENVIRONMENT = { FIT_MAX_LENGTH: '200', FIT_TIERS: '1s,2s,10s' };
+/** What a full queue refused is offered again after 180 s by default: no campaign waits so long. */
+const BROKER_SETTINGS = { dead_letter_worker_publisher_confirm_timeout: 20_000 };
 const LOAD_PER_SECOND = 3;
 const GUEST = { username: 'guest', password: 'guest' };
 
@@ -55,7 +57,10 @@ async function openWorld(say: (line: string) => void, closes: Closes): Promise<A
   closes.push(() => sink.close());
   const ports = await freePorts();
   const prometheusConfigFolder = await renderMonitoring(ports, sink, closes);
-  const stack = await startStack({ name, folder, ports, prometheusConfigFolder });
+  const stack = await startStack({
+    ...{ name, folder, ports, prometheusConfigFolder },
+    brokerSettings: BROKER_SETTINGS,
+  });
   closes.push(() => stack.stop({ purge: true }));
   const managementUrl = Object.assign(new URL(stack.managementUrl ?? ''), GUEST).href;
   const system = await startSystem({

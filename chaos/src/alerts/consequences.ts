@@ -1,16 +1,24 @@
 /** True alerts that come along with a fault or not, by how the load happens to meet it; each with its reason. */
-import type { Consequences } from './fault.ts';
+import type { Reasons } from './fault.ts';
 
-export const FILLS: Consequences = {
+export const FILLS: Reasons = {
   'QueueFillingUp warning': 'jobs go on arriving; NoConsumers hides it once that is known',
   'QueueNearFull warning': 'they arrive for a minute, and the queue takes 200',
   'QueueNearFull critical': 'the same, a little later',
 };
 
-export const WAITED: Consequences = {
-  'QueueWaitHigh warning': 'what had to wait is counted when it is delivered after all',
+/** Of faults that go on until a queue of 200 is full. */
+export const REFUSES: Reasons = {
+  'PublishRejected critical': 'the full queue refuses, and the jobs stay in the outbox',
+  'BrokerRefusesPublishes warning': 'the same refusals, as the broker counts them',
+  'OutboxStale warning': 'what the queue does not take waits in the outbox',
 };
 
-export const BURNS: Consequences = {
+export const WAITED: Reasons = {
+  'QueueWaitHigh warning': 'what had to wait is counted when it is delivered after all',
+  'JobLatencyBurn critical': 'and what waited for over a minute was slow',
+};
+
+export const BURNS: Reasons = {
   'JobSuccessBurn warning': 'the tickets of the longer windows, which all are short here',
 };

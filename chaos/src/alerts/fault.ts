@@ -4,8 +4,8 @@ import type { AlertWorld } from './alertWorld.ts';
 /** An alert and its severity, such as 'NoConsumers critical'; severities are told apart, since they go to other people. */
 export type AlertName = `${string} ${'critical' | 'warning' | 'info'}`;
 
-/** By alert: why it may come. */
-export type Consequences = Readonly<Partial<Record<AlertName, string>>>;
+/** By alert: why. */
+export type Reasons = Readonly<Partial<Record<AlertName, string>>>;
 
 export interface Fault {
   readonly name: string;
@@ -13,8 +13,12 @@ export interface Fault {
   readonly about: string;
   /** Each must reach a receiver within `deadlineSeconds` of the injection. */
   readonly expected: readonly AlertName[];
+  /** Of expected ones that are of one thing alone: its labels. The same alert of another thing is a failure. */
+  readonly labels?: Readonly<Partial<Record<AlertName, Readonly<Record<string, string | RegExp>>>>>;
+  /** Expected ones that may be over before the fault is mended. */
+  readonly passing?: Reasons;
   /** What may come along; anything else is a failure. */
-  readonly consequences?: Consequences;
+  readonly consequences?: Reasons;
   /** The sign is that the Watchdog no longer comes. */
   readonly silencesWatchdog?: boolean;
   /** Default 60. */

@@ -15,7 +15,8 @@ const USAGE = `npm run alerts -- [fault …] [--write] [--json] [--help]
 
 ${FAULTS.map(({ name, about }) => `  ${JSON.stringify(name).padEnd(34)}${about}`).join('\n')}
 
-On a system that is started for them, whatever else runs here. Without a name all of them, about half an hour. --write puts the table into prometheus/FAULTS.md, after a pass of all.
+On a system that is started for them, whatever else runs here. Without a name all of them, about three quarters of an hour.
+--write puts the table into prometheus/FAULTS.md, after a pass of all.
 Exit code 0: each was told in time, nothing else was, and each was over in the end; 1: not so.`;
 
 process.exitCode = await main();

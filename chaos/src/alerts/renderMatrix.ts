@@ -1,5 +1,6 @@
 /** Reports → the table of the documentation. Pure. */
-import type { FaultReport, Told } from './observe.ts';
+import type { FaultReport } from './observe.ts';
+import type { Told } from './told.ts';
 
 const HEAD = [
   '| fault | alert | told after | receiver | over after |',
@@ -25,6 +26,10 @@ function inOrder(told: readonly Told[]): Told[] {
 function line(name: string, told: Told): string {
   const alert = told.isExpected ? `**${told.alert}**` : told.alert;
   const { resolvedSeconds } = told;
-  const over = Number.isNaN(resolvedSeconds) ? '' : `${Math.max(0, resolvedSeconds)} s`;
+  const over = Number.isNaN(resolvedSeconds)
+    ? 'not told'
+    : resolvedSeconds < 0
+      ? 'before'
+      : `${resolvedSeconds} s`;
   return `| ${name} | ${alert} | ${told.firedSeconds} s | ${told.receiver} | ${over} |`;
 }

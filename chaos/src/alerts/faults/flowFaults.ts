@@ -2,7 +2,7 @@
 import { connect } from 'amqplib';
 import { until } from '../../arena.ts';
 import { readDepths } from '../../ledger/readLedger.ts';
-import { BURNS, FILLS, WAITED } from '../consequences.ts';
+import { BURNS, FILLS, REFUSES, WAITED } from '../consequences.ts';
 import type { Fault } from '../fault.ts';
 import { askBroker } from '../managementRequest.ts';
 
@@ -20,11 +20,32 @@ export const flooded: Fault = {
   expected: ['PublishRejected critical', 'QueueNearFull critical'],
   consequences: {
     ...FILLS,
+    ...REFUSES,
     ...WAITED,
-    'BrokerRefusesPublishes warning': 'the same refusals, as the broker counts them',
+    'WorkersSaturated warning': 'two a second is all that this coach does',
   },
   inject: async ({ system, load }) => {
     await system.restartCoach(0, CRAWLING);
+    await load.burst(FLOOD_COUNT);
+  },
+  mend: ({ system }) => system.restartCoach(0),
+};
+
+export const retriesHeld: Fault = {
+  name: 'retries meet a full queue',
+  about: 'the same, and every attempt fails: what comes back from its wait finds no room',
+  expected: ['DeadLetterHeld warning', 'PublishRejected critical'],
+  consequences: {
+    ...FILLS,
+    ...REFUSES,
+    ...WAITED,
+    ...BURNS,
+    'RetryStorm warning': 'all attempts fail',
+    'WorkersSaturated warning': 'two a second is all that this coach does',
+  },
+  deadlineSeconds: 120,
+  inject: async ({ system, load }) => {
+    await system.restartCoach(0, { ...CRAWLING, COACH_FAILURE_RATE: '1' });
     await load.burst(FLOOD_COUNT);
   },
   mend: ({ system }) => system.restartCoach(0),
@@ -34,6 +55,7 @@ export const purged: Fault = {
   name: 'queue purged',
   about: '150 jobs wait in createWodQueue, and somebody purges it: no event tells of the loss',
   expected: ['JobsUnaccounted critical'],
+  passing: { 'JobsUnaccounted critical': 'the reconciler publishes them again by itself' },
   consequences: {
     ...FILLS,
     ...WAITED,
@@ -49,7 +71,6 @@ export const purged: Fault = {
     });
     await askBroker(world, { method: 'DELETE', path: '/api/queues/%2F/createWodQueue/contents' });
   },
-  // The reconciler publishes them again once they were silent for longer than the longest way of retries.
   mend: ({ system }) => system.restartCoach(0),
 };
 

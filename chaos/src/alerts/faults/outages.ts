@@ -5,6 +5,7 @@ export const brokerDown: Fault = {
   name: 'broker down',
   about: 'RabbitMQ is killed',
   expected: ['TargetDown critical'],
+  labels: { 'TargetDown critical': { job: /^rabbitmq/ } },
   consequences: {
     'AmqpUnstable warning': 'told before the broker is known to be down, which then hides it',
   },
@@ -24,6 +25,10 @@ export const monolithDown: Fault = {
   name: 'monolith down',
   about: 'the monolith is killed',
   expected: ['TargetDown critical', 'NoConsumers warning'],
+  labels: {
+    'TargetDown critical': { job: 'monolith' },
+    'NoConsumers warning': { queue: 'createWodQueue.dead' },
+  },
   inject: async ({ system }) => {
     await system.monolith.child.kill();
   },
@@ -35,7 +40,21 @@ export const prometheusDown: Fault = {
   about: 'Prometheus is killed: the Watchdog no longer reaches the dead-man receiver',
   expected: [],
   silencesWatchdog: true,
-  deadlineSeconds: 240,
+  // Alertmanager holds an alert for four minutes after Prometheus last sent it.
+  deadlineSeconds: 300,
   inject: ({ stack }) => stack.kill('prometheus'),
   mend: ({ stack }) => stack.restart('prometheus'),
+};
+
+export const brokerAlarm: Fault = {
+  name: 'broker out of memory',
+  about:
+    'the memory that raises the broker’s alarm is set below what it uses: it blocks all publishers',
+  expected: ['BrokerAlarm critical'],
+  inject: async ({ stack }) => {
+    await stack.rabbitmqctl(['set_vm_memory_high_watermark', 'absolute', '20MiB']);
+  },
+  mend: async ({ stack }) => {
+    await stack.rabbitmqctl(['set_vm_memory_high_watermark', '0.6']);
+  },
 };
