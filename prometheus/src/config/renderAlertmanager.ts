@@ -77,9 +77,15 @@ const INHIBITIONS = [
   },
   {
     source_matchers: ['alertname="BrokerAlarm"'],
-    target_matchers: ['alertname=~"PublishRejected|BrokerRefusesPublishes|OutboxStale"'],
+    target_matchers: [
+      'alertname=~"PublishRejected|BrokerRefusesPublishes|OutboxStale|AmqpUnstable"',
+    ],
   },
-  { source_matchers: ['alertname="StoreDown"'], target_matchers: ['alertname="OutboxStale"'] },
+  {
+    // Nothing is settled without the store, so that attempts neither end nor make room.
+    source_matchers: ['alertname="StoreDown"'],
+    target_matchers: ['alertname=~"OutboxStale|QueueStalled|JobStuck|WorkersSaturated"'],
+  },
 ];
 
 /** amtool and Alertmanager both accept a relative path here; it is opened from wherever the process was started. */

@@ -99,13 +99,19 @@ const CASES: readonly Case[] = [
       { alertname: 'PublishRejected', ...CRITICAL, queue: 'a', outcome: 'timeout' },
       { alertname: 'BrokerRefusesPublishes', ...WARNING, instance: 'b' },
       { alertname: 'OutboxStale', ...WARNING },
+      { alertname: 'AmqpUnstable', ...WARNING, job: 'coach', instance: 'c' },
     ],
     told: [{ alertname: 'BrokerDiskLow', ...WARNING, instance: 'b' }],
   },
   {
-    because: 'without its store the relay hands nothing to the broker',
+    because: 'without the store nothing is relayed and nothing settled',
     cause: { alertname: 'StoreDown', ...CRITICAL, job: 'monolith', instance: 'm' },
-    silent: [{ alertname: 'OutboxStale', ...WARNING }],
+    silent: [
+      { alertname: 'OutboxStale', ...WARNING },
+      { alertname: 'QueueStalled', ...CRITICAL, ...QUEUE },
+      { alertname: 'JobStuck', ...WARNING, job: 'coach', instance: 'c' },
+      { alertname: 'WorkersSaturated', ...WARNING },
+    ],
     told: [
       { alertname: 'QueueFillingUp', ...WARNING, ...QUEUE },
       { alertname: 'RetryStorm', ...WARNING },

@@ -51,6 +51,10 @@ export const brokerAlarm: Fault = {
   about:
     'the memory that raises the broker’s alarm is set below what it uses: it blocks all publishers',
   expected: ['BrokerAlarm critical'],
+  consequences: {
+    'BrokerMemoryHigh warning': 'it names the resource',
+    'AmqpUnstable warning': 'told before the alarm is, which then hides it',
+  },
   inject: async ({ stack }) => {
     await stack.rabbitmqctl(['set_vm_memory_high_watermark', 'absolute', '20MiB']);
   },
