@@ -14,6 +14,11 @@ export const REFUSES: Reasons = {
   'OutboxStale warning': 'what the queue does not take waits in the outbox',
 };
 
+/** Of outages that hide it while they last. */
+export const IN_THE_WAKE: Reasons = {
+  'OutboxStale warning': 'for a moment: the outage is over, and the outbox not yet empty',
+};
+
 export const WAITED: Reasons = {
   'QueueWaitHigh warning': 'what had to wait is counted when it is delivered after all',
   'JobLatencyBurn critical': 'and what waited for over a minute was slow',

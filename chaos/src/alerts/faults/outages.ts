@@ -1,4 +1,5 @@
 /** A server is gone: broker, database, monolith, Prometheus. */
+import { IN_THE_WAKE } from '../consequences.ts';
 import type { Fault } from '../fault.ts';
 
 export const brokerDown: Fault = {
@@ -7,6 +8,7 @@ export const brokerDown: Fault = {
   expected: ['TargetDown critical'],
   labels: { 'TargetDown critical': { job: /^rabbitmq/ } },
   consequences: {
+    ...IN_THE_WAKE,
     'AmqpUnstable warning': 'told before the broker is known to be down, which then hides it',
   },
   inject: ({ stack }) => stack.kill('rabbitmq'),
@@ -17,6 +19,7 @@ export const databaseDown: Fault = {
   name: 'database down',
   about: 'PostgreSQL behind the database gateway is killed',
   expected: ['StoreDown critical'],
+  consequences: IN_THE_WAKE,
   inject: ({ stack }) => stack.kill('postgresql'),
   mend: ({ stack }) => stack.restart('postgresql'),
 };
@@ -52,6 +55,7 @@ export const brokerAlarm: Fault = {
     'the memory that raises the broker’s alarm is set below what it uses: it blocks all publishers',
   expected: ['BrokerAlarm critical'],
   consequences: {
+    ...IN_THE_WAKE,
     'BrokerMemoryHigh warning': 'it names the resource',
     'AmqpUnstable warning': 'told before the alarm is, which then hides it',
   },
