@@ -20,9 +20,9 @@ import {
 import { openProxy, type Proxy } from '../../../topology/test/support/openProxy.ts';
 import { faintTexts } from './faintTexts.ts';
 import { alert, closeServer, serveAlerts, urlOf } from './serveAlerts.ts';
+import { type Page, watchFaults } from './watchFaults.ts';
 
 type Browser = Awaited<ReturnType<typeof openBrowser>>;
-type Page = Awaited<ReturnType<Browser['newPage']>>;
 
 const HOSTILE = '<img src=x onerror="document.title=\'owned\'">';
 const WATCHDOG = { alertname: 'Watchdog', severity: 'none' };
@@ -68,16 +68,7 @@ describe('the status page', () => {
     const context = await browser.createBrowserContext();
     t.after(() => context.close());
     const page = await context.newPage();
-    const faults: string[] = [];
-    page.on('console', (message) => {
-      if (['error', 'warn'].includes(message.type())) faults.push(message.text());
-    });
-    page.on('pageerror', (error) => faults.push(String(error)));
-    await page.evaluateOnNewDocument(() => {
-      document.addEventListener('securitypolicyviolation', (event) => {
-        console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
-      });
-    });
+    const faults = await watchFaults(page);
     await page.goto(system.monolith.url);
     return { page, faults };
   }
