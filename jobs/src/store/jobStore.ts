@@ -133,7 +133,7 @@ export class JobStore {
 
   /**
    * States that occur. Done jobs are kept for ever, so they are not counted one by one: they are what the collection holds
-   * beside the others, and a few of them may be under way between the two questions.
+   * beside the others, by the store's own estimate, and a few of them may be under way between the two questions.
    */
   async countStates(): Promise<Partial<Record<JobState, number>>> {
     const [rows, totalCount] = await Promise.all([

@@ -7,7 +7,7 @@ const LIVE = ['pending', 'queued', 'running', 'waiting'] as const;
 export const RECORD_METRICS = {
   jobs_by_state: {
     kind: 'gauge',
-    help: 'Job records by state, as of jobs_records_age_seconds ago; replicas export equal figures',
+    help: 'Job records by state, as of jobs_records_age_seconds ago; done is what the store estimates to be left; replicas export equal figures',
     by: ['monolith'],
     labels: { state: [...LIVE, 'done', 'dead', 'cancelled'] },
   },
