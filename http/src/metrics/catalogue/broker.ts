@@ -44,7 +44,7 @@ export const BROKER_METRICS = {
   },
   amqp_reconnects_total: {
     kind: 'counter',
-    help: 'AMQP connections that were lost and are made again',
+    help: 'Times that the process lost the broker; connections that are lost together count once',
     by: SERVICES,
     labels: {},
   },
