@@ -44,3 +44,8 @@ export class Problem extends Error {
     return { type: 'about:blank', title, status, code, detail, errors, ...members };
   }
 }
+
+/** What is asked for does not exist, and never did. */
+export function noResource(): Problem {
+  return new Problem({ status: 404, code: 'not_found', title: 'There is no such resource' });
+}

@@ -5,7 +5,7 @@ import Router, { type RouterContext } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { compileCheck, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
-import { Problem } from '../route/problem.ts';
+import { noResource, Problem } from '../route/problem.ts';
 import { type FollowOptions, followRequest } from './followRequest.ts';
 
 export interface AppOptions extends FollowOptions {
@@ -31,7 +31,7 @@ export function createApp(options: AppOptions): Koa {
   app.use(router.routes());
   app.use(router.allowedMethods());
   app.use(() => {
-    throw new Problem({ status: 404, code: 'not_found', title: 'There is no such resource' });
+    throw noResource();
   });
   return app;
 }

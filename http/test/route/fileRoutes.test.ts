@@ -3,10 +3,18 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createApp, fileRoutes, listen } from '@fit/http';
 
+const HTML = {
+  type: 'text/html; charset=utf-8',
+  content: Buffer.from('<!doctype html><title>é</title>'),
+};
+const SCRIPTS = ['/page/one.js', '/page/two.js'].map((path) => ({
+  ...{ path, type: 'text/javascript; charset=utf-8', content: Buffer.from(`// ${path}`) },
+}));
+const ROUTES = fileRoutes([{ path: '/', ...HTML }, ...SCRIPTS]);
+
 async function serve(t: TestContext): Promise<string> {
-  const content = Buffer.from('<!doctype html><title>é</title>');
   const app = createApp({
-    routes: fileRoutes([{ path: '/', type: 'text/html; charset=utf-8', content }]),
+    routes: ROUTES,
     ...{
       onRequest: () => undefined,
       onDefect: (error) => {
@@ -62,4 +70,16 @@ test('GET and HEAD, and nothing that changes anything', async (t) => {
   const json = { headers: { 'content-type': 'application/json' }, body: '{}' };
   for (const method of ['POST', 'PUT', 'DELETE'])
     assert.equal((await fetch(url, { method, ...json })).status, 404, method);
+});
+
+test('the files of a folder share a route, and what is not among them is not there', async (t) => {
+  const url = await serve(t);
+  assert.deepEqual(
+    ROUTES.map(({ paths }) => paths),
+    [['/'], ['/page/:name']],
+  );
+  for (const { path, content } of SCRIPTS)
+    assert.equal(await (await fetch(url + path)).text(), content.toString());
+  for (const path of ['/page/three.js', '/page/', '/page/..%2Fone.js', '/one.js', '/page/toString'])
+    assert.equal((await fetch(url + path)).status, 404, path);
 });
