@@ -29,12 +29,14 @@ const WORKSPACES = [
 ];
 
 /** A glob without a match runs no test and exits 0 (Node 24.21): so a lower number is a failure. Raise it with them. */
-const MINIMUM_TESTS = 950;
+const MINIMUM_TESTS = 1_030;
 /** The machine also carries a broker and a database. */
 const FILES_AT_A_TIME = 2;
 /** The longest take two minutes beside another file on two cores. */
 const FILE_LIMIT_MS = 300_000;
 const LATE_MS = 10_000;
+/** CI gives half an hour. A process that spins at its exit is beyond its own limit. */
+const RUN_LIMIT_MS = 28 * 60_000;
 /** Of a file's path: in such a folder tests open a browser. */
 const BROWSER_TESTS = join(sep, 'test', 'browser', sep);
 
@@ -51,6 +53,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     interrupted.abort(signal);
   });
+setTimeout(() => {
+  console.error(`the tests did not end within ${RUN_LIMIT_MS / 60_000} minutes`);
+  interrupted.abort('late');
+}, RUN_LIMIT_MS).unref();
 
 try {
   const { values } = parseArgs({

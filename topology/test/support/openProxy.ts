@@ -51,7 +51,7 @@ export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<
     },
     cut: () => {
       state.isHeld = false;
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) reset(socket);
     },
   };
   teardown.after(async () => {
@@ -59,4 +59,13 @@ export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<
     await new Promise((resolve) => server.close(resolve));
   });
   return proxy;
+}
+
+/**
+ * libuv refuses to reset a socket that is about to end, and Node takes it for closed all the same: a process in which that
+ * happened spins for ever when it shall exit (Node 24.21: `socket.end(); socket.resetAndDestroy()`).
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
