@@ -49,6 +49,7 @@ async function runRound(userCount: number): Promise<Round> {
   const stack = await startStack({
     ...{ name, ports: await freePorts(), services: ['rabbitmq', 'gateway'] },
     folder: resolve(import.meta.dirname, `../../.stack/${name}`),
+    endsOnSignal: true,
   });
   try {
     return await measure(stack, userCount);

@@ -57,7 +57,10 @@ export class Arena {
     const name = `chaos-${process.pid}`;
     const folder = resolve(REPOSITORY, '.stack', name);
     const ports = await freePorts();
-    const stack = await startStack({ name, folder, ports, services: ['rabbitmq', 'gateway'] });
+    const stack = await startStack({
+      ...{ name, folder, ports, services: ['rabbitmq', 'gateway'] },
+      endsOnSignal: true,
+    });
     const mongo = new MongoClient(mongoUrl(stack));
     try {
       const system = await Arena.#startSystem(stack, options);

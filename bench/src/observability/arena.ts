@@ -25,6 +25,7 @@ export async function openArena(userCount: number): Promise<Arena> {
   const stack = await startStack({
     ...{ name, ports: await freePorts(), services: ['rabbitmq', 'gateway'] },
     folder: resolve(import.meta.dirname, `../../../.stack/${name}`),
+    endsOnSignal: true,
   });
   try {
     const arena = await openOn(stack, userCount);

@@ -75,6 +75,7 @@ async function onOwnStack<Result>(work: (stack: Stack) => Promise<Result>): Prom
   const stack = await startStack({
     ...{ name, ports: await freePorts(), services: ['rabbitmq'] },
     folder: resolve(import.meta.dirname, `../../../.stack/${name}`),
+    endsOnSignal: true,
   });
   try {
     return await work(stack);

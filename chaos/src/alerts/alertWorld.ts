@@ -60,6 +60,7 @@ async function openWorld(say: (line: string) => void, closes: Closes): Promise<A
   const stack = await startStack({
     ...{ name, folder, ports, prometheusConfigFolder },
     brokerSettings: BROKER_SETTINGS,
+    endsOnSignal: true,
   });
   closes.push(() => stack.stop({ purge: true }));
   const managementUrl = Object.assign(new URL(stack.managementUrl ?? ''), GUEST).href;

@@ -5,6 +5,7 @@ import type { BrokerSuite } from '../root/recipe.ts';
 import type { ServiceName, StackPlace } from '../service/serviceDefinition.ts';
 import { checkPorts, claimFolder } from './claimFolder.ts';
 import { describeServices, describeUrls } from './describeServices.ts';
+import { endOnSignal } from './endOnSignal.ts';
 import { planServices, type ServicePlan } from './planServices.ts';
 import { prepareRoots, type Roots } from './prepareRoots.ts';
 import { RunningStack } from './runningStack.ts';
@@ -29,6 +30,8 @@ export interface StackOptions {
   readonly brokerSuite?: BrokerSuite;
   /** Settings of the application `rabbit` by name, such as times that a test cannot wait for; kept over restarts. */
   readonly brokerSettings?: Readonly<Record<string, number>>;
+  /** For a program that has servers of its own and nothing to finish: a signal removes them and ends it. Default false. */
+  readonly endsOnSignal?: boolean;
   readonly onProgress?: (line: string) => void;
 }
 
@@ -50,6 +53,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const urls = describeUrls(plan, place);
     const running = new RunningStack({ place, definitions, roots, urls, lock }, options.onProgress);
     await running.startAll();
+    if (options.endsOnSignal) endOnSignal(running);
     return running;
   } catch (error) {
     lock.release();
