@@ -58,8 +58,8 @@ export const purged: Fault = {
   passing: { 'JobsUnaccounted critical': 'the reconciler publishes them again by itself' },
   consequences: {
     ...FILLS,
+    ...REFUSES,
     ...WAITED,
-    'QueueNearFull warning': 'before the purge',
     'WorkersSaturated warning': 'before the purge',
   },
   inject: async (world) => {
