@@ -14,8 +14,9 @@ export const REFUSES: Reasons = {
   'OutboxStale warning': 'what the queue does not take waits in the outbox',
 };
 
-/** Of outages that hide it while they last. */
+/** Of outages that last for over a minute. */
 export const IN_THE_WAKE: Reasons = {
+  'JobLatencyBurn critical': 'what waited for their end took over a minute',
   'OutboxStale warning': 'for a moment: the outage is over, and the outbox not yet empty',
 };
 
