@@ -16,6 +16,7 @@ import {
   type CoachPorts,
   DEFAULT_PORTS,
   freeCoachPorts,
+  onStopSignal,
   type Stack,
   type System,
   sampleUsers,
@@ -180,13 +181,12 @@ function readCount(name: string, text: string, most: number): number {
   throw new Error(`${name} '${text}' must be a whole number from 1 to ${most}`);
 }
 
-/** A terminal and npm may both send the signal; one stop is enough, so the others are swallowed. */
+/** One stop is enough: the signals that follow are swallowed. */
 function nextSignal(): Promise<'signal'> {
   return new Promise((settle) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.on(name, () => {
-        settle('signal');
-      });
+    onStopSignal(() => {
+      settle('signal');
+    });
   });
 }
 

@@ -4,6 +4,7 @@ export type { Stack } from './launch/stack.ts';
 export { type StackOptions, startStack } from './launch/startStack.ts';
 export { stopStack } from './launch/stopStack.ts';
 export { DEFAULT_PORTS, freePorts, type StackPorts } from './ports.ts';
+export { onStopSignal } from './process/onStopSignal.ts';
 export {
   type Child,
   type ChildExit,

@@ -10,6 +10,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { freePorts, type Stack, StackError, startStack } from './index.ts';
+import { onStopSignal } from './process/onStopSignal.ts';
 import { ensureRoot } from './root/ensureRoot.ts';
 import { BROKER_SUITES, BROWSER_ROOT, type BrokerSuite, brokerSuiteOf } from './root/recipe.ts';
 import { askManagement } from './testing/testServer.ts';
@@ -49,10 +50,9 @@ const BROKER_SETTINGS = { dead_letter_worker_publisher_confirm_timeout: 3_000 };
 const INTERRUPTED = 130;
 const interrupted = new AbortController();
 const interruption = once(interrupted.signal, 'abort');
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => {
-    interrupted.abort(signal);
-  });
+onStopSignal((signal) => {
+  interrupted.abort(signal);
+});
 setTimeout(() => {
   console.error(`the tests did not end within ${RUN_LIMIT_MS / 60_000} minutes`);
   interrupted.abort('late');

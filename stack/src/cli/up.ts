@@ -8,6 +8,7 @@ import { folderIsClaimed } from '../launch/claimFolder.ts';
 import { defaultFolder, launcherIsAlive, readState } from '../launch/stackState.ts';
 import { startStack } from '../launch/startStack.ts';
 import { logTail } from '../process/logTail.ts';
+import { onStopSignal } from '../process/onStopSignal.ts';
 import { waitUntil } from '../process/waitUntil.ts';
 import { StackError } from '../stackError.ts';
 import type { Command } from './parseArguments.ts';
@@ -47,7 +48,7 @@ async function upForeground(command: Command): Promise<void> {
 /** Later signals are swallowed: stopping is under way already, and has bounds of its own. */
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((settle) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, settle);
+    onStopSignal(settle);
   });
 }
 

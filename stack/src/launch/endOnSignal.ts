@@ -1,4 +1,5 @@
 /** Ctrl-C in a campaign or a bench: neither its servers nor what they wrote is left. */
+import { onStopSignal } from '../process/onStopSignal.ts';
 import type { Stack } from './stack.ts';
 
 const INTERRUPTED = 130;
@@ -9,8 +10,7 @@ const stacks = new Set<Stack>();
  * process was about is not waited for; its other children die with it (`startChild`).
  */
 export function endOnSignal(stack: Stack): void {
-  if (stacks.size === 0)
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  if (stacks.size === 0) onStopSignal(end);
   stacks.add(stack);
 }
 
