@@ -3,21 +3,10 @@
  * windows; what counts is the distance between two notifications at the webhook. Production differs in the numbers only.
  */
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { fitTopology } from '@fit/contract';
-import { freePorts, startStack } from '@fit/stack';
 import { AlertSink, eventually } from '@fit/stack/testing';
-import {
-  nativeTargets,
-  PRODUCTION_WINDOWS,
-  SHORT_WINDOWS,
-  type Windows,
-  writeMonitoringConfig,
-} from '../../src/index.ts';
+import { PRODUCTION_WINDOWS, SHORT_WINDOWS, type Windows } from '../../src/index.ts';
+import { startAlertmanager } from '../support/startAlertmanager.ts';
 
 /** What is promised: ten seconds here, a minute in production. */
 const PERIOD_MS = 10_000;
@@ -26,25 +15,12 @@ const LATE_MS = 1_500;
 const PINGS_COUNT = 3;
 
 test('the dead-man receiver is told once in each period', async (t) => {
-  const name = `test-${randomUUID().slice(0, 8)}`;
-  const folder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
   const sink = await AlertSink.open();
-  const ports = await freePorts();
-  await writeMonitoringConfig(folder, {
-    ...{ declaration: fitTopology({ profile: 'default' }), targets: nativeTargets(ports) },
+  const stack = await startAlertmanager(t, {
     windows: SHORT_WINDOWS,
     receivers: { deadManUrl: sink.urlOf('dead-man') },
   });
-  const stack = await startStack({
-    ...{ name, folder: join(tmpdir(), `fit-stack-${name}`), ports },
-    services: ['alertmanager'],
-    prometheusConfigFolder: folder,
-  });
-  t.after(async () => {
-    await stack.stop({ purge: true });
-    await sink.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  t.after(() => sink.close());
 
   const endsAt = new Date(Date.now() + 10 * PINGS_COUNT * PERIOD_MS);
   const response = await fetch(`${stack.alertmanagerUrl ?? ''}/api/v2/alerts`, {

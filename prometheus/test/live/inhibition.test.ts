@@ -3,15 +3,10 @@
  * file; each case puts a cause, a consequence and an unrelated alert and asks who is suppressed.
  */
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fitTopology } from '@fit/contract';
-import { freePorts, type Stack, startStack } from '@fit/stack';
+import type { Stack } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
+import { startAlertmanager } from '../support/startAlertmanager.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -120,24 +115,14 @@ const CASES: readonly Case[] = [
 ];
 
 describe('inhibition', () => {
-  const name = `test-${randomUUID().slice(0, 8)}`;
+  const undos: (() => Promise<void>)[] = [];
   let stack: Stack;
-  let configFolder: string;
 
   before(async () => {
-    const ports = await freePorts();
-    configFolder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
-    const declaration = fitTopology({ profile: 'default' });
-    await writeMonitoringConfig(configFolder, { declaration, targets: nativeTargets(ports) });
-    stack = await startStack({
-      ...{ name, folder: join(tmpdir(), `fit-stack-${name}`), ports },
-      services: ['alertmanager'],
-      prometheusConfigFolder: configFolder,
-    });
+    stack = await startAlertmanager({ after: (undo: () => Promise<void>) => undos.push(undo) });
   });
   after(async () => {
-    await stack.stop({ purge: true });
-    await rm(configFolder, { recursive: true, force: true });
+    for (const undo of undos.reverse()) await undo();
   });
 
   // One after the other: each cause would hide alerts of the next case.

@@ -3,7 +3,6 @@
  * first. Method: a real Alertmanager, with servers in the place of the webhook, of Slack and of the mail.
  */
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,16 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { fitTopology } from '@fit/contract';
-import { freePorts, type Stack, startStack } from '@fit/stack';
+import type { Stack } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import {
-  nativeTargets,
-  readReceivers,
-  SHORT_WINDOWS,
-  writeMonitoringConfig,
-} from '../../src/index.ts';
+import { readReceivers, SHORT_WINDOWS } from '../../src/index.ts';
 import { MailSink } from '../support/mailSink.ts';
+import { startAlertmanager } from '../support/startAlertmanager.ts';
 
 const PAGE = {
   labels: { alertname: 'QueueMissing', severity: 'critical' },
@@ -38,7 +32,7 @@ test('webhook, Slack and e-mail hear of a page, each with what to do first, and 
   const base = await openServer(t, heard);
   const mail = await MailSink.open();
   t.after(() => mail.close());
-  const stack = await startAlertmanager(t, {
+  const stack = await startTold(t, {
     ALERT_PAGE_URL: `${base}/webhook`,
     ALERT_PAGE_SLACK_CHANNEL: '#page',
     ALERT_PAGE_EMAIL: 'page@example.org',
@@ -84,32 +78,20 @@ async function openServer(t: TestContext, heard: Map<string, string>): Promise<s
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function startAlertmanager(
+async function startTold(
   t: TestContext,
   { slack, ...environment }: Readonly<Record<string, string>> & { readonly slack: string },
 ): Promise<Stack> {
-  const name = `test-${randomUUID().slice(0, 8)}`;
-  const folder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
+  const folder = await mkdtemp(join(tmpdir(), 'fit-secret-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
   const secret = join(folder, 'slack');
   await writeFile(secret, slack);
   await chmod(secret, 0o644);
-  const ports = await freePorts();
-  await writeMonitoringConfig(folder, {
-    ...{ declaration: fitTopology({ profile: 'default' }), targets: nativeTargets(ports) },
+  return await startAlertmanager(t, {
     windows: SHORT_WINDOWS,
     receivers: readReceivers({ ...environment, ALERT_SLACK_URL_FILE: secret }),
+    amend: allowPlainMail,
   });
-  await allowPlainMail(join(folder, 'alertmanager.yml'));
-  const stack = await startStack({
-    ...{ name, folder: join(tmpdir(), `fit-stack-${name}`), ports },
-    services: ['alertmanager'],
-    prometheusConfigFolder: folder,
-  });
-  t.after(async () => {
-    await stack.stop({ purge: true });
-    await rm(folder, { recursive: true, force: true });
-  });
-  return stack;
 }
 
 /** The sink has no certificate; nobody else is sent anything in the clear. */
