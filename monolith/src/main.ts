@@ -62,6 +62,7 @@ await runService(log, async (stops, stopping) => {
   const routes = [
     ...monolithRoutes({
       ...{ store, users, runs, jobs, declaration, status, timezone: config.timezone },
+      largeRunShare: tracing.largeRunShare,
       onPending: () => {
         running.duties?.kick();
       },

@@ -37,8 +37,8 @@ export interface StandOptions {
   readonly userCount: number;
 }
 
-/** The batch processor sends what it has once a second; the next one measured shall not pay for these spans. */
-const LAST_SPANS_MS = 1_500;
+/** The last spans are sent within it; the next one measured shall not pay for them. All wait, for being idle costs too. */
+const REST_MS = 1_500;
 
 /** Starts the system and puts it to sleep. */
 export async function openStand(options: StandOptions): Promise<Stand> {
@@ -99,15 +99,14 @@ function pidsOf({ monolith, coaches }: System): number[] {
 async function measureRun(
   system: System,
   database: Db,
-  { collector, variant, userCount, date }: StandOptions & { readonly date: string },
+  { collector, userCount, date }: StandOptions & { readonly date: string },
 ): Promise<Figures> {
   const pids = pidsOf(system);
   const before = { cpuMs: cpuTimeMs(pids), spanCount: collector.spanCount };
   const scraping = scrape(system);
   const { perSecondFromRequest } = await measureFit(system, database, { userCount, date });
   const metricsBytes = await scraping.stop();
-  if (variant === 'traced' || variant === 'complete')
-    await new Promise((settle) => setTimeout(settle, LAST_SPANS_MS));
+  await new Promise((settle) => setTimeout(settle, REST_MS));
   return {
     perSecond: perSecondFromRequest,
     cpuMsPerThousand: Math.round((cpuTimeMs(pids) - before.cpuMs) / (userCount / 1_000)),

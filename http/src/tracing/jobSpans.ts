@@ -1,14 +1,5 @@
 /** Jobs as spans: publish, wait, attempt, store, and what publishes again. Names and attributes as OpenTelemetry's conventions have them. */
-import {
-  type AttemptTrace,
-  formatTraceparent,
-  type JobRecord,
-  type JobTracer,
-  type PublishTrace,
-  type StoreWrite,
-  type Wait,
-  waitOf,
-} from '@fit/jobs';
+import { type AttemptTrace, type JobTracer, type StoreWrite, type Wait, waitOf } from '@fit/jobs';
 import {
   type Attributes,
   type Context,
@@ -23,31 +14,14 @@ import { contextOf, linksOf, traceparentOf } from './spanContext.ts';
 
 const RABBITMQ = { 'messaging.system': 'rabbitmq' } as const;
 
-export interface JobSpanOptions {
-  /** Of the jobs of a run that is too large for one trace, the share that has traces of its own; 0 to 1. */
-  readonly largeRunShare: number;
-}
-
-/** A context of no trace, marked as not sampled: whoever gets it records nothing, and begins no trace either. */
-const UNTRACED: PublishTrace & AttemptTrace = {
-  traceparent: formatTraceparent({ traceId: 'f'.repeat(32), spanId: 'f'.repeat(16), flags: 0 }),
-  end: () => undefined,
-  stored: () => undefined,
-};
-
-/** From a large run, and on its first way: what is published again has a reason to be looked at. */
-function isOneOfMany({ traceparent, tracelinks, generation }: JobRecord): boolean {
-  return traceparent === undefined && tracelinks?.length === 1 && generation === 1;
-}
-
 /**
  * The publish is the parent of everything that its message leads to: a bounce through a wait queue keeps the header,
  * so attempts and waits stand side by side below it, in the order of time.
  */
-export function jobSpans(tracer: Tracer, { largeRunShare }: JobSpanOptions): JobTracer {
+export function jobSpans(tracer: Tracer): JobTracer {
   return {
     publish: (job, { exchange, key }) => {
-      if (isOneOfMany(job) && Math.random() >= largeRunShare) return UNTRACED;
+      if (job.traceparent === undefined && job.tracelinks === undefined) return undefined;
       const destination = `${exchange}:${key}`;
       const span = tracer.startSpan(
         `publish ${destination}`,
@@ -62,7 +36,7 @@ export function jobSpans(tracer: Tracer, { largeRunShare }: JobSpanOptions): Job
             'fit.job.generation': job.generation,
           },
         },
-        contextOf(job.traceparent),
+        contextOf(job.traceparent) ?? ROOT_CONTEXT,
       );
       return {
         traceparent: traceparentOf(span),
@@ -75,8 +49,8 @@ export function jobSpans(tracer: Tracer, { largeRunShare }: JobSpanOptions): Job
     },
     attempt: (kind, task) => {
       const { delivery, message, attempt } = task;
-      if (delivery.headers['traceparent'] === UNTRACED.traceparent) return UNTRACED;
       const parent = contextOf(delivery.headers['traceparent']);
+      if (parent === undefined) return undefined;
       const deliveredAt = new Date(delivery.receivedAtMs);
       const wait = waitOf(kind, attempt.number, { headers: delivery.headers, deliveredAt });
       if (wait !== undefined) tellWait(tracer, parent, { ...wait, jobId: message.id });

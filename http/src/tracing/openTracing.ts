@@ -6,6 +6,7 @@ import type { Tracing } from './tracing.ts';
 const OFF: Tracing = {
   jobs: undefined,
   requests: undefined,
+  largeRunShare: 0,
   stop: () => Promise.resolve(),
 };
 /** Either switches it on; both are OpenTelemetry's own, as are all that it reads beside them. */

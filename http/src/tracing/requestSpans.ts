@@ -1,5 +1,5 @@
-/** Requests as spans of kind SERVER; a caller's `traceparent` is gone on with. */
-import { SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
+/** Requests as spans of kind SERVER; a caller's `traceparent` is gone on with, anything else begins a trace. */
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import type { RequestTracer } from '../server/followRequest.ts';
 import { contextOf, traceparentOf } from './spanContext.ts';
 
@@ -13,7 +13,7 @@ export function requestSpans(tracer: Tracer): RequestTracer {
         'fit.request.id': requestId,
       };
       const options = { kind: SpanKind.SERVER, attributes };
-      const span = tracer.startSpan(method, options, contextOf(traceparent));
+      const span = tracer.startSpan(method, options, contextOf(traceparent) ?? ROOT_CONTEXT);
       return {
         traceparent: traceparentOf(span),
         end: ({ route, status }) => {

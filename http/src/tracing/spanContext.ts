@@ -1,4 +1,4 @@
-/** A `traceparent` as the API's context, and back. Anything that is none leads to a trace of its own. */
+/** A `traceparent` as the API's context, and back. */
 import { formatTraceparent, parseTraceparent } from '@fit/jobs';
 import {
   type Context,
@@ -9,10 +9,10 @@ import {
   trace,
 } from '@opentelemetry/api';
 
-/** @returns the root where the text is no traceparent. */
-export function contextOf(traceparent: unknown): Context {
+/** @returns undefined where the text is no traceparent. */
+export function contextOf(traceparent: unknown): Context | undefined {
   const context = spanContextOf(traceparent);
-  return context === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, context);
+  return context === undefined ? undefined : trace.setSpanContext(ROOT_CONTEXT, context);
 }
 
 export function linksOf(traceparents: readonly unknown[] = []): Link[] {

@@ -2,7 +2,7 @@
  * What wants to follow jobs from process to process. The composition roots give one, or none: without it nothing here
  * costs anything. It must not throw, and only it knows in which system traces end.
  */
-import type { KindDeclaration } from '@fit/topology';
+import type { Entry, KindDeclaration } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
 import type { AttemptResult, Task } from '@fit/topology/work';
 import type { JobMessage } from '../record/jobMessage.ts';
@@ -10,10 +10,13 @@ import type { JobRecord } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
 
 export interface JobTracer {
-  /** The relay hands a record to the broker. */
-  publish(job: JobRecord, entry: { readonly exchange: string; readonly key: string }): PublishTrace;
-  /** A worker begins an attempt; a wait that led to it is told here too, since nobody stands beside a wait queue. */
-  attempt(kind: KindDeclaration, task: Task<JobMessage>): AttemptTrace;
+  /** The relay hands a record to the broker. Undefined where the record has no context: nobody follows that job. */
+  publish(job: JobRecord, entry: Pick<Entry, 'exchange' | 'key'>): PublishTrace | undefined;
+  /**
+   * A worker begins an attempt; a wait that led to it is told here too, since nobody stands beside a wait queue.
+   * Undefined where the message carries no context.
+   */
+  attempt(kind: KindDeclaration, task: Task<JobMessage>): AttemptTrace | undefined;
   /** Something makes many jobs pending again: their next publishes link to it. */
   operation(name: 'reconcile' | 'replay'): OperationTrace;
 }

@@ -17,7 +17,7 @@ const LENGTH_LIMIT_CHARS = 128;
 
 /**
  * Anyone can write a header, so everything is taken and most of it refused.
- * @returns undefined for what is no traceparent; the work then begins a trace of its own.
+ * @returns undefined for what is no traceparent.
  */
 export function parseTraceparent(value: unknown): TraceContext | undefined {
   if (typeof value !== 'string' || value.length > LENGTH_LIMIT_CHARS) return undefined;

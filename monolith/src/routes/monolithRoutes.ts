@@ -25,15 +25,17 @@ export interface MonolithRouteParts {
   readonly declaration: Declaration;
   readonly status: OpenStatus;
   readonly timezone: string;
+  /** Of the jobs of a run that is too large for one trace, the share that is traced. */
+  readonly largeRunShare: number;
   /** New records are pending. */
   readonly onPending: () => void;
 }
 
 export function monolithRoutes(parts: MonolithRouteParts): Route[] {
-  const { store, users, runs, jobs, declaration, status, timezone, onPending } = parts;
+  const { store, users, jobs, declaration, status, timezone } = parts;
   const queue = declaration.kinds[0]?.queue ?? '';
   return [
-    ...runRoutes({ users, runs, jobs, onPending, isStoreUp: store.isUp, queue, timezone }),
+    ...runRoutes({ ...parts, isStoreUp: store.isUp, queue }),
     ...userRoutes(users),
     ...wodRoutes(new WodReader(store.database), jobs, timezone),
     ...jobRoutes(jobs),

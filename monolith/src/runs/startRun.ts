@@ -21,12 +21,14 @@ export interface StartRunParts {
   readonly users: UserStore;
   readonly runs: RunStore;
   readonly jobs: JobStore;
+  /** Of the jobs of a run that is too large for one trace, the share that gets traces of its own; 0 to 1. */
+  readonly largeRunShare: number;
   /** New records are pending. */
   readonly onPending: () => void;
 }
 
 const GROUP_COUNT = 1_000;
-/** More jobs than this get a trace each, linked to the request's: no viewer shows one of 40,000 spans. */
+/** Of more jobs than this a share gets a trace each, linked to the request's: no viewer shows one of 40,000 spans. */
 const JOBS_IN_ONE_TRACE = 100;
 
 /**
@@ -63,11 +65,12 @@ async function recordJobs(
   parts: StartRunParts,
 ): Promise<NonNullable<Run['accepted']>> {
   const accepted = { total: 0, created: 0, skipped: 0 };
-  let trace: NewJobTrace | undefined;
+  let traceOf: (() => NewJobTrace) | undefined;
   for await (const group of parts.users.groups(request.userIds, GROUP_COUNT)) {
     const now = new Date();
-    trace ??= traceOf(request, group.length);
-    const jobs = group.map((user) => jobOf(user, { run, trace }, now));
+    traceOf ??= tracesFor(request, group.length, parts.largeRunShare);
+    const nextTrace = traceOf;
+    const jobs = group.map((user) => jobOf(user, { run, trace: nextTrace() }, now));
     const { created, skipped } = await parts.jobs.accept(run._id, jobs);
     accepted.total += group.length;
     accepted.created += created;
@@ -80,17 +83,24 @@ async function recordJobs(
 
 type NewJobTrace = Pick<JobRecord, 'traceparent' | 'tracelinks'>;
 
-/** @param jobCount of the first group; a run with more groups is a large one. */
-function traceOf({ traceparent }: RunRequest, jobCount: number): NewJobTrace {
-  if (traceparent === undefined) return {};
-  return jobCount > JOBS_IN_ONE_TRACE ? { tracelinks: [traceparent] } : { traceparent };
+const UNTRACED: NewJobTrace = {};
+
+/**
+ * Chosen before anything is written: a job that nobody follows carries no context through the store and the broker.
+ * @param jobCount of the first group; a run with more groups is a large one.
+ * @returns what each next job gets.
+ */
+function tracesFor(
+  { traceparent }: RunRequest,
+  jobCount: number,
+  largeRunShare: number,
+): () => NewJobTrace {
+  if (traceparent === undefined) return () => UNTRACED;
+  if (jobCount <= JOBS_IN_ONE_TRACE) return () => ({ traceparent });
+  return () => (Math.random() < largeRunShare ? { tracelinks: [traceparent] } : UNTRACED);
 }
 
-function jobOf(
-  user: User,
-  { run, trace }: { run: Run; trace: NewJobTrace | undefined },
-  now: Date,
-) {
+function jobOf(user: User, { run, trace }: { run: Run; trace: NewJobTrace }, now: Date) {
   const { id: userId, level, equipment, exclusions = [] } = user;
   const { date, _id: runId } = run;
   const payload = { userId, date, level, equipment, exclusions };
