@@ -47,6 +47,13 @@ const BROWSER_TESTS = join(sep, 'test', 'browser', sep);
  */
 const BROKER_SETTINGS = { dead_letter_worker_publisher_confirm_timeout: 3_000 };
 
+const USAGE = `npm test [-- options]
+
+  --only '<glob>'         test files, such as 'jobs/test/**/*.test.ts'; default all
+  --broker-suite <suite>  the RabbitMQ of this Debian: ${BROKER_SUITES.join(', ')}; default sid
+
+Exit code 0: all passed, and none was left out; 1: not so; 2: no such option.`;
+
 const INTERRUPTED = 130;
 const interrupted = new AbortController();
 const interruption = once(interrupted.signal, 'abort');
@@ -60,17 +67,31 @@ setTimeout(() => {
 
 try {
   const { values } = parseArgs({
-    options: { only: { type: 'string' }, 'broker-suite': { type: 'string' } },
+    options: {
+      only: { type: 'string' },
+      'broker-suite': { type: 'string', default: 'sid' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
   });
-  const suite = values['broker-suite'] ?? 'sid';
+  if (values.help) console.log(USAGE);
+  else process.exitCode = await runTests(values.only, values['broker-suite']);
+} catch (error) {
+  const isUsage = error instanceof TypeError && 'code' in error;
+  console.error(error instanceof StackError || isUsage ? error.message : error);
+  process.exitCode = isUsage ? 2 : 1;
+}
+if (interrupted.signal.aborted) process.exit(INTERRUPTED);
+
+/** @returns the exit code. */
+async function runTests(only: string | undefined, suite: string): Promise<number> {
   const brokerSuite = brokerSuiteOf(suite);
   if (brokerSuite === undefined)
     throw new StackError(
       'COMMAND_FAILED',
       `--broker-suite '${suite}' is none of ${BROKER_SUITES.join(', ')}`,
     );
-  const files = values.only === undefined ? allFiles() : filesOf(values.only);
-  const minimum = values.only === undefined ? MINIMUM_TESTS : 1;
+  const files = only === undefined ? allFiles() : filesOf(only);
+  const minimum = only === undefined ? MINIMUM_TESTS : 1;
   if (files.some((file) => file.includes(BROWSER_TESTS))) await prepareBrowser();
   console.log(`${files.length} test files; starting a broker and a database for them`);
   const stack = await startStack({
@@ -82,15 +103,11 @@ try {
   });
   try {
     await announce(stack, brokerSuite);
-    process.exitCode = interrupted.signal.aborted ? INTERRUPTED : await runFiles(files, minimum);
+    return interrupted.signal.aborted ? INTERRUPTED : await runFiles(files, minimum);
   } finally {
     await stack.stop({ purge: true });
   }
-} catch (error) {
-  console.error(error instanceof StackError ? error.message : error);
-  process.exitCode = 1;
 }
-if (interrupted.signal.aborted) process.exit(INTERRUPTED);
 
 /** Built here, since the limit of a test file is not made for a slow mirror. Without it all other files have their run. */
 async function prepareBrowser(): Promise<void> {

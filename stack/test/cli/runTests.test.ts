@@ -1,0 +1,32 @@
+/** Goal: `npm test` tells its options, and a wrong one in a line instead of a stack. Method: its process, before it starts anything. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+
+const RUN_TESTS = resolve(import.meta.dirname, '../../src/runTests.ts');
+
+function runTests(...options: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [RUN_TESTS, ...options], {
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+test('--help names each option and the exit codes', () => {
+  const { status, stdout } = runTests('--help');
+  assert.equal(status, 0);
+  for (const part of ['--only', '--broker-suite', 'Exit code']) assert.ok(stdout.includes(part));
+});
+
+test('an unknown option is named, with exit code 2', () => {
+  const { status, stderr } = runTests('--onyl', 'x');
+  assert.deepEqual([status, stderr.split('\n')[0]], [2, "Unknown option '--onyl'"]);
+});
+
+test('a suite that no Debian has, and files that are not there, are named', () => {
+  const suite = runTests('--broker-suite', 'potato');
+  assert.deepEqual([suite.status, /'potato' is none of bookworm/.test(suite.stderr)], [1, true]);
+  const files = runTests('--only', 'nowhere/*.test.ts');
+  assert.deepEqual([files.status, /no test file matches nowhere/.test(files.stderr)], [1, true]);
+});
