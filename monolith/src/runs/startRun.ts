@@ -65,11 +65,11 @@ async function recordJobs(
   parts: StartRunParts,
 ): Promise<NonNullable<Run['accepted']>> {
   const accepted = { total: 0, created: 0, skipped: 0 };
-  let traceOf: (() => NewJobTrace) | undefined;
   for await (const group of parts.users.groups(request.userIds, GROUP_COUNT)) {
     const now = new Date();
-    traceOf ??= tracesFor(request, group.length, parts.largeRunShare);
-    const nextTrace = traceOf;
+    // With those before: the last group of a large run may itself be small.
+    const jobCount = accepted.total + group.length;
+    const nextTrace = () => traceOf(request, jobCount, parts.largeRunShare);
     const jobs = group.map((user) => jobOf(user, { run, trace: nextTrace() }, now));
     const { created, skipped } = await parts.jobs.accept(run._id, jobs);
     accepted.total += group.length;
@@ -83,21 +83,18 @@ async function recordJobs(
 
 type NewJobTrace = Pick<JobRecord, 'traceparent' | 'tracelinks'>;
 
-const UNTRACED: NewJobTrace = {};
-
 /**
  * Chosen before anything is written: a job that nobody follows carries no context through the store and the broker.
- * @param jobCount of the first group; a run with more groups is a large one.
- * @returns what each next job gets.
+ * @param jobCount of the run so far.
  */
-function tracesFor(
+function traceOf(
   { traceparent }: RunRequest,
   jobCount: number,
   largeRunShare: number,
-): () => NewJobTrace {
-  if (traceparent === undefined) return () => UNTRACED;
-  if (jobCount <= JOBS_IN_ONE_TRACE) return () => ({ traceparent });
-  return () => (Math.random() < largeRunShare ? { tracelinks: [traceparent] } : UNTRACED);
+): NewJobTrace {
+  if (traceparent === undefined) return {};
+  if (jobCount <= JOBS_IN_ONE_TRACE) return { traceparent };
+  return Math.random() < largeRunShare ? { tracelinks: [traceparent] } : {};
 }
 
 function jobOf(user: User, { run, trace }: { run: Run; trace: NewJobTrace }, now: Date) {
