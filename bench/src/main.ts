@@ -2,6 +2,7 @@
  * `npm run bench`: the whole job against its floor; `npm run bench -- topology`: the library against bare amqplib;
  * `npm run bench -- observability`: what metrics, logs and traces cost.
  */
+import { isWrongOption } from '@fit/stack';
 import { benchJob } from './benchJob.ts';
 import { benchObservability } from './observability/benchObservability.ts';
 import { UsageError } from './readCount.ts';
@@ -19,7 +20,5 @@ try {
 }
 
 function isUsage(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false;
-  const code = 'code' in error ? String(error.code) : '';
-  return error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
+  return error instanceof UsageError || isWrongOption(error);
 }

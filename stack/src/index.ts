@@ -1,5 +1,6 @@
 /** The native stack's public names. */
 
+export { isWrongOption } from './cli/isWrongOption.ts';
 export type { Stack } from './launch/stack.ts';
 export { type StackOptions, startStack } from './launch/startStack.ts';
 export { stopStack } from './launch/stopStack.ts';

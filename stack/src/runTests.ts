@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
-import { freePorts, type Stack, StackError, startStack } from './index.ts';
+import { freePorts, isWrongOption, type Stack, StackError, startStack } from './index.ts';
 import { onStopSignal } from './process/onStopSignal.ts';
 import { ensureRoot } from './root/ensureRoot.ts';
 import { BROKER_SUITES, BROWSER_ROOT, type BrokerSuite, brokerSuiteOf } from './root/recipe.ts';
@@ -76,9 +76,8 @@ try {
   if (values.help) console.log(USAGE);
   else process.exitCode = await runTests(values.only, values['broker-suite']);
 } catch (error) {
-  const isUsage = error instanceof TypeError && 'code' in error;
-  console.error(error instanceof StackError || isUsage ? error.message : error);
-  process.exitCode = isUsage ? 2 : 1;
+  console.error(error instanceof StackError || isWrongOption(error) ? error.message : error);
+  process.exitCode = isWrongOption(error) ? 2 : 1;
 }
 if (interrupted.signal.aborted) process.exit(INTERRUPTED);
 

@@ -7,10 +7,7 @@ import { test } from 'node:test';
 const RUN_TESTS = resolve(import.meta.dirname, '../../src/runTests.ts');
 
 function runTests(...options: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [RUN_TESTS, ...options], {
-    encoding: 'utf8',
-  });
-  return { status, stdout, stderr };
+  return spawnSync(process.execPath, [RUN_TESTS, ...options], { encoding: 'utf8' });
 }
 
 test('--help names each option and the exit codes', () => {
@@ -26,7 +23,13 @@ test('an unknown option is named, with exit code 2', () => {
 
 test('a suite that no Debian has, and files that are not there, are named', () => {
   const suite = runTests('--broker-suite', 'potato');
-  assert.deepEqual([suite.status, /'potato' is none of bookworm/.test(suite.stderr)], [1, true]);
+  assert.deepEqual(
+    [suite.status, suite.stderr.includes("'potato' is none of bookworm")],
+    [1, true],
+  );
   const files = runTests('--only', 'nowhere/*.test.ts');
-  assert.deepEqual([files.status, /no test file matches nowhere/.test(files.stderr)], [1, true]);
+  assert.deepEqual(
+    [files.status, files.stderr.includes('no test file matches nowhere')],
+    [1, true],
+  );
 });
