@@ -170,6 +170,7 @@ module.exports = {
           '^jobs/src/store/index[.]ts$',
           '^stack/src/testing/index[.]ts$',
           '^http/src/client/index[.]ts$',
+          '^http/src/process/secretFile[.]ts$',
           '^coach/src/workout/index[.]ts$',
           '^monolith/src/adminToken[.]ts$',
         ],

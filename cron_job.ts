@@ -4,11 +4,11 @@
  * `npm run cron` stays and fires by CRON_SCHEDULE; `npm run cron -- --once` does one run, for any other scheduler.
  * The slot is the idempotency key: two of these at once, or one that fires twice, make one run.
  */
-import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { dayIn, EnvironmentReader, isCalendarDay } from '@fit/contract';
 import { Health, type MetricSet, openMetrics, serveOperations } from '@fit/http';
 import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/http/client';
+import { readSecretFile } from '@fit/http/secret-file';
 import { CronExpressionParser } from 'cron-parser';
 import { gracefulShutdown, type Job, scheduleJob } from 'node-schedule';
 
@@ -210,13 +210,12 @@ async function readConfig(): Promise<Config> {
 
 async function readToken(reader: EnvironmentReader): Promise<string> {
   const path = reader.text('FIT_ADMIN_TOKEN_FILE', '.fit/admin-token');
-  const token =
-    reader.optional('FIT_ADMIN_TOKEN') ?? (await readFile(path, 'utf8').catch(() => ''));
-  if (token.trim() === '')
+  const token = reader.optional('FIT_ADMIN_TOKEN') ?? (await readSecretFile(path, say));
+  if (token === undefined)
     throw new Error(
       `no admin token: set FIT_ADMIN_TOKEN, or start the monolith, which writes ${path}`,
     );
-  return token.trim();
+  return token;
 }
 
 function slotOf({ timezone }: Config, at: Date): Slot {

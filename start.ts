@@ -119,7 +119,8 @@ function watched(moreCoaches: readonly CoachPorts[]): {
 
 async function startProcesses(stack: Stack, moreCoaches: readonly CoachPorts[]): Promise<System> {
   const adminToken =
-    process.env['FIT_ADMIN_TOKEN'] ?? (await loadAdminToken(resolve(FOLDER, 'admin-token')));
+    new EnvironmentReader(process.env).optional('FIT_ADMIN_TOKEN') ??
+    (await loadAdminToken(resolve(FOLDER, 'admin-token'), say));
   const { monolith, monolithMetrics, coach, coachMetrics } = DEFAULT_PORTS;
   return await startSystem({
     ...{ amqpUrl: stack.amqpUrl, managementUrl: stack.managementUrl },

@@ -24,4 +24,5 @@ export {
   readServiceConfig,
   type ServiceConfig,
 } from './readServiceConfig.ts';
+export { SECRET_REMEDY, weaknessOfSecret } from './secretStrength.ts';
 export { WODS_COLLECTION, Wod, type WodDocument, wodId, wodOf } from './wodDocument.ts';

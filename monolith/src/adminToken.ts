@@ -1,17 +1,12 @@
 /** The admin's bearer token, where none is given: made once, kept readable by its owner alone. */
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { loadSecretFile, type OnWarning } from '@fit/http/secret-file';
 
-/** @returns the token in the file; two processes that start at once agree on one. */
-export async function loadAdminToken(path: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true });
-  const token = randomBytes(32).toString('base64url');
-  try {
-    await writeFile(path, `${token}\n`, { mode: 0o600, flag: 'wx' });
-    return token;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return (await readFile(path, 'utf8')).trim();
-  }
+/**
+ * @param path file of the token; missing folders are made.
+ * @param onWarning gets a line where others may read the file.
+ * @returns the token in the file, made at the first start; processes that start at once agree on one.
+ * @throws SecretError where the file is unusable, or its token empty, short or easy to guess.
+ */
+export async function loadAdminToken(path: string, onWarning: OnWarning): Promise<string> {
+  return await loadSecretFile(path, onWarning);
 }

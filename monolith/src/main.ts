@@ -46,7 +46,11 @@ const log = openLog('monolith');
 
 await runService(log, async (stops, stopping) => {
   const [config, declaration] = [readMonolithConfig(process.env), readFitTopology(process.env)];
-  const adminToken = config.adminToken ?? (await loadAdminToken(config.adminTokenFile));
+  const adminToken =
+    config.adminToken ??
+    (await loadAdminToken(config.adminTokenFile, (line) => {
+      log.warn(line);
+    }));
 
   const tracing = await openTracing('monolith', log);
   stops.push(() => tracing.stop());

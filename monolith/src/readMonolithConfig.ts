@@ -3,7 +3,9 @@ import {
   type Environment,
   EnvironmentReader,
   readServiceConfig,
+  SECRET_REMEDY,
   type ServiceConfig,
+  weaknessOfSecret,
 } from '@fit/contract';
 
 export interface MonolithConfig extends ServiceConfig {
@@ -20,15 +22,14 @@ export interface MonolithConfig extends ServiceConfig {
   readonly alertmanagerUrl: string | undefined;
 }
 
-const TOKEN_LEAST_CHARS = 32;
 const HTTP = ['http:', 'https:'];
 
 /** @throws ConfigError naming every fault. */
 export function readMonolithConfig(env: Environment): MonolithConfig {
   const reader = new EnvironmentReader(env);
   const adminToken = reader.optional('FIT_ADMIN_TOKEN');
-  if (adminToken !== undefined && adminToken.length < TOKEN_LEAST_CHARS)
-    reader.refuse(`FIT_ADMIN_TOKEN must have at least ${TOKEN_LEAST_CHARS} characters`);
+  const weakness = adminToken === undefined ? undefined : weaknessOfSecret(adminToken);
+  if (weakness !== undefined) reader.refuse(`FIT_ADMIN_TOKEN ${weakness}; ${SECRET_REMEDY}`);
   const config = {
     ...readServiceConfig(reader, { port: 12_100, metricsPort: 12_111 }),
     adminToken,

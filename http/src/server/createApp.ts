@@ -74,9 +74,16 @@ function requireKept(check: SchemaCheck, body: unknown, path: string): void {
 
 /** Hashed first, because a comparison in constant time needs equal lengths. */
 function requireToken(context: Context, adminToken: string | undefined): void {
-  const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
+  const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1];
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  if (adminToken !== undefined && timingSafeEqual(digest(given), digest(adminToken))) return;
+  // Without a token on either side nothing is compared: an absent header must not equal an empty token.
+  if (
+    given !== undefined &&
+    adminToken !== undefined &&
+    adminToken !== '' &&
+    timingSafeEqual(digest(given), digest(adminToken))
+  )
+    return;
   throw new Problem({
     status: 401,
     code: 'unauthenticated',

@@ -1,6 +1,6 @@
 /** Goal: each alert reaches the right receiver by every way there is. Method: amtool on the rendered file. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fitTopology } from '@fit/contract';
@@ -86,8 +86,17 @@ test('a secret lies beside the configuration and nowhere in it; one that cannot 
   const receivers = readReceivers({ ...environment, ALERT_SLACK_URL_FILE: `${source}-not` });
   await assert.rejects(writeMonitoringConfig(folder, { ...options, receivers }), {
     name: 'ReceiverError',
-    message: /^ALERT_SLACK_URL_FILE='.*given-not' cannot be copied$/,
+    message: /^ALERT_SLACK_URL_FILE='.*given-not' cannot be copied: .*ENOENT/,
   });
+  await writeFile(`${source}-empty`, '\n');
+  const empty = readReceivers({ ...environment, ALERT_SLACK_URL_FILE: `${source}-empty` });
+  await assert.rejects(writeMonitoringConfig(folder, { ...options, receivers: empty }), {
+    name: 'ReceiverError',
+    message: /^ALERT_SLACK_URL_FILE='.*given-empty' cannot be copied: .*the file is empty/,
+  });
+  // Neither attempt has touched the good copy, and no file written aside is left.
+  assert.equal(await readFile(join(folder, 'secrets/slack-url'), 'utf8'), copy);
+  assert.deepEqual(await readdir(join(folder, 'secrets')), ['slack-url']);
 });
 
 for (const { receiver, labels } of ROUTES)

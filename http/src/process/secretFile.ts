@@ -1,0 +1,176 @@
+/**
+ * Secrets in files: made once, complete or absent, readable by their owner alone.
+ *
+ * A file that was opened under its final name could be seen empty, by a second process that starts at the same time or
+ * after the disk was full. So a secret is written and synced under another name first, and then linked to its own.
+ */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { SECRET_REMEDY, weaknessOfSecret } from '@fit/contract';
+
+/** A secret that is missing, weak, or open to others; the message names the file and the remedy, never the secret. */
+export class SecretError extends Error {
+  override readonly name = 'SecretError';
+}
+
+/** Gets one sentence for each file that is used although others may read it. */
+export type OnWarning = (line: string) => void;
+
+/** Most bytes of a secret file; a longer one is no secret. */
+export const SECRET_FILE_MAX_BYTES = 4_096;
+const OTHERS_READ = 0o044;
+const OTHERS_WRITE = 0o022;
+
+/** @returns 256 random bits as 43 characters that URLs and headers carry unchanged. */
+export function makeSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/**
+ * Reads a secret, without the white space around it.
+ * A file that others may read is used with a warning, since secret mounts of containers are like that; one that others
+ * may write is refused, since they could choose the secret.
+ * @returns undefined where there is no such file.
+ * @throws SecretError where it cannot be read, is writable by others, empty, short or easy to guess.
+ */
+export async function readSecretFile(
+  path: string,
+  onWarning: OnWarning,
+): Promise<string | undefined> {
+  const text = await readText(path, onWarning);
+  if (text === undefined) return undefined;
+  const secret = text.trim();
+  const weakness = weaknessOfSecret(secret);
+  if (weakness === undefined) return secret;
+  throw new SecretError(
+    `the secret in ${resolve(path)} ${weakness}; remove the file, and the next start of its service makes a new one, or ${SECRET_REMEDY}`,
+  );
+}
+
+/**
+ * Reads a secret, or makes it where there is none yet.
+ * Of several processes that make it at once exactly one succeeds, and all get the secret of that one. Folders that are
+ * missing are made for the owner alone. A failure leaves no file, so that the next start tries again.
+ * @throws SecretError as `readSecretFile` does, or where it cannot be written.
+ */
+export async function loadSecretFile(path: string, onWarning: OnWarning): Promise<string> {
+  const existing = await readSecretFile(path, onWarning);
+  if (existing !== undefined) return existing;
+  const secret = makeSecret();
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    if (await createFile(path, `${secret}\n`)) return secret;
+  } catch (cause) {
+    throw new SecretError(
+      `the secret file ${resolve(path)} cannot be written: ${reasonOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+  const winner = await readSecretFile(path, onWarning);
+  if (winner !== undefined) return winner;
+  throw new SecretError(`${resolve(path)} was removed while this process started; start it again`);
+}
+
+/**
+ * Replaces a file of secrets whole: whoever opens it sees the old content or the new one, never a part.
+ * @param mode its permissions, such as 0o600.
+ */
+export async function replaceSecretFile(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+): Promise<void> {
+  await writeAside(path, content, mode, async (aside) => {
+    await rename(aside, path);
+    return true;
+  });
+}
+
+/** @returns false where the file exists already; it is left as it is. */
+async function createFile(path: string, content: string): Promise<boolean> {
+  return await writeAside(path, content, 0o600, async (aside) => {
+    try {
+      // Unlike a rename, a link never replaces a file that another process has put there meanwhile.
+      await link(aside, path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    } finally {
+      await unlink(aside);
+    }
+  });
+}
+
+/** Writes and syncs a file under another name, publishes it under its own, and syncs the folder. */
+async function writeAside(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  publish: (aside: string) => Promise<boolean>,
+): Promise<boolean> {
+  const aside = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
+  const file = await open(aside, 'wx', 0o600);
+  try {
+    try {
+      await file.writeFile(content);
+      await file.chmod(mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await unlink(aside);
+    throw error;
+  }
+  const isPublished = await publish(aside);
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+  return isPublished;
+}
+
+async function readText(path: string, onWarning: OnWarning): Promise<string | undefined> {
+  try {
+    // A named pipe without a writer would otherwise keep this process waiting for ever.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const stats = await file.stat();
+      if (!stats.isFile()) throw new SecretError(`${resolve(path)} is no regular file`);
+      const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
+      const remedy = `mode ${mode}; run chmod 600 ${resolve(path)}`;
+      if ((stats.mode & OTHERS_WRITE) !== 0)
+        throw new SecretError(`others may change the secret in ${resolve(path)}, ${remedy}`);
+      if ((stats.mode & OTHERS_READ) !== 0)
+        onWarning(`others may read the secret in ${resolve(path)}, ${remedy}`);
+      if (stats.size > SECRET_FILE_MAX_BYTES)
+        throw new SecretError(
+          `${resolve(path)} has ${stats.size} bytes; a secret has at most ${SECRET_FILE_MAX_BYTES}`,
+        );
+      return await file.readFile('utf8');
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof SecretError) throw cause;
+    if (codeOf(cause) === 'ENOENT') return undefined;
+    throw new SecretError(`the secret file ${resolve(path)} cannot be read: ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
