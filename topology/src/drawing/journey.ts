@@ -14,8 +14,10 @@ export interface Step {
   readonly atMs: number;
   /** How long the step takes, in milliseconds; 0 for all but a wait. */
   readonly durationMs: number;
-  /** Where it happens: a queue; an exchange where the message is published. */
+  /** Where it happens: the name of a queue, or of the exchange to which the message is published. */
   readonly place: string;
+  /** Which of the two `place` is: an exchange and a queue may share a name. */
+  readonly placeType: 'queue' | 'exchange';
   /** Routing key of the message there. */
   readonly key: string;
   /** Counted from 1; undefined where no worker would see it. */
@@ -92,7 +94,14 @@ export class Journey {
     const [queue] = route(this.#plan, exchange, message);
     const next = queue === undefined ? undefined : { ...message, queue };
     const what = `published as ${message.key}`;
-    this.#tell({ place: exchange, key: message.key, attempt: undefined, what, next: queue });
+    this.#tell({
+      place: exchange,
+      placeType: 'exchange',
+      key: message.key,
+      attempt: undefined,
+      what,
+      next: queue,
+    });
     this.#arrive(next, exchange);
   }
 
@@ -132,7 +141,15 @@ export class Journey {
   #tell(step: Partial<Step> & Pick<Step, 'what' | 'next'>): void {
     const { queue: place, key } = this.#traveller;
     const attempt = this.attempt?.number;
-    this.#steps.push({ atMs: this.#atMs, durationMs: 0, place, key, attempt, ...step });
+    this.#steps.push({
+      atMs: this.#atMs,
+      durationMs: 0,
+      place,
+      placeType: 'queue',
+      key,
+      attempt,
+      ...step,
+    });
   }
 
   #arrive(next: Traveller | undefined, place: string): void {

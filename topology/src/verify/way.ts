@@ -46,12 +46,16 @@ export interface Told {
 /** @param isAttended false where no worker sees the probe, which only lies in its queue. */
 export function wayOf(plan: TopologyPlan, told: Told, isAttended: boolean): Way {
   const { steps, ending, totalMs: atMs } = told;
-  const roleOf = (place: string) => plan.queues.find(({ name }) => name === place)?.role;
-  const visits = steps.flatMap(({ place, key, attempt, durationMs, atMs: visitMs }, index) => {
-    // A time spent in main is no delivery: the broker holds a returned message back.
-    if (!isAttended || roleOf(place) !== 'main' || durationMs > 0) return [];
-    const before = steps[index - 1]?.place ?? '';
-    const via = roleOf(before) === 'wait' ? before : undefined;
+  const roleOf = (step: Step | undefined) =>
+    step?.placeType === 'queue'
+      ? plan.queues.find(({ name }) => name === step.place)?.role
+      : undefined;
+  const visits = steps.flatMap((step, index) => {
+    const { place, key, attempt, durationMs, atMs: visitMs } = step;
+    // Time spent in the main queue is no delivery: the broker holds a returned message back.
+    if (!isAttended || roleOf(step) !== 'main' || durationMs > 0) return [];
+    const before = steps[index - 1];
+    const via = roleOf(before) === 'wait' ? before?.place : undefined;
     return [{ atMs: visitMs, queue: place, key, attempt, via }];
   });
   const { type } = ending;

@@ -32,11 +32,18 @@ const MIXED = declareTopology({
   },
 });
 
+/** Exchanges and queues have names of their own on a broker, so the same word may be both. */
+const SHARED_NAME = declareTopology({
+  exchange: 'mail',
+  kinds: { send: { key: 'mail.send', queue: 'mail', tiers: ['1s', '2s'] } },
+});
+
 const SHAPES: readonly (readonly [name: string, declaration: Declaration, pathCount: number])[] = [
   ['default', DEFAULT, 14],
   ['assignment', ASSIGNMENT, 15],
   ['native', NATIVE, 12],
   ['two kinds, tight and classic', MIXED, 13 + 11],
+  ['exchange and queue of one name', SHARED_NAME, 13],
 ];
 
 const { hasNativeRetry } = await lineFacts();
