@@ -1,11 +1,16 @@
 /** Takes letters from a dead-letter queue one by one, in order, without consuming it. */
-import { type Channel, type ConsumeMessage, connect } from 'amqplib';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
+import { connectFailure } from './connectFailure.ts';
 import { endConnection } from './endConnection.ts';
 import { type HeldLetter, heldLetterOf } from './heldLetter.ts';
 import { withHeartbeat } from './openSession.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
-/** A letter in the hand: ack it, or leave it. What is left goes back in order when the box is closed or lost. */
+/**
+ * Letters are delivered and kept unacknowledged: ack one, or leave it. What is left goes back in order when the box is
+ * closed or lost, unless another consumer reads the same queue meanwhile: then the broker mixes what both give back.
+ */
 export interface LetterBox {
   /**
    * One call at a time.
@@ -15,8 +20,11 @@ export interface LetterBox {
   next(): Promise<HeldLetter | undefined>;
   /** Letters behind those in the hand. @throws LetterBoxLost */
   readyCount(): Promise<number>;
-  /** Letters that a close gives back, or has given back: the next box may meet the queue without them. */
-  owedCount(): number;
+  /**
+   * Resolves when the broker reports every letter that was left as ready again, so that the next reader meets the whole
+   * queue in its order; without this the next reader would take the letters behind them first. It waits at most
+   * `requeueTimeoutMs`, and not at all where another consumer takes the letters as they come back.
+   */
   close(): Promise<void>;
 }
 
@@ -25,17 +33,15 @@ export class LetterBoxLost extends Error {
   override readonly name = 'LetterBoxLost';
 }
 
-/** What a box knows of the one before it, when it is opened. */
+/** How long a box may take to give its letters back. */
 export interface LetterBoxOptions {
-  /**
-   * Letters that a box before this one gave back. They are in the queue only a moment after its close was answered: until
-   * so many were delivered the queue is not taken for empty. Default 0.
-   */
-  readonly owedCount?: number | undefined;
-  /** They are there within milliseconds; what is not so long after the opening, somebody else has taken. Default 2,000. */
-  readonly owedMs?: number | undefined;
+  /** Milliseconds, at least 0; default 2,000. Letters are usually ready again within milliseconds. */
+  readonly requeueTimeoutMs?: number | undefined;
 }
 
+const DEFAULT_REQUEUE_TIMEOUT_MS = 2_000;
+const REQUEUE_POLL_MS = 10;
+const CONNECT_OPTIONS = { timeout: 5_000, noDelay: true } as const;
 const FIRST_WINDOW_COUNT = 256;
 /** basic.qos takes 16 bits. */
 const LARGEST_WINDOW_COUNT = 65_535;
@@ -49,14 +55,16 @@ const LAST_TAG = 'desk-last';
  * Letters are consumed, not got: every basic.get is a consumer of its own to a quorum queue, and a closing channel gives
  * theirs back sorted as text, 1, 10, 11, 2 (measured on 3.10.8: 12 letters come back as 1, 10, 11, 12, 2, ...). What one
  * consumer holds goes back in the order of the queue, also when its process is killed.
- * @throws where the broker is away or the queue is missing.
+ * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED`; Error where the queue is missing.
  */
 export async function openLetterBox(
   url: string,
   queue: string,
-  options: LetterBoxOptions = {},
+  { requeueTimeoutMs = DEFAULT_REQUEUE_TIMEOUT_MS }: LetterBoxOptions = {},
 ): Promise<LetterBox> {
-  const model = await connect(withHeartbeat(url), { timeout: 5_000, noDelay: true });
+  const model = await connect(withHeartbeat(url), CONNECT_OPTIONS).catch((error: unknown) => {
+    throw connectFailure(error, url);
+  });
   // Before anything can fail: an error event without a listener would end the process.
   let reader: Reader | undefined;
   model.on('error', (error) => {
@@ -67,18 +75,54 @@ export async function openLetterBox(
   });
   tolerateHeaders(model);
   try {
-    const opened = new Reader(await model.createChannel(), queue, options);
+    const opened = new Reader(await model.createChannel(), queue);
     reader = opened;
     await opened.openWindow();
     return {
       next: () => opened.next(),
       readyCount: () => opened.readyCount(),
-      owedCount: () => opened.owedCount(),
-      close: () => endConnection(model, () => opened.close()),
+      close: async () => {
+        await endConnection(model, () => opened.close());
+        await waitUntilRequeued(url, queue, {
+          expectedCount: opened.expectedCount,
+          timeoutMs: requeueTimeoutMs,
+        });
+      },
     };
   } catch (error) {
     await endConnection(model);
     throw error;
+  }
+}
+
+/**
+ * Asks on a connection of its own, since that of the box may be lost. Gives up without an error: the letters are safe in
+ * the queue, only a reader that starts at once might meet it incomplete.
+ */
+async function waitUntilRequeued(
+  url: string,
+  queue: string,
+  { expectedCount, timeoutMs }: { readonly expectedCount: number; readonly timeoutMs: number },
+): Promise<void> {
+  if (expectedCount === 0) return;
+  const deadline = performance.now() + timeoutMs;
+  let model: ChannelModel | undefined;
+  try {
+    model = await connect(withHeartbeat(url), CONNECT_OPTIONS);
+    // Without a listener an error event would end the process.
+    model.on('error', () => undefined);
+    const channel = await model.createChannel();
+    channel.on('error', () => undefined);
+    for (;;) {
+      const { messageCount, consumerCount } = await channel.checkQueue(queue);
+      const isOver = messageCount >= expectedCount || consumerCount > 0;
+      if (isOver || performance.now() > deadline) return;
+      await pause(REQUEUE_POLL_MS);
+    }
+  } catch {
+    // The broker went away or the queue was deleted: there is no order left to wait for.
+  } finally {
+    if (model !== undefined) await endConnection(model);
   }
 }
 
@@ -93,21 +137,17 @@ class Reader {
   readonly #arrived: { readonly message: ConsumeMessage; readonly window: Window }[] = [];
   #window: Window = { tag: '', size: 0, heldCount: 0 };
   #windowCount = 0;
-  /** What the box before gave back. */
-  #owedCount: number;
-  readonly #owedUntil: number;
   #deliveredCount = 0;
   #settledCount = 0;
+  /** Ready messages at the last question, less what was delivered since; 0 before the first. */
+  #readyCount = 0;
   #lost: LetterBoxLost | undefined;
   #onLost: ((error: LetterBoxLost) => void) | undefined;
   #onArrival: (() => void) | undefined;
 
-  constructor(channel: Channel, queue: string, options: LetterBoxOptions) {
-    const { owedCount = 0, owedMs = 2_000 } = options;
+  constructor(channel: Channel, queue: string) {
     this.#channel = channel;
     this.#queue = queue;
-    this.#owedCount = owedCount;
-    this.#owedUntil = performance.now() + owedMs;
     channel.on('error', (error: Error) => {
       this.end(error);
     });
@@ -141,7 +181,6 @@ class Reader {
   }
 
   async next(): Promise<HeldLetter | undefined> {
-    // What is owed has an end of its own, and takes none of these turns.
     for (let readyTurns = 0, emptyTurns = 0; readyTurns < WAIT_TURNS; ) {
       if (this.#lost !== undefined) throw this.#lost;
       const letter = this.#shift();
@@ -158,24 +197,19 @@ class Reader {
       // A letter that is on its way to us is not ready. The queue sent it before it answered, but the channel puts its
       // own answer first: so only the answer to a second question comes after it.
       emptyTurns += 1;
-      if (emptyTurns < 2) continue;
-      if (!this.#isSomeMissing()) return undefined;
-      emptyTurns = 0;
-      await this.#arrival();
+      if (emptyTurns === 2) return undefined;
     }
     return undefined;
   }
 
   async readyCount(): Promise<number> {
-    for (;;) {
-      const count = (await this.#askReady()) + this.#arrived.length;
-      if (count > 0 || !this.#isSomeMissing()) return count;
-      await this.#arrival();
-    }
+    return (await this.#askReady()) + this.#arrived.length;
   }
 
-  owedCount(): number {
-    return Math.max(this.#deliveredCount, this.#owedCount) - this.#settledCount;
+  /** Messages that the queue must have ready once everything that is held is back. 0: nothing is held. */
+  get expectedCount(): number {
+    const heldCount = this.#deliveredCount - this.#settledCount;
+    return heldCount === 0 ? 0 : this.#readyCount + heldCount;
   }
 
   /**
@@ -191,12 +225,16 @@ class Reader {
     };
     await this.#channel.consume(this.#queue, onLast, { consumerTag: LAST_TAG });
     await this.#channel.checkQueue(this.#queue);
+    // Deliveries that were on their way have arrived before the second answer: from then on the sum is exact.
+    this.#readyCount = (await this.#channel.checkQueue(this.#queue)).messageCount;
     await this.#channel.close();
   }
 
   #take(message: ConsumeMessage, window: Window): void {
     window.heldCount += 1;
     this.#deliveredCount += 1;
+    // What was delivered since the last question is no longer ready.
+    this.#readyCount = Math.max(0, this.#readyCount - 1);
     this.#arrived.push({ message, window });
     this.#onArrival?.();
   }
@@ -214,13 +252,6 @@ class Reader {
     });
   }
 
-  #isSomeMissing(): boolean {
-    const isMissing = this.#deliveredCount < this.#owedCount;
-    if (!isMissing || performance.now() < this.#owedUntil) return isMissing;
-    this.#owedCount = 0;
-    return false;
-  }
-
   async #renewWindow(): Promise<void> {
     if (this.#window.heldCount < this.#window.size) return;
     await this.#channel.cancel(this.#window.tag);
@@ -228,7 +259,9 @@ class Reader {
   }
 
   async #askReady(): Promise<number> {
-    return (await this.#orLost(() => this.#channel.checkQueue(this.#queue))).messageCount;
+    const { messageCount } = await this.#orLost(() => this.#channel.checkQueue(this.#queue));
+    this.#readyCount = messageCount;
+    return messageCount;
   }
 
   async #arrival(): Promise<void> {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { LetterBoxLost } from '../../src/amqp/index.ts';
 import {
   type DeskBroker,
+  deskBroker,
   encodeLetter,
   LetterGroups,
   lookThrough,
@@ -17,6 +18,25 @@ test('a thousand letters keep their order, however often they are looked at', as
   await desk.park(names(1_000));
   for (let look = 0; look < 3; look += 1) assert.deepEqual(await desk.ids(), names(1_000));
   await desk.bench.expectReady('one.dead', 1_000);
+});
+
+test('looks that follow each other at once, each with a connection of its own, keep the order', async (t) => {
+  const desk = await DeskBench.open(t);
+  await desk.park(names(3_000));
+  for (let look = 0; look < 5; look += 1) {
+    const seen: string[] = [];
+    await lookThrough({
+      // As in five processes: nothing is known of the look before.
+      broker: deskBroker(desk.bench.amqpUrl),
+      kind: desk.bench.kind,
+      holdLimit: 10_000,
+      onStart: () => undefined,
+      say: () => undefined,
+      onLetter: ({ id }) => seen.push(id) >= 2,
+    });
+    assert.deepEqual(seen, names(2), `look ${look + 1}`);
+  }
+  assert.deepEqual(await desk.ids(), names(3_000));
 });
 
 test('a look holds no more than it may, and says that there is more', async (t) => {
