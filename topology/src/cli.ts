@@ -1,18 +1,22 @@
 /** The topology's command line: what is planned, what is there, and the way from one to the other. */
 import { type Command, UsageError } from './cli/command.ts';
 import { COMMANDS } from './cli/commands.ts';
-import { type Call, GLOBAL_USAGE, loadDeclaration, readCall } from './cli/readCall.ts';
+import { brokerUrls, type Call, GLOBAL_USAGE, loadDeclaration, readCall } from './cli/readCall.ts';
 import { TopologyError } from './errors.ts';
 
+const args = process.argv.slice(2);
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(args);
 } catch (error) {
-  process.stderr.write(`topology: ${describe(error)}\n`);
+  // A script that asked for JSON reads its document from standard output, whatever the end.
+  if (args.includes('--json'))
+    process.stdout.write(`${JSON.stringify({ error: asJson(error) })}\n`);
+  else process.stderr.write(`topology: ${describe(error)}\n`);
   process.exitCode = 1;
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const call = readCall(args, COMMANDS, process.env);
+async function main(words: readonly string[]): Promise<number> {
+  const call = readCall(words, COMMANDS, process.env);
   if (call.command === undefined || call.isHelp) {
     process.stdout.write(`${call.command === undefined ? overview() : usageOf(call.command)}\n`);
     return 0;
@@ -26,15 +30,13 @@ async function run(command: Command, call: Call): Promise<number> {
     return await command.run({
       ...call,
       declaration: module.declaration,
-      amqpUrl: call.amqpUrl ?? module.amqpUrl,
-      // Somebody else's broker has somebody else's management API.
-      managementUrl:
-        call.managementUrl ?? (call.amqpUrl === undefined ? module.managementUrl : undefined),
+      ...brokerUrls(call, module),
       print: (text) => process.stdout.write(`${text}\n`),
       say: (line) => process.stderr.write(`${line}\n`),
     });
   } catch (error) {
-    if (error instanceof UsageError) error.message += `\n\n${usageOf(command)}`;
+    // The whole usage would push the message off the screen.
+    if (error instanceof UsageError) error.message += `\nsee: topology ${command.name} --help`;
     throw error;
   }
 }
@@ -54,4 +56,11 @@ function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
   return `${error.message}${cause}`;
+}
+
+/** `code` is `USAGE` for a wrong call, the code of a TopologyError with its faults, else `FAILED`. */
+function asJson(error: unknown): object {
+  const message = describe(error);
+  if (error instanceof TopologyError) return { code: error.code, message, faults: error.faults };
+  return { code: error instanceof UsageError ? 'USAGE' : 'FAILED', message, faults: [] };
 }

@@ -1,5 +1,6 @@
 /** Publishes letters as they are: any header, any property; mandatory, persistent, confirmed. For the dead-letter desk. */
 import { type ConfirmChannel, connect, type Message } from 'amqplib';
+import { connectFailure } from './connectFailure.ts';
 import { endConnection } from './endConnection.ts';
 import type { LetterProperties } from './heldLetter.ts';
 import { withHeartbeat } from './openSession.ts';
@@ -34,10 +35,14 @@ const CONFIRM_TIMEOUT_MS = 10_000;
 
 /**
  * @returns a post on a connection of its own.
- * @throws where the broker is away.
+ * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED`.
  */
 export async function openLetterPost(url: string): Promise<LetterPost> {
-  const model = await connect(withHeartbeat(url), { timeout: 5_000, noDelay: true });
+  const model = await connect(withHeartbeat(url), { timeout: 5_000, noDelay: true }).catch(
+    (error: unknown) => {
+      throw connectFailure(error, url);
+    },
+  );
   let alarm = '';
   model.on('blocked', (reason: string) => (alarm = `; the broker blocks publishers: ${reason}`));
   model.on('unblocked', () => (alarm = ''));

@@ -1,9 +1,9 @@
 /** The AMQP side of a change of the topology: one connection, one question at a time. */
 import { type Channel, type ChannelModel, connect } from 'amqplib';
-import { TopologyError } from '../errors.ts';
 import type { Depth, Hand } from '../live/hand.ts';
 import type { LiveBinding } from '../live/live.ts';
 import { brokerVersion } from './brokerVersion.ts';
+import { connectFailure } from './connectFailure.ts';
 import { declareExchange, declareQueue } from './declareObject.ts';
 import { endConnection } from './endConnection.ts';
 import { withHeartbeat } from './openSession.ts';
@@ -20,7 +20,7 @@ export interface OpenHand extends Hand {
 /**
  * Connects as an operator does: for one change of the topology.
  * @param label shown in the broker's list of connections.
- * @throws TopologyError `BROKER_UNREACHABLE`
+ * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED` (login, virtual host).
  */
 export async function openHand(amqpUrl: string, label = 'topology'): Promise<OpenHand> {
   const model = await connected(amqpUrl, label);
@@ -71,13 +71,7 @@ async function connected(amqpUrl: string, label: string): Promise<ChannelModel> 
       clientProperties: { connection_name: label },
     });
   } catch (error) {
-    const { host, pathname } = new URL(amqpUrl);
-    const remedy = `${error instanceof Error ? error.message : String(error)}; is it up, and is --amqp-url right?`;
-    throw new TopologyError(
-      'BROKER_UNREACHABLE',
-      [{ code: 'AMQP_UNREACHABLE', culprit: `${host}${pathname}`, remedy }],
-      { cause: error },
-    );
+    throw connectFailure(error, amqpUrl);
   }
 }
 

@@ -22,7 +22,7 @@ misroute; other tiers are switched while workers run, without a message doubled 
 Safe to run again after a kill. Old wait queues stay until topology drain.
 
   --dry-run              prints the steps, does none; exit code 2 where there are any
-                         Exit code 2 as well where something is left that a person must mend.`,
+                         Exit code 2 as well where differences are left: for topology drain, or for a person.`,
   options: { 'dry-run': { type: 'boolean' } },
   run: async (context) => {
     refuseWords(context);
@@ -51,7 +51,7 @@ async function carryOut(context: Context): Promise<number> {
       },
     });
     tell(context, report);
-    return report.remaining.some(({ mends }) => mends !== 'drain') ? NOT_WHOLLY : 0;
+    return report.remaining.length === 0 ? 0 : NOT_WHOLLY;
   } finally {
     await hand.close();
   }
@@ -65,4 +65,5 @@ function tell({ isJson, print }: Context, { steps, remaining }: ApplyReport): vo
   const left = remaining.length === 0 ? 'same as planned' : `${remaining.length} differences left`;
   print(`${steps.length} steps done; ${left}`);
   for (const line of remaining.flatMap(differenceLines)) print(line);
+  if (remaining.some(({ mends }) => mends === 'drain')) print('next: topology drain');
 }

@@ -30,7 +30,8 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
 
 const USAGE = `topology dlq <subcommand> [options]: the letters in the dead-letter queues
 
-  ls                     groups by cause and fingerprint; nothing is consumed, the order stays
+  ls                     groups by cause and fingerprint; nothing is consumed; the order
+                         stays unless another reader takes letters at the same time
   show ID                one letter whole (--full: however long)
   export FILE|-          letters as lines of JSON; the file must be new (--append: adds to it)
     --take               takes each letter out of the queue once its line is on the disk

@@ -15,13 +15,11 @@ const FALLBACK_VERSION = '4.3.6';
 export const plan: Command = {
   name: 'plan',
   summary: 'everything that shall exist on the broker',
-  usage: `topology plan [--broker ${FALLBACK_VERSION}] [--no-management]: exchanges, queues, bindings, policies
+  usage: `topology plan [--broker-version ${FALLBACK_VERSION}] [--no-management]: exchanges, queues, bindings, policies
 
-  --broker V             RabbitMQ to plan for; else the live broker's version, else ${FALLBACK_VERSION}
+  --broker-version V     RabbitMQ to plan for; else the live broker's version, else ${FALLBACK_VERSION}
   --no-management        as without --management-url: limits are arguments of the queues, not policies`,
   options: {
-    broker: { type: 'string' },
-    // As the drawing commands call it.
     'broker-version': { type: 'string' },
     'no-management': { type: 'boolean' },
   },
@@ -39,7 +37,7 @@ export const plan: Command = {
 
 async function brokerOf(context: Context): Promise<BrokerProfile> {
   const hasManagement = context.values['no-management'] !== true;
-  const version = textOf(context, 'broker') ?? textOf(context, 'broker-version');
+  const version = textOf(context, 'broker-version');
   if (version === undefined)
     return {
       version: await liveVersion(context),
@@ -47,7 +45,9 @@ async function brokerOf(context: Context): Promise<BrokerProfile> {
       hasManagement: hasManagement && context.managementUrl !== undefined,
     };
   if (/^\d+\.\d+\.\d+$/.test(version)) return { version, hasManagement };
-  throw new UsageError(`--broker '${version}' must be a version, such as ${FALLBACK_VERSION}`);
+  throw new UsageError(
+    `--broker-version '${version}' must be a version, such as ${FALLBACK_VERSION}`,
+  );
 }
 
 /** The broker itself says it at the handshake, with or without management API. */

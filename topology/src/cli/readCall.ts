@@ -17,7 +17,8 @@ const GLOBAL_OPTIONS = {
 export const GLOBAL_USAGE = `  --declaration FILE     module: its default export is the declaration; may export amqpUrl and managementUrl, too
   --amqp-url URL         broker (AMQP_URL; else the module's)
   --management-url URL   its management API (AMQP_MANAGEMENT_URL; else the module's, where the broker is)
-  --json                 one JSON document on standard output; progress goes to standard error
+  --json                 one JSON document on standard output, also for an error: {"error": {code, message,
+                         faults}}; progress goes to standard error
   --help                 this text
 
 Exit code 0: same or done. 2: different or not wholly done. 1: error.`;
@@ -29,10 +30,16 @@ export interface Call {
   readonly isJson: boolean;
   readonly declarationPath: string | undefined;
   /** As asked for by option or environment. */
-  readonly amqpUrl: string | undefined;
-  readonly managementUrl: string | undefined;
+  readonly amqpUrl: NamedUrl | undefined;
+  readonly managementUrl: NamedUrl | undefined;
   readonly values: Readonly<Record<string, unknown>>;
   readonly words: readonly string[];
+}
+
+/** A URL, and the option or variable that it comes from. */
+interface NamedUrl {
+  readonly name: string;
+  readonly url: string;
 }
 
 /** @throws UsageError naming the word that is not understood. */
@@ -48,8 +55,10 @@ export function readCall(
     isHelp: values['help'] === true || command === undefined,
     isJson: values['json'] === true,
     declarationPath: textIn(values['declaration']),
-    amqpUrl: textIn(values['amqp-url']) ?? textIn(env['AMQP_URL']),
-    managementUrl: textIn(values['management-url']) ?? textIn(env['AMQP_MANAGEMENT_URL']),
+    amqpUrl: namedUrl('--amqp-url', values['amqp-url']) ?? namedUrl('AMQP_URL', env['AMQP_URL']),
+    managementUrl:
+      namedUrl('--management-url', values['management-url']) ??
+      namedUrl('AMQP_MANAGEMENT_URL', env['AMQP_MANAGEMENT_URL']),
     values,
     words: positionals.slice(1),
   };
@@ -58,22 +67,63 @@ export function readCall(
 /** A declaration, and the broker that its owner usually means. */
 export interface DeclarationModule {
   readonly declaration: Declaration;
-  readonly amqpUrl: string;
-  readonly managementUrl: string | undefined;
+  readonly amqpUrl: NamedUrl;
+  readonly managementUrl: NamedUrl | undefined;
 }
 
-/** @throws UsageError where no file is named or it exports no declaration. */
+/**
+ * Options before environment before the module.
+ * @throws UsageError naming the option, variable or export that holds no such URL; a password in it is not repeated.
+ */
+export function brokerUrls(
+  call: Call,
+  module: DeclarationModule,
+): { readonly amqpUrl: string; readonly managementUrl: string | undefined } {
+  const amqp = call.amqpUrl ?? module.amqpUrl;
+  // Another broker than the module's has another management API.
+  const management =
+    call.managementUrl ?? (call.amqpUrl === undefined ? module.managementUrl : undefined);
+  checkUrl(amqp, ['amqp:', 'amqps:'], 'amqp://user:password@host:5672/vhost');
+  if (management !== undefined)
+    checkUrl(management, ['http:', 'https:'], 'http://user:password@host:15672');
+  return { amqpUrl: amqp.url, managementUrl: management?.url };
+}
+
+function checkUrl({ name, url }: NamedUrl, protocols: readonly string[], example: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed !== undefined && protocols.includes(parsed.protocol) && parsed.host !== '') return;
+  const shown = url.replace(/\/\/[^@]*@/, '//…@');
+  throw new UsageError(`${name} '${shown}' is no such URL as ${example}`);
+}
+
+/**
+ * @throws UsageError where no file is named, it cannot be loaded, or it exports no declaration; what `declareTopology`
+ * refuses in it is thrown as it is.
+ */
 export async function loadDeclaration(path: string | undefined): Promise<DeclarationModule> {
   if (path === undefined) throw new UsageError('give --declaration FILE');
-  const module = (await import(pathToFileURL(resolve(path)).href)) as Record<string, unknown>;
+  const module = await importModule(path);
   const declaration = module['default'];
   if (typeof declaration !== 'object' || declaration === null || !('kinds' in declaration))
     throw new UsageError(`--declaration ${path}: its default export is no declaration`);
   return {
     declaration: declaration as Declaration,
-    amqpUrl: textIn(module['amqpUrl']) ?? 'amqp://guest:guest@127.0.0.1:5672',
-    managementUrl: textIn(module['managementUrl']),
+    amqpUrl: namedUrl(`amqpUrl of ${path}`, module['amqpUrl']) ?? {
+      name: 'the default broker',
+      url: 'amqp://guest:guest@127.0.0.1:5672',
+    },
+    managementUrl: namedUrl(`managementUrl of ${path}`, module['managementUrl']),
   };
+}
+
+async function importModule(path: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(resolve(path)).href)) as Record<string, unknown>;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'TopologyError') throw error;
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new UsageError(`--declaration ${path} cannot be loaded: ${reason}`, { cause: error });
+  }
 }
 
 /** The first word that is no option and no option's value. Unknown options are told later, with the right usage. */
@@ -105,4 +155,10 @@ function parse(
 
 function textIn(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Empty is not given. */
+function namedUrl(name: string, value: unknown): NamedUrl | undefined {
+  const url = textIn(value);
+  return url === undefined ? undefined : { name, url };
 }

@@ -98,7 +98,8 @@ class ExportRound {
 
   async run(queue: string): Promise<BoxEnd> {
     const { broker, holdLimit } = this.#options;
-    if (this.#remaining() <= 0) return { end: 'enough', seenCount: 0, reason: '' };
+    if (this.#remaining() <= 0)
+      return { end: 'enough', seenCount: 0, behindCount: undefined, reason: '' };
     const box = await broker.openBox(queue);
     try {
       const end = await readBox(box, holdLimit, (held) => this.#take(held));

@@ -13,6 +13,8 @@ export interface BoxEnd {
   readonly end: 'empty' | 'full' | 'enough' | 'lost';
   /** Letters that were given to `onLetter`. */
   readonly seenCount: number;
+  /** Letters behind those; undefined after a loss, when nobody can tell. */
+  readonly behindCount: number | undefined;
   /** Of a loss; otherwise empty. */
   readonly reason: string;
 }
@@ -28,19 +30,26 @@ export async function readBox(
 ): Promise<BoxEnd> {
   let heldCount = 0;
   let seenCount = 0;
-  const ended = (end: BoxEnd['end'], reason = ''): BoxEnd => ({ end, seenCount, reason });
+  const ended = (end: BoxEnd['end'], behindCount: number): BoxEnd => ({
+    end,
+    seenCount,
+    behindCount,
+    reason: '',
+  });
   try {
     while (heldCount < holdLimit) {
       const letter = await box.next();
-      if (letter === undefined) return ended('empty');
+      if (letter === undefined) return ended('empty', 0);
       const reading = await onLetter(letter);
       seenCount += 1;
-      if (reading === 'enough') return ended('enough');
+      if (reading === 'enough') return ended('enough', await box.readyCount());
       if (reading === 'hold') heldCount += 1;
     }
-    return ended((await box.readyCount()) > 0 ? 'full' : 'empty');
+    const behindCount = await box.readyCount();
+    return ended(behindCount > 0 ? 'full' : 'empty', behindCount);
   } catch (error) {
-    if (error instanceof LetterBoxLost) return ended('lost', error.message);
+    if (error instanceof LetterBoxLost)
+      return { end: 'lost', seenCount, behindCount: undefined, reason: error.message };
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 import { TopologyError } from '../errors.ts';
 
 const REQUEST_TIMEOUT_MS = 5_000;
+const UNAUTHORIZED = 401;
 const NOT_FOUND = 404;
 
 /** Bound to one broker and one virtual host; holds no connection. */
@@ -55,12 +56,20 @@ export class ManagementApi {
     return rabbitmq_version ?? '0.0.0';
   }
 
+  /** The same default as AMQP clients have; the broker takes it on loopback only. */
+  get #user(): string {
+    return decodeURIComponent(this.#url.username) || 'guest';
+  }
+
   async #accepted(response: Response, path: readonly string[]): Promise<Response> {
     if (response.ok) return response;
     const answer = `${response.status} ${await response.text()}`;
     // Not a TopologyError: a broker that is coming up is well soon, so the session tries again.
     if (response.status >= 500) throw new Error(`management API answered ${answer}`);
-    const remedy = `'${path.join('/')}' was answered with ${answer}; the user needs the policymaker tag and rights on virtual host '${this.vhost}'`;
+    const remedy =
+      response.status === UNAUTHORIZED
+        ? `the management API refuses user '${this.#user}': check name and password in the management URL`
+        : `'${path.join('/')}' was answered with ${answer}; user '${this.#user}' needs the policymaker tag and rights on virtual host '${this.vhost}'`;
     throw new TopologyError('BROKER_REFUSED', [
       { code: 'MANAGEMENT_REFUSED', culprit: this.#url.host, remedy },
     ]);
@@ -71,9 +80,7 @@ export class ManagementApi {
     path: readonly string[],
     { body, timeoutMs = REQUEST_TIMEOUT_MS }: { body?: object; timeoutMs?: number } = {},
   ): Promise<Response> {
-    // The same default as AMQP clients have; the broker takes it on loopback only.
-    const user = this.#url.username === '' ? 'guest' : decodeURIComponent(this.#url.username);
-    const password = this.#url.password === '' ? 'guest' : decodeURIComponent(this.#url.password);
+    const password = decodeURIComponent(this.#url.password) || 'guest';
     const words = path.map((word) => encodeURIComponent(word)).join('/');
     // An API behind a prefix of its own (`path_prefix`) keeps it.
     const prefix = this.#url.pathname.replace(/\/$/, '');
@@ -81,7 +88,7 @@ export class ManagementApi {
       return await fetch(new URL(`${prefix}/api/${words}`, this.#url.origin), {
         method,
         headers: {
-          authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+          authorization: `Basic ${Buffer.from(`${this.#user}:${password}`).toString('base64')}`,
           'content-type': 'application/json',
         },
         signal: AbortSignal.timeout(timeoutMs),

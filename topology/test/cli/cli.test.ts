@@ -34,14 +34,26 @@ test('without a command: the overview; with --help: each command says what it ta
   }
 });
 
-test('a wrong call is an error that names the word, with the usage beneath it', async (t) => {
+test('a wrong call is an error that names the word, in two lines', async (t) => {
   const path = await declarationFile(t);
+  const broken = join(path, '../broken.ts');
+  await writeFile(broken, 'export default {;\n');
   const cases: readonly (readonly [args: string[], message: RegExp])[] = [
     [['fly'], /'fly' is none of .*graph/],
     [['graph', '--colour', 'red'], /--colour/],
     [['graph'], /give --declaration FILE/],
     [['graph', '--declaration', TOPOLOGY], /its default export is no declaration/],
-    [['graph', '--declaration', 'nowhere.ts'], /nowhere\.ts/],
+    [['graph', '--declaration', 'nowhere.ts'], /nowhere\.ts cannot be loaded/],
+    [['graph', '--declaration', broken], /broken\.ts cannot be loaded: SyntaxError/],
+    [
+      ['diff', '--declaration', path, '--amqp-url', 'host:5672'],
+      /^topology: --amqp-url 'host:5672' is no/,
+    ],
+    [
+      ['diff', '--declaration', path, '--management-url', 'ftp://me:secret@host'],
+      /--management-url 'ftp:\/\/…@host' is no such URL as http:/,
+    ],
+    [['plan', '--declaration', path, '--broker', '4.3.6'], /Unknown option '--broker'/],
     [['graph', '--declaration', path, '--format', 'png'], /png/],
     [['explain', '--declaration', path], /give --outcomes/],
     [['explain', '--declaration', path, '--outcomes', 'retry,sleep'], /'sleep' is none of done/],
@@ -54,6 +66,7 @@ test('a wrong call is an error that names the word, with the usage beneath it', 
     const { code, out, err } = await run(...args);
     assert.equal(code, 1, args.join(' '));
     assert.match(err, message, args.join(' '));
+    assert.ok(err.trim().split('\n').length <= 2, err);
     assert.equal(out, '', args.join(' '));
   }
 });
@@ -101,4 +114,30 @@ test('docs: a stale file is code 2 with its line, written it is code 0', async (
   assert.equal((await run(...call)).code, 0);
   assert.match(await readFile(file, 'utf8'), /outbox\.wait\.1\.5s/);
   assert.equal((await run(...call, '--check')).code, 0);
+});
+
+test('with --json an error is one JSON document on standard output', async (t) => {
+  const path = await declarationFile(t, "['30s', '5s']");
+  for (const [args, code] of [
+    [['graph', '--declaration', path, '--json'], 'DECLARATION_INVALID'],
+    [['graph', '--json'], 'USAGE'],
+    [['fly', '--json'], 'USAGE'],
+  ] as const) {
+    const answer = await run(...args);
+    assert.deepEqual([answer.code, answer.err], [1, '']);
+    const { error } = JSON.parse(answer.out) as { error: { code: string; message: string } };
+    assert.equal(error.code, code);
+    assert.ok(error.message !== '');
+  }
+});
+
+test('variables that hold no URL are named; empty ones are not given', async (t) => {
+  const path = await declarationFile(t);
+  const call = ['plan', '--declaration', path, '--broker-version', '4.3.6'];
+  const withVariable = (AMQP_URL: string) => answerOf(startCli(call, { AMQP_URL }));
+  assert.match(
+    (await withVariable('127.0.0.1:5672')).err,
+    /AMQP_URL '127\.0\.0\.1:5672' is no such URL/,
+  );
+  assert.equal((await withVariable('')).code, 0);
 });

@@ -83,6 +83,22 @@ test('ls, show, export, import and replay, one after the other', async (t) => {
   await desk.bench.expectReady('one', 1);
 });
 
+test('ls tells how many letters the queue holds, however few it looked at', async (t) => {
+  const program = await Program.open(t);
+  await program.desk.park(names(30));
+  const few = await program.run('ls', '--limit', '2');
+  assert.match(few.out, /^one: 2 letters; 30 in the queue\n/);
+  const short = await program.run('ls', '--look', '10');
+  assert.match(short.out, /^one: 10 letters; 30 in the queue\n/);
+  assert.match(short.err, /one: 30 letters in the queue, 10 looked at: --look 30 sees all/);
+  const { kinds } = JSON.parse((await program.run('ls', '--look', '10', '--json')).out) as {
+    kinds: { queueCount: number }[];
+  };
+  assert.equal(kinds[0]?.queueCount, 30);
+  const exported = await program.run('export', program.file('part'), '--look', '10');
+  assert.equal(exported.code, 2, 'a part only');
+});
+
 test('replay --wait tells what came back, with exit code 2', async (t) => {
   const program = await Program.open(t);
   await program.desk.park(['good', 'bad']);
@@ -105,7 +121,6 @@ test('wrong options are named, with what would be right', async (t) => {
     [['ls', 'more'], /'more' is not understood/],
     [['show'], /give the ID of a letter/],
     [['export', '-', '--take'], /--take needs a FILE/],
-    [['export', '-', '--json'], /--json and - both want standard output/],
     [['replay', '--rate', 'fast'], /--rate 'fast' must be letters per second/],
     [['replay', '--limit', '0'], /--limit '0' must be a number from 1/],
     [['replay', '--order', 'random'], /--order 'random' is none of oldest, newest/],
@@ -114,6 +129,9 @@ test('wrong options are named, with what would be right', async (t) => {
     assert.match(err, expected);
     assert.deepEqual([code, out], [1, '']);
   }
+  const both = await program.run('export', '-', '--json');
+  assert.match(both.out, /--json and - both want standard output/);
+  assert.equal(both.code, 1);
 });
 
 test('killed half-way, twice: run again, every letter has arrived and none is left', async (t) => {

@@ -74,7 +74,7 @@ test('from an empty virtual host to other tiers and to the end of the old ones',
   assert.deepEqual([early.code, early.out], [1, '']);
   assert.match(early.err, /QUEUE_BOUND one.wait.1.100ms: .* topology apply first/);
   const changed = await program.run('apply', '--json');
-  assert.equal(changed.code, 0, 'what only drain can mend is no fault of apply');
+  assert.equal(changed.code, 2, 'as with diff: differences are left, for drain');
   const left = (JSON.parse(changed.out) as { remaining: Difference[] }).remaining;
   assert.deepEqual(
     left.map(({ code, mends }) => `${code} ${mends}`),
@@ -135,7 +135,7 @@ test('plan asks the live broker, or is told; without one it says what it took in
   assert.match(live.out, new RegExp(`^for RabbitMQ ${version}, with management API\n`));
   assert.match(live.out, /^queue +one.wait.1.100ms +wait +x-queue-type=quorum x-message-ttl=100 /m);
   assert.match(live.out, /^policy +one +\^one\$ +max-length=10000 delivery-limit=5$/m);
-  const told = await program.run('plan', '--broker', '3.10.8', '--no-management');
+  const told = await program.run('plan', '--broker-version', '3.10.8', '--no-management');
   assert.match(told.out, /^for RabbitMQ 3.10.8, without management API\n/);
   assert.match(told.out, /x-first-death-reason=expired/);
   assert.doesNotMatch(told.out, /^policy/m);
@@ -155,8 +155,8 @@ test('a wrong call names what would be right, with exit code 1', async (t) => {
     [['apply'], /apply reads .*give --management-url/],
     [['drain'], /drain reads .*give --management-url/],
     [['drain', '--timeout', 'soon'], /--timeout 'soon' must be a duration/],
-    [['plan', '--broker', 'new'], /--broker 'new' must be a version/],
-    [['plan', '--broker', '3.13.1'], /VERSION_REFUSED 3.13.1/],
+    [['plan', '--broker-version', 'new'], /--broker-version 'new' must be a version/],
+    [['plan', '--broker-version', '3.13.1'], /VERSION_REFUSED 3.13.1/],
     [['diff', 'more'], /'more' is not understood/],
     [['apply', '--force'], /Unknown option '--force'/],
     [['diff', '--management-url', 'http://127.0.0.1:1'], /127.0.0.1:1 did not answer/],

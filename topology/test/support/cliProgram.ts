@@ -47,8 +47,12 @@ export async function writeDeclaration(folder: string, text: DeclarationText): P
   return path;
 }
 
-export function startCli(words: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [CLI, ...words]);
+/** @param variables beside those of this process. */
+export function startCli(
+  words: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  return spawn(process.execPath, [CLI, ...words], { env: { ...process.env, ...variables } });
 }
 
 /** Waits until it has ended. */

@@ -28,7 +28,10 @@ export async function runExport(context: Context): Promise<number> {
   if (context.isJson)
     context.print(JSON.stringify({ file: path, taken: isTaking, kinds: reports }));
   else for (const report of reports) tell(context, report, isTaking);
-  return reports.every(({ skippedCount, isBroken }) => skippedCount === 0 && !isBroken) ? 0 : 2;
+  const isWhole = reports.every(
+    ({ skippedCount, isBroken, hasMore }) => skippedCount === 0 && !isBroken && !hasMore,
+  );
+  return isWhole ? 0 : 2;
 }
 
 function refuseStream(context: Context, isTaking: boolean): void {

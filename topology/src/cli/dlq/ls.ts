@@ -11,6 +11,8 @@ import { groupLines } from './print.ts';
 interface KindListing {
   readonly kind: string;
   readonly seenCount: number;
+  /** Letters in the queue, seen or not; undefined where the reader broke. */
+  readonly queueCount: number | undefined;
   readonly matchingCount: number;
   readonly unreadableCount: number;
   readonly groups: readonly LetterGroup[];
@@ -26,9 +28,11 @@ export async function runLs(context: Context): Promise<number> {
   for (const kind of kindsOf(context)) listings.push(await list(context, kind));
   if (context.isJson) context.print(JSON.stringify({ kinds: listings }));
   else for (const listing of listings) for (const line of lines(listing)) context.print(line);
-  for (const { kind, hasMore, seenCount, isBroken } of listings) {
+  for (const { kind, hasMore, seenCount, queueCount, isBroken } of listings) {
     if (hasMore)
-      context.say(`${kind}: more letters lie behind the ${seenCount}: --look ${2 * seenCount}`);
+      context.say(
+        `${kind}: ${queueCount ?? 0} letters in the queue, ${seenCount} looked at: --look ${queueCount ?? 0} sees all`,
+      );
     if (isBroken)
       context.say(
         `${kind}: letter ${seenCount + 1} breaks its reader; what lies behind it was not seen`,
@@ -45,7 +49,7 @@ async function list(
   const progress = new Progress(context.say);
   let groups = new LetterGroups();
   const tally = { seenCount: 0, matchingCount: 0, unreadableCount: 0 };
-  const { end } = await lookThrough({
+  const { end, behindCount } = await lookThrough({
     ...{ broker: deskBroker(context.amqpUrl), kind, say: context.say },
     holdLimit: holdLimitOf(context),
     onStart: () => {
@@ -63,17 +67,22 @@ async function list(
     },
   });
   return {
-    ...{ kind: kind.kind, ...tally, groups: groups.list() },
-    ...{ hasMore: end === 'full', isBroken: end === 'lost' },
+    kind: kind.kind,
+    ...tally,
+    queueCount: behindCount === undefined ? undefined : tally.seenCount + behindCount,
+    groups: groups.list(),
+    hasMore: end === 'full',
+    isBroken: end === 'lost',
   };
 }
 
 function lines(listing: KindListing): string[] {
-  const { kind, seenCount, matchingCount, unreadableCount, groups } = listing;
+  const { kind, seenCount, queueCount, matchingCount, unreadableCount, groups } = listing;
   const unreadable = unreadableCount === 0 ? '' : `, ${unreadableCount} with unreadable headers`;
-  const head =
+  const matching =
     seenCount === matchingCount
-      ? `${kind}: ${seenCount} letters${unreadable}`
-      : `${kind}: ${matchingCount} of ${seenCount} letters match${unreadable}`;
-  return [head, ...groupLines(groups)];
+      ? `${seenCount} letters`
+      : `${matchingCount} of ${seenCount} letters match`;
+  const inAll = queueCount === seenCount ? '' : `; ${queueCount ?? 'unknown'} in the queue`;
+  return [`${kind}: ${matching}${unreadable}${inAll}`, ...groupLines(groups)];
 }
