@@ -1,12 +1,13 @@
 /** Routes → a Koa application: problems, timing, bearer token, JSON bodies, checks of input and reply. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { bodyParser } from '@koa/bodyparser';
 import Router, { type RouterContext } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { compileCheck, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
 import { noResource, Problem } from '../route/problem.ts';
+import { type BudgetShare, type ByteBudget, bodyBudget } from './byteBudget.ts';
 import { type FollowOptions, followRequest } from './followRequest.ts';
+import { readJsonBody } from './readBody.ts';
 
 export interface AppOptions extends FollowOptions {
   readonly routes: readonly Route[];
@@ -14,20 +15,19 @@ export interface AppOptions extends FollowOptions {
   readonly adminToken?: string;
   /** A defect: answered with 500 without any detail. */
   readonly onDefect: (error: unknown, path: string) => void;
+  /** Of the bodies of all requests under way; default: that of the process, `BODY_BUDGET_BYTES`. */
+  readonly bodies?: ByteBudget;
 }
-
-const BODY_LIMIT = '100kb';
 
 export function createApp(options: AppOptions): Koa {
   const app = new Koa();
   const router = new Router();
   for (const route of options.routes) mount(router, route, options);
   app.on('error', (error: unknown, context?: Context) => {
-    if (!isReaderGone(error)) options.onDefect(error, context?.path ?? '');
+    if (!isCallerGone(error)) options.onDefect(error, context?.path ?? '');
   });
   app.use(followRequest(options));
   app.use(answerProblems(options));
-  app.use(readJson);
   app.use(router.routes());
   app.use(router.allowedMethods());
   app.use(() => {
@@ -41,30 +41,54 @@ function mount(router: Router, route: Route, options: AppOptions): void {
     schema === undefined ? undefined : compileCheck(schema),
   );
   const reply = compileCheck(route.reply);
+  const bodies = options.bodies ?? bodyBudget;
   router[route.method]([...route.paths], async (context: RouterContext) => {
+    // Everything that can be decided without the body comes before it: strangers must not have it read.
     if (route.access === 'admin') requireToken(context, options.adminToken);
     const input = {
       params: context.params as unknown,
       query: { ...context.query } as unknown,
-      body: context.request.body ?? {},
       headers: context.headers as Record<string, string | undefined>,
     };
     requireValid(params, 'path', input.params);
     requireValid(query, 'query', input.query);
-    requireValid(body, 'body', input.body);
-    const answer = await route.handle(input);
-    requireKept(reply, answer.body, context.path);
-    context.status = answer.status ?? 200;
-    context.set({ ...answer.headers });
-    context.body = answer.body;
+    const share = bodies.open();
+    try {
+      const given = body === undefined ? discardBody(context) : await readJson(context, share);
+      requireValid(body, 'body', given);
+      const answer = await route.handle({ ...input, body: given });
+      requireKept(reply, answer.body, context.path);
+      context.status = answer.status ?? 200;
+      context.set({ ...answer.headers });
+      context.body = answer.body;
+    } finally {
+      // Not before: until then the handler may hold the body.
+      share.release();
+    }
   });
 }
 
-/** A stream that its reader left, or that was cut because the reader did not keep up: neither is a defect. */
-function isReaderGone(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'].includes(String(code));
+/** Unread, it would stay in the buffers of its connection for as long as the answer takes. */
+function discardBody(context: RouterContext): object {
+  context.req.resume();
+  return {};
 }
+
+/**
+ * A connection that ended before its request or its answer did: the caller left, broke the protocol, or was cut because it
+ * was too slow. That is no defect, and a stranger must not be able to fill the log with such lines.
+ */
+function isCallerGone(error: unknown): boolean {
+  const code = String((error as { code?: unknown }).code);
+  return CALLER_GONE.has(code) || code.startsWith('HPE_');
+}
+
+const CALLER_GONE: ReadonlySet<string> = new Set([
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_HTTP_REQUEST_TIMEOUT',
+  'ECONNRESET',
+  'EPIPE',
+]);
 
 function requireKept(check: SchemaCheck, body: unknown, path: string): void {
   if (check.check(body)) return;
@@ -91,18 +115,7 @@ function requireToken(context: Context, adminToken: string | undefined): void {
   });
 }
 
-const parseBody = bodyParser({
-  enableTypes: ['json'],
-  jsonLimit: BODY_LIMIT,
-  onError: (error: Error & { status?: number; statusCode?: number }) => {
-    const status = error.status ?? error.statusCode ?? 400;
-    throw status === 413
-      ? new Problem({ status, code: 'body_too_large', title: `The body exceeds ${BODY_LIMIT}` })
-      : new Problem({ status: 400, code: 'invalid_json', title: 'The body is not valid JSON' });
-  },
-});
-
-async function readJson(context: Context, next: Next): Promise<void> {
+async function readJson(context: RouterContext, share: BudgetShare): Promise<unknown> {
   // false, and not null, means a body of another type; without this it would pass as an empty one.
   if (context.is('json') === false)
     throw new Problem({
@@ -110,7 +123,7 @@ async function readJson(context: Context, next: Next): Promise<void> {
       code: 'unsupported_media_type',
       title: 'Send JSON with content-type: application/json',
     });
-  await parseBody(context, next);
+  return await readJsonBody(context.req, { share });
 }
 
 function answerProblems(options: AppOptions) {
