@@ -1,8 +1,10 @@
 /** `npm start`: real services, monolith, coach, sample members, one run, every workout stored. Then it stays up. */
+import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { dayIn, EnvironmentReader, readFitTopology } from '@fit/contract';
-import { FitClient, followRun } from '@fit/http/client';
+import { FitClient, FitRequestError, followRun } from '@fit/http/client';
 import { loadAdminToken } from '@fit/monolith/admin-token';
 import {
   brokerTarget,
@@ -15,36 +17,59 @@ import {
 import {
   type CoachPorts,
   DEFAULT_PORTS,
+  defaultFolder,
   freeCoachPorts,
-  onStopSignal,
+  isStackName,
+  isWrongOption,
+  type RestartOptions,
   type Stack,
+  StackError,
   type System,
   sampleUsers,
   startStack,
   startSystem,
-  stopStack,
+  stopOnSignal,
+  sweepFolder,
 } from '@fit/stack';
 import { vhostOf } from '@fit/topology/amqp';
 
-const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--help]
+const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--name NAME] [--help]
 
-  --once       stop after the run; exit 0 when every workout is stored, 2 when not, 1 on an error
+  --once       stop after the run
   --users N    sample members, default 200, at most 100000
   --coaches N  default 1
   --fresh      throw away the data of the last start first
+  --name NAME  keeps its data in .stack/NAME, default main; a second one beside it needs other ports
+
+Progress goes to standard error, the addresses to standard output. A service or server that dies is started again.
+Exit code 0: every workout of the run is stored; 2: not; 1: an error; 130: stopped before the run had ended.
 
 Environment: AMQP_URL and MONGODB_URL use given servers, whose broker must export metrics; FIT_PORT_… move ports; every setting of the services passes
 through (FIT_PROFILE, FIT_TIERS, COACH_FAILURE_RATE, …). ALERT_… say who is told of alerts: see adr/11.`;
 
-const FOLDER = resolve(import.meta.dirname, '.stack/main');
 const RUN_WAIT_MS = 3_600_000;
+const RETRY_MS = 1_000;
+const INTERRUPTED = 130;
 const startedAt = performance.now();
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  say(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
+interface Launch {
+  /** Of data, logs and the admin's token. */
+  readonly folder: string;
+  readonly name: string;
+  readonly isFresh: boolean;
+  readonly moreCoaches: readonly CoachPorts[];
+  /** Aborted by a stop signal, or where a program is given up. */
+  readonly signal: AbortSignal;
+  readonly restarts: RestartOptions;
+}
+
+// Exits at once: a run that was followed when the stop came would be asked for until its deadline.
+process.exit(await main().catch(exitCodeOf));
+
+function exitCodeOf(error: unknown): number {
+  say(describe(error));
+  if (isWrongOption(error)) return 2;
+  return error instanceof StackError && error.code === 'STOPPED' ? INTERRUPTED : 1;
 }
 
 async function main(): Promise<number> {
@@ -54,6 +79,7 @@ async function main(): Promise<number> {
       users: { type: 'string', default: '200' },
       coaches: { type: 'string', default: '1' },
       fresh: { type: 'boolean', default: false },
+      name: { type: 'string', default: 'main' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -63,20 +89,41 @@ async function main(): Promise<number> {
   }
   const userCount = readCount('--users', values.users, 100_000);
   const coachCount = readCount('--coaches', values.coaches, 50);
-  const signal = nextSignal();
-  if (values.fresh) await stopStack(FOLDER, { purge: true });
+  if (!isStackName(values.name))
+    throw new Error(`--name '${values.name}' must be up to 40 of a-z, 0-9 and -`);
+  // The environment is checked here: below this line programs are started.
+  const folder = defaultFolder(values.name);
+  const stopping = stopOnSignal(() => sweepFolder(folder));
+  const givingUp = new AbortController();
+  const signal = AbortSignal.any([stopping, givingUp.signal]);
+  signal.addEventListener('abort', () => {
+    say(`stopping: ${describe(signal.reason)}`);
+  });
   const moreCoaches = await Promise.all(Array.from({ length: coachCount - 1 }, freeCoachPorts));
-  const stack = await startServices(moreCoaches);
+  const launch: Launch = {
+    folder,
+    name: values.name,
+    isFresh: values.fresh,
+    moreCoaches,
+    signal,
+    restarts: {
+      onGiveUp: (error) => {
+        givingUp.abort(error);
+      },
+    },
+  };
+  const stack = await startServices(launch);
   try {
-    const system = await startProcesses(stack, moreCoaches);
+    const system = await startProcesses(launch, stack);
     try {
-      const isServed = await Promise.race([serveMembers(system, userCount), signal]);
-      if (isServed === 'signal') return 130;
-      printPlaces(stack, system);
-      if (values.once) return isServed ? 0 : 2;
-      say('everything stays up until Ctrl-C');
-      await signal;
-      return 0;
+      const isServed = await orAborted(serveMembers(launch, system, userCount), signal);
+      printPlaces(launch, stack, system);
+      if (!values.once) {
+        say('everything stays up until Ctrl-C');
+        await untilAborted(signal);
+        if (givingUp.signal.aborted) throw givingUp.signal.reason;
+      }
+      return isServed ? 0 : 2;
     } finally {
       say('stopping coach and monolith');
       await system.stop();
@@ -88,20 +135,26 @@ async function main(): Promise<number> {
   }
 }
 
-async function startServices(moreCoaches: readonly CoachPorts[]): Promise<Stack> {
+async function startServices(launch: Launch): Promise<Stack> {
+  const { name, folder, isFresh, moreCoaches, signal, restarts } = launch;
   say('starting the services; the first time this builds them, about a minute');
-  const monitoring = resolve(FOLDER, 'monitoring');
-  await writeMonitoringConfig(monitoring, {
-    ...{ declaration: readFitTopology(process.env), ...watched(moreCoaches) },
-    receivers: readReceivers(process.env),
-    runbookBase: readPages(process.env, `http://localhost:${DEFAULT_PORTS.monolith}`).runbookBase,
+  const monitoring = resolve(folder, 'monitoring');
+  const declaration = readFitTopology(process.env);
+  const receivers = readReceivers(process.env);
+  const { runbookBase } = readPages(process.env, `http://localhost:${DEFAULT_PORTS.monolith}`);
+  return await startStack({
+    name,
+    folder,
+    isFresh,
+    prometheusConfigFolder: monitoring,
+    onClaimed: async () => {
+      const config = { declaration, receivers, runbookBase, ...watched(moreCoaches) };
+      await writeMonitoringConfig(monitoring, config);
+    },
+    onProgress: say,
+    signal,
+    restarts,
   });
-  const options = { name: 'main', folder: FOLDER, prometheusConfigFolder: monitoring };
-  const stack = await startStack({ ...options, onProgress: say });
-  stack.onUnexpectedExit((service, lastLogLines) => {
-    say(`${service} ended unexpectedly:\n${lastLogLines}`);
-  });
-  return stack;
 }
 
 /** A broker that was given is asked on its own host; without its metrics the alerts say that they are blind. */
@@ -117,38 +170,83 @@ function watched(moreCoaches: readonly CoachPorts[]): {
   return { targets: { ...targets, broker }, vhost: vhostOf(amqpUrl) };
 }
 
-async function startProcesses(stack: Stack, moreCoaches: readonly CoachPorts[]): Promise<System> {
+async function startProcesses(launch: Launch, stack: Stack): Promise<System> {
+  const { folder, moreCoaches, signal, restarts } = launch;
   const adminToken =
     new EnvironmentReader(process.env).optional('FIT_ADMIN_TOKEN') ??
-    (await loadAdminToken(resolve(FOLDER, 'admin-token'), say));
+    (await loadAdminToken(resolve(folder, 'admin-token'), say));
   const { monolith, monolithMetrics, coach, coachMetrics } = DEFAULT_PORTS;
   return await startSystem({
-    ...{ amqpUrl: stack.amqpUrl, managementUrl: stack.managementUrl },
+    amqpUrl: stack.amqpUrl,
+    managementUrl: stack.managementUrl,
     mongodbUrl: databaseUrl(stack.mongodbUrl),
-    folder: resolve(FOLDER, 'logs'),
+    folder: resolve(folder, 'logs'),
     ports: { monolith, monolithMetrics, coach, coachMetrics, moreCoaches },
     env: {
       PROMETHEUS_URL: stack.prometheusUrl ?? '',
       ALERTMANAGER_URL: stack.alertmanagerUrl ?? '',
     },
-    ...{ coachCount: 1 + moreCoaches.length, adminToken, onProgress: say },
+    coachCount: 1 + moreCoaches.length,
+    adminToken,
+    onProgress: say,
+    signal,
+    restarts,
   });
 }
 
-/** @returns whether every member has today's workout. */
-async function serveMembers(system: System, userCount: number): Promise<boolean> {
+/**
+ * Asks for the sample members' workouts and waits until they are stored, also while a process is started again.
+ * @returns whether every member has today's workout.
+ */
+async function serveMembers(
+  { signal }: Launch,
+  system: System,
+  userCount: number,
+): Promise<boolean> {
   const client = new FitClient(system.monolith.url, system.adminToken);
-  await client.createUsers(sampleUsers(userCount));
+  await whileRestarting(signal, () => client.createUsers(sampleUsers(userCount)));
   const date = dayIn(new EnvironmentReader(process.env).timezone(), new Date());
-  const { runId, total, created, skipped } = await client.generateWods({ date });
+  // One key for all attempts: a request whose answer was lost is answered with the run that it began.
+  const key = `start:${crypto.randomUUID()}`;
+  const run = await whileRestarting(signal, () => client.generateWods({ date }, key));
+  const { runId, total, created, skipped } = run;
   say(`run for ${date}: ${total} members, ${created} new jobs, ${skipped} were asked for before`);
   const status = await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: say });
   return status.states['done'] === status.total;
 }
 
-function printPlaces(stack: Stack, system: System): void {
+/** Asks again where the monolith or its database does not answer; a refusal is final. */
+async function whileRestarting<Answer>(
+  signal: AbortSignal,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  const end = performance.now() + RUN_WAIT_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isFinal = error instanceof FitRequestError && error.status < 500;
+      if (isFinal || performance.now() > end) throw error;
+      say(`the monolith does not answer (${describe(error)}); asking again`);
+      await delay(RETRY_MS, undefined, { signal });
+    }
+  }
+}
+
+/** @throws the reason of the signal, where that comes first. */
+async function orAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  const first = await Promise.race([answer, untilAborted(signal)]);
+  signal.throwIfAborted();
+  return first as Answer;
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+function printPlaces({ folder }: Launch, stack: Stack, system: System): void {
   const [user] = sampleUsers(1);
-  const token = resolve(FOLDER, 'admin-token');
+  const token = resolve(folder, 'admin-token');
   const coach = system.coaches[0]?.url ?? '';
   process.stdout.write(`
   a workout     curl ${coach}/wods/${user?.id ?? ''}
@@ -160,7 +258,7 @@ function printPlaces(stack: Stack, system: System): void {
   Prometheus    ${stack.prometheusUrl ?? 'not started'}/alerts
   Alertmanager  ${stack.alertmanagerUrl ?? 'not started'}
   MongoDB       ${databaseUrl(stack.mongodbUrl)}
-  logs          ${resolve(FOLDER, 'logs')}
+  logs          ${resolve(folder, 'logs')}
 
 `);
 }
@@ -182,16 +280,11 @@ function readCount(name: string, text: string, most: number): number {
   throw new Error(`${name} '${text}' must be a whole number from 1 to ${most}`);
 }
 
-/** One stop is enough: the signals that follow are swallowed. */
-function nextSignal(): Promise<'signal'> {
-  return new Promise((settle) => {
-    onStopSignal(() => {
-      settle('signal');
-    });
-  });
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function say(line: string): void {
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6);
-  process.stdout.write(`${seconds} s  ${line}\n`);
+  process.stderr.write(`${seconds} s  ${line}\n`);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
+/** The stack's command line: `up`, `down`, `status`, `logs`. Exit code 0; 1 with a message; 130 for a signal while it starts. */
 import { down, logs, status } from './cli/inspect.ts';
-/** The stack's command line: `up`, `down`, `status`, `logs`. Exit code 0, or 1 with a message. */
 import { parseArguments, USAGE } from './cli/parseArguments.ts';
 import { up } from './cli/up.ts';
 import { StackError } from './stackError.ts';
@@ -27,5 +27,5 @@ try {
 } catch (error) {
   // What we raise ourselves says what to do; the stack trace of anything else helps to repair it.
   console.error(error instanceof StackError ? error.message : error);
-  process.exitCode = 1;
+  process.exitCode = error instanceof StackError && error.code === 'STOPPED' ? 130 : 1;
 }

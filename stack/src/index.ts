@@ -1,17 +1,19 @@
 /** The native stack's public names. */
 
 export { isWrongOption } from './cli/isWrongOption.ts';
-export type { Stack } from './launch/stack.ts';
+export { isStackName } from './cli/parseArguments.ts';
+export type { RestartOptions, Stack } from './launch/stack.ts';
+export { defaultFolder } from './launch/stackState.ts';
 export { type StackOptions, startStack } from './launch/startStack.ts';
-export { stopStack } from './launch/stopStack.ts';
+export { sweepFolder } from './launch/sweepFolder.ts';
 export { DEFAULT_PORTS, freePorts, type StackPorts } from './ports.ts';
-export { onStopSignal } from './process/onStopSignal.ts';
 export {
   type Child,
   type ChildExit,
   type ChildOptions,
   startChild,
 } from './process/startChild.ts';
+export { stopOnSignal } from './process/stopOnSignal.ts';
 export { rootFolder } from './root/ensureRoot.ts';
 export type { BrokerSuite } from './root/recipe.ts';
 export { amtool, promtool, runTool, type ToolResult } from './root/runTool.ts';

@@ -10,7 +10,9 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { freePorts, isWrongOption, type Stack, StackError, startStack } from './index.ts';
-import { onStopSignal } from './process/onStopSignal.ts';
+import { defaultFolder } from './launch/stackState.ts';
+import { sweepFolder } from './launch/sweepFolder.ts';
+import { stopOnSignal } from './process/stopOnSignal.ts';
 import { ensureRoot } from './root/ensureRoot.ts';
 import { BROKER_SUITES, BROWSER_ROOT, type BrokerSuite, brokerSuiteOf } from './root/recipe.ts';
 import { askManagement } from './testing/testServer.ts';
@@ -55,14 +57,17 @@ const USAGE = `npm test [-- options]
 Exit code 0: all passed, and none was left out; 1: not so; 2: no such option.`;
 
 const INTERRUPTED = 130;
-const interrupted = new AbortController();
-const interruption = once(interrupted.signal, 'abort');
-onStopSignal((signal) => {
-  interrupted.abort(signal);
+const STACK_NAME = `test-${process.pid}`;
+const late = new AbortController();
+const interrupted = AbortSignal.any([
+  stopOnSignal(() => sweepFolder(defaultFolder(STACK_NAME))),
+  late.signal,
+]);
+const interruption = once(interrupted, 'abort').then(() => {
+  console.error('stopping');
 });
 setTimeout(() => {
-  console.error(`the tests did not end within ${RUN_LIMIT_MS / 60_000} minutes`);
-  interrupted.abort('late');
+  late.abort(new StackError('STOPPED', `not ended within ${RUN_LIMIT_MS / 60_000} minutes`));
 }, RUN_LIMIT_MS).unref();
 
 try {
@@ -79,7 +84,7 @@ try {
   console.error(error instanceof StackError || isWrongOption(error) ? error.message : error);
   process.exitCode = isWrongOption(error) ? 2 : 1;
 }
-if (interrupted.signal.aborted) process.exit(INTERRUPTED);
+if (interrupted.aborted) process.exit(INTERRUPTED);
 
 /** @returns the exit code. */
 async function runTests(only: string | undefined, suite: string): Promise<number> {
@@ -92,17 +97,18 @@ async function runTests(only: string | undefined, suite: string): Promise<number
   const files = only === undefined ? allFiles() : filesOf(only);
   const minimum = only === undefined ? MINIMUM_TESTS : 1;
   if (files.some((file) => file.includes(BROWSER_TESTS))) await prepareBrowser();
-  console.log(`${files.length} test files; starting a broker and a database for them`);
+  console.error(`${files.length} test files; starting a broker and a database for them`);
   const stack = await startStack({
-    name: `test-${process.pid}`,
+    name: STACK_NAME,
     ports: await freePorts(),
+    signal: interrupted,
     services: ['rabbitmq', 'gateway'],
     brokerSuite,
     brokerSettings: BROKER_SETTINGS,
   });
   try {
     await announce(stack, brokerSuite);
-    return interrupted.signal.aborted ? INTERRUPTED : await runFiles(files, minimum);
+    return interrupted.aborted ? INTERRUPTED : await runFiles(files, minimum);
   } finally {
     await stack.stop({ purge: true });
   }
@@ -111,10 +117,14 @@ async function runTests(only: string | undefined, suite: string): Promise<number
 /** Built here, since the limit of a test file is not made for a slow mirror. Without it all other files have their run. */
 async function prepareBrowser(): Promise<void> {
   try {
-    await ensureRoot(BROWSER_ROOT, (line) => {
-      console.log(line);
+    await ensureRoot(BROWSER_ROOT, {
+      onProgress: (line) => {
+        console.error(line);
+      },
+      signal: interrupted,
     });
   } catch (error) {
+    interrupted.throwIfAborted();
     console.error(error instanceof StackError ? error.message : error);
   }
 }
@@ -168,7 +178,7 @@ async function runFiles(files: readonly string[], minimum: number): Promise<numb
     concurrency: FILES_AT_A_TIME,
     timeout: FILE_LIMIT_MS,
     execArgv: ['--import', join(import.meta.dirname, 'testing/endLate.ts')],
-    signal: interrupted.signal,
+    signal: interrupted,
   });
   const result = { testCount: 0, hasFailed: false };
   stream.on('test:summary', ({ file, counts, success }) => {
@@ -178,7 +188,7 @@ async function runFiles(files: readonly string[], minimum: number): Promise<numb
   const printed = pipeline(stream.compose(spec), process.stdout, { end: false });
   // An aborted run ends its test processes, but never its own stream (Node 24.21).
   await Promise.race([printed, interruption]);
-  if (interrupted.signal.aborted) return INTERRUPTED;
+  if (interrupted.aborted) return INTERRUPTED;
   const isShort = result.testCount < minimum;
   if (isShort) console.error(`only ${result.testCount} tests ran; at least ${minimum} exist`);
   return result.hasFailed || isShort ? 1 : 0;

@@ -10,6 +10,10 @@ export type StackErrorCode =
   | 'SERVICE_NOT_READY'
   | 'SERVICE_DIED'
   | 'SERVICE_UNKNOWN'
+  | 'SERVICE_GAVE_UP'
+  | 'FOLDER_UNUSABLE'
+  | 'LOCK_FAILED'
+  | 'STOPPED'
   | 'COMMAND_FAILED';
 
 /** Raised by everything in this workspace; nothing is left running when `startStack` raises it. */

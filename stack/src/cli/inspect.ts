@@ -20,7 +20,9 @@ export async function down(command: Command): Promise<void> {
 /** Prints what runs. Exit code 1 when nothing does, so that scripts can ask. */
 export function status(command: Command): void {
   const state = readState(defaultFolder(command.name));
-  const running = state !== undefined && launcherIsAlive(state);
+  const hasLauncher = state !== undefined && launcherIsAlive(state);
+  // A stack that still starts is not up: scripts ask this before they use it.
+  const running = hasLauncher && state.urls !== undefined;
   if (!running) process.exitCode = 1;
   const services = running ? state.services : [];
   if (command.json) {
@@ -29,7 +31,8 @@ export function status(command: Command): void {
     return;
   }
   if (!running) {
-    console.log(`stack ${command.name} does not run`);
+    const starting = hasLauncher ? `is starting, launcher pid ${state.launcher.pid}` : undefined;
+    console.log(`stack ${command.name} ${starting ?? 'does not run'}`);
     return;
   }
   console.log(`stack ${command.name} runs, launcher pid ${state.launcher.pid}`);

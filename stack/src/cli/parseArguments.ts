@@ -52,8 +52,7 @@ export function parseArguments(words: readonly string[]): Command {
   if (brokerSuite === undefined)
     throw misuse(`--broker-suite is one of ${BROKER_SUITES.join(', ')}`);
   if (serviceWord !== undefined && service === undefined) throw misuse(`no service ${serviceWord}`);
-  // The name becomes a folder and part of the broker's node name.
-  if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name)) throw misuse('--name: up to 40 of a-z, 0-9 and -');
+  if (!isStackName(name)) throw misuse('--name: up to 40 of a-z, 0-9 and -');
   return {
     verb: values.help === true ? 'help' : verb,
     name,
@@ -88,6 +87,11 @@ function parseKnown(words: readonly string[]) {
       help: { type: 'boolean' },
     },
   });
+}
+
+/** The name becomes a folder and part of the broker's node name. */
+export function isStackName(text: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,39}$/.test(text);
 }
 
 function misuse(finding: string): StackError {

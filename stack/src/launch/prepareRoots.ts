@@ -1,12 +1,11 @@
 /** Everything from the cache that a set of services needs, built side by side where possible. */
+import type { StepOptions } from '../process/runCommand.ts';
 import { checkHost, type EntryMode } from '../root/checkHost.ts';
 import { ensureDatabaseTemplate } from '../root/ensureDatabaseTemplate.ts';
 import { ensureGateway } from '../root/ensureGateway.ts';
 import { ensureRoot } from '../root/ensureRoot.ts';
 import { type BrokerSuite, brokerRoot, MAIN_ROOT } from '../root/recipe.ts';
 import type { ServiceName } from '../service/serviceDefinition.ts';
-
-type Progress = ((line: string) => void) | undefined;
 
 export interface Roots {
   readonly mode: EntryMode;
@@ -18,21 +17,21 @@ export interface Roots {
 
 /**
  * Builds what is missing.
- * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`.
+ * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`, `FOLDER_UNUSABLE`; the reason of the signal where it was aborted.
  */
 export async function prepareRoots(
   services: readonly ServiceName[],
   brokerSuite: BrokerSuite,
-  onProgress: Progress,
+  step: StepOptions,
 ): Promise<Roots> {
   const mode = await checkHost();
   const brokerRecipe = brokerRoot(brokerSuite);
   const needsBroker = services.includes('rabbitmq');
   const needsMain = brokerRecipe === MAIN_ROOT || services.some((name) => name !== 'rabbitmq');
   const built = await allOrFirstFailure([
-    needsMain ? ensureRoot(MAIN_ROOT, onProgress) : undefined,
-    services.includes('gateway') ? ensureGateway(onProgress) : undefined,
-    needsBroker && brokerRecipe !== MAIN_ROOT ? ensureRoot(brokerRecipe, onProgress) : undefined,
+    needsMain ? ensureRoot(MAIN_ROOT, step) : undefined,
+    services.includes('gateway') ? ensureGateway(step) : undefined,
+    needsBroker && brokerRecipe !== MAIN_ROOT ? ensureRoot(brokerRecipe, step) : undefined,
   ]);
   const [main = '', gateway, ofBroker = main] = built;
   return {
@@ -40,7 +39,7 @@ export async function prepareRoots(
     rootOf: (service) => (service === 'rabbitmq' ? ofBroker : main),
     gateway,
     databaseTemplate: services.includes('postgresql')
-      ? await ensureDatabaseTemplate(main, onProgress)
+      ? await ensureDatabaseTemplate(main, step)
       : undefined,
   };
 }

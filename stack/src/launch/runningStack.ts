@@ -2,13 +2,16 @@
 import { rm } from 'node:fs/promises';
 import type { Lock } from '../process/holdLock.ts';
 import { mustRun } from '../process/runCommand.ts';
+import { type ChildExit, describeExit } from '../process/startChild.ts';
+import { waitUntil } from '../process/waitUntil.ts';
 import { enterRoot, ROOT_ENVIRONMENT, type RootEntry } from '../root/enterRoot.ts';
 import { brokerEnvironment } from '../service/rabbitmq.ts';
 import type { ServiceDefinition, ServiceName, StackPlace } from '../service/serviceDefinition.ts';
 import { StackError, unsupportedHost } from '../stackError.ts';
 import type { Roots } from './prepareRoots.ts';
+import { Restarter } from './restarter.ts';
 import { ServiceProcess } from './serviceProcess.ts';
-import type { ExitListener, Stack } from './stack.ts';
+import type { ExitListener, RestartOptions, Stack } from './stack.ts';
 import { removeState, type ServiceState, type StackUrls, writeState } from './stackState.ts';
 import { sweepFolder } from './sweepFolder.ts';
 
@@ -19,7 +22,14 @@ export interface StackParts {
   readonly roots: Roots | undefined;
   readonly urls: StackUrls;
   readonly lock: Lock;
+  /** Undefined: a service that dies is not started again. */
+  readonly restarts: RestartOptions | undefined;
+  /** Aborted while the services start: the start ends early. */
+  readonly signal: AbortSignal | undefined;
 }
+
+/** A service waits so long for the one that it needs, before it is started again. */
+const NEEDED_DEADLINE_MS = 600_000;
 
 export class RunningStack implements Stack {
   readonly amqpUrl: string;
@@ -32,6 +42,10 @@ export class RunningStack implements Stack {
   readonly #onProgress: ((line: string) => void) | undefined;
   readonly #processes: readonly ServiceProcess[];
   readonly #exitListeners: ExitListener[] = [];
+  readonly #stopped = new AbortController();
+  readonly #restarters = new Map<ServiceName, Restarter>();
+  readonly #restarting = new Set<Promise<void>>();
+  #isReady = false;
   #stopping: Promise<void> | undefined;
 
   constructor(parts: StackParts, onProgress: ((line: string) => void) | undefined) {
@@ -55,21 +69,24 @@ export class RunningStack implements Stack {
 
   /** Starts all services side by side, each after the one it needs; all or nothing. */
   async startAll(): Promise<void> {
+    const { signal } = this.#parts;
     const started = new Map<ServiceName, Promise<void>>();
     for (const service of this.#processes) {
       const { name, after } = service.definition;
       const before = after === undefined ? undefined : started.get(after);
-      const starting = Promise.resolve(before).then(() => service.start());
+      const starting = Promise.resolve(before).then(() => service.start(signal));
       started.set(name, starting);
     }
     const results = await Promise.allSettled(started.values());
     const failure = results.find((result) => result.status === 'rejected');
-    if (failure === undefined) {
+    if (failure === undefined && signal?.aborted !== true) {
+      this.#isReady = true;
       this.#recordState();
       return;
     }
     await this.stop();
-    throw failure.reason;
+    signal?.throwIfAborted();
+    throw failure?.reason;
   }
 
   async kill(name: ServiceName, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -103,6 +120,8 @@ export class RunningStack implements Stack {
 
   async #stopAll(purge: boolean): Promise<void> {
     const { folder } = this.#parts.place;
+    this.#stopped.abort();
+    await Promise.all(this.#restarting);
     if (purge) {
       await Promise.all(this.#processes.map((service) => service.kill('SIGKILL')));
     } else {
@@ -119,14 +138,38 @@ export class RunningStack implements Stack {
   }
 
   #processOf(definition: ServiceDefinition): ServiceProcess {
-    return new ServiceProcess({
+    const service = new ServiceProcess({
       definition,
       entry: this.#entry(definition),
       onProgress: this.#onProgress,
-      onUnexpectedExit: (lastLogLines) => {
-        this.#report(definition.name, lastLogLines);
+      onUnexpectedExit: (exit, lastLogLines) => {
+        this.#report(definition.name, exit, lastLogLines);
       },
     });
+    const { restarts } = this.#parts;
+    if (restarts !== undefined) {
+      const restarter = new Restarter({
+        name: definition.name,
+        start: () => this.#startAgain(service),
+        signal: this.#stopped.signal,
+        onProgress: this.#onProgress,
+        onGiveUp: restarts.onGiveUp,
+      });
+      this.#restarters.set(definition.name, restarter);
+    }
+    return service;
+  }
+
+  /** One that cannot live without another waits for it; that is no failed start. */
+  async #startAgain(service: ServiceProcess): Promise<void> {
+    const { signal } = this.#stopped;
+    const { after } = service.definition;
+    if (after !== undefined) {
+      const needed = this.#find(after);
+      await waitUntil(() => needed.pid !== 0, { deadlineMs: NEEDED_DEADLINE_MS, signal });
+    }
+    await service.start(signal);
+    this.#recordState();
   }
 
   #entry(definition: ServiceDefinition): RootEntry {
@@ -138,16 +181,27 @@ export class RunningStack implements Stack {
     return { root: roots.rootOf(definition.name), mode: roots.mode, mounts, user: 'service' };
   }
 
-  #report(service: ServiceName, lastLogLines: string): void {
+  #report(name: ServiceName, exit: ChildExit, lastLogLines: string): void {
     if (this.#stopping !== undefined) return;
     this.#recordState();
-    this.#onProgress?.(`${service} ended unexpectedly. Last lines of its log:\n${lastLogLines}`);
-    for (const listener of this.#exitListeners) listener(service, lastLogLines);
+    const how = describeExit(exit);
+    this.#onProgress?.(
+      `${name} ended unexpectedly (${how}). Last lines of its log:\n${lastLogLines}`,
+    );
+    for (const listener of this.#exitListeners) listener(name, lastLogLines, how);
+    const restarting = this.#restarters.get(name)?.restart();
+    if (restarting === undefined) return;
+    this.#restarting.add(restarting);
+    void restarting.then(() => this.#restarting.delete(restarting));
   }
 
   #recordState(): void {
     const { place, urls } = this.#parts;
-    writeState(place.folder, { name: place.name, urls, services: this.services });
+    writeState(place.folder, {
+      name: place.name,
+      urls: this.#isReady ? urls : undefined,
+      services: this.services,
+    });
   }
 
   #find(name: ServiceName): ServiceProcess {

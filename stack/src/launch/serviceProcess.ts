@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { logTail, START_MARK } from '../process/logTail.ts';
 import { mountNamespace, processesIn, sendSignal } from '../process/processTable.ts';
-import { type Child, startChild } from '../process/startChild.ts';
+import { type Child, type ChildExit, startChild } from '../process/startChild.ts';
 import { enterRoot, ROOT_ENVIRONMENT, type RootEntry } from '../root/enterRoot.ts';
 import type { ServiceDefinition } from '../service/serviceDefinition.ts';
 import { sweepNamespace } from './sweepFolder.ts';
@@ -13,7 +13,7 @@ export interface ServiceProcessOptions {
   readonly entry: RootEntry;
   readonly onProgress: ((line: string) => void) | undefined;
   /** Called with the end of the log when the service exits and nobody asked it to. */
-  readonly onUnexpectedExit: (lastLogLines: string) => void;
+  readonly onUnexpectedExit: (exit: ChildExit, lastLogLines: string) => void;
 }
 
 export class ServiceProcess {
@@ -29,39 +29,49 @@ export class ServiceProcess {
     this.logPath = join(options.entry.mounts.stack, 'logs', `${options.definition.name}.log`);
   }
 
-  /** Process id of the service; 0 while it does not run. */
+  /** Process id of the service; 0 while it does not run, or is not ready yet. */
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
 
   /**
    * Starts the service and waits until it answers.
-   * @throws StackError `SERVICE_NOT_READY`, `SERVICE_DIED`.
+   * @throws StackError `SERVICE_NOT_READY`, `SERVICE_DIED`; the reason of the signal where it was aborted. Nothing of
+   * the service runs then.
    */
-  async start(): Promise<void> {
+  async start(signal?: AbortSignal): Promise<void> {
     const { definition, entry, onProgress } = this.#options;
     await definition.prepare();
     mkdirSync(dirname(this.logPath), { recursive: true });
     appendFileSync(this.logPath, `${START_MARK}${new Date().toISOString()}\n`);
     const [command = '', ...args] = enterRoot(entry, definition.command);
     let pid = 0;
-    const child = await startChild({
-      name: definition.name,
-      command,
-      args,
-      env: { ...ROOT_ENVIRONMENT, ...definition.environment },
-      logPath: this.logPath,
-      onSpawn: (spawned) => {
-        pid = spawned;
-      },
-      ready: () => definition.ready(pid),
-      deadlineMs: definition.deadlineMs,
-      stopSignal: definition.stopSignal,
-      onProgress,
-    });
-    this.#child = child;
-    this.#namespace = ownNamespace(child.pid);
-    void child.exited.then(() => this.#exited(child));
+    try {
+      const child = await startChild({
+        name: definition.name,
+        command,
+        args,
+        env: { ...ROOT_ENVIRONMENT, ...definition.environment },
+        logPath: this.logPath,
+        onSpawn: (spawned) => {
+          pid = spawned;
+        },
+        ready: () => {
+          // Known early, so that a service that dies before it is ready leaves nothing either.
+          this.#namespace = ownNamespace(pid) ?? this.#namespace;
+          return definition.ready(pid);
+        },
+        deadlineMs: definition.deadlineMs,
+        stopSignal: definition.stopSignal,
+        onProgress,
+        signal,
+      });
+      this.#child = child;
+      void child.exited.then((exit) => this.#exited(child, exit));
+    } catch (error) {
+      await this.#sweep();
+      throw error;
+    }
   }
 
   /** Stops the service in its own polite way; nothing of it is left afterwards. */
@@ -105,11 +115,11 @@ export class ServiceProcess {
     this.#namespace = undefined;
   }
 
-  async #exited(child: Child): Promise<void> {
+  async #exited(child: Child, exit: ChildExit): Promise<void> {
     if (this.#child !== child) return;
     this.#forget();
     await this.#sweep();
-    this.#options.onUnexpectedExit(await logTail(this.logPath));
+    this.#options.onUnexpectedExit(exit, await logTail(this.logPath));
   }
 }
 

@@ -1,8 +1,16 @@
 /** What a launcher or a test can do with a running stack. */
 import type { ServiceName } from '../service/serviceDefinition.ts';
+import type { StackError } from '../stackError.ts';
 import type { ServiceState, StackUrls } from './stackState.ts';
 
-export type ExitListener = (service: ServiceName, lastLogLines: string) => void;
+/** @param how 'SIGKILL' or 'code 3'. */
+export type ExitListener = (service: ServiceName, lastLogLines: string, how: string) => void;
+
+/** Programs that die are started again; without these options a death is only told. */
+export interface RestartOptions {
+  /** Told where a program did not become ready in five starts in a row; it is not started any more. */
+  readonly onGiveUp: (error: StackError) => void;
+}
 
 export interface Stack extends StackUrls {
   /** Services that run, in starting order. */

@@ -24,7 +24,8 @@ export interface StackUrls {
 export interface StackState {
   readonly name: string;
   readonly launcher: ProcessIdentity;
-  readonly urls: StackUrls;
+  /** Undefined until every service was ready once. */
+  readonly urls: StackUrls | undefined;
   readonly services: readonly ServiceState[];
 }
 

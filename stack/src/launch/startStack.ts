@@ -1,6 +1,7 @@
 /** The native stack: real services as child processes on loopback. */
 import { resolve } from 'node:path';
 import { DEFAULT_PORTS, freePortList, type StackPorts } from '../ports.ts';
+import type { StepOptions } from '../process/runCommand.ts';
 import type { BrokerSuite } from '../root/recipe.ts';
 import type { ServiceName, StackPlace } from '../service/serviceDefinition.ts';
 import { checkPorts, claimFolder } from './claimFolder.ts';
@@ -9,10 +10,10 @@ import { endOnSignal } from './endOnSignal.ts';
 import { planServices, type ServicePlan } from './planServices.ts';
 import { prepareRoots, type Roots } from './prepareRoots.ts';
 import { RunningStack } from './runningStack.ts';
-import type { Stack } from './stack.ts';
-import { defaultFolder } from './stackState.ts';
+import type { RestartOptions, Stack } from './stack.ts';
+import { defaultFolder, removeState } from './stackState.ts';
 
-export interface StackOptions {
+export interface StackOptions extends StepOptions {
   /**
    * Distinguishes stacks on one machine; also part of the broker's node name, so keep it for a
    * folder.
@@ -32,30 +33,46 @@ export interface StackOptions {
   readonly brokerSettings?: Readonly<Record<string, number>>;
   /** For a program that has servers of its own and nothing to finish: a signal removes them and ends it. Default false. */
   readonly endsOnSignal?: boolean;
-  readonly onProgress?: (line: string) => void;
+  /** Services that die are started again; absent: a death is only told. */
+  readonly restarts?: RestartOptions;
+  /** Deletes the data of the last start first. Default false. */
+  readonly isFresh?: boolean;
+  /** Called when the folder belongs to this process, before anything is built or started; it may write there. */
+  readonly onClaimed?: (folder: string) => Promise<void>;
 }
 
 /**
  * Starts the services and resolves when all of them answer. With `AMQP_URL` or `MONGODB_URL` in the
  * environment the services of that kind are not started, and those URLs are returned.
+ * An aborted signal ends the start within seconds; a stack that is ready is not touched by it.
  * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`, `PORT_TAKEN`, `STACK_RUNNING`,
- * `SERVICE_NOT_READY`, `SERVICE_DIED`; nothing is left running then.
+ * `SERVICE_NOT_READY`, `SERVICE_DIED`, `FOLDER_UNUSABLE`; the reason of the signal where it was aborted. Nothing is left
+ * running then.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const folder = resolve(options.folder ?? defaultFolder(options.name));
+  if (options.endsOnSignal !== true) return await startIn(folder, options);
+  return await endOnSignal(folder, (signal) => startIn(folder, { ...options, signal }));
+}
+
+async function startIn(folder: string, options: StackOptions): Promise<Stack> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
   const plan = leaveOutMonitoring(planServices(options.services, process.env), options);
-  const lock = await claimFolder(folder, options.onProgress);
+  const lock = await claimFolder(folder, options);
   try {
+    await options.onClaimed?.(folder);
     const roots = await rootsFor(plan, options);
     const place = await placeOf(options, folder, roots);
     const definitions = describeServices(plan, place);
-    await checkPorts(definitions, { ...place.ports });
+    await checkPorts(definitions, { ...place.ports }, signal);
     const urls = describeUrls(plan, place);
-    const running = new RunningStack({ place, definitions, roots, urls, lock }, options.onProgress);
+    const parts = { place, definitions, roots, urls, lock, restarts: options.restarts, signal };
+    const running = new RunningStack(parts, onProgress);
     await running.startAll();
-    if (options.endsOnSignal) endOnSignal(running);
     return running;
   } catch (error) {
+    removeState(folder);
     lock.release();
     throw error;
   }
@@ -74,7 +91,7 @@ function leaveOutMonitoring(plan: ServicePlan, options: StackOptions): ServicePl
 
 async function rootsFor(plan: ServicePlan, options: StackOptions): Promise<Roots | undefined> {
   if (plan.start.length === 0) return undefined;
-  return await prepareRoots(plan.start, options.brokerSuite ?? 'sid', options.onProgress);
+  return await prepareRoots(plan.start, options.brokerSuite ?? 'sid', options);
 }
 
 async function placeOf(

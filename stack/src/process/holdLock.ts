@@ -1,6 +1,7 @@
 /** A lock between processes that the kernel releases when its holder dies, however it dies. */
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
+import { StackError } from '../stackError.ts';
 
 export interface Lock {
   release(): void;
@@ -8,15 +9,19 @@ export interface Lock {
 
 /**
  * Takes the lock of that name. It is a socket in Linux's abstract namespace: no file, hence nothing
- * stale to clear away after a kill -9, which is what defeats every lock file.
+ * stale to clear away after a kill -9, which is what defeats every lock file (adr/15).
+ * Elsewhere than on Linux no server is started, so there is nothing to lock, and everybody gets it.
  * @returns undefined when somebody holds it.
+ * @throws StackError `LOCK_FAILED` where the kernel refuses for any other reason.
  */
 export function holdLock(name: string): Promise<Lock | undefined> {
+  if (process.platform !== 'linux') return Promise.resolve({ release: () => undefined });
   const address = `\0fit-stack-${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', () => {
-      resolve(undefined);
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(new StackError('LOCK_FAILED', `no lock for ${name}: ${error.message}`, error));
     });
     server.listen(address, () => {
       server.unref();

@@ -2,7 +2,7 @@
  * What the kernel knows about processes: who is alive, since when, and who shares a mount
  * namespace.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** A process id alone is reused in time; with the start time it names one process of this boot. */
 export interface ProcessIdentity {
@@ -72,6 +72,8 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
 }
 
 function allPids(): number[] {
+  // Without /proc there are no mount namespaces either, and no service that has one of its own.
+  if (!existsSync('/proc')) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);

@@ -1,20 +1,28 @@
 /** A program run to its end, with its output collected and a sign of life while it takes long. */
-import { spawn } from 'node:child_process';
+import { execa } from 'execa';
 import { StackError } from '../stackError.ts';
 
 const SIGN_OF_LIFE_MS = 3000;
+/** Milliseconds from a polite signal to SIGKILL, where a program is stopped in the middle. */
+const STOP_MS = 3000;
 
 /** More is of no use to anybody; the beginning is dropped, the end says what went wrong. */
 const OUTPUT_LIMIT_CHARACTERS = 1_000_000;
 
-export interface RunOptions {
+/** What every step of a start takes along. */
+export interface StepOptions {
+  readonly onProgress?: ((line: string) => void) | undefined;
+  /** Aborted when the start is not wanted any more: the step ends early and throws the reason of the signal. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunOptions extends StepOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   /** Standard input; default: none. */
   readonly input?: string | undefined;
   /** With a title, a line with the elapsed seconds appears every three seconds. */
   readonly title?: string;
-  readonly onProgress?: ((line: string) => void) | undefined;
 }
 
 export interface RunResult {
@@ -26,48 +34,47 @@ export interface RunResult {
   readonly stdout: string;
 }
 
-/** Runs a program; a failure is an answer, not an exception. */
-export function runCommand(
+/**
+ * Runs a program; a failure is an answer, not an exception. The program ends with this process.
+ * @throws the reason of the signal where it was aborted; the program has ended by then.
+ */
+export async function runCommand(
   command: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
+  options.signal?.throwIfAborted();
   const [program = '', ...args] = command;
   const ticking = signsOfLife(options);
-  return new Promise((resolve) => {
-    let output = '';
-    let stdout = '';
-    const process = spawn(program, args, {
-      cwd: options.cwd,
-      env: options.env,
-      stdio: 'pipe',
-    });
-    // A program that ends without reading it says so by its exit code.
-    process.stdin.on('error', () => undefined);
-    process.stdin.end(options.input ?? '');
-    const finish = (code: number): void => {
-      clearInterval(ticking);
-      resolve({ code, output, stdout });
-    };
-    process.stdout.on('data', (chunk: Buffer) => {
-      stdout = (stdout + chunk.toString()).slice(-OUTPUT_LIMIT_CHARACTERS);
-      output = (output + chunk.toString()).slice(-OUTPUT_LIMIT_CHARACTERS);
-    });
-    process.stderr.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-OUTPUT_LIMIT_CHARACTERS);
-    });
-    process.once('error', (error) => {
-      output += error.message;
-      finish(127);
-    });
-    process.once('close', (code) => {
-      finish(code ?? 128);
-    });
+  let output = '';
+  let stdout = '';
+  const child = execa(program, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    extendEnv: options.env === undefined,
+    input: options.input ?? '',
+    reject: false,
+    buffer: false,
+    forceKillAfterDelay: STOP_MS,
   });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout = (stdout + text).slice(-OUTPUT_LIMIT_CHARACTERS);
+    output = (output + text).slice(-OUTPUT_LIMIT_CHARACTERS);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output = (output + text).slice(-OUTPUT_LIMIT_CHARACTERS);
+  });
+  const result = await child;
+  clearInterval(ticking);
+  options.signal?.throwIfAborted();
+  if (result.exitCode !== undefined) return { code: result.exitCode, output, stdout };
+  if (result.signal !== undefined) return { code: 128, output, stdout };
+  return { code: 127, output: `${output}${result.originalMessage ?? ''}`, stdout };
 }
 
 /**
  * Runs a program that has to succeed.
- * @throws StackError `COMMAND_FAILED` with the end of its output.
+ * @throws StackError `COMMAND_FAILED` with the end of its output; the reason of the signal where it was aborted.
  */
 export async function mustRun(
   command: readonly string[],
@@ -83,8 +90,8 @@ export async function mustRun(
 function signsOfLife(options: RunOptions): NodeJS.Timeout | undefined {
   const { title, onProgress } = options;
   if (title === undefined || onProgress === undefined) return undefined;
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   return setInterval(() => {
-    onProgress(`${title} … ${Math.round((Date.now() - startedAt) / 1000)} s`);
+    onProgress(`${title} … ${Math.round((performance.now() - startedAt) / 1000)} s`);
   }, SIGN_OF_LIFE_MS);
 }

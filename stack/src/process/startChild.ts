@@ -2,7 +2,7 @@
  * A long-running program as a direct child: its log in a file, ready when it answers, stopped for
  * sure.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StackError } from '../stackError.ts';
@@ -12,6 +12,8 @@ import { waitUntil } from './waitUntil.ts';
 
 /** Longer than a coach drains (20 s): a clean stop under load is no kill. */
 const GRACE_MS = 30_000;
+/** A child that is not ready yet has nothing to drain. */
+const START_GRACE_MS = 3_000;
 
 export interface ChildOptions {
   readonly name: string;
@@ -33,18 +35,26 @@ export interface ChildOptions {
   /** The polite signal of `stop`; default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
   readonly onProgress?: ((line: string) => void) | undefined;
+  /** Aborted before the child is ready: the child is stopped, and the start throws the reason of the signal. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ChildExit {
+  /** 127 where the program could not be started; null where a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+}
+
+/** @returns 'SIGKILL' or 'code 3'. */
+export function describeExit({ code, signal }: ChildExit): string {
+  return signal ?? `code ${String(code)}`;
 }
 
 export interface Child {
   readonly pid: number;
   readonly exited: Promise<ChildExit>;
-  /** Asks politely, kills the process group after 30 s, resolves when it is gone. */
-  stop(): Promise<void>;
+  /** Asks politely, kills the process group after `graceMs` (default 30 s), resolves when it is gone. */
+  stop(graceMs?: number): Promise<void>;
   /**
    * Sends the signal (default SIGKILL) to the process group and resolves when the child is gone.
    */
@@ -54,46 +64,51 @@ export interface Child {
 /**
  * Starts a program and waits until it is ready.
  * @throws StackError `SERVICE_NOT_READY` past the deadline, `SERVICE_DIED` when it exits before;
- * both carry the end of its log, and the child is gone by then.
+ * both carry the end of its log; the reason of the signal where it was aborted. The child is gone by then.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const startedAt = Date.now();
-  const process = spawnLogged(options);
+  const { ready, deadlineMs, signal } = options;
+  signal?.throwIfAborted();
+  const startedAt = performance.now();
+  const child = spawnLogged(options);
   let exit: ChildExit | undefined;
-  const exited = new Promise<ChildExit>((resolve) => {
-    process.once('exit', (code, signal) => {
-      exit = { code, signal };
-      resolve(exit);
-    });
-    process.once('error', () => {
-      exit ??= { code: 127, signal: null };
-      resolve(exit);
-    });
-  });
-  const child = childOf(process, exited, options.stopSignal ?? 'SIGTERM');
-  const { ready, deadlineMs } = options;
+  void child.exited.then((how) => (exit = how));
   options.onSpawn?.(child.pid);
-  if (!(await waitUntil(ready, { deadlineMs, abandoned: () => exit !== undefined }))) {
+  const abandoned = () => exit !== undefined;
+  if (!(await waitUntil(ready, { deadlineMs, abandoned, signal }))) {
+    if (signal?.aborted === true) {
+      await child.stop(START_GRACE_MS);
+      throw signal.reason;
+    }
     throw await startFailure(options, child, exit);
   }
-  const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   options.onProgress?.(`${options.name} ready after ${seconds} s (pid ${child.pid})`);
   return child;
 }
 
-function spawnLogged(options: ChildOptions): ChildProcess {
+function spawnLogged(options: ChildOptions): Child {
   mkdirSync(dirname(options.logPath), { recursive: true });
   const log = openSync(options.logPath, 'a');
-  const [command, ...args] = [...deathBond(), options.command, ...options.args];
+  const [command = options.command, ...args] = [...deathBond(), options.command, ...options.args];
   try {
-    return spawn(command ?? options.command, args, {
+    // Not execa: its output to a file passes through this process, and stops when this process does (adr/15).
+    const subprocess = spawn(command, args, {
       cwd: options.cwd,
       env: options.env,
       stdio: ['ignore', log, log],
-      // A group of its own: Ctrl-C in the terminal must reach only the launcher, which stops in
-      // order.
+      // A group of its own: a signal to the launcher's group must reach only the launcher, which stops in order.
       detached: true,
     });
+    const exited = new Promise<ChildExit>((settle) => {
+      subprocess.once('exit', (code, signal) => {
+        settle({ code, signal });
+      });
+      subprocess.once('error', () => {
+        settle({ code: 127, signal: null });
+      });
+    });
+    return childOf(subprocess.pid, exited, options.stopSignal ?? 'SIGTERM');
   } finally {
     closeSync(log);
   }
@@ -101,25 +116,33 @@ function spawnLogged(options: ChildOptions): ChildProcess {
 
 let setprivIsUsable: boolean | undefined;
 
-/** Has the kernel kill the child when the launcher dies without stopping it. Only Linux can. */
+/**
+ * Has the kernel kill the child when the launcher dies without stopping it. Only Linux can. A launcher that died before
+ * the kernel was asked is no longer the parent, and the child ends by itself.
+ */
 function deathBond(): string[] {
   const bond = ['setpriv', '--pdeathsig', 'KILL', '--'];
   setprivIsUsable ??= spawnSync('setpriv', [...bond.slice(1), 'true']).status === 0;
-  return setprivIsUsable ? bond : [];
+  if (!setprivIsUsable) return [];
+  return [...bond, 'sh', '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)];
 }
 
-function childOf(process: ChildProcess, exited: Promise<ChildExit>, polite: NodeJS.Signals): Child {
-  const pid = process.pid ?? 0;
-  // Pid 0 would be our own process group; it means that the program could not be spawned at all.
-  const toGroup = (signal: NodeJS.Signals): boolean => pid > 0 && sendSignal(-pid, signal);
+/** @param pid undefined where the program could not be started. */
+function childOf(
+  pid: number | undefined,
+  exited: Promise<ChildExit>,
+  stopSignal: NodeJS.Signals,
+): Child {
+  let hasExited = pid === undefined;
+  void exited.then(() => (hasExited = true));
+  const toGroup = (signal: NodeJS.Signals): boolean =>
+    pid !== undefined && sendSignal(-pid, signal);
   return {
-    pid,
+    pid: pid ?? 0,
     exited,
-    async stop() {
-      const timer = setTimeout(() => toGroup('SIGKILL'), GRACE_MS);
-      if (pid > 0 && process.exitCode === null && process.signalCode === null) {
-        sendSignal(pid, polite);
-      }
+    async stop(graceMs = GRACE_MS) {
+      const timer = setTimeout(() => toGroup('SIGKILL'), graceMs);
+      if (pid !== undefined && !hasExited) sendSignal(pid, stopSignal);
       await exited;
       clearTimeout(timer);
       toGroup('SIGKILL');
@@ -139,10 +162,9 @@ async function startFailure(
   await child.kill();
   const log = `Last lines of ${options.logPath}:\n${await logTail(options.logPath)}`;
   if (exit !== undefined) {
-    const how = exit.signal ?? `code ${String(exit.code)}`;
     return new StackError(
       'SERVICE_DIED',
-      `${options.name} ended before it was ready (${how}).\n${log}`,
+      `${options.name} ended before it was ready (${describeExit(exit)}).\n${log}`,
     );
   }
   const seconds = options.deadlineMs / 1000;

@@ -13,6 +13,8 @@ export interface WaitOptions {
   readonly deadlineMs: number;
   /** Asked between attempts; true ends the wait early, unfulfilled. */
   readonly abandoned?: () => boolean;
+  /** Aborted: the wait ends at once, unfulfilled, even in the middle of an attempt. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -23,20 +25,27 @@ export async function waitUntil(
   condition: () => boolean | Promise<boolean>,
   options: WaitOptions,
 ): Promise<boolean> {
-  const end = Date.now() + options.deadlineMs;
-  while (Date.now() < end && options.abandoned?.() !== true) {
-    if (await attempt(condition)) return true;
-    await delay(POLL_INTERVAL_MS);
+  const { signal } = options;
+  const end = performance.now() + options.deadlineMs;
+  while (performance.now() < end && options.abandoned?.() !== true && signal?.aborted !== true) {
+    if (await attempt(condition, signal)) return true;
+    await delay(POLL_INTERVAL_MS, undefined, signal === undefined ? {} : { signal }).catch(
+      () => undefined,
+    );
   }
   return false;
 }
 
-async function attempt(condition: () => boolean | Promise<boolean>): Promise<boolean> {
+async function attempt(
+  condition: () => boolean | Promise<boolean>,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const tooLong = new AbortController();
+  const limit = signal === undefined ? tooLong.signal : AbortSignal.any([tooLong.signal, signal]);
   try {
     return await Promise.race([
       Promise.resolve(condition()),
-      delay(ATTEMPT_LIMIT_MS, false, { signal: tooLong.signal }),
+      delay(ATTEMPT_LIMIT_MS, false, { signal: limit }),
     ]);
   } catch {
     return false;

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { holdLock } from '../process/holdLock.ts';
+import { makeFolder } from '../process/makeFolder.ts';
+import type { StepOptions } from '../process/runCommand.ts';
 import { waitUntil } from '../process/waitUntil.ts';
 import { StackError } from '../stackError.ts';
 import { cacheFolder } from './recipe.ts';
@@ -12,23 +14,23 @@ import { cacheFolder } from './recipe.ts';
  */
 const OTHER_BUILDER_DEADLINE_MS = 15 * 60_000;
 
-export interface Build {
+export interface Build extends StepOptions {
   readonly title: string;
   /** Name of the folder in the cache, ending in the hash of the recipe. */
   readonly key: string;
   /** Fills the folder, which exists and is empty. */
   readonly fill: (folder: string) => Promise<void>;
-  readonly onProgress?: ((line: string) => void) | undefined;
 }
 
 /**
  * The cached folder, built first when it is missing.
- * @throws StackError `BUILD_FAILED`; the next attempt starts from nothing.
+ * @throws StackError `BUILD_FAILED`, `FOLDER_UNUSABLE`; the reason of the signal where it was aborted. The next attempt
+ * starts from nothing.
  */
 export async function buildOnce(build: Build): Promise<string> {
   const folder = join(cacheFolder(), build.key);
   if (existsSync(folder)) return folder;
-  await mkdir(cacheFolder(), { recursive: true });
+  makeFolder(cacheFolder(), 'FIT_STACK_CACHE=<folder> chooses another place for what is built.');
   const lock = await lockFor(build, folder);
   try {
     // Another builder may have finished while this one waited for the lock.
@@ -46,13 +48,15 @@ async function lockFor(build: Build, folder: string): Promise<{ release(): void 
   build.onProgress?.(`${build.title}: waiting for another process that builds it`);
   let lock: { release(): void } | undefined;
   const deadlineMs = OTHER_BUILDER_DEADLINE_MS;
-  await waitUntil(async () => (lock = await holdLock(name)) !== undefined, { deadlineMs });
+  const { signal } = build;
+  await waitUntil(async () => (lock = await holdLock(name)) !== undefined, { deadlineMs, signal });
   if (lock !== undefined) return lock;
+  signal?.throwIfAborted();
   throw new StackError('BUILD_FAILED', `${build.title}: another process builds it without end`);
 }
 
 async function buildAside(build: Build, folder: string): Promise<void> {
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   build.onProgress?.(`${build.title}: building, once`);
   await removeLeftovers(build.key);
   const aside = `${folder}.building-${process.pid}`;
@@ -63,10 +67,11 @@ async function buildAside(build: Build, folder: string): Promise<void> {
   } catch (cause) {
     await rm(aside, { recursive: true, force: true });
     if (existsSync(folder)) return;
+    build.signal?.throwIfAborted();
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new StackError('BUILD_FAILED', `${build.title}: ${reason}`, cause);
   }
-  const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   build.onProgress?.(`${build.title}: built in ${seconds} s`);
 }
 

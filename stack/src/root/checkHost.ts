@@ -1,10 +1,8 @@
 /** Whether this machine can run the native stack, found out before anything is started. */
 import { existsSync } from 'node:fs';
-import { mustRun, runCommand } from '../process/runCommand.ts';
+import { mustRun, runCommand, type StepOptions } from '../process/runCommand.ts';
 import { unsupportedHost } from '../stackError.ts';
 import { aptMirror } from './aptMirror.ts';
-
-type Progress = ((line: string) => void) | undefined;
 
 /** Root enters the root folder by itself; others need a user namespace. */
 export type EntryMode = 'root' | 'user';
@@ -30,7 +28,7 @@ export async function checkHost(): Promise<EntryMode> {
  * @returns the mirror.
  * @throws StackError `HOST_UNSUPPORTED`.
  */
-export async function checkBuilder(onProgress?: Progress): Promise<string> {
+export async function checkBuilder(step: StepOptions): Promise<string> {
   if (!existsSync('/usr/bin/apt-get'))
     throw unsupportedHost('there is no apt to fetch packages with');
   const mirror = aptMirror();
@@ -39,7 +37,7 @@ export async function checkBuilder(onProgress?: Progress): Promise<string> {
       'no mirror in /etc/apt (FIT_STACK_MIRROR=<URL of a Debian mirror> sets one)',
     );
   }
-  if (!(await has('mmdebstrap'))) await installBuilder(onProgress);
+  if (!(await has('mmdebstrap'))) await installBuilder(step);
   return mirror;
 }
 
@@ -56,17 +54,17 @@ async function entryMode(): Promise<EntryMode> {
   );
 }
 
-async function installBuilder(onProgress: Progress): Promise<void> {
+async function installBuilder(step: StepOptions): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw unsupportedHost('`mmdebstrap` is missing; have it installed: apt-get install mmdebstrap');
   }
-  onProgress?.(
+  step.onProgress?.(
     'mmdebstrap is missing: installing it with apt-get (the only thing put on this host)',
   );
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await mustRun(['apt-get', 'update'], { env, title: 'apt-get update', onProgress });
+  await mustRun(['apt-get', 'update'], { ...step, env, title: 'apt-get update' });
   const install = ['apt-get', 'install', '--yes', '--no-install-recommends', 'mmdebstrap'];
-  await mustRun(install, { env, title: 'apt-get install mmdebstrap', onProgress });
+  await mustRun(install, { ...step, env, title: 'apt-get install mmdebstrap' });
 }
 
 async function has(program: string): Promise<boolean> {

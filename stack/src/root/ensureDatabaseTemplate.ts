@@ -1,7 +1,7 @@
 /** An initialised database in the cache: copying it takes a second, making it about ten. */
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mustRun } from '../process/runCommand.ts';
+import { mustRun, type StepOptions } from '../process/runCommand.ts';
 import { startChild } from '../process/startChild.ts';
 import {
   DATA_FOLDER,
@@ -15,8 +15,6 @@ import { checkHost } from './checkHost.ts';
 import { enterRoot, ROOT_ENVIRONMENT } from './enterRoot.ts';
 import { MAIN_ROOT, recipeHash } from './recipe.ts';
 
-type Progress = ((line: string) => void) | undefined;
-
 /** Raise when the steps below change. */
 const TEMPLATE_VERSION = 1;
 
@@ -27,18 +25,18 @@ const READY_DEADLINE_MS = 60_000;
  * @param root the main root folder.
  * @throws StackError `BUILD_FAILED`.
  */
-export async function ensureDatabaseTemplate(root: string, onProgress?: Progress): Promise<string> {
+export async function ensureDatabaseTemplate(root: string, step: StepOptions): Promise<string> {
   return await buildOnce({
     title: 'database template (initdb, DocumentDB)',
     key: `database-${recipeHash(MAIN_ROOT, TEMPLATE_VERSION)}`,
     fill: async (folder) => {
-      await fillTemplate(folder, root, onProgress);
+      await fillTemplate(folder, root, step);
     },
-    onProgress,
+    ...step,
   });
 }
 
-async function fillTemplate(folder: string, root: string, onProgress: Progress): Promise<void> {
+async function fillTemplate(folder: string, root: string, step: StepOptions): Promise<void> {
   const mode = await checkHost();
   const env = { ...ROOT_ENVIRONMENT, HOME: '/stack/postgresql' };
   const inRoot = (...command: string[]): string[] =>
@@ -47,7 +45,7 @@ async function fillTemplate(folder: string, root: string, onProgress: Progress):
 
   const options = ['--auth=trust', '--locale=C.UTF-8', '--username=fit', '--no-sync'];
   const initdb = inRoot(`${POSTGRESQL_BIN}/initdb`, ...options, '-D', DATA_FOLDER);
-  await mustRun(initdb, { env, title: 'database template: initdb', onProgress });
+  await mustRun(initdb, { ...step, env, title: 'database template: initdb' });
   const configuration = join(folder, 'postgresql/data/postgresql.conf');
   await appendFile(configuration, "\ninclude_if_exists = '/stack/postgresql/fit.conf'\n");
 
@@ -67,11 +65,12 @@ async function fillTemplate(folder: string, root: string, onProgress: Progress):
     },
     deadlineMs: READY_DEADLINE_MS,
     stopSignal: 'SIGINT',
+    signal: step.signal,
   });
   try {
     const statement = 'create extension documentdb cascade';
     const psql = inRoot(`${POSTGRESQL_BIN}/psql`, '-q', '-d', POSTGRESQL_URL, '-c', statement);
-    await mustRun(psql, { env, title: 'database template: create extension', onProgress });
+    await mustRun(psql, { ...step, env, title: 'database template: create extension' });
   } finally {
     await server.stop();
   }

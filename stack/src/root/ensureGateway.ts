@@ -2,13 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mustRun, runCommand } from '../process/runCommand.ts';
+import { mustRun, runCommand, type StepOptions } from '../process/runCommand.ts';
 import { StackError } from '../stackError.ts';
 import { buildOnce } from './buildOnce.ts';
 import { ensureRoot } from './ensureRoot.ts';
 import { GO_ROOT, recipeHash } from './recipe.ts';
-
-type Progress = ((line: string) => void) | undefined;
 
 const SOURCE = join(import.meta.dirname, '../../gateway');
 const SOURCE_FILES = ['main.go', 'go.mod', 'go.sum'];
@@ -23,15 +21,15 @@ export const GATEWAY_PROGRAM = 'fit-gateway';
  * The folder with the gateway's executable, built when missing (30 to 60 s).
  * @throws StackError `BUILD_FAILED`.
  */
-export async function ensureGateway(onProgress?: Progress): Promise<string> {
+export async function ensureGateway(step: StepOptions): Promise<string> {
   const sources = SOURCE_FILES.map((name) => readFileSync(join(SOURCE, name), 'utf8'));
   return await buildOnce({
     title: 'database gateway (FerretDB)',
     key: `gateway-${recipeHash(process.arch, sources)}`,
     fill: async (folder) => {
-      await compile(folder, onProgress);
+      await compile(folder, step);
     },
-    onProgress,
+    ...step,
   });
 }
 
@@ -44,15 +42,15 @@ export function goIsNewEnough(versionLine: string): boolean {
   return difference > 0 || (difference === 0 && Number(minor) >= wantedMinor);
 }
 
-async function compile(folder: string, onProgress: Progress): Promise<void> {
-  const go = await findGo(onProgress);
+async function compile(folder: string, step: StepOptions): Promise<void> {
+  const go = await findGo(step);
   const program = join(folder, GATEWAY_PROGRAM);
   const build = [go.program, 'build', '-trimpath', '-ldflags=-s -w', '-o', program, '.'];
   // The host's GOPROXY and the like are kept: it knows how to reach modules. Static, so that it
   // runs in any root.
   const env = { ...process.env, ...go.environment, CGO_ENABLED: '0', GOTOOLCHAIN: 'local' };
   const title = 'database gateway: compiling';
-  await mustRun(build, { cwd: SOURCE, env, title, onProgress });
+  await mustRun(build, { ...step, cwd: SOURCE, env, title });
 }
 
 interface GoToolchain {
@@ -60,13 +58,13 @@ interface GoToolchain {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-async function findGo(onProgress: Progress): Promise<GoToolchain> {
+async function findGo(step: StepOptions): Promise<GoToolchain> {
   const env = { ...process.env, GOTOOLCHAIN: 'local' };
-  const version = await runCommand(['go', 'version'], { env });
+  const version = await runCommand(['go', 'version'], { ...step, env });
   if (version.code === 0 && goIsNewEnough(version.stdout))
     return { program: 'go', environment: {} };
-  onProgress?.(`no Go ${MINIMUM_GO.join('.')} on this host: unpacking Debian's`);
-  const root = await ensureRoot(GO_ROOT, onProgress);
+  step.onProgress?.(`no Go ${MINIMUM_GO.join('.')} on this host: unpacking Debian's`);
+  const root = await ensureRoot(GO_ROOT, step);
   const names = await readdir(join(root, 'usr/lib'));
   const name = names.find((candidate) => /^go-\d/.test(candidate));
   if (name === undefined) throw new StackError('BUILD_FAILED', `no Go in ${root}/usr/lib`);

@@ -2,37 +2,35 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mustRun } from '../process/runCommand.ts';
+import { mustRun, type StepOptions } from '../process/runCommand.ts';
 import { buildOnce } from './buildOnce.ts';
 import { checkBuilder, checkHost } from './checkHost.ts';
 import { SERVICE_USER_ID } from './enterRoot.ts';
 import { MAIN_ROOT, type RootRecipe, recipeHash } from './recipe.ts';
 
-type Progress = ((line: string) => void) | undefined;
-
 /**
  * The root folder with all services, built when missing (about 25 s, 0.9 GB).
  * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`.
  */
-export async function rootFolder(onProgress?: (line: string) => void): Promise<string> {
-  return await ensureRoot(MAIN_ROOT, onProgress);
+export async function rootFolder(step: StepOptions = {}): Promise<string> {
+  return await ensureRoot(MAIN_ROOT, step);
 }
 
 /**
  * The root folder of a recipe, built when missing.
  * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`.
  */
-export async function ensureRoot(recipe: RootRecipe, onProgress: Progress): Promise<string> {
+export async function ensureRoot(recipe: RootRecipe, step: StepOptions): Promise<string> {
   const mode = await checkHost();
   return await buildOnce({
     title: recipe.title,
     key: `root-${recipe.suite}-${recipeHash(recipe)}`,
     fill: async (folder) => {
-      const mirror = await checkBuilder(onProgress);
-      await (mode === 'root' ? unpack : unpackAsUser)({ recipe, folder, mirror, onProgress });
+      const mirror = await checkBuilder(step);
+      await (mode === 'root' ? unpack : unpackAsUser)({ recipe, folder, mirror, step });
       await addWhatScriptsWouldHave(folder);
     },
-    onProgress,
+    ...step,
   });
 }
 
@@ -40,12 +38,12 @@ interface Unpacking {
   readonly recipe: RootRecipe;
   readonly folder: string;
   readonly mirror: string;
-  readonly onProgress: Progress;
+  readonly step: StepOptions;
 }
 
-async function unpack({ recipe, folder, mirror, onProgress }: Unpacking): Promise<void> {
+async function unpack({ recipe, folder, mirror, step }: Unpacking): Promise<void> {
   const command = [...mmdebstrap(recipe, 'root'), recipe.suite, folder, mirror];
-  await mustRun(command, { title: `${recipe.title}: unpacking`, onProgress });
+  await mustRun(command, { ...step, title: `${recipe.title}: unpacking` });
 }
 
 /**
@@ -53,12 +51,12 @@ async function unpack({ recipe, folder, mirror, onProgress }: Unpacking): Promis
  * leave files that we may not delete. So it writes an archive to its output, and we unpack that as
  * ourselves.
  */
-async function unpackAsUser({ recipe, folder, mirror, onProgress }: Unpacking): Promise<void> {
+async function unpackAsUser({ recipe, folder, mirror, step }: Unpacking): Promise<void> {
   const words = [...mmdebstrap(recipe, 'unshare'), recipe.suite, '-', mirror];
   const archive = `${words.map((word) => `'${word}'`).join(' ')} > "$0.tar"`;
   const extract = `tar -x --no-same-owner --exclude='./dev/*' -C "$0" -f "$0.tar"; rm "$0.tar"`;
   const command = ['sh', '-ec', `${archive}\n${extract}`, folder];
-  await mustRun(command, { title: `${recipe.title}: unpacking`, onProgress });
+  await mustRun(command, { ...step, title: `${recipe.title}: unpacking` });
 }
 
 function mmdebstrap(recipe: RootRecipe, mode: 'root' | 'unshare'): string[] {

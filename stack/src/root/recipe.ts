@@ -3,8 +3,8 @@
  * anew.
  */
 import { createHash } from 'node:crypto';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
 
 /** Debian suites whose RabbitMQ can be started: 3.10, 4.0 and 4.3. */
 export type BrokerSuite = 'bookworm' | 'trixie' | 'sid';
@@ -90,10 +90,12 @@ export function recipeHash(...parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
-/** Where built folders are kept: `FIT_STACK_CACHE`, else `~/.cache/fit-stack`. */
+/**
+ * Where built folders are kept: `FIT_STACK_CACHE`, else `.cache/fit-stack` in `HOME`, else the same in the home folder
+ * of the user's account. Empty variables count as unset.
+ */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const chosen = environment['FIT_STACK_CACHE'];
-  return chosen !== undefined && chosen !== ''
-    ? resolve(chosen)
-    : join(homedir(), '.cache', 'fit-stack');
+  const { FIT_STACK_CACHE: chosen = '', HOME: home = '' } = environment;
+  if (chosen !== '') return resolve(chosen);
+  return resolve(home === '' ? userInfo().homedir : home, '.cache', 'fit-stack');
 }

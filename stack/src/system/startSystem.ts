@@ -1,12 +1,16 @@
 /** Monolith and coaches as child processes on a running stack: what `npm start`, tests, bench and campaign share. */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { type Child, startChild } from '../process/startChild.ts';
+import { Restarter } from '../launch/restarter.ts';
+import type { RestartOptions } from '../launch/stack.ts';
+import { logTail } from '../process/logTail.ts';
+import type { StepOptions } from '../process/runCommand.ts';
+import { type Child, describeExit, startChild } from '../process/startChild.ts';
 import { NODE_FLAGS } from './nodeFlags.ts';
 import { freeCoachPorts, freeSystemPorts, type SystemPorts } from './systemPorts.ts';
 import { unreadiness } from './unreadiness.ts';
 
-export interface SystemOptions {
+export interface SystemOptions extends StepOptions {
   readonly amqpUrl: string;
   readonly managementUrl: string | undefined;
   readonly mongodbUrl: string;
@@ -19,7 +23,8 @@ export interface SystemOptions {
   readonly adminToken?: string;
   /** Further variables of both processes, such as FIT_TIERS or COACH_FAILURE_RATE. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly onProgress?: (line: string) => void;
+  /** Processes that die are started again, on the same ports; absent: a death is not even told. */
+  readonly restarts?: RestartOptions;
 }
 
 export interface Service {
@@ -55,30 +60,42 @@ export interface System {
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
 const READY_MS = 60_000;
 
-/** @throws StackError where a process does not become ready; nothing is left running then. */
+/**
+ * Starts the monolith, then the coaches, one after the other.
+ * @throws StackError where a process does not become ready; the reason of the signal where it was aborted. Nothing is
+ * left running then.
+ */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const adminToken = options.adminToken ?? randomBytes(24).toString('hex');
   const ports = options.ports ?? (await freeSystemPorts());
   const launch = { options, env: sharedEnvironment(options, adminToken) };
-  const state = {
-    monolith: await startService(launch, {
-      ...{ name: 'monolith', port: ports.monolith, metricsPort: ports.monolithMetrics },
-    }),
-    coaches: [] as Coach[],
-    coachNumber: 0,
+  const supervisor = new Supervisor(launch);
+  const monolithPlace = {
+    name: 'monolith',
+    port: ports.monolith,
+    metricsPort: ports.monolithMetrics,
   };
+  const monolith: Slot = {
+    place: monolithPlace,
+    service: await startService(launch, monolithPlace),
+  };
+  const coaches: Slot[] = [];
+  let coachNumber = 0;
+  supervisor.watch(monolith);
   const addCoach = async (env: Readonly<Record<string, string>> = {}): Promise<Service> => {
-    state.coachNumber += 1;
-    const declared = [ports, ...(ports.moreCoaches ?? [])][state.coachNumber - 1];
+    coachNumber += 1;
+    const declared = [ports, ...(ports.moreCoaches ?? [])][coachNumber - 1];
     const { coach: port, coachMetrics: metricsPort } = declared ?? (await freeCoachPorts());
-    const place = { name: `coach-${state.coachNumber}`, port, metricsPort };
-    const coach = { ...(await startService(launch, { ...place, env })), place };
-    state.coaches.push(coach);
-    return coach;
+    const place = { name: `coach-${coachNumber}`, port, metricsPort };
+    const coach = { place, service: await startService(launch, { ...place, env }) };
+    coaches.push(coach);
+    supervisor.watch(coach);
+    return coach.service;
   };
   const stop = async () => {
-    await Promise.all(state.coaches.splice(0).map(({ child }) => child.stop()));
-    await state.monolith.child.stop();
+    await supervisor.end();
+    await Promise.all(coaches.splice(0).map(({ service }) => service.child.stop()));
+    await monolith.service.child.stop();
   };
   try {
     for (let count = options.coachCount ?? 1; count > 0; count -= 1) await addCoach();
@@ -89,35 +106,96 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return {
     adminToken,
     get monolith() {
-      return state.monolith;
+      return monolith.service;
     },
     get coaches() {
-      return state.coaches;
+      return coaches.map(({ service }) => service);
     },
     addCoach,
     removeCoach: async (index, how) => {
-      const [coach] = state.coaches.splice(index, 1);
-      await coach?.child[how]();
+      const [coach] = coaches.splice(index, 1);
+      if (coach === undefined) return;
+      supervisor.expect(coach);
+      await coach.service.child[how]();
     },
     restartMonolith: async (env = {}) => {
-      await state.monolith.child.kill();
-      state.monolith = await startService(launch, {
-        ...{ name: 'monolith', port: ports.monolith, metricsPort: ports.monolithMetrics, env },
-      });
+      supervisor.expect(monolith);
+      await monolith.service.child.kill();
+      monolith.service = await startService(launch, { ...monolithPlace, env });
+      supervisor.watch(monolith);
     },
     restartCoach: async (index, env = {}) => {
-      const coach = state.coaches[index];
+      const coach = coaches[index];
       if (coach === undefined) throw new Error(`there is no coach at place ${index}`);
-      await coach.child.kill();
-      const { place } = coach;
-      state.coaches[index] = { ...(await startService(launch, { ...place, env })), place };
+      supervisor.expect(coach);
+      await coach.service.child.kill();
+      coach.service = await startService(launch, { ...coach.place, env });
+      supervisor.watch(coach);
     },
     stop,
   };
 }
 
-/** A coach, and what it is started again with. */
-type Coach = Service & { readonly place: ServiceOptions };
+/** A process of the system that may be replaced by its successor, and what it is started with. */
+interface Slot {
+  service: Service;
+  readonly place: ServiceOptions;
+}
+
+/** Starts processes again that nobody ended; without `restarts` it does nothing. */
+class Supervisor {
+  readonly #launch: Launch;
+  readonly #stopped = new AbortController();
+  readonly #expected = new WeakSet<Child>();
+  readonly #restarters = new WeakMap<Slot, Restarter>();
+  readonly #restarting = new Set<Promise<void>>();
+
+  constructor(launch: Launch) {
+    this.#launch = launch;
+  }
+
+  /** The next end of this process is wanted. */
+  expect({ service }: Slot): void {
+    this.#expected.add(service.child);
+  }
+
+  watch(slot: Slot): void {
+    const { restarts, onProgress } = this.#launch.options;
+    if (restarts === undefined) return;
+    const { name, child, logPath } = slot.service;
+    const restarter =
+      this.#restarters.get(slot) ??
+      new Restarter({
+        name,
+        start: () => this.#startAgain(slot),
+        signal: this.#stopped.signal,
+        onProgress,
+        onGiveUp: restarts.onGiveUp,
+      });
+    this.#restarters.set(slot, restarter);
+    void child.exited.then(async (exit) => {
+      if (this.#stopped.signal.aborted || this.#expected.has(child)) return;
+      const lines = await logTail(logPath);
+      onProgress?.(
+        `${name} ended unexpectedly (${describeExit(exit)}). Last lines of its log:\n${lines}`,
+      );
+      const restarting = restarter.restart();
+      this.#restarting.add(restarting);
+      void restarting.then(() => this.#restarting.delete(restarting));
+    });
+  }
+
+  /** Nothing is started any more. */
+  async end(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#restarting);
+  }
+
+  async #startAgain(slot: Slot): Promise<void> {
+    slot.service = await startService(this.#launch, slot.place, this.#stopped.signal);
+    this.watch(slot);
+  }
+}
 
 interface Launch {
   readonly options: SystemOptions;
@@ -131,7 +209,11 @@ interface ServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-async function startService(launch: Launch, service: ServiceOptions): Promise<Service> {
+async function startService(
+  launch: Launch,
+  service: ServiceOptions,
+  signal = launch.options.signal,
+): Promise<Service> {
   const { name, port, metricsPort } = service;
   const { folder, onProgress } = launch.options;
   const workspace = name.split('-')[0] ?? name;
@@ -159,6 +241,7 @@ async function startService(launch: Launch, service: ServiceOptions): Promise<Se
     whyNot: () => why,
     deadlineMs: READY_MS,
     onProgress,
+    signal,
   });
   return { name, url, metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`, logPath, child };
 }

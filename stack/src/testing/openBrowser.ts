@@ -33,8 +33,10 @@ const FLAGS = [
  */
 export async function openBrowser(teardown: Teardown): Promise<Browser> {
   const { connect } = await import('puppeteer-core');
-  const root = await ensureRoot(BROWSER_ROOT, (line) => {
-    process.stderr.write(`${line}\n`);
+  const root = await ensureRoot(BROWSER_ROOT, {
+    onProgress: (line) => {
+      process.stderr.write(`${line}\n`);
+    },
   });
   const profile = await mkdtemp(join(tmpdir(), 'fit-browser-'));
   const open: { child?: Child; browser?: Browser } = {};

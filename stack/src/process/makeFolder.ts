@@ -1,0 +1,37 @@
+/** A folder at a place that a person chose, or an error that says which variable chooses another. */
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { StackError } from '../stackError.ts';
+
+/**
+ * Makes the folder and what is missing above it, one level at a time. Node's own recursive `mkdir` tries for ever in a
+ * file system that answers ENOENT to every `mkdir`, such as /proc (Node 24.21).
+ * @param remedy how another place is chosen, as a sentence.
+ * @throws StackError `FOLDER_UNUSABLE` that names the folder and the reason.
+ */
+export function makeFolder(path: string, remedy: string): void {
+  const folder = resolve(path);
+  try {
+    makeLevels(folder);
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StackError('FOLDER_UNUSABLE', `${folder} cannot be written: ${reason}.\n${remedy}`);
+  }
+}
+
+function makeLevels(folder: string): void {
+  if (isFolder(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeLevels(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have made it in the meantime.
+    if (!isFolder(folder)) throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
