@@ -1,5 +1,6 @@
 /** The payload of a createWod job: all that a workout depends on, as of the moment it was asked for. */
 import Type, { type Static } from 'typebox';
+import { distinctArray } from './distinctArray.ts';
 
 export const LEVELS = ['beginner', 'intermediate', 'rx'] as const;
 export const EQUIPMENT = [
@@ -18,13 +19,13 @@ export const EQUIPMENT = [
 export const EXCLUSIONS = ['grip-heavy', 'impact', 'inverted', 'overhead'] as const;
 
 /** A calendar day; whether it exists is checked by `isCalendarDay`. */
-export const DateText = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' });
-export const UserId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' });
+export const DateText = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', maxLength: 10 });
+export const UserId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', maxLength: 64 });
 
 export const ProfileFields = {
   level: Type.Enum([...LEVELS]),
-  equipment: Type.Array(Type.Enum([...EQUIPMENT]), { maxItems: 20, uniqueItems: true }),
-  exclusions: Type.Array(Type.Enum([...EXCLUSIONS]), { maxItems: 10, uniqueItems: true }),
+  equipment: distinctArray(Type.Enum([...EQUIPMENT]), { maxItems: EQUIPMENT.length }),
+  exclusions: distinctArray(Type.Enum([...EXCLUSIONS]), { maxItems: EXCLUSIONS.length }),
 };
 
 export const CreateWodPayload = Type.Object(

@@ -9,6 +9,7 @@ export {
   ProfileFields,
   UserId,
 } from './createWod.ts';
+export { distinctArray } from './distinctArray.ts';
 export {
   type FitDeclaration,
   type FitKind,

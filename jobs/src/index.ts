@@ -11,6 +11,7 @@ export {
   type JobRecord,
   jobId,
 } from './record/jobRecord.ts';
+export { type JsonBounds, jsonFault } from './record/jsonBounds.ts';
 export { newJob } from './record/newJob.ts';
 export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';
 export { type RelayOptions, relayOnce } from './relay/relay.ts';

@@ -1,5 +1,6 @@
 /** A route as data: what it takes, who may call it, what it answers. */
-import type { Static, TSchema } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
+import { schemaBounds } from './schemaBounds.ts';
 
 export type Method = 'get' | 'post' | 'delete';
 
@@ -24,8 +25,13 @@ export interface Route {
   readonly paths: readonly string[];
   readonly access: 'anyone' | 'admin';
   readonly params: TSchema | undefined;
-  readonly query: TSchema | undefined;
+  /** Without one declared it allows no parameter at all. */
+  readonly query: TSchema;
   readonly body: TSchema | undefined;
+  /** Of the request's body, from the bounds of its schema; a route without a body has 0. */
+  readonly bodyLimitBytes: number;
+  /** Values in a valid body. */
+  readonly bodyElements: number;
   readonly reply: TSchema;
   readonly handle: (input: RouteInput<unknown, unknown, unknown>) => Promise<Reply<unknown>>;
 }
@@ -49,12 +55,42 @@ interface RouteOptions<
   ) => Promise<Reply<Static<Answer>>>;
 }
 
+/** A body may be this long where its schema needs less, so that a fault in it is told by its field. */
+const BODY_LIMIT_LEAST_BYTES = 100 * 1_024;
+const NO_QUERY = Type.Object({}, { additionalProperties: false });
+
+/**
+ * @throws Error where a schema of the input leaves a string, array or object without a bound: see `schemaBounds`.
+ */
 export function defineRoute<
   Params extends TSchema = TSchema,
   Query extends TSchema = TSchema,
   Body extends TSchema = TSchema,
   Answer extends TSchema = TSchema,
 >(options: RouteOptions<Params, Query, Body, Answer>): Route {
-  const { method, paths, access, params, query, body, reply, handle } = options;
-  return { method, paths, access, params, query, body, reply, handle: handle as Route['handle'] };
+  const { method, paths, access, params, body, reply, handle } = options;
+  const query = options.query ?? NO_QUERY;
+  const place = `${method.toUpperCase()} ${paths[0] ?? ''}`;
+  requireBounds(params, query, place);
+  const bounds = body === undefined ? undefined : schemaBounds(body, `${place} body`);
+  return {
+    method,
+    paths,
+    access,
+    params,
+    query,
+    body,
+    bodyLimitBytes: bounds === undefined ? 0 : Math.max(BODY_LIMIT_LEAST_BYTES, bounds.bytes),
+    bodyElements: bounds?.elements ?? 0,
+    reply,
+    handle: handle as Route['handle'],
+  };
+}
+
+/** The names of path parameters are those of the pattern, so only their values need bounds. */
+function requireBounds(params: TSchema | undefined, query: TSchema, place: string): void {
+  const { properties = {} } = (params ?? {}) as { properties?: Readonly<Record<string, TSchema>> };
+  for (const [name, schema] of Object.entries(properties))
+    schemaBounds(schema, `${place} path.${name}`);
+  schemaBounds(query, `${place} query`);
 }

@@ -41,7 +41,7 @@ export function fileRoutes(files: readonly ServedFile[]): Route[] {
       method: 'get',
       paths: [pattern],
       access: 'anyone',
-      params: Type.Object({ name: Type.Optional(Type.String()) }),
+      params: Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })) }),
       reply: Type.Unknown(),
       handle: ({ params: { name }, headers }) => {
         const answer = answers.get(name ?? nameIn(pattern));

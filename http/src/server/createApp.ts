@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import Router, { type RouterContext } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
-import { compileCheck, requireValid, type SchemaCheck } from '../route/checkInput.ts';
+import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
 import { noResource, Problem } from '../route/problem.ts';
 import { type BudgetShare, type ByteBudget, bodyBudget } from './byteBudget.ts';
@@ -18,6 +18,9 @@ export interface AppOptions extends FollowOptions {
   /** Of the bodies of all requests under way; default: that of the process, `BODY_BUDGET_BYTES`. */
   readonly bodies?: ByteBudget;
 }
+
+/** Path and query hold no arrays worth mentioning. */
+const SMALL = inputBounds(0);
 
 export function createApp(options: AppOptions): Koa {
   const app = new Koa();
@@ -41,6 +44,7 @@ function mount(router: Router, route: Route, options: AppOptions): void {
     schema === undefined ? undefined : compileCheck(schema),
   );
   const reply = compileCheck(route.reply);
+  const bodyBounds = inputBounds(route.bodyElements);
   const bodies = options.bodies ?? bodyBudget;
   router[route.method]([...route.paths], async (context: RouterContext) => {
     // Everything that can be decided without the body comes before it: strangers must not have it read.
@@ -50,12 +54,12 @@ function mount(router: Router, route: Route, options: AppOptions): void {
       query: { ...context.query } as unknown,
       headers: context.headers as Record<string, string | undefined>,
     };
-    requireValid(params, 'path', input.params);
-    requireValid(query, 'query', input.query);
+    requireValid(params, 'path', input.params, SMALL);
+    requireValid(query, 'query', input.query, SMALL);
     const share = bodies.open();
     try {
       const given = body === undefined ? discardBody(context) : await readJson(context, share);
-      requireValid(body, 'body', given);
+      requireValid(body, 'body', given, bodyBounds);
       const answer = await route.handle({ ...input, body: given });
       requireKept(reply, answer.body, context.path);
       context.status = answer.status ?? 200;

@@ -2,6 +2,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { JobRecord } from './jobRecord.ts';
+import { type JsonBounds, jsonFault } from './jsonBounds.ts';
 
 export const MESSAGE_VERSION = 1;
 /** First enqueue, as an ISO time: an end-to-end time reaches from here, across retries and replays. */
@@ -12,6 +13,10 @@ export const PUBLISHED_AT_HEADER = 'published-at-ms';
 export const RUN_ID_HEADER = 'run-id';
 /** Larger bodies are refused before they are parsed. */
 export const MESSAGE_LIMIT_BYTES = 64 * 1_024;
+/** What is deeper or has more elements is refused before any schema sees it. */
+export const MESSAGE_BOUNDS: JsonBounds = { depth: 32, elements: 4_000 };
+/** A reason may quote a path, and a path is made of whatever keys the message has. */
+const REASON_LIMIT_CHARS = 300;
 
 const Envelope = Type.Object(
   {
@@ -60,7 +65,8 @@ export function compilePayload<Schema extends TSchema>(
 }
 
 /**
- * Size, then JSON, then envelope, then version, then payload, so that the reason names the first thing wrong.
+ * Size, then JSON, then depth and number of elements, then envelope, then version, then payload, so that the reason names
+ * the first thing wrong, and so that no message costs more than a few milliseconds.
  * @throws MalformedMessage
  */
 export function decodeJob<Payload>(
@@ -70,6 +76,8 @@ export function decodeJob<Payload>(
   if (body.byteLength > MESSAGE_LIMIT_BYTES)
     throw new MalformedMessage(`${body.byteLength} bytes exceed ${MESSAGE_LIMIT_BYTES}`);
   const value = parseJson(body);
+  const boundsFault = jsonFault(value, MESSAGE_BOUNDS);
+  if (boundsFault !== undefined) throw new MalformedMessage(`the body ${boundsFault}`);
   if (!envelopeCheck.Check(value))
     throw new MalformedMessage(describe(envelopeCheck.Errors(value)));
   if (value.version !== MESSAGE_VERSION)
@@ -91,5 +99,6 @@ function parseJson(body: Buffer): unknown {
 
 function describe(errors: readonly { instancePath: string; message: string }[]): string {
   const [first] = errors;
-  return first === undefined ? 'not as declared' : `${first.instancePath || '/'}: ${first.message}`;
+  if (first === undefined) return 'not as declared';
+  return `${first.instancePath || '/'}: ${first.message}`.slice(0, REASON_LIMIT_CHARS);
 }

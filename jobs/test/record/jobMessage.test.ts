@@ -96,3 +96,13 @@ test('property: any bytes and any JSON are either a job or malformed', () => {
     ),
   );
 });
+
+test('a message that is too deep or has too many elements is refused before a schema sees it', () => {
+  const deep = `{"version":1,"payload":${'['.repeat(30_000)}${']'.repeat(30_000)}}`;
+  assert.equal(reasonOf(deep), 'the body is nested more than 32 deep');
+  assert.equal(
+    reasonWith({ payload: { minutes: Array.from({ length: 16_200 }, () => 'a') } }),
+    'the body has more than 4000 elements',
+  );
+  assert.ok(reasonWith({ ['k'.repeat(60_000)]: 1 }).length <= 300);
+});

@@ -64,7 +64,9 @@ export function jobRoutes(jobs: JobStore): Route[] {
           state: Type.Optional(Type.Enum([...JOB_STATES])),
           runId: Type.Optional(Type.String({ maxLength: 100 })),
           after: Type.Optional(JobId),
-          limit: Type.Optional(Type.String({ pattern: '^([1-9]\\d?|[1-4]\\d\\d|500)$' })),
+          limit: Type.Optional(
+            Type.String({ pattern: '^([1-9]\\d?|[1-4]\\d\\d|500)$', maxLength: 3 }),
+          ),
         },
         { additionalProperties: false },
       ),

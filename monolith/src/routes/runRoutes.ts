@@ -1,5 +1,5 @@
 /** Runs: start one, follow it. */
-import { DateText, dayIn, isCalendarDay, UserId } from '@fit/contract';
+import { DateText, dayIn, distinctArray, isCalendarDay, UserId } from '@fit/contract';
 import { currentTraceparent, defineRoute, noteInLog, Problem, type Route } from '@fit/http';
 import Type from 'typebox';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
@@ -17,7 +17,7 @@ export interface RunRouteParts extends StartRunParts {
 const Request = Type.Object(
   {
     date: Type.Optional(DateText),
-    userIds: Type.Optional(Type.Array(UserId, { minItems: 1, maxItems: 1_000, uniqueItems: true })),
+    userIds: Type.Optional(distinctArray(UserId, { minItems: 1, maxItems: 1_000 })),
   },
   { additionalProperties: false },
 );

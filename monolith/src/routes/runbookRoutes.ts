@@ -19,7 +19,7 @@ export function runbookRoutes({ onCall, texts }: Runbooks): Route[] {
       // Without a name: what is the same for all of them, and their names. The runbooks' own links to it lead to the second.
       paths: ['/runbooks{/:name}', '/on-call.md'],
       access: 'anyone',
-      params: Type.Object({ name: Type.Optional(Type.String()) }),
+      params: Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })) }),
       reply: Type.String(),
       handle: ({ params: { name } }) => {
         const body = name === undefined ? index : texts.get(name);

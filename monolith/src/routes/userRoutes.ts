@@ -47,7 +47,9 @@ export function userRoutes(users: UserStore): Route[] {
       query: Type.Object(
         {
           after: Type.Optional(UserId),
-          limit: Type.Optional(Type.String({ pattern: '^([1-9]\\d?|[1-4]\\d\\d|500)$' })),
+          limit: Type.Optional(
+            Type.String({ pattern: '^([1-9]\\d?|[1-4]\\d\\d|500)$', maxLength: 3 }),
+          ),
         },
         { additionalProperties: false },
       ),

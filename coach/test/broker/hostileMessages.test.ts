@@ -1,0 +1,104 @@
+/** Goal: messages made to keep the schema check busy are dead-lettered at once, and real jobs go on. Method: a real broker, database and worker. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { fitTopology } from '@fit/contract';
+import { newJob, relayOnce, Worker } from '@fit/jobs';
+import { eventually, testBroker } from '@fit/stack/testing';
+import { deadLetterQueue } from '@fit/topology';
+import { assertTopology, Inspector, Publisher } from '@fit/topology/amqp';
+import { testStore } from '../../../jobs/test/support/testStore.ts';
+import { createWodHandler } from '../../src/handlers/createWod.ts';
+import { WodStore } from '../../src/store/wodStore.ts';
+
+const HOSTILE_COUNT = 20;
+const date = '2026-12-01';
+
+async function open(t: TestContext) {
+  const closers: (() => Promise<void>)[] = [];
+  t.after(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+  const broker = await testBroker({ after: (close) => closers.push(close) });
+  const store = await testStore({ after: (close) => closers.push(close) });
+  const declaration = fitTopology({ profile: 'default' });
+  const refusals: string[] = [];
+  const publisher = await Publisher.open({
+    url: broker.amqpUrl,
+    label: 'test publishes',
+    prepare: async (model) => {
+      await assertTopology(model, declaration, broker);
+    },
+  });
+  closers.push(() => publisher.close());
+  const inspector = await Inspector.open({ url: broker.amqpUrl, label: 'test inspects' });
+  closers.push(() => inspector.close());
+  const wods = new WodStore(store.database);
+  const worker = await Worker.open({
+    ...broker,
+    declaration,
+    kind: declaration.kind.createWod,
+    handlers: new Map([['createWod', createWodHandler({ wods, failureRate: 0 })]]),
+    store: store.jobs,
+    prefetchCount: 250,
+    concurrency: 10,
+    deadlineMs: 30_000,
+    onEvent: (event) => {
+      if (event.type === 'refused') refusals.push(event.reason);
+    },
+    onSession: () => undefined,
+  });
+  closers.push(() => worker.close(2_000));
+  return { declaration, store, publisher, inspector, refusals, wods };
+}
+
+test('20 messages of 16,200 equal exclusions are malformed before any schema sees them', async (t) => {
+  const { declaration, store, publisher, inspector, refusals, wods } = await open(t);
+  const payload = { userId: 'eve', date, level: 'rx', equipment: [] };
+  const exclusions = Array.from({ length: 16_200 }, () => 'a');
+  const body = Buffer.from(
+    JSON.stringify({
+      version: 1,
+      id: `createWod:eve:${date}`,
+      kind: 'createWod',
+      generation: 1,
+      payload: { ...payload, exclusions },
+    }),
+  );
+  assert.ok(body.byteLength > 64_800 && body.byteLength <= 65_536, `${body.byteLength} bytes`);
+  const { exchange } = declaration;
+  const { key, queue } = declaration.kind.createWod;
+  for (let sent = 0; sent < HOSTILE_COUNT; sent += 1)
+    assert.equal(
+      await publisher.publish({ exchange, key, body, id: `hostile-${sent}`, headers: {} }),
+      'confirmed',
+    );
+  const job = newJob(
+    {
+      kind: 'createWod',
+      userId: 'ann',
+      date,
+      runId: 'run',
+      payload: { ...payload, userId: 'ann', exclusions: [] },
+    },
+    new Date(),
+  );
+  await store.jobs.accept('run', [job]);
+  await relayOnce({
+    declaration,
+    publisher,
+    store: store.jobs,
+    readyCount: () => Promise.resolve(0),
+    onEvent: () => undefined,
+  });
+  await eventually(async () => (await wods.find('ann', date)) !== undefined, {
+    describe: () => `no workout; refused: ${refusals.join('; ')}`,
+  });
+  await eventually(
+    async () => (await inspector.depthOf(deadLetterQueue(queue))).readyCount === HOSTILE_COUNT,
+    { describe: () => `refused: ${refusals.join('; ')}` },
+  );
+  assert.deepEqual(
+    refusals,
+    Array.from({ length: HOSTILE_COUNT }, () => 'the body has more than 4000 elements'),
+  );
+});
