@@ -32,7 +32,7 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
         method: 'get',
         paths: ['/broken/:how'],
         access: 'anyone',
-        params: Type.Object({ how: Type.String() }),
+        params: Type.Object({ how: Type.String({ maxLength: 20 }) }),
         reply: Type.Object({ kept: Type.Boolean() }),
         handle: ({ params }) => {
           if (params.how === 'throws') throw new Error('secret detail');
@@ -77,6 +77,32 @@ test('bad input is a 400 problem that names every field and its reason', async (
   assert.equal(problem.code, 'invalid_input');
   assert.deepEqual(problem.errors.map(({ field }) => field).sort(), ['body.count', 'body.extra']);
   assert.ok(problem.errors.every(({ reason }) => reason.length > 3));
+});
+
+test('unknown query parameters and fields are a 400 that names them and lists those that are allowed', async (t) => {
+  const { url } = await serve(t);
+  const errorsOf = async (response: Response) => {
+    assert.equal(response.status, 400);
+    return ((await response.json()) as { errors: unknown }).errors;
+  };
+  const none = 'is not known; none is allowed here';
+  assert.deepEqual(await errorsOf(await fetch(`${url}/broken/away?date=2026-12-05&x`)), [
+    { field: 'query.date', reason: none },
+    { field: 'query.x', reason: none },
+  ]);
+  assert.deepEqual(await errorsOf(await post(`${url}/echo?count=3`, '{"count":3}')), [
+    { field: 'query.count', reason: none },
+  ]);
+  const unknown = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`k${index}`, 1]));
+  const errors = await errorsOf(
+    await post(`${url}/echo`, JSON.stringify({ count: 1, ...unknown })),
+  );
+  assert.deepEqual((errors as unknown[])[0], {
+    field: 'body.k0',
+    reason: 'is not known; allowed are count',
+  });
+  const long = await errorsOf(await post(`${url}/echo`, `{"count":1,"${'k'.repeat(90_000)}":1}`));
+  assert.ok(JSON.stringify(long).length < 500, 'a name of any length is cut in the answer');
 });
 
 const refused: readonly [name: string, body: string, type: string, status: number, code: string][] =
