@@ -5,7 +5,7 @@
  * The slot is the idempotency key: two of these at once, or one that fires twice, make one run.
  */
 import { parseArgs } from 'node:util';
-import { dayIn, EnvironmentReader, isCalendarDay } from '@fit/contract';
+import { dayIn, isCalendarDay, readCronConfig } from '@fit/contract';
 import { Health, type MetricSet, openMetrics, serveOperations } from '@fit/http';
 import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/http/client';
 import { readSecretFile } from '@fit/http/secret-file';
@@ -191,31 +191,25 @@ async function acceptedRun({ client, waitMs }: Config, { date, key }: Slot) {
 }
 
 async function readConfig(): Promise<Config> {
-  const reader = new EnvironmentReader(process.env);
-  const url = reader.url('FIT_URL', 'http://127.0.0.1:12100', ['http:', 'https:']);
-  const schedule = reader.text('CRON_SCHEDULE', '0 5 * * *');
-  const timezone = reader.timezone();
-  const waitMs = reader.number('CRON_WAIT_MS', 3_600_000, { min: 1_000, max: 86_400_000 });
-  try {
-    CronExpressionParser.parse(schedule, { tz: timezone }).next();
-  } catch (error) {
-    reader.refuse(`CRON_SCHEDULE='${schedule}' in CRON_TIMEZONE='${timezone}': ${String(error)}`);
-  }
-  const host = reader.text('HOST', '127.0.0.1');
-  const metricsPort = reader.number('METRICS_PORT', 12_115, { min: 0, max: 65_535 });
-  reader.finish();
-  const client = new FitClient(url, await readToken(reader));
-  return { client, schedule, timezone, waitMs, host, metricsPort };
-}
-
-async function readToken(reader: EnvironmentReader): Promise<string> {
-  const path = reader.text('FIT_ADMIN_TOKEN_FILE', '.fit/admin-token');
-  const token = reader.optional('FIT_ADMIN_TOKEN') ?? (await readSecretFile(path, say));
+  const { fitUrl, adminToken, adminTokenFile, ...config } = readCronConfig(
+    process.env,
+    problemOfSchedule,
+  );
+  const token = adminToken ?? (await readSecretFile(adminTokenFile, say));
   if (token === undefined)
     throw new Error(
-      `no admin token: set FIT_ADMIN_TOKEN, or start the monolith, which writes ${path}`,
+      `no admin token: set FIT_ADMIN_TOKEN, or start the monolith, which writes ${adminTokenFile}`,
     );
-  return token;
+  return { ...config, client: new FitClient(fitUrl, token) };
+}
+
+function problemOfSchedule(schedule: string, timezone: string): string | undefined {
+  try {
+    CronExpressionParser.parse(schedule, { tz: timezone }).next();
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
 }
 
 function slotOf({ timezone }: Config, at: Date): Slot {

@@ -3,15 +3,13 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { dayIn, EnvironmentReader, readFitTopology } from '@fit/contract';
+import { ConfigError, dayIn } from '@fit/contract';
 import { FitClient, FitRequestError, followRun } from '@fit/http/client';
 import { loadAdminToken } from '@fit/monolith/admin-token';
 import {
   brokerTarget,
   type MonitoringTargets,
   nativeTargets,
-  readPages,
-  readReceivers,
   writeMonitoringConfig,
 } from '@fit/prometheus';
 import {
@@ -32,6 +30,7 @@ import {
   sweepFolder,
 } from '@fit/stack';
 import { vhostOf } from '@fit/topology/amqp';
+import { readStartConfig, type StartConfig } from './readStartConfig.ts';
 
 const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--name NAME] [--help]
 
@@ -53,6 +52,8 @@ const INTERRUPTED = 130;
 const startedAt = performance.now();
 
 interface Launch {
+  /** What the environment says, checked. */
+  readonly config: StartConfig;
   /** Of data, logs and the admin's token. */
   readonly folder: string;
   readonly name: string;
@@ -67,7 +68,8 @@ interface Launch {
 process.exit(await main().catch(exitCodeOf));
 
 function exitCodeOf(error: unknown): number {
-  say(describe(error));
+  if (error instanceof ConfigError) for (const finding of error.findings) say(finding);
+  else say(describe(error));
   if (isWrongOption(error)) return 2;
   return error instanceof StackError && error.code === 'STOPPED' ? INTERRUPTED : 1;
 }
@@ -91,7 +93,7 @@ async function main(): Promise<number> {
   const coachCount = readCount('--coaches', values.coaches, 50);
   if (!isStackName(values.name))
     throw new Error(`--name '${values.name}' must be up to 40 of a-z, 0-9 and -`);
-  // The environment is checked here: below this line programs are started.
+  const config = readStartConfig(process.env);
   const folder = defaultFolder(values.name);
   const stopping = stopOnSignal(() => sweepFolder(folder));
   const givingUp = new AbortController();
@@ -101,6 +103,7 @@ async function main(): Promise<number> {
   });
   const moreCoaches = await Promise.all(Array.from({ length: coachCount - 1 }, freeCoachPorts));
   const launch: Launch = {
+    config,
     folder,
     name: values.name,
     isFresh: values.fresh,
@@ -136,20 +139,22 @@ async function main(): Promise<number> {
 }
 
 async function startServices(launch: Launch): Promise<Stack> {
-  const { name, folder, isFresh, moreCoaches, signal, restarts } = launch;
+  const { config, name, folder, isFresh, signal, restarts } = launch;
   say('starting the services; the first time this builds them, about a minute');
   const monitoring = resolve(folder, 'monitoring');
-  const declaration = readFitTopology(process.env);
-  const receivers = readReceivers(process.env);
-  const { runbookBase } = readPages(process.env, `http://localhost:${DEFAULT_PORTS.monolith}`);
   return await startStack({
     name,
     folder,
     isFresh,
     prometheusConfigFolder: monitoring,
     onClaimed: async () => {
-      const config = { declaration, receivers, runbookBase, ...watched(moreCoaches) };
-      await writeMonitoringConfig(monitoring, config);
+      const { declaration, receivers, runbookBase } = config;
+      await writeMonitoringConfig(monitoring, {
+        declaration,
+        receivers,
+        runbookBase,
+        ...watched(launch),
+      });
     },
     onProgress: say,
     signal,
@@ -158,28 +163,28 @@ async function startServices(launch: Launch): Promise<Stack> {
 }
 
 /** A broker that was given is asked on its own host; without its metrics the alerts say that they are blind. */
-function watched(moreCoaches: readonly CoachPorts[]): {
+function watched({ config, moreCoaches }: Launch): {
   readonly targets: MonitoringTargets;
   readonly vhost: string;
 } {
   const coachPorts = moreCoaches.map(({ coachMetrics }) => coachMetrics);
   const targets = nativeTargets(DEFAULT_PORTS, coachPorts);
-  const { AMQP_URL: amqpUrl = '', FIT_PORT_BROKER_METRICS: port } = process.env;
-  if (amqpUrl === '') return { targets, vhost: '/' };
+  const { amqpUrl } = config;
+  if (amqpUrl === undefined) return { targets, vhost: '/' };
+  const { FIT_PORT_BROKER_METRICS: port } = process.env;
   const broker = brokerTarget(amqpUrl, port ? DEFAULT_PORTS.brokerMetrics : undefined);
   return { targets: { ...targets, broker }, vhost: vhostOf(amqpUrl) };
 }
 
 async function startProcesses(launch: Launch, stack: Stack): Promise<System> {
-  const { folder, moreCoaches, signal, restarts } = launch;
+  const { config, folder, moreCoaches, signal, restarts } = launch;
   const adminToken =
-    new EnvironmentReader(process.env).optional('FIT_ADMIN_TOKEN') ??
-    (await loadAdminToken(resolve(folder, 'admin-token'), say));
+    config.adminToken ?? (await loadAdminToken(resolve(folder, 'admin-token'), say));
   const { monolith, monolithMetrics, coach, coachMetrics } = DEFAULT_PORTS;
   return await startSystem({
     amqpUrl: stack.amqpUrl,
     managementUrl: stack.managementUrl,
-    mongodbUrl: databaseUrl(stack.mongodbUrl),
+    mongodbUrl: databaseUrl(config, stack),
     folder: resolve(folder, 'logs'),
     ports: { monolith, monolithMetrics, coach, coachMetrics, moreCoaches },
     env: {
@@ -199,13 +204,13 @@ async function startProcesses(launch: Launch, stack: Stack): Promise<System> {
  * @returns whether every member has today's workout.
  */
 async function serveMembers(
-  { signal }: Launch,
+  { config, signal }: Launch,
   system: System,
   userCount: number,
 ): Promise<boolean> {
   const client = new FitClient(system.monolith.url, system.adminToken);
   await whileRestarting(signal, () => client.createUsers(sampleUsers(userCount)));
-  const date = dayIn(new EnvironmentReader(process.env).timezone(), new Date());
+  const date = dayIn(config.timezone, new Date());
   // One key for all attempts: a request whose answer was lost is answered with the run that it began.
   const key = `start:${crypto.randomUUID()}`;
   const run = await whileRestarting(signal, () => client.generateWods({ date }, key));
@@ -244,7 +249,7 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
-function printPlaces({ folder }: Launch, stack: Stack, system: System): void {
+function printPlaces({ config, folder }: Launch, stack: Stack, system: System): void {
   const [user] = sampleUsers(1);
   const token = resolve(folder, 'admin-token');
   const coach = system.coaches[0]?.url ?? '';
@@ -254,24 +259,27 @@ function printPlaces({ folder }: Launch, stack: Stack, system: System): void {
   monolith      ${system.monolith.url}/runs   (the same token)
   metrics       ${system.monolith.metricsUrl}
                 ${system.coaches[0]?.metricsUrl ?? ''}
-  RabbitMQ      ${brokerPlace(stack)}
+  RabbitMQ      ${brokerPlace(config, stack)}
   Prometheus    ${stack.prometheusUrl ?? 'not started'}/alerts
   Alertmanager  ${stack.alertmanagerUrl ?? 'not started'}
-  MongoDB       ${databaseUrl(stack.mongodbUrl)}
+  MongoDB       ${databasePlace(config, stack)}
   logs          ${resolve(folder, 'logs')}
 
 `);
 }
 
-function brokerPlace({ managementUrl = '' }: Stack): string {
-  return process.env['AMQP_URL'] ? 'as given by AMQP_URL' : `${managementUrl}   (guest, guest)`;
+function brokerPlace({ amqpUrl }: StartConfig, { managementUrl = '' }: Stack): string {
+  return amqpUrl !== undefined ? 'as given by AMQP_URL' : `${managementUrl}   (guest, guest)`;
 }
 
-/** @returns the URL with FIT's database where it names none. */
-function databaseUrl(mongodbUrl: string): string {
-  const url = new URL(mongodbUrl);
-  if (url.pathname === '' || url.pathname === '/') url.pathname = '/fit';
-  return url.href;
+/** A given URL may hold a password, so it is not shown. */
+function databasePlace(config: StartConfig, stack: Stack): string {
+  return config.mongodbUrl === undefined ? databaseUrl(config, stack) : 'as given by MONGODB_URL';
+}
+
+/** @returns a given URL as it is, since services use FIT's database where it names none; else that of our database. */
+function databaseUrl({ mongodbUrl }: StartConfig, stack: Stack): string {
+  return mongodbUrl ?? new URL('/fit', stack.mongodbUrl).href;
 }
 
 function readCount(name: string, text: string, most: number): number {

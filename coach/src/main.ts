@@ -1,5 +1,4 @@
 /** The coach, top to bottom: configuration, store, worker, HTTP. Stopped in reverse order. */
-import { readFitTopology } from '@fit/contract';
 import {
   countJobs,
   countPublishes,
@@ -40,7 +39,7 @@ const log = openLog('coach');
 
 await runService(log, async (stops, stopping) => {
   const config = readCoachConfig(process.env);
-  const declaration = readFitTopology(process.env);
+  const { declaration } = config;
   const kind = declaration.kind.createWod;
 
   const tracing = await openTracing('coach', log);

@@ -1,10 +1,13 @@
 /** The coach's configuration. */
 import {
   type Environment,
-  EnvironmentReader,
   readServiceConfig,
   type ServiceConfig,
+  serviceVariables,
+  share,
+  wholeNumber,
 } from '@fit/contract';
+import Type from 'typebox';
 
 export interface CoachConfig extends ServiceConfig {
   /** Share of attempts that fail on purpose; default 0. */
@@ -19,17 +22,24 @@ export interface CoachConfig extends ServiceConfig {
   readonly deadlineMs: number;
 }
 
-/** @throws ConfigError naming every fault. */
+const COACH_VARIABLES = Type.Object({
+  ...serviceVariables({ port: 12_101, metricsPort: 12_112 }),
+  COACH_FAILURE_RATE: share(0),
+  COACH_WORK_MS: wholeNumber({ default: 0, minimum: 0, maximum: 600_000 }),
+  COACH_PREFETCH: wholeNumber({ default: 250, minimum: 1, maximum: 10_000 }),
+  COACH_CONCURRENCY: wholeNumber({ default: 10, minimum: 1, maximum: 1_000 }),
+  COACH_DEADLINE_MS: wholeNumber({ default: 30_000, minimum: 100, maximum: 600_000 }),
+});
+
+/** @throws ConfigError with every finding at once. */
 export function readCoachConfig(env: Environment): CoachConfig {
-  const reader = new EnvironmentReader(env);
-  const config = {
-    ...readServiceConfig(reader, { port: 12_101, metricsPort: 12_112 }),
-    failureRate: reader.number('COACH_FAILURE_RATE', 0, { min: 0, max: 1, isWhole: false }),
-    workMs: reader.number('COACH_WORK_MS', 0, { min: 0, max: 600_000 }),
-    prefetchCount: reader.number('COACH_PREFETCH', 250, { min: 1, max: 10_000 }),
-    concurrency: reader.number('COACH_CONCURRENCY', 10, { min: 1, max: 1_000 }),
-    deadlineMs: reader.number('COACH_DEADLINE_MS', 30_000, { min: 100, max: 600_000 }),
+  const { service, own } = readServiceConfig(COACH_VARIABLES, env);
+  return {
+    ...service,
+    failureRate: own.COACH_FAILURE_RATE,
+    workMs: own.COACH_WORK_MS,
+    prefetchCount: own.COACH_PREFETCH,
+    concurrency: own.COACH_CONCURRENCY,
+    deadlineMs: own.COACH_DEADLINE_MS,
   };
-  reader.finish();
-  return config;
 }

@@ -11,19 +11,37 @@ export {
 } from './createWod.ts';
 export { distinctArray } from './distinctArray.ts';
 export {
+  ConfigError,
+  checkEnvironment,
+  checkedText,
+  type Environment,
+  httpUrl,
+  oneOf,
+  optionalText,
+  parseEnvironment,
+  passwordsOf,
+  problemOfHttpUrl,
+  SECRET,
+  share,
+  text,
+  wholeNumber,
+} from './environment.ts';
+export {
   type FitDeclaration,
   type FitKind,
   fitTopology,
   PROFILES,
   type Profile,
 } from './fitTopology.ts';
+export { type CronConfig, readCronConfig } from './readCronConfig.ts';
 export { readFitTopology } from './readFitTopology.ts';
 export {
-  ConfigError,
-  type Environment,
-  EnvironmentReader,
+  LOG_LEVELS,
+  readServerUrls,
   readServiceConfig,
   type ServiceConfig,
+  serviceVariables,
+  TRACING_VARIABLES,
 } from './readServiceConfig.ts';
 export { SECRET_REMEDY, weaknessOfSecret } from './secretStrength.ts';
 export { WODS_COLLECTION, Wod, type WodDocument, wodId, wodOf } from './wodDocument.ts';

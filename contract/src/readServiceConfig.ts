@@ -1,4 +1,22 @@
-/** Environment → configuration of a service. Pure; every fault is found at once, and none is clamped. */
+/** What monolith and coach read alike, and the tools that speak to the same servers. */
+import Type, { type Static, type TObject } from 'typebox';
+import {
+  ConfigError,
+  checkEnvironment,
+  checkedText,
+  type Environment,
+  httpUrl,
+  oneOf,
+  parseEnvironment,
+  problemOfAmqpUrl,
+  problemOfHost,
+  problemOfMongodbUrl,
+  problemOfTimezone,
+  wholeNumber,
+} from './environment.ts';
+import type { FitDeclaration } from './fitTopology.ts';
+import { readFitTopology, TOPOLOGY_VARIABLES } from './readFitTopology.ts';
+
 export interface ServiceConfig {
   readonly amqpUrl: string;
   /** Undefined: limits are queue arguments instead of policies. */
@@ -9,100 +27,88 @@ export interface ServiceConfig {
   readonly metricsPort: number;
   /** Whose day `today` is: that of the daily run. */
   readonly timezone: string;
+  readonly declaration: FitDeclaration;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+/** The levels of a log; the first is the default. */
+export const LOG_LEVELS = ['info', 'trace', 'debug', 'warn', 'error', 'fatal', 'silent'] as const;
 
-/** Names each variable with its value and what would be right. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+export const ANY_PORT = { minimum: 0, maximum: 65_535 };
+
+/** The servers, and the address where a process listens. */
+const SERVER_VARIABLES = {
+  AMQP_URL: checkedText(problemOfAmqpUrl, {
+    default: 'amqp://guest:guest@127.0.0.1:12104',
+    show: 'url',
+  }),
+  AMQP_MANAGEMENT_URL: Type.Optional(httpUrl()),
+  MONGODB_URL: checkedText(problemOfMongodbUrl, {
+    default: 'mongodb://127.0.0.1:12106/fit',
+    show: 'url',
+  }),
+};
+
+/** Whose day is today, in every process. */
+export const TIMEZONE = checkedText(problemOfTimezone, { default: 'UTC' });
+
+export const HOST = checkedText(problemOfHost, { default: '127.0.0.1' });
+
+/** @returns the servers' URLs, for the tools that need nothing else. @throws ConfigError with every finding. */
+export function readServerUrls(env: Environment): {
+  readonly amqpUrl: string;
+  readonly mongodbUrl: string;
+} {
+  const value = parseEnvironment(Type.Object(SERVER_VARIABLES), env);
+  return { amqpUrl: value.AMQP_URL, mongodbUrl: value.MONGODB_URL };
 }
 
-/** Reads variables one by one and remembers every fault. */
-export class EnvironmentReader {
-  readonly #env: Environment;
-  readonly #faults: string[] = [];
+/** Whatever else OpenTelemetry reads is checked by OpenTelemetry. */
+export const TRACING_VARIABLES = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(httpUrl()),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(httpUrl()),
+};
 
-  constructor(env: Environment) {
-    this.#env = env;
-  }
-
-  text(name: string, fallback: string): string {
-    return this.optional(name) ?? fallback;
-  }
-
-  /** An empty variable counts as unset, since compose passes those. */
-  optional(name: string): string | undefined {
-    const text = this.#env[name];
-    return text === '' ? undefined : text;
-  }
-
-  number(
-    name: string,
-    fallback: number,
-    bounds: { min: number; max: number; isWhole?: boolean },
-  ): number {
-    const text = this.optional(name);
-    const value = text === undefined ? fallback : Number(text);
-    const isInside = value >= bounds.min && value <= bounds.max;
-    if (!isInside || (bounds.isWhole !== false && !Number.isInteger(value)))
-      this.#faults.push(
-        `${name}='${text ?? ''}' must be a number from ${bounds.min} to ${bounds.max}`,
-      );
-    return value;
-  }
-
-  url(name: string, fallback: string, protocols: readonly string[]): string {
-    const text = this.text(name, fallback);
-    if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol))
-      this.#faults.push(`${name} must be a URL with ${protocols.join(' or ')}`);
-    return text;
-  }
-
-  /** @returns the variable, or the first choice where it is unset. */
-  choice<Choice extends string>(name: string, choices: readonly [Choice, ...Choice[]]): Choice {
-    const text = this.text(name, choices[0]);
-    const choice = choices.find((candidate) => candidate === text);
-    if (choice === undefined) this.refuse(`${name}='${text}' is none of ${choices.join(', ')}`);
-    return choice ?? choices[0];
-  }
-
-  /** @returns the time zone of the daily run, by its IANA name; default UTC. */
-  timezone(): string {
-    const name = this.text('CRON_TIMEZONE', 'UTC');
-    try {
-      new Intl.DateTimeFormat('en', { timeZone: name });
-    } catch {
-      this.refuse(`CRON_TIMEZONE='${name}' is no IANA time zone, such as Europe/Berlin`);
-    }
-    return name;
-  }
-
-  refuse(fault: string): void {
-    this.#faults.push(fault);
-  }
-
-  /** @throws ConfigError listing every fault; the process stops at start. */
-  finish(): void {
-    if (this.#faults.length > 0) throw new ConfigError(this.#faults.join('; '));
-  }
-}
-
-export function readServiceConfig(
-  reader: EnvironmentReader,
-  ports: { readonly port: number; readonly metricsPort: number },
-): ServiceConfig {
-  const anyPort = { min: 0, max: 65_535 };
+/**
+ * The variables of every service.
+ * @param ports defaults of PORT and METRICS_PORT; 0 picks a free one.
+ */
+export function serviceVariables(ports: { readonly port: number; readonly metricsPort: number }) {
   return {
-    amqpUrl: reader.url('AMQP_URL', 'amqp://guest:guest@127.0.0.1:12104', ['amqp:', 'amqps:']),
-    managementUrl: reader.optional('AMQP_MANAGEMENT_URL'),
-    mongodbUrl: reader.url('MONGODB_URL', 'mongodb://127.0.0.1:12106/fit', [
-      'mongodb:',
-      'mongodb+srv:',
-    ]),
-    host: reader.text('HOST', '127.0.0.1'),
-    port: reader.number('PORT', ports.port, anyPort),
-    metricsPort: reader.number('METRICS_PORT', ports.metricsPort, anyPort),
-    timezone: reader.timezone(),
+    ...SERVER_VARIABLES,
+    ...TOPOLOGY_VARIABLES,
+    ...TRACING_VARIABLES,
+    HOST,
+    PORT: wholeNumber({ default: ports.port, ...ANY_PORT }),
+    METRICS_PORT: wholeNumber({ default: ports.metricsPort, ...ANY_PORT }),
+    CRON_TIMEZONE: TIMEZONE,
+    LOG_LEVEL: oneOf(LOG_LEVELS),
+  };
+}
+
+type ServiceVariables = ReturnType<typeof serviceVariables>;
+
+/**
+ * Checks a service's whole environment at once, its own variables included.
+ * @throws ConfigError with every finding.
+ */
+export function readServiceConfig<Own extends ServiceVariables>(
+  schema: TObject<Own>,
+  env: Environment,
+): { readonly service: ServiceConfig; readonly own: Static<TObject<Own>> } {
+  const { value, findings } = checkEnvironment(schema, env);
+  const shared = value as Static<TObject<ServiceVariables>>;
+  if (findings.length > 0) throw new ConfigError(findings);
+  return {
+    service: {
+      amqpUrl: shared.AMQP_URL,
+      managementUrl: shared.AMQP_MANAGEMENT_URL,
+      mongodbUrl: shared.MONGODB_URL,
+      host: shared.HOST,
+      port: shared.PORT,
+      metricsPort: shared.METRICS_PORT,
+      timezone: shared.CRON_TIMEZONE,
+      declaration: readFitTopology(env),
+    },
+    own: value,
   };
 }

@@ -4,40 +4,50 @@ import { test } from 'node:test';
 import {
   ConfigError,
   dayIn,
-  EnvironmentReader,
   isCalendarDay,
   readFitTopology,
   readServiceConfig,
+  serviceVariables,
 } from '@fit/contract';
-import { TopologyError } from '@fit/topology';
+import Type from 'typebox';
 
-const PORTS = { port: 1, metricsPort: 2 };
+const SCHEMA = Type.Object(serviceVariables({ port: 1, metricsPort: 2 }));
 
 test('unset and empty variables give the defaults', () => {
-  const reader = new EnvironmentReader({ PORT: '', HOST: undefined });
-  const config = readServiceConfig(reader, PORTS);
-  reader.finish();
-  const { port, host, managementUrl, timezone } = config;
+  const unset = readServiceConfig(SCHEMA, {}).service;
+  const names = Object.keys(SCHEMA.properties);
+  const empty = readServiceConfig(SCHEMA, Object.fromEntries(names.map((name) => [name, ''])));
+  assert.deepEqual(empty.service, unset);
+  const { port, host, managementUrl, timezone } = unset;
   assert.deepEqual([port, host, managementUrl, timezone], [1, '127.0.0.1', undefined, 'UTC']);
 });
 
 test('every fault is told at once, each with its variable', () => {
-  const reader = new EnvironmentReader({
+  const env = {
     PORT: '70000',
     METRICS_PORT: 'x',
     AMQP_URL: 'http://nowhere',
     MONGODB_URL: 'nonsense',
     CRON_TIMEZONE: 'Mars/Olympus',
-  });
-  readServiceConfig(reader, PORTS);
+    AMQP_MANAGEMENT_URL: 'host:15672',
+    HOST: '1.2.3',
+    LOG_LEVEL: 'noisy',
+    FIT_PROFILE: 'fast',
+    FIT_TIERS: '30s,5s',
+    FIT_MAX_LENGTH: '0',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'collector',
+  };
   assert.throws(
-    () => {
-      reader.finish();
-    },
+    () => readServiceConfig(SCHEMA, env),
     (error: Error) => {
       assert.ok(error instanceof ConfigError);
-      for (const name of ['PORT=', 'METRICS_PORT=', 'AMQP_URL', 'MONGODB_URL', 'CRON_TIMEZONE'])
-        assert.ok(error.message.includes(name), name);
+      // Each finding begins with the variable and its value, and ends with what to do.
+      const expected = Object.entries(env).map(([name, value]) => `${name}='${value}' `);
+      assert.deepEqual(
+        error.findings.map((finding) => /^\w+='[^']*' /.exec(finding)?.[0]).sort(),
+        expected.sort(),
+      );
+      for (const finding of error.findings) assert.match(finding, / must be .*or unset it/);
       return true;
     },
   );
@@ -57,16 +67,24 @@ test('both profiles are the assignment’s and the default’s numbers', () => {
   );
 });
 
+test('an empty profile is the default one', () => {
+  assert.deepEqual(
+    readFitTopology({ FIT_PROFILE: '', FIT_TIERS: '', FIT_MAX_LENGTH: '' }),
+    readFitTopology({}),
+  );
+});
+
 test('an unknown profile, tiers that fall and a limit of zero are refused by name', () => {
   for (const [env, culprit] of [
     [{ FIT_PROFILE: 'fast' }, 'FIT_PROFILE'],
-    [{ FIT_TIERS: '30s,5s' }, 'tiers[1]'],
-    [{ FIT_TIERS: '5 parsecs' }, 'tiers[0]'],
-    [{ FIT_MAX_LENGTH: '-1' }, 'maxLength'],
+    [{ FIT_TIERS: '30s,5s' }, 'FIT_TIERS'],
+    [{ FIT_TIERS: '5 parsecs' }, 'FIT_TIERS'],
+    [{ FIT_MAX_LENGTH: '0' }, 'FIT_MAX_LENGTH'],
+    [{ FIT_MAX_LENGTH: '2.5' }, 'FIT_MAX_LENGTH'],
   ] as const)
     assert.throws(
       () => readFitTopology(env),
-      (error: Error) => error instanceof TopologyError && error.message.includes(culprit),
+      (error: Error) => error instanceof ConfigError && error.message.startsWith(culprit),
       culprit,
     );
 });

@@ -1,5 +1,4 @@
 /** The monolith, top to bottom: configuration, store, broker, duties, HTTP. Stopped in reverse order. */
-import { readFitTopology } from '@fit/contract';
 import {
   countJobs,
   countPublishes,
@@ -45,7 +44,8 @@ import { UserStore } from './store/userStore.ts';
 const log = openLog('monolith');
 
 await runService(log, async (stops, stopping) => {
-  const [config, declaration] = [readMonolithConfig(process.env), readFitTopology(process.env)];
+  const config = readMonolithConfig(process.env);
+  const { declaration } = config;
   const adminToken =
     config.adminToken ??
     (await loadAdminToken(config.adminTokenFile, (line) => {

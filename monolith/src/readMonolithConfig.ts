@@ -1,12 +1,16 @@
 /** The monolith's configuration. */
 import {
   type Environment,
-  EnvironmentReader,
+  httpUrl,
+  oneOf,
   readServiceConfig,
-  SECRET_REMEDY,
+  SECRET,
   type ServiceConfig,
-  weaknessOfSecret,
+  serviceVariables,
+  text,
+  wholeNumber,
 } from '@fit/contract';
+import Type from 'typebox';
 
 export interface MonolithConfig extends ServiceConfig {
   /** Undefined: one is made at the first start and kept in `adminTokenFile`. */
@@ -22,29 +26,26 @@ export interface MonolithConfig extends ServiceConfig {
   readonly alertmanagerUrl: string | undefined;
 }
 
-const HTTP = ['http:', 'https:'];
+const MONOLITH_VARIABLES = Type.Object({
+  ...serviceVariables({ port: 12_100, metricsPort: 12_111 }),
+  FIT_ADMIN_TOKEN: SECRET,
+  FIT_ADMIN_TOKEN_FILE: text('.fit/admin-token'),
+  DEAD_LETTER_INTAKE: oneOf(['on', 'off']),
+  FIT_RECONCILE_AFTER_MS: Type.Optional(wholeNumber({ minimum: 1_000, maximum: 86_400_000 })),
+  PROMETHEUS_URL: httpUrl('http://127.0.0.1:12107'),
+  ALERTMANAGER_URL: Type.Optional(httpUrl()),
+});
 
-/** @throws ConfigError naming every fault. */
+/** @throws ConfigError with every finding at once. */
 export function readMonolithConfig(env: Environment): MonolithConfig {
-  const reader = new EnvironmentReader(env);
-  const adminToken = reader.optional('FIT_ADMIN_TOKEN');
-  const weakness = adminToken === undefined ? undefined : weaknessOfSecret(adminToken);
-  if (weakness !== undefined) reader.refuse(`FIT_ADMIN_TOKEN ${weakness}; ${SECRET_REMEDY}`);
-  const config = {
-    ...readServiceConfig(reader, { port: 12_100, metricsPort: 12_111 }),
-    adminToken,
-    adminTokenFile: reader.text('FIT_ADMIN_TOKEN_FILE', '.fit/admin-token'),
-    isIntakeOn: reader.choice('DEAD_LETTER_INTAKE', ['on', 'off']) === 'on',
-    reconcileAfterMs:
-      reader.optional('FIT_RECONCILE_AFTER_MS') === undefined
-        ? undefined
-        : reader.number('FIT_RECONCILE_AFTER_MS', 0, { min: 1_000, max: 86_400_000 }),
-    prometheusUrl: reader.url('PROMETHEUS_URL', 'http://127.0.0.1:12107', HTTP),
-    alertmanagerUrl:
-      reader.optional('ALERTMANAGER_URL') === undefined
-        ? undefined
-        : reader.url('ALERTMANAGER_URL', '', HTTP),
+  const { service, own } = readServiceConfig(MONOLITH_VARIABLES, env);
+  return {
+    ...service,
+    adminToken: own.FIT_ADMIN_TOKEN,
+    adminTokenFile: own.FIT_ADMIN_TOKEN_FILE,
+    isIntakeOn: own.DEAD_LETTER_INTAKE === 'on',
+    reconcileAfterMs: own.FIT_RECONCILE_AFTER_MS,
+    prometheusUrl: own.PROMETHEUS_URL,
+    alertmanagerUrl: own.ALERTMANAGER_URL,
   };
-  reader.finish();
-  return config;
 }

@@ -1,7 +1,7 @@
 /** Generators of the monitoring configuration: declaration and targets in, configuration files out. */
 export { JOB_NAMES, type JobName } from './config/jobNames.ts';
 export { DEFAULT_PAGES, type Pages, readPages } from './config/pages.ts';
-export { type AlertReceivers, readReceivers } from './config/receivers.ts';
+export { type AlertReceivers, ReceiverError, readReceivers } from './config/receivers.ts';
 export { renderAlertmanager } from './config/renderAlertmanager.ts';
 export { renderScrapeConfig, type ScrapeOptions } from './config/renderScrapeConfig.ts';
 export {

@@ -6,7 +6,7 @@ export type { RestartOptions, Stack } from './launch/stack.ts';
 export { defaultFolder } from './launch/stackState.ts';
 export { type StackOptions, startStack } from './launch/startStack.ts';
 export { sweepFolder } from './launch/sweepFolder.ts';
-export { DEFAULT_PORTS, freePorts, type StackPorts } from './ports.ts';
+export { DEFAULT_PORTS, freePorts, portsFrom, type StackPorts } from './ports.ts';
 export {
   type Child,
   type ChildExit,

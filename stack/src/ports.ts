@@ -43,7 +43,16 @@ const PORT_NAMES = Object.keys(DOCUMENTED_PORTS) as (keyof StackPorts)[];
  * `FIT_PORT_BROKER_METRICS`.
  * @throws StackError `PORT_INVALID`, listing every bad variable at once.
  */
-export function portsFrom(environment: NodeJS.ProcessEnv): StackPorts {
+export function portsFrom(environment: Environment): StackPorts {
+  const { ports, findings } = checkPorts(environment);
+  if (findings.length > 0) throw new StackError('PORT_INVALID', findings.join('\n'));
+  return ports;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** As `portsFrom`; a variable at fault leaves its port where it is documented. */
+function checkPorts(environment: Environment): { ports: StackPorts; findings: string[] } {
   const ports = { ...DOCUMENTED_PORTS };
   const findings: string[] = [];
   for (const name of PORT_NAMES) {
@@ -51,15 +60,20 @@ export function portsFrom(environment: NodeJS.ProcessEnv): StackPorts {
     const text = environment[variable];
     if (text === undefined || text === '') continue;
     const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-    if (port < 1 || port > 65_535) findings.push(`${variable}=${text} is not a port (1 to 65535)`);
-    ports[name] = port;
+    if (port >= 1 && port <= 65_535) ports[name] = port;
+    else
+      findings.push(
+        `${variable}='${text}' must be a port from 1 to 65535, or unset it for ${ports[name]}`,
+      );
   }
-  if (findings.length > 0) throw new StackError('PORT_INVALID', findings.join('\n'));
-  return ports;
+  return { ports, findings };
 }
 
-/** The ports of this process: documented ones, moved by the environment it was started with. */
-export const DEFAULT_PORTS: StackPorts = portsFrom(process.env);
+/**
+ * The ports of this process: documented ones, moved by the environment it was started with. Whatever starts a server
+ * calls `portsFrom` first: an error here, while modules are still loading, would hide every other finding.
+ */
+export const DEFAULT_PORTS: StackPorts = checkPorts(process.env).ports;
 
 /** The environment variable that moves a port. */
 export function portVariable(name: keyof StackPorts): string {

@@ -1,4 +1,5 @@
 /** The metrics of a service: everything that is known at its start is there, at zero or at its value. */
+import { optionalText } from '@fit/contract';
 import { type Declaration, planTopology, type TopologyPlan } from '@fit/topology';
 import type { Route } from '../route/defineRoute.ts';
 import { routePatterns } from './countRequests.ts';
@@ -44,7 +45,9 @@ export function openServiceMetrics(
 /** Of a process that knows nothing of queues. */
 export function openMetrics(process: ProcessName, known: KnownLabels = {}): MetricSet {
   const metrics = new MetricSet(process, known);
-  const { FIT_VERSION: version = 'dev', FIT_COMMIT: commit = 'unknown' } = globalThis.process.env;
+  const { env } = globalThis.process;
+  const version = optionalText(env, 'FIT_VERSION') ?? 'dev';
+  const commit = optionalText(env, 'FIT_COMMIT') ?? 'unknown';
   metrics.set('app_build_info', { version, commit }, 1);
   return metrics;
 }

@@ -1,14 +1,11 @@
 /** The log: one JSON object per line on standard output, about this request or attempt, without secrets. */
-import { EnvironmentReader } from '@fit/contract';
+import { LOG_LEVELS, optionalText } from '@fit/contract';
 import { type Logger, pino } from 'pino';
 import { describeForLog } from './describeForLog.ts';
 import { logFields } from './logContext.ts';
 import { readSecrets, scrub } from './scrub.ts';
 
 export type Log = Logger;
-
-/** The first is the default. */
-const LEVELS = ['info', 'trace', 'debug', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /** A last guard: no line is meant to hold any of these, and no careless one shall. */
 const REDACTED = [
@@ -23,13 +20,14 @@ const REDACTED = [
 
 /**
  * `LOG_LEVEL` sets the least level.
- * A level that does not exist ends the process with a line that names the variable.
+ * One that does not exist counts as the default here: the check of the whole configuration, which follows and needs a
+ * log, names it together with every other finding.
  */
 export function openLog(service: string): Log {
-  const reader = new EnvironmentReader(process.env);
-  const level = reader.choice('LOG_LEVEL', LEVELS);
+  const asked = optionalText(process.env, 'LOG_LEVEL');
+  const level = LOG_LEVELS.find((known) => known === asked) ?? LOG_LEVELS[0];
   const secrets = readSecrets(process.env);
-  const log = pino({
+  return pino({
     level,
     base: { service, pid: process.pid },
     mixin: logFields,
@@ -37,11 +35,4 @@ export function openLog(service: string): Log {
     serializers: { err: describeForLog },
     hooks: { streamWrite: (line) => scrub(line, secrets) },
   });
-  try {
-    reader.finish();
-  } catch (error) {
-    log.fatal({ err: error }, error instanceof Error ? error.message : 'start failed');
-    process.exit(1);
-  }
-  return log;
 }

@@ -1,4 +1,5 @@
 /** Start, run, drain, stop of a process, alike for all: one reason printed, one exit code, a second signal ends at once. */
+import { ConfigError } from '@fit/contract';
 import { TopologyError } from '@fit/topology';
 import type { Log } from './openLog.ts';
 
@@ -28,7 +29,8 @@ export async function runService(
   try {
     await start(stops, stopping.signal);
   } catch (error) {
-    if (error instanceof TopologyError) log.fatal({ faults: error.faults }, error.message);
+    if (error instanceof ConfigError) log.fatal({ findings: error.findings }, error.message);
+    else if (error instanceof TopologyError) log.fatal({ faults: error.faults }, error.message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : 'start failed');
     await undo(stops, log);
     process.exit(1);

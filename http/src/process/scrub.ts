@@ -1,5 +1,5 @@
 /** Takes secrets out of a finished line, whoever put them there: a driver's message, a URL, a header. Pure. */
-import type { Environment } from '@fit/contract';
+import { type Environment, passwordsOf } from '@fit/contract';
 
 const MASK = '[redacted]';
 /** Shorter ones, such as guest, stand in ordinary words; in a URL they are found by their place. */
@@ -25,7 +25,7 @@ const BEARER = /(bearer\s+)[\w.~+/=-]+/gi;
 export function readSecrets(env: Environment): readonly string[] {
   const found = SECRET_VARIABLES.flatMap((name) => {
     const text = env[name] ?? '';
-    return URL.canParse(text) ? passwordsOf(new URL(text)) : [text];
+    return text.includes('://') ? passwordsOf(text) : [text];
   });
   const values = HEADER_VARIABLES.flatMap((name) => headerValuesOf(env[name] ?? ''));
   const unique = new Set([...found, ...values].filter(({ length }) => length >= SECRET_MIN_CHARS));
@@ -56,8 +56,4 @@ function decoded(text: string): string[] {
   } catch {
     return [];
   }
-}
-
-function passwordsOf({ password }: URL): string[] {
-  return [password, ...decoded(password)];
 }

@@ -28,12 +28,9 @@ export async function listen(
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       reject(
-        new Error(
-          `cannot listen on ${host}:${port}; set PORT or METRICS_PORT, or stop what holds it`,
-          {
-            cause: error,
-          },
-        ),
+        new Error(`cannot listen on ${authorityOf(host, port)}: ${remedyOf(error, host)}`, {
+          cause: error,
+        }),
       );
     });
     server.listen(port, host, resolve);
@@ -56,4 +53,27 @@ export async function listen(
       clearTimeout(cut);
     },
   };
+}
+
+/** @returns host and port as a URL has them: an IPv6 address in brackets. */
+function authorityOf(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** @returns which variable is at fault, and what to do. */
+function remedyOf({ code = 'unknown error' }: NodeJS.ErrnoException, host: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'the port is taken; set PORT or METRICS_PORT, or stop what holds it';
+    case 'EACCES':
+      return 'ports below 1024 need privileges; set PORT or METRICS_PORT';
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'EINVAL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `HOST='${host}' is no address of this machine (${code}); set HOST to one, such as 127.0.0.1`;
+    default:
+      return code;
+  }
 }

@@ -1,5 +1,6 @@
 /** Tracing: off unless a collector is named; then, and only then, the OpenTelemetry SDK is loaded. */
-import { type Environment, EnvironmentReader } from '@fit/contract';
+import { type Environment, parseEnvironment, TRACING_VARIABLES } from '@fit/contract';
+import Type from 'typebox';
 import type { TroubleLog } from './exportTroubles.ts';
 import type { Tracing } from './tracing.ts';
 
@@ -10,7 +11,7 @@ const OFF: Tracing = {
   stop: () => Promise.resolve(),
 };
 /** Either switches it on; both are OpenTelemetry's own, as are all that it reads beside them. */
-const SWITCHES = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] as const;
+const SWITCHES = Type.Object(TRACING_VARIABLES);
 
 /**
  * @param service the name under which its spans appear, unless OTEL_SERVICE_NAME says another.
@@ -21,11 +22,8 @@ export async function openTracing(
   log: TroubleLog,
   env: Environment = process.env,
 ): Promise<Tracing> {
-  const reader = new EnvironmentReader(env);
-  const named = SWITCHES.filter((name) => reader.optional(name) !== undefined);
-  for (const name of named) reader.url(name, '', ['http:', 'https:']);
-  reader.finish();
-  if (named.length === 0) return OFF;
+  const switches = parseEnvironment(SWITCHES, env);
+  if (Object.keys(switches).length === 0) return OFF;
   const { startTracing } = await import('./startTracing.ts');
   return startTracing(service, log);
 }

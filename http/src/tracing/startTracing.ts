@@ -1,4 +1,5 @@
 /** The OpenTelemetry SDK, for traces alone: started with bounds, stopped within a deadline. Loaded only when tracing is on. */
+import { optionalText } from '@fit/contract';
 import { DiagLogLevel, diag, trace } from '@opentelemetry/api';
 import { startNodeSdk } from '@opentelemetry/sdk-node';
 import { exportTroubles, type TroubleLog } from './exportTroubles.ts';
@@ -23,7 +24,8 @@ const LARGE_RUN_SHARE = 0.1;
 
 /** A collector that is away costs its spans: they are dropped at the queue's bound, and one line a minute says so. */
 export function startTracing(service: string, log: TroubleLog): Tracing {
-  for (const [name, value] of Object.entries(BOUNDS)) process.env[name] ??= value;
+  for (const [name, value] of Object.entries(BOUNDS))
+    process.env[name] = optionalText(process.env, name) ?? value;
   const sdk = startNodeSdk({
     logLevel: 'none',
     // Only traces: metrics are Prometheus's, logs are standard output's. Baggage and tracestate are not carried on.

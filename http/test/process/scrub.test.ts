@@ -42,6 +42,12 @@ test('what holds no secret is left as it is', () => {
   assert.equal(scrub(line, SECRETS), line);
 });
 
+test('the password of a replica set is found by itself, whatever the driver says about it', () => {
+  const env = { MONGODB_URL: `mongodb://fit:${URL_PASSWORD}@a:1,b:2/fit?replicaSet=rs0` };
+  const line = scrub(JSON.stringify({ msg: `refused ${PASSWORD}` }), readSecrets(env));
+  assert.equal(line, '{"msg":"refused [redacted]"}');
+});
+
 test('short secrets are not searched for in words', () => {
   assert.deepEqual(readSecrets({ MONGODB_URL: 'mongodb://u:guest@db/fit' }), []);
 });

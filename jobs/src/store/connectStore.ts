@@ -1,5 +1,6 @@
 /** One connection to the MongoDB-compatible store, with a bound on every wait. */
 import { type Db, MongoClient } from 'mongodb';
+import { ConnectionString } from 'mongodb-connection-string-url';
 import { type PoolCounts, type StoreEvent, watchCommands, watchPool } from './watchClient.ts';
 
 export interface StoreConnection {
@@ -32,7 +33,8 @@ export function connectStore(url: string): StoreConnection {
     ignoreUndefined: true,
     monitorCommands: true,
   });
-  const named = new URL(url).pathname.slice(1);
+  // Node's URL refuses the list of hosts of a replica set; this parser is the driver's.
+  const named = decodeURIComponent(new ConnectionString(url).pathname.slice(1));
   const database = client.db(named === '' ? DATABASE : named);
   return {
     database,

@@ -1,5 +1,6 @@
 /** Where alerts and dashboards lead a person, from the environment. */
-import { type Environment, EnvironmentReader } from '@fit/contract';
+import { type Environment, httpUrl, parseEnvironment } from '@fit/contract';
+import Type from 'typebox';
 
 /** Addresses without a slash at their end. */
 export interface Pages {
@@ -20,18 +21,21 @@ export const DEFAULT_PAGES: Pages = Object.freeze({
   runbookBase: runbooksBeside(CONSOLE_URL),
 });
 
+const PAGE_VARIABLES = Type.Object({
+  FIT_CONSOLE_URL: Type.Optional(httpUrl()),
+  FIT_RUNBOOK_BASE: Type.Optional(httpUrl()),
+});
+
+const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
+
 /**
  * Runbooks are beside the status page, wherever that is, until FIT_RUNBOOK_BASE says otherwise.
  * @param fallbackUrl where the status page is unless the environment knows better.
  * @throws ConfigError naming every variable at fault.
  */
 export function readPages(environment: Environment, fallbackUrl = CONSOLE_URL): Pages {
-  const reader = new EnvironmentReader(environment);
-  const read = (name: string, fallback: string) =>
-    reader.url(name, fallback, ['http:', 'https:']).replace(/\/+$/, '');
-  const consoleUrl = read('FIT_CONSOLE_URL', fallbackUrl);
-  const hasOwnRunbooks = reader.optional('FIT_RUNBOOK_BASE') !== undefined;
-  const runbookBase = hasOwnRunbooks ? read('FIT_RUNBOOK_BASE', '') : runbooksBeside(consoleUrl);
-  reader.finish();
+  const given = parseEnvironment(PAGE_VARIABLES, environment);
+  const consoleUrl = withoutSlash(given.FIT_CONSOLE_URL ?? fallbackUrl);
+  const runbookBase = withoutSlash(given.FIT_RUNBOOK_BASE ?? runbooksBeside(consoleUrl));
   return { consoleUrl, runbookBase };
 }

@@ -1,4 +1,6 @@
 /** Who is told, from the environment: webhooks, e-mail, Slack, each for pages and for tickets. */
+import { checkEnvironment, checkedText, type Environment, problemOfHttpUrl } from '@fit/contract';
+import Type from 'typebox';
 
 /** Ways to one kind of person. */
 export interface Receiver {
@@ -31,6 +33,13 @@ export interface MailServer {
 /** What cannot be told to anybody. */
 export class ReceiverError extends Error {
   override readonly name = 'ReceiverError';
+  /** One sentence for each variable at fault. */
+  readonly findings: readonly string[];
+
+  constructor(findings: readonly string[], options?: ErrorOptions) {
+    super(findings.join('; '), options);
+    this.findings = findings;
+  }
 }
 
 /** A file of the host, and where a rendition has its copy, relative to alertmanager.yml. */
@@ -52,37 +61,50 @@ export function secretFiles({ slackUrlFile, mail }: AlertReceivers): readonly Se
   ].flatMap(({ source, ...place }) => (source === undefined ? [] : [{ ...place, source }]));
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+const TEXT = Type.Optional(Type.String());
+/** Whoever knows the address of a webhook may call it, so that a finding does not show it. */
+const WEBHOOK = Type.Optional(checkedText(problemOfHttpUrl, { show: 'never' }));
+
+const RECEIVER_VARIABLES = Type.Object({
+  ALERT_PAGE_URL: WEBHOOK,
+  ALERT_PAGE_EMAIL: TEXT,
+  ALERT_PAGE_SLACK_CHANNEL: TEXT,
+  ALERT_TICKET_URL: WEBHOOK,
+  ALERT_TICKET_EMAIL: TEXT,
+  ALERT_TICKET_SLACK_CHANNEL: TEXT,
+  ALERT_DEAD_MAN_URL: WEBHOOK,
+  ALERT_SLACK_URL_FILE: TEXT,
+  ALERT_SMTP_HOST: TEXT,
+  ALERT_SMTP_FROM: TEXT,
+  ALERT_SMTP_USERNAME: TEXT,
+  ALERT_SMTP_PASSWORD_FILE: TEXT,
+});
 
 /** @throws ReceiverError naming every variable at fault. */
 export function readReceivers(environment: Environment): AlertReceivers {
-  const faults: string[] = [];
-  const read = (name: string) => (environment[name] === '' ? undefined : environment[name]);
-  const url = (name: string) => {
-    const text = read(name);
-    const isUrl = text === undefined || /^https?:$/.test(URL.parse(text)?.protocol ?? '');
-    if (!isUrl) faults.push(`${name}='${text}' is no http or https URL`);
-    return text;
-  };
-  const receiver = (prefix: string): Receiver => ({
-    webhookUrl: url(`${prefix}_URL`),
-    emailTo: read(`${prefix}_EMAIL`),
-    slackChannel: read(`${prefix}_SLACK_CHANNEL`),
-  });
+  const { value, findings } = checkEnvironment(RECEIVER_VARIABLES, environment);
   const receivers = {
-    page: receiver('ALERT_PAGE'),
-    ticket: receiver('ALERT_TICKET'),
-    deadManUrl: url('ALERT_DEAD_MAN_URL'),
-    slackUrlFile: read('ALERT_SLACK_URL_FILE'),
+    page: {
+      webhookUrl: value.ALERT_PAGE_URL,
+      emailTo: value.ALERT_PAGE_EMAIL,
+      slackChannel: value.ALERT_PAGE_SLACK_CHANNEL,
+    },
+    ticket: {
+      webhookUrl: value.ALERT_TICKET_URL,
+      emailTo: value.ALERT_TICKET_EMAIL,
+      slackChannel: value.ALERT_TICKET_SLACK_CHANNEL,
+    },
+    deadManUrl: value.ALERT_DEAD_MAN_URL,
+    slackUrlFile: value.ALERT_SLACK_URL_FILE,
     mail: {
-      smarthost: read('ALERT_SMTP_HOST'),
-      from: read('ALERT_SMTP_FROM'),
-      username: read('ALERT_SMTP_USERNAME'),
-      passwordFile: read('ALERT_SMTP_PASSWORD_FILE'),
+      smarthost: value.ALERT_SMTP_HOST,
+      from: value.ALERT_SMTP_FROM,
+      username: value.ALERT_SMTP_USERNAME,
+      passwordFile: value.ALERT_SMTP_PASSWORD_FILE,
     },
   };
-  faults.push(...gapsOf(receivers));
-  if (faults.length > 0) throw new ReceiverError(faults.join('; '));
+  const all = [...findings, ...gapsOf(receivers)];
+  if (all.length > 0) throw new ReceiverError(all);
   return receivers;
 }
 

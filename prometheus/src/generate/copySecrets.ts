@@ -20,7 +20,7 @@ export async function copySecrets(folder: string, receivers: AlertReceivers = {}
       const { mode } = await stat(source);
       await replaceSecretFile(file, secret, mode & 0o777);
     } catch (cause) {
-      throw new ReceiverError(`${variable}='${source}' cannot be copied: ${String(cause)}`, {
+      throw new ReceiverError([`${variable}='${source}' cannot be copied: ${String(cause)}`], {
         cause,
       });
     }

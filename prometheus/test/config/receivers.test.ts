@@ -4,8 +4,11 @@ import { test } from 'node:test';
 import { readReceivers } from '../../src/index.ts';
 
 const REFUSED: readonly (readonly [environment: Record<string, string>, told: RegExp])[] = [
-  [{ ALERT_PAGE_URL: 'page.example.org' }, /ALERT_PAGE_URL='page.example.org' is no http/],
-  [{ ALERT_DEAD_MAN_URL: 'ftp://watch/' }, /ALERT_DEAD_MAN_URL='ftp:\/\/watch\/' is no http/],
+  [{ ALERT_PAGE_URL: 'page.example.org' }, /ALERT_PAGE_URL must be a URL that begins with http/],
+  [
+    { ALERT_DEAD_MAN_URL: 'ftp://watch/' },
+    /ALERT_DEAD_MAN_URL must be a URL that begins with http/,
+  ],
   [{ ALERT_PAGE_EMAIL: 'me@example.org' }, /needs ALERT_SMTP_HOST and ALERT_SMTP_FROM/],
   [{ ALERT_SMTP_HOST: 'mail.example.org' }, /ALERT_SMTP_HOST='mail.example.org' is not host:port/],
   [{ ALERT_TICKET_SLACK_CHANNEL: '#fit' }, /a Slack channel needs ALERT_SLACK_URL_FILE/],
@@ -21,6 +24,13 @@ test('all faults are told together', () => {
   assert.throws(
     () => readReceivers(environment),
     ({ message }: Error) => REFUSED.every(([, told]) => told.test(message)),
+  );
+});
+
+test('a mistyped webhook is not shown, since its address may be the secret', () => {
+  assert.throws(
+    () => readReceivers({ ALERT_PAGE_URL: 'htps://hooks.example.org/T0/secret' }),
+    ({ message }: Error) => message.startsWith('ALERT_PAGE_URL ') && !message.includes('secret'),
   );
 });
 

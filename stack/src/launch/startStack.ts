@@ -1,6 +1,6 @@
 /** The native stack: real services as child processes on loopback. */
 import { resolve } from 'node:path';
-import { DEFAULT_PORTS, freePortList, type StackPorts } from '../ports.ts';
+import { freePortList, portsFrom, type StackPorts } from '../ports.ts';
 import type { StepOptions } from '../process/runCommand.ts';
 import type { BrokerSuite } from '../root/recipe.ts';
 import type { ServiceName, StackPlace } from '../service/serviceDefinition.ts';
@@ -104,7 +104,7 @@ async function placeOf(
   return {
     name: options.name,
     folder,
-    ports: options.ports ?? DEFAULT_PORTS,
+    ports: options.ports ?? portsFrom(process.env),
     epmdPort,
     distributionPort,
     prometheusConfigFolder: configFolder === undefined ? undefined : resolve(configFolder),
