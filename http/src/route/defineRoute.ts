@@ -1,5 +1,6 @@
 /** A route as data: what it takes, who may call it, what it answers. */
 import Type, { type Static, type TSchema } from 'typebox';
+import { BODY_LIMIT_BYTES } from '../server/readBody.ts';
 import { schemaBounds } from './schemaBounds.ts';
 
 export type Method = 'get' | 'post' | 'delete';
@@ -55,8 +56,6 @@ interface RouteOptions<
   ) => Promise<Reply<Static<Answer>>>;
 }
 
-/** A body may be this long where its schema needs less, so that a fault in it is told by its field. */
-const BODY_LIMIT_LEAST_BYTES = 100 * 1_024;
 const NO_QUERY = Type.Object({}, { additionalProperties: false });
 
 /**
@@ -80,7 +79,8 @@ export function defineRoute<
     params,
     query,
     body,
-    bodyLimitBytes: bounds === undefined ? 0 : Math.max(BODY_LIMIT_LEAST_BYTES, bounds.bytes),
+    // A shorter body than this is read even where its schema needs less, so that a fault in it is told by its field.
+    bodyLimitBytes: bounds === undefined ? 0 : Math.max(BODY_LIMIT_BYTES, bounds.bytes),
     bodyElements: bounds?.elements ?? 0,
     reply,
     handle: handle as Route['handle'],

@@ -25,6 +25,8 @@ export interface ProblemOptions {
   readonly errors?: readonly FieldFault[];
   /** Sent as Retry-After. */
   readonly retryAfterSeconds?: number;
+  /** Further headers of the answer. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Further members of the document, such as the current state. */
   readonly members?: Readonly<Record<string, unknown>>;
 }

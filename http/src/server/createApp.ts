@@ -5,9 +5,9 @@ import Koa, { type Context, type Next } from 'koa';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
 import { noResource, Problem } from '../route/problem.ts';
-import { type BudgetShare, type ByteBudget, bodyBudget } from './byteBudget.ts';
+import { type ByteBudget, bodyBudget } from './byteBudget.ts';
 import { type FollowOptions, followRequest } from './followRequest.ts';
-import { readJsonBody } from './readBody.ts';
+import { type ReadBodyOptions, readJsonBody } from './readBody.ts';
 
 export interface AppOptions extends FollowOptions {
   readonly routes: readonly Route[];
@@ -32,11 +32,32 @@ export function createApp(options: AppOptions): Koa {
   app.use(followRequest(options));
   app.use(answerProblems(options));
   app.use(router.routes());
-  app.use(router.allowedMethods());
-  app.use(() => {
-    throw noResource();
+  app.use((context) => {
+    answerOtherMethod(context, router);
   });
   return app;
+}
+
+/**
+ * No route has taken the request: its path is unknown, or its method. The router's own `allowedMethods` answers OPTIONS with
+ * 200 and an unknown method with 501, and neither as a problem document.
+ */
+function answerOtherMethod(context: Context, router: Router): void {
+  const routes = router.match(context.path, context.method).path;
+  if (routes.length === 0) throw noResource();
+  const methods = new Set([...routes.flatMap((route) => route.methods), 'OPTIONS']);
+  const allow = [...methods].sort().join(', ');
+  if (context.method === 'OPTIONS') {
+    context.set('allow', allow);
+    context.status = 204;
+    return;
+  }
+  throw new Problem({
+    status: 405,
+    code: 'method_not_allowed',
+    title: `${context.method} is not allowed here; allowed are ${allow}`,
+    headers: { allow },
+  });
 }
 
 function mount(router: Router, route: Route, options: AppOptions): void {
@@ -58,7 +79,10 @@ function mount(router: Router, route: Route, options: AppOptions): void {
     requireValid(query, 'query', input.query, SMALL);
     const share = bodies.open();
     try {
-      const given = body === undefined ? discardBody(context) : await readJson(context, share);
+      const given =
+        body === undefined
+          ? discardBody(context)
+          : await readJson(context, { share, limitBytes: route.bodyLimitBytes });
       requireValid(body, 'body', given, bodyBounds);
       const answer = await route.handle({ ...input, body: given });
       requireKept(reply, answer.body, context.path);
@@ -100,9 +124,14 @@ function requireKept(check: SchemaCheck, body: unknown, path: string): void {
   throw new Error(`the reply of ${path} breaks its schema: ${JSON.stringify(first)}`);
 }
 
+/** The realm names what the token opens: RFC 6750 asks for it in each challenge. */
+const CHALLENGE = 'Bearer realm="fit"';
+/** The scheme's name in any case, as RFC 9110 says. */
+const BEARER = /^bearer +(.+)$/i;
+
 /** Hashed first, because a comparison in constant time needs equal lengths. */
 function requireToken(context: Context, adminToken: string | undefined): void {
-  const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1];
+  const given = BEARER.exec(context.get('authorization'))?.[1];
   const digest = (text: string) => createHash('sha256').update(text).digest();
   // Without a token on either side nothing is compared: an absent header must not equal an empty token.
   if (
@@ -116,10 +145,14 @@ function requireToken(context: Context, adminToken: string | undefined): void {
     status: 401,
     code: 'unauthenticated',
     title: 'This route needs the bearer token of FIT_ADMIN_TOKEN',
+    headers: {
+      'www-authenticate': given === undefined ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
+    },
   });
 }
 
-async function readJson(context: RouterContext, share: BudgetShare): Promise<unknown> {
+async function readJson(context: RouterContext, options: ReadBodyOptions): Promise<unknown> {
+  if (isBodyless(context)) return {};
   // false, and not null, means a body of another type; without this it would pass as an empty one.
   if (context.is('json') === false)
     throw new Problem({
@@ -127,7 +160,21 @@ async function readJson(context: RouterContext, share: BudgetShare): Promise<unk
       code: 'unsupported_media_type',
       title: 'Send JSON with content-type: application/json',
     });
-  return await readJsonBody(context.req, { share });
+  if (!JSON_CHARSETS.has(context.request.charset.toLowerCase()))
+    throw new Problem({
+      status: 415,
+      code: 'unsupported_charset',
+      title: `Send JSON as UTF-8, not as ${context.request.charset}`,
+    });
+  return await readJsonBody(context.req, options);
+}
+
+/** JSON is UTF-8 (RFC 8259), with or without saying so; ASCII is a part of it. */
+const JSON_CHARSETS: ReadonlySet<string> = new Set(['', 'utf-8', 'utf8', 'us-ascii']);
+
+/** fetch and others declare a length of 0, and no type, where there is no body. */
+function isBodyless({ headers }: RouterContext): boolean {
+  return headers['content-length'] === '0' && headers['transfer-encoding'] === undefined;
 }
 
 function answerProblems(options: AppOptions) {
@@ -139,6 +186,7 @@ function answerProblems(options: AppOptions) {
       context.status = problem.options.status;
       if (problem.options.retryAfterSeconds !== undefined)
         context.set('retry-after', String(problem.options.retryAfterSeconds));
+      context.set({ ...problem.options.headers });
       context.type = 'application/problem+json';
       context.body = JSON.stringify(problem.document);
     }

@@ -12,7 +12,7 @@ import { parse } from 'secure-json-parse';
 import { Problem } from '../route/problem.ts';
 import type { BudgetShare } from './byteBudget.ts';
 
-/** Of one body, after decompression. */
+/** Of one body, after decompression, unless the schema of its route allows longer ones. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
 
 const FIRST_BYTES = 4 * 1024;

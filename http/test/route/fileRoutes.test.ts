@@ -69,7 +69,7 @@ test('GET and HEAD, and nothing that changes anything', async (t) => {
   );
   const json = { headers: { 'content-type': 'application/json' }, body: '{}' };
   for (const method of ['POST', 'PUT', 'DELETE'])
-    assert.equal((await fetch(url, { method, ...json })).status, 404, method);
+    assert.equal((await fetch(url, { method, ...json })).status, 405, method);
 });
 
 test('the files of a folder share a route, and what is not among them is not there', async (t) => {

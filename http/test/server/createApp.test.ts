@@ -22,6 +22,14 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
         handle: ({ body }) => Promise.resolve({ status: 201, body }),
       }),
       defineRoute({
+        method: 'post',
+        paths: ['/nothing'],
+        access: 'anyone',
+        body: Type.Object({}, { additionalProperties: false }),
+        reply: Type.Object({}),
+        handle: () => Promise.resolve({ status: 202, body: {} }),
+      }),
+      defineRoute({
         method: 'get',
         paths: ['/admin'],
         access: 'admin',
@@ -139,8 +147,97 @@ test('admin routes take the token and nothing else', async (t) => {
     (await fetch(`${url}/admin`, authorization === undefined ? {} : { headers: { authorization } }))
       .status;
   assert.equal(await answer(`Bearer ${TOKEN}`), 200);
+  for (const scheme of ['bearer', 'BEARER', 'Bearer '])
+    assert.equal(await answer(`${scheme} ${TOKEN}`), 200, scheme);
   for (const wrong of [undefined, 'Bearer ', `Bearer ${TOKEN}x`, TOKEN, `Basic ${TOKEN}`])
     assert.equal(await answer(wrong), 401, String(wrong));
+});
+
+test('a 401 says how to authenticate, and whether a token was wrong', async (t) => {
+  const { url } = await serve(t);
+  const challenge = async (headers: Record<string, string>) =>
+    (await fetch(`${url}/admin`, { headers })).headers.get('www-authenticate');
+  assert.equal(await challenge({}), 'Bearer realm="fit"');
+  assert.equal(await challenge({ authorization: 'Basic eDp5' }), 'Bearer realm="fit"');
+  assert.equal(
+    await challenge({ authorization: `Bearer ${TOKEN}x` }),
+    'Bearer realm="fit", error="invalid_token"',
+  );
+});
+
+test('a method that a path does not have is 405 with those that it has; OPTIONS is 204 with them', async (t) => {
+  const { url } = await serve(t);
+  for (const [path, method, allow] of [
+    ['/echo', 'GET', 'OPTIONS, POST'],
+    ['/admin', 'POST', 'GET, HEAD, OPTIONS'],
+    ['/admin', 'DELETE', 'GET, HEAD, OPTIONS'],
+    ['/broken/away', 'PROPFIND', 'GET, HEAD, OPTIONS'],
+  ] as const) {
+    const response = await fetch(url + path, { method });
+    const { code } = (await response.json()) as { code: string };
+    assert.deepEqual(
+      [response.status, response.headers.get('allow'), code],
+      [405, allow, 'method_not_allowed'],
+      `${method} ${path}`,
+    );
+    const options = await fetch(url + path, { method: 'OPTIONS' });
+    assert.deepEqual(
+      [options.status, options.headers.get('allow'), await options.text()],
+      [204, allow, ''],
+    );
+  }
+  for (const method of ['GET', 'OPTIONS', 'DELETE'])
+    assert.equal((await fetch(`${url}/nowhere`, { method })).status, 404, method);
+});
+
+test('HEAD is answered as GET is, without a body', async (t) => {
+  const { url } = await serve(t);
+  const head = async (authorization: string) => {
+    const response = await fetch(`${url}/admin`, { method: 'HEAD', headers: { authorization } });
+    return [response.status, await response.text()];
+  };
+  assert.deepEqual(await head(`Bearer ${TOKEN}`), [200, '']);
+  assert.deepEqual(await head('Bearer x'), [401, '']);
+});
+
+test('a request that declares a length of 0 has no body, whatever type it declares', async (t) => {
+  const { url } = await serve(t);
+  // fetch declares the length, and no type unless it is told one.
+  for (const headers of [
+    {},
+    { 'content-type': 'text/plain' },
+    { 'content-type': 'application/json' },
+  ])
+    assert.equal((await fetch(`${url}/nothing`, { method: 'POST', headers })).status, 202);
+  const chunked = new ReadableStream({
+    start: (controller) => {
+      controller.close();
+    },
+  });
+  const init = { method: 'POST', body: chunked, duplex: 'half' } as RequestInit;
+  assert.equal(
+    (await fetch(`${url}/nothing`, { ...init, headers: { 'content-type': 'application/json' } }))
+      .status,
+    202,
+  );
+});
+
+test('a charset or content coding that is not known is 415', async (t) => {
+  const { url } = await serve(t);
+  for (const [headers, status, code] of [
+    [{ 'content-type': 'application/json; charset=utf-16' }, 415, 'unsupported_charset'],
+    [{ 'content-type': 'application/json; charset=koi8-r' }, 415, 'unsupported_charset'],
+    [
+      { 'content-type': 'application/json', 'content-encoding': 'zstd' },
+      415,
+      'unsupported_encoding',
+    ],
+    [{ 'content-type': 'application/json; charset=UTF-8' }, 201, undefined],
+  ] as const) {
+    const response = await fetch(`${url}/echo`, { method: 'POST', headers, body: '{"count":1}' });
+    const answer = (await response.json()) as { code?: string };
+    assert.deepEqual([response.status, answer.code], [status, code], JSON.stringify(headers));
+  }
 });
 
 test('a defect and a broken promise are 500 without detail, and are told to the log', async (t) => {

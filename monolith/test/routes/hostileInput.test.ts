@@ -1,7 +1,7 @@
 /** Goal: no body makes the schema check fail or stop the process. Method: a real server with the users' and runs' routes. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { EQUIPMENT } from '@fit/contract';
+import { EQUIPMENT, EXCLUSIONS } from '@fit/contract';
 import { createApp, listen } from '@fit/http';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { type RunRouteParts, runRoutes } from '../../src/routes/runRoutes.ts';
@@ -100,4 +100,24 @@ test('a date in the query of a new run is refused instead of making the run of t
     [status, body.errors],
     [400, [{ field: 'query.date', reason: 'is not known; none is allowed here' }]],
   );
+});
+
+test('a batch takes 500 of the largest profiles, however they are written', async (t) => {
+  const { post, store } = await serve(t);
+  const users = (prefix: string) => ({
+    users: Array.from({ length: 500 }, (_, number) => ({
+      id: `${prefix}${number}`.padEnd(64, 'x'),
+      name: '\u{1F3CB}'.repeat(100),
+      level: 'intermediate',
+      equipment: [...EQUIPMENT],
+      exclusions: [...EXCLUSIONS],
+    })),
+  });
+  assert.equal((await post('/users/batch', JSON.stringify(users('a')))).body.created, 500);
+  const escaped = JSON.stringify(users('b'), null, 2).replaceAll(
+    /[\u0080-\uFFFF]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16)}`,
+  );
+  assert.equal((await post('/users/batch', escaped)).body.created, 500);
+  assert.equal(await store.raw('users').countDocuments(), 1_000);
 });
