@@ -126,11 +126,19 @@ module.exports = {
       owners: '^topology/src/amqp/',
       remedy: 'Return a next step; topology/src/amqp carries it out.',
     }),
-    owned('only-stores-speak-mongodb', 'mongodb', {
-      owners: ['/store/', '/main[.]ts$'],
+    owned('only-document-collections-speak-mongodb', 'mongodb', {
+      owners: '^jobs/src/store/(?:connectStore|documentCollection|watchClient)[.]ts$',
       allowsTypes: true,
-      remedy: 'Call the store that owns the collection, or give it a new question to answer.',
+      remedy:
+        'Ask a DocumentCollection: it gives each statement a limit on the server, and each write of several documents the order of their ids.',
     }),
+    {
+      name: 'only-stores-ask-the-database',
+      comment: 'Call the store that owns the collection, or give it a new question to answer.',
+      severity: 'error',
+      from: { path: sourcesOf(PRODUCT), pathNot: ['/store/', '/replayStore[.]ts$'] },
+      to: { path: '^jobs/src/store/documentCollection[.]ts$' },
+    },
     owned('only-metrics-count', 'prom-client', {
       owners: '/metrics/',
       allowsTypes: true,

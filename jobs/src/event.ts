@@ -51,9 +51,14 @@ export type JobEvent =
   | { type: 'replayed'; kind: string; count: number }
   /** A duty did a round, and nothing was in its way. */
   | { type: 'roundEnded'; duty: 'relay' | 'reconcile' }
-  /** The database refused a batch; consuming pauses, and no attempt is spent. */
+  /** The database cannot be reached, or answers too late; consuming pauses, and no attempt is spent. */
   | { type: 'storeDown'; stage: string; error: Error }
   | { type: 'storeUp'; stage: string }
+  /**
+   * The database works, and refuses what a stage wrote: a document that it cannot take, or a defect. What it concerns
+   * was set aside, or is tried again; the others went on.
+   */
+  | { type: 'stageFailed'; stage: string; error: Error }
   | { type: 'leaseTaken'; name: string }
   | { type: 'leaseLost'; name: string };
 

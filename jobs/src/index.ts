@@ -19,6 +19,7 @@ export { collectLetters } from './replay/collectLetters.ts';
 export { replayDead } from './replay/replay.ts';
 export type { ReplayFilter } from './replay/replayFilter.ts';
 export { type DeadGroup, ReplayStore } from './replay/replayStore.ts';
+export { StatementRefused, StoreUnavailable } from './store/statement.ts';
 export type {
   AttemptTrace,
   JobTracer,

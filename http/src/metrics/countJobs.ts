@@ -48,6 +48,9 @@ function count(metrics: MetricSet, event: JobEvent): void {
       metrics.add('jobs_store_outages_total', { stage: event.stage });
       metrics.set('jobs_store_down', { stage: event.stage }, 1);
       return;
+    case 'stageFailed':
+      metrics.add('jobs_stage_failures_total', { stage: event.stage });
+      return;
     case 'storeUp':
       metrics.set('jobs_store_down', { stage: event.stage }, 0);
       return;

@@ -15,6 +15,12 @@ export function logJobEvent(log: Log, event: JobEvent): void {
     case 'storeDown':
       log.error({ stage: event.stage, err: event.error }, 'store is out: paused, nothing is lost');
       return;
+    case 'stageFailed':
+      log.error(
+        { stage: event.stage, err: event.error },
+        'the database refuses a write; it is set aside, and the others go on',
+      );
+      return;
     case 'published':
       logPublished(log, event);
       return;
@@ -91,7 +97,16 @@ function logBreaker(log: Log, { queue, state }: EventOf<'breaker'>): void {
 
 type OtherEvent = Exclude<
   JobEvent,
-  EventOf<'storeDown' | 'published' | 'attempted' | 'refused' | 'breaker' | 'buried' | 'reconciled'>
+  EventOf<
+    | 'storeDown'
+    | 'stageFailed'
+    | 'published'
+    | 'attempted'
+    | 'refused'
+    | 'breaker'
+    | 'buried'
+    | 'reconciled'
+  >
 >;
 
 const STEADY: ReadonlySet<JobEvent['type']> = new Set(['finished', 'redelivered', 'roundEnded']);

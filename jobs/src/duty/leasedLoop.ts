@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JobListener } from '../event.ts';
 import type { LeaseStore } from '../store/leaseStore.ts';
+import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 
 export interface LeasedLoopOptions {
   /** Names the lease. */
@@ -25,6 +26,7 @@ export class LeasedLoop {
   #isStopped = false;
   #isHolder = false;
   #isStoreDown = false;
+  #isFailing = false;
   #heldAt = 0;
   #wake: (() => void) | undefined;
   #isKicked = false;
@@ -65,13 +67,25 @@ export class LeasedLoop {
       const hasMore = this.#isHolder && (await round());
       if (this.#isStoreDown) onEvent({ type: 'storeUp', stage: name });
       this.#isStoreDown = false;
+      this.#isFailing = false;
       return hasMore;
     } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      if (!this.#isStoreDown) onEvent({ type: 'storeDown', stage: name, error });
-      this.#isStoreDown = true;
+      this.#report(thrown instanceof Error ? thrown : new Error(String(thrown)));
       return false;
     }
+  }
+
+  /** Once for each streak. Statements that were in each other's way are no outage: the next round does the work. */
+  #report(error: Error): void {
+    const { name: stage, onEvent } = this.#options;
+    if (error instanceof StoreUnavailable && error.reason === 'contention') return;
+    if (error instanceof StatementRefused) {
+      if (!this.#isFailing) onEvent({ type: 'stageFailed', stage, error });
+      this.#isFailing = true;
+      return;
+    }
+    if (!this.#isStoreDown) onEvent({ type: 'storeDown', stage, error });
+    this.#isStoreDown = true;
   }
 
   async #renew(): Promise<void> {

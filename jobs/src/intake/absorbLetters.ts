@@ -15,7 +15,7 @@ export interface AbsorbOptions {
 /**
  * A live job of that generation becomes dead with the letter's cause. A job that its worker has buried already, or that
  * a copy has finished, stays as it is. A letter without a record, or one that cannot be read, is kept whole.
- * @throws the driver's error where the store is out; repeating is safe.
+ * @throws StoreUnavailable, StatementRefused; repeating is safe.
  */
 export async function absorbLetters(
   letters: readonly ReadLetter[],

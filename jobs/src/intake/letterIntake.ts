@@ -38,6 +38,7 @@ export async function openIntake(options: IntakeOptions): Promise<LetterIntake> 
       // Only now: until its content is stored, the letter on the broker is the only copy.
       for (const delivery of deliveries) delivery.ack();
     },
+    onRefused: (_, error) => Promise.reject(error),
     onOutage: (error) => {
       onEvent({ type: 'storeDown', stage: 'intake', error });
     },

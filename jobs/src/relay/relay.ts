@@ -32,7 +32,7 @@ const HOLD_MS = 1_000;
  * One round: read, publish, mark. Publishing before marking may double a message when the process dies in between,
  * and the worker's guards make a no-op of the copy; marking first would lose the job instead.
  * @returns how many were read: a full batch means that more are waiting.
- * @throws the driver's error where the store is out; the next round starts again.
+ * @throws StoreUnavailable, StatementRefused; the next round starts again.
  */
 export async function relayOnce(options: RelayOptions): Promise<number> {
   // Blocked or disconnected: a publish would only time out, and everything is safe where it is.

@@ -1,7 +1,8 @@
 /** Dead jobs: counted by cause, brought back in small groups, followed to their end. */
-import type { Collection, Db, Filter } from 'mongodb';
 import type { JobRecord } from '../record/jobRecord.ts';
 import { allowedBefore, type JobState, TRANSITIONS } from '../record/transitions.ts';
+import type { StoreDatabase } from '../store/connectStore.ts';
+import type { DocumentCollection } from '../store/documentCollection.ts';
 import { linkTo } from '../store/linkTo.ts';
 import { deadJobs, type ReplayFilter } from './replayFilter.ts';
 
@@ -24,44 +25,45 @@ export interface Replay {
 }
 
 export class ReplayStore {
-  readonly #jobs: Collection<ReplayedRecord>;
+  readonly #jobs: DocumentCollection<ReplayedRecord>;
 
-  constructor(database: Db) {
+  constructor(database: StoreDatabase) {
     this.#jobs = database.collection<ReplayedRecord>('jobs');
   }
 
   /** Largest group first, at most 20. */
   async groups(filter: ReplayFilter): Promise<DeadGroup[]> {
-    const rows = await this.#jobs
-      .aggregate<{ _id: { cause: string; fingerprint: string }; reason: string; count: number }>([
-        { $match: deadJobs(filter) },
-        {
-          $group: {
-            _id: { cause: '$death.cause', fingerprint: '$death.fingerprint' },
-            reason: { $first: '$death.reason' },
-            count: { $sum: 1 },
-          },
+    const rows = await this.#jobs.aggregate<{
+      _id: { cause: string; fingerprint: string };
+      reason: string;
+      count: number;
+    }>([
+      { $match: deadJobs(filter) },
+      {
+        $group: {
+          _id: { cause: '$death.cause', fingerprint: '$death.fingerprint' },
+          reason: { $first: '$death.reason' },
+          count: { $sum: 1 },
         },
-        { $sort: { count: -1 } },
-        { $limit: 20 },
-      ])
-      .toArray();
+      },
+      { $sort: { count: -1 } },
+      { $limit: 20 },
+    ]);
     return rows.map(({ _id, reason, count }) => ({ ..._id, reason, count }));
   }
 
   async count(filter: ReplayFilter): Promise<number> {
-    return await this.#jobs.countDocuments(deadJobs(filter));
+    return await this.#jobs.count(deadJobs(filter));
   }
 
   /** @returns ids of jobs that died by `diedBefore`, so that one that fails again is not taken twice. */
   async next(filter: ReplayFilter, diedBefore: Date, limit: number): Promise<string[]> {
-    const found = await this.#jobs
-      .find({ ...deadJobs(filter), stateAt: { $lte: diedBefore } } as Filter<ReplayedRecord>, {
-        projection: { _id: 1 },
-      })
-      .sort({ _id: 1 })
-      .limit(limit)
-      .toArray();
+    const found = await this.#jobs.find({
+      filter: { ...deadJobs(filter), stateAt: { $lte: diedBefore } },
+      sort: { _id: 1 },
+      limit,
+      fields: ['_id'],
+    });
     return found.map(({ _id }) => _id);
   }
 
@@ -72,7 +74,8 @@ export class ReplayStore {
   async revive(ids: readonly string[], replay: Replay, now: Date): Promise<number> {
     const { replayId, traceparent } = replay;
     const result = await this.#jobs.updateMany(
-      { _id: { $in: [...ids] }, state: allowedBefore('replay') },
+      ids,
+      { state: allowedBefore('replay') },
       {
         $set: {
           state: TRANSITIONS.replay.to,
@@ -91,12 +94,10 @@ export class ReplayStore {
 
   /** @returns how the jobs of a replay stand, by state. */
   async progress(replayId: string): Promise<Partial<Record<JobState, number>>> {
-    const rows = await this.#jobs
-      .aggregate<{ _id: JobState; count: number }>([
-        { $match: { replayId } },
-        { $group: { _id: '$state', count: { $sum: 1 } } },
-      ])
-      .toArray();
+    const rows = await this.#jobs.aggregate<{ _id: JobState; count: number }>([
+      { $match: { replayId } },
+      { $group: { _id: '$state', count: { $sum: 1 } } },
+    ]);
     return Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
   }
 }

@@ -1,13 +1,18 @@
 /** Collects items while a write is under way and hands them over together: idle it adds no wait, busy it batches. */
+import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
+
 export interface BatcherOptions<Item> {
   readonly maxCount: number;
   /**
-   * Throws only when the store is out; the same batch is then handed over again, with growing pauses, until it
-   * succeeds. Meanwhile nothing is settled, so the prefetch runs out and consuming pauses by itself.
+   * Must be safe to repeat. What it throws decides: `StatementRefused` means that one of the items cannot be stored, and
+   * the batch is halved until that one is found; anything else is an outage, and the same batch is handed over again,
+   * with growing pauses, until it succeeds. Meanwhile nothing is settled, so the prefetch runs out and consuming pauses.
    */
   readonly write: (items: Item[]) => Promise<void>;
   /** False: the item is no longer worth writing, its delivery is somebody else's by now. */
   readonly isCurrent: (item: Item) => boolean;
+  /** Settles the one item that the store refuses, by itself. What it throws counts as an outage, and it is called again. */
+  readonly onRefused: (item: Item, error: StatementRefused) => Promise<void>;
   readonly onOutage: (error: Error) => void;
   readonly onRecovery: () => void;
 }
@@ -44,24 +49,48 @@ export class Batcher<Item> {
   async #writeAll(): Promise<void> {
     while (this.#items.length > 0 && !this.#isStopped) {
       const batch = this.#items.splice(0, this.#options.maxCount);
-      await this.#writeUntilStored(batch);
+      await this.#writeApart(batch);
     }
     this.#isWriting = false;
   }
 
-  async #writeUntilStored(batch: Item[]): Promise<void> {
+  async #writeApart(batch: Item[]): Promise<void> {
+    const refusals: StatementRefused[] = [];
+    await this.#repeat(batch, async (items) => {
+      try {
+        await this.#options.write(items);
+      } catch (error) {
+        if (!(error instanceof StatementRefused)) throw error;
+        refusals.push(error);
+      }
+    });
+    const [refusal] = refusals;
+    if (refusal === undefined) return;
+    const [only, ...others] = batch;
+    if (only !== undefined && others.length === 0) {
+      await this.#repeat(batch, () => this.#options.onRefused(only, refusal));
+      return;
+    }
+    const middle = Math.ceil(batch.length / 2);
+    await this.#writeApart(batch.slice(0, middle));
+    await this.#writeApart(batch.slice(middle));
+  }
+
+  /** Until it succeeds, or nobody waits for the batch any more. */
+  async #repeat(batch: Item[], write: (items: Item[]) => Promise<void>): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     let wasOut = false;
     while (!this.#isStopped) {
       const current = batch.filter((item) => this.#options.isCurrent(item));
       try {
-        if (current.length > 0) await this.#options.write(current);
+        if (current.length > 0) await write(current);
         if (wasOut) this.#options.onRecovery();
         return;
       } catch (error) {
-        if (!wasOut)
+        if (!wasOut && !isContention(error)) {
           this.#options.onOutage(error instanceof Error ? error : new Error(String(error)));
-        wasOut = true;
+          wasOut = true;
+        }
         await this.#pause(pauseMs);
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       }
@@ -77,4 +106,9 @@ export class Batcher<Item> {
       };
     });
   }
+}
+
+/** The store works, and other statements were in the way: repeated without a word. */
+function isContention(error: unknown): boolean {
+  return error instanceof StoreUnavailable && error.reason === 'contention';
 }

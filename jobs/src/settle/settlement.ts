@@ -1,5 +1,5 @@
 /** An attempt that ended, on its way into the store and back to the broker. */
-import type { Headers, NextStep } from '@fit/topology';
+import { type Headers, type NextStep, nextStep, type Outcome } from '@fit/topology';
 import type { AttemptEnd } from '@fit/topology/work';
 import { describeError } from '../record/fingerprint.ts';
 import { CREATED_AT_HEADER, type JobMessage } from '../record/jobMessage.ts';
@@ -10,9 +10,7 @@ import type { AttemptTrace } from '../trace/jobTracer.ts';
 
 export interface Settlement {
   /** What to tell the broker, once everything below is stored. */
-  readonly end: Pick<AttemptEnd, 'answer'> & {
-    readonly delivery: Pick<AttemptEnd['delivery'], 'isCurrent'>;
-  };
+  readonly end: AttemptEnd<JobMessage>;
   readonly kind: string;
   readonly transition: Extract<Transition, 'finish' | 'wait' | 'bury' | 'cancel'>;
   readonly change: Change;
@@ -51,6 +49,26 @@ export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Set
     createdAtMs: createdAtMs(end.delivery.headers),
     effect: outcome.type === 'done' ? outcome.effect : undefined,
   };
+}
+
+/**
+ * The database refuses what the attempt made: then the attempt has failed, like one that threw. It waits for its next
+ * try, or is dead with the database's reason; as an outage it would stop every other job.
+ */
+export function refusedSettlement(
+  { end, trace }: Settlement,
+  error: Error,
+  workerId: string,
+): Settlement {
+  const { kind, attempt, delivery } = end;
+  const outcome: Outcome = { type: 'retry', error };
+  const step = nextStep(kind, attempt, outcome);
+  const answer = () => {
+    if (step.type === 'wait' && kind.backend === 'native') delivery.delay();
+    else delivery.reject();
+  };
+  const settlement = settlementOf({ ...end, outcome, step, answer, endedAt: new Date() }, workerId);
+  return trace === undefined ? settlement : { ...settlement, trace };
 }
 
 /** As the relay wrote it; anyone who may publish can have written anything. */

@@ -4,7 +4,7 @@ import { isReplayed } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { Handlers } from '../work/handler.ts';
 import { Batcher } from './batcher.ts';
-import type { Settlement } from './settlement.ts';
+import { refusedSettlement, type Settlement } from './settlement.ts';
 
 export interface SettlerOptions {
   readonly store: JobStore;
@@ -21,6 +21,13 @@ export function openSettler(options: SettlerOptions): Batcher<Settlement> {
     isCurrent: ({ end }) => end.delivery.isCurrent,
     write: async (settlements) => {
       await settle(settlements, options);
+    },
+    onRefused: async (settlement, error) => {
+      // A record without an effect holds nothing that the job brought along: if that is refused, no job is at fault.
+      if (settlement.transition !== 'finish') throw error;
+      onEvent({ type: 'stageFailed', stage: 'settle', error });
+      const workerId = settlement.change.attempt?.workerId ?? '';
+      await settle([refusedSettlement(settlement, error, workerId)], options);
     },
     onOutage: (error) => {
       onEvent({ type: 'storeDown', stage: 'settle', error });

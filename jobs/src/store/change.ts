@@ -1,5 +1,5 @@
-/** One job's next state → one guarded statement. */
-import type { AnyBulkWriteOperation, UpdateFilter } from 'mongodb';
+/** Jobs' next states → guarded updates, as few as there are differing guards. Pure. */
+import type { Document, Filter } from 'mongodb';
 import {
   ATTEMPTS_KEPT,
   type AttemptRecord,
@@ -18,38 +18,84 @@ export interface Change {
   readonly death?: Death;
 }
 
-/** @param group changes that differ in their id alone; at least one. */
-export function changeOperation(
+/** One update of many jobs. */
+export interface ChangeStatement {
+  readonly ids: readonly string[];
+  /** What must hold of each besides its id. */
+  readonly filter: Filter<JobRecord>;
+  readonly update: Document[];
+}
+
+/**
+ * Each job has an attempt and a death of its own, and still they share one statement: the update looks its part up by
+ * the job's id. A statement for each job is twice as slow, and a bulk write of several whose ids lie between each
+ * other's deadlocks with its like for minutes (both measured).
+ * @returns statements in the order in which they must run: an earlier attempt first.
+ */
+export function changeStatements(
   transition: Transition,
-  group: readonly Change[],
+  changes: readonly Change[],
   now: Date,
-): AnyBulkWriteOperation<JobRecord> {
-  const [{ generation, attempt, spentCount, death }] = group as [Change];
+): ChangeStatement[] {
+  const alike = Map.groupBy(changes, (change) => guardOf(transition, change));
+  return [...alike.values()]
+    .sort(([a], [b]) => (a?.attempt?.number ?? 0) - (b?.attempt?.number ?? 0))
+    .flatMap((group) => chunksOf(group, CHANGES_LIMIT))
+    .map((group) => statementOf(transition, group, now));
+}
+
+/** Changes in one statement: each document is looked up among them, so the work grows with the square of it. */
+const CHANGES_LIMIT = 500;
+
+/** Changes with equal guards, and with equal fields, fit into one statement. */
+function guardOf(transition: Transition, { generation, attempt, death }: Change): string {
+  const number = transition === 'wait' ? attempt?.number : undefined;
+  return [generation, number, attempt !== undefined, death !== undefined].join();
+}
+
+function statementOf(transition: Transition, group: readonly Change[], now: Date): ChangeStatement {
+  const [{ generation, attempt, death }] = group as [Change];
   const state = TRANSITIONS[transition].to;
-  const update: UpdateFilter<JobRecord> = {
-    $set: {
-      state,
-      stateAt: now,
-      ...(attempt === undefined ? {} : { attemptCount: spentCount ?? attempt.number }),
-      ...(death === undefined ? {} : { death }),
-      ...(state === 'done' ? { doneAt: now } : {}),
-    },
-    // Whatever the relay was refused before, the broker has carried it by now.
-    $unset: { held: '' },
-    ...(attempt === undefined
-      ? {}
-      : { $push: { attempts: { $each: [attempt], $slice: -ATTEMPTS_KEPT } } }),
-  };
+  const ids = group.map(({ id }) => id);
+  const own = (values: readonly unknown[]) => ({
+    $arrayElemAt: [{ $literal: values }, { $indexOfArray: [{ $literal: ids }, '$_id'] }],
+  });
+  const attempts = group.map((change) => change.attempt);
   return {
-    updateMany: {
-      filter: {
-        _id: { $in: group.map(({ id }) => id) },
-        generation,
-        state: allowedBefore(transition),
-        // An attempt that is on record already (its worker died before the nack) is not counted twice.
-        ...(transition === 'wait' && attempt ? { attemptCount: { $lt: attempt.number } } : {}),
-      },
-      update,
+    ids,
+    filter: {
+      generation,
+      state: allowedBefore(transition),
+      // An attempt that is on record already (its worker died before the nack) is not counted twice.
+      ...(transition === 'wait' && attempt ? { attemptCount: { $lt: attempt.number } } : {}),
     },
+    update: [
+      {
+        $set: {
+          state,
+          stateAt: now,
+          ...(attempt === undefined
+            ? {}
+            : {
+                attemptCount: own(
+                  group.map((change) => change.spentCount ?? change.attempt?.number),
+                ),
+                attempts: {
+                  $slice: [{ $concatArrays: ['$attempts', [own(attempts)]] }, -ATTEMPTS_KEPT],
+                },
+              }),
+          ...(death === undefined ? {} : { death: own(group.map((change) => change.death)) }),
+          ...(state === 'done' ? { doneAt: now } : {}),
+        },
+      },
+      // Whatever the relay was refused before, the broker has carried it by now.
+      { $unset: 'held' },
+    ],
   };
+}
+
+function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
+  const chunks: Item[][] = [];
+  for (let from = 0; from < items.length; from += size) chunks.push(items.slice(from, from + size));
+  return chunks;
 }

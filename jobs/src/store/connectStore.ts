@@ -1,10 +1,18 @@
 /** One connection to the MongoDB-compatible store, with a bound on every wait. */
-import { type Db, MongoClient } from 'mongodb';
+import { MongoClient } from 'mongodb';
 import { ConnectionString } from 'mongodb-connection-string-url';
+import { DocumentCollection, type Identified } from './documentCollection.ts';
+import { STATEMENT_LIMIT_MS, STATEMENT_LIMITS, type StatementLimits } from './statement.ts';
 import { type PoolCounts, type StoreEvent, watchCommands, watchPool } from './watchClient.ts';
 
+/** A database whose collections are reached through `DocumentCollection` alone. */
+export interface StoreDatabase {
+  readonly name: string;
+  collection<Stored extends Identified>(name: string): DocumentCollection<Stored>;
+}
+
 export interface StoreConnection {
-  readonly database: Db;
+  readonly database: StoreDatabase;
   /** @returns whether the store answers a ping within two seconds. */
   readonly isUp: () => Promise<boolean>;
   readonly pool: PoolCounts;
@@ -19,8 +27,12 @@ const PING_MS = 2_000;
 /**
  * Connects lazily: the first operation waits for the server, at most five seconds, and throws.
  * @param url mongodb://host:port/database; without a path the database is `fit`.
+ * @param limits of each statement; below the socket timeout of ten seconds.
  */
-export function connectStore(url: string): StoreConnection {
+export function connectStore(
+  url: string,
+  limits: StatementLimits = STATEMENT_LIMITS,
+): StoreConnection {
   const client = new MongoClient(url, {
     // Defaults of 0 mean no bound: a half-open server would hang an insert for ever (measured).
     socketTimeoutMS: 10_000,
@@ -29,7 +41,8 @@ export function connectStore(url: string): StoreConnection {
     connectTimeoutMS: 2_000,
     maxPoolSize: 10,
     // Without the journal a hard stop may lose the last 100 ms of acknowledged writes (MongoDB manual).
-    writeConcern: { w: 'majority', journal: true },
+    // A statement's own limit does not hold while a majority is missing.
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: STATEMENT_LIMIT_MS },
     ignoreUndefined: true,
     monitorCommands: true,
   });
@@ -37,7 +50,11 @@ export function connectStore(url: string): StoreConnection {
   const named = decodeURIComponent(new ConnectionString(url).pathname.slice(1));
   const database = client.db(named === '' ? DATABASE : named);
   return {
-    database,
+    database: {
+      name: database.databaseName,
+      collection: <Stored extends Identified>(name: string) =>
+        new DocumentCollection(database.collection<Stored>(name), limits),
+    },
     pool: watchPool(client),
     watch: (listener) => {
       watchCommands(client, listener);

@@ -1,8 +1,15 @@
 /** The stores of jobs, leases and letters. */
 
 export type { Change } from './change.ts';
-export { connectStore, type StoreConnection } from './connectStore.ts';
-export { duplicateIndexes, JobStore, type RunCounts } from './jobStore.ts';
+export { connectStore, type StoreConnection, type StoreDatabase } from './connectStore.ts';
+export { DocumentCollection, type Identified } from './documentCollection.ts';
+export { JobStore, type RunCounts } from './jobStore.ts';
 export { LeaseStore } from './leaseStore.ts';
 export { LetterStore } from './letterStore.ts';
+export {
+  STATEMENT_LIMITS,
+  type StatementLimits,
+  StatementRefused,
+  StoreUnavailable,
+} from './statement.ts';
 export type { PoolCounts, StoreEvent } from './watchClient.ts';

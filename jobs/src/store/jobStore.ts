@@ -1,11 +1,10 @@
 /** The jobs collection: inserts, guarded changes in bulk, counts. The only file that writes job records. */
-import { type Collection, type Db, MongoBulkWriteError } from 'mongodb';
 import { type JobRecord, RUNS_KEPT } from '../record/jobRecord.ts';
 import { JOB_STATES, type JobState, LIVE_STATES, type Transition } from '../record/transitions.ts';
-import { type Change, changeOperation } from './change.ts';
+import { type Change, changeStatements } from './change.ts';
+import type { StoreDatabase } from './connectStore.ts';
+import type { DocumentCollection } from './documentCollection.ts';
 import { linkTo } from './linkTo.ts';
-
-const DUPLICATE_KEY = 11_000;
 
 export interface Accepted {
   readonly created: number;
@@ -13,40 +12,48 @@ export interface Accepted {
 }
 
 export class JobStore {
-  readonly #jobs: Collection<JobRecord>;
+  readonly #jobs: DocumentCollection<JobRecord>;
 
-  constructor(database: Db) {
+  constructor(database: StoreDatabase) {
     this.#jobs = database.collection<JobRecord>('jobs');
   }
 
   /** One index serves relay and reconciler, one the runs; each further one would cost every write. */
   async ensureIndexes(): Promise<void> {
-    await this.#jobs.createIndex({ state: 1, stateAt: 1 });
-    await this.#jobs.createIndex({ runIds: 1 });
+    await this.#jobs.ensureIndex({ state: 1, stateAt: 1 });
+    await this.#jobs.ensureIndex({ runIds: 1 });
   }
 
   /**
-   * Inserts what is new; a job that exists only learns of the run. Safe to repeat.
+   * Inserts what is new; a job that exists only learns of the run. Safe to repeat, and at once: whoever asks for the
+   * same run is told the same counts.
    * @param jobs at most a few thousand, all of one run.
+   * @returns how many of them this run made, now or in an earlier call.
+   * @throws StoreUnavailable, StatementRefused
    */
   async accept(runId: string, jobs: readonly JobRecord[]): Promise<Accepted> {
     if (jobs.length === 0) return { created: 0, skipped: 0 };
-    const duplicates = await insertNew(this.#jobs, jobs);
-    if (duplicates.length > 0)
-      await this.#jobs.updateMany(
-        { _id: { $in: duplicates }, runIds: { $ne: runId } },
-        { $push: { runIds: { $each: [runId], $slice: -RUNS_KEPT } } },
-      );
-    return { created: jobs.length - duplicates.length, skipped: duplicates.length };
+    const taken = await this.#jobs.insertNew(jobs);
+    if (taken.size === 0) return { created: jobs.length, skipped: 0 };
+    const ids = [...taken].sort();
+    await this.#jobs.updateMany(
+      ids,
+      { runIds: { $ne: runId } },
+      { $push: { runIds: { $each: [runId], $slice: -RUNS_KEPT } } },
+    );
+    // The first run of a job made it: an interrupted call of this one may have made some of those that were taken.
+    const ownCount = await this.#jobs.count({ _id: { $in: ids }, 'runIds.0': runId });
+    const created = jobs.length - taken.size + ownCount;
+    return { created, skipped: jobs.length - created };
   }
 
   /** Oldest first. */
   async pending(limit: number, now: Date): Promise<JobRecord[]> {
-    return await this.#jobs
-      .find({ state: 'pending', dueAt: { $lte: now } })
-      .sort({ stateAt: 1 })
-      .limit(limit)
-      .toArray();
+    return await this.#jobs.find({
+      filter: { state: 'pending', dueAt: { $lte: now } },
+      sort: { stateAt: 1 },
+      limit,
+    });
   }
 
   /** One statement for the batch; a job that its worker already finished stays finished. */
@@ -54,7 +61,8 @@ export class JobStore {
     const generations = Map.groupBy(jobs, (job) => job.generation);
     for (const [generation, group] of generations)
       await this.#jobs.updateMany(
-        { _id: { $in: group.map(({ _id }) => _id) }, state: 'pending', generation },
+        group.map(({ _id }) => _id),
+        { state: 'pending', generation },
         { $set: { state: 'queued', stateAt: now }, $unset: { held: '' } },
       );
   }
@@ -62,67 +70,79 @@ export class JobStore {
   /** The broker would not take these; they stay pending, with the reason to be seen. */
   async hold(jobs: readonly JobRecord[], reason: string, dueAt: Date): Promise<void> {
     await this.#jobs.updateMany(
-      { _id: { $in: jobs.map(({ _id }) => _id) }, state: 'pending' },
+      jobs.map(({ _id }) => _id),
+      { state: 'pending' },
       { $set: { dueAt, 'held.reason': reason }, $inc: { 'held.count': 1 } },
     );
   }
 
   /**
    * @returns how many changed; the rest were late or doubled.
-   * @throws the driver's error where the store is out; repeating the whole batch is safe.
+   * @throws StoreUnavailable; repeating the whole batch is safe. StatementRefused
    */
   async change(transition: Transition, changes: readonly Change[], now: Date): Promise<number> {
-    if (changes.length === 0) return 0;
-    // Jobs that end in the same millisecond and alike share one statement: four times faster than one each (measured).
-    const alike = Map.groupBy(changes, ({ id, ...rest }) => JSON.stringify(rest));
-    const operations = [...alike.values()].map((group) => changeOperation(transition, group, now));
-    return (await this.#jobs.bulkWrite(operations, { ordered: false })).matchedCount;
+    let count = 0;
+    for (const { ids, filter, update } of changeStatements(transition, changes, now))
+      count += (await this.#jobs.updateMany(ids, filter, update)).matchedCount;
+    return count;
   }
 
   async countStale(before: Date): Promise<number> {
-    return await this.#jobs.countDocuments(stale(before));
+    return await this.#jobs.count(stale(before));
   }
 
   /** @param traceparent of what reconciles; the next publish links to it. */
   async reconcile(before: Date, now: Date, traceparent?: string): Promise<number> {
-    const result = await this.#jobs.updateMany(stale(before), {
-      $set: { state: 'pending', stateAt: now, dueAt: now },
-      ...linkTo(traceparent),
-    });
-    return result.modifiedCount;
+    let total = 0;
+    for (;;) {
+      const found = await this.#jobs.find({
+        filter: stale(before),
+        limit: RECONCILE_LIMIT,
+        fields: ['_id'],
+      });
+      const ids = found.map(({ _id }) => _id);
+      const { modifiedCount } = await this.#jobs.updateMany(ids, stale(before), {
+        $set: { state: 'pending', stateAt: now, dueAt: now },
+        ...linkTo(traceparent),
+      });
+      total += modifiedCount;
+      // Where none changed, workers were quicker at all of them: the next round looks again.
+      if (ids.length < RECONCILE_LIMIT || modifiedCount === 0) return total;
+    }
   }
 
   /** @returns the records among these ids, by id. */
   async findAll(ids: readonly string[]): Promise<Map<string, JobRecord>> {
-    const found = await this.#jobs.find({ _id: { $in: [...ids] } }).toArray();
+    const found = await this.#jobs.findByIds(ids);
     return new Map(found.map((record) => [record._id, record]));
   }
 
   async find(id: string): Promise<JobRecord | null> {
-    return await this.#jobs.findOne({ _id: id });
+    return (await this.#jobs.findOne(id)) ?? null;
   }
 
   /** Keyset page by id. */
   async list(page: JobPage): Promise<JobRecord[]> {
-    return await this.#jobs
-      .find({
+    return await this.#jobs.find({
+      filter: {
         ...(page.state === undefined ? {} : { state: page.state }),
         ...(page.runId === undefined ? {} : { runIds: page.runId }),
         ...(page.after === undefined ? {} : { _id: { $gt: page.after } }),
-      })
-      .sort({ _id: 1 })
-      .limit(page.limit)
-      .toArray();
+      },
+      sort: { _id: 1 },
+      limit: page.limit,
+    });
   }
 
   /** @returns a count for each state that occurs, and for each cause of death. */
   async countRun(runId: string): Promise<RunCounts> {
-    const rows = await this.#jobs
-      .aggregate<{ _id: { state: JobState; cause?: string }; count: number }>([
-        { $match: { runIds: runId } },
-        { $group: { _id: { state: '$state', cause: '$death.cause' }, count: { $sum: 1 } } },
-      ])
-      .toArray();
+    const rows = await this.#jobs.aggregate<{
+      _id: { state: JobState; cause?: string };
+      count: number;
+    }>([
+      { $match: { runIds: runId } },
+      { $group: { _id: { state: '$state', cause: '$death.cause' }, count: { $sum: 1 } } },
+    ]);
     const counts: RunCounts = { states: {}, causes: {} };
     for (const { _id, count } of rows) {
       counts.states[_id.state] = (counts.states[_id.state] ?? 0) + count;
@@ -137,13 +157,11 @@ export class JobStore {
    */
   async countStates(): Promise<Partial<Record<JobState, number>>> {
     const [rows, totalCount] = await Promise.all([
-      this.#jobs
-        .aggregate<{ _id: JobState; count: number }>([
-          { $match: { state: { $in: JOB_STATES.filter((state) => state !== 'done') } } },
-          { $group: { _id: '$state', count: { $sum: 1 } } },
-        ])
-        .toArray(),
-      this.#jobs.estimatedDocumentCount(),
+      this.#jobs.aggregate<{ _id: JobState; count: number }>([
+        { $match: { state: { $in: JOB_STATES.filter((state) => state !== 'done') } } },
+        { $group: { _id: '$state', count: { $sum: 1 } } },
+      ]),
+      this.#jobs.estimatedCount(),
     ]);
     const doneCount = rows.reduce((rest, { count }) => rest - count, totalCount);
     const others = Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
@@ -158,12 +176,10 @@ export class JobStore {
     const waitMs = { $ifNull: [{ $arrayElemAt: ['$attempts.delayMs', -1] }, 0] };
     const isWaiting = { $eq: ['$state', 'waiting'] };
     const since = { $cond: [isWaiting, { $add: ['$stateAt', waitMs] }, '$stateAt'] };
-    const rows = await this.#jobs
-      .aggregate<{ _id: JobState; since: Date }>([
-        { $match: { state: { $in: [...LIVE_STATES] } } },
-        { $group: { _id: '$state', since: { $min: since } } },
-      ])
-      .toArray();
+    const rows = await this.#jobs.aggregate<{ _id: JobState; since: Date }>([
+      { $match: { state: { $in: [...LIVE_STATES] } } },
+      { $group: { _id: '$state', since: { $min: since } } },
+    ]);
     return Object.fromEntries(rows.map(({ _id, since: date }) => [_id, date]));
   }
 }
@@ -181,29 +197,8 @@ export interface RunCounts {
   readonly causes: Record<string, number>;
 }
 
-/** @returns the ids that were there before. */
-async function insertNew(
-  collection: Collection<JobRecord>,
-  jobs: readonly JobRecord[],
-): Promise<string[]> {
-  try {
-    await collection.insertMany([...jobs], { ordered: false });
-    return [];
-  } catch (error) {
-    return duplicateIndexes(error).map((index) => jobs[index]?._id ?? '');
-  }
-}
-
-/**
- * @returns the places in the batch that a unique index refused.
- * @throws the error itself where anything else went wrong.
- */
-export function duplicateIndexes(error: unknown): number[] {
-  if (!(error instanceof MongoBulkWriteError)) throw error;
-  const failures = [error.writeErrors].flat();
-  if (failures.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
-  return failures.map(({ index }) => index);
-}
+/** Silent jobs in one statement. */
+const RECONCILE_LIMIT = 1_000;
 
 function stale(before: Date) {
   return {

@@ -1,5 +1,6 @@
 /** A lease: one holder among any number of processes, by the store's clock alone. */
-import type { Collection, Db } from 'mongodb';
+import type { StoreDatabase } from './connectStore.ts';
+import type { DocumentCollection } from './documentCollection.ts';
 
 interface Lease {
   readonly _id: string;
@@ -8,9 +9,9 @@ interface Lease {
 }
 
 export class LeaseStore {
-  readonly #leases: Collection<Lease>;
+  readonly #leases: DocumentCollection<Lease>;
 
-  constructor(database: Db) {
+  constructor(database: StoreDatabase) {
     this.#leases = database.collection<Lease>('leases');
   }
 
@@ -26,22 +27,18 @@ export class LeaseStore {
         { $lt: [{ $ifNull: ['$expiresAt', new Date(0)] }, '$$NOW'] },
       ],
     };
-    const lease = await this.#leases.findOneAndUpdate(
-      { _id: name },
-      [
-        {
-          $set: {
-            owner: { $cond: [isMine, owner, '$owner'] },
-            expiresAt: { $cond: [isMine, { $add: ['$$NOW', forMs] }, '$expiresAt'] },
-          },
+    const lease = await this.#leases.upsert(name, [
+      {
+        $set: {
+          owner: { $cond: [isMine, owner, '$owner'] },
+          expiresAt: { $cond: [isMine, { $add: ['$$NOW', forMs] }, '$expiresAt'] },
         },
-      ],
-      { upsert: true, returnDocument: 'after' },
-    );
+      },
+    ]);
     return lease?.owner === owner;
   }
 
   async release(name: string, owner: string): Promise<void> {
-    await this.#leases.deleteOne({ _id: name, owner });
+    await this.#leases.deleteOne(name, { owner });
   }
 }

@@ -1,7 +1,8 @@
 /** Letters that no job record explains, kept whole: nothing that reached the dead-letter queue is thrown away. */
 
 import type { DeathCause } from '@fit/topology';
-import { Binary, type Collection, type Db } from 'mongodb';
+import type { StoreDatabase } from './connectStore.ts';
+import type { DocumentCollection } from './documentCollection.ts';
 
 export interface Letter {
   /** Hash of body and identity, so that a letter taken twice is stored once. */
@@ -14,42 +15,39 @@ export interface Letter {
   readonly headers: string;
 }
 
-interface StoredLetter extends Omit<Letter, 'id' | 'body'> {
+interface StoredLetter extends Omit<Letter, 'id'> {
   readonly _id: string;
-  readonly body: Binary;
   readonly firstSeenAt: Date;
   readonly lastSeenAt: Date;
   readonly seen: number;
 }
 
 export class LetterStore {
-  readonly #letters: Collection<StoredLetter>;
+  readonly #letters: DocumentCollection<StoredLetter>;
 
-  constructor(database: Db) {
+  constructor(database: StoreDatabase) {
     this.#letters = database.collection<StoredLetter>('letters');
   }
 
   /** @returns the ids of those that were not kept before. */
   async keep(letters: readonly Letter[], now: Date): Promise<Set<string>> {
-    if (letters.length === 0) return new Set();
-    const { upsertedIds } = await this.#letters.bulkWrite(
-      letters.map(({ id, body, ...rest }) => ({
-        updateOne: {
-          filter: { _id: id },
-          update: {
-            $setOnInsert: { ...rest, body: new Binary(body), firstSeenAt: now },
-            $set: { lastSeenAt: now },
-            $inc: { seen: 1 },
-          },
-          upsert: true,
-        },
-      })),
-      { ordered: false },
-    );
-    return new Set<string>(Object.values(upsertedIds));
+    const copies = Map.groupBy(letters, ({ id }) => id);
+    const documents = [...copies.values()].map((group) => {
+      const [{ id: _id, ...rest }] = group as [Letter];
+      return { _id, ...rest, firstSeenAt: now, lastSeenAt: now, seen: group.length };
+    });
+    const taken = await this.#letters.insertNew(documents);
+    const again = documents.filter(({ _id }) => taken.has(_id));
+    for (const [seen, group] of Map.groupBy(again, (document) => document.seen))
+      await this.#letters.updateMany(
+        group.map(({ _id }) => _id),
+        {},
+        { $set: { lastSeenAt: now }, $inc: { seen } },
+      );
+    return new Set([...copies.keys()].filter((id) => !taken.has(id)));
   }
 
   async count(): Promise<number> {
-    return await this.#letters.countDocuments();
+    return await this.#letters.count({});
   }
 }

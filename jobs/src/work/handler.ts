@@ -18,7 +18,8 @@ export interface Handler<Payload = unknown, Effect = unknown> {
   run(job: Job<Payload>): Outcome<Effect> | Promise<Outcome<Effect>>;
   /**
    * Stores many effects at once; must be safe to repeat, and must treat "is there already" as success.
-   * @throws only when the store is out: the batch is repeated until it succeeds, and no attempt is spent.
+   * @throws StatementRefused where the store works and cannot take one of them: that one is found, and its attempt has
+   * failed. Anything else means that the store is out: the batch is repeated until it succeeds, and no attempt is spent.
    */
   store(effects: readonly Effect[]): Promise<void>;
 }

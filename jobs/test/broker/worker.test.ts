@@ -1,6 +1,7 @@
 /** Goal: each job ends in its one state, with its history. Method: a trivial handler, real broker, real store. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Handler } from '@fit/jobs';
 import { eventually } from '@fit/stack/testing';
 import { CAUSE_HEADER } from '@fit/topology';
 import type { Publisher } from '@fit/topology/amqp';
@@ -199,4 +200,34 @@ test('a record that its own worker cannot read is dead as malformed, and its let
   await eventually(async () => (await line.store.letters.count()) === 1, {
     describe: async () => `${await line.store.letters.count()} letters of 1`,
   });
+});
+
+test('an effect that the database refuses fails its own job alone, and is no outage', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  const effects = line.store.database.collection<{ _id: string; text: string }>('effects');
+  const [large, ...small] = Array.from({ length: 20 }, () => pendingJob());
+  assert.ok(large);
+  const handler: Handler<unknown, { _id: string; text: string }> = {
+    payload: { accepts: (value): value is unknown => value !== undefined, fault: () => '' },
+    run: ({ id }) => ({
+      type: 'done',
+      // Beyond the 16 MiB that a document may have.
+      effect: { _id: id, text: 'x'.repeat(id === large._id ? 17_000_000 : 10) },
+    }),
+    store: async (all) => {
+      await effects.insertNew(all);
+    },
+  };
+  await line.worker({ handlers: new Map([['trivial', handler]]) });
+  await line.intake();
+  await line.submit(publisher, [large, ...small]);
+  for (const job of small) await line.expectState(job, 'done');
+  const { death, attempts } = await line.expectState(large, 'dead');
+  assert.equal(death?.cause, 'exhausted');
+  assert.match(death.reason, /larger than the maximum size/);
+  assert.equal(attempts.length, 4);
+  assert.deepEqual(line.eventsOf('storeDown'), []);
+  assert.equal(line.eventsOf('stageFailed').length, 4);
+  assert.equal(await effects.count({}), small.length);
 });

@@ -1,6 +1,7 @@
 /** Goal: a duty is done by one process at a time, and by another after it. Method: two loops on the real store. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { StatementRefused, StoreUnavailable } from '@fit/jobs';
 import { eventually } from '@fit/stack/testing';
 import { LeasedLoop } from '../../src/duty/leasedLoop.ts';
 import type { JobEvent } from '../../src/event.ts';
@@ -64,6 +65,25 @@ test('a round that fails is an outage, told once; the next good one ends it', as
   assert.deepEqual(
     events.map(({ type }) => type),
     ['leaseTaken', 'storeDown', 'storeUp'],
+  );
+});
+
+test("statements in each other's way are no event; what the store refuses is one, and no outage", async (t) => {
+  const store = await testStore(t);
+  const cause = new Error('cause');
+  const errors = [
+    new StoreUnavailable('contention', cause),
+    new StatementRefused(cause),
+    new StatementRefused(cause),
+  ];
+  const { events, rounds } = startLoop(t, store, () => {
+    const error = errors.shift();
+    return error === undefined ? Promise.resolve(false) : Promise.reject(error);
+  });
+  await eventually(() => rounds() > 4, shows('the rounds did not go on'));
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['leaseTaken', 'stageFailed'],
   );
 });
 

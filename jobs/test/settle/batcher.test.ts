@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { StatementRefused, StoreUnavailable } from '@fit/jobs';
 import { Batcher, type BatcherOptions } from '../../src/settle/batcher.ts';
 
 interface Write {
@@ -17,6 +18,10 @@ function open(change: Partial<BatcherOptions<number>> = {}) {
   const batcher = new Batcher<number>({
     maxCount: 3,
     isCurrent: () => true,
+    onRefused: (item) => {
+      events.push(`refused ${item}`);
+      return Promise.resolve();
+    },
     write: (items) =>
       new Promise((resolve, reject) => {
         const fail = () => {
@@ -106,4 +111,50 @@ test('stopped during an outage, it gives up at once and for good', async () => {
   await turn();
   assert.equal(writes.length, 1);
   assert.deepEqual(events, ['out']);
+});
+
+test('one item that the store refuses is found by halving; the others are stored, and nothing is called an outage', async () => {
+  const stored: number[] = [];
+  const events: string[] = [];
+  const done = Promise.withResolvers<undefined>();
+  const { batcher } = open({
+    maxCount: 8,
+    write: (items) => {
+      if (items.some((item) => item === 3 || item === 6))
+        return Promise.reject(new StatementRefused(new Error('too large')));
+      stored.push(...items);
+      return Promise.resolve();
+    },
+    onRefused: (item, error) => {
+      events.push(`${item}: ${error.message}`);
+      if (item === 6) done.resolve(undefined);
+      return Promise.resolve();
+    },
+    onOutage: () => events.push('outage'),
+  });
+  for (const item of [1, 2, 3, 4, 5, 6]) batcher.add(item);
+  await done.promise;
+  assert.deepEqual(stored, [1, 2, 4, 5]);
+  assert.deepEqual(events, ['3: too large', '6: too large']);
+});
+
+test("statements that were in each other's way are repeated without being called an outage", async () => {
+  const events: string[] = [];
+  const done = Promise.withResolvers<undefined>();
+  let tries = 0;
+  const { batcher } = open({
+    write: () => {
+      tries += 1;
+      if (tries < 3)
+        return Promise.reject(new StoreUnavailable('contention', new Error('deadlock')));
+      done.resolve(undefined);
+      return Promise.resolve();
+    },
+    onOutage: () => events.push('outage'),
+    onRecovery: () => events.push('recovered'),
+  });
+  batcher.add(1);
+  await done.promise;
+  await turn();
+  assert.deepEqual(events, []);
 });

@@ -14,7 +14,7 @@ for (const [url, database] of CASES)
   test(`${url} means the database ${database}`, async () => {
     const store = connectStore(url);
     try {
-      assert.equal(store.database.databaseName, database);
+      assert.equal(store.database.name, database);
     } finally {
       await store.close();
     }

@@ -10,15 +10,15 @@ test('each command is told with its outcome and its time, and the pool is counte
   const events: StoreEvent[] = [];
   store.watch((event) => events.push(event));
   assert.deepEqual({ ...countsOf(store) }, { inUse: 0, idle: 0, pending: 0 });
-  const found = store.database.collection('any').find().toArray();
-  await found;
-  await assert.rejects(store.database.command({ noSuchCommand: 1 }));
+  const any = store.database.collection('any');
+  await any.find({ filter: {}, limit: 1 });
+  await assert.rejects(any.aggregate([{ $noSuchStage: {} }]), { name: 'StatementRefused' });
   const commands = events.flatMap((event) =>
     event.type === 'command' ? [[event.command, event.outcome, event.durationMs >= 0]] : [],
   );
   assert.deepEqual(commands, [
     ['find', 'ok', true],
-    ['noSuchCommand', 'failed', true],
+    ['aggregate', 'failed', true],
   ]);
   await eventually(
     () => {
@@ -38,7 +38,7 @@ test('at most ten are in use, the others wait, and the counts come back to zero'
     most.inUse = Math.max(most.inUse, inUse);
     most.pending = Math.max(most.pending, pending);
   });
-  const question = () => store.database.collection('any').findOne({});
+  const question = () => store.database.collection('any').findOne('any');
   await Promise.all(Array.from({ length: 200 }, question));
   assert.ok(most.inUse > 0 && most.inUse <= 10, `${most.inUse} in use`);
   assert.ok(most.pending > 100, `${most.pending} waited`);

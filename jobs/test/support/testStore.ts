@@ -1,11 +1,18 @@
 /** A database of its own on the real store, dropped when the test ends. */
 
-import { connectStore, JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
+import {
+  connectStore,
+  JobStore,
+  LeaseStore,
+  LetterStore,
+  type StoreDatabase,
+} from '@fit/jobs/store';
 import { type Teardown, testDatabaseUrl } from '@fit/stack/testing';
-import type { Collection, Db } from 'mongodb';
+import { type Collection, MongoClient } from 'mongodb';
 
 export interface TestStore {
-  readonly database: Db;
+  readonly url: string;
+  readonly database: StoreDatabase;
   readonly jobs: JobStore;
   readonly leases: LeaseStore;
   readonly letters: LetterStore;
@@ -14,19 +21,23 @@ export interface TestStore {
 }
 
 export async function testStore(teardown: Teardown): Promise<TestStore> {
-  const connection = connectStore(testDatabaseUrl());
+  const url = testDatabaseUrl();
+  const connection = connectStore(url);
   const { database } = connection;
+  const client = new MongoClient(url);
   teardown.after(async () => {
-    await database.dropDatabase();
+    await client.db().dropDatabase();
+    await client.close();
     await connection.close();
   });
   const jobs = new JobStore(database);
   await jobs.ensureIndexes();
   return {
+    url,
     database,
     jobs,
     leases: new LeaseStore(database),
     letters: new LetterStore(database),
-    raw: (name) => database.collection(name),
+    raw: (name) => client.db().collection(name),
   };
 }

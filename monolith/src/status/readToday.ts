@@ -14,7 +14,7 @@ export interface TodaySources {
 /** Those for everyone come first: a day of more runs loses sight of old small ones alone. */
 const RUNS_READ = 50;
 
-/** @throws the driver's error where the store is out. */
+/** @throws StoreUnavailable, StatementRefused. */
 export async function readToday({ jobs, runs, timezone }: TodaySources): Promise<TodayFacts> {
   const date = dayIn(timezone, new Date());
   const [ofDay, states, oldest] = await Promise.all([

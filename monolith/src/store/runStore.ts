@@ -1,5 +1,5 @@
 /** The runs collection: who was asked for, when, and under which idempotency key. */
-import type { Collection, Db } from 'mongodb';
+import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 
 export interface Run {
   /** The run's id. A run with an idempotency key has an id made from it, so that two at once make one. */
@@ -22,41 +22,36 @@ export interface Run {
 const OF_DAY = { date: 1, isForEveryone: -1, createdAt: -1 } as const;
 
 export class RunStore {
-  readonly #runs: Collection<Run>;
+  readonly #runs: DocumentCollection<Run>;
 
-  constructor(database: Db) {
+  constructor(database: StoreDatabase) {
     this.#runs = database.collection<Run>('runs');
   }
 
   async ensureIndexes(): Promise<void> {
-    await this.#runs.createIndex({ createdAt: -1 });
-    await this.#runs.createIndex(OF_DAY);
+    await this.#runs.ensureIndex({ createdAt: -1 });
+    await this.#runs.ensureIndex(OF_DAY);
   }
 
   /** @returns the run as it stands: the given one, or the one that was there before under this id. */
   async open(run: Run): Promise<Run> {
-    const found = await this.#runs.findOneAndUpdate(
-      { _id: run._id },
-      { $setOnInsert: run },
-      { upsert: true, returnDocument: 'after' },
-    );
-    return found ?? run;
+    return (await this.#runs.upsert(run._id, { $setOnInsert: run })) ?? run;
   }
 
   async accept(id: string, accepted: NonNullable<Run['accepted']>): Promise<void> {
-    await this.#runs.updateOne({ _id: id }, { $set: { accepted } });
+    await this.#runs.updateOne(id, { $set: { accepted } });
   }
 
   async find(id: string): Promise<Run | undefined> {
-    return (await this.#runs.findOne({ _id: id })) ?? undefined;
+    return await this.#runs.findOne(id);
   }
 
   /** Runs for everyone before all others, each the newest first, so that no number of small runs hides the daily one. */
   async ofDay(date: string, limit: number): Promise<Run[]> {
-    return await this.#runs.find({ date }).sort(OF_DAY).limit(limit).toArray();
+    return await this.#runs.find({ filter: { date }, sort: OF_DAY, limit });
   }
 
   async newest(limit: number): Promise<Run[]> {
-    return await this.#runs.find().sort({ createdAt: -1 }).limit(limit).toArray();
+    return await this.#runs.find({ filter: {}, sort: { createdAt: -1 }, limit });
   }
 }

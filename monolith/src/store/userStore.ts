@@ -1,7 +1,6 @@
 /** The users collection. */
 import { randomUUID } from 'node:crypto';
-import { duplicateIndexes } from '@fit/jobs/store';
-import type { Collection, Db, Filter } from 'mongodb';
+import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 import type { NewUser, User } from './user.ts';
 
 interface UserDocument extends Omit<User, 'id'> {
@@ -9,9 +8,9 @@ interface UserDocument extends Omit<User, 'id'> {
 }
 
 export class UserStore {
-  readonly #users: Collection<UserDocument>;
+  readonly #users: DocumentCollection<UserDocument>;
 
-  constructor(database: Db) {
+  constructor(database: StoreDatabase) {
     this.#users = database.collection<UserDocument>('users');
   }
 
@@ -27,47 +26,49 @@ export class UserStore {
       ...profile,
       createdAt: now.toISOString(),
     }));
-    const taken = new Set<number>();
-    try {
-      await this.#users.insertMany(documents, { ordered: false });
-    } catch (error) {
-      for (const index of duplicateIndexes(error)) taken.add(index);
-    }
+    const takenIds = await this.#users.insertNew(documents);
     return {
-      created: documents.filter((_, index) => !taken.has(index)).map(toUser),
-      takenIds: documents.filter((_, index) => taken.has(index)).map(({ _id }) => _id),
+      created: documents.filter(({ _id }) => !takenIds.has(_id)).map(toUser),
+      takenIds: [...takenIds],
     };
   }
 
   async find(id: string): Promise<User | undefined> {
-    const found = await this.#users.findOne({ _id: id });
-    return found === null ? undefined : toUser(found);
+    const found = await this.#users.findOne(id);
+    return found === undefined ? undefined : toUser(found);
   }
 
   /** Keyset page by id. */
   async list(after: string, limit: number): Promise<User[]> {
-    const found = await this.#users
-      .find({ _id: { $gt: after } })
-      .sort({ _id: 1 })
-      .limit(limit)
-      .toArray();
-    return found.map(toUser);
+    return (await this.#page(after, limit)).map(toUser);
   }
 
   /**
-   * Streams users in groups, so that memory stays flat however many there are.
+   * Users in groups, in the order of their ids: memory stays flat however many there are, and no cursor stays open while
+   * a group is worked on.
    * @param ids undefined: everyone.
    */
   async *groups(ids: readonly string[] | undefined, size: number): AsyncGenerator<User[]> {
-    const wanted: Filter<UserDocument> = ids === undefined ? {} : { _id: { $in: [...ids] } };
-    let group: User[] = [];
-    for await (const document of this.#users.find(wanted).batchSize(size)) {
-      group.push(toUser(document));
-      if (group.length < size) continue;
-      yield group;
-      group = [];
+    if (ids !== undefined) {
+      const sorted = [...new Set(ids)].sort();
+      for (let from = 0; from < sorted.length; from += size) {
+        const group = await this.#users.findByIds(sorted.slice(from, from + size));
+        if (group.length > 0) yield group.map(toUser);
+      }
+      return;
     }
-    if (group.length > 0) yield group;
+    for (let after = ''; ; ) {
+      const group = await this.#page(after, size);
+      const last = group.at(-1);
+      if (last === undefined) return;
+      yield group.map(toUser);
+      if (group.length < size) return;
+      after = last._id;
+    }
+  }
+
+  async #page(after: string, limit: number): Promise<UserDocument[]> {
+    return await this.#users.find({ filter: { _id: { $gt: after } }, sort: { _id: 1 }, limit });
   }
 }
 

@@ -1,16 +1,16 @@
 /** Reads workouts. Only the coach writes them. */
 import { WODS_COLLECTION, type Wod, type WodDocument, wodId, wodOf } from '@fit/contract';
-import type { Collection, Db } from 'mongodb';
+import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 
 export class WodReader {
-  readonly #wods: Collection<WodDocument>;
+  readonly #wods: DocumentCollection<WodDocument>;
 
-  constructor(database: Db) {
+  constructor(database: StoreDatabase) {
     this.#wods = database.collection<WodDocument>(WODS_COLLECTION);
   }
 
   async find(userId: string, date: string): Promise<Wod | undefined> {
-    const found = await this.#wods.findOne({ _id: wodId(userId, date) });
-    return found === null ? undefined : wodOf(found);
+    const found = await this.#wods.findOne(wodId(userId, date));
+    return found === undefined ? undefined : wodOf(found);
   }
 }

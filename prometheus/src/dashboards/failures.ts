@@ -142,14 +142,18 @@ const LOSSES: RowSpec = {
     },
     {
       kind: 'lines',
-      title: 'Database away',
+      title: 'Database away, or refusing',
       description:
-        'Times that a stage had to wait for it, in the time that is shown. Attempts are not spent meanwhile.',
+        'Times that a stage had to wait for it, in the time that is shown, without spending attempts; and writes that it refused.',
       unit: 'short',
       queries: [
         {
           expr: 'sum by (job, stage) (increase(jobs_store_outages_total[$__range]))',
           legend: '{{job}} {{stage}}',
+        },
+        {
+          expr: 'sum by (job, stage) (increase(jobs_stage_failures_total[$__range]))',
+          legend: 'refused, {{job}} {{stage}}',
         },
       ],
       runbooks: ['StoreDown'],

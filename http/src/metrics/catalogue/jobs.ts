@@ -106,6 +106,12 @@ export const JOB_METRICS = {
     by: SERVICES,
     labels: { stage: STAGE },
   },
+  jobs_stage_failures_total: {
+    kind: 'counter',
+    help: 'Writes that the database refuses although it works: a document that it cannot take, or a defect',
+    by: SERVICES,
+    labels: { stage: STAGE },
+  },
   jobs_store_down: {
     kind: 'gauge',
     help: '1 from the first refusal of the store at a stage of the work until it answers there again',

@@ -1,0 +1,210 @@
+/**
+ * One collection, and the only way to it. Every statement has a limit on the server and is repeated where that helps;
+ * every write of several documents takes them in the order of their ids, so that no two writers wait for each other.
+ */
+import type {
+  Collection,
+  Document,
+  Filter,
+  IndexSpecification,
+  OptionalUnlessRequiredId,
+  Sort,
+  UpdateFilter,
+} from 'mongodb';
+import {
+  DuplicateKey,
+  runStatement,
+  STATEMENT_LIMITS,
+  type StatementLimits,
+  type StatementOptions,
+} from './statement.ts';
+import { duplicateIndexes } from './storeFailure.ts';
+
+/** A document as it lies in a collection: its id is text, which is what gives writes their order. */
+export interface Identified {
+  readonly _id: string;
+}
+
+export interface UpdateCounts {
+  readonly matchedCount: number;
+  readonly modifiedCount: number;
+}
+
+export type Update<Stored> = UpdateFilter<Stored> | Document[];
+
+/** Which documents, in which order, and how many at most. */
+export interface Page<Stored> {
+  readonly filter: Filter<Stored>;
+  readonly sort?: Sort;
+  /** A page is one answer: there is no cursor that a second statement would have to go on with. */
+  readonly limit: number;
+  /** Names of fields; default all. */
+  readonly fields?: readonly string[];
+}
+
+/**
+ * Documents in one write. Larger ones are no quicker (measured: 15 µs a document at 500, 19 at 1,000), and whoever needs
+ * one of the same documents waits until the whole statement has ended.
+ */
+const WRITE_COUNT_LIMIT = 500;
+
+export class DocumentCollection<Stored extends Identified> {
+  readonly #collection: Collection<Stored>;
+  readonly #limits: StatementLimits;
+
+  constructor(collection: Collection<Stored>, limits: StatementLimits = STATEMENT_LIMITS) {
+    this.#collection = collection;
+    this.#limits = limits;
+  }
+
+  /** Without a limit of time: a build takes as long as the collection is large. */
+  async ensureIndex(keys: IndexSpecification): Promise<void> {
+    await this.#collection.createIndex(keys);
+  }
+
+  /**
+   * Inserts those whose id is free; the others stay as they are. Safe to repeat.
+   * @returns the ids that were taken. After a lost connection some of them may be those of this very call.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async insertNew(documents: readonly Stored[]): Promise<Set<string>> {
+    const takenIds = new Set<string>();
+    const sorted = documents.toSorted(byId);
+    for (let from = 0; from < sorted.length; from += WRITE_COUNT_LIMIT) {
+      const chunk = sorted.slice(from, from + WRITE_COUNT_LIMIT);
+      for (const index of await this.#insert(chunk)) takenIds.add(chunk[index]?._id ?? '');
+    }
+    return takenIds;
+  }
+
+  /**
+   * Updates many documents alike, in the order of their ids; at most `WRITE_COUNT_LIMIT` in one statement.
+   * @param filter what must hold of each besides its id.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async updateMany(
+    ids: readonly string[],
+    filter: Filter<Stored>,
+    update: Update<Stored>,
+  ): Promise<UpdateCounts> {
+    const sorted = [...new Set(ids)].sort();
+    const counts = { matchedCount: 0, modifiedCount: 0 };
+    for (let from = 0; from < sorted.length; from += WRITE_COUNT_LIMIT) {
+      const $in = sorted.slice(from, from + WRITE_COUNT_LIMIT);
+      const { matchedCount, modifiedCount } = await this.#run((options) =>
+        this.#collection.updateMany({ ...filter, _id: { $in } }, update, options),
+      );
+      counts.matchedCount += matchedCount;
+      counts.modifiedCount += modifiedCount;
+    }
+    return counts;
+  }
+
+  /** @throws StoreUnavailable, StatementRefused */
+  async updateOne(id: string, update: Update<Stored>): Promise<UpdateCounts> {
+    return await this.#run((options) =>
+      this.#collection.updateOne({ _id: id } as Filter<Stored>, update, options),
+    );
+  }
+
+  /**
+   * Updates the document of that id, or makes it.
+   * @returns it as it is afterwards.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async upsert(id: string, update: Update<Stored>): Promise<Stored | undefined> {
+    const once = () =>
+      this.#run((options) =>
+        this.#collection.findOneAndUpdate({ _id: id } as Filter<Stored>, update, {
+          ...options,
+          upsert: true,
+          returnDocument: 'after',
+        }),
+      );
+    try {
+      return ((await once()) ?? undefined) as Stored | undefined;
+    } catch (error) {
+      // Two upserts at once may both find nothing; the second one then finds what the first has made.
+      if (!(error instanceof DuplicateKey)) throw error;
+      return ((await once()) ?? undefined) as Stored | undefined;
+    }
+  }
+
+  /** @throws StoreUnavailable, StatementRefused */
+  async deleteOne(id: string, filter: Filter<Stored>): Promise<void> {
+    await this.#run((options) => this.#collection.deleteOne({ ...filter, _id: id }, options));
+  }
+
+  /** @throws StoreUnavailable, StatementRefused */
+  async findOne(id: string): Promise<Stored | undefined> {
+    const found = await this.#run((options) =>
+      this.#collection.findOne({ _id: id } as Filter<Stored>, options),
+    );
+    return (found ?? undefined) as Stored | undefined;
+  }
+
+  /** @throws StoreUnavailable, StatementRefused */
+  async find({ filter, sort, limit, fields }: Page<Stored>): Promise<Stored[]> {
+    return (await this.#run((options) => {
+      // One batch: a cursor's further statements would have no limit of their own.
+      const cursor = this.#collection.find(filter, { ...options, limit, batchSize: limit });
+      if (sort !== undefined) cursor.sort(sort);
+      if (fields !== undefined)
+        cursor.project(Object.fromEntries(fields.map((field) => [field, 1])));
+      return cursor.toArray();
+    })) as Stored[];
+  }
+
+  /**
+   * @returns those that are there, in the order of their ids.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async findByIds(ids: readonly string[], fields?: readonly string[]): Promise<Stored[]> {
+    if (ids.length === 0) return [];
+    const $in = [...new Set(ids)].sort();
+    const filter = { _id: { $in } } as Filter<Stored>;
+    const page = { filter, sort: { _id: 1 as const }, limit: $in.length };
+    return await this.find(fields === undefined ? page : { ...page, fields });
+  }
+
+  /** For answers of few rows. @throws StoreUnavailable, StatementRefused */
+  async aggregate<Row extends Document>(pipeline: Document[]): Promise<Row[]> {
+    return await this.#run((options) =>
+      this.#collection.aggregate<Row>(pipeline, options).toArray(),
+    );
+  }
+
+  /** @throws StoreUnavailable, StatementRefused */
+  async count(filter: Filter<Stored>): Promise<number> {
+    return await this.#run((options) => this.#collection.countDocuments(filter, options));
+  }
+
+  /** By the database's own statistics. @throws StoreUnavailable, StatementRefused */
+  async estimatedCount(): Promise<number> {
+    return await this.#run((options) => this.#collection.estimatedDocumentCount(options));
+  }
+
+  /** @returns the places of those whose id was taken. */
+  async #insert(documents: readonly Stored[]): Promise<number[]> {
+    try {
+      await this.#run((options) =>
+        this.#collection.insertMany(documents as OptionalUnlessRequiredId<Stored>[], {
+          ...options,
+          ordered: false,
+        }),
+      );
+      return [];
+    } catch (error) {
+      if (!(error instanceof DuplicateKey)) throw error;
+      return duplicateIndexes(error.cause);
+    }
+  }
+
+  async #run<Answer>(statement: (options: StatementOptions) => Promise<Answer>): Promise<Answer> {
+    return await runStatement(statement, this.#limits);
+  }
+}
+
+function byId(a: Identified, b: Identified): number {
+  return a._id < b._id ? -1 : a._id > b._id ? 1 : 0;
+}

@@ -1,0 +1,117 @@
+/**
+ * Goal: writers of the same jobs never block each other, whatever order they are given them in. Method: ten writers at
+ * once on the real database, each with an order of its own, within a deadline.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JobRecord } from '@fit/jobs';
+import type { Change } from '@fit/jobs/store';
+import { pendingJob } from '../support/fakes.ts';
+import { testStore } from '../support/testStore.ts';
+
+const JOB_COUNT = 2_000;
+const WRITER_COUNT = 10;
+/** Sorted it takes a few seconds on a busy machine; in differing orders it ran for minutes. */
+const DEADLINE_MS = 60_000;
+
+const RUN_IDS = Array.from({ length: WRITER_COUNT }, (_, index) => `run-${index}`);
+
+/** Every second writer goes backwards, which is the order that blocks most. */
+function inOrderOf<Item>(writer: number, items: readonly Item[]): Item[] {
+  return writer % 2 === 0 ? [...items] : items.toReversed();
+}
+
+async function withinDeadline<Answer>(work: Promise<Answer>[]): Promise<Answer[]> {
+  const deadline = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    deadline.reject(new Error(`the writers did not end within ${DEADLINE_MS} ms`));
+  }, DEADLINE_MS);
+  try {
+    return await Promise.race([Promise.all(work), deadline.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+test('ten runs that ask for the same new jobs at once all end, and each job is made once', async (t) => {
+  const store = await testStore(t);
+  const jobs = Array.from({ length: JOB_COUNT }, () => pendingJob());
+  const accepted = await withinDeadline(
+    RUN_IDS.map((runId, writer) => {
+      const own: JobRecord[] = inOrderOf(writer, jobs).map((job) => ({ ...job, runIds: [runId] }));
+      return store.jobs.accept(runId, own);
+    }),
+  );
+  assert.equal(
+    accepted.reduce((sum, { created }) => sum + created, 0),
+    JOB_COUNT,
+  );
+  assert.ok(accepted.every(({ created, skipped }) => created + skipped === JOB_COUNT));
+  for (const runId of RUN_IDS)
+    assert.deepEqual((await store.jobs.countRun(runId)).states, { pending: JOB_COUNT }, runId);
+});
+
+test('ten workers that end attempts of the same jobs at once all end, and each job is finished once', async (t) => {
+  const store = await testStore(t);
+  const jobs = Array.from({ length: JOB_COUNT }, () => pendingJob());
+  await store.jobs.accept('run', jobs);
+  const counts = await withinDeadline(
+    RUN_IDS.map((workerId, writer) => {
+      // Each attempt has times of its own, as attempts do: such changes used to be a statement each.
+      const changes = inOrderOf(writer, jobs).map(
+        ({ _id: id, generation }, index): Change => ({
+          id,
+          generation,
+          attempt: {
+            number: 1,
+            generation,
+            startedAt: new Date(index),
+            endedAt: new Date(index + writer + 1),
+            outcome: 'done',
+            workerId,
+          },
+        }),
+      );
+      return store.jobs.change('finish', changes, new Date());
+    }),
+  );
+  assert.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    JOB_COUNT,
+  );
+  const records = [...(await store.jobs.findAll(jobs.map(({ _id }) => _id))).values()];
+  assert.ok(records.every(({ state, attempts }) => state === 'done' && attempts.length === 1));
+});
+
+test('each job of a batch keeps its own attempt, spent count and death', async (t) => {
+  const store = await testStore(t);
+  const jobs = Array.from({ length: 30 }, () => pendingJob());
+  await store.jobs.accept('run', jobs);
+  const endOf = (index: number) => new Date(1_000 + index);
+  const changes = jobs.map(
+    ({ _id: id, generation }, index): Change => ({
+      id,
+      generation,
+      spentCount: 3 + index,
+      attempt: {
+        number: 1,
+        generation,
+        startedAt: new Date(index),
+        endedAt: endOf(index),
+        outcome: 'retry',
+        workerId: 'worker',
+        // Text that an update pipeline would take for the name of a field.
+        error: { class: 'Error', message: `$attempts ${index}`, fingerprint: 'f' },
+      },
+      death: { cause: 'exhausted', fingerprint: 'f', reason: `$_id ${index}`, at: endOf(index) },
+    }),
+  );
+  assert.equal(await store.jobs.change('bury', changes.toReversed(), new Date()), jobs.length);
+  const records = await store.jobs.findAll(jobs.map(({ _id }) => _id));
+  for (const [index, { id, attempt, death }] of changes.entries()) {
+    const record = records.get(id);
+    assert.deepEqual(record?.attempts, [attempt]);
+    assert.deepEqual(record.death, death);
+    assert.equal(record.attemptCount, 3 + index);
+  }
+});

@@ -1,0 +1,58 @@
+/** Goal: what passes is repeated within bounds, what does not is told at once. Method: statements that fail as told. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MongoServerError } from 'mongodb';
+import { runStatement, STATEMENT_LIMITS } from '../../src/store/statement.ts';
+
+const deadlock = () => new MongoServerError({ code: 1, message: 'deadlock detected' });
+const timeLimit = () => new MongoServerError({ code: 50, message: 'statement timeout' });
+
+/** @returns a statement that throws these one after the other, and then answers. */
+function failing(errors: readonly Error[]) {
+  const given: number[] = [];
+  const statement = ({ maxTimeMS }: { maxTimeMS: number }) => {
+    given.push(maxTimeMS);
+    const error = errors[given.length - 1];
+    if (error === undefined) return Promise.resolve('answer');
+    return Promise.reject(error);
+  };
+  return { statement, given };
+}
+
+test('each try has the limit on the server; deadlocks are repeated until it answers', async () => {
+  const { statement, given } = failing([deadlock(), deadlock(), deadlock()]);
+  assert.equal(await runStatement(statement), 'answer');
+  assert.deepEqual(given, Array(4).fill(STATEMENT_LIMITS.statementMs));
+});
+
+test('after the last try a deadlock is contention and no outage, and its cause is kept', async () => {
+  const errors = Array.from({ length: 10 }, deadlock);
+  const { statement, given } = failing(errors);
+  await assert.rejects(runStatement(statement), {
+    name: 'StoreUnavailable',
+    reason: 'contention',
+    message: 'deadlock detected',
+    cause: errors[5],
+  });
+  assert.equal(given.length, STATEMENT_LIMITS.tryCount);
+});
+
+test('no try begins after the budget of time is spent; a statement that is always too slow is an outage', async () => {
+  const { statement, given } = failing(Array.from({ length: 10 }, timeLimit));
+  await assert.rejects(runStatement(statement, { ...STATEMENT_LIMITS, budgetMs: 0 }), {
+    name: 'StoreUnavailable',
+    reason: 'outage',
+  });
+  assert.equal(given.length, 1);
+});
+
+test('an outage and a refused document are told at the first try, each by its name', async () => {
+  const away = failing([new MongoServerError({ code: 1, message: 'failed to connect' })]);
+  await assert.rejects(runStatement(away.statement), {
+    name: 'StoreUnavailable',
+    reason: 'outage',
+  });
+  const large = failing([new RangeError('Document is larger than the maximum size')]);
+  await assert.rejects(runStatement(large.statement), { name: 'StatementRefused' });
+  assert.deepEqual([away.given.length, large.given.length], [1, 1]);
+});
