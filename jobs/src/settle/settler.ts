@@ -46,7 +46,8 @@ export function openSettler(options: SettlerOptions): Batcher<Settlement> {
 async function settle(settlements: readonly Settlement[], options: SettlerOptions): Promise<void> {
   const now = new Date();
   const finished = settlements.filter(({ transition }) => transition === 'finish');
-  for (const [kind, group] of Map.groupBy(finished, (settlement) => settlement.kind))
+  const withEffect = finished.filter(({ effect }) => effect !== undefined);
+  for (const [kind, group] of Map.groupBy(withEffect, (settlement) => settlement.kind))
     await options.handlers.get(kind)?.store(group.map(({ effect }) => effect));
   for (const [transition, group] of Map.groupBy(settlements, (item) => item.transition))
     for (const [kind, ofKind] of Map.groupBy(group, (item) => item.kind)) {

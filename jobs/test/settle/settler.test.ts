@@ -49,6 +49,17 @@ test('effect, then record, then the answer', async () => {
   assert.deepEqual(events, [{ type: 'finished', kind: 'trivial', count: 1, ends }]);
 });
 
+test('done without an effect: there is nothing to store, and the record is written', async () => {
+  const { settler, steps, finished, answered } = open({ effect: 0, record: 0 });
+  const answer = () => {
+    steps.push('answer');
+  };
+  settler.add(settlementOf(attemptEnd(1, { type: 'done' }, answer), 'worker'));
+  settler.add(finished);
+  await answered;
+  assert.deepEqual(steps, ['effect 1', 'finish 2', 'answer', 'answer']);
+});
+
 test('no record without its effect, and no answer without its record', async () => {
   const { settler, steps, finished, answered, events } = open({ effect: 1, record: 1 });
   settler.add(finished);

@@ -1,6 +1,11 @@
 /** One attempt: the handler under a deadline, its answer or its throw as an outcome. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
-import { type Outcome, outcomeOfThrow } from '../retry/outcome.ts';
+import {
+  type HandlerAnswer,
+  type Outcome,
+  outcomeOfAnswer,
+  outcomeOfThrow,
+} from '../retry/outcome.ts';
 
 /** The attempt did not answer within its deadline; it counts as failed. */
 export class DeadlineExceeded extends Error {
@@ -16,11 +21,13 @@ export interface RunOptions {
 }
 
 /** Aborted at the deadline; work that ignores it is abandoned, and the attempt counts as a failure. */
-export type Run<Effect> = (signal: AbortSignal) => Outcome<Effect> | Promise<Outcome<Effect>>;
+export type Run<Effect> = (
+  signal: AbortSignal,
+) => HandlerAnswer<Effect> | Promise<HandlerAnswer<Effect>>;
 
 const LONG_MS = 1_000;
 
-/** Never rejects. A throw is a retry, or a reject where the kind says so of its class: it is mapped here alone. */
+/** Never rejects. A throw, or an answer that is no outcome, is a retry, or a reject where the kind says so of its class: it is mapped here alone. */
 export async function runAttempt<Effect>(
   run: Run<Effect>,
   options: RunOptions,
@@ -29,18 +36,24 @@ export async function runAttempt<Effect>(
   try {
     const answer = run(controller.signal);
     // Work that answers at once needs neither timers nor another turn of the loop.
-    if (!(answer instanceof Promise)) return answer;
-    return await withDeadline(answer, controller, options);
+    if (!isPromise(answer)) return outcomeOfAnswer(answer);
+    return outcomeOfAnswer(await withDeadline(answer, controller, options));
   } catch (error) {
     return outcomeOfThrow(options.kind, error);
   }
 }
 
+/** Another library's promise counts as one, too. */
+function isPromise<Value>(answer: Value | PromiseLike<Value>): answer is PromiseLike<Value> {
+  const { then } = (answer ?? {}) as { then?: unknown };
+  return typeof then === 'function';
+}
+
 async function withDeadline<Effect>(
-  answer: Promise<Outcome<Effect>>,
+  answer: PromiseLike<HandlerAnswer<Effect>>,
   controller: AbortController,
   options: RunOptions,
-): Promise<Outcome<Effect>> {
+): Promise<HandlerAnswer<Effect>> {
   const long = setTimeout(() => options.onLong?.(), LONG_MS);
   let overdue: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {

@@ -1,7 +1,8 @@
 /** Goal: a throw is mapped in one place. Method: errors, classes that are not retryable, and things that are no errors. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { errorClass, outcomeOfThrow } from '@fit/topology';
+import { errorClass, type Outcome, outcomeOfThrow } from '@fit/topology';
+import { outcomeOfAnswer } from '../../src/retry/outcome.ts';
 
 const KIND = { nonRetryable: ['RangeError', 'NonError'] };
 
@@ -16,4 +17,42 @@ test('what is no error has a class, too', () => {
     assert.equal(errorClass(thrown), 'NonError');
     assert.equal(outcomeOfThrow(KIND, thrown).type, 'reject');
   }
+});
+
+test('nothing returned is done, an outcome is itself, with and without an effect', () => {
+  assert.deepEqual(outcomeOfAnswer(undefined), { type: 'done' });
+  const outcomes: Outcome[] = [
+    { type: 'done' },
+    { type: 'done', effect: 'e' },
+    { type: 'retry', error: new Error('a') },
+    { type: 'retryAfter', delayMs: 0, error: undefined },
+    { type: 'reject', error: 'b' },
+    { type: 'discard', reason: 'c' },
+  ];
+  for (const outcome of outcomes) assert.equal(outcomeOfAnswer(outcome), outcome);
+});
+
+test('anything else is an error that shows what was returned and what may be', () => {
+  const unprintable = {
+    type: 'dnoe',
+    toJSON: () => {
+      throw new Error('no text');
+    },
+  };
+  for (const answer of [true, null, 7, 'done', [], {}, { type: 'dnoe' }, unprintable, () => 'done'])
+    assert.throws(
+      () => outcomeOfAnswer(answer as unknown as Outcome),
+      (error: Error) =>
+        error.name === 'InvalidOutcome' &&
+        /^the handler returned .*, which is no outcome; return nothing for done, or/s.test(
+          error.message,
+        ),
+    );
+  const refusal = (answer: object, pattern: RegExp) => {
+    assert.throws(() => outcomeOfAnswer(answer as Outcome), pattern);
+  };
+  for (const delayMs of [undefined, '5s', -1, Number.NaN])
+    refusal({ type: 'retryAfter', delayMs }, /which needs delayMs: a number of milliseconds/);
+  refusal({ type: 'discard' }, /which needs reason: a text/);
+  refusal({ type: 'x'.repeat(9_999) }, /^.{0,600}$/s);
 });

@@ -18,6 +18,27 @@ test('answers are passed on, at once or later', async () => {
   assert.deepEqual(await attempt(() => reject), reject);
 });
 
+test('nothing is done, what is no outcome is a retry with that error, at once or later', async () => {
+  const nothing = () => undefined;
+  assert.deepEqual(await attempt(nothing), { type: 'done' });
+  assert.deepEqual(await attempt(() => Promise.resolve(undefined)), { type: 'done' });
+  const wrong = { type: 'dnoe' } as unknown as Outcome<string>;
+  for (const run of [() => wrong, () => Promise.resolve(wrong)]) {
+    const outcome = await attempt(run);
+    assert.equal(outcome.type, 'retry');
+    assert.match(String((outcome as { error: unknown }).error), /^InvalidOutcome: .*"dnoe"/);
+  }
+});
+
+test("another library's promise is waited for", async () => {
+  const promise = {
+    then: (resolve: (answer: Outcome<string>) => void) => {
+      resolve(DONE);
+    },
+  };
+  assert.deepEqual(await attempt(() => promise as Promise<Outcome<string>>), DONE);
+});
+
 test('a throw is a retry, at once or later', async () => {
   const error = new Error('broken');
   const thrower = () => {
