@@ -28,9 +28,16 @@ export { route } from './proof/route.ts';
 export { afterDeath, type DeathReason, deathReasons, type Place } from './proof/walk.ts';
 export { type Attempt, attemptOf, type Death, type Headers, readDeaths } from './retry/attempt.ts';
 export { Breaker, type BreakerOptions, type BreakerState } from './retry/breaker.ts';
-export { crashesOf, isSuspect } from './retry/crashes.ts';
+export { crashesOf, type Evidence, type Standing, standingOf } from './retry/crashes.ts';
 export { CAUSE_HEADER, DEATH_CAUSES, type DeathCause, deathCause } from './retry/deathCause.ts';
 export { type Arrival, eligibleAtMs } from './retry/eligible.ts';
 export { type Entry, entryOf } from './retry/entry.ts';
 export { type NextStep, nextStep } from './retry/nextStep.ts';
-export { errorClass, type Outcome, type OutcomeType, outcomeOfThrow } from './retry/outcome.ts';
+export {
+  errorClass,
+  type HandlerAnswer,
+  InvalidOutcome,
+  type Outcome,
+  type OutcomeType,
+  outcomeOfThrow,
+} from './retry/outcome.ts';

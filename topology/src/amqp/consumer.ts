@@ -6,15 +6,17 @@ import { openSession, type Session, type SessionOptions } from './openSession.ts
 /** What to consume, how much at a time, and whom to tell. */
 export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
   readonly queue: string;
-  /** Deliveries unsettled at a time; at least 1. Drives basic.qos. Every new channel begins with it. */
+  /** Deliveries unsettled at a time; 0 is only what is pulled. Drives basic.qos. Every new channel begins with it. */
   readonly prefetchCount: number;
   readonly prepare: (model: ChannelModel) => Promise<unknown>;
   /** A new channel is open; what an earlier one brought is somebody else's by now. */
   readonly onOpen?: () => void;
   /** Must not throw; what it starts, it settles. */
   readonly onDelivery: (delivery: Delivery) => void;
-  /** A delivery of the current channel was settled, or another prefetch is in force. */
-  readonly onChange?: () => void;
+  /** The channel is gone, and with it these deliveries: the broker gives their messages to somebody again. */
+  readonly onLost?: (deliveries: readonly Delivery[]) => void;
+  /** A delivery of the current channel was settled, or another prefetch is in force; then there is no delivery. */
+  readonly onChange?: (settled?: Delivery) => void;
 }
 
 /** A consumer that comes back after a loss; what an earlier channel brought cannot be settled any more. */
@@ -29,6 +31,7 @@ export class Consumer {
   #actualCount = 0;
   #isSwitching = false;
   #isStopping = false;
+  #pulled: Promise<boolean> | undefined;
   #session: Session | undefined;
 
   private constructor(options: ConsumerOptions) {
@@ -78,15 +81,26 @@ export class Consumer {
   }
 
   /**
+   * Takes one message beside the prefetch, whatever that is; for whoever must look at one before the next is on its way.
+   * @returns false where the queue is empty or the channel gone.
+   */
+  async pull(): Promise<boolean> {
+    const pulled = this.#pullOne();
+    this.#pulled = pulled;
+    return await pulled;
+  }
+
+  /**
    * Takes no new work and waits for what runs; what is unsettled at the deadline goes back to the queue.
    * @param deadlineMs must be shorter than the grace that the process is stopped with.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#isStopping = true;
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     await this.#cancel();
+    await Promise.race([this.#pulled, deadline]);
     if (this.#unsettled.size > 0) {
       const settled = new Promise<void>((resolve) => (this.#idle = resolve));
-      const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
       await Promise.race([settled, deadline]);
     }
     for (const delivery of [...this.#unsettled]) delivery.giveBack();
@@ -113,8 +127,26 @@ export class Consumer {
     this.#wantedCount = this.#options.prefetchCount;
     this.#actualCount = 0;
     this.#consumerTag = undefined;
+    this.#reconsume = () => this.#consume(channel, model);
     this.#options.onOpen?.();
-    await this.#consume(channel, model);
+    if (this.#wantedCount > 0) await this.#consume(channel, model);
+  }
+
+  async #pullOne(): Promise<boolean> {
+    const channel = this.#channel;
+    if (channel === undefined || this.#isStopping) return false;
+    try {
+      const message = await channel.get(this.#options.queue);
+      if (message === false || this.#channel !== channel) return false;
+      const delivery = deliveryOf(message, this.#holderOf(channel));
+      this.#unsettled.add(delivery);
+      if (this.#hasBegunToStop()) delivery.giveBack();
+      else this.#options.onDelivery(delivery);
+      return true;
+    } catch {
+      // The channel is gone; its close event has begun a new one.
+      return false;
+    }
   }
 
   async #consume(channel: Channel, model: ChannelModel): Promise<void> {
@@ -135,7 +167,6 @@ export class Consumer {
     if (this.#channel !== channel) return;
     this.#consumerTag = consumerTag;
     this.#actualCount = wantedCount;
-    this.#reconsume = () => this.#consume(channel, model);
     if (this.#hasBegunToStop()) await this.#cancel();
     // A delivery may have asked for another prefetch before the answer to the consume came in.
     else this.setPrefetch(this.#wantedCount);
@@ -181,6 +212,7 @@ export class Consumer {
   #loseChannel(channel: Channel, model: ChannelModel): void {
     if (this.#channel !== channel) return;
     this.#channel = undefined;
+    this.#options.onLost?.([...this.#unsettled]);
     this.#unsettled.clear();
     this.#idle?.();
     if (!this.#isStopping) model.close().catch(() => undefined);
@@ -193,7 +225,7 @@ export class Consumer {
         if (this.#channel !== channel || !this.#unsettled.delete(delivery)) return;
         answer(channel, message);
         if (this.#unsettled.size === 0) this.#idle?.();
-        this.#options.onChange?.();
+        this.#options.onChange?.(delivery);
       },
     };
   }

@@ -23,14 +23,17 @@ export const CAUSE_HEADER = 'death-cause';
 const OWN_CAUSES = ['fatal', 'malformed', 'crashed'] as const;
 export type OwnCause = (typeof OWN_CAUSES)[number];
 
-/** Own header first, then the last death in the main queue. Before 3.13 the broker names only the first death. */
+/**
+ * Own header first, but not where the broker recorded a death: the worker parks a message as a new one, so there the
+ * header is what a client wrote. Then the last death in the main queue. Before 3.13 the broker names only the first death.
+ */
 export function deathCause(
   kind: KindDeclaration,
   routingKey: string,
   headers: Readonly<Record<string, unknown>>,
 ): DeathCause {
   const own = OWN_CAUSES.find((cause) => cause === headers[CAUSE_HEADER]);
-  if (own !== undefined) return own;
+  if (own !== undefined && !hasDied(headers)) return own;
   const { queue, reason } = lastDeath(headers);
   if (queue !== kind.queue) return 'stray';
   switch (reason) {
@@ -55,6 +58,10 @@ function isLastKey(kind: KindDeclaration, routingKey: string): boolean {
   const tier = tierOfKey(kind, routingKey);
   if (tier === undefined) return false;
   return tier >= kind.tiersMs.length || (tier === 0 && kind.backend !== 'tiers');
+}
+
+function hasDied(headers: Readonly<Record<string, unknown>>): boolean {
+  return ['x-death', 'x-first-death-reason', 'x-last-death-reason'].some((name) => name in headers);
 }
 
 function lastDeath(headers: Readonly<Record<string, unknown>>): {

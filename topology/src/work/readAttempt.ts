@@ -20,7 +20,7 @@ export interface Ground {
 /** @throws CrashLimitExceeded; Error where headers or key are none that a broker wrote for this kind. */
 export function readAttempt(
   { kind, broker }: Ground,
-  delivery: Pick<Delivery, 'headers' | 'routingKey' | 'unreadableReason'>,
+  delivery: Pick<Delivery, 'headers' | 'routingKey' | 'isRedelivered' | 'unreadableReason'>,
 ): Attempt {
   const { headers, routingKey, unreadableReason } = delivery;
   if (unreadableReason !== undefined)
@@ -29,7 +29,7 @@ export function readAttempt(
   if (broker !== undefined && hasForgedDeaths(broker, headers))
     throw new Error('its x-death was not written by a broker');
   // The broker's own limit comes first; this is for the day on which somebody removed it.
-  const crashCount = broker === undefined ? 0 : crashesOf(broker, kind, headers);
+  const crashCount = broker === undefined ? 0 : crashesOf(broker, kind, delivery);
   if (crashCount > kind.crashLimit)
     throw new CrashLimitExceeded(`${crashCount} crashes exceed the limit ${kind.crashLimit}`);
   const attempt = attemptOf(kind, routingKey, headers);

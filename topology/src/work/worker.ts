@@ -5,7 +5,7 @@ import type { KindsOptions } from '../declaration/declareTopology.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';
-import { crashesOf, isSuspect } from '../retry/crashes.ts';
+import { crashesOf, standingOf } from '../retry/crashes.ts';
 import { nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
 import { carryOut, type Sender } from './carryOut.ts';
@@ -15,17 +15,21 @@ import { Limiter } from './limiter.ts';
 import { Quarantine } from './quarantine.ts';
 import { CrashLimitExceeded, readAttempt } from './readAttempt.ts';
 import { runAttempt } from './runAttempt.ts';
+import { SurvivedReturns } from './survivedReturns.ts';
 import type { AttemptEnd, WorkerOptions } from './workerOptions.ts';
 
 const DEFAULT_PREFETCH_COUNT = 50;
+const DEFAULT_SUSPECT_CONCURRENCY = 4;
 
 /** Works one kind of job off, until it is closed. A lost connection is made anew; an attempt is never settled twice. */
 export class Worker<Message = Buffer, Effect = unknown> {
   readonly id: string;
   readonly #options: WorkerOptions<Message, Effect>;
   readonly #prefetchCount: number;
+  readonly #concurrency: number;
   readonly #limiter: Limiter;
   readonly #quarantine: Quarantine;
+  readonly #survived = new SurvivedReturns();
   readonly #circuit: Circuit;
   #plan: TopologyPlan | undefined;
   #consumer: Consumer | undefined;
@@ -35,7 +39,8 @@ export class Worker<Message = Buffer, Effect = unknown> {
     this.#options = options;
     this.id = options.id ?? randomUUID();
     this.#prefetchCount = options.prefetchCount ?? DEFAULT_PREFETCH_COUNT;
-    this.#limiter = new Limiter(Math.min(options.concurrency ?? Infinity, this.#prefetchCount));
+    this.#concurrency = Math.min(options.concurrency ?? Infinity, this.#prefetchCount);
+    this.#limiter = new Limiter(this.#concurrency);
     this.#quarantine = this.#openQuarantine();
     this.#circuit = new Circuit(options.breaker ?? {}, (state) => {
       options.onEvent?.({ type: 'breaker', queue: this.#kind.queue, state });
@@ -109,13 +114,16 @@ export class Worker<Message = Buffer, Effect = unknown> {
     this.#consumer = await Consumer.open({
       ...{ ...session, prepare, label: `worker ${this.id} consumes` },
       queue: this.#kind.queue,
-      // Alone at first, whatever the prefetch is: see Quarantine.
-      prefetchCount: 1,
+      // One by one at first, whatever the prefetch is: see Quarantine.
+      prefetchCount: 0,
       onOpen: () => {
         this.#quarantine.reset();
       },
-      onChange: () => {
-        this.#quarantine.onChange();
+      onLost: (deliveries) => {
+        for (const { messageId } of deliveries) this.#survived.add(messageId);
+      },
+      onChange: (settled) => {
+        this.#quarantine.onChange(settled);
       },
       onDelivery: (delivery) => {
         this.#admit(delivery);
@@ -135,11 +143,21 @@ export class Worker<Message = Buffer, Effect = unknown> {
 
   #openQuarantine(): Quarantine {
     return new Quarantine({
-      isSuspect: (delivery) =>
-        this.#plan !== undefined && isSuspect(this.#plan.broker, this.#kind, delivery),
-      mayGiveBack: (delivery) => this.#mayGiveBack(delivery),
+      standingOf: (delivery) =>
+        this.#plan === undefined
+          ? 'sound'
+          : standingOf(
+              this.#plan.broker,
+              this.#kind,
+              delivery,
+              this.#survived.countOf(delivery.messageId),
+            ),
+      suspectConcurrency: this.#options.suspectConcurrency ?? DEFAULT_SUSPECT_CONCURRENCY,
+      isGiveBackFree: () => this.#isGiveBackFree,
       unsettledCount: () => this.inFlightCount,
       isPaused: () => this.#consumer?.isPaused === true,
+      allowedCount: () => Math.min(this.#concurrency, this.#circuit.allowedCount),
+      pull: async () => (await this.#consumer?.pull()) === true,
       run: (delivery) => void this.#take(delivery),
       onMode: (mode) => {
         this.#options.onEvent?.({ type: 'quarantine', queue: this.#kind.queue, mode });
@@ -149,15 +167,26 @@ export class Worker<Message = Buffer, Effect = unknown> {
   }
 
   /** Up to 4.2 what is given back counts like a crash. */
-  #mayGiveBack({ headers }: Delivery): boolean {
-    if (this.#plan === undefined || isAtLeast(this.#plan.broker, '4.3.0')) return true;
-    return crashesOf(this.#plan.broker, this.#kind, headers) + 1 < this.#kind.crashLimit;
+  get #isGiveBackFree(): boolean {
+    return this.#plan === undefined || isAtLeast(this.#plan.broker, '4.3.0');
+  }
+
+  /** @returns false where it is kept, because one more return would bring it too near the limit. */
+  #giveBack(delivery: Delivery): boolean {
+    if (this.#plan !== undefined && !this.#isGiveBackFree) {
+      const crashes = crashesOf(this.#plan.broker, this.#kind, delivery);
+      if (crashes + 1 >= this.#kind.crashLimit) return false;
+      this.#survived.add(delivery.messageId);
+    }
+    delivery.giveBack();
+    return true;
   }
 
   /** The prefetch that quarantine and breaker allow together. */
   #regulate(): void {
-    const allowed = { paused: 0, alone: 1, open: this.#prefetchCount }[this.#quarantine.mode];
-    this.#consumer?.setPrefetch(Math.min(allowed, this.#circuit.allowedCount));
+    const allowedCount = this.#quarantine.mode === 'open' ? this.#prefetchCount : 0;
+    this.#consumer?.setPrefetch(Math.min(allowedCount, this.#circuit.allowedCount));
+    this.#quarantine.onChange();
   }
 
   #admit(delivery: Delivery): void {
@@ -176,8 +205,8 @@ export class Worker<Message = Buffer, Effect = unknown> {
       if (!delivery.isCurrent) return;
       // The breaker opened meanwhile: back to the queue, with the attempt unspent. Nothing brings it here again at once:
       // the cancel was sent before.
-      if (this.#circuit.isClosedTo(turn) && this.#mayGiveBack(delivery)) delivery.giveBack();
-      else await this.#attempt(delivery, task);
+      if (this.#circuit.isClosedTo(turn) && this.#giveBack(delivery)) return;
+      await this.#attempt(delivery, task);
     } finally {
       this.#limiter.leave();
     }

@@ -5,7 +5,7 @@ import type { PlannedKind } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';
 import type { BreakerOptions, BreakerState } from '../retry/breaker.ts';
 import type { NextStep } from '../retry/nextStep.ts';
-import type { Outcome } from '../retry/outcome.ts';
+import type { HandlerAnswer, Outcome } from '../retry/outcome.ts';
 import type { QuarantineMode } from './quarantine.ts';
 
 /** A message in work. */
@@ -51,6 +51,11 @@ export interface WorkerOptions<
   readonly prefetchCount?: number;
   /** Handlers that run at a time; default the prefetch. */
   readonly concurrency?: number;
+  /**
+   * Messages that were held at the end of two or more processes, and run at a time while a new connection brings nothing
+   * else; default 4, at least 1, at most the prefetch. More is faster after a crash, fewer spares more of them a further one.
+   */
+  readonly suspectConcurrency?: number;
   /** Bound of one attempt; default the kind's deadline. */
   readonly deadlineMs?: number;
   /** Pauses consuming when most attempts fail alike; `false` switches it off. Default on. */
@@ -59,8 +64,11 @@ export interface WorkerOptions<
    * Body → message. What it throws means malformed: parked in the dead-letter queue at once. Default: the body.
    */
   readonly read?: (delivery: Delivery) => Message;
-  /** The work. A throw is a retry, or a reject where the kind lists its class as not retryable. */
-  readonly run: (task: Task<Message>) => Outcome<Effect> | Promise<Outcome<Effect>>;
+  /**
+   * The work. Nothing returned means done. A throw is a retry, or a reject where the kind lists its class as not retryable;
+   * so is an answer that is no outcome, with an error of class `InvalidOutcome`.
+   */
+  readonly run: (task: Task<Message>) => HandlerAnswer<Effect> | Promise<HandlerAnswer<Effect>>;
   /** An attempt still runs after a second. */
   readonly onLong?: (message: Message) => void;
   /** Stores what must be stored, then calls `answer`. Must not throw. Default: answers at once. */
@@ -84,6 +92,6 @@ export type WorkerEvent =
   | { readonly type: 'attemptMismatch'; readonly queue: string; readonly attempt: number }
   /** A message was put aside before an attempt: malformed, or too many crashes. */
   | { readonly type: 'refused'; readonly queue: string; readonly reason: string }
-  /** Suspects run alone, or no longer. */
+  /** Takes less than its prefetch because of messages that may end a process, or no longer. */
   | { readonly type: 'quarantine'; readonly queue: string; readonly mode: QuarantineMode }
   | { readonly type: 'breaker'; readonly queue: string; readonly state: BreakerState };

@@ -28,7 +28,8 @@ const FORGED: Readonly<Record<string, Record<string, unknown>>> = {
     ...{ 'x-first-death-reason': 'expired', 'x-first-death-queue': 'one' },
     ...{ 'x-last-death-reason': 'expired', 'x-last-death-queue': 'one' },
   },
-  'a claim of crashes': { 'x-acquired-count': 99 },
+  'a claim of crashes': { 'x-acquired-count': 99, 'x-delivery-count': 99 },
+  'a claim of a cause': { 'death-cause': 'crashed' },
 };
 
 type End = readonly [cause: string, attempts: readonly number[] | undefined];

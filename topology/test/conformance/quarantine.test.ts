@@ -9,8 +9,12 @@ import { openProxy } from '../support/openProxy.ts';
 
 const INNOCENT_COUNT = 100;
 
-for (const prefetchCount of [10, 50])
-  test(`prefetch ${prefetchCount}: the killer is 1 letter, crashed, and ${INNOCENT_COUNT} are done`, async (t) => {
+for (const [prefetchCount, workerCount] of [
+  [10, 1],
+  [50, 1],
+  [50, 3],
+] as const)
+  test(`prefetch ${prefetchCount}, workers ${workerCount}: the killer is 1 letter, crashed, and ${INNOCENT_COUNT} are done`, async (t) => {
     const bench = await Bench.open(
       t,
       declareTopology({
@@ -24,25 +28,27 @@ for (const prefetchCount of [10, 50])
     await bench.publishMore(publisher, INNOCENT_COUNT / 2, 'b');
     const done = new Set<string>();
     let crashCount = 0;
-    // Cut, as a dying process cuts it: nothing in the hand is settled.
-    const proxy = await openProxy(t, bench.amqpUrl);
     const { declaration, managementUrl } = bench;
-    const worker = await Worker.open({
-      ...{ declaration, kind: 'one', amqpUrl: proxy.url, managementUrl, prefetchCount },
-      // What never answers is let go soon, so that the test can end.
-      deadlineMs: 1_000,
-      run: async ({ delivery }) => {
-        await new Promise(setImmediate);
-        if (delivery.messageId === 'killer') {
-          crashCount += 1;
-          proxy.cut();
-          return await new Promise(() => undefined);
-        }
-        done.add(delivery.messageId!);
-        return { type: 'done', effect: undefined };
-      },
-    });
-    bench.closeLater(() => worker.close());
+    for (let index = 0; index < workerCount; index += 1) {
+      // Cut, as a dying process cuts it: nothing that it held is settled.
+      const proxy = await openProxy(t, bench.amqpUrl);
+      const worker = await Worker.open({
+        ...{ declaration, kind: 'one', amqpUrl: proxy.url, managementUrl, prefetchCount },
+        // What never answers is let go soon, so that the test can end.
+        deadlineMs: 1_000,
+        run: async ({ delivery }) => {
+          await new Promise(setImmediate);
+          if (delivery.messageId === 'killer') {
+            crashCount += 1;
+            proxy.cut();
+            return await new Promise(() => undefined);
+          }
+          done.add(delivery.messageId!);
+          return { type: 'done', effect: undefined };
+        },
+      });
+      bench.closeLater(() => worker.close());
+    }
     const letters = await bench.takeLetters(1);
     await eventually(() => done.size === INNOCENT_COUNT, {
       deadlineMs: 30_000,

@@ -4,58 +4,109 @@ import { test } from 'node:test';
 import {
   type BrokerProfile,
   crashesOf,
-  isSuspect,
+  type Evidence,
   type PlannedKind,
   planTopology,
+  standingOf,
 } from '@fit/topology';
 import { DEFAULT } from '../support/declarations.ts';
 
 const on = (version: string): BrokerProfile => ({ version, hasManagement: true });
 const KIND = planTopology(DEFAULT, on('4.3.6')).kinds[0]!;
 const NATIVE: PlannedKind = { ...KIND, backend: 'native' };
+const CLASSIC: PlannedKind = { ...KIND, queueType: 'classic' };
+const LINES = ['3.10.8', '4.0.5', '4.3.6'];
 
-function headers(deliveryCount: number | undefined, rejectionCount: number) {
-  const count = deliveryCount === undefined ? {} : { 'x-delivery-count': deliveryCount };
+/** A redelivery, as the broker marks and counts it. */
+function evidence(count: number | undefined, rejectionCount: number): Evidence {
   const death = { queue: KIND.queue, reason: 'rejected', count: rejectionCount };
-  return rejectionCount === 0 ? count : { ...count, 'x-death': [death] };
+  const headers = {
+    'x-delivery-count': count,
+    'x-death': rejectionCount === 0 ? undefined : [death],
+  };
+  const routingKey = rejectionCount === 0 ? KIND.key : `${KIND.queue}.r${rejectionCount}`;
+  return { headers, routingKey, isRedelivered: true };
 }
 
 test('3.10 counts anew at each hop: nothing is taken off for rejections', () => {
-  assert.equal(crashesOf(on('3.10.8'), KIND, headers(2, 3)), 2);
-  assert.equal(crashesOf(on('3.10.8'), KIND, headers(undefined, 3)), 0);
+  assert.equal(crashesOf(on('3.10.8'), KIND, evidence(2, 3)), 2);
+  assert.equal(crashesOf(on('3.10.8'), KIND, evidence(undefined, 3)), 0);
 });
 
-test('4.0 and 4.3: what was rejected is taken off, and it never falls below zero', () => {
-  assert.equal(crashesOf(on('4.0.5'), KIND, headers(3, 3)), 0);
-  assert.equal(crashesOf(on('4.0.5'), KIND, headers(5, 3)), 2);
-  assert.equal(crashesOf(on('4.3.6'), KIND, headers(1, 3)), 0);
+test('4.0 to 4.2 count rejections as well: they are taken off, and it never falls below zero', () => {
+  assert.equal(crashesOf(on('4.0.5'), KIND, evidence(3, 3)), 0);
+  assert.equal(crashesOf(on('4.0.5'), KIND, evidence(5, 3)), 2);
+  assert.equal(crashesOf(on('4.0.5'), KIND, evidence(1, 3)), 0);
+});
+
+test('from 4.3 on the count holds no rejections, and is carried from hop to hop', () => {
+  assert.equal(crashesOf(on('4.3.6'), KIND, evidence(3, 1)), 3);
+  assert.equal(crashesOf(on('4.3.6'), KIND, evidence(1, 3)), 1);
+});
+
+test('x-death that a client sent takes nothing off: the key says that there were no rejections', () => {
+  const forged = { ...evidence(4, 9), routingKey: KIND.key };
+  assert.equal(crashesOf(on('4.0.5'), KIND, forged), 4);
+});
+
+test('a count without the mark of a redelivery is a client’s', () => {
+  for (const version of LINES) {
+    const forged = { ...evidence(5, 0), isRedelivered: false };
+    assert.equal(crashesOf(on(version), KIND, forged), 0, version);
+    assert.equal(standingOf(on(version), KIND, forged, 0), 'sound', version);
+  }
 });
 
 test('a hostile count is no crash', () => {
-  for (const count of ['9', -1, 1.5, Number.NaN, null, [7]])
-    assert.equal(crashesOf(on('4.3.6'), KIND, { 'x-delivery-count': count }), 0, String(count));
+  for (const count of ['9', -1, 1.5, Number.NaN, null, [7]]) {
+    const hostile = { ...evidence(undefined, 0), headers: { 'x-delivery-count': count } };
+    assert.equal(crashesOf(on('4.3.6'), KIND, hostile), 0, String(count));
+  }
 });
 
-test('redelivered alone makes a suspect, save where each retry is marked so', () => {
-  const first = { headers: headers(undefined, 0), isRedelivered: true };
-  const later = { headers: headers(undefined, 2), isRedelivered: true };
-  for (const version of ['3.10.8', '4.0.5', '4.3.6'])
-    assert.equal(isSuspect(on(version), KIND, first), true, version);
-  assert.equal(isSuspect(on('3.10.8'), KIND, later), true);
-  assert.equal(isSuspect(on('4.0.5'), KIND, { ...later, headers: headers(2, 2) }), false);
-  assert.equal(isSuspect(on('4.3.6'), KIND, later), true);
+test('held at the end of one process it is returned, of two a suspect, and near the limit a last chance', () => {
+  for (const version of LINES) {
+    const standings = [0, 1, 2, 3, 4, 5].map((count) =>
+      standingOf(on(version), KIND, evidence(count, 0), 0),
+    );
+    const wanted = ['sound', 'returned', 'suspect', 'suspect', 'lastChance', 'lastChance'];
+    assert.deepEqual(standings, wanted, version);
+  }
 });
 
-test('a count without a mark makes a suspect; neither makes none', () => {
-  const crashed = { headers: headers(1, 0), isRedelivered: false };
-  assert.equal(isSuspect(on('4.3.6'), KIND, crashed), true);
-  assert.equal(isSuspect(on('4.3.6'), KIND, { ...crashed, headers: {} }), false);
+test('lost connections of this process make no suspect, but the broker counts them against the limit', () => {
+  assert.equal(standingOf(on('4.3.6'), KIND, evidence(3, 0), 3), 'sound');
+  assert.equal(standingOf(on('4.3.6'), KIND, evidence(3, 0), 2), 'returned');
+  assert.equal(standingOf(on('4.3.6'), KIND, evidence(3, 0), 1), 'suspect');
+  assert.equal(standingOf(on('4.3.6'), KIND, evidence(4, 0), 4), 'lastChance');
+});
+
+test('a small limit leaves no room for suspects: whoever is at it runs alone', () => {
+  const standings = (crashLimit: number) =>
+    [1, 2, 3].map((count) =>
+      standingOf(on('4.3.6'), { ...KIND, crashLimit }, evidence(count, 0), 0),
+    );
+  assert.deepEqual(standings(1), ['lastChance', 'lastChance', 'lastChance']);
+  assert.deepEqual(standings(2), ['returned', 'lastChance', 'lastChance']);
+  assert.deepEqual(standings(3), ['returned', 'lastChance', 'lastChance']);
+  assert.deepEqual(standings(4), ['returned', 'suspect', 'lastChance']);
+});
+
+test('plain retries of each line are sound', () => {
+  assert.equal(standingOf(on('4.0.5'), KIND, evidence(3, 3), 0), 'sound');
+  const unmarked = { ...evidence(undefined, 3), isRedelivered: false };
+  for (const version of ['3.10.8', '4.3.6'])
+    assert.equal(standingOf(on(version), KIND, unmarked, 0), 'sound', version);
+});
+
+test('a classic queue does not count: a redelivery is a suspect, unless this process lost it itself', () => {
+  const forged = evidence(9, 0);
+  assert.equal(crashesOf(on('4.3.6'), CLASSIC, forged), 1);
+  assert.equal(standingOf(on('4.3.6'), CLASSIC, forged, 0), 'suspect');
+  assert.equal(standingOf(on('4.3.6'), CLASSIC, forged, 1), 'sound');
 });
 
 test('the native back end counts failed attempts alike: nothing can be told', () => {
-  assert.equal(crashesOf(on('4.3.6'), NATIVE, headers(3, 0)), 0);
-  assert.equal(
-    isSuspect(on('4.3.6'), NATIVE, { headers: headers(3, 0), isRedelivered: true }),
-    false,
-  );
+  assert.equal(crashesOf(on('4.3.6'), NATIVE, evidence(3, 0)), 0);
+  assert.equal(standingOf(on('4.3.6'), NATIVE, evidence(4, 0), 0), 'sound');
 });

@@ -54,15 +54,22 @@ test('native: there is one key, and a rejection is the last attempt', () => {
   assert.equal(deathCause(native, 'job.createWod', headers), 'exhausted');
 });
 
-test('our own header comes first, but only with what we write there', () => {
-  const headers = diedOnce('4.3.6', 'createWodQueue', 'delivery_limit');
+test('our own header counts on what we parked, and only with what we write there', () => {
   for (const own of ['fatal', 'malformed', 'crashed'])
-    assert.equal(deathCause(kind, 'job.createWod', { ...headers, [CAUSE_HEADER]: own }), own);
+    assert.equal(deathCause(kind, 'job.createWod', { [CAUSE_HEADER]: own }), own);
   for (const forged of ['exhausted', 'done', '', 7, null, ['fatal']])
-    assert.equal(
-      deathCause(kind, 'job.createWod', { ...headers, [CAUSE_HEADER]: forged }),
-      'crashed',
-    );
+    assert.equal(deathCause(kind, 'job.createWod', { [CAUSE_HEADER]: forged }), 'stray');
+});
+
+test('where the broker recorded a death, our own header is what a client sent', () => {
+  for (const line of BROKER_LINES) {
+    const headers = diedOnce(line, 'createWodQueue', 'delivery_limit');
+    for (const forged of ['fatal', 'malformed'])
+      assert.equal(
+        deathCause(kind, 'job.createWod', { ...headers, [CAUSE_HEADER]: forged }),
+        'crashed',
+      );
+  }
 });
 
 test('an unknown reason or none is a stray', () => {

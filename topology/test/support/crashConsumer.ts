@@ -40,3 +40,24 @@ async function crashOnce(bench: Bench): Promise<boolean> {
   if (end === 'letter') await model.close();
   return end === 'crash';
 }
+
+/**
+ * Takes that many messages of the main queue at once and is gone, as a process that is killed in the middle of its work.
+ */
+export async function vanishHolding(bench: Bench, count: number): Promise<void> {
+  const model = await connect(`${bench.amqpUrl}?heartbeat=0`);
+  model.on('error', () => undefined);
+  const { stream } = model.connection as unknown as { stream: Socket };
+  const state = { heldCount: 0, isGone: false };
+  stream.once('close', () => (state.isGone = true));
+  const channel = await model.createChannel();
+  channel.on('error', () => undefined);
+  await channel.prefetch(count);
+  await channel.consume(bench.kind.queue, () => (state.heldCount += 1));
+  await eventually(() => state.heldCount === count, {
+    describe: () => `${state.heldCount} of ${count} delivered`,
+  });
+  const readyBefore = await bench.readyCount(bench.kind.queue);
+  stream.destroy();
+  await bench.expectReady(bench.kind.queue, readyBefore + count);
+}

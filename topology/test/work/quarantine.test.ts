@@ -1,75 +1,82 @@
-/** Goal: a suspect never runs beside anything. Method: by hand with recorded deliveries, then any mixture by property. */
+/** Goal: sound messages never wait for suspects, and nothing runs beside a last chance. Method: by hand with recorded deliveries, then any mixture by property. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import type { Standing } from '@fit/topology';
 import type { Delivery } from '@fit/topology/amqp';
 import fc from 'fast-check';
 import { Quarantine, type QuarantineMode } from '../../src/work/quarantine.ts';
 
-interface Parcel extends Delivery {
-  readonly isSuspect: boolean;
+const SUSPECT_CONCURRENCY = 3;
+
+interface TestDelivery extends Delivery {
+  readonly standing: Standing;
 }
 
-/** A worker's hand: what is in it, what runs, what went back. */
-class Hand {
-  readonly running = new Set<Parcel>();
+/** A worker over a queue of recorded messages: what it holds, what of it runs, what it gave back. */
+class TestWorker {
+  readonly running = new Set<TestDelivery>();
   readonly modes: QuarantineMode[] = [];
   readonly givenBack: string[] = [];
-  readonly #held = new Set<Parcel>();
+  readonly #held = new Set<TestDelivery>();
+  readonly #queue: TestDelivery[] = [];
   /** The broker takes its time: what is under way still arrives. */
   isPauseSlow = false;
   isPaused = true;
-  mayGiveBack = true;
+  isGiveBackFree = true;
+  allowedCount = 6;
   readonly quarantine = new Quarantine({
-    isSuspect: (delivery) => (delivery as Parcel).isSuspect,
-    mayGiveBack: () => this.mayGiveBack,
+    standingOf: (delivery) => (delivery as TestDelivery).standing,
+    suspectConcurrency: SUSPECT_CONCURRENCY,
+    allowedCount: () => this.allowedCount,
+    isGiveBackFree: () => this.isGiveBackFree,
     unsettledCount: () => this.#held.size,
     isPaused: () => this.isPaused,
-    run: (delivery) => this.running.add(delivery as Parcel),
+    pull: () => {
+      const next = this.#queue.shift();
+      if (next !== undefined) this.arrive(next);
+      return Promise.resolve(next !== undefined);
+    },
+    run: (delivery) => this.running.add(delivery as TestDelivery),
     onMode: (mode) => {
       this.modes.push(mode);
-      if (mode === 'paused') this.isPaused = !this.isPauseSlow;
+      this.isPaused = mode === 'oneByOne' && !this.isPauseSlow;
     },
   });
 
-  deliver(messageId: string, isSuspect = false): Parcel {
-    const noop = () => undefined;
-    const parcel: Parcel = {
-      ...{ messageId, isSuspect, body: Buffer.of(), routingKey: 'k', exchange: 'e', headers: {} },
-      ...{
-        isRedelivered: isSuspect,
-        isUrgent: false,
-        receivedAtMs: 0,
-        publishedAtSeconds: undefined,
-        isCurrent: true,
-        unreadableReason: undefined,
-      },
-      ...{ ack: noop, reject: noop, delay: noop },
-      giveBack: () => {
-        this.givenBack.push(messageId);
-        this.#held.delete(parcel);
-        this.quarantine.onChange();
-      },
-    };
-    this.#held.add(parcel);
-    this.quarantine.admit(parcel);
-    return parcel;
+  /** Into the queue, from which an open worker is handed what it may hold. */
+  publish(...names: readonly string[]): TestDelivery[] {
+    const deliveries = names.map((name) => this.#make(name));
+    this.#queue.push(...deliveries);
+    return deliveries;
   }
 
-  settle(parcel: Parcel): void {
-    this.running.delete(parcel);
-    this.#held.delete(parcel);
+  /** Lets everything happen that can. */
+  async turn(): Promise<void> {
     this.quarantine.onChange();
+    await setImmediate();
+    while (this.quarantine.mode === 'open' && this.#held.size < this.allowedCount) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.arrive(next);
+      await setImmediate();
+    }
+  }
+
+  arrive(delivery: TestDelivery): void {
+    this.#held.add(delivery);
+    this.quarantine.admit(delivery);
+  }
+
+  settle(delivery: TestDelivery): void {
+    this.running.delete(delivery);
+    this.#held.delete(delivery);
+    this.quarantine.onChange(delivery);
   }
 
   confirmPause(): void {
-    this.isPaused = true;
+    if (this.quarantine.mode === 'oneByOne') this.isPaused = true;
     this.quarantine.onChange();
-  }
-
-  /** Whether the broker would deliver one more. */
-  get canArrive(): boolean {
-    const { mode } = this.quarantine;
-    return mode === 'open' || (mode === 'alone' ? this.#held.size === 0 : !this.isPaused);
   }
 
   get names(): (string | undefined)[] {
@@ -79,101 +86,211 @@ class Hand {
   get heldCount(): number {
     return this.#held.size;
   }
+
+  get queuedCount(): number {
+    return this.#queue.length;
+  }
+
+  /** A name begins with its standing. */
+  #make(messageId: string): TestDelivery {
+    const noop = () => undefined;
+    const delivery: TestDelivery = {
+      messageId,
+      standing: messageId.split(' ')[0] as Standing,
+      body: Buffer.of(),
+      routingKey: 'k',
+      exchange: 'e',
+      headers: {},
+      isRedelivered: false,
+      isUrgent: false,
+      receivedAtMs: 0,
+      publishedAtSeconds: undefined,
+      isCurrent: true,
+      unreadableReason: undefined,
+      ack: noop,
+      reject: noop,
+      delay: noop,
+      giveBack: () => {
+        this.givenBack.push(messageId);
+        this.#held.delete(delivery);
+        this.quarantine.onChange(delivery);
+      },
+    };
+    return delivery;
+  }
 }
 
-test('begins alone; the first without a trace opens it', () => {
-  const hand = new Hand();
-  assert.equal(hand.quarantine.mode, 'alone');
-  hand.deliver('plain');
-  assert.deepEqual([hand.modes, hand.names], [['open'], ['plain']]);
+async function workerOn(...names: readonly string[]) {
+  const worker = new TestWorker();
+  const deliveries = worker.publish(...names);
+  await worker.turn();
+  return { worker, deliveries };
+}
+
+test('begins one by one; a sound message opens it, and so does an empty queue', async () => {
+  assert.equal(new TestWorker().quarantine.mode, 'oneByOne');
+  const { worker } = await workerOn('sound');
+  assert.deepEqual([worker.modes, worker.names], [['open'], ['sound']]);
+  const { worker: idle } = await workerOn();
+  assert.deepEqual(idle.modes, ['open']);
 });
 
-test('a suspect among others: nothing more is taken, it waits for them, then runs by itself', () => {
-  const hand = new Hand();
-  const others = ['a', 'b'].map((name) => hand.deliver(name));
-  const suspect = hand.deliver('suspect', true);
-  assert.deepEqual(hand.modes, ['open', 'paused']);
-  hand.settle(others[0]!);
-  assert.deepEqual(hand.names, ['b']);
-  hand.settle(others[1]!);
-  assert.deepEqual(hand.names, ['suspect']);
-  hand.settle(suspect);
-  assert.deepEqual(hand.modes, ['open', 'paused', 'alone']);
+test('returned messages run beside each other, as many as may run, each looked at first', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => `returned ${name}`);
+  const { worker, deliveries } = await workerOn(...names);
+  assert.deepEqual(worker.names, names.slice(0, 6));
+  assert.equal(worker.quarantine.mode, 'oneByOne');
+  worker.settle(deliveries[0]!);
+  await worker.turn();
+  assert.deepEqual(worker.names, names.slice(1));
 });
 
-test('it waits until the pause is in force: what is under way would run beside it', () => {
-  const hand = new Hand();
-  hand.settle(hand.deliver('a'));
-  hand.isPauseSlow = true;
-  hand.deliver('suspect', true);
-  assert.deepEqual(hand.names, []);
-  hand.confirmPause();
-  assert.deepEqual(hand.names, ['suspect']);
+test('suspects before any sound message are few at a time; after one they run beside the others', async () => {
+  const suspects = ['a', 'b', 'c', 'd'].map((name) => `suspect ${name}`);
+  const { worker, deliveries } = await workerOn(...suspects, 'sound');
+  assert.deepEqual(worker.names, suspects.slice(0, 3));
+  worker.settle(deliveries[0]!);
+  await worker.turn();
+  assert.deepEqual(worker.names, suspects.slice(1));
+  worker.settle(deliveries[1]!);
+  await worker.turn();
+  assert.deepEqual(worker.names, [...suspects.slice(2), 'sound']);
+  assert.equal(worker.quarantine.mode, 'open');
+  worker.publish('suspect e', 'suspect f', 'sound g');
+  await worker.turn();
+  assert.equal(worker.running.size, 6);
 });
 
-test('of several, one runs and the others go back, so that it cannot take them along', () => {
-  const hand = new Hand();
-  const plain = hand.deliver('plain');
-  for (const name of ['one', 'two', 'three']) hand.deliver(name, true);
-  hand.settle(plain);
-  assert.deepEqual(hand.names, ['one']);
-  assert.deepEqual(hand.givenBack, ['two', 'three']);
+test('a last chance waits until nothing else is held, then runs by itself, then the next is looked at', async () => {
+  const { worker, deliveries } = await workerOn('sound', 'suspect', 'lastChance', 'sound b');
+  const [sound, suspect, last] = deliveries;
+  assert.deepEqual(worker.names, ['sound', 'suspect']);
+  worker.settle(sound!);
+  assert.deepEqual(worker.names, ['suspect']);
+  worker.settle(suspect!);
+  assert.deepEqual(worker.names, ['lastChance']);
+  await worker.turn();
+  assert.equal(worker.queuedCount, 1);
+  worker.settle(last!);
+  await worker.turn();
+  assert.deepEqual([worker.names, worker.quarantine.mode], [['sound b'], 'open']);
 });
 
-test('one that another return would bury is kept, and has its turn', () => {
-  const hand = new Hand();
-  hand.mayGiveBack = false;
-  const plain = hand.deliver('plain');
-  const one = hand.deliver('one', true);
-  hand.deliver('two', true);
-  hand.settle(plain);
-  assert.deepEqual([hand.names, hand.givenBack], [['one'], []]);
-  hand.settle(one);
-  assert.deepEqual(hand.names, ['two']);
+test('of last chances in the queue only one is ever held: one that ends the process takes none along', async () => {
+  const { worker, deliveries } = await workerOn('lastChance a', 'lastChance b', 'lastChance c');
+  for (const delivery of deliveries) {
+    assert.deepEqual([worker.names, worker.heldCount], [[delivery.messageId], 1]);
+    worker.settle(delivery);
+    await worker.turn();
+  }
+  assert.equal(worker.quarantine.mode, 'open');
 });
 
-test('a new channel forgets what the old one brought', () => {
-  const hand = new Hand();
-  hand.deliver('plain');
-  hand.deliver('suspect', true);
-  hand.quarantine.reset();
-  assert.equal(hand.quarantine.mode, 'alone');
-  hand.quarantine.onChange();
-  assert.deepEqual(hand.names, ['plain']);
+test('it waits until the pause is in force: what is under way would run beside it', async () => {
+  const { worker, deliveries } = await workerOn('sound');
+  worker.settle(deliveries[0]!);
+  worker.isPauseSlow = true;
+  worker.publish('lastChance');
+  await worker.turn();
+  assert.deepEqual(worker.names, []);
+  worker.confirmPause();
+  assert.deepEqual(worker.names, ['lastChance']);
 });
 
-test('property: no suspect runs beside another, and nothing is forgotten', () => {
-  const steps = fc.constantFrom('plain', 'suspect', 'settle', 'pause');
-  fc.assert(
-    fc.property(fc.array(steps, { maxLength: 80 }), fc.boolean(), (names, mayGiveBack) => {
-      const hand = new Hand();
-      Object.assign(hand, { mayGiveBack, isPauseSlow: true });
-      const count = { arrived: 0, settled: 0 };
-      const check = () => {
-        const suspects = [...hand.running].filter(({ isSuspect }) => isSuspect);
-        assert.ok(suspects.length === 0 || hand.running.size === 1, hand.names.join(', '));
-      };
-      const settleOne = () => {
-        const [first] = hand.running;
-        if (first === undefined) return false;
-        hand.settle(first);
-        count.settled += 1;
-        check();
-        return true;
-      };
-      for (const name of names) {
-        if (name === 'settle') settleOne();
-        else if (name === 'pause') hand.confirmPause();
-        else if (hand.canArrive) {
-          count.arrived += 1;
-          hand.deliver(name, name === 'suspect');
+/** Several last chances, as they arrive together where the worker was open. */
+async function withThree(isGiveBackFree: boolean): Promise<TestWorker> {
+  const { worker, deliveries } = await workerOn('sound');
+  worker.isGiveBackFree = isGiveBackFree;
+  const names = ['a', 'b', 'c'].map((name) => `lastChance ${name}`);
+  worker.isPauseSlow = true;
+  const lastChances = worker.publish(...names);
+  await worker.turn();
+  for (const late of lastChances.slice(1)) worker.arrive(late);
+  worker.confirmPause();
+  worker.settle(deliveries[0]!);
+  return worker;
+}
+
+test('of several that are held one runs and the others go back, so that it cannot take them along', async () => {
+  const worker = await withThree(true);
+  assert.deepEqual(worker.names, ['lastChance a']);
+  assert.deepEqual(worker.givenBack, ['lastChance b', 'lastChance c']);
+});
+
+test('where giving back counts like a crash the others are kept, and have their turn', async () => {
+  const worker = await withThree(false);
+  assert.deepEqual([worker.names, worker.givenBack], [['lastChance a'], []]);
+  worker.settle([...worker.running][0]!);
+  assert.deepEqual(worker.names, ['lastChance b']);
+});
+
+test('a new channel forgets what the old one brought', async () => {
+  const { worker } = await workerOn('sound', 'lastChance');
+  worker.quarantine.reset();
+  assert.equal(worker.quarantine.mode, 'oneByOne');
+  await worker.turn();
+  assert.deepEqual(worker.names, ['sound']);
+});
+
+test('while nothing is allowed nothing is pulled', async () => {
+  const worker = new TestWorker();
+  worker.allowedCount = 0;
+  worker.publish('sound');
+  await worker.turn();
+  assert.equal(worker.queuedCount, 1);
+  worker.allowedCount = 1;
+  await worker.turn();
+  assert.deepEqual(worker.names, ['sound']);
+});
+
+test('property: nothing runs beside a last chance, suspects before a sound one are few, sound ones run at once, nothing is forgotten', async () => {
+  const names = fc.constantFrom('sound', 'returned', 'suspect', 'lastChance');
+  const steps = fc.constantFrom('settle', 'turn', 'pause');
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(names, { maxLength: 40 }),
+      fc.array(steps, { maxLength: 40 }),
+      fc.boolean(),
+      fc.boolean(),
+      async (published, played, isGiveBackFree, isPauseSlow) => {
+        const worker = new TestWorker();
+        Object.assign(worker, { isGiveBackFree, isPauseSlow });
+        worker.publish(...published);
+        let settledCount = 0;
+        let hasSeenSound = false;
+        const check = () => {
+          const countOf = (wanted: Standing) =>
+            [...worker.running].filter(({ standing }) => standing === wanted).length;
+          hasSeenSound ||= countOf('sound') > 0;
+          assert.ok(
+            countOf('lastChance') === 0 || worker.running.size === 1,
+            worker.names.join(', '),
+          );
+          if (!hasSeenSound) assert.ok(countOf('suspect') <= SUSPECT_CONCURRENCY);
+        };
+        const settleOne = () => {
+          const [first] = worker.running;
+          if (first === undefined) return false;
+          worker.settle(first);
+          settledCount += 1;
+          check();
+          return true;
+        };
+        for (const step of played) {
+          if (step === 'settle') settleOne();
+          else if (step === 'pause') worker.confirmPause();
+          else await worker.turn();
+          check();
         }
-        check();
-      }
-      hand.confirmPause();
-      while (settleOne());
-      assert.equal(hand.heldCount, 0);
-      assert.equal(count.settled + hand.givenBack.length, count.arrived);
-    }),
+        do {
+          worker.confirmPause();
+          await worker.turn();
+          worker.confirmPause();
+          check();
+        } while (settleOne());
+        assert.deepEqual([worker.heldCount, worker.queuedCount], [0, 0]);
+        assert.equal(settledCount + worker.givenBack.length, published.length);
+      },
+    ),
   );
 });

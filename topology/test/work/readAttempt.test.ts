@@ -7,7 +7,12 @@ import { DEFAULT } from '../support/declarations.ts';
 
 const broker = { version: '3.10.8', hasManagement: true };
 const kind = planTopology(DEFAULT, broker).kinds[0]!;
-const delivery = { headers: {}, routingKey: kind.key, unreadableReason: undefined };
+const delivery = {
+  headers: {},
+  routingKey: kind.key,
+  isRedelivered: false,
+  unreadableReason: undefined,
+};
 
 test('a sound one is the attempt of its key', () => {
   assert.equal(readAttempt({ kind, broker }, delivery).number, 1);
@@ -25,7 +30,10 @@ test('unreadable, forged, of a strange key, or a killer: refused with the reason
   refusal({ unreadableReason: 'too deep' } as never, { message: /cannot be read: too deep/ });
   refusal({ headers: { 'x-death': 'one' } }, { message: /not written by a broker/ });
   refusal({ routingKey: 'job.other' }, { message: /'job\.other' is none of this kind's/ });
-  const killed = (count: number) => ({ headers: { 'x-delivery-count': count } });
+  const killed = (count: number) => ({
+    headers: { 'x-delivery-count': count },
+    isRedelivered: true,
+  });
   refusal(killed(kind.crashLimit + 1), CrashLimitExceeded);
   assert.equal(
     readAttempt({ kind, broker }, { ...delivery, ...killed(kind.crashLimit) }).number,

@@ -6,6 +6,7 @@ import { declareTopology } from '@fit/topology';
 import { Worker, type WorkerEvent, type WorkerOptions } from '@fit/topology/work';
 import { Bench } from '../support/bench.ts';
 import { lineFacts } from '../support/brokerLine.ts';
+import { crashConsumers } from '../support/crashConsumer.ts';
 
 async function openWorker(
   bench: Bench,
@@ -82,9 +83,49 @@ test('a letter that the broker does not confirm: the attempt ended as a retry, i
   await bench.expectEmpty();
 });
 
+test('a handler in JavaScript: nothing returned is done, anything else is tried again with the reason, and none ends the process', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  const answers = new Map<string, unknown>([
+    ['nothing', undefined],
+    ['true', true],
+    ['misspelt', { type: 'dnoe' }],
+    ['no delay', { type: 'retryAfter', error: new Error('busy') }],
+    ['done', { type: 'done' }],
+  ]);
+  const ends: string[] = [];
+  await openWorker(bench, {
+    // The answer of a program that no compiler has seen.
+    run: ({ delivery, attempt }) =>
+      attempt.number > 1 ? undefined : (answers.get(delivery.messageId!) as undefined),
+    settle: ({ delivery, attempt, outcome, answer }) => {
+      const error = 'error' in outcome ? ` ${String(outcome.error).split(':')[0]}` : '';
+      ends.push(`${delivery.messageId} ${attempt.number} ${outcome.type}${error}`);
+      answer();
+    },
+  });
+  for (const id of answers.keys()) await publisher.publish(bench.message(id));
+  await eventually(() => ends.length === 8, { describe: () => ends.join(', ') });
+  assert.deepEqual(ends.sort(), [
+    'done 1 done',
+    'misspelt 1 retry InvalidOutcome',
+    'misspelt 2 done',
+    'no delay 1 retry InvalidOutcome',
+    'no delay 2 done',
+    'nothing 1 done',
+    'true 1 retry InvalidOutcome',
+    'true 2 done',
+  ]);
+  await bench.expectEmpty();
+});
+
 test('a count of crashes above the limit is refused before the handler, though the broker let it pass', async (t) => {
   const bench = await Bench.open(t);
-  await bench.publisher();
+  const publisher = await bench.publisher();
+  await publisher.publish(bench.message('killer'));
+  // Without its policy the broker does not end it.
+  await bench.ask('DELETE', `/api/policies/${bench.vhost}/one`);
+  assert.equal(await crashConsumers(bench, bench.kind.crashLimit + 1), bench.kind.crashLimit + 1);
   const visits: unknown[] = [];
   const events: WorkerEvent[] = [];
   await openWorker(bench, {
@@ -94,10 +135,6 @@ test('a count of crashes above the limit is refused before the handler, though t
       return { type: 'done', effect: undefined };
     },
   });
-  const channel = await bench.model.createConfirmChannel();
-  const headers = { 'x-delivery-count': bench.kind.crashLimit + 1 };
-  channel.publish('jobs', 'job.one', Buffer.of(), { messageId: 'killer', headers });
-  await channel.waitForConfirms();
   const letters = await bench.takeLetters(1);
   assert.deepEqual(
     letters.map(({ id, cause }) => [id, cause]),

@@ -1,0 +1,180 @@
+/**
+ * Goal: a lost connection costs the time of one reconnection, and messages that may end a process keep nobody waiting.
+ * Method: a worker on the real broker whose handlers wait at a gate, connections that are reset under it, and consumers
+ * that vanish with messages unsettled, as a process that is killed.
+ */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import type { Delivery } from '@fit/topology/amqp';
+import { Worker, type WorkerOptions } from '@fit/topology/work';
+import { Bench } from '../support/bench.ts';
+import { vanishHolding } from '../support/crashConsumer.ts';
+import { openProxy } from '../support/openProxy.ts';
+
+const PREFETCH_COUNT = 20;
+
+/** Handlers that run until the gate is opened; opened, it lets those that wait go, and closes behind them. */
+class Gate {
+  readonly running = new Set<Delivery>();
+  readonly done = new Map<string, number>();
+  #isOpenForGood = false;
+  #opening = Promise.withResolvers<undefined>();
+
+  run: WorkerOptions['run'] = async ({ delivery }) => {
+    this.running.add(delivery);
+    if (!this.#isOpenForGood) await this.#opening.promise;
+    this.running.delete(delivery);
+    const id = delivery.messageId!;
+    if (delivery.isCurrent) this.done.set(id, (this.done.get(id) ?? 0) + 1);
+    return { type: 'done', effect: undefined };
+  };
+
+  letThrough(): void {
+    this.#opening.resolve(undefined);
+    this.#opening = Promise.withResolvers();
+  }
+
+  openForGood(): void {
+    this.#isOpenForGood = true;
+    this.letThrough();
+  }
+
+  /** Those whose answer still counts. */
+  get current(): Delivery[] {
+    return [...this.running].filter(({ isCurrent }) => isCurrent);
+  }
+
+  async untilRunning(count: number): Promise<void> {
+    await eventually(() => this.current.length === count, {
+      describe: () => `${this.current.length} of ${count} run, ${this.done.size} are done`,
+    });
+  }
+
+  async untilDone(count: number): Promise<void> {
+    await eventually(() => this.done.size === count, {
+      deadlineMs: 30_000,
+      describe: () => `${this.done.size} of ${count} are done, ${this.current.length} run`,
+    });
+  }
+}
+
+async function openWorker(
+  bench: Bench,
+  options: Pick<WorkerOptions, 'run'> & Partial<WorkerOptions>,
+): Promise<Worker> {
+  const { declaration, amqpUrl, managementUrl } = bench;
+  const worker = await Worker.open({
+    ...{ declaration, kind: 'one', amqpUrl, managementUrl, prefetchCount: PREFETCH_COUNT },
+    ...options,
+  });
+  bench.closeLater(() => worker.close());
+  return worker;
+}
+
+async function openBench(t: TestContext, count: number): Promise<Bench> {
+  const bench = await Bench.open(t);
+  await bench.publishAll(await bench.publisher(), count);
+  return bench;
+}
+
+test('what a process held when its connection fell is healthy: as many run at a time as before, after each of three losses', async (t) => {
+  const bench = await openBench(t, 60);
+  const proxy = await openProxy(t, bench.amqpUrl);
+  const gate = new Gate();
+  await openWorker(bench, { amqpUrl: proxy.url, run: gate.run });
+  await gate.untilRunning(PREFETCH_COUNT);
+  for (let loss = 0; loss < 3; loss += 1) {
+    const [held] = gate.current;
+    proxy.cut();
+    await eventually(() => held?.isCurrent === false, { describe: () => 'still connected' });
+    // What runs for nobody any more keeps its place until it ends.
+    gate.letThrough();
+    await gate.untilRunning(PREFETCH_COUNT);
+  }
+  gate.openForGood();
+  await gate.untilDone(60);
+  await bench.expectEmpty();
+});
+
+test('what another process held at its end does not slow this one down', async (t) => {
+  const bench = await openBench(t, 60);
+  await vanishHolding(bench, PREFETCH_COUNT);
+  const gate = new Gate();
+  await openWorker(bench, { run: gate.run });
+  await gate.untilRunning(PREFETCH_COUNT);
+  assert.ok(
+    gate.current.every(({ isRedelivered }) => isRedelivered),
+    'the broker hands out first what was returned',
+  );
+  gate.openForGood();
+  await gate.untilDone(60);
+  await bench.expectEmpty();
+});
+
+test('held at the end of two processes: a few at a time at first, then as many as before', async (t) => {
+  const bench = await openBench(t, 60);
+  for (let end = 0; end < 2; end += 1) await vanishHolding(bench, 6);
+  const gate = new Gate();
+  await openWorker(bench, { run: gate.run, suspectConcurrency: 3 });
+  await gate.untilRunning(3);
+  assert.ok(gate.current.every(({ isRedelivered }) => isRedelivered));
+  gate.letThrough();
+  await gate.untilDone(3);
+  await gate.untilRunning(3);
+  assert.ok(gate.current.every(({ isRedelivered }) => isRedelivered));
+  gate.letThrough();
+  await gate.untilRunning(PREFETCH_COUNT);
+  gate.openForGood();
+  await gate.untilDone(60);
+  await bench.expectEmpty();
+});
+
+test('one crash before the limit: each runs with nothing beside it, and none of them is dead', async (t) => {
+  const bench = await openBench(t, 40);
+  const { crashLimit } = bench.kind;
+  for (let end = 1; end < crashLimit; end += 1) await vanishHolding(bench, 3);
+  const gate = new Gate();
+  const beside: number[] = [];
+  await openWorker(bench, {
+    run: (task) => {
+      const answer = gate.run(task);
+      if (task.delivery.isRedelivered) beside.push(gate.current.length - 1);
+      return answer;
+    },
+  });
+  for (let last = 0; last < 3; last += 1) {
+    await eventually(() => beside.length === last + 1, { describe: () => beside.join(', ') });
+    gate.letThrough();
+  }
+  await gate.untilRunning(PREFETCH_COUNT);
+  assert.deepEqual(beside, [0, 0, 0]);
+  gate.openForGood();
+  await gate.untilDone(40);
+  await bench.expectEmpty();
+});
+
+test('a count of deliveries that a client sent changes nothing: none is refused, and as many run at a time as without', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.publisher();
+  const channel = await bench.model.createConfirmChannel();
+  for (let index = 0; index < 60; index += 1) {
+    const headers = { 'x-delivery-count': 1 + (index % 9), 'x-acquired-count': 9 };
+    channel.publish('jobs', 'job.one', Buffer.of(), { messageId: `m${index}`, headers });
+  }
+  await channel.waitForConfirms();
+  const gate = new Gate();
+  const seen: unknown[] = [];
+  await openWorker(bench, {
+    run: (task) => {
+      const { headers } = task.delivery;
+      seen.push(headers['x-delivery-count'], headers['x-acquired-count']);
+      return gate.run(task);
+    },
+  });
+  await gate.untilRunning(PREFETCH_COUNT);
+  gate.openForGood();
+  await gate.untilDone(60);
+  assert.deepEqual(new Set(seen), new Set([undefined]));
+  await bench.expectEmpty();
+});
