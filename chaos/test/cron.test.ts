@@ -1,8 +1,10 @@
 /** Goal: who watches the daily trigger sees what it did, waits for, and does next. Method: a real one that stays, with its own port. */
+
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { makeSecret } from '@fit/http/secret-file';
 import { sampleUsers } from '@fit/stack';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { openProxy } from '../../topology/test/support/openProxy.ts';
@@ -74,7 +76,7 @@ test('a monolith that is not ready is waited for, with its own reason; cron is a
 
 test('a schedule that nothing would ever fire by ends the start with its name', async () => {
   // One parser of schedules knows Jenkins' H, the other does not.
-  const env = { ...process.env, CRON_SCHEDULE: 'H 5 * * *', FIT_ADMIN_TOKEN: 'x'.repeat(32) };
+  const env = { ...process.env, CRON_SCHEDULE: 'H 5 * * *', FIT_ADMIN_TOKEN: makeSecret() };
   const ended = promisify(execFile)(process.execPath, ['cron_job.ts'], { cwd: REPOSITORY, env });
   await assert.rejects(ended, ({ code, stdout }: { code: number; stdout: string }) => {
     assert.equal(code, 1);

@@ -184,7 +184,7 @@ test('a wrong LOG_LEVEL stops the start with one line that names it', async (t) 
   const output = await complaintsOf(t, {
     main: 'coach/src/main.ts',
     env: { LOG_LEVEL: 'loud' },
-    wanted: /LOG_LEVEL='loud' is none of info, trace/,
+    wanted: /LOG_LEVEL='loud' must be one of info, trace/,
   });
   assert.deepEqual(
     linesOf(output).map(({ level }) => level),

@@ -3,7 +3,7 @@ import { type ConfirmChannel, connect, type Message } from 'amqplib';
 import { connectFailure } from './connectFailure.ts';
 import { endConnection } from './endConnection.ts';
 import type { LetterProperties } from './heldLetter.ts';
-import { withHeartbeat } from './openSession.ts';
+import { credentialsIn, withHeartbeat } from './openSession.ts';
 import type { PublishResult } from './publisher.ts';
 
 /** A letter to be published as it is. */
@@ -38,11 +38,13 @@ const CONFIRM_TIMEOUT_MS = 10_000;
  * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED`.
  */
 export async function openLetterPost(url: string): Promise<LetterPost> {
-  const model = await connect(withHeartbeat(url), { timeout: 5_000, noDelay: true }).catch(
-    (error: unknown) => {
-      throw connectFailure(error, url);
-    },
-  );
+  const model = await connect(withHeartbeat(url), {
+    credentials: credentialsIn(url),
+    timeout: 5_000,
+    noDelay: true,
+  }).catch((error: unknown) => {
+    throw connectFailure(error, url);
+  });
   let alarm = '';
   model.on('blocked', (reason: string) => (alarm = `; the broker blocks publishers: ${reason}`));
   model.on('unblocked', () => (alarm = ''));

@@ -6,7 +6,7 @@ import { brokerVersion } from './brokerVersion.ts';
 import { connectFailure } from './connectFailure.ts';
 import { declareExchange, declareQueue } from './declareObject.ts';
 import { endConnection } from './endConnection.ts';
-import { withHeartbeat } from './openSession.ts';
+import { credentialsIn, withHeartbeat } from './openSession.ts';
 
 /** A frozen broker accepts TCP and says nothing. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -67,7 +67,9 @@ class Channels {
 async function connected(amqpUrl: string, label: string): Promise<ChannelModel> {
   try {
     return await connect(withHeartbeat(amqpUrl), {
-      ...{ timeout: CONNECT_TIMEOUT_MS, noDelay: true },
+      credentials: credentialsIn(amqpUrl),
+      timeout: CONNECT_TIMEOUT_MS,
+      noDelay: true,
       clientProperties: { connection_name: label },
     });
   } catch (error) {

@@ -4,7 +4,7 @@ import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'a
 import { connectFailure } from './connectFailure.ts';
 import { endConnection } from './endConnection.ts';
 import { type HeldLetter, heldLetterOf } from './heldLetter.ts';
-import { withHeartbeat } from './openSession.ts';
+import { credentialsIn, withHeartbeat } from './openSession.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
 /**
@@ -41,7 +41,11 @@ export interface LetterBoxOptions {
 
 const DEFAULT_REQUEUE_TIMEOUT_MS = 2_000;
 const REQUEUE_POLL_MS = 10;
-const CONNECT_OPTIONS = { timeout: 5_000, noDelay: true } as const;
+const connectOptions = (url: string) => ({
+  credentials: credentialsIn(url),
+  timeout: 5_000,
+  noDelay: true,
+});
 const FIRST_WINDOW_COUNT = 256;
 /** basic.qos takes 16 bits. */
 const LARGEST_WINDOW_COUNT = 65_535;
@@ -62,7 +66,7 @@ export async function openLetterBox(
   queue: string,
   { requeueTimeoutMs = DEFAULT_REQUEUE_TIMEOUT_MS }: LetterBoxOptions = {},
 ): Promise<LetterBox> {
-  const model = await connect(withHeartbeat(url), CONNECT_OPTIONS).catch((error: unknown) => {
+  const model = await connect(withHeartbeat(url), connectOptions(url)).catch((error: unknown) => {
     throw connectFailure(error, url);
   });
   // Before anything can fail: an error event without a listener would end the process.
@@ -108,7 +112,7 @@ async function waitUntilRequeued(
   const deadline = performance.now() + timeoutMs;
   let model: ChannelModel | undefined;
   try {
-    model = await connect(withHeartbeat(url), CONNECT_OPTIONS);
+    model = await connect(withHeartbeat(url), connectOptions(url));
     // Without a listener an error event would end the process.
     model.on('error', () => undefined);
     const channel = await model.createChannel();

@@ -1,5 +1,5 @@
 /** One AMQP connection that comes back. Built on amqplib's recovery; what belongs to a connection is made in `setup`. */
-import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib';
+import { type ChannelModel, connect, credentials, type RecoveringChannelModel } from 'amqplib';
 import { TopologyError } from '../errors.ts';
 import { endConnection } from './endConnection.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
@@ -50,6 +50,7 @@ interface State {
 export async function openSession(options: SessionOptions): Promise<Session> {
   const state: State = { isUp: false, isBlocked: false };
   const recovering = await connect(withHeartbeat(options.url), {
+    credentials: credentialsIn(options.url),
     timeout: CONNECT_TIMEOUT_MS,
     noDelay: true,
     keepAlive: true,
@@ -124,6 +125,23 @@ async function firstConnection(recovering: RecoveringChannelModel): Promise<void
   } catch (error) {
     await recovering.close();
     throw error;
+  }
+}
+
+/**
+ * Given to every connect: amqplib 2.3.1 decodes both by the global `unescape`, which takes each byte of an escape for a
+ * character, so that 'ä', %C3%A4 in a URL, would reach the broker as 'Ã¤' and be refused.
+ * @returns the user and the password of an AMQP URL; guest and guest where it has neither.
+ * @throws Error where one of them has a % that is no escape.
+ */
+export function credentialsIn(url: string): ReturnType<typeof credentials.plain> {
+  const { username, password } = new URL(url);
+  if (username === '' && password === '') return credentials.plain('guest', 'guest');
+  try {
+    return credentials.plain(decodeURIComponent(username), decodeURIComponent(password));
+  } catch (cause) {
+    const remedy = 'has a % that is no escape in its user or password; write % itself as %25';
+    throw new Error(`the AMQP URL ${remedy}`, { cause });
   }
 }
 
