@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const repository = resolve(fileURLToPath(import.meta.url), '../..');
@@ -21,6 +22,9 @@ const endWithParent = join(repository, 'stack/endWithParent.mjs');
 const PARENT_POLL_MS = 250;
 /** Bound of the time that npm takes to stop in the middle of an installation. */
 const INSTALL_STOP_MS = 3_000;
+const GROUP_POLL_MS = 10;
+/** Bound of the time that killed processes take to be gone; longer only where nobody collects them. */
+const GROUP_END_MS = 1_000;
 
 /** Passes a stop signal to the program that runs; before the first program there is none. */
 let forward = () => {};
@@ -94,9 +98,9 @@ function run([program, ...args], options, onStop) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: repository, detached: true, ...options });
     child.once('error', (error) => resolve({ code: 1, error }));
-    child.once('exit', (code, signal) => {
+    child.once('exit', async (code, signal) => {
       forward = () => {};
-      killGroup(child, 'SIGKILL');
+      await endGroup(child);
       resolve({ code: code ?? exitCodeOf(signal) });
     });
     forward = (signal) => onStop(child, signal);
@@ -104,11 +108,18 @@ function run([program, ...args], options, onStop) {
   });
 }
 
+/** Kills what is left of the group; whoever waits for npm finds nothing running afterwards. */
+async function endGroup(leader) {
+  const end = Date.now() + GROUP_END_MS;
+  while (killGroup(leader, 'SIGKILL') && Date.now() < end) await delay(GROUP_POLL_MS);
+}
+
+/** @returns false where nothing of the group is left. */
 function killGroup({ pid }, signal) {
   try {
-    process.kill(-pid, signal);
+    return process.kill(-pid, signal);
   } catch {
-    // Nothing of the group is left.
+    return false;
   }
 }
 
