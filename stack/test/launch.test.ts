@@ -76,7 +76,7 @@ test('npm ends after the program, with its exit code', async (t) => {
   const tree = ProcessTree.start(t, { ...(await repository(t)), words: ['start'] });
   await tree.says(/\[\]/);
   tree.child.kill('SIGTERM');
-  await tree.exited;
+  await tree.exit();
   assert.deepEqual(tree.processes(), []);
   await tree.says(/stopped in order/);
 });
@@ -94,7 +94,7 @@ test('SIGKILL to the program takes its children along', async (t) => {
   await tree.says(/\[\]/);
   process.kill(tree.pidOf(/bin\/node .*start\.ts/), 'SIGKILL');
   await tree.leavesNothing();
-  assert.equal((await tree.exited).code, 137);
+  assert.equal((await tree.exit()).code, 137);
 });
 
 test('Ctrl-C in a terminal stops the program once', async (t) => {

@@ -32,7 +32,12 @@ export interface RestarterOptions {
   readonly onProgress: ((line: string) => void) | undefined;
   /** Told once, where the program is given up. */
   readonly onGiveUp: (error: StackError) => void;
+  /** Waits before a start; throws where the signal is aborted. Default: a timer. */
+  readonly wait?: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
+
+const waitByTimer = (delayMs: number, signal: AbortSignal): Promise<void> =>
+  delay(delayMs, undefined, { signal });
 
 /** One per program; made when the program is ready for the first time. */
 export class Restarter {
@@ -46,7 +51,7 @@ export class Restarter {
 
   /** Called after each death. Resolves when the program is ready again, stopped, or given up; never throws. */
   async restart(): Promise<void> {
-    const { name, start, signal, onProgress, onGiveUp } = this.#options;
+    const { name, start, signal, onProgress, onGiveUp, wait = waitByTimer } = this.#options;
     if (performance.now() - this.#readyAt >= STEADY_MS) this.#inARow = 0;
     const isAborted = (): boolean => signal.aborted;
     for (let failedStarts = 0; !isAborted(); failedStarts += 1) {
@@ -59,7 +64,7 @@ export class Restarter {
       }
       onProgress?.(`${name}: starting again in ${delayMs / 1_000} s`);
       try {
-        await delay(delayMs, undefined, { signal });
+        await wait(delayMs, signal);
         await start();
         this.#readyAt = performance.now();
         return;

@@ -62,6 +62,19 @@ export function processesOnFolder(folder: string): number[] {
   return allPids().filter((pid) => mountNamespace(pid) !== host && seesStackFolder(pid, folder));
 }
 
+/** All live processes that a process started, and those started. Who lost its parent is nobody's descendant. */
+export function descendantsOf(pid: number): ProcessIdentity[] {
+  const parentOf = new Map(allPids().map((each) => [each, Number(statFields(each)?.[1])]));
+  const found = new Set([pid]);
+  // A parent may have a higher id than its child, so the search goes on until it finds nothing new.
+  for (let count = 0; count !== found.size; ) {
+    count = found.size;
+    for (const [each, parent] of parentOf) if (found.has(parent)) found.add(each);
+  }
+  found.delete(pid);
+  return [...found].map(identify);
+}
+
 /** Sends a signal; false when the process is gone already. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
   try {

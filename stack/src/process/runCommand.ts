@@ -1,6 +1,7 @@
 /** A program run to its end, with its output collected and a sign of life while it takes long. */
 import { execa } from 'execa';
 import { StackError } from '../stackError.ts';
+import { descendantsOf, identify, isAlive, sendSignal } from './processTable.ts';
 
 const SIGN_OF_LIFE_MS = 3000;
 /** Milliseconds from a polite signal to SIGKILL, where a program is stopped in the middle. */
@@ -50,13 +51,15 @@ export async function runCommand(
   const child = execa(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     extendEnv: options.env === undefined,
     input: options.input ?? '',
     reject: false,
     buffer: false,
-    forceKillAfterDelay: STOP_MS,
   });
+  const stop = () => {
+    stopTree(child.pid);
+  };
+  options.signal?.addEventListener('abort', stop, { once: true });
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout = (stdout + text).slice(-OUTPUT_LIMIT_CHARACTERS);
     output = (output + text).slice(-OUTPUT_LIMIT_CHARACTERS);
@@ -66,6 +69,7 @@ export async function runCommand(
   });
   const result = await child;
   clearInterval(ticking);
+  options.signal?.removeEventListener('abort', stop);
   options.signal?.throwIfAborted();
   if (result.exitCode !== undefined) return { code: result.exitCode, output, stdout };
   if (result.signal !== undefined) return { code: 128, output, stdout };
@@ -85,6 +89,19 @@ export async function mustRun(
   const end = result.output.trimEnd().split('\n').slice(-25).join('\n');
   const what = options.title ?? command.slice(0, 3).join(' ');
   throw new StackError('COMMAND_FAILED', `${what} failed with code ${result.code}:\n${end}`);
+}
+
+/**
+ * Asks a program to end, then kills it and what it started: a child that goes on would keep the output open, and be
+ * waited for.
+ */
+function stopTree(pid: number | undefined): void {
+  if (pid === undefined) return;
+  const tree = [identify(pid), ...descendantsOf(pid)];
+  sendSignal(pid, 'SIGTERM');
+  setTimeout(() => {
+    for (const process of tree) if (isAlive(process)) sendSignal(process.pid, 'SIGKILL');
+  }, STOP_MS);
 }
 
 function signsOfLife(options: RunOptions): NodeJS.Timeout | undefined {

@@ -63,8 +63,10 @@ async function installBuilder(step: StepOptions): Promise<void> {
   );
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   await mustRun(['apt-get', 'update'], { ...step, env, title: 'apt-get update' });
+  // Without the signal: the host's packages are not left half-installed by a stop that can wait for seconds.
+  const { onProgress } = step;
   const install = ['apt-get', 'install', '--yes', '--no-install-recommends', 'mmdebstrap'];
-  await mustRun(install, { ...step, env, title: 'apt-get install mmdebstrap' });
+  await mustRun(install, { onProgress, env, title: 'apt-get install mmdebstrap' });
 }
 
 async function has(program: string): Promise<boolean> {

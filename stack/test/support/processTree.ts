@@ -28,8 +28,8 @@ export interface RunningProcess {
 export class ProcessTree {
   /** npm, or the terminal that it runs in. */
   readonly child: ChildProcess;
-  readonly exited: Promise<Exit>;
   readonly #mark: string;
+  #exit: Exit | undefined;
   stdout = '';
   stderr = '';
 
@@ -55,10 +55,8 @@ export class ProcessTree {
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.child.stdin?.on('error', () => undefined);
-    this.exited = new Promise((settle) => {
-      this.child.once('exit', (code, signal) => {
-        settle({ code, signal });
-      });
+    this.child.once('exit', (code, signal) => {
+      this.#exit = { code, signal };
     });
   }
 
@@ -82,6 +80,14 @@ export class ProcessTree {
       describe: () => `no ${String(pattern)} in\n${this.output}`,
     });
     return found;
+  }
+
+  /** @throws Error with all output, where npm does not end within four minutes. */
+  async exit(): Promise<Exit> {
+    return await eventually(() => this.#exit, {
+      deadlineMs: 240_000,
+      describe: () => `npm still runs: ${JSON.stringify(this.processes())}\n${this.output}`,
+    });
   }
 
   /** All live processes that inherited the mark. */
