@@ -159,6 +159,10 @@ module.exports = {
       owners: ['^http/src/', '/(?:app|main)[.]ts$', '/(?:routes|middleware)/'],
       remedy: 'Define a route; http/ builds the application that serves it.',
     }),
+    owned('only-slots-read-schedules', '(?:croner|cron-parser)', {
+      owners: '^contract/src/slots/',
+      remedy: 'Ask Slots of @fit/contract/slots: two parsers differ where a clock changes.',
+    }),
     owned('only-cron-schedules', 'node-schedule', {
       owners: '/cron_job[.]ts$',
       remedy: 'Export the work; cron_job.ts decides when it runs.',
@@ -175,6 +179,7 @@ module.exports = {
           '^$1/',
           `^(?:${WORKSPACES})/src/index[.]ts$`,
           '^topology/src/(?:amqp|work|live|verify|desk|drawing)/index[.]ts$',
+          '^contract/src/slots/index[.]ts$',
           '^jobs/src/store/index[.]ts$',
           '^stack/src/testing/index[.]ts$',
           '^http/src/client/index[.]ts$',

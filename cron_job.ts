@@ -4,13 +4,14 @@
  * `npm run cron` stays and fires by CRON_SCHEDULE; `npm run cron -- --once` does one run, for any other scheduler.
  * The slot is the idempotency key: two of these at once, or one that fires twice, make one run.
  */
+import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
-import { dayIn, isCalendarDay, readCronConfig } from '@fit/contract';
+import { ConfigError, dayIn, isCalendarDay, readCronConfig } from '@fit/contract';
+import { planAt, ScheduleError, type Slot, Slots } from '@fit/contract/slots';
 import { Health, type MetricSet, openMetrics, serveOperations } from '@fit/http';
 import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/http/client';
 import { readSecretFile } from '@fit/http/secret-file';
-import { CronExpressionParser } from 'cron-parser';
-import { gracefulShutdown, type Job, scheduleJob } from 'node-schedule';
+import { type Job, scheduleJob } from 'node-schedule';
 
 const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--help]
 
@@ -18,35 +19,50 @@ const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--help]
   --date   the day to make workouts for
   --again  a further run for that day, for members who joined since; nobody gets a second workout
 
-  FIT_URL          the monolith, default http://127.0.0.1:12100
-  FIT_ADMIN_TOKEN  its bearer token; or FIT_ADMIN_TOKEN_FILE, default .fit/admin-token
-  CRON_SCHEDULE    cron expression, default 0 5 * * *
-  CRON_TIMEZONE    IANA name, default UTC
-  CRON_WAIT_MS     how long to wait for a run, default 3600000 (one hour)
+  FIT_URL           the monolith, default http://127.0.0.1:12100
+  FIT_ADMIN_TOKEN   its bearer token; or FIT_ADMIN_TOKEN_FILE, default .fit/admin-token
+  CRON_SCHEDULE     cron expression, default 0 5 * * *
+  CRON_TIMEZONE     IANA name, default UTC
+  CRON_WAIT_MS      how long to wait for a run, default 3600000 (one hour)
+  CRON_CATCH_UP_MS  a slot that was missed is asked for at start where it is no older, default 86400000 (a day); 0: never
   HOST, METRICS_PORT  where /metrics, /livez and /readyz are served while it stays, default 127.0.0.1, 12115`;
 
 interface Config {
   readonly client: FitClient;
   readonly schedule: string;
   readonly timezone: string;
+  readonly slots: Slots;
   readonly waitMs: number;
+  readonly catchUpMs: number;
   readonly host: string;
   readonly metricsPort: number;
 }
 
-interface Slot {
+interface RunRequest {
   readonly date: string;
   readonly key: string;
 }
 
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 const RETRY_MS = 2_000;
 /** Then it is asked all the same: without its broker the monolith still records what it is asked for. */
 const READY_WAIT_MS = 60_000;
+const CLOCK_CHECK_MS = 60_000;
+/** A slot of this age was fired by the timer, not missed: it is asked for even where CRON_CATCH_UP_MS is 0. */
+const ON_TIME_MS = 2 * CLOCK_CHECK_MS;
+/** To close the port of metrics and health. */
+const CLOSE_MS = 5_000;
+
+/** What ends with the process, in the reverse order of its start. */
+const shutdownHooks: (() => Promise<void> | void)[] = [];
+const stopping = new AbortController();
+// First of all: the first process of a container ignores a signal that it has no listener for.
+for (const signal of STOP_SIGNALS) process.on(signal, () => void stop(signal));
 
 try {
   await main();
 } catch (error) {
-  say(error instanceof Error ? error.message : String(error));
+  say(messageOf(error));
   process.exitCode = 1;
 }
 
@@ -72,96 +88,133 @@ async function main(): Promise<void> {
   }
   const date = values.date ?? dayIn(config.timezone, new Date());
   const key = values.again ? `cron:${date}:${crypto.randomUUID()}` : `cron:${date}`;
-  process.exitCode = (await runSlot(config, { date, key })) ? 0 : 2;
+  process.exitCode = (await runOnce(config, { date, key })) ? 0 : 2;
+}
+
+/** The staying process ends with 0, since it was asked to; one run that was cut off with that of its signal. */
+async function stop(signal: (typeof STOP_SIGNALS)[number]): Promise<void> {
+  if (stopping.signal.aborted) process.exit(1);
+  stopping.abort();
+  say('stopping; a run that was accepted goes on without this process');
+  const isStaying = shutdownHooks.length > 0;
+  setTimeout(() => process.exit(1), CLOSE_MS);
+  for (const hook of shutdownHooks.reverse())
+    try {
+      await hook();
+    } catch (error) {
+      say(`a part did not stop cleanly: ${messageOf(error)}`);
+    }
+  process.exit(isStaying ? 0 : 128 + constants.signals[signal]);
 }
 
 /** Fires by the schedule. A slot that passed while nothing ran is caught up at start: asking again is free. */
 async function serve(config: Config): Promise<void> {
-  const { schedule, timezone } = config;
+  const { slots, schedule, timezone } = config;
   const metrics = openMetrics('cron');
-  const fire = (at: Date) => runCounted(config, metrics, slotOf(config, at));
-  // It says null, not why; the check at start reads schedules by another parser, which knows a few more forms.
-  const job = scheduleJob({ rule: schedule, tz: timezone }, (at) => void fire(at)) as Job | null;
-  if (job === null)
-    throw new Error(`CRON_SCHEDULE='${schedule}' is no schedule; such as '0 5 * * *'`);
-  metrics.read('cron_next_run_timestamp_seconds', {}, () => nextSeconds(job));
-  const stopping = new AbortController();
-  const operations = await watchCron(config, { metrics, job, stopping: stopping.signal });
-  const stop = async () => {
-    if (stopping.signal.aborted) process.exit(1);
-    stopping.abort();
-    say('stopping; a run that was accepted goes on without this process');
-    await gracefulShutdown();
-    await operations?.close();
-    process.exit(0);
-  };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
-  say(`schedule '${schedule}' in ${timezone}; next ${String(job.nextInvocation())}`);
-  const missed = CronExpressionParser.parse(schedule, { tz: timezone }).prev().toDate();
-  await fire(missed);
+  const fire = (slot: Slot) => void runCounted(config, metrics, slot);
+  metrics.read('cron_next_run_timestamp_seconds', {}, () => nextSeconds(slots));
+  shutdownHooks.push(keepSchedule(slots, config.catchUpMs, fire));
+  await watchCron(config, metrics);
+  const { due, tooOld, next } = planAt(slots, new Date(), config.catchUpMs);
+  say(`schedule '${schedule}' in ${timezone}; next ${describe(next)}`);
+  if (due !== undefined) {
+    say(
+      `asking for the last slot, ${describe(due)}, in case it was missed: it is no older than CRON_CATCH_UP_MS=${config.catchUpMs}`,
+    );
+    fire(due);
+  } else if (tooOld !== undefined)
+    say(
+      `the last slot, ${describe(tooOld)}, is not asked for: it is older than CRON_CATCH_UP_MS=${config.catchUpMs}`,
+    );
 }
 
-interface Watched {
-  readonly metrics: MetricSet;
-  readonly job: Job;
-  readonly stopping: AbortSignal;
+/**
+ * Waits for one slot after the other. node-schedule gets each as a date; besides, the clock is looked at every minute, since
+ * timers count the time that the machine runs and not the time of day: after a suspend or a step of the clock they fire late.
+ * A slot that fires late is asked for under its own key and day.
+ * @returns ends the waiting.
+ */
+function keepSchedule(slots: Slots, catchUpMs: number, fire: (slot: Slot) => void): () => void {
+  let awaited: Slot | undefined;
+  let job: Job | null = null;
+  const waitFor = (slot: Slot | undefined) => {
+    job?.cancel();
+    awaited = slot;
+    // It takes no date that has passed; the look at the clock finds such a slot.
+    job = slot === undefined ? null : scheduleJob(slot.at, check);
+  };
+  const check = () => {
+    const now = new Date();
+    const hasCome = awaited !== undefined && awaited.at <= now;
+    const { due, tooOld, next } = planAt(slots, now, Math.max(catchUpMs, ON_TIME_MS));
+    // Other than awaited without having come: the clock was set back.
+    if (next?.at.getTime() !== awaited?.at.getTime()) waitFor(next);
+    if (!hasCome) return;
+    if (due !== undefined) fire(due);
+    else if (tooOld !== undefined)
+      say(`slept through ${describe(tooOld)}: it is older than CRON_CATCH_UP_MS=${catchUpMs}`);
+  };
+  waitFor(slots.next(new Date()));
+  const clock = setInterval(check, CLOCK_CHECK_MS);
+  return () => {
+    clearInterval(clock);
+    job?.cancel();
+  };
 }
 
 /** Metrics and health. A port that is taken is told, and the daily run goes on: it matters more. */
-async function watchCron(
-  { client, host, metricsPort: port }: Config,
-  { metrics, job, stopping }: Watched,
-) {
+async function watchCron(config: Config, metrics: MetricSet): Promise<void> {
+  const { client, slots, host, metricsPort: port } = config;
   const ready = {
     monolith: () => client.unreadiness(),
-    schedule: () => (nextSeconds(job) > 0 ? undefined : 'never fires again'),
+    schedule: () => (nextSeconds(slots) > 0 ? undefined : 'never fires again'),
   };
   try {
-    const health = new Health({ stopping, ready });
+    const health = new Health({ stopping: stopping.signal, ready });
     const operations = await serveOperations({ host, port, metrics, health });
+    shutdownHooks.push(() => operations.close());
     say(`metrics and health on ${operations.url}`);
-    return operations;
   } catch (error) {
-    say(`no metrics and no health: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
+    say(`no metrics and no health: ${messageOf(error)}`);
   }
 }
 
 /** @returns when the schedule fires next, in seconds; 0 for never. */
-function nextSeconds(job: Job): number {
-  const next = job.nextInvocation();
-  return next === null ? 0 : next.getTime() / 1_000;
+function nextSeconds(slots: Slots): number {
+  const next = slots.next(new Date());
+  return next === undefined ? 0 : next.at.getTime() / 1_000;
 }
 
 async function runCounted(config: Config, metrics: MetricSet, slot: Slot): Promise<void> {
   const startedAt = performance.now();
   try {
-    const isComplete = await runSlot(config, slot);
+    const isComplete = await runOnce(config, {
+      date: slot.day,
+      key: `cron:${slot.at.toISOString()}`,
+    });
     const endedAtSeconds = Date.now() / 1_000;
     metrics.add('cron_runs_total', { outcome: isComplete ? 'complete' : 'incomplete' });
     metrics.set('cron_last_completion_timestamp_seconds', {}, endedAtSeconds);
     if (isComplete) metrics.set('cron_last_success_timestamp_seconds', {}, endedAtSeconds);
   } catch (error) {
     metrics.add('cron_runs_total', { outcome: 'failed' });
-    const reason = error instanceof Error ? error.message : String(error);
-    say(`failed, the next slot tries again: ${reason}`);
+    say(`failed, the next slot tries again: ${messageOf(error)}`);
   } finally {
     metrics.observe('cron_run_duration_seconds', {}, (performance.now() - startedAt) / 1_000);
   }
 }
 
 /** @returns whether every workout of the run exists. */
-async function runSlot(config: Config, slot: Slot): Promise<boolean> {
+async function runOnce(config: Config, request: RunRequest): Promise<boolean> {
   const { client, waitMs } = config;
-  const accepted = await acceptedRun(config, slot);
+  const accepted = await acceptedRun(config, request);
   const { runId, total, created, skipped } = accepted;
   say(
-    `run ${runId} for ${slot.date}: ${total} members, ${created} new jobs, ${skipped} there before`,
+    `run ${runId} for ${request.date}: ${total} members, ${created} new jobs, ${skipped} there before`,
   );
   const status = await followRun({ client, runId, waitMs, onProgress: say });
   const done = status.states['done'] ?? 0;
-  if (done === status.total) say(`every workout of ${slot.date} is stored: ${done}`);
+  if (done === status.total) say(`every workout of ${request.date} is stored: ${done}`);
   else
     say(
       `${status.total - done} of ${status.total} are missing: see GET /runs/${runId}, then npm run replay`,
@@ -170,7 +223,7 @@ async function runSlot(config: Config, slot: Slot): Promise<boolean> {
 }
 
 /** Repeated until it is accepted: under the same key that can never start a second run. */
-async function acceptedRun({ client, waitMs }: Config, { date, key }: Slot) {
+async function acceptedRun({ client, waitMs }: Config, { date, key }: RunRequest) {
   const deadline = Date.now() + waitMs;
   const isReady = await awaitReady({
     client,
@@ -190,6 +243,7 @@ async function acceptedRun({ client, waitMs }: Config, { date, key }: Slot) {
   }
 }
 
+/** @throws ConfigError naming every variable at fault, with its value and what would be right. */
 async function readConfig(): Promise<Config> {
   const { fitUrl, adminToken, adminTokenFile, ...config } = readCronConfig(
     process.env,
@@ -197,23 +251,31 @@ async function readConfig(): Promise<Config> {
   );
   const token = adminToken ?? (await readSecretFile(adminTokenFile, say));
   if (token === undefined)
-    throw new Error(
+    throw new ConfigError([
       `no admin token: set FIT_ADMIN_TOKEN, or start the monolith, which writes ${adminTokenFile}`,
-    );
-  return { ...config, client: new FitClient(fitUrl, token) };
+    ]);
+  const slots = new Slots(config.schedule, config.timezone);
+  return { ...config, slots, client: new FitClient(fitUrl, token) };
 }
 
-function problemOfSchedule(schedule: string, timezone: string): string | undefined {
+/** Looked at in UTC, so that a time zone that is wrong hides no fault of the schedule. */
+function problemOfSchedule(schedule: string): string | undefined {
   try {
-    CronExpressionParser.parse(schedule, { tz: timezone }).next();
+    new Slots(schedule, 'UTC');
     return undefined;
   } catch (error) {
-    return String(error);
+    if (error instanceof ScheduleError) return error.message;
+    throw error;
   }
 }
 
-function slotOf({ timezone }: Config, at: Date): Slot {
-  return { date: dayIn(timezone, at), key: `cron:${at.toISOString()}` };
+/** @returns '2026-11-29T05:00:00.000Z for 2026-11-29'. */
+function describe(slot: Slot | undefined): string {
+  return slot === undefined ? 'never' : `${slot.at.toISOString()} for ${slot.day}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function say(line: string): void {

@@ -44,18 +44,16 @@ const CRON_VARIABLES = Type.Object({
 
 /**
  * Reads everything that cron is told by variables.
- * @param problemOfSchedule asked with CRON_SCHEDULE and CRON_TIMEZONE where the time zone is a good one; it returns what
- * is wrong with the schedule, such as the reason of its parser, or undefined.
+ * @param problemOfSchedule asked with CRON_SCHEDULE, whatever else is wrong; it returns what is wrong with the schedule, such
+ * as the reason of its parser, or undefined.
  * @throws ConfigError with every finding at once.
  */
 export function readCronConfig(
   env: Environment,
-  problemOfSchedule: (schedule: string, timezone: string) => string | undefined,
+  problemOfSchedule: (schedule: string) => string | undefined,
 ): CronConfig {
   const { value, findings } = checkEnvironment(CRON_VARIABLES, env);
-  const problem = findings.some((finding) => finding.startsWith('CRON_TIMEZONE='))
-    ? undefined
-    : problemOfSchedule(value.CRON_SCHEDULE, value.CRON_TIMEZONE);
+  const problem = problemOfSchedule(value.CRON_SCHEDULE);
   const all =
     problem === undefined
       ? findings

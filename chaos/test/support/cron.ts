@@ -24,7 +24,11 @@ function scheduleAt(at: Date): Record<string, string> {
   };
 }
 
-export async function startCron(t: TestContext, { system }: World): Promise<Cron> {
+export async function startCron(
+  t: TestContext,
+  { system }: World,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Cron> {
   const child: ChildProcess = spawn(process.execPath, ['cron_job.ts'], {
     cwd: REPOSITORY,
     env: {
@@ -33,6 +37,7 @@ export async function startCron(t: TestContext, { system }: World): Promise<Cron
       FIT_ADMIN_TOKEN: system.adminToken,
       METRICS_PORT: '0',
       ...scheduleAt(new Date(Date.now() + HALF_A_DAY_MS)),
+      ...env,
     },
   });
   t.after(() => child.kill('SIGKILL'));

@@ -1,0 +1,138 @@
+/**
+ * The slots of a schedule: the moments at which it is due, each with the calendar day that it is for.
+ *
+ * One source for everything that asks when: the timer, the next time that is shown, and what was missed.
+ * The schedule is read as times of a clock that never jumps (UTC), and each of those times is then found on the clock of
+ * the time zone by one rule, in `firstInstantOf`. Libraries that do both at once lose days where an offset changes
+ * (measured in adr/15).
+ */
+import { Cron } from 'croner';
+import { Temporal } from 'temporal-polyfill';
+
+export interface Slot {
+  /** When it is due. */
+  readonly at: Date;
+  /** The day that it is for, YYYY-MM-DD: the one that the schedule names, even where its time was skipped over midnight. */
+  readonly day: string;
+}
+
+/** The schedule cannot be used. The message says why, and names neither variable nor value. */
+export class ScheduleError extends Error {
+  override readonly name = 'ScheduleError';
+}
+
+/** The parser takes a date, too, for a job that runs once. */
+const DATE = /^\s*\d{4}-\d\d/;
+const SECOND_MS = 1_000;
+
+/**
+ * A cron schedule in a time zone. Each time that the schedule names is due once:
+ * - where the clock skips it, at the first instant after the skipped interval;
+ * - where the clock shows it twice, at the first of them;
+ * - not at all where its whole local day does not exist (a zone that crosses the date line).
+ *
+ * Times that are skipped together share one slot. An hourly schedule therefore rests for an hour while the clock repeats
+ * one.
+ */
+export class Slots {
+  readonly #pattern: Cron;
+  readonly #timezone: string;
+
+  /**
+   * @param schedule five fields from the minute, six from the second, or an alias such as `@daily`.
+   * @param timezone an IANA name.
+   * @throws ScheduleError where the schedule cannot be read, or is never due.
+   * @throws RangeError where there is no such time zone.
+   */
+  constructor(schedule: string, timezone: string) {
+    this.#pattern = readPattern(schedule);
+    this.#timezone = new Intl.DateTimeFormat('en', {
+      timeZone: timezone,
+    }).resolvedOptions().timeZone;
+  }
+
+  /** @returns the first slot later than `after`; undefined where the schedule has none. */
+  next(after: Date): Slot | undefined {
+    // A time that the clock has shown already is not later, so the search begins at what it shows.
+    let wallMs = this.#wallMs(after.getTime());
+    for (;;) {
+      const found = this.#pattern.nextRun(new Date(wallMs));
+      if (found === null) return undefined;
+      wallMs = found.getTime();
+      const slot = this.#slotAt(wallMs);
+      if (slot !== undefined && slot.at > after) return slot;
+    }
+  }
+
+  /** @returns the last slot that is not later than `at`; undefined where the schedule has none. */
+  last(at: Date): Slot | undefined {
+    // The parser looks strictly before a second, and the second that the clock shows now belongs to it.
+    let wallMs = Math.floor(this.#latestWallMs(at.getTime()) / SECOND_MS) * SECOND_MS + SECOND_MS;
+    for (;;) {
+      const [found] = this.#pattern.previousRuns(1, new Date(wallMs));
+      if (found === undefined) return undefined;
+      wallMs = found.getTime();
+      const slot = this.#slotAt(wallMs);
+      if (slot !== undefined && slot.at <= at) return slot;
+    }
+  }
+
+  #slotAt(wallMs: number): Slot | undefined {
+    const wall = atWall(wallMs);
+    const at = firstInstantOf(wall, this.#timezone);
+    return at === undefined ? undefined : { at: new Date(at), day: wall.toPlainDate().toString() };
+  }
+
+  /** @returns what the clock shows, as if it were UTC. */
+  #wallMs(atMs: number): number {
+    return this.#zoned(atMs).toPlainDateTime().toZonedDateTime('UTC').epochMilliseconds;
+  }
+
+  /** @returns the latest time that the clock has shown until then: more than it shows now after it was set back. */
+  #latestWallMs(atMs: number): number {
+    const change = this.#zoned(atMs).getTimeZoneTransition('previous');
+    const shown = this.#wallMs(atMs);
+    return change === null ? shown : Math.max(shown, this.#wallMs(change.epochMilliseconds - 1));
+  }
+
+  #zoned(atMs: number): Temporal.ZonedDateTime {
+    return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(this.#timezone);
+  }
+}
+
+/**
+ * The one rule for changes of the clock: a time is due at the first instant at which the clock shows it or a later one.
+ * @returns milliseconds since 1970; undefined where the day of that time does not exist in the zone.
+ */
+function firstInstantOf(wall: Temporal.PlainDateTime, timezone: string): number | undefined {
+  // Of a time that is shown twice this is the first; of one that is skipped, an instant before the gap.
+  const earlier = wall.toZonedDateTime(timezone, { disambiguation: 'earlier' });
+  if (earlier.toPlainDateTime().equals(wall)) return earlier.epochMilliseconds;
+  const gapEnd = earlier.getTimeZoneTransition('next');
+  if (gapEnd === null) return undefined;
+  const lastBefore = gapEnd.subtract({ nanoseconds: 1 });
+  const isDaySkipped = [lastBefore, gapEnd].every(
+    (shown) => !shown.toPlainDate().equals(wall.toPlainDate()),
+  );
+  return isDaySkipped ? undefined : gapEnd.epochMilliseconds;
+}
+
+function readPattern(schedule: string): Cron {
+  const pattern = cronOf(schedule);
+  if (pattern.nextRun() === null) throw new ScheduleError('it is never due');
+  return pattern;
+}
+
+function cronOf(schedule: string): Cron {
+  try {
+    if (DATE.test(schedule)) throw new Error('a date is no schedule');
+    return new Cron(schedule, { timezone: 'UTC', mode: '5-or-6-parts' });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ScheduleError(reason.replace(/^CronPattern: /, '').replace(/[.]$/, ''));
+  }
+}
+
+function atWall(wallMs: number): Temporal.PlainDateTime {
+  return Temporal.Instant.fromEpochMilliseconds(wallMs).toZonedDateTimeISO('UTC').toPlainDateTime();
+}
