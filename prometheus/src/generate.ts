@@ -7,11 +7,11 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DEFAULT_PAGES, readPages } from './config/pages.ts';
-import { readReceivers } from './config/receivers.ts';
+import { readReceivers, secretFiles } from './config/receivers.ts';
 import { renderDashboards } from './dashboards/renderDashboards.ts';
 import { renderAlertDocument } from './document/renderAlertDocument.ts';
 import { COMPOSE_RENDITIONS } from './generate/composeRenditions.ts';
-import { copySecrets } from './generate/copySecrets.ts';
+import { copySecrets, openToContainers } from './generate/copySecrets.ts';
 import { findStaleFiles } from './generate/findStaleFiles.ts';
 import { renderMetrics } from './generate/renderMetrics.ts';
 import { renderMonitoringConfig } from './generate/renderMonitoringConfig.ts';
@@ -47,8 +47,15 @@ const outputs: readonly Output[] = [
 for (const output of outputs)
   if (values.check) await check(output);
   else await writeFiles(output.folder, output.texts);
-if (folder !== undefined && !values.check)
-  for (const { profile } of COMPOSE_RENDITIONS) await copySecrets(join(folder, profile), receivers);
+if (folder !== undefined && !values.check && secretFiles(receivers).length > 0) {
+  const profiles = COMPOSE_RENDITIONS.map(({ profile }) => profile);
+  for (const profile of profiles) await copySecrets(join(folder, profile), receivers);
+  await openToContainers(folder, profiles);
+  console.log(
+    `${folder} has copies of secrets: it is closed to everybody but its owner (mode 0700), and what is below it is readable, ` +
+      'since Alertmanager runs as another user',
+  );
+}
 if (process.exitCode === 1) console.error('Remedy: node prometheus/src/generate.ts');
 
 async function check({ folder, texts }: Output): Promise<void> {

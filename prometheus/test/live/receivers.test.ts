@@ -86,7 +86,7 @@ async function startTold(
   t.after(() => rm(folder, { recursive: true, force: true }));
   const secret = join(folder, 'slack');
   await writeFile(secret, slack);
-  await chmod(secret, 0o644);
+  await chmod(secret, 0o600);
   return await startAlertmanager(t, {
     windows: SHORT_WINDOWS,
     receivers: readReceivers({ ...environment, ALERT_SLACK_URL_FILE: secret }),

@@ -3,10 +3,10 @@
  * works.
  */
 import { existsSync } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
+import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StackPlace } from './serviceDefinition.ts';
-import { makeServiceFolder, writeServiceFile } from './serviceFolder.ts';
+import { giveToService, makeServiceFolder, writeServiceFile } from './serviceFolder.ts';
 
 /**
  * Fills `<folder>/<service>/config`, anew at each start so that a changed rule takes effect, and
@@ -25,6 +25,9 @@ export async function prepareMonitoring(
   await rm(config, { recursive: true, force: true });
   if (place.prometheusConfigFolder !== undefined) {
     await cp(place.prometheusConfigFolder, config, { recursive: true, dereference: true });
+    // A receiver's secret is readable by its owner alone, who must be the service, or its first notification fails.
+    for (const name of await readdir(config, { recursive: true }))
+      await giveToService(join(config, name));
   }
   await makeServiceFolder(config);
   const file = join(config, fallback.fileName);

@@ -22,6 +22,6 @@ export async function writeServiceFile(path: string, text: string, mode = 0o644)
 /**
  * Without root the caller appears to the service as its own user, and nothing has to change hands.
  */
-async function giveToService(path: string): Promise<void> {
+export async function giveToService(path: string): Promise<void> {
   if (process.getuid?.() === 0) await chown(path, SERVICE_USER_ID, SERVICE_USER_ID);
 }
