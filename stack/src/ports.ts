@@ -32,7 +32,6 @@ const DOCUMENTED_PORTS: Readonly<StackPorts> = Object.freeze({
   brokerMetrics: 12110,
   monolithMetrics: 12111,
   coachMetrics: 12112,
-  // 12113 and 12114 are those of two further coaches under compose.
   cronMetrics: 12115,
 });
 

@@ -33,7 +33,7 @@ export class StackError extends Error {
  */
 export function unsupportedHost(reason: string): StackError {
   const ways =
-    'Two other ways: run `docker compose up`, or set AMQP_URL and MONGODB_URL to servers you have.';
+    'Two other ways: run `./compose.sh up` (Docker), or set AMQP_URL and MONGODB_URL to servers you have.';
   return new StackError(
     'HOST_UNSUPPORTED',
     `The native stack cannot run here: ${reason}.\n${ways}`,

@@ -21,12 +21,18 @@ for (const line of LINES) {
   current.push(line);
 }
 
-test('every target of compose exists, runs Node 24 as the fixed user, in exec form', () => {
+/** The minor version of the pinned Node, such as 24.21. */
+const { devDependencies } = JSON.parse(read('package.json')) as {
+  devDependencies: { node: string };
+};
+const NODE_MINOR = devDependencies.node.split('.').slice(0, 2).join('.');
+
+test('every target of compose exists, runs the pinned Node as the fixed user, in exec form', () => {
   const targets = [...SERVICES.values()].flatMap(({ build }) => build?.target ?? []);
   assert.deepEqual(targets, ['monolith', 'coach', 'cron']);
   for (const target of targets) {
     const stage = STAGES.get(target) ?? [];
-    assert.equal(stage[0], 'FROM node:24-slim AS base');
+    assert.equal(stage[0], `FROM node:${NODE_MINOR}-slim AS base`);
     assert.equal(stage.filter((line) => line.startsWith('USER')).at(-1), 'USER 10001:10001');
     assert.match(stage.at(-1) ?? '', /^CMD \["node", "[\w/]+\.ts"\]$/);
   }
@@ -34,9 +40,9 @@ test('every target of compose exists, runs Node 24 as the fixed user, in exec fo
 
 test('each entry point is in the image', () => {
   for (const [name, entry, source] of [
-    ['monolith', 'monolith/src/main.ts', 'COPY monolith/src monolith/src'],
-    ['coach', 'coach/src/main.ts', 'COPY coach/src coach/src'],
-    ['cron', 'cron_job.ts', 'COPY cron_job.ts ./'],
+    ['monolith', 'monolith/src/main.ts', 'COPY --chmod=0755 monolith/src monolith/src'],
+    ['coach', 'coach/src/main.ts', 'COPY --chmod=0755 coach/src coach/src'],
+    ['cron', 'cron_job.ts', 'COPY --chmod=0644 cron_job.ts ./'],
   ] as const) {
     const stage = STAGES.get(name) ?? [];
     assert.ok(stage.includes(`CMD ["node", "${entry}"]`), name);
@@ -57,7 +63,7 @@ test('npm finds the manifest of every workspace', () => {
   const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] };
   const ignore = read('.dockerignore').split('\n');
   for (const name of workspaces) {
-    const line = `COPY ${name}/package.json ${name}/`;
+    const line = `COPY --chmod=0644 ${name}/package.json ${name}/`;
     assert.ok(STAGES.get('dependencies')?.includes(line), `Dockerfile lacks: ${line}`);
     const isLetIn = ignore.includes(`!${name}/`) || ignore.includes(`!${name}/package.json`);
     assert.ok(isLetIn, `.dockerignore hides ${name}/package.json`);
@@ -75,7 +81,7 @@ test('a process has the source of each workspace that it imports', () => {
     assert.ok(seen.size > 0, name);
     for (const workspace of seen)
       assert.ok(
-        STAGES.get(name)?.includes(`COPY ${workspace}/src ${workspace}/src`),
+        STAGES.get(name)?.includes(`COPY --chmod=0755 ${workspace}/src ${workspace}/src`),
         `${name} imports @fit/${workspace}`,
       );
   }
@@ -83,11 +89,11 @@ test('a process has the source of each workspace that it imports', () => {
 
 test('the monolith has the runbooks that it serves', () => {
   const ignore = read('.dockerignore').split('\n');
-  for (const [from, to] of [
-    ['prometheus/runbooks', 'prometheus/runbooks'],
-    ['prometheus/on-call.md', 'prometheus/'],
+  for (const [mode, from, to] of [
+    ['0755', 'prometheus/runbooks', 'prometheus/runbooks'],
+    ['0644', 'prometheus/on-call.md', 'prometheus/'],
   ] as const) {
-    assert.ok(STAGES.get('monolith')?.includes(`COPY ${from} ${to}`), from);
+    assert.ok(STAGES.get('monolith')?.includes(`COPY --chmod=${mode} ${from} ${to}`), from);
     assert.ok(ignore.includes(`!${from}`) || ignore.includes(`!${from}/`), from);
   }
 });
@@ -114,4 +120,26 @@ function collectWorkspaces(sources: string, seen: Set<string>): void {
 
 test('the images start Node with the flags of the native launcher', () => {
   assert.ok(LINES.includes(`ENV NODE_OPTIONS="${NODE_FLAGS.join(' ')}"`));
+});
+
+test('what is copied from a checkout can be read by the process, whatever the umask of the checkout was', () => {
+  const copies = LINES.filter((line) => line.startsWith('COPY ') && !line.includes('--from='));
+  assert.ok(copies.length > 15, copies.join('\n'));
+  for (const line of copies) assert.match(line, /^COPY --chmod=0(644|755) /);
+});
+
+test('version and commit are part of the image: of the environment of its process, and of its labels', () => {
+  const base = STAGES.get('base') ?? [];
+  for (const line of [
+    'ARG FIT_VERSION=dev',
+    'ARG FIT_COMMIT=unknown',
+    'ENV FIT_VERSION=$FIT_VERSION FIT_COMMIT=$FIT_COMMIT',
+    'LABEL org.opencontainers.image.version=$FIT_VERSION org.opencontainers.image.revision=$FIT_COMMIT',
+  ])
+    assert.ok(base.includes(line), line);
+  for (const [name, { build, environment }] of SERVICES) {
+    if (build === undefined) continue;
+    assert.deepEqual(build.args, { FIT_VERSION: 'dev', FIT_COMMIT: 'unknown' }, name);
+    assert.equal(environment?.['FIT_VERSION'], undefined, `${name} could be told another version`);
+  }
 });

@@ -3,7 +3,7 @@
  * the stack's ports, the unpacked programs' versions, the generated targets and the application's variables.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { PROFILES } from '@fit/contract';
@@ -64,13 +64,18 @@ test('no two services claim a port of the host, ranges included', () => {
   assert.equal(new Set(claimed).size, claimed.length, claimed.join());
 });
 
-test('several coaches fit beside each other', () => {
-  const coach = service('coach');
-  assert.equal(coach.container_name, undefined);
-  // As written: who moves a port by the environment may well want one coach only.
-  const ranges = [...COMPOSE_SOURCE.matchAll(/FIT_PORT_COACH\w*:-(\d+)-(\d+)\}/g)];
-  assert.equal(ranges.length, 2);
-  for (const [text, first, last] of ranges) assert.ok(Number(last) - Number(first) >= 2, text);
+test('the first coach has fixed ports; more of them have none, and the same name for Prometheus', () => {
+  const { networks, deploy, pull_policy, ...more } = service('more-coaches');
+  const { ports, build, ...coach } = service('coach');
+  assert.deepEqual(more, coach);
+  assert.deepEqual(deploy, { replicas: 0 });
+  assert.deepEqual(networks, { default: { aliases: ['coach'] } });
+  // Built twice it would be two images, and the next `up` would make one of the coaches anew.
+  assert.ok(build !== undefined);
+  assert.equal(pull_policy, 'never');
+  // A range is handed out in another order each time that a container is made anew.
+  for (const text of ports ?? []) assert.doesNotMatch(text, /-\d+:\d+$/);
+  assert.doesNotMatch(COMPOSE_SOURCE, /FIT_PORT_\w+:-\d+-\d+/);
 });
 
 test('Alertmanager finds its secrets where its configuration is mounted', () => {
@@ -92,17 +97,50 @@ test('Prometheus scrapes services by names and ports that exist', () => {
   }
 });
 
-test('broker, Prometheus and Alertmanager have the native major version, the database is MongoDB 8', async () => {
+test('broker, Prometheus and Alertmanager have the native minor version, the database is MongoDB 8.0', async () => {
   const folders = readdirSync(join(await rootFolder(), 'usr/lib/rabbitmq/lib'));
-  const broker = /^rabbitmq_server-(\d+)/m.exec(folders.join('\n'))?.[1];
+  const broker = /^rabbitmq_server-(\d+\.\d+)/m.exec(folders.join('\n'))?.[1];
   const prometheus = await promtool(['--version'], { cwd: REPOSITORY });
   const alertmanager = await amtool(['--version'], { cwd: REPOSITORY });
   const version = /version (\d+\.\d+)/;
   assert.equal(service('rabbitmq').image, `rabbitmq:${broker}-management`);
-  assert.equal(service('mongo').image, 'mongo:8');
+  assert.equal(service('mongo').image, 'mongo:8.0');
   const image = (name: string): string => service(name).image ?? '';
   assert.match(image('prometheus'), new RegExp(`:v${version.exec(prometheus.output)?.[1]}\\.`));
   assert.match(image('alertmanager'), new RegExp(`:v${version.exec(alertmanager.output)?.[1]}\\.`));
+});
+
+test('every image is pinned to a minor version at least', () => {
+  for (const [name, { image = '' }] of SERVICES)
+    if (!image.startsWith('fit-')) assert.match(image, /:v?\d+\.\d+/, name);
+});
+
+test('folders are mounted, not files, and a change of their files makes the container anew', () => {
+  for (const [name, { volumes = [], labels }] of SERVICES) {
+    const mounted = volumes.filter((volume) => volume.startsWith('.'));
+    for (const volume of mounted) {
+      const path = join(REPOSITORY, volume.slice(0, volume.indexOf(':')));
+      assert.ok(statSync(path).isDirectory(), volume);
+    }
+    assert.equal(labels !== undefined, mounted.length > 0, name);
+  }
+  assert.match(COMPOSE_SOURCE, /fit\.files: \$\{FIT_FILES_BROKER:-unknown\}/);
+  assert.match(COMPOSE_SOURCE, /fit\.files: \$\{FIT_FILES_MONITORING:-unknown\}/);
+});
+
+test('Grafana finds each folder of provisioning that it looks for', () => {
+  for (const name of ['datasources', 'dashboards', 'plugins', 'alerting'])
+    assert.ok(existsSync(join(REPOSITORY, 'prometheus/grafana/provisioning', name)), name);
+});
+
+test('only the monolith and what triggers it have the token of the admin', () => {
+  const holders = [...SERVICES].filter(
+    ([, { environment = {} }]) => 'FIT_ADMIN_TOKEN' in environment,
+  );
+  assert.deepEqual(
+    holders.map(([name]) => name),
+    ['monolith', 'cron'],
+  );
 });
 
 test('each process listens where its ports lead, and finds its servers', () => {

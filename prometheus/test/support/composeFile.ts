@@ -7,7 +7,10 @@ export const REPOSITORY = join(import.meta.dirname, '../../..');
 
 export interface Service {
   image?: string;
-  build?: { context: string; target: string };
+  build?: { context: string; target: string; args: Record<string, string> };
+  labels?: Record<string, string>;
+  networks?: Record<string, { aliases: string[] }>;
+  pull_policy?: string;
   container_name?: string;
   user?: string;
   read_only?: boolean;
