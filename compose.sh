@@ -66,10 +66,10 @@ random_secret() {
 project() { value_of COMPOSE_PROJECT_NAME fit; }
 
 need_compose() {
-  version=$(docker compose version --short 2>/dev/null) ||
+  found=$(docker compose version --short 2>/dev/null) ||
     fail "'docker compose' is missing: install Docker Compose 2.20 or newer (docker-compose 1.x cannot read docker-compose.yml)"
-  case ${version#v} in
-    0.* | 1.*) fail "Docker Compose $version is too old: 2.20 or newer is needed" ;;
+  case ${found#v} in
+    0.* | 1.*) fail "Docker Compose $found is too old: 2.20 or newer is needed" ;;
   esac
 }
 

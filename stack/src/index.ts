@@ -6,7 +6,8 @@ export type { RestartOptions, Stack } from './launch/stack.ts';
 export { defaultFolder } from './launch/stackState.ts';
 export { type StackOptions, startStack } from './launch/startStack.ts';
 export { sweepFolder } from './launch/sweepFolder.ts';
-export { DEFAULT_PORTS, freePorts, portsFrom, type StackPorts } from './ports.ts';
+export { DEFAULT_PORTS, freePorts, portsFrom, portVariable, type StackPorts } from './ports.ts';
+export { mustRun, type RunResult, runCommand, type StepOptions } from './process/runCommand.ts';
 export {
   type Child,
   type ChildExit,
@@ -14,7 +15,9 @@ export {
   startChild,
 } from './process/startChild.ts';
 export { stopOnSignal } from './process/stopOnSignal.ts';
-export { rootFolder } from './root/ensureRoot.ts';
+export { ensureDatabaseTemplate } from './root/ensureDatabaseTemplate.ts';
+export { ensureGateway, GATEWAY_PROGRAM } from './root/ensureGateway.ts';
+export { dockerRootFolder, rootFolder } from './root/ensureRoot.ts';
 export type { BrokerSuite } from './root/recipe.ts';
 export { amtool, promtool, runTool, type ToolResult } from './root/runTool.ts';
 export type { ServiceName } from './service/serviceDefinition.ts';

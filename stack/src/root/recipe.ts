@@ -74,6 +74,23 @@ export const BROWSER_ROOT: RootRecipe = {
   layoutVersion: LAYOUT_VERSION,
 };
 
+/** The root folder of a Docker daemon with its clients, for `npm run compose-check`. */
+export const DOCKER_ROOT: RootRecipe = {
+  title: 'root folder (Docker, Docker Compose)',
+  suite: 'trixie',
+  packages: [
+    'docker.io',
+    'docker-cli',
+    'docker-compose',
+    'docker-buildx',
+    'iptables',
+    'iproute2',
+    'busybox-static',
+    ...ENTRY_PACKAGES,
+  ],
+  layoutVersion: LAYOUT_VERSION,
+};
+
 /** The root folder the broker runs from; sid's broker is part of the main one. */
 export function brokerRoot(suite: BrokerSuite): RootRecipe {
   if (suite === 'sid') return MAIN_ROOT;
