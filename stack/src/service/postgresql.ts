@@ -23,11 +23,13 @@ const STATUS_LINE = 7;
 /**
  * `cron.host`, `localhost_connection_string`: pg_cron (expiry) and DocumentDB (index builds)
  * connect back to their own server, by default over TCP; here only the socket listens.
+ * Whoever reaches the socket is trusted, hence the permissions; its folder has the same.
  * `include_if_exists` in postgresql.conf reads this file.
  */
 const CONFIGURATION = `
 listen_addresses = ''
 unix_socket_directories = '${SOCKET_FOLDER}'
+unix_socket_permissions = 0700
 max_connections = 200
 shared_buffers = 256MB
 fsync = on

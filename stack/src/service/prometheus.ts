@@ -17,7 +17,9 @@ export function prometheus(place: StackPlace): ServiceDefinition {
       '--storage.tsdb.path=/stack/prometheus/data',
       `--storage.tsdb.retention.time=${RETENTION}`,
       `--web.listen-address=${address}`,
-      '--web.enable-lifecycle',
+      // No page of a browser may read it: an origin is scheme://host or 'null', never 'none'. Without the lifecycle API none
+      // can stop or reload it either; a reload is SIGHUP.
+      '--web.cors.origin=none',
     ],
     environment: { HOME: '/stack/prometheus' },
     listensOn: ['prometheus'],

@@ -1,13 +1,17 @@
 /** Folders of a service within the stack's, writable by the unprivileged user it runs as. */
-import { chown, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { SERVICE_USER_ID } from '../root/enterRoot.ts';
 
+/** Data, sockets and secrets of the services are nobody else's. */
+const OWNER_ONLY = 0o700;
+
 /**
- * Makes a folder the services may write to. Its content and an existing folder's data stay as they
- * are.
+ * Makes a folder that the services alone may read and write. Its content and an existing folder's data stay as they
+ * are; an existing folder is closed to others.
  */
 export async function makeServiceFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
+  await mkdir(path, { recursive: true, mode: OWNER_ONLY });
+  await chmod(path, OWNER_ONLY);
   await giveToService(path);
 }
 

@@ -1,0 +1,83 @@
+/**
+ * Goal: another user of the machine, or a page in somebody's browser, reaches none of the servers without a password.
+ * Method: a real stack; its folders, a real attempt as another user, and requests as a foreign page sends them.
+ */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { lstat, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { freePorts, type Stack, startStack } from '../../src/index.ts';
+import { runCommand } from '../../src/process/runCommand.ts';
+
+/** Any user but root and the one that the services run as. */
+const STRANGER_ID = 65_533;
+const FOREIGN_PAGE = { origin: 'https://page.example' };
+
+describe('a stack', () => {
+  const name = `test-${randomUUID().slice(0, 8)}`;
+  const folder = join(tmpdir(), `fit-stack-${name}`);
+  let stack: Stack;
+
+  before(async () => {
+    stack = await startStack({ name, folder, ports: await freePorts() });
+  });
+  after(async () => {
+    await stack.stop({ purge: true });
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('closes the folder of each server, and the socket of the database, to others', async () => {
+    const socket = 'postgresql/run/.s.PGSQL.5432';
+    for (const path of [
+      'rabbitmq',
+      'postgresql',
+      'postgresql/run',
+      socket,
+      'gateway',
+      'prometheus',
+      'alertmanager',
+      'alertmanager/config',
+    ]) {
+      const { mode } = await lstat(join(folder, path));
+      assert.equal(mode & 0o077, 0, `${path} has mode ${(mode & 0o777).toString(8)}`);
+    }
+  });
+
+  test('lets no other user near its database', async (t) => {
+    if (process.getuid?.() !== 0) {
+      t.skip('only root can become another user; the permissions are checked above');
+      return;
+    }
+    const become = [`--reuid=${STRANGER_ID}`, `--regid=${STRANGER_ID}`, '--clear-groups'];
+    const socket = join(folder, 'postgresql/run/.s.PGSQL.5432');
+    const connect = `require('node:net').connect(process.argv[1])
+      .on('connect', () => { console.log('connected'); process.exit(); })
+      .on('error', ({ code }) => { console.log(code); process.exit(); });`;
+    const node = ['node', '--eval', connect, socket];
+    const own = await runCommand(node, {});
+    assert.equal(own.stdout.trim(), 'connected');
+    const stranger = await runCommand(['setpriv', ...become, ...node], {});
+    assert.equal(stranger.stdout.trim(), 'EACCES');
+  });
+
+  test('lets no page stop or reload Prometheus, or read it', async () => {
+    for (const path of ['/-/quit', '/-/reload']) {
+      const { status } = await ask(path, { method: 'POST', headers: FOREIGN_PAGE });
+      assert.equal(status, 403, path);
+    }
+    const reply = await ask('/api/v1/query?query=up', { headers: FOREIGN_PAGE });
+    assert.equal(reply.status, 200);
+    assert.equal(reply.headers.get('access-control-allow-origin'), null);
+  });
+
+  async function ask(path: string, options: RequestInit): Promise<Response> {
+    const reply = await fetch(new URL(path, stack.prometheusUrl), {
+      signal: AbortSignal.timeout(10_000),
+      ...options,
+    });
+    await reply.body?.cancel();
+    return reply;
+  }
+});
