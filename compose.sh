@@ -118,6 +118,15 @@ commit() {
   fi
 }
 
+start() {
+  # Compose 2.26 ends with "missing dependency" where it removes the last container of a service and is to wait for all.
+  case "$(value_of FIT_MORE_COACHES 0) $*" in
+    "0 "*more-coaches=*) ;;
+    "0 "*) docker compose rm --stop --force more-coaches > /dev/null 2>&1 || true ;;
+  esac
+  docker compose up --wait "$@"
+}
+
 up() {
   need_compose
   make_env
@@ -125,10 +134,10 @@ up() {
   version=$(value_of FIT_VERSION dev)
   if [ "$version" = dev ]; then
     keep_value FIT_COMMIT "$(commit)"
-    docker compose up --build --wait "$@"
+    start --build "$@"
   else
     # The images of a release are made by the release alone.
-    docker compose up --no-build --wait "$@"
+    start --no-build "$@"
   fi
 }
 
@@ -155,7 +164,7 @@ release() {
   prepare_files
   keep_value FIT_VERSION "$version"
   keep_value FIT_COMMIT "$commit"
-  docker compose up --no-build --wait
+  start --no-build
 }
 
 # For the commands that run on this machine and ask the system. Not the release: what a shell exports goes before .env, and would

@@ -113,7 +113,8 @@ const keptVersion: Step = {
       before.map(({ id }) => id).sort(),
       'nothing was made anew',
     );
-    await project.compose('up', '--detach', '--wait');
+    // As many as .env says, which is none beside the first; the two were drained.
+    await project.script('up');
     await project.untilHealthy(SERVICES.length);
     return undefined;
   },
