@@ -32,7 +32,7 @@ import { readCoachConfig } from './readCoachConfig.ts';
 import { wodRoutes } from './routes/wodRoutes.ts';
 import { WodStore } from './store/wodStore.ts';
 
-/** Shorter than the grace that a process manager gives (Docker: set to 45 s in docker-compose.yml). */
+/** Shorter than the deadline of the whole stop (`STOP_DEADLINE_MS`), which still has to close the servers. */
 const DRAIN_MS = 20_000;
 
 const log = openLog('coach');
@@ -43,9 +43,9 @@ await runService(log, async (stops, stopping) => {
   const kind = declaration.kind.createWod;
 
   const tracing = await openTracing('coach', log);
-  stops.push(() => tracing.stop());
+  stops.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
-  stops.push(() => store.close());
+  stops.push({ part: 'store', stop: () => store.close() });
   const wods = new WodStore(store.database);
 
   const running: { worker?: Worker } = {};
@@ -68,7 +68,7 @@ await runService(log, async (stops, stopping) => {
     port: config.metricsPort,
     ...{ metrics, health },
   });
-  stops.push(() => operations.close());
+  stops.push({ part: 'operations port', stop: () => operations.close() });
   const app = createApp({
     routes,
     onRequest: logRequests(log, countRequests(metrics, routes)),
@@ -77,7 +77,7 @@ await runService(log, async (stops, stopping) => {
   });
   // Before the worker, so that it is closed after it: while the worker drains, /readyz says so.
   const server = await listen(app.callback(), config.host, config.port);
-  stops.push(() => server.close());
+  stops.push({ part: 'HTTP server', stop: () => server.close() });
 
   running.worker = await Worker.open({
     ...config,
@@ -101,7 +101,7 @@ await runService(log, async (stops, stopping) => {
     },
     onPublish: countPublishes(metrics, plan),
   });
-  stops.push(async () => running.worker?.close(DRAIN_MS));
+  stops.push({ part: 'worker', stop: () => running.worker?.close(DRAIN_MS) });
 
   log.info({ url: server.url, metrics: operations.url, queue: kind.queue }, 'coach is working');
 });

@@ -31,7 +31,7 @@ import {
 } from '@fit/jobs/store';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { loadAdminToken } from './adminToken.ts';
-import { type Duties, startDuties } from './duties.ts';
+import { type Duties, livenessOf, startDuties } from './duties.ts';
 import { readDuties } from './metrics/dutyMetrics.ts';
 import { exportLiveLimits } from './metrics/liveLimits.ts';
 import { recordMetrics } from './metrics/recordMetrics.ts';
@@ -53,16 +53,16 @@ await runService(log, async (stops, stopping) => {
     }));
 
   const tracing = await openTracing('monolith', log);
-  stops.push(() => tracing.stop());
+  stops.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
-  stops.push(() => store.close());
+  stops.push({ part: 'store', stop: () => store.close() });
   const { jobs, runs, users } = await openCollections(store);
   const status = openStatus(config, declaration, { jobs, runs });
-  stops.push(() => status.stop());
+  stops.push({ part: 'status', stop: () => status.stop() });
 
   const running: { duties?: Duties } = {};
   const ready = serviceChecks({ isStoreUp: store.isUp, broker: () => running.duties });
-  const health = new Health({ stopping, ready });
+  const health = new Health({ stopping, ready, alive: livenessOf(() => running.duties) });
   const routes = [
     ...monolithRoutes({
       ...{ store, users, runs, jobs, declaration, status, timezone: config.timezone },
@@ -80,14 +80,14 @@ await runService(log, async (stops, stopping) => {
   store.watch(countStore(metrics));
   readPool(metrics, store);
   readDuties(metrics, () => running.duties);
-  stops.push(recordMetrics(metrics, jobs));
+  stops.push({ part: 'record metrics', stop: recordMetrics(metrics, jobs) });
   status.sampler.onSample(exportLiveLimits(metrics, plan, vhost));
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
     ...{ metrics, health },
   });
-  stops.push(() => operations.close());
+  stops.push({ part: 'operations port', stop: () => operations.close() });
   const app = createApp({
     adminToken,
     routes,
@@ -97,10 +97,13 @@ await runService(log, async (stops, stopping) => {
   });
   // Before the duties, so that it is closed after them: what is accepted meanwhile is pending, and /readyz says 'draining'.
   const server = await listen(app.callback(), config.host, config.port);
-  stops.push(() => {
-    // Streams have no end of their own: they would keep the server from closing.
-    status.streams.close();
-    return server.close();
+  stops.push({
+    part: 'HTTP server',
+    stop: () => {
+      // Streams have no end of their own: they would keep the server from closing.
+      status.streams.close();
+      return server.close();
+    },
   });
 
   running.duties = await startDuties({
@@ -120,7 +123,7 @@ await runService(log, async (stops, stopping) => {
     },
     onPublish: countPublishes(metrics, plan),
   });
-  stops.push(async () => running.duties?.stop());
+  stops.push({ part: 'background tasks', stop: () => running.duties?.stop() });
 
   log.info({ url: server.url, metrics: operations.url }, 'monolith is open');
 });

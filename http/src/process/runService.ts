@@ -1,19 +1,35 @@
 /** Start, run, drain, stop of a process, alike for all: one reason printed, one exit code, a second signal ends at once. */
-import { ConfigError } from '@fit/contract';
 import { TopologyError } from '@fit/topology';
 import type { Log } from './openLog.ts';
 
-/** Undone in reverse order. */
-export type Stop = () => Promise<void>;
+/** A part of the process that must be stopped; parts are stopped in reverse order. */
+export interface Stop {
+  /** Told where it does not end. */
+  readonly part: string;
+  readonly stop: () => Promise<void> | void;
+}
+
+export interface ServiceOptions {
+  /** Bound of a whole stop, all parts together, in milliseconds; default `STOP_DEADLINE_MS`. */
+  readonly stopDeadlineMs?: number;
+}
 
 /**
- * Exit codes: 0 after SIGTERM or SIGINT, 1 where the start failed or a promise was lost.
+ * Longer than the coach's drain of 20 s and the five seconds that a server waits for its answers; shorter than the 30 s after
+ * which `npm start` kills its services, and the 45 s of docker-compose.yml.
+ */
+const STOP_DEADLINE_MS = 27_000;
+
+/**
+ * Exit codes: 0 after SIGTERM or SIGINT; 1 where the start failed, a promise was lost, a second signal came, or the stop did
+ * not end within its deadline.
  * @param start composes the process; it pushes onto `stops` as it goes, so that a failed start is undone too. `stopping`
  * is aborted by the first signal, before anything is undone: whoever asks from then on is told that it drains.
  */
 export async function runService(
   log: Log,
   start: (stops: Stop[], stopping: AbortSignal) => Promise<void>,
+  { stopDeadlineMs = STOP_DEADLINE_MS }: ServiceOptions = {},
 ): Promise<void> {
   const stops: Stop[] = [];
   const stopping = new AbortController();
@@ -21,25 +37,48 @@ export async function runService(
     if (stopping.signal.aborted) process.exit(1);
     stopping.abort();
     log.info({ signal }, 'stopping: finishing what runs');
-    await undo(stops, log);
-    process.exit(0);
+    process.exit((await stopAll(stops, log, stopDeadlineMs)) ? 0 : 1);
   };
   process.on('SIGTERM', (signal) => void stop(signal));
   process.on('SIGINT', (signal) => void stop(signal));
   try {
     await start(stops, stopping.signal);
   } catch (error) {
-    if (error instanceof ConfigError) log.fatal({ findings: error.findings }, error.message);
-    else if (error instanceof TopologyError) log.fatal({ faults: error.faults }, error.message);
+    if (error instanceof TopologyError) log.fatal({ faults: error.faults }, error.message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : 'start failed');
-    await undo(stops, log);
+    await stopAll(stops, log, stopDeadlineMs);
     process.exit(1);
   }
 }
 
-async function undo(stops: Stop[], log: Log): Promise<void> {
-  for (const stop of stops.reverse())
-    await stop().catch((error: unknown) => {
-      log.error({ err: error }, 'a part did not stop cleanly');
-    });
+/** @returns false where a part still ran at the deadline; it is named in the log, with those that were not reached. */
+async function stopAll(stops: readonly Stop[], log: Log, deadlineMs: number): Promise<boolean> {
+  const left = stops.map(({ part }) => part);
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<false>((resolve) => {
+    timer = setTimeout(() => {
+      const [hung, ...others] = left.toReversed();
+      log.fatal(
+        { part: hung, not_stopped: others, deadline_ms: deadlineMs },
+        `${hung ?? 'nothing'} did not stop within ${deadlineMs} ms of the whole stop; the process ends without it`,
+      );
+      resolve(false);
+    }, deadlineMs);
+  });
+  const stopped = (async () => {
+    for (const { part, stop } of stops.toReversed()) {
+      try {
+        await stop();
+      } catch (error) {
+        log.error({ err: error, part }, 'a part did not stop cleanly');
+      }
+      left.pop();
+    }
+    return true;
+  })();
+  try {
+    return await Promise.race([stopped, overdue]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

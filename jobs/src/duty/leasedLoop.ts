@@ -13,6 +13,11 @@ export interface LeasedLoopOptions {
   /** Pause between rounds that found nothing; `kick` ends it. */
   readonly pauseMs: number;
   readonly onEvent: JobListener;
+  /**
+   * A turn of the loop ended, with or without the lease, in a round or in an outage: the loop lives. A round that hangs is
+   * the only thing that keeps it from being called for longer than a round and a pause take.
+   */
+  readonly onTurn?: () => void;
 }
 
 /** A holder that dies is followed after at most this. A round must be shorter. */
@@ -56,6 +61,7 @@ export class LeasedLoop {
   async #run(): Promise<void> {
     while (!this.#isStopped) {
       const hasMore = await this.#roundOrOutage();
+      this.#options.onTurn?.();
       if (!hasMore) await this.#pause();
     }
   }

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { StatementRefused, StoreUnavailable } from '@fit/jobs';
-import { eventually } from '@fit/stack/testing';
+import { connectStore, LeaseStore } from '@fit/jobs/store';
+import { eventually, testDatabaseUrl } from '@fit/stack/testing';
+import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { LeasedLoop } from '../../src/duty/leasedLoop.ts';
 import type { JobEvent } from '../../src/event.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
@@ -10,26 +12,32 @@ import { type TestStore, testStore } from '../support/testStore.ts';
 interface Started {
   readonly loop: LeasedLoop;
   readonly rounds: () => number;
+  /** Turns of the loop that ended. */
+  readonly turns: () => number;
   readonly events: JobEvent[];
 }
 
 function startLoop(
   t: TestContext,
-  { leases }: TestStore,
+  { leases }: Pick<TestStore, 'leases'>,
   round = () => Promise.resolve(false),
 ): Started {
   const events: JobEvent[] = [];
   let count = 0;
+  let turnCount = 0;
   const loop = new LeasedLoop({
     ...{ name: 'duty', leases, pauseMs: 20 },
     onEvent: (event) => events.push(event),
+    onTurn: () => {
+      turnCount += 1;
+    },
     round: async () => {
       count += 1;
       return await round();
     },
   });
   t.after(() => loop.stop());
-  return { loop, rounds: () => count, events };
+  return { loop, rounds: () => count, turns: () => turnCount, events };
 }
 
 const shows = (what: string) => ({ describe: () => what });
@@ -95,4 +103,53 @@ test('a round that left work over is followed at once, and a kick ends the pause
   const before = rounds();
   loop.kick();
   await eventually(() => rounds() > before, shows('the kick was not heard'));
+});
+
+test('the loop tells that it goes on: without the lease, and after rounds that failed', async (t) => {
+  const store = await testStore(t);
+  const failing = startLoop(t, store, () => Promise.reject(new Error('store is out')));
+  await eventually(() => failing.turns() > 3, shows('a loop whose rounds fail told nothing'));
+  const waiting = startLoop(t, store);
+  await eventually(() => waiting.turns() > 3, shows('a loop without the lease told nothing'));
+  assert.equal(waiting.rounds(), 0);
+});
+
+test('the loop goes on while the database answers nothing at all', async (t) => {
+  const proxy = await openProxy(t, testDatabaseUrl());
+  const connection = connectStore(proxy.url);
+  t.after(() => connection.close());
+  const { turns, rounds, events } = startLoop(t, { leases: new LeaseStore(connection.database) });
+  await eventually(() => rounds() > 0, shows('no round before the outage'));
+  proxy.holdReplies();
+  await eventually(() => events.some(({ type }) => type === 'storeDown'), {
+    deadlineMs: 60_000,
+    describe: () => `no outage was told: ${JSON.stringify(events)}`,
+  });
+  const before = turns();
+  await eventually(() => turns() > before + 1, {
+    deadlineMs: 60_000,
+    describe: () => `${turns()} turns, ${before} before the outage`,
+  });
+  proxy.release();
+  await eventually(() => events.some(({ type }) => type === 'storeUp'), {
+    deadlineMs: 60_000,
+    describe: () => `no recovery: ${JSON.stringify(events)}`,
+  });
+});
+
+test('a round that hangs is silence, and not a turn', async (t) => {
+  const store = await testStore(t);
+  const hung = Promise.withResolvers<boolean>();
+  const { turns, rounds } = startLoop(t, store, () => hung.promise);
+  // Before the loop is stopped: its stop waits for the round.
+  t.after(() => {
+    hung.resolve(false);
+  });
+  await eventually(() => rounds() === 1, shows('no round'));
+  const before = turns();
+  const other = startLoop(t, store);
+  await eventually(() => other.turns() > 5, shows('the other loop does not go on'));
+  assert.deepEqual([rounds(), turns()], [1, before]);
+  hung.resolve(false);
+  await eventually(() => turns() > before, shows('the end of the round was not told'));
 });

@@ -1,0 +1,66 @@
+/** Goal: a background task that hangs makes /livez 503 and is named. Method: real broker and database, and a round that waits. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fitTopology } from '@fit/contract';
+import { Health } from '@fit/http';
+import type { JobRecord } from '@fit/jobs';
+import { JobStore } from '@fit/jobs/store';
+import { eventually, testBroker } from '@fit/stack/testing';
+import { testStore } from '../../jobs/test/support/testStore.ts';
+import { livenessOf, startDuties } from '../src/duties.ts';
+import { readMonolithConfig } from '../src/readMonolithConfig.ts';
+
+test('a relay whose round does not end is named by /livez, and alive again when it ends', async (t) => {
+  const closers: (() => Promise<void> | void)[] = [];
+  t.after(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+  const broker = await testBroker({ after: (close) => closers.push(close) });
+  const store = await testStore({ after: (close) => closers.push(close) });
+  const hung = Promise.withResolvers<JobRecord[]>();
+  class HangingStore extends JobStore {
+    override pending(): Promise<JobRecord[]> {
+      return hung.promise;
+    }
+  }
+  const duties = await startDuties({
+    ...readMonolithConfig({ FIT_ADMIN_TOKEN: 'q7Zr2mXc9Lw4Tn8Vb1Ks6Jd3Hf5Gy0Pe' }),
+    amqpUrl: broker.amqpUrl,
+    managementUrl: broker.managementUrl,
+    declaration: fitTopology({ profile: 'default' }),
+    store: new HangingStore(store.database),
+    leases: store.leases,
+    letters: store.letters,
+    onEvent: () => undefined,
+    onSession: () => undefined,
+    onPublish: () => undefined,
+    turnLimitMs: 8_000,
+  });
+  closers.push(() => duties.stop());
+  // Stopped first, since the stop waits for the round.
+  closers.push(() => {
+    hung.resolve([]);
+  });
+  const health = new Health({
+    stopping: new AbortController().signal,
+    ready: {},
+    alive: livenessOf(() => duties),
+  });
+  const seen = { body: '' };
+  const isRelayOk = async (isOk: boolean) => {
+    const { status, body } = await health.alive();
+    seen.body = JSON.stringify(body);
+    const relay = body.checks['relay'];
+    if (relay?.ok !== isOk) return false;
+    if (!isOk) {
+      assert.equal(status, 503);
+      assert.match(relay.why ?? '', /^no sign of life for \d+ s$/);
+    }
+    return true;
+  };
+  assert.equal(await isRelayOk(true), true);
+  const describe = () => seen.body;
+  await eventually(() => isRelayOk(false), { deadlineMs: 60_000, describe });
+  hung.resolve([]);
+  await eventually(() => isRelayOk(true), { deadlineMs: 60_000, describe });
+});
