@@ -1,5 +1,6 @@
 /** Routes → a Koa application: problems, timing, bearer token, JSON bodies, checks of input and reply. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { StoreUnavailable } from '@fit/jobs';
 import Router, { type RouterContext } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
@@ -182,7 +183,7 @@ function answerProblems(options: AppOptions) {
     try {
       await next();
     } catch (error) {
-      const problem = error instanceof Problem ? error : defect(error, context, options);
+      const problem = problemOf(error, context, options);
       context.status = problem.options.status;
       if (problem.options.retryAfterSeconds !== undefined)
         context.set('retry-after', String(problem.options.retryAfterSeconds));
@@ -191,6 +192,30 @@ function answerProblems(options: AppOptions) {
       context.body = JSON.stringify(problem.document);
     }
   };
+}
+
+function problemOf(error: unknown, context: Context, options: AppOptions): Problem {
+  if (error instanceof Problem) return error;
+  // Where a statement failed says that it was the database's, whatever the driver calls it: see jobs/src/store/statement.ts.
+  if (error instanceof StoreUnavailable) return storeProblem(error);
+  return defect(error, context, options);
+}
+
+/** No defect, and nothing that the caller did: it is asked to come again. */
+function storeProblem({ reason }: StoreUnavailable): Problem {
+  return reason === 'contention'
+    ? new Problem({
+        status: 503,
+        code: 'store_busy',
+        title: 'Other statements were in the way in the database',
+        retryAfterSeconds: 1,
+      })
+    : new Problem({
+        status: 503,
+        code: 'store_unavailable',
+        title: 'The database does not answer',
+        retryAfterSeconds: 5,
+      });
 }
 
 function defect(error: unknown, context: Context, options: AppOptions): Problem {

@@ -78,11 +78,15 @@ interface DriverError {
   readonly code?: unknown;
   readonly writeErrors?: unknown;
   readonly errorLabelSet?: unknown;
+  /** What a bulk write was ended by: the driver's own error where no server answered, else the server's answer. */
+  readonly errorResponse?: unknown;
 }
 
 /** @returns what a thrown value means for the statement that threw it. */
 export function storeFailureOf(thrown: unknown): StoreFailure {
   const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as DriverError;
+  // `insertMany` is a bulk write to the driver: it hides a lost connection behind an error with a name of its own.
+  if (error.errorResponse instanceof Error) return storeFailureOf(error.errorResponse);
   if (typeof error.name === 'string') {
     if (NETWORK_ERRORS.has(error.name)) return 'network';
     if (OUTAGE_ERRORS.has(error.name)) return 'outage';

@@ -1,7 +1,12 @@
 /** Goal: every failure of a statement has one meaning. Method: a table of what the two databases and the driver report. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongodb';
+import {
+  MongoBulkWriteError,
+  MongoNetworkError,
+  MongoServerError,
+  MongoServerSelectionError,
+} from 'mongodb';
 import {
   duplicateIndexes,
   type StoreFailure,
@@ -39,6 +44,16 @@ const CASES: readonly (readonly [name: string, thrown: unknown, failure: StoreFa
   ['a lost connection', new MongoNetworkError('connection 3 closed'), 'network'],
   ['a cleared pool', named('MongoPoolClearedError'), 'network'],
   ['no server', named('MongoServerSelectionError'), 'outage'],
+  [
+    'a bulk write without a server',
+    new MongoBulkWriteError(new MongoServerSelectionError('none', {} as never), {} as never),
+    'outage',
+  ],
+  [
+    'a bulk write whose connection was lost',
+    new MongoBulkWriteError(new MongoNetworkError('closed'), {} as never),
+    'network',
+  ],
   ['no free connection', named('MongoWaitQueueTimeoutError'), 'outage'],
   ['PostgreSQL away', serverError(1, 'failed to connect to `user=fit`: dial unix'), 'outage'],
   ['PostgreSQL starting', serverError(1, 'the database system is starting up'), 'outage'],

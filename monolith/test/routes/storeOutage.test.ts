@@ -1,0 +1,99 @@
+/** Goal: without the database every route that needs it is 503 and asks to come again, and none is a defect. Method: real servers over a database that is not there, and one that answers nothing. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createApp, listen } from '@fit/http';
+import { connectStore, JobStore } from '@fit/jobs/store';
+import { testDatabaseUrl } from '@fit/stack/testing';
+import { wodRoutes as coachRoutes } from '../../../coach/src/routes/wodRoutes.ts';
+import { WodStore } from '../../../coach/src/store/wodStore.ts';
+import { openProxy } from '../../../topology/test/support/openProxy.ts';
+import { jobRoutes } from '../../src/routes/jobRoutes.ts';
+import { runRoutes } from '../../src/routes/runRoutes.ts';
+import { userRoutes } from '../../src/routes/userRoutes.ts';
+import { wodRoutes } from '../../src/routes/wodRoutes.ts';
+import { RunStore } from '../../src/store/runStore.ts';
+import { UserStore } from '../../src/store/userStore.ts';
+import { WodReader } from '../../src/store/wodReader.ts';
+
+const TOKEN = 'q7Zr2mXc9Lw4Tn8Vb1Ks6Jd3Hf5Gy0Pe';
+const REQUESTS = [
+  ['GET', '/users'],
+  ['GET', '/users/ann'],
+  ['GET', '/users/ann/wod'],
+  ['GET', '/wods/ann'],
+  ['GET', '/jobs'],
+  ['GET', '/jobs/createWod:ann:2026-12-01'],
+  ['GET', '/runs'],
+  ['GET', '/runs/run-1'],
+  ['POST', '/users', { level: 'rx', equipment: [] }],
+  ['POST', '/users/batch', { users: [{ level: 'rx', equipment: [] }] }],
+  ['POST', '/generateWods', {}],
+] as const;
+
+/** Every route of both services that reads or writes, over one database. */
+async function serve(t: TestContext, databaseUrl: string) {
+  const store = connectStore(databaseUrl);
+  t.after(() => store.close());
+  const { database } = store;
+  const jobs = new JobStore(database);
+  const users = new UserStore(database);
+  const defects: unknown[] = [];
+  const app = createApp({
+    routes: [
+      ...userRoutes(users),
+      ...jobRoutes(jobs),
+      ...wodRoutes(new WodReader(database), jobs, 'UTC'),
+      ...coachRoutes(new WodStore(database), 'UTC'),
+      ...runRoutes({
+        users,
+        jobs,
+        runs: new RunStore(database),
+        // As if the outage came right after the question.
+        isStoreUp: () => Promise.resolve(true),
+        queue: 'createWodQueue',
+        timezone: 'UTC',
+        largeRunShare: 1,
+        onPending: () => undefined,
+      }),
+    ],
+    adminToken: TOKEN,
+    onRequest: () => undefined,
+    onDefect: (error) => defects.push(error),
+  });
+  const server = await listen(app.callback(), '127.0.0.1', 0);
+  t.after(() => server.close());
+  return { url: server.url, defects };
+}
+
+async function assertAllUnavailable(url: string): Promise<void> {
+  const answers = REQUESTS.map(async ([method, path, body]) => {
+    const response = await fetch(url + path, {
+      method,
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const { code } = (await response.json()) as { code?: string };
+    return [method, path, response.status, code, response.headers.get('retry-after')];
+  });
+  assert.deepEqual(
+    await Promise.all(answers),
+    REQUESTS.map(([method, path]) => [method, path, 503, 'store_unavailable', '5']),
+  );
+}
+
+test('nothing listens where the database should be', { timeout: 120_000 }, async (t) => {
+  const { url, defects } = await serve(t, 'mongodb://127.0.0.1:1/none');
+  await assertAllUnavailable(url);
+  assert.deepEqual(defects, []);
+});
+
+test('the database takes connections and answers nothing', { timeout: 120_000 }, async (t) => {
+  const proxy = await openProxy(t, testDatabaseUrl());
+  const { url, defects } = await serve(t, proxy.url);
+  // Once while it works, so that there are connections to it.
+  const response = await fetch(`${url}/users`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  assert.equal(response.status, 200);
+  proxy.holdReplies();
+  await assertAllUnavailable(url);
+  assert.deepEqual(defects, []);
+});
