@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { existsSync, globSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
@@ -98,19 +99,30 @@ async function runTests(only: string | undefined, suite: string): Promise<number
   const minimum = only === undefined ? MINIMUM_TESTS : 1;
   if (files.some((file) => file.includes(BROWSER_TESTS))) await prepareBrowser();
   console.error(`${files.length} test files; starting a broker and a database for them`);
-  const stack = await startStack({
-    name: STACK_NAME,
-    ports: await freePorts(),
-    signal: interrupted,
-    services: ['rabbitmq', 'gateway'],
-    brokerSuite,
-    brokerSettings: BROKER_SETTINGS,
-  });
+  const stack = await startServers(brokerSuite);
   try {
     await announce(stack, brokerSuite);
     return interrupted.aborted ? INTERRUPTED : await runFiles(files, minimum);
   } finally {
     await stack.stop({ purge: true });
+  }
+}
+
+/** A start that was interrupted leaves no folder; one that failed leaves it, for its logs. */
+async function startServers(brokerSuite: BrokerSuite): Promise<Stack> {
+  try {
+    return await startStack({
+      name: STACK_NAME,
+      ports: await freePorts(),
+      signal: interrupted,
+      services: ['rabbitmq', 'gateway'],
+      brokerSuite,
+      brokerSettings: BROKER_SETTINGS,
+    });
+  } catch (error) {
+    if (interrupted.aborted)
+      await rm(defaultFolder(STACK_NAME), { recursive: true, force: true, maxRetries: 5 });
+    throw error;
   }
 }
 

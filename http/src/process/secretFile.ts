@@ -60,7 +60,7 @@ export async function loadSecretFile(path: string, onWarning: OnWarning): Promis
   if (existing !== undefined) return existing;
   const secret = makeSecret();
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolders(dirname(resolve(path)));
     if (await createFile(path, `${secret}\n`)) return secret;
   } catch (cause) {
     throw new SecretError(
@@ -73,6 +73,20 @@ export async function loadSecretFile(path: string, onWarning: OnWarning): Promis
   const winner = await readSecretFile(path, onWarning);
   if (winner !== undefined) return winner;
   throw new SecretError(`${resolve(path)} was removed while this process started; start it again`);
+}
+
+/** One level at a time: Node's recursive `mkdir` tries for ever where each one is answered by ENOENT, as in /proc. */
+async function makeFolders(folder: string): Promise<void> {
+  const make = () => mkdir(folder, { mode: 0o700 });
+  try {
+    await make().catch(async (error: unknown) => {
+      if (codeOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
+      await makeFolders(dirname(folder));
+      await make();
+    });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ export interface Lock {
 
 /**
  * Takes the lock of that name. It is a socket in Linux's abstract namespace: no file, hence nothing
- * stale to clear away after a kill -9, which is what defeats every lock file (adr/15).
+ * stale to clear away after a kill -9, which is what defeats every lock file (adr/16).
  * Elsewhere than on Linux no server is started, so there is nothing to lock, and everybody gets it.
  * @returns undefined when somebody holds it.
  * @throws StackError `LOCK_FAILED` where the kernel refuses for any other reason.

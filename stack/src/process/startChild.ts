@@ -92,7 +92,7 @@ function spawnLogged(options: ChildOptions): Child {
   const log = openSync(options.logPath, 'a');
   const [command = options.command, ...args] = [...deathBond(), options.command, ...options.args];
   try {
-    // Not execa: its output to a file passes through this process, and stops when this process does (adr/15).
+    // Not execa: its output to a file passes through this process, and stops when this process does (adr/16).
     const subprocess = spawn(command, args, {
       cwd: options.cwd,
       env: options.env,
