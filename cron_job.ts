@@ -171,7 +171,15 @@ async function watchCron(config: Config, metrics: MetricSet): Promise<void> {
   };
   try {
     const health = new Health({ stopping: stopping.signal, ready });
-    const operations = await serveOperations({ host, port, metrics, health });
+    const operations = await serveOperations({
+      host,
+      port,
+      metrics,
+      health,
+      onDefect: (error, path) => {
+        say(`no answer to ${path}: ${messageOf(error)}`);
+      },
+    });
     shutdownHooks.push(() => operations.close());
     say(`metrics and health on ${operations.url}`);
   } catch (error) {

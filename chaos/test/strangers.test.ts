@@ -1,7 +1,8 @@
 /**
- * Goal: strangers cannot end a process with what they leave unfinished. Method: real monolith and coach with the heap of
- * production; 400 connections to each of their ports, each with 96 kB of a JSON body that does not end: in one piece, and
- * in pieces of a few bytes, each of which costs a careless reader an object of its own.
+ * Goal: strangers cannot end a process with what they leave unfinished, nor shut others out. Method: real monolith and coach with the heap of
+ * production; 400 connections to each of their ports, each with 96 kB of a JSON body that does not end, and with half of it
+ * in pieces of a few bytes, each of which costs a careless reader an object of its own. Then more connections than a port
+ * takes, without a word on any.
  */
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
@@ -12,6 +13,8 @@ import { startWorld } from './support/world.ts';
 
 const CONNECTIONS = 400;
 const SENT_BYTES = 96_000;
+/** More than each port takes. */
+const IDLE_CONNECTIONS = 1_200;
 /** Of resident memory: the budget of bodies, the connections themselves, and what the collector has not yet taken back. */
 const GROWTH_BYTES = 64 * 1024 * 1024;
 
@@ -25,6 +28,7 @@ interface Shape {
   readonly name: string;
   readonly header: string;
   readonly body: string;
+  readonly isInPieces: boolean;
 }
 
 const SHAPES: readonly Shape[] = [
@@ -32,11 +36,13 @@ const SHAPES: readonly Shape[] = [
     name: 'in one piece',
     header: 'content-length: 100000',
     body: `{"id":"${'x'.repeat(SENT_BYTES - 7)}`,
+    isInPieces: false,
   },
   {
     name: 'in pieces of three bytes',
     header: 'transfer-encoding: chunked',
-    body: `3\r\n{"i\r\n4\r\nd":"\r\n${'3\r\nxyz\r\n'.repeat(SENT_BYTES / 8)}`,
+    body: `3\r\n{"i\r\n4\r\nd":"\r\n${'3\r\nxyz\r\n'.repeat(SENT_BYTES / 16)}`,
+    isInPieces: true,
   },
 ];
 
@@ -76,8 +82,7 @@ async function attack(t: TestContext, { port, shape, headers }: Attack): Promise
 }
 
 async function expectUnharmed(service: Service, startBytes: number): Promise<void> {
-  const origins = [service.url, new URL(service.metricsUrl).origin];
-  for (const origin of origins)
+  for (const origin of originsOf(service))
     await eventually(
       async () =>
         (await fetch(`${origin}/livez`, { signal: AbortSignal.timeout(5_000) })).status === 200,
@@ -87,22 +92,60 @@ async function expectUnharmed(service: Service, startBytes: number): Promise<voi
   assert.ok(grownBytes < GROWTH_BYTES, `${service.name} grew by ${grownBytes} bytes`);
 }
 
-for (const shape of SHAPES)
-  for (const hasToken of [false, true])
-    test(`${CONNECTIONS} unfinished bodies ${shape.name}, with${hasToken ? '' : 'out'} the token, leave every process as it was`, async (t) => {
-      const { system } = await startWorld(t);
-      const headers = hasToken ? [`authorization: Bearer ${system.adminToken}`] : [];
-      for (const service of [system.monolith, ...system.coaches]) {
-        const ended = service.child.exited.then(({ code, signal }) => {
-          throw new Error(`${service.name} ended: code ${String(code)}, signal ${String(signal)}`);
-        });
-        const startBytes = await residentBytes(service);
-        for (const origin of [service.url, new URL(service.metricsUrl).origin]) {
-          const { port } = new URL(origin);
-          const sockets = await Promise.race([attack(t, { port, shape, headers }), ended]);
-          await Promise.race([expectUnharmed(service, startBytes), ended]);
-          for (const socket of sockets) socket.destroy();
-        }
-        ended.catch(() => undefined);
-      }
-    });
+test('strangers leave monolith and coach as they were', async (t) => {
+  const { system } = await startWorld(t);
+  const services = [system.monolith, ...system.coaches];
+  const ended = Promise.race(
+    services.map(async ({ name, child }) => {
+      const { code, signal } = await child.exited;
+      throw new Error(`${name} ended: code ${String(code)}, signal ${String(signal)}`);
+    }),
+  );
+  // It rejects at the latest when the system is stopped, and then nobody waits for it.
+  ended.catch(() => undefined);
+
+  for (const shape of SHAPES)
+    for (const hasToken of [false, true])
+      await t.test(
+        `${CONNECTIONS} unfinished bodies ${shape.name}, with${hasToken ? '' : 'out'} the token`,
+        async (t) => {
+          const headers = hasToken ? [`authorization: Bearer ${system.adminToken}`] : [];
+          for (const service of services) {
+            const startBytes = await residentBytes(service);
+            for (const origin of originsOf(service)) {
+              const { port } = new URL(origin);
+              const sockets = await Promise.race([attack(t, { port, shape, headers }), ended]);
+              await Promise.race([expectUnharmed(service, startBytes), ended]);
+              for (const socket of sockets) socket.destroy();
+            }
+          }
+        },
+      );
+
+  await t.test('more idle connections than a port takes shut nobody out', async (t) => {
+    for (const origin of services.flatMap(originsOf)) {
+      let opened = 0;
+      const sockets = Array.from({ length: IDLE_CONNECTIONS }, () =>
+        connect(Number(new URL(origin).port), '127.0.0.1', () => (opened += 1)).on(
+          'error',
+          () => undefined,
+        ),
+      );
+      t.after(() => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await eventually(() => opened === IDLE_CONNECTIONS, {
+        deadlineMs: 60_000,
+        describe: () => `${opened} connections are open`,
+      });
+      const response = await fetch(`${origin}/livez`);
+      assert.equal(response.status, 200, origin);
+      await response.text();
+      for (const socket of sockets) socket.destroy();
+    }
+  });
+});
+
+function originsOf({ url, metricsUrl }: Service): string[] {
+  return [url, new URL(metricsUrl).origin];
+}

@@ -66,7 +66,9 @@ await runService(log, async (stops, stopping) => {
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
-    ...{ metrics, health },
+    metrics,
+    health,
+    onDefect: logDefect(log),
   });
   stops.push({ part: 'operations port', stop: () => operations.close() });
   const app = createApp({

@@ -7,7 +7,7 @@ import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../ro
 import type { Route } from '../route/defineRoute.ts';
 import { noResource, Problem } from '../route/problem.ts';
 import { type ByteBudget, bodyBudget } from './byteBudget.ts';
-import { type FollowOptions, followRequest } from './followRequest.ts';
+import { type FollowOptions, followRequest, PROBES } from './followRequest.ts';
 import { type ReadBodyOptions, readJsonBody } from './readBody.ts';
 
 export interface AppOptions extends FollowOptions {
@@ -18,6 +18,18 @@ export interface AppOptions extends FollowOptions {
   readonly onDefect: (error: unknown, path: string) => void;
   /** Of the bodies of all requests under way; default: that of the process, `BODY_BUDGET_BYTES`. */
   readonly bodies?: ByteBudget;
+  /** Requests handled at a time, probes apart; one more is answered with 503. Default `REQUEST_LIMIT`. */
+  readonly requestLimit?: number;
+}
+
+/** Each holds its context and what it has read from the store: without a bound these would add up to the whole heap. */
+export const REQUEST_LIMIT = 256;
+
+/** What all routes of an application share. */
+interface Shared {
+  readonly bodies: ByteBudget;
+  readonly requestLimit: number;
+  requestCount: number;
 }
 
 /** Path and query hold no arrays worth mentioning. */
@@ -26,7 +38,9 @@ const SMALL = inputBounds(0);
 export function createApp(options: AppOptions): Koa {
   const app = new Koa();
   const router = new Router();
-  for (const route of options.routes) mount(router, route, options);
+  const { bodies = bodyBudget, requestLimit = REQUEST_LIMIT } = options;
+  const shared = { bodies, requestLimit, requestCount: 0 };
+  for (const route of options.routes) mount(router, { route, options, shared });
   app.on('error', (error: unknown, context?: Context) => {
     if (!isCallerGone(error)) options.onDefect(error, context?.path ?? '');
   });
@@ -61,13 +75,18 @@ function answerOtherMethod(context: Context, router: Router): void {
   });
 }
 
-function mount(router: Router, route: Route, options: AppOptions): void {
+interface Mounted {
+  readonly route: Route;
+  readonly options: AppOptions;
+  readonly shared: Shared;
+}
+
+function mount(router: Router, { route, options, shared }: Mounted): void {
   const [params, query, body] = [route.params, route.query, route.body].map((schema) =>
     schema === undefined ? undefined : compileCheck(schema),
   );
   const reply = compileCheck(route.reply);
   const bodyBounds = inputBounds(route.bodyElements);
-  const bodies = options.bodies ?? bodyBudget;
   router[route.method]([...route.paths], async (context: RouterContext) => {
     // Everything that can be decided without the body comes before it: strangers must not have it read.
     if (route.access === 'admin') requireToken(context, options.adminToken);
@@ -78,7 +97,10 @@ function mount(router: Router, route: Route, options: AppOptions): void {
     };
     requireValid(params, 'path', input.params, SMALL);
     requireValid(query, 'query', input.query, SMALL);
-    const share = bodies.open();
+    // A probe must be answered above all when there is much to do, and all probes at a time ask each dependency once.
+    if (shared.requestCount >= shared.requestLimit && !PROBES.has(context.path)) throw busy();
+    shared.requestCount += 1;
+    const share = shared.bodies.open();
     try {
       const given =
         body === undefined
@@ -93,8 +115,14 @@ function mount(router: Router, route: Route, options: AppOptions): void {
     } finally {
       // Not before: until then the handler may hold the body.
       share.release();
+      shared.requestCount -= 1;
     }
   });
+}
+
+function busy(): Problem {
+  const title = 'This process is handling as many requests as it can hold; come again';
+  return new Problem({ status: 503, code: 'busy', title, retryAfterSeconds: 1 });
 }
 
 /** Unread, it would stay in the buffers of its connection for as long as the answer takes. */
@@ -167,6 +195,7 @@ async function readJson(context: RouterContext, options: ReadBodyOptions): Promi
       code: 'unsupported_charset',
       title: `Send JSON as UTF-8, not as ${context.request.charset}`,
     });
+  if (context.get('expect').toLowerCase() === '100-continue') context.res.writeContinue();
   return await readJsonBody(context.req, options);
 }
 

@@ -9,32 +9,53 @@ export interface OperationsOptions {
   readonly port: number;
   readonly metrics: MetricSet;
   readonly health: Health;
+  /** The answer says nothing of it. */
+  readonly onDefect: (error: unknown, path: string) => void;
 }
+
+/** Scrapers and probes, a few of each. */
+const CONNECTION_LIMIT = 100;
 
 /** @throws an error that names the address and the remedy where the port is taken. */
 export async function serveOperations(options: OperationsOptions): Promise<Listening> {
-  const { metrics, health } = options;
+  const { host, port, metrics, health, onDefect } = options;
   metrics.read('app_draining', {}, () => Number(health.isDraining));
-  return await listen(
-    (request, response) => {
-      answer(request, response, options).catch((error: unknown) => {
-        response.writeHead(500).end(String(error));
-      });
-    },
-    options.host,
-    options.port,
-  );
+  const page = sharedWhileAsked(async () => Buffer.from(await metrics.registry.metrics()));
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    // No route here takes a body; unread, it would stay in the buffers of its connection.
+    request.resume();
+    answer(request, response, { metrics, health, page }).catch((error: unknown) => {
+      onDefect(error, request.url ?? '');
+      send(response, { status: 500, body: { status: 'this is a defect, and it was logged' } });
+    });
+  };
+  return await listen(listener, host, port, { connectionLimit: CONNECTION_LIMIT });
+}
+
+/** @returns what `make` makes; those who ask while it does get the same, so that their number costs neither time nor memory. */
+function sharedWhileAsked<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let pending: Promise<Value> | undefined;
+  return () => {
+    pending ??= make().finally(() => {
+      pending = undefined;
+    });
+    return pending;
+  };
+}
+
+interface Answers extends Pick<OperationsOptions, 'metrics' | 'health'> {
+  readonly page: () => Promise<Buffer>;
 }
 
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { metrics, health }: OperationsOptions,
+  { metrics, health, page }: Answers,
 ): Promise<void> {
   switch (request.url?.split('?')[0]) {
     case '/metrics': {
       // Whole before the first byte: a defect is then a 500, and never half a page.
-      const text = await metrics.registry.metrics();
+      const text = await page();
       response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
       return;
     }
@@ -56,6 +77,5 @@ interface Reply {
 }
 
 function send(response: ServerResponse, { status, body }: Reply): void {
-  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
-  response.writeHead(status, headers).end(JSON.stringify(body));
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createApp, defineRoute, listen, Problem } from '@fit/http';
+import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
 
 const TOKEN = 'a-token-of-more-than-thirty-two-characters';
@@ -270,4 +271,49 @@ test('a chunked body of another type is refused too, instead of passing as empty
   const init = { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'text/plain' } };
   const response = await fetch(`${url}/echo`, init as RequestInit);
   assert.equal(response.status, 415);
+});
+
+test('requests beyond the limit are asked to come again, and probes are answered all the same', async (t) => {
+  const release: (() => void)[] = [];
+  const app = createApp({
+    requestLimit: 2,
+    onRequest: () => undefined,
+    onDefect: (error) => {
+      assert.ifError(error);
+    },
+    routes: ['/held', '/livez'].map((path) =>
+      defineRoute({
+        method: 'get',
+        paths: [path],
+        access: 'anyone',
+        reply: Type.Object({}),
+        handle: async () => {
+          if (path === '/held') await new Promise<void>((resolve) => release.push(resolve));
+          return { body: {} };
+        },
+      }),
+    ),
+  });
+  const server = await listen(app.callback(), '127.0.0.1', 0);
+  t.after(() => server.close());
+  const held = [fetch(`${server.url}/held`), fetch(`${server.url}/held`)];
+  await eventually(() => release.length === 2, { describe: () => `${release.length} are held` });
+  const refused = await fetch(`${server.url}/held`);
+  assert.deepEqual([refused.status, refused.headers.get('retry-after')], [503, '1']);
+  assert.equal((await fetch(`${server.url}/livez`)).status, 200);
+  for (const resolve of release) resolve();
+  for (const response of held) assert.equal((await response).status, 200);
+  const again = fetch(`${server.url}/held`);
+  await eventually(() => release.length === 3, { describe: () => `${release.length} are held` });
+  release[2]?.();
+  assert.equal((await again).status, 200);
+});
+
+test('no answer may be stored or taken for another type, an error neither', async (t) => {
+  const { url } = await serve(t);
+  for (const path of ['/echo', '/admin', '/broken/away', '/broken/throws', '/nowhere']) {
+    const { headers } = await fetch(`${url}${path}`);
+    assert.equal(headers.get('cache-control'), 'no-store', path);
+    assert.equal(headers.get('x-content-type-options'), 'nosniff', path);
+  }
 });

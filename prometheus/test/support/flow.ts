@@ -48,7 +48,13 @@ export async function openFlow(options: FlowOptions): Promise<Flow> {
   const { metrics, plan } = openServiceMetrics('monolith', { declaration, vhost: '/', routes: [] });
   const health = new Health({ stopping: new AbortController().signal, ready: {} });
   const operations = await serveOperations({
-    ...{ host: '127.0.0.1', port: metricsPort, metrics, health },
+    host: '127.0.0.1',
+    port: metricsPort,
+    metrics,
+    health,
+    onDefect: (error) => {
+      throw error;
+    },
   });
   const { amqpUrl } = stack;
   const publisher = await Publisher.open({
