@@ -68,7 +68,10 @@ async function run(daemon: string): Promise<number> {
   await sweepWorkFolders();
   const folder = await makeWorkFolder();
   try {
-    if (daemon === 'running') return await checkCompose({ folder, say, signal: stopping });
+    if (daemon === 'running') {
+      await checkRunningDaemon();
+      return await checkCompose({ folder, say, signal: stopping });
+    }
     const sources = await prepareStandIns(folder, { onProgress: say, signal: stopping });
     return await runInNamespaces({ [INNER]: JSON.stringify(sources) }, stopping);
   } finally {
@@ -79,6 +82,15 @@ async function run(daemon: string): Promise<number> {
 async function defaultDaemon(): Promise<'own' | 'running'> {
   const { code: answer } = await runCommand(['docker', 'version']);
   return answer === 0 ? 'running' : 'own';
+}
+
+/** @throws CannotRun where no daemon answers, or this user may not kill what runs in it. */
+async function checkRunningDaemon(): Promise<void> {
+  const { code: answer, output } = await runCommand(['docker', 'compose', 'version']);
+  const { code: server } = await runCommand(['docker', 'version']);
+  if (answer !== 0) throw new CannotRun(`'docker compose version' says ${output.trim()}`);
+  if (server !== 0) throw new CannotRun('no Docker daemon answers');
+  if (process.getuid?.() !== 0) throw new CannotRun('only root may kill the services one by one');
 }
 
 /** What cannot be built here cannot be checked here. */
