@@ -10,7 +10,11 @@ receivers:
   - name: page-only
 `;
 
-/** The alert server of a stack. */
+/**
+ * The alert server of a stack. Version 0.33.1 answers /api/v2 with `Access-Control-Allow-Origin: *`, silences included, has
+ * no option for it, and reloads by POST for anybody. Only a password (--web.config.file) would keep local users and pages
+ * in a browser of this machine out.
+ */
 export function alertmanager(place: StackPlace): ServiceDefinition {
   const address = `127.0.0.1:${place.ports.alertmanager}`;
   const minimal = { fileName: 'alertmanager.yml', text: MINIMAL_CONFIGURATION };

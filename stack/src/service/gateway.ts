@@ -6,7 +6,11 @@ import { POSTGRESQL_URL } from './postgresql.ts';
 import type { ServiceDefinition, StackPlace } from './serviceDefinition.ts';
 import { makeServiceFolder } from './serviceFolder.ts';
 
-/** The gateway of a stack. */
+/**
+ * The gateway of a stack. It asks no client for a password: the embeddable package of FerretDB 2.7.0 sets `Auth` to false
+ * itself, and FerretDB's own command, which could, does not start without a generated version file. So it is on loopback,
+ * where every local user reaches it.
+ */
 export function gateway(place: StackPlace): ServiceDefinition {
   const address = `127.0.0.1:${place.ports.mongodb}`;
   return {
