@@ -90,7 +90,7 @@ export async function listen(
   const address = server.address();
   const actualPort = typeof address === 'object' && address !== null ? address.port : port;
   return {
-    url: `http://${host}:${actualPort}`,
+    url: `http://${authorityOf(host, actualPort)}`,
     close: async () => {
       const closed = new Promise<void>((resolve) =>
         server.close(() => {

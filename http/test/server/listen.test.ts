@@ -33,3 +33,10 @@ test('a port that is taken is blamed on PORT', async (t) => {
     return true;
   });
 });
+
+test('an IPv6 host stands in brackets, so that its URL leads to the server', async (t) => {
+  const server = await listen((_, response) => response.end('here'), '::1', 0);
+  t.after(() => server.close());
+  assert.match(server.url, /^http:\/\/\[::1\]:\d+$/);
+  assert.equal(await (await fetch(server.url)).text(), 'here');
+});

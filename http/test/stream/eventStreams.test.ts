@@ -82,6 +82,16 @@ test('without the token there is no stream', async (t) => {
   assert.equal((await fetch(`${server.url}/events`)).status, 401);
 });
 
+test('HEAD takes no place among the readers', async (t) => {
+  const streams = new EventStreams({ readerLimit: 1 });
+  const { server } = await serve(t, streams);
+  for (let count = 0; count < 3; count += 1) {
+    const init = { method: 'HEAD', headers: { authorization } };
+    assert.equal((await fetch(`${server.url}/events`, init)).status, 200);
+    await eventually(() => streams.readerCount === 0, { describe: () => `${streams.readerCount}` });
+  }
+});
+
 test('a quiet stream has a heartbeat', async (t) => {
   const { read } = await serve(t, new EventStreams({ heartbeatMs: 20 }));
   const { body } = await read();
