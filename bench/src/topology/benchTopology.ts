@@ -1,13 +1,13 @@
 /** The topology library against bare amqplib, on a broker of its own; medians of several rounds. No test: it exits 0. */
 import { loadavg } from 'node:os';
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { freePorts, type Stack, startStack } from '@fit/stack';
+import type { Stack } from '@fit/stack';
 import { describeMachine } from '../describeMachine.ts';
 import { readCount } from '../readCount.ts';
 import { round } from '../statistics.ts';
 import { brokerVersionOf, openManagement } from './management.ts';
 import { measureTopology, type RoundSize, type TopologyRound } from './measureTopology.ts';
+import { onOwnBroker } from './onOwnBroker.ts';
 import { renderTopology } from './renderTopology.ts';
 import { AIMS, summariseTopology } from './summariseTopology.ts';
 
@@ -46,7 +46,7 @@ export async function benchTopology(args: readonly string[]): Promise<void> {
   };
   // Of the minute before, so of others only: on a busy machine the tail of the lateness is theirs.
   const load = `load average ${round(loadavg()[0] ?? 0)} before`;
-  const { broker, rounds } = await onOwnStack(async (stack) => ({
+  const { broker, rounds } = await onOwnBroker(async (stack) => ({
     broker: `RabbitMQ ${await brokerVersionOf(openManagement(stack))}`,
     rounds: await runRounds(stack, size, roundCount),
   }));
@@ -67,19 +67,4 @@ async function runRounds(stack: Stack, size: RoundSize, count: number): Promise<
     rounds.push(figures);
   }
   return rounds;
-}
-
-/** A broker alone; the rounds share it, each in fresh virtual hosts. */
-async function onOwnStack<Result>(work: (stack: Stack) => Promise<Result>): Promise<Result> {
-  const name = `bench-${process.pid}`;
-  const stack = await startStack({
-    ...{ name, ports: await freePorts(), services: ['rabbitmq'] },
-    folder: resolve(import.meta.dirname, `../../../.stack/${name}`),
-    endsOnSignal: true,
-  });
-  try {
-    return await work(stack);
-  } finally {
-    await stack.stop({ purge: true });
-  }
 }

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
+import { Worker } from '@fit/topology/work';
 import { Bench } from '../support/bench.ts';
+import { Gate } from '../support/gate.ts';
 import { Arrivals } from './arrivals.ts';
 import { fillToRefusal, heldCount } from './fullMain.ts';
 import { useOwnBroker } from './ownBroker.ts';
@@ -94,5 +96,32 @@ test('kill -9 while a full main queue keeps expired ones out: all of them are in
   });
   await done.expect(new Set([...bouncing, ...confirmed]));
   t.diagnostic(`${done.copyCount} came twice, which at-least-once allows`);
+  await bench.expectEmpty();
+});
+
+test('killed under a worker: as many run at a time as before, all is done, nothing is dead', async (t) => {
+  const bench = await Bench.open(t);
+  const publisher = await bench.publisher();
+  await bench.publishAll(publisher, 300);
+  const gate = new Gate();
+  const { declaration, amqpUrl, managementUrl } = bench;
+  const worker = await Worker.open({
+    declaration,
+    kind: 'one',
+    amqpUrl,
+    managementUrl,
+    prefetchCount: 50,
+    run: gate.run,
+  });
+  bench.closeLater(() => worker.close());
+  await gate.untilRunning(50);
+  const [held] = gate.current;
+  await broker.stack.kill('rabbitmq');
+  await broker.stack.restart('rabbitmq');
+  await eventually(() => held?.isCurrent === false, { describe: () => 'still connected' });
+  gate.letThrough();
+  await gate.untilRunning(50, 60_000);
+  gate.openForGood();
+  await gate.untilDone(300);
   await bench.expectEmpty();
 });
