@@ -13,11 +13,11 @@ import {
 import type { JobStore, LeaseStore, LetterStore } from '@fit/jobs/store';
 import type { Declaration } from '@fit/topology';
 import {
-  assertTopology,
   Inspector,
   type PublishEnd,
   Publisher,
   type SessionEvent,
+  TopologyKeeper,
 } from '@fit/topology/amqp';
 import type { MonolithConfig } from './readMonolithConfig.ts';
 
@@ -39,6 +39,8 @@ export type TaskName = 'relay' | 'reconcile';
 
 export interface Duties {
   readonly isUp: boolean;
+  /** Why the topology is not as declared and cannot be mended; undefined where it is. */
+  readonly topologyFault: string | undefined;
   /** An alarm of the broker keeps the relay from publishing. */
   readonly isBlocked: boolean;
   /** Publishes without an answer yet. */
@@ -62,14 +64,13 @@ const TURN_LIMIT_MS = 120_000;
 
 export async function startDuties(options: DutyOptions): Promise<Duties> {
   const session = { url: options.amqpUrl, onEvent: options.onSession };
+  const keeper = new TopologyKeeper(options.declaration, options);
   const publisher = await Publisher.open({
     ...session,
     label: 'monolith relays',
     windowCount: BATCH_COUNT,
     onPublish: options.onPublish,
-    prepare: async (model) => {
-      await assertTopology(model, options.declaration, options);
-    },
+    prepare: keeper.prepare,
   });
   const inspector = await Inspector.open({ ...session, label: 'monolith inspects' });
   const intakes = options.isIntakeOn
@@ -92,6 +93,9 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
   return {
     get isUp() {
       return publisher.isUp && inspector.isUp && intakes.every(({ isUp }) => isUp);
+    },
+    get topologyFault() {
+      return keeper.fault;
     },
     get isBlocked() {
       return publisher.isBlocked;

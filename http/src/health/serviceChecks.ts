@@ -4,7 +4,9 @@ import type { Check } from './health.ts';
 export interface ServiceParts {
   readonly isStoreUp: () => Promise<boolean>;
   /** What speaks to the broker; undefined until the topology is asserted. */
-  readonly broker: () => { readonly isUp: boolean } | undefined;
+  readonly broker: () =>
+    | { readonly isUp: boolean; readonly topologyFault?: string | undefined }
+    | undefined;
 }
 
 export function serviceChecks({
@@ -14,7 +16,10 @@ export function serviceChecks({
   return {
     store: async () => ((await isStoreUp()) ? undefined : 'does not answer a ping'),
     channel: () => (broker()?.isUp === true ? undefined : 'a channel to the broker is not open'),
-    // At each connect it is asserted before a channel opens, so an open channel stands on it.
-    topology: () => (broker() === undefined ? 'not asserted yet' : undefined),
+    // Asserted at each connect before a channel opens, and looked at again while the connection stands.
+    topology: () => {
+      const speaker = broker();
+      return speaker === undefined ? 'not asserted yet' : speaker.topologyFault;
+    },
   };
 }

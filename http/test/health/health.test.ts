@@ -1,7 +1,7 @@
 /** Goal: health answers in time whatever its dependencies do, and says why and since when. Method: checks of every temper. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Check, Health } from '@fit/http';
+import { type Check, Health, serviceChecks } from '@fit/http';
 
 function open(ready: Record<string, Check>, alive = {}) {
   const stopping = new AbortController();
@@ -106,4 +106,14 @@ test('alive asks no dependency, and is told what is stuck', async () => {
   const { status, body } = await health.alive();
   assert.deepEqual([status, body.status], [503, 'stuck']);
   assert.deepEqual(Object.keys(body.checks), ['loop', 'consumer']);
+});
+
+test('a topology that cannot be mended is no topology, with its reason', async () => {
+  const broker: { isUp: boolean; topologyFault?: string } = { isUp: true };
+  const isStoreUp = () => Promise.resolve(true);
+  const { health } = open(serviceChecks({ isStoreUp, broker: () => broker }));
+  assert.equal((await health.ready()).status, 200);
+  broker.topologyFault = 'one exists with other arguments';
+  const { status, body } = await health.ready();
+  assert.deepEqual([status, body.checks['topology']?.why], [503, broker.topologyFault]);
 });

@@ -1,6 +1,6 @@
 /** A worker of durable jobs: the topology's worker, with records around each attempt. */
 import type { BreakerOptions, Declaration, KindDeclaration } from '@fit/topology';
-import type { AssertOptions, Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
+import type { Delivery, KeeperOptions, PublishEnd, SessionEvent } from '@fit/topology/amqp';
 import {
   type AttemptEnd,
   type AttemptResult,
@@ -21,7 +21,7 @@ import { BusyTime } from './busyTime.ts';
 import type { Handlers } from './handler.ts';
 import { waitsOf } from './waits.ts';
 
-export interface WorkerOptions extends AssertOptions {
+export interface WorkerOptions extends KeeperOptions {
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
   readonly handlers: Handlers;
@@ -79,6 +79,11 @@ export class Worker {
 
   get isUp(): boolean {
     return this.#worker?.isUp === true;
+  }
+
+  /** Why the topology is not as declared and cannot be mended; undefined where it is. */
+  get topologyFault(): string | undefined {
+    return this.#worker?.topologyFault;
   }
 
   get inFlightCount(): number {

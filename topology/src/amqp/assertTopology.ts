@@ -14,7 +14,10 @@ import { declareExchange, declareQueue } from './declareObject.ts';
 /** The broker that a topology is asserted on. */
 export interface AssertOptions {
   readonly amqpUrl: string;
-  /** Absent: limits become queue arguments, which only a migration can change. */
+  /**
+   * Present: limits are policies, which can be changed at any time. Absent: they are arguments of the queues, which only a
+   * migration can change. All processes of a broker must have it or none: `TOPOLOGY_DIFFERS` otherwise.
+   */
   readonly managementUrl: string | undefined;
   /**
    * Told of each policy of others that reaches our queues, and of checks that need the management API where there is

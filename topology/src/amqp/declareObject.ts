@@ -22,11 +22,30 @@ async function orDiffers(name: string, asserted: Promise<unknown>): Promise<void
     await asserted;
   } catch (error) {
     if ((error as { code?: unknown }).code !== 406) throw error;
-    const remedy = `it exists with other arguments (${(error as Error).message}); use another virtual host for another profile, or drain and delete it`;
+    const answer = (error as Error).message;
+    const remedy =
+      remedyForLimits(answer) ??
+      `it exists with other arguments (${answer}); use another virtual host for another profile, or drain and delete it`;
     throw new TopologyError(
       'TOPOLOGY_DIFFERS',
       [{ code: 'ARGUMENTS_DIFFER', culprit: name, remedy }],
       { cause: error },
     );
   }
+}
+
+/**
+ * With a management URL limits are policies, without one they are arguments of the queue, so processes of both sorts cannot
+ * share a queue.
+ * @param answer the broker's, such as "inequivalent arg 'x-max-length' for queue 'one' in vhost '/': received none but
+ * current is the value '10000' of type 'signedint'".
+ * @returns undefined where another argument differs.
+ */
+function remedyForLimits(answer: string): string | undefined {
+  const [, name, received] =
+    /inequivalent arg '(x-max-length|x-delivery-limit)' .*received (none|the value)/.exec(answer) ??
+    [];
+  if (name === undefined) return undefined;
+  const [itself, other] = received === 'none' ? ['with', 'without'] : ['without', 'with'];
+  return `${name} differs (${answer}): this process was opened ${itself} managementUrl, and the queue was made by one ${other} it. With managementUrl limits are policies, without it they are arguments of the queue. Open every process of this broker alike: give managementUrl to all of them or to none. To change over, stop them all, drain the queue and delete it`;
 }

@@ -31,3 +31,4 @@ export {
   type PublisherOptions,
   type PublishResult,
 } from './publisher.ts';
+export { type KeeperOptions, TopologyKeeper } from './topologyKeeper.ts';

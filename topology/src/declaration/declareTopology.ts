@@ -71,9 +71,11 @@ const DEFAULTS = {
 export function declareTopology<const Kinds extends KindsOptions>(
   options: TopologyOptions<Kinds>,
 ): Declaration<Kinds> {
-  const entries = Object.entries<KindOptions>(options.kinds);
+  // From JavaScript anything may be missing; what is names itself below.
+  const given = (options as Partial<TopologyOptions> | undefined) ?? {};
+  const entries = Object.entries<KindOptions>(given.kinds ?? {});
   const faults = [
-    ...exchangeFaults(options.exchange, entries.length),
+    ...exchangeFaults(given.exchange, entries.length),
     ...entries.flatMap(([kind, kindOptions]) => kindFaults(kind, kindOptions)),
   ];
   if (faults.length > 0) throw new TopologyError('DECLARATION_INVALID', faults);

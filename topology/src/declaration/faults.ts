@@ -14,13 +14,18 @@ const OPTIONS = new Set<string>([
   ...['nonRetryable', 'priorityLane', 'load', 'backend', 'queueType', 'unsafe'],
 ]);
 
-export function exchangeFaults(exchange: string, kindCount: number): Fault[] {
+export function exchangeFaults(exchange: string | undefined, kindCount: number): Fault[] {
   const none = fault('NO_KIND', 'kinds', 'declare at least one kind');
   return [...nameFaults('exchange', exchange), ...(kindCount === 0 ? [none] : [])];
 }
 
 /** @returns every fault of one kind; a culprit is `<kind>.<option>`. */
-export function kindFaults(kind: string, options: KindOptions): Fault[] {
+export function kindFaults(kind: string, options: KindOptions | undefined): Fault[] {
+  // From JavaScript it can be null as well.
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    const remedy = 'is no object; give its options, at least { key, queue, tiers }';
+    return [fault('OPTIONS_MISSING', kind, remedy)];
+  }
   return [
     ...unknownOptions(kind, options),
     ...nameFaults(`${kind}.key`, options.key),
@@ -45,7 +50,7 @@ function unknownOptions(kind: string, options: KindOptions): Fault[] {
     );
 }
 
-function nameFaults(culprit: string, name: string): Fault[] {
+function nameFaults(culprit: string, name: string | undefined): Fault[] {
   if (typeof name !== 'string' || !NAME.test(name)) {
     const remedy = `'${name}' must be letters, digits, '.', '_', '-', at most 100, no wildcard`;
     return [fault('NAME_INVALID', culprit, remedy)];

@@ -1,13 +1,18 @@
 /** Declaration → plan. Pure and deterministic: the same declaration and broker give the same plan. */
 import type { Declaration, KindDeclaration } from '../declaration/declareTopology.ts';
+import { requireDeclaration } from '../declaration/requireKind.ts';
 import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
 import { deadLetterQueue, parkExchange } from './names.ts';
 import { hasNativeRetry, isLinear, planNative } from './planNative.ts';
 import { planTiers } from './planTiers.ts';
 import type { KindPlan, PlannedKind, PolicyPlan, QueuePlan, TopologyPlan } from './topologyPlan.ts';
 
-/** @returns a frozen plan; prove it (`provePlan`) before it is asserted on a broker. */
+/**
+ * @throws TopologyError `DECLARATION_INVALID` where there is none.
+ * @returns a frozen plan; prove it (`provePlan`) before it is asserted on a broker.
+ */
 export function planTopology(declaration: Declaration, broker: BrokerProfile): TopologyPlan {
+  requireDeclaration(declaration);
   const kinds = declaration.kinds.map((kind) => chooseBackend(kind, broker));
   const plans = kinds.map((kind) => planKind(kind, broker));
   return Object.freeze({

@@ -1,7 +1,15 @@
 /** The worker: delivery → attempt → outcome → next step → answer. One worker serves one kind's queue. */
 import { randomUUID } from 'node:crypto';
-import { assertTopology, Consumer, type Delivery, Publisher } from '../amqp/index.ts';
+import {
+  assertTopology,
+  Consumer,
+  type Delivery,
+  Publisher,
+  TopologyKeeper,
+} from '../amqp/index.ts';
 import type { KindsOptions } from '../declaration/declareTopology.ts';
+import { requireKind } from '../declaration/requireKind.ts';
+import { fault, TopologyError } from '../errors.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';
@@ -31,13 +39,17 @@ export class Worker<Message = Buffer, Effect = unknown> {
   readonly #quarantine: Quarantine;
   readonly #survived = new SurvivedReturns();
   readonly #circuit: Circuit;
+  readonly #keeper: TopologyKeeper;
   #plan: TopologyPlan | undefined;
   #consumer: Consumer | undefined;
   #publisher: Publisher | undefined;
 
   private constructor(options: WorkerOptions<Message, Effect>) {
+    requireKind(options.declaration, options.kind);
+    requireCounts(options);
     this.#options = options;
     this.id = options.id ?? randomUUID();
+    this.#keeper = new TopologyKeeper(options.declaration, options);
     this.#prefetchCount = options.prefetchCount ?? DEFAULT_PREFETCH_COUNT;
     this.#concurrency = Math.min(options.concurrency ?? Infinity, this.#prefetchCount);
     this.#limiter = new Limiter(this.#concurrency);
@@ -48,12 +60,21 @@ export class Worker<Message = Buffer, Effect = unknown> {
     });
   }
 
-  /** @throws TopologyError where the broker cannot carry the declaration. */
+  /**
+   * @throws TopologyError `DECLARATION_INVALID` before anything is connected, where declaration, kind or a count is wrong;
+   * otherwise where the broker cannot carry the declaration.
+   */
   static async open<Message = Buffer, Effect = unknown, Kinds extends KindsOptions = KindsOptions>(
     options: WorkerOptions<Message, Effect, Kinds>,
   ): Promise<Worker<Message, Effect>> {
     const worker = new Worker<Message, Effect>(options);
-    await worker.#connect();
+    try {
+      await worker.#connect();
+    } catch (error) {
+      // The publisher may be open already, and would keep the process alive.
+      await worker.close();
+      throw error;
+    }
     return worker;
   }
 
@@ -85,6 +106,11 @@ export class Worker<Message = Buffer, Effect = unknown> {
     return this.#publisher?.isBlocked === true;
   }
 
+  /** Why the topology is not as declared and cannot be mended; undefined where it is. Looked at every half minute. */
+  get topologyFault(): string | undefined {
+    return this.#keeper.fault;
+  }
+
   /**
    * Takes nothing new and waits for what runs; what is unsettled at the deadline goes back to the queue.
    * @param drainMs shorter than the grace that the process is stopped with.
@@ -112,7 +138,10 @@ export class Worker<Message = Buffer, Effect = unknown> {
       ...(onPublish === undefined ? {} : { onPublish }),
     });
     this.#consumer = await Consumer.open({
-      ...{ ...session, prepare, label: `worker ${this.id} consumes` },
+      ...{ ...session, label: `worker ${this.id} consumes` },
+      prepare: async (model) => {
+        this.#plan = await this.#keeper.prepare(model);
+      },
       queue: this.#kind.queue,
       // One by one at first, whatever the prefetch is: see Quarantine.
       prefetchCount: 0,
@@ -137,7 +166,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
     const { declaration, kind: name } = this.#options;
     const kinds = this.#plan?.kinds ?? (declaration.kinds as readonly PlannedKind[]);
     const kind = kinds.find(({ kind: candidate }) => candidate === name);
-    if (kind === undefined) throw new Error(`the declaration has no kind '${name}'`);
+    if (kind === undefined) throw new Error(`the plan has no kind '${name}'`);
     return kind;
   }
 
@@ -279,6 +308,18 @@ export class Worker<Message = Buffer, Effect = unknown> {
     if (this.#publisher === undefined) throw new Error('the worker is not open');
     return { publisher: this.#publisher, workerId: this.id };
   }
+}
+
+const COUNTS = ['prefetchCount', 'concurrency', 'suspectConcurrency', 'deadlineMs'] as const;
+
+/** @throws TopologyError `DECLARATION_INVALID`: with a prefetch of 0 or NaN a worker would never take anything. */
+function requireCounts(options: Pick<WorkerOptions, (typeof COUNTS)[number]>): void {
+  const faults = COUNTS.flatMap((name) => {
+    const count = options[name];
+    const isSound = count === undefined || (count >= 1 && !Number.isNaN(count));
+    return isSound ? [] : [fault('COUNT_OUT_OF_RANGE', name, `${count} must be at least 1`)];
+  });
+  if (faults.length > 0) throw new TopologyError('DECLARATION_INVALID', faults);
 }
 
 function answerAtOnce(end: AttemptEnd): void {

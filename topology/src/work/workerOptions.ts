@@ -1,5 +1,5 @@
 /** What a worker is given, and what it tells. */
-import type { AssertOptions, Delivery, PublishEnd, SessionEvent } from '../amqp/index.ts';
+import type { Delivery, KeeperOptions, PublishEnd, SessionEvent } from '../amqp/index.ts';
 import type { Declaration, KindsOptions } from '../declaration/declareTopology.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';
@@ -41,7 +41,7 @@ export interface WorkerOptions<
   Message = Buffer,
   Effect = unknown,
   Kinds extends KindsOptions = KindsOptions,
-> extends AssertOptions {
+> extends KeeperOptions {
   readonly declaration: Declaration<Kinds>;
   /** Which kind's queue; one worker serves one. An unknown kind does not compile. */
   readonly kind: Extract<keyof Kinds, string>;

@@ -255,3 +255,28 @@ test('other tiers than those in service are refused: both at once would double w
   });
   assert.deepEqual(await bench.ask('GET', `/api/bindings/${bench.vhost}`), before);
 });
+
+for (const isFirstWith of [true, false]) {
+  const [first, second] = isFirstWith ? ['with', 'without'] : ['without', 'with'];
+  test(`a process ${second} managementUrl beside one ${first}: refused, and told what to do`, async (t) => {
+    const bench = await Bench.open(t);
+    const prepare = (hasManagement: boolean) => async (model: ChannelModel) => {
+      const managementUrl = hasManagement ? bench.managementUrl : undefined;
+      const { amqpUrl } = bench;
+      await assertTopology(model, QUICK, { amqpUrl, managementUrl, onWarning: () => undefined });
+    };
+    await bench.publisher({ prepare: prepare(isFirstWith) });
+    await assert.rejects(bench.publisher({ prepare: prepare(!isFirstWith) }), (error) => {
+      assert.ok(error instanceof TopologyError);
+      assert.equal(error.code, 'TOPOLOGY_DIFFERS');
+      const [fault] = error.faults;
+      assert.match(
+        fault?.remedy ?? '',
+        new RegExp(
+          `this process was opened ${second} managementUrl, and the queue was made by one ${first} it.*give managementUrl to all of them or to none`,
+        ),
+      );
+      return true;
+    });
+  });
+}

@@ -128,3 +128,17 @@ test('a duration, an option or an unsafe that does not exist does not compile', 
   // @ts-expect-error: a misspelt option
   assert.deepEqual(faultsOf({ tires: ['5s'] }), ['OPTION_UNKNOWN one.tires']);
 });
+
+test('what is missing altogether is told by name, as any other fault', () => {
+  const refused = (options: unknown, pattern: RegExp) => {
+    assert.throws(
+      () => declareTopology(options as never),
+      (error: Error) => error.name === 'TopologyError' && pattern.test(error.message),
+    );
+  };
+  for (const nothing of [undefined, null, {}]) refused(nothing, /NAME_INVALID exchange[^]*NO_KIND/);
+  refused({ exchange: 'jobs', kinds: undefined }, /NO_KIND/);
+  for (const options of [undefined, null, 'one'])
+    refused({ exchange: 'jobs', kinds: { one: options } }, /OPTIONS_MISSING one: is no object/);
+  refused({ exchange: 'jobs', kinds: { one: {} } }, /NAME_INVALID one.key[^]*NO_TIER one.tiers/);
+});

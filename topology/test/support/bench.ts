@@ -18,7 +18,7 @@ import {
   type PublisherOptions,
   type PublishResult,
 } from '@fit/topology/amqp';
-import type { ChannelModel } from 'amqplib';
+import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { Inspector } from '../../src/amqp/inspector.ts';
 
 /** Waits short enough for a test, long enough to be told apart. */
@@ -115,6 +115,14 @@ export class Bench {
     });
     this.#closers.push(() => consumer.close());
     return consumer;
+  }
+
+  /** A channel of a connection of its own, for what an operator does by hand. */
+  async adminChannel(): Promise<Channel> {
+    const model = await connect(this.amqpUrl);
+    model.on('error', () => undefined);
+    this.#closers.push(() => model.close().catch(() => undefined));
+    return await model.createChannel();
   }
 
   message(id: string, change: Partial<OutgoingMessage> = {}): OutgoingMessage {
