@@ -1,9 +1,10 @@
 /** Letters → records. After it returns, the store knows everything the letters said, and they may be acked. */
 import type { JobEnd, JobListener } from '../event.ts';
-import { encodeJob } from '../record/jobMessage.ts';
+import { disagreementOf, isBodyOf } from '../record/agreement.ts';
 import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
+import { LIVE_STATES } from '../record/transitions.ts';
 import type { JobStore } from '../store/jobStore.ts';
-import type { LetterStore } from '../store/letterStore.ts';
+import type { Letter, LetterStore } from '../store/letterStore.ts';
 import type { ReadLetter } from './readLetter.ts';
 
 export interface AbsorbOptions {
@@ -12,9 +13,19 @@ export interface AbsorbOptions {
   readonly onEvent: JobListener;
 }
 
+/** A letter, and what its record says of it. */
+interface Judged {
+  readonly letter: ReadLetter;
+  /** Undefined where no job has that id. */
+  readonly record: JobRecord | undefined;
+  /** Why it is none of that job's; undefined where it agrees, and where there is no record. */
+  readonly forgery: string | undefined;
+}
+
 /**
- * A live job of that generation becomes dead with the letter's cause. A job that its worker has buried already, or that
- * a copy has finished, stays as it is. A letter without a record, or one that cannot be read, is kept whole.
+ * A live job becomes dead with the cause of a letter that agrees with its record. A job that its worker has marked dead
+ * already, or that a copy has finished, stays as it is. A letter without a record, one that cannot be read, and one that
+ * does not agree with the record that it names, are kept.
  * @throws StoreUnavailable, StatementRefused; repeating is safe.
  */
 export async function absorbLetters(
@@ -24,41 +35,61 @@ export async function absorbLetters(
   const now = new Date();
   const ids = letters.flatMap(({ jobId }) => (jobId === undefined ? [] : [jobId]));
   const records = await options.store.findAll(ids);
-  const owned = letters.filter((letter) => isOwn(letter, records));
-  for (const [cause, group] of Map.groupBy(owned, ({ death }) => death.cause)) {
-    const changes = group.map(({ jobId = '', generation, death }) => ({
-      ...{ id: jobId, generation, death },
+  const judged = letters.map((letter): Judged => {
+    const record = records.get(letter.jobId ?? '');
+    return { letter, record, forgery: record && forgeryOf(letter, record) };
+  });
+  const owned = judged.filter(isOwn);
+  // A fatal attempt is recorded by its worker, before it acknowledges the message: until then the message comes back.
+  const deaths = owned.filter(({ letter }) => letter.cause !== 'fatal');
+  for (const [cause, group] of Map.groupBy(deaths, ({ letter }) => letter.death.cause)) {
+    const changes = group.map(({ letter, record }) => ({
+      id: record?._id ?? '',
+      generation: letter.claims?.generation ?? record?.generation ?? 0,
+      death: letter.death,
     }));
     const count = await options.store.change('bury', changes, now);
-    const kind = group[0]?.kind.kind ?? 'unknown';
+    const kind = group[0]?.letter.kind.kind ?? 'unknown';
     // How many changed is known, not which: where some were dead already, as many ends are told as there were.
-    const ends = group.slice(0, count).map(({ jobId = '' }) => ({
-      ...endOf(records.get(jobId), now),
-      jobId: count === group.length ? jobId : undefined,
+    const ends = group.slice(0, count).map(({ record }) => ({
+      ...endOf(record, now),
+      jobId: count === group.length ? record?._id : undefined,
     }));
     if (count > 0) options.onEvent({ type: 'buried', kind, cause, count, ends });
   }
-  await keep(letters, new Set(owned), options);
+  await keep(judged, options);
 }
 
-/** Whole: those without a job, and the malformed. Told are those that no job's death has told of already. */
-async function keep(
-  letters: readonly ReadLetter[],
-  owned: ReadonlySet<ReadLetter>,
-  options: AbsorbOptions,
-): Promise<void> {
-  const kept = letters.filter((letter) => !owned.has(letter) || letter.cause === 'malformed');
-  const newIds = await options.letters.keep(
-    kept.map(({ id, cause, reason, messageId, routingKey, body, headers }) => ({
-      ...{ id, cause, reason, messageId, routingKey, body, headers },
-    })),
-    new Date(),
-  );
-  const told = kept.filter((letter) => newIds.delete(letter.id) && !owned.has(letter));
-  for (const [cause, group] of Map.groupBy(told, (letter) => letter.cause)) {
-    const kind = group[0]?.kind.kind ?? 'unknown';
+/** Those without a job, the forged and the malformed. Told are those that no job's death has told of already. */
+async function keep(judged: readonly Judged[], options: AbsorbOptions): Promise<void> {
+  const kept = judged.filter((one) => !isOwn(one) || one.letter.cause === 'malformed');
+  const newIds = await options.letters.keep(kept.map(storedOf), new Date());
+  const told = kept.filter((one) => newIds.delete(one.letter.id) && !isOwn(one));
+  const causeOf = ({ letter, forgery }: Judged) =>
+    forgery === undefined ? letter.cause : ('forged' as const);
+  for (const [cause, group] of Map.groupBy(told, causeOf)) {
+    const kind = group[0]?.letter.kind.kind ?? 'unknown';
     options.onEvent({ type: 'letterKept', kind, cause, count: group.length });
   }
+}
+
+function storedOf({ letter, forgery }: Judged): Letter {
+  const { id, cause, reason, messageId, routingKey, body, bodyBytes, bodyHash, headers } = letter;
+  return {
+    id,
+    cause: forgery === undefined ? cause : 'forged',
+    reason: forgery === undefined ? reason : `${forgery} (it says ${cause}: ${reason})`,
+    messageId,
+    routingKey,
+    body,
+    bodyBytes,
+    ...(bodyHash === undefined ? {} : { bodyHash }),
+    headers,
+  };
+}
+
+function isOwn({ record, forgery }: Judged): boolean {
+  return record !== undefined && forgery === undefined;
 }
 
 function endOf(record: JobRecord | undefined, now: Date): Omit<JobEnd, 'jobId'> {
@@ -70,11 +101,31 @@ function endOf(record: JobRecord | undefined, now: Date): Omit<JobEnd, 'jobId'> 
 }
 
 /**
- * Anyone who may publish can put a job's id on nonsense. What cannot be read therefore buries a job only if it is, byte
- * for byte, what the relay makes of that job's record; otherwise it is kept as a letter and the job goes on.
+ * Anyone who may publish can put a job's id on anything, so id, generation, payload and history must be those of the
+ * record.
+ * @returns why the letter is none of that job's; undefined where it agrees.
  */
-function isOwn(letter: ReadLetter, records: ReadonlyMap<string, JobRecord>): boolean {
-  const record = records.get(letter.jobId ?? '');
-  if (record === undefined) return false;
-  return letter.cause !== 'malformed' || encodeJob(record).equals(letter.body);
+function forgeryOf(letter: ReadLetter, record: JobRecord): string | undefined {
+  const { claims, headerGeneration } = letter;
+  if (claims === undefined || letter.cause === 'malformed')
+    return isBodyOf(record, letter.body) ? undefined : 'forged: its body is not that of the job';
+  if (headerGeneration !== undefined && headerGeneration !== claims.generation)
+    return 'forged: header and body name different generations';
+  return disagreementOf(claims, record) ?? impossibleHistoryOf(letter, record);
+}
+
+/**
+ * Attempts are used up by rejections alone, and each is counted by the record or by the broker. Its worker marks a job
+ * dead before the last one, so this is asked only of letters whose worker could not say what became of them.
+ */
+function impossibleHistoryOf(letter: ReadLetter, record: JobRecord): string | undefined {
+  const { kind, cause, rejectionCount } = letter;
+  if (cause !== 'exhausted' || kind.backend !== 'tiers') return undefined;
+  if (!LIVE_STATES.includes(record.state) || letter.claims?.generation !== record.generation)
+    return undefined;
+  const possibleCount = record.attemptCount + rejectionCount;
+  const neededCount = kind.tiersMs.length + 1;
+  return possibleCount >= neededCount
+    ? undefined
+    : `forged: exhausted after ${possibleCount} attempts of ${neededCount}`;
 }

@@ -1,4 +1,5 @@
 /** Consumes a kind's dead-letter queue and brings each letter into the records. */
+import { createHash } from 'node:crypto';
 import { type Declaration, deadLetterQueue, type KindDeclaration } from '@fit/topology';
 import {
   type AssertOptions,
@@ -8,8 +9,9 @@ import {
   type SessionEvent,
 } from '@fit/topology/amqp';
 import { Batcher } from '../settle/batcher.ts';
+import type { Letter } from '../store/letterStore.ts';
 import { type AbsorbOptions, absorbLetters } from './absorbLetters.ts';
-import { readLetter } from './readLetter.ts';
+import { type ReadLetter, readLetter } from './readLetter.ts';
 
 export interface IntakeOptions extends AbsorbOptions, AssertOptions {
   readonly declaration: Declaration;
@@ -22,23 +24,38 @@ export interface LetterIntake {
   close(): Promise<void>;
 }
 
-const PREFETCH_COUNT = 500;
+/**
+ * Letters unsettled at a time. Of each no more is held than `LETTER_BODY_LIMIT_BYTES`, however large it was, so together
+ * they hold 4 MiB; a letter beyond that size is whole only while it arrives.
+ */
+export const INTAKE_PREFETCH_COUNT = 32;
+
+const OUTLINE_LIMIT_CHARS = 500;
+
+interface Arrived {
+  readonly delivery: Delivery;
+  readonly letter: ReadLetter;
+}
 
 export async function openIntake(options: IntakeOptions): Promise<LetterIntake> {
   const { kind, onEvent } = options;
-  const batcher = new Batcher<Delivery>({
-    maxCount: PREFETCH_COUNT,
-    isCurrent: (delivery) => delivery.isCurrent,
-    write: async (deliveries) => {
-      const now = new Date();
+  const batcher = new Batcher<Arrived>({
+    maxCount: INTAKE_PREFETCH_COUNT,
+    isCurrent: ({ delivery }) => delivery.isCurrent,
+    write: async (arrived) => {
       await absorbLetters(
-        deliveries.map((delivery) => readLetter(delivery, kind, now)),
+        arrived.map(({ letter }) => letter),
         options,
       );
       // Only now: until its content is stored, the letter on the broker is the only copy.
-      for (const delivery of deliveries) delivery.ack();
+      for (const { delivery } of arrived) delivery.ack();
     },
-    onRefused: (_, error) => Promise.reject(error),
+    onRefused: async ({ delivery, letter }, error) => {
+      onEvent({ type: 'stageFailed', stage: 'intake', error });
+      // Short plain text alone: were that refused too, no letter could be at fault.
+      await options.letters.keep([outlineOf(letter, error)], new Date());
+      delivery.ack();
+    },
     onOutage: (error) => {
       onEvent({ type: 'storeDown', stage: 'intake', error });
     },
@@ -50,13 +67,16 @@ export async function openIntake(options: IntakeOptions): Promise<LetterIntake> 
     url: options.amqpUrl,
     label: `intake of ${deadLetterQueue(kind.queue)}`,
     queue: deadLetterQueue(kind.queue),
-    prefetchCount: PREFETCH_COUNT,
+    prefetchCount: INTAKE_PREFETCH_COUNT,
     prepare: async (model) => {
       await assertTopology(model, options.declaration, options);
     },
     onEvent: options.onSession,
     onDelivery: (delivery) => {
-      batcher.add(delivery);
+      const letter = readLetter(delivery, kind, new Date());
+      // What is held of it from here on is bounded; a letter may be as large as the broker allows.
+      delivery.release();
+      batcher.add({ delivery, letter });
     },
   });
   return {
@@ -68,5 +88,22 @@ export async function openIntake(options: IntakeOptions): Promise<LetterIntake> 
       batcher.stop();
       await consumer.close();
     },
+  };
+}
+
+/** What is kept of a letter that the database refuses: enough to find it in a dump of the broker. */
+function outlineOf(letter: ReadLetter, error: Error): Letter {
+  const plain = (text: string) =>
+    text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, OUTLINE_LIMIT_CHARS);
+  return {
+    id: letter.id,
+    cause: letter.cause,
+    reason: plain(`refused by the database (${error.message}): ${letter.reason}`),
+    messageId: letter.messageId === undefined ? undefined : plain(letter.messageId),
+    routingKey: plain(letter.routingKey),
+    body: Buffer.alloc(0),
+    bodyBytes: letter.bodyBytes,
+    bodyHash: letter.bodyHash ?? createHash('sha256').update(letter.body).digest('hex'),
+    headers: '',
   };
 }

@@ -89,6 +89,16 @@ export function decodeJob<Payload>(
   return { ...value, payload: value.payload };
 }
 
+/** @returns what a body says of itself, its payload unchecked; undefined where it is no message of a job. */
+export function readEnvelope(body: Buffer): JobMessage | undefined {
+  try {
+    const value = parseJson(body);
+    return envelopeCheck.Check(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8')) as unknown;

@@ -43,6 +43,7 @@ export async function collectLetters(options: CollectOptions): Promise<Collected
     const delivery = await options.box.next();
     if (delivery === undefined) break;
     const letter = readLetter(delivery, options.kind, new Date());
+    delivery.release();
     if (!isMatch(letter, options.filter)) {
       tally.others += 1;
       continue;

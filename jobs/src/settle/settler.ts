@@ -1,5 +1,6 @@
 /** Stores attempts in bulk, then answers the broker. The order is the whole point. */
 import type { JobEnd, JobListener } from '../event.ts';
+import { disagreementOf, ForgedMessage } from '../record/agreement.ts';
 import { isReplayed } from '../record/jobRecord.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { Handlers } from '../work/handler.ts';
@@ -16,18 +17,20 @@ export interface SettlerOptions {
 
 export function openSettler(options: SettlerOptions): Batcher<Settlement> {
   const { onEvent } = options;
+  // A batch that is repeated must not send its forged messages to the dead-letter queue a second time.
+  const refused = new WeakSet<Settlement>();
   return new Batcher<Settlement>({
     maxCount: options.maxCount ?? 500,
     isCurrent: ({ end }) => end.delivery.isCurrent,
     write: async (settlements) => {
-      await settle(settlements, options);
+      await settle(settlements, options, refused);
     },
     onRefused: async (settlement, error) => {
       // A record without an effect holds nothing that the job brought along: if that is refused, no job is at fault.
       if (settlement.transition !== 'finish') throw error;
       onEvent({ type: 'stageFailed', stage: 'settle', error });
       const workerId = settlement.change.attempt?.workerId ?? '';
-      await settle([refusedSettlement(settlement, error, workerId)], options);
+      await settle([refusedSettlement(settlement, error, workerId)], options, refused);
     },
     onOutage: (error) => {
       onEvent({ type: 'storeDown', stage: 'settle', error });
@@ -39,11 +42,23 @@ export function openSettler(options: SettlerOptions): Batcher<Settlement> {
 }
 
 /**
- * Effect, then job, then ack. The other orders lose: an ack before the effect loses the job if the process dies in
- * between; a job marked done before its effect claims a workout that nobody has. In this order a crash leaves only a
- * redelivery, which finds the effect there and changes nothing.
+ * Record asked, then effect, then job, then ack. A message that does not agree with its job's record leaves no effect,
+ * changes no record and goes to the dead-letter queue: whoever may publish can write any id on any payload. The other
+ * orders lose: an ack before the effect loses the job if the process dies in between; a job marked done before its effect
+ * claims a workout that nobody has. In this order a crash leaves only a redelivery, which finds the effect there and
+ * changes nothing.
  */
-async function settle(settlements: readonly Settlement[], options: SettlerOptions): Promise<void> {
+async function settle(
+  all: readonly Settlement[],
+  options: SettlerOptions,
+  refused: WeakSet<Settlement>,
+): Promise<void> {
+  const settlements = await refuseForged(
+    all.filter((settlement) => !refused.has(settlement)),
+    options.store,
+    refused,
+  );
+  if (settlements.length === 0) return;
   const now = new Date();
   const finished = settlements.filter(({ transition }) => transition === 'finish');
   const withEffect = finished.filter(({ effect }) => effect !== undefined);
@@ -57,6 +72,26 @@ async function settle(settlements: readonly Settlement[], options: SettlerOption
     }
   for (const { end } of settlements) end.answer();
   tellTraces(settlements, now);
+}
+
+/** One question for the whole batch. @returns those that agree with their records. */
+async function refuseForged(
+  settlements: readonly Settlement[],
+  store: JobStore,
+  refused: WeakSet<Settlement>,
+): Promise<Settlement[]> {
+  const records = await store.findClaims(settlements.map(({ end }) => end.message.id));
+  const refusals: Promise<void>[] = [];
+  const agreeing = settlements.filter((settlement) => {
+    const { message, refuse } = settlement.end;
+    const reason = disagreementOf(message, records.get(message.id));
+    if (reason === undefined) return true;
+    refused.add(settlement);
+    refusals.push(refuse(new ForgedMessage(reason)));
+    return false;
+  });
+  await Promise.all(refusals);
+  return agreeing;
 }
 
 /**

@@ -16,6 +16,8 @@ export interface Change {
   /** Attempts that count as spent, where these are not the attempt's number. */
   readonly spentCount?: number;
   readonly death?: Death;
+  /** Where it is given, the record's must be equal: for a change by a message that was not compared yet. */
+  readonly payload?: unknown;
 }
 
 /** One update of many jobs. */
@@ -48,13 +50,14 @@ export function changeStatements(
 const CHANGES_LIMIT = 500;
 
 /** Changes with equal guards, and with equal fields, fit into one statement. */
-function guardOf(transition: Transition, { generation, attempt, death }: Change): string {
+function guardOf(transition: Transition, { generation, attempt, death, payload }: Change): string {
   const number = transition === 'wait' ? attempt?.number : undefined;
-  return [generation, number, attempt !== undefined, death !== undefined].join();
+  const guards = [generation, number, attempt !== undefined, death !== undefined];
+  return `${guards.join()},${JSON.stringify(payload)}`;
 }
 
 function statementOf(transition: Transition, group: readonly Change[], now: Date): ChangeStatement {
-  const [{ generation, attempt, death }] = group as [Change];
+  const [{ generation, attempt, death, payload }] = group as [Change];
   const state = TRANSITIONS[transition].to;
   const ids = group.map(({ id }) => id);
   const own = (values: readonly unknown[]) => ({
@@ -68,6 +71,7 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
       state: allowedBefore(transition),
       // An attempt that is on record already (its worker died before the nack) is not counted twice.
       ...(transition === 'wait' && attempt ? { attemptCount: { $lt: attempt.number } } : {}),
+      ...(payload === undefined ? {} : { payload: { $eq: payload } }),
     },
     update: [
       {

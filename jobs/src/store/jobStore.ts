@@ -1,4 +1,5 @@
 /** The jobs collection: inserts, guarded changes in bulk, counts. The only file that writes job records. */
+import type { RecordClaims } from '../record/agreement.ts';
 import { type JobRecord, RUNS_KEPT } from '../record/jobRecord.ts';
 import { JOB_STATES, type JobState, LIVE_STATES, type Transition } from '../record/transitions.ts';
 import { type Change, changeStatements } from './change.ts';
@@ -114,6 +115,12 @@ export class JobStore {
   /** @returns the records among these ids, by id. */
   async findAll(ids: readonly string[]): Promise<Map<string, JobRecord>> {
     const found = await this.#jobs.findByIds(ids);
+    return new Map(found.map((record) => [record._id, record]));
+  }
+
+  /** @returns what messages are compared with, by id: a part of each record. */
+  async findClaims(ids: readonly string[]): Promise<Map<string, RecordClaims>> {
+    const found = await this.#jobs.findByIds(ids, ['kind', 'generation', 'payload']);
     return new Map(found.map((record) => [record._id, record]));
   }
 

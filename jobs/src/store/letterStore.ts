@@ -1,17 +1,28 @@
-/** Letters that no job record explains, kept whole: nothing that reached the dead-letter queue is thrown away. */
+/**
+ * Letters that no job record explains: nothing that reached the dead-letter queue is thrown away without a trace. Up to
+ * `LETTER_BODY_LIMIT_BYTES` they are kept whole.
+ */
 
 import type { DeathCause } from '@fit/topology';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
 
+/** `forged`: it names a job, and does not agree with that job's record. */
+export type LetterCause = DeathCause | 'forged';
+
 export interface Letter {
   /** Hash of body and identity, so that a letter taken twice is stored once. */
   readonly id: string;
-  readonly cause: DeathCause;
+  readonly cause: LetterCause;
   readonly reason: string;
   readonly messageId: string | undefined;
   readonly routingKey: string;
+  /** Whole, or its beginning where `bodyHash` is there. */
   readonly body: Buffer;
+  /** Of the whole body. */
+  readonly bodyBytes: number;
+  /** SHA-256 of the whole body in hexadecimal digits; absent where `body` is the whole. */
+  readonly bodyHash?: string;
   readonly headers: string;
 }
 

@@ -130,8 +130,10 @@ export class Worker {
   }
 
   /** Only a label for those who watch; the attempt itself does not depend on it. */
-  #markLong({ id, generation }: JobMessage): void {
-    void this.#options.store.change('run', [{ id, generation }], new Date()).catch(() => undefined);
+  #markLong({ id, generation, payload }: JobMessage): void {
+    void this.#options.store
+      .change('run', [{ id, generation, payload }], new Date())
+      .catch(() => undefined);
   }
 
   #settle(end: AttemptEnd<JobMessage>): void {

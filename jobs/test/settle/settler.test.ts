@@ -8,6 +8,10 @@ import { settlementOf } from '../../src/settle/settlement.ts';
 import { openSettler } from '../../src/settle/settler.ts';
 import { attemptEnd } from '../support/fakes.ts';
 
+/** The record that every attempt of these tests agrees with. */
+const findClaims = () =>
+  Promise.resolve(new Map([['id', { _id: 'id', kind: 'trivial', generation: 2, payload: {} }]]));
+
 function open(failures: { effect: number; record: number }) {
   const steps: string[] = [];
   const events: JobEvent[] = [];
@@ -25,6 +29,7 @@ function open(failures: { effect: number; record: number }) {
     ],
   ]) as unknown as Handlers;
   const store = {
+    findClaims,
     change: (transition: string, changes: readonly unknown[]) => {
       if (failures.record-- > 0) return Promise.reject(new Error('records out'));
       steps.push(`${transition} ${changes.length}`);
@@ -74,7 +79,7 @@ test('no record without its effect, and no answer without its record', async () 
 
 test('a first end is timed, a replayed one is not; of a batch with a late one no job is named', async () => {
   const events: JobEvent[] = [];
-  const store = { change: () => Promise.resolve(1) } as unknown as JobStore;
+  const store = { findClaims, change: () => Promise.resolve(1) } as unknown as JobStore;
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const settler = openSettler({
     ...{ store, handlers: new Map() },
@@ -105,4 +110,25 @@ test('a first end is timed, a replayed one is not; of a batch with a late one no
       [undefined, false],
     ],
   );
+});
+
+test('a forged message is refused once, however often its batch is repeated; it is neither stored nor answered', async () => {
+  const { settler, steps, finished, answered } = open({ effect: 1, record: 1 });
+  const refusals: unknown[] = [];
+  const end = {
+    ...finished.end,
+    message: { ...finished.end.message, payload: { other: true } },
+    refuse: (error: unknown) => {
+      refusals.push(error);
+      return Promise.resolve();
+    },
+  };
+  settler.add({ ...finished, end });
+  settler.add(finished);
+  await answered;
+  await turn();
+  assert.deepEqual(steps, ['effect 1', 'effect 1', 'finish 1', 'answer']);
+  assert.deepEqual(refusals.map(String), [
+    'ForgedMessage: forged: its payload is not that of the job',
+  ]);
 });

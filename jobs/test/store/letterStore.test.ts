@@ -1,22 +1,33 @@
 /** Goal: a letter taken twice is kept once, whole. Method: the real store. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { Binary } from 'mongodb';
-import { readLetter } from '../../src/intake/readLetter.ts';
+import {
+  LETTER_BODY_LIMIT_BYTES,
+  LETTER_HEAD_BYTES,
+  readLetter,
+} from '../../src/intake/readLetter.ts';
+import type { Letter } from '../../src/store/letterStore.ts';
 import { fakeDelivery, KIND } from '../support/fakes.ts';
 import { testStore } from '../support/testStore.ts';
 
 const [FIRST, SECOND] = [new Date('2026-01-01T12:00:00Z'), new Date('2026-01-02T12:00:00Z')];
-const letterOf = (body: Buffer) => {
-  const {
-    kind: _,
-    jobId: __,
-    generation: ___,
-    death: ____,
-    ...letter
-  } = readLetter(fakeDelivery({ body, headers: { 'death-cause': 'malformed' } }), KIND, FIRST);
-  return letter;
-};
+function letterOf(body: Buffer): Letter {
+  const headers = { 'death-cause': 'malformed' };
+  const read = readLetter(fakeDelivery({ body, headers }), KIND, FIRST);
+  return {
+    id: read.id,
+    cause: read.cause,
+    reason: read.reason,
+    messageId: read.messageId,
+    routingKey: read.routingKey,
+    body: read.body,
+    bodyBytes: read.bodyBytes,
+    ...(read.bodyHash === undefined ? {} : { bodyHash: read.bodyHash }),
+    headers: read.headers,
+  };
+}
 
 test('kept once however often it comes, byte for byte', async (t) => {
   const store = await testStore(t);
@@ -32,4 +43,23 @@ test('kept once however often it comes, byte for byte', async (t) => {
     [stored?.['seen'], stored?.['firstSeenAt'], stored?.['lastSeenAt'], stored?.['cause']],
     [2, FIRST, SECOND, 'malformed'],
   );
+});
+
+test('of a letter that is too large the head, the size and the hash are kept', async (t) => {
+  const store = await testStore(t);
+  const whole = Buffer.alloc(LETTER_BODY_LIMIT_BYTES, 'a');
+  const large = Buffer.alloc(LETTER_BODY_LIMIT_BYTES + 1, 'b');
+  await store.letters.keep([letterOf(whole), letterOf(large)], FIRST);
+  const stored = async (body: Buffer) =>
+    await store.raw('letters').findOne({ _id: letterOf(body).id });
+  const kept = await stored(whole);
+  assert.deepEqual(Buffer.from((kept?.['body'] as Binary).value()), whole);
+  assert.equal(kept?.['bodyHash'], undefined);
+  const cut = await stored(large);
+  assert.deepEqual(
+    Buffer.from((cut?.['body'] as Binary).value()),
+    large.subarray(0, LETTER_HEAD_BYTES),
+  );
+  assert.equal(cut?.['bodyBytes'], large.length);
+  assert.equal(cut['bodyHash'], createHash('sha256').update(large).digest('hex'));
 });

@@ -53,6 +53,7 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
     reject: () => settled.push('reject'),
     delay: () => settled.push('delay'),
     giveBack: () => settled.push('giveBack'),
+    release: () => undefined,
     ...change,
   };
 }
@@ -62,12 +63,13 @@ export function attemptEnd(
   number: number,
   outcome: Outcome,
   answer: () => void = () => undefined,
+  refuse: (error: unknown) => Promise<void> = () => Promise.resolve(),
 ): AttemptEnd<JobMessage> {
   const key = number === 1 ? KIND.key : `trivial.r${number - 1}`;
   const attempt = attemptOf(KIND, key, {})!;
   return {
     message: { id: 'id', kind: 'trivial', generation: 2, payload: {} },
-    ...{ delivery: fakeDelivery(), kind: KIND, attempt, outcome, answer },
+    ...{ delivery: fakeDelivery(), kind: KIND, attempt, outcome, answer, refuse },
     step: nextStep(KIND, attempt, outcome),
     ...{ startedAt: new Date(1_000), endedAt: new Date(2_000) },
   };

@@ -301,6 +301,10 @@ export class Worker<Message = Buffer, Effect = unknown> {
       answer: () => {
         delivery[answer]();
       },
+      refuse: async (error) => {
+        if (step.type === 'park' || step.type === 'skip') delivery.ack();
+        else await this.#refuse(delivery, error);
+      },
     });
   }
 

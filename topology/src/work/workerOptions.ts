@@ -34,6 +34,11 @@ export interface AttemptEnd<Message = unknown, Effect = unknown>
   extends AttemptResult<Message, Effect> {
   /** Tells the broker. What must outlive the message is stored before. A stale or second call is a no-op. */
   readonly answer: () => void;
+  /**
+   * In place of `answer`, where it turns out that the message is none to be worked on: it goes to the dead-letter queue as
+   * malformed, with this reason. Where the attempt has published a copy already, the message is only acknowledged.
+   */
+  readonly refuse: (error: unknown) => Promise<void>;
 }
 
 /** What to work off, and how; only declaration, kind, broker and `run` are needed. */

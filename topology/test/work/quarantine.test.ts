@@ -110,6 +110,7 @@ class TestWorker {
       ack: noop,
       reject: noop,
       delay: noop,
+      release: () => undefined,
       giveBack: () => {
         this.givenBack.push(messageId);
         this.#held.delete(delivery);

@@ -7,7 +7,7 @@ export const WAIT_QUEUE = { known: 'waitQueue' } as const;
 export const VHOST = { known: 'vhost' } as const;
 /** The kind of job. */
 export const TYPE = { known: 'type' } as const;
-export const REASON = DEATH_CAUSES;
+export const REASON = [...DEATH_CAUSES, 'forged'] as const;
 export const END_OUTCOME = ['success', 'dead'] as const;
 export const ATTEMPT_OUTCOME = ['success', 'retry', 'dead', 'discarded'] as const;
 

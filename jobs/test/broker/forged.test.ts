@@ -1,0 +1,152 @@
+/**
+ * Goal: who may publish, and knows nothing but the ids of jobs, can neither end a job nor give it another result. Method:
+ * forged messages and forged dead letters on a real broker, with a worker and the recorder of dead letters at work.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JobRecord } from '@fit/jobs';
+import { eventually } from '@fit/stack/testing';
+import type { Publisher } from '@fit/topology/amqp';
+import { connect } from 'amqplib';
+import { encodeJob } from '../../src/record/jobMessage.ts';
+import { pendingJob } from '../support/fakes.ts';
+import { Line } from '../support/line.ts';
+
+interface Message {
+  readonly exchange?: string;
+  readonly key?: string;
+  readonly id: string;
+  readonly body: Buffer;
+  readonly headers?: Record<string, string | number>;
+}
+
+async function publish(publisher: Publisher, message: Message): Promise<void> {
+  const { exchange = 'jobs', key = 'job.trivial', headers = {} } = message;
+  assert.equal(await publisher.publish({ ...message, exchange, key, headers }), 'confirmed');
+}
+
+async function keptLetters(line: Line, count: number) {
+  return await eventually(
+    async () => {
+      const stored = await line.store.raw('letters').find().toArray();
+      return stored.length === count && stored;
+    },
+    {
+      describe: async () =>
+        `${await line.store.letters.count()} letters of ${count}; ${JSON.stringify(line.events)}`,
+    },
+  );
+}
+
+/** A record that no relay has published: what happens to it is the forger's doing alone. */
+async function liveJob(line: Line, outcome = 'done'): Promise<JobRecord> {
+  const job = pendingJob(outcome);
+  await line.store.jobs.accept('run', [job]);
+  return job;
+}
+
+test('a message of one job with the payload of another is dead as forged, and changes neither', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.worker();
+  await line.intake();
+  const [job, other] = [await liveJob(line, 'done'), await liveJob(line, 'reject')];
+  const forgeries: Partial<JobRecord>[] = [
+    { _id: job._id, payload: { outcome: 'other' } },
+    // The other job would be dead at once if its worker believed this one.
+    { _id: job._id, payload: other.payload },
+    { _id: job._id, generation: 2 },
+    { _id: 'trivial:nobody:2026-01-01' },
+  ];
+  for (const forgery of forgeries)
+    await publish(publisher, { id: job._id, body: encodeJob({ ...job, ...forgery }) });
+  const letters = await keptLetters(line, forgeries.length);
+  assert.deepEqual(
+    letters.map(({ cause }) => cause),
+    Array(forgeries.length).fill('forged'),
+  );
+  assert.ok(letters.every(({ reason }) => String(reason).startsWith('forged: ')));
+  for (const { _id } of [job, other]) {
+    const record = await line.store.jobs.find(_id);
+    assert.deepEqual([record?.state, record?.attemptCount, record?.attempts], ['pending', 0, []]);
+  }
+  assert.deepEqual(line.effects, []);
+  const kept = line.eventsOf('letterKept');
+  assert.equal(
+    kept.reduce((sum, { count }) => sum + count, 0),
+    forgeries.length,
+  );
+  assert.ok(kept.every(({ cause }) => cause === 'forged'));
+  // The job itself is as alive as before.
+  await line.relay(publisher);
+  await line.expectState(job, 'done');
+  assert.deepEqual(line.effects, [job._id]);
+});
+
+test('a dead letter that does not agree with the record marks nothing dead, and is kept whole as forged', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  await line.intake();
+  const job = await liveJob(line);
+  const body = encodeJob(job);
+  const park = { exchange: 'trivial.park', id: job._id };
+  const crashed = { 'death-cause': 'crashed', 'death-message': 'so it says' };
+  const forgeries: Message[] = [
+    { ...park, headers: crashed, body: Buffer.from('nonsense') },
+    { ...park, headers: crashed, body: encodeJob({ ...job, payload: { outcome: 'other' } }) },
+    { ...park, headers: crashed, body: encodeJob({ ...job, generation: 7 }) },
+    { ...park, headers: crashed, body: encodeJob(pendingJob()) },
+    { ...park, headers: { ...crashed, generation: 2 }, body },
+  ];
+  for (const forgery of forgeries) await publish(publisher, forgery);
+  // It says what a worker says; but a worker marks the job dead itself, before it acknowledges the message.
+  await publish(publisher, { ...park, headers: { 'death-cause': 'fatal' }, body });
+  // A history that no broker wrote: used up, and not one attempt is on record. Our own publisher would strip these headers.
+  const connection = await connect(line.amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  channel.publish('trivial.park', 'trivial.r3', body, {
+    messageId: job._id,
+    headers: { 'x-last-death-queue': 'trivial', 'x-last-death-reason': 'rejected' },
+  });
+  await channel.waitForConfirms();
+  await connection.close();
+  const letters = await keptLetters(line, forgeries.length + 1);
+  assert.deepEqual(
+    letters.map(({ cause }) => cause),
+    Array(forgeries.length + 1).fill('forged'),
+  );
+  assert.ok(
+    letters.some(({ body: kept }) =>
+      Buffer.from((kept as { buffer: Uint8Array }).buffer).equals(Buffer.from('nonsense')),
+    ),
+  );
+  await eventually(async () => (await line.readyCount('trivial.dead')) === 0, {
+    describe: async () => `${await line.readyCount('trivial.dead')} letters left`,
+  });
+  assert.equal((await line.store.jobs.find(job._id))?.state, 'pending');
+  assert.deepEqual(line.eventsOf('buried'), []);
+});
+
+test('a slow attempt of a forged message does not even mark the job as running', async (t) => {
+  const line = await Line.open(t);
+  const publisher = await line.publisher();
+  const handler = {
+    payload: {
+      accepts: (value: unknown): value is unknown => value !== undefined,
+      fault: () => '',
+    },
+    run: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      return { type: 'done' as const, effect: undefined };
+    },
+    store: () => Promise.resolve(),
+  };
+  await line.worker({ handlers: new Map([['trivial', handler]]) });
+  const [victim, honest] = [await liveJob(line), await liveJob(line)];
+  const body = encodeJob({ ...victim, payload: { outcome: 'other' } });
+  await publish(publisher, { id: victim._id, body });
+  await publish(publisher, { id: honest._id, body: encodeJob(honest) });
+  await line.expectState(honest, 'running');
+  await line.expectState(honest, 'done');
+  assert.deepEqual((await line.store.jobs.find(victim._id))?.stateAt, victim.stateAt);
+});
