@@ -17,7 +17,7 @@ const USAGE = `npm run compose-check [-- options]
   --help
 
 Needs, for a daemon of its own: Linux, root, apt, about 4 GB of disk; nothing is installed on this machine.
-Takes about ten minutes. Exit code 0: every step passed; 1: one did not; 2: no such option; 3: it cannot run here, and why.`;
+Takes ten to twenty minutes. Exit code 0: every step passed; 1: one did not; 2: no such option; 3: it cannot run here, and why.`;
 
 /** The second process of this program runs in the namespaces, and is told so by this variable. */
 const INNER = 'FIT_COMPOSE_CHECK_SOURCES';
