@@ -5,6 +5,7 @@
  * takes, without a word on any.
  */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { Service } from '@fit/stack';
@@ -103,6 +104,13 @@ test('strangers leave monolith and coach as they were', async (t) => {
   );
   // It rejects at the latest when the system is stopped, and then nobody waits for it.
   ended.catch(() => undefined);
+
+  await t.test('the token is in the environment of the monolith and of no coach', async () => {
+    for (const { name, child } of services) {
+      const environment = await readFile(`/proc/${child.pid}/environ`, 'utf8');
+      assert.equal(environment.includes(system.adminToken), name === 'monolith', name);
+    }
+  });
 
   for (const shape of SHAPES)
     for (const hasToken of [false, true])

@@ -14,7 +14,7 @@ export { openMetrics, openServiceMetrics } from './metrics/openMetrics.ts';
 export { PLAIN_NAMES, type PlainName } from './metrics/plainNames.ts';
 export { currentTraceparent, logAround, noteInLog } from './process/logContext.ts';
 export { logJobEvent, logSessionEvent } from './process/logEvents.ts';
-export { logDefect, logRequests } from './process/logRequests.ts';
+export { logDefect, logRequests, logWrongTokens } from './process/logRequests.ts';
 export { type Log, openLog } from './process/openLog.ts';
 export { runService, type Stop } from './process/runService.ts';
 export { defineRoute, type Route } from './route/defineRoute.ts';

@@ -13,6 +13,7 @@ import {
   logJobEvent,
   logRequests,
   logSessionEvent,
+  logWrongTokens,
   openLog,
   openServiceMetrics,
   openTracing,
@@ -96,6 +97,7 @@ await runService(log, async (stops, stopping) => {
     onRequest: logRequests(log, countRequests(metrics, routes)),
     tracer: tracing.requests,
     onDefect: logDefect(log),
+    onWrongTokens: logWrongTokens(log),
   });
   // Before the duties, so that it is closed after them: what is accepted meanwhile is pending, and /readyz says 'draining'.
   const server = await listen(app.callback(), config.host, config.port);

@@ -9,6 +9,7 @@ import { noResource, Problem } from '../route/problem.ts';
 import { type ByteBudget, bodyBudget } from './byteBudget.ts';
 import { type FollowOptions, followRequest, PROBES } from './followRequest.ts';
 import { type ReadBodyOptions, readJsonBody } from './readBody.ts';
+import { type WrongTokenBurst, WrongTokens } from './wrongTokens.ts';
 
 export interface AppOptions extends FollowOptions {
   readonly routes: readonly Route[];
@@ -18,6 +19,8 @@ export interface AppOptions extends FollowOptions {
   readonly onDefect: (error: unknown, path: string) => void;
   /** Of the bodies of all requests under way; default: that of the process, `BODY_BUDGET_BYTES`. */
   readonly bodies?: ByteBudget;
+  /** Told once for each burst of wrong tokens from one address. */
+  readonly onWrongTokens?: (burst: WrongTokenBurst) => void;
   /** Requests handled at a time, probes apart; one more is answered with 503. Default `REQUEST_LIMIT`. */
   readonly requestLimit?: number;
 }
@@ -30,6 +33,7 @@ interface Shared {
   readonly bodies: ByteBudget;
   readonly requestLimit: number;
   requestCount: number;
+  readonly wrongTokens: WrongTokens;
 }
 
 /** Path and query hold no arrays worth mentioning. */
@@ -39,7 +43,8 @@ export function createApp(options: AppOptions): Koa {
   const app = new Koa();
   const router = new Router();
   const { bodies = bodyBudget, requestLimit = REQUEST_LIMIT } = options;
-  const shared = { bodies, requestLimit, requestCount: 0 };
+  const wrongTokens = new WrongTokens(options.onWrongTokens ?? (() => undefined));
+  const shared = { bodies, requestLimit, requestCount: 0, wrongTokens };
   for (const route of options.routes) mount(router, { route, options, shared });
   app.on('error', (error: unknown, context?: Context) => {
     if (!isCallerGone(error)) options.onDefect(error, context?.path ?? '');
@@ -89,7 +94,7 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
   const bodyBounds = inputBounds(route.bodyElements);
   router[route.method]([...route.paths], async (context: RouterContext) => {
     // Everything that can be decided without the body comes before it: strangers must not have it read.
-    if (route.access === 'admin') requireToken(context, options.adminToken);
+    if (route.access === 'admin') requireToken(context, options.adminToken, shared.wrongTokens);
     const input = {
       params: context.params as unknown,
       query: { ...context.query } as unknown,
@@ -159,7 +164,11 @@ const CHALLENGE = 'Bearer realm="fit"';
 const BEARER = /^bearer +(.+)$/i;
 
 /** Hashed first, because a comparison in constant time needs equal lengths. */
-function requireToken(context: Context, adminToken: string | undefined): void {
+function requireToken(
+  context: Context,
+  adminToken: string | undefined,
+  wrongTokens: WrongTokens,
+): void {
   const given = BEARER.exec(context.get('authorization'))?.[1];
   const digest = (text: string) => createHash('sha256').update(text).digest();
   // Without a token on either side nothing is compared: an absent header must not equal an empty token.
@@ -170,6 +179,16 @@ function requireToken(context: Context, adminToken: string | undefined): void {
     timingSafeEqual(digest(given), digest(adminToken))
   )
     return;
+  if (given !== undefined) {
+    const retryAfterSeconds = wrongTokens.count(context.req.socket.remoteAddress ?? 'unknown');
+    if (retryAfterSeconds !== undefined)
+      throw new Problem({
+        status: 429,
+        code: 'too_many_wrong_tokens',
+        title: 'Too many wrong tokens came from this address; the right one is still accepted',
+        retryAfterSeconds,
+      });
+  }
   throw new Problem({
     status: 401,
     code: 'unauthenticated',

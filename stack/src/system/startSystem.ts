@@ -68,7 +68,7 @@ const READY_MS = 60_000;
 export async function startSystem(options: SystemOptions): Promise<System> {
   const adminToken = options.adminToken ?? randomBytes(24).toString('hex');
   const ports = options.ports ?? (await freeSystemPorts());
-  const launch = { options, env: sharedEnvironment(options, adminToken) };
+  const launch = { options, env: sharedEnvironment(options), adminToken };
   const supervisor = new Supervisor(launch);
   const monolithPlace = {
     name: 'monolith',
@@ -199,6 +199,7 @@ class Supervisor {
 
 interface Launch {
   readonly options: SystemOptions;
+  readonly adminToken: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -228,6 +229,8 @@ async function startService(
     env: {
       ...process.env,
       ...launch.env,
+      // No coach has a route that needs it, also where this process was given it.
+      FIT_ADMIN_TOKEN: workspace === 'monolith' ? launch.adminToken : undefined,
       ...service.env,
       PORT: String(port),
       METRICS_PORT: String(metricsPort),
@@ -246,17 +249,13 @@ async function startService(
   return { name, url, metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`, logPath, child };
 }
 
-function sharedEnvironment(
-  options: SystemOptions,
-  adminToken: string,
-): Readonly<Record<string, string>> {
+function sharedEnvironment(options: SystemOptions): Readonly<Record<string, string>> {
   const { amqpUrl, managementUrl, mongodbUrl, env } = options;
   return {
     AMQP_URL: amqpUrl,
     // Empty counts as unset: an inherited one would belong to another broker.
     AMQP_MANAGEMENT_URL: managementUrl ?? '',
     MONGODB_URL: mongodbUrl,
-    FIT_ADMIN_TOKEN: adminToken,
     HOST: '127.0.0.1',
     ...env,
   };

@@ -1,0 +1,62 @@
+/**
+ * Counts wrong tokens by address, so that a burst of them is told once and answered with 429.
+ *
+ * The right token is accepted whatever came before it from the same address: behind a reverse proxy all clients share one,
+ * and a stranger must not be able to lock the administrator out. What makes guessing hopeless is the token's length; this
+ * keeps the log readable. The address is the one of the connection, because a client can write any into X-Forwarded-For.
+ * rate-limiter-flexible was considered: its memory store keeps a record and a timer for each address without a bound.
+ */
+
+/** Wrong tokens of one address within `WRONG_TOKEN_WINDOW_MS` that are answered with 401; those beyond with 429. */
+export const WRONG_TOKEN_LIMIT = 20;
+export const WRONG_TOKEN_WINDOW_MS = 60_000;
+/** Addresses remembered at a time; beyond it the one whose window began first is forgotten. */
+export const WRONG_TOKEN_ADDRESSES = 1_000;
+
+export interface WrongTokenBurst {
+  readonly address: string;
+  /** Wrong tokens until now, in this window. */
+  readonly count: number;
+}
+
+export class WrongTokens {
+  readonly #onBurst: (burst: WrongTokenBurst) => void;
+  readonly #now: () => number;
+  /** In the order in which their windows began. */
+  readonly #windows = new Map<string, { readonly startedAtMs: number; count: number }>();
+
+  /**
+   * @param onBurst told once in each window, when its limit is passed.
+   * @param now milliseconds that never go back.
+   */
+  constructor(
+    onBurst: (burst: WrongTokenBurst) => void,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#onBurst = onBurst;
+    this.#now = now;
+  }
+
+  get addressCount(): number {
+    return this.#windows.size;
+  }
+
+  /** @returns after how many whole seconds the address may try again; undefined where it is within the limit. */
+  count(address: string): number | undefined {
+    const nowMs = this.#now();
+    let window = this.#windows.get(address);
+    if (window === undefined || nowMs - window.startedAtMs >= WRONG_TOKEN_WINDOW_MS) {
+      window = { startedAtMs: nowMs, count: 0 };
+      // Deleted first, so that it stands last.
+      this.#windows.delete(address);
+      this.#windows.set(address, window);
+      const [oldest] = this.#windows.keys();
+      if (this.#windows.size > WRONG_TOKEN_ADDRESSES && oldest !== undefined)
+        this.#windows.delete(oldest);
+    }
+    window.count += 1;
+    if (window.count <= WRONG_TOKEN_LIMIT) return undefined;
+    if (window.count === WRONG_TOKEN_LIMIT + 1) this.#onBurst({ address, count: window.count });
+    return Math.ceil((window.startedAtMs + WRONG_TOKEN_WINDOW_MS - nowMs) / 1_000);
+  }
+}
