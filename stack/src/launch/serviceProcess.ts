@@ -2,7 +2,12 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { logTail, START_MARK } from '../process/logTail.ts';
-import { mountNamespace, processesIn, sendSignal } from '../process/processTable.ts';
+import {
+  type HeldNamespace,
+  holdNamespace,
+  processesIn,
+  sendSignal,
+} from '../process/processTable.ts';
 import { type Child, type ChildExit, startChild } from '../process/startChild.ts';
 import { enterRoot, ROOT_ENVIRONMENT, type RootEntry } from '../root/enterRoot.ts';
 import type { ServiceDefinition } from '../service/serviceDefinition.ts';
@@ -21,7 +26,8 @@ export class ServiceProcess {
   readonly logPath: string;
   readonly #options: ServiceProcessOptions;
   #child: Child | undefined;
-  #namespace: string | undefined;
+  /** Held until nothing runs in it. */
+  #namespace: HeldNamespace | undefined;
 
   constructor(options: ServiceProcessOptions) {
     this.#options = options;
@@ -58,7 +64,7 @@ export class ServiceProcess {
         },
         ready: () => {
           // Known early, so that a service that dies before it is ready leaves nothing either.
-          this.#namespace = ownNamespace(pid) ?? this.#namespace;
+          this.#namespace ??= holdNamespace(pid);
           return definition.ready(pid);
         },
         deadlineMs: definition.deadlineMs,
@@ -107,12 +113,15 @@ export class ServiceProcess {
   }
 
   #members(): number[] {
-    return this.#namespace === undefined ? [] : processesIn(this.#namespace);
+    return this.#namespace === undefined ? [] : processesIn(this.#namespace.id);
   }
 
   async #sweep(): Promise<void> {
-    if (this.#namespace !== undefined) await sweepNamespace(this.#namespace);
+    const namespace = this.#namespace;
     this.#namespace = undefined;
+    if (namespace === undefined) return;
+    await sweepNamespace(namespace.id);
+    namespace.release();
   }
 
   async #exited(child: Child, exit: ChildExit): Promise<void> {
@@ -121,10 +130,4 @@ export class ServiceProcess {
     await this.#sweep();
     this.#options.onUnexpectedExit(exit, await logTail(this.logPath));
   }
-}
-
-/** Never the host's own namespace: sweeping that would end everything on the machine. */
-function ownNamespace(pid: number): string | undefined {
-  const namespace = mountNamespace(pid);
-  return namespace === mountNamespace(process.pid) ? undefined : namespace;
 }

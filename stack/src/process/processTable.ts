@@ -2,7 +2,7 @@
  * What the kernel knows about processes: who is alive, since when, and who shares a mount
  * namespace.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** A process id alone is reused in time; with the start time it names one process of this boot. */
 export interface ProcessIdentity {
@@ -28,6 +28,33 @@ export function isAlive(identity: ProcessIdentity): boolean {
 export function mountNamespace(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A mount namespace that is kept open. */
+export interface HeldNamespace {
+  /** Such as `mnt:[4026532281]`. */
+  readonly id: string;
+  release(): void;
+}
+
+/**
+ * Keeps the mount namespace of a process, which then no other process can get the id of. The kernel gives the id of a
+ * namespace away as soon as its last process has ended, and whoever kills by a remembered id would kill strangers.
+ * @returns undefined where the process is gone, or still in the namespace of this one.
+ */
+export function holdNamespace(pid: number): HeldNamespace | undefined {
+  try {
+    const file = openSync(`/proc/${pid}/ns/mnt`, 'r');
+    const id = readlinkSync(`/proc/self/fd/${file}`);
+    const release = (): void => {
+      closeSync(file);
+    };
+    if (id !== mountNamespace(process.pid)) return { id, release };
+    release();
+    return undefined;
   } catch {
     return undefined;
   }
