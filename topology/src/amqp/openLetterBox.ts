@@ -33,8 +33,13 @@ export class LetterBoxLost extends Error {
   override readonly name = 'LetterBoxLost';
 }
 
-/** How long a box may take to give its letters back. */
+/** What is done with a letter as it arrives, and how long a box may take to give its letters back. */
 export interface LetterBoxOptions {
+  /**
+   * Told of each letter as it arrives, before anyone asks for it: whoever needs no whole bodies releases them here, because
+   * a window of letters is under way at a time. Must not throw.
+   */
+  readonly onArrival?: ((letter: HeldLetter) => void) | undefined;
   /** Milliseconds, at least 0; default 2,000. Letters are usually ready again within milliseconds. */
   readonly requeueTimeoutMs?: number | undefined;
 }
@@ -64,7 +69,7 @@ const LAST_TAG = 'desk-last';
 export async function openLetterBox(
   url: string,
   queue: string,
-  { requeueTimeoutMs = DEFAULT_REQUEUE_TIMEOUT_MS }: LetterBoxOptions = {},
+  { requeueTimeoutMs = DEFAULT_REQUEUE_TIMEOUT_MS, onArrival }: LetterBoxOptions = {},
 ): Promise<LetterBox> {
   const model = await connect(withHeartbeat(url), connectOptions(url)).catch((error: unknown) => {
     throw connectFailure(error, url);
@@ -79,7 +84,7 @@ export async function openLetterBox(
   });
   tolerateHeaders(model);
   try {
-    const opened = new Reader(await model.createChannel(), queue);
+    const opened = new Reader(await model.createChannel(), queue, onArrival);
     reader = opened;
     await opened.openWindow();
     return {
@@ -138,7 +143,8 @@ async function waitUntilRequeued(
 class Reader {
   readonly #channel: Channel;
   readonly #queue: string;
-  readonly #arrived: { readonly message: ConsumeMessage; readonly window: Window }[] = [];
+  readonly #onLetter: LetterBoxOptions['onArrival'];
+  readonly #arrived: HeldLetter[] = [];
   #window: Window = { tag: '', size: 0, heldCount: 0 };
   #windowCount = 0;
   #deliveredCount = 0;
@@ -149,9 +155,10 @@ class Reader {
   #onLost: ((error: LetterBoxLost) => void) | undefined;
   #onArrival: (() => void) | undefined;
 
-  constructor(channel: Channel, queue: string) {
+  constructor(channel: Channel, queue: string, onLetter: LetterBoxOptions['onArrival']) {
     this.#channel = channel;
     this.#queue = queue;
+    this.#onLetter = onLetter;
     channel.on('error', (error: Error) => {
       this.end(error);
     });
@@ -239,21 +246,21 @@ class Reader {
     this.#deliveredCount += 1;
     // What was delivered since the last question is no longer ready.
     this.#readyCount = Math.max(0, this.#readyCount - 1);
-    this.#arrived.push({ message, window });
+    const letter = heldLetterOf(message, {
+      channel: this.#channel,
+      isCurrent: () => this.#lost === undefined,
+      onSettled: () => {
+        window.heldCount -= 1;
+        this.#settledCount += 1;
+      },
+    });
+    this.#onLetter?.(letter);
+    this.#arrived.push(letter);
     this.#onArrival?.();
   }
 
   #shift(): HeldLetter | undefined {
-    const first = this.#arrived.shift();
-    if (first === undefined) return undefined;
-    return heldLetterOf(first.message, {
-      channel: this.#channel,
-      isCurrent: () => this.#lost === undefined,
-      onSettled: () => {
-        first.window.heldCount -= 1;
-        this.#settledCount += 1;
-      },
-    });
+    return this.#arrived.shift();
   }
 
   async #renewWindow(): Promise<void> {

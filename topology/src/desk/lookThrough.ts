@@ -1,4 +1,5 @@
 /** Looks at the letters of one kind without consuming them and without changing their order. */
+import type { HeldLetter } from '../amqp/heldLetter.ts';
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import { deadLetterQueue } from '../plan/names.ts';
 import type { DeskBroker } from './deskBroker.ts';
@@ -15,8 +16,15 @@ export interface LookOptions {
   readonly onStart: () => void;
   /** @returns true where this was the last letter of interest. */
   readonly onLetter: (letter: Letter) => boolean;
+  /**
+   * Whether the body of a letter will be looked at; default true. Where it is false the body is released as the letter
+   * arrives, so that a look through letters of any size needs little memory.
+   */
+  readonly needsBody?: (letter: Letter) => boolean;
   readonly say: (line: string) => void;
 }
+
+const NO_BODY = Buffer.alloc(0);
 
 const TRY_LIMIT = 3;
 
@@ -28,12 +36,19 @@ const TRY_LIMIT = 3;
  */
 export async function lookThrough(options: LookOptions): Promise<BoxEnd> {
   const queue = deadLetterQueue(options.kind.queue);
+  const { kind, needsBody = () => true } = options;
   for (let attempt = 1; ; attempt += 1) {
-    const box = await options.broker.openBox(queue);
+    const letters = new WeakMap<HeldLetter, Letter>();
+    const box = await options.broker.openBox(queue, (held) => {
+      const letter = readLetter(kind, held);
+      if (needsBody(letter)) return;
+      letters.set(held, { ...letter, body: NO_BODY });
+      held.release();
+    });
     options.onStart();
     try {
       const end = await readBox(box, options.holdLimit, (held) =>
-        options.onLetter(readLetter(options.kind, held)) ? 'enough' : 'hold',
+        options.onLetter(letters.get(held) ?? readLetter(kind, held)) ? 'enough' : 'hold',
       );
       if (end.end !== 'lost') return end;
       options.say(lostLine(queue, end));

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
+import { connect } from 'amqplib';
 import {
   type Answer,
   answerOf,
@@ -154,4 +155,38 @@ test('killed half-way, twice: run again, every letter has arrived and none is le
   assert.equal(last.code, 0, last.err);
   await eventually(() => seen.size === 300, { describe: () => `${seen.size} of 300` });
   await desk.bench.expectEmpty();
+});
+
+test('ls of three hundred letters of 1 MB needs little memory', async (t) => {
+  const program = await Program.open(t);
+  const { amqpUrl } = program.desk.bench;
+  const connection = await connect(amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  for (let number = 0; number < 300; number += 1) {
+    const body = Buffer.alloc(1_000_000, number);
+    channel.publish('one.park', 'job.one', body, {
+      messageId: `large-${number}`,
+      persistent: true,
+    });
+    await channel.waitForConfirms();
+  }
+  await connection.close();
+  const child = program.start('ls', '--json');
+  const answer = answerOf(child);
+  let peakBytes = 0;
+  const watch = setInterval(() => {
+    void readFile(`/proc/${child.pid}/status`, 'utf8').then(
+      (status) => {
+        peakBytes = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024 || peakBytes;
+      },
+      () => undefined,
+    );
+  }, 20);
+  const { out, code } = await answer;
+  clearInterval(watch);
+  assert.equal(code, 0);
+  const { kinds } = JSON.parse(out) as { kinds: { seenCount: number }[] };
+  assert.equal(kinds[0]?.seenCount, 300);
+  t.diagnostic(`peak of resident memory: ${Math.round(peakBytes / 1_048_576)} MiB`);
+  assert.ok(peakBytes > 0 && peakBytes < 240 * 1_024 * 1_024, `ls held ${peakBytes} bytes`);
 });

@@ -52,6 +52,8 @@ async function list(
   const { end, behindCount } = await lookThrough({
     ...{ broker: deskBroker(context.amqpUrl), kind, say: context.say },
     holdLimit: holdLimitOf(context),
+    // Groups are made of headers alone.
+    needsBody: () => false,
     onStart: () => {
       groups = new LetterGroups();
       Object.assign(tally, { seenCount: 0, matchingCount: 0, unreadableCount: 0 });

@@ -36,6 +36,7 @@ async function find(context: Context, id: string): Promise<Letter | undefined> {
     await lookThrough({
       ...{ broker: deskBroker(context.amqpUrl), kind, say: context.say },
       holdLimit: holdLimitOf(context),
+      needsBody: (letter) => letter.id === id,
       onStart: () => (found = undefined),
       onLetter: (letter) => {
         if (letter.id === id) found = letter;
