@@ -13,11 +13,12 @@ import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/http/cli
 import { readSecretFile } from '@fit/http/secret-file';
 import { type Job, scheduleJob } from 'node-schedule';
 
-const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--help]
+const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--retire] [--help]
 
   --once   one run for today in CRON_TIMEZONE, then exit: 0 every workout exists, 2 some do not, 1 error
   --date   the day to make workouts for
   --again  a further run for that day, for members who joined since; nobody gets a second workout
+  --retire  no daily run is expected any more, where cron shall not come back: CronOverdue ends
 
   FIT_URL           the monolith, default http://127.0.0.1:12100
   FIT_ADMIN_TOKEN   its bearer token; or FIT_ADMIN_TOKEN_FILE, default .fit/admin-token
@@ -50,6 +51,8 @@ const READY_WAIT_MS = 60_000;
 const CLOCK_CHECK_MS = 60_000;
 /** A slot of this age was fired by the timer, not missed: it is asked for even where CRON_CATCH_UP_MS is 0. */
 const ON_TIME_MS = 2 * CLOCK_CHECK_MS;
+/** How much longer than CRON_WAIT_MS after its slot a daily run may take before it is overdue. */
+const OVERDUE_GRACE_MS = 300_000;
 /** To close the port of metrics and health. */
 const CLOSE_MS = 5_000;
 
@@ -59,19 +62,13 @@ const stopping = new AbortController();
 // First of all: the first process of a container ignores a signal that it has no listener for.
 for (const signal of STOP_SIGNALS) process.on(signal, () => void stop(signal));
 
-try {
-  await main();
-} catch (error) {
-  say(messageOf(error));
-  process.exitCode = 1;
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       once: { type: 'boolean', default: false },
       date: { type: 'string' },
       again: { type: 'boolean', default: false },
+      retire: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -82,6 +79,11 @@ async function main(): Promise<void> {
   if (values.date !== undefined && !isCalendarDay(values.date))
     throw new Error(`--date '${values.date}' is no calendar day`);
   const config = await readConfig();
+  if (values.retire) {
+    await config.client.expectDailyRun(undefined);
+    say('no daily run is expected any more, until cron runs again');
+    return;
+  }
   if (!values.once) {
     await serve(config);
     return;
@@ -111,17 +113,22 @@ async function stop(signal: (typeof STOP_SIGNALS)[number]): Promise<void> {
 async function serve(config: Config): Promise<void> {
   const { slots, schedule, timezone } = config;
   const metrics = openMetrics('cron');
-  const fire = (slot: Slot) => void runCounted(config, metrics, slot);
+  const expectation = new Expectation(config);
+  const fire = async (slot: Slot) => {
+    if (await runCounted(config, metrics, slot)) expectation.ended(slot);
+  };
   metrics.read('cron_next_run_timestamp_seconds', {}, () => nextSeconds(slots));
-  shutdownHooks.push(keepSchedule(slots, config.catchUpMs, fire));
+  shutdownHooks.push(keepSchedule(slots, config.catchUpMs, (slot) => void fire(slot)));
   await watchCron(config, metrics);
   const { due, tooOld, next } = planAt(slots, new Date(), config.catchUpMs);
   say(`schedule '${schedule}' in ${timezone}; next ${describe(next)}`);
+  if (due === undefined) expectation.begins(next);
+  else expectation.beginsWhereNoneIs(due);
   if (due !== undefined) {
     say(
       `asking for the last slot, ${describe(due)}, in case it was missed: it is no older than CRON_CATCH_UP_MS=${config.catchUpMs}`,
     );
-    fire(due);
+    void fire(due);
   } else if (tooOld !== undefined)
     say(
       `the last slot, ${describe(tooOld)}, is not asked for: it is older than CRON_CATCH_UP_MS=${config.catchUpMs}`,
@@ -193,20 +200,79 @@ function nextSeconds(slots: Slots): number {
   return next === undefined ? 0 : next.at.getTime() / 1_000;
 }
 
-async function runCounted(config: Config, metrics: MetricSet, slot: Slot): Promise<void> {
+/**
+ * Tells the monolith by when the next daily run must have ended; CronOverdue fires past that. The monolith keeps it, so that
+ * the alert outlives this process, and a run that does not end leaves the former time standing.
+ */
+class Expectation {
+  readonly #config: Config;
+  /** Of what was told last, or is being told: older news are dropped. */
+  #newest = 0;
+  #endedAtMs = 0;
+
+  constructor(config: Config) {
+    this.#config = config;
+  }
+
+  /** Nothing is to be caught up: the next slot is the first that is expected. */
+  begins(next: Slot | undefined): void {
+    void this.#tell(() => this.#config.client.expectDailyRun(this.#dueBy(next)));
+  }
+
+  /** A slot is asked for. An earlier time that stands is one that was missed, and stays until a run ends. */
+  beginsWhereNoneIs(slot: Slot): void {
+    const { client } = this.#config;
+    void this.#tell(async () => {
+      if ((await client.dailyRunDueBy()) === undefined)
+        await client.expectDailyRun(this.#dueBy(slot));
+    });
+  }
+
+  /** Every job of its run has an end, done or dead. Runs may end in another order than they began. */
+  ended(slot: Slot): void {
+    if (slot.at.getTime() < this.#endedAtMs) return;
+    this.#endedAtMs = slot.at.getTime();
+    const { client, slots } = this.#config;
+    void this.#tell(() => client.expectDailyRun(this.#dueBy(slots.next(slot.at))));
+  }
+
+  #dueBy(slot: Slot | undefined): Date | undefined {
+    return slot && new Date(slot.at.getTime() + this.#config.waitMs + OVERDUE_GRACE_MS);
+  }
+
+  /** Repeated until the monolith answers, or there is newer news. */
+  async #tell(request: () => Promise<void>): Promise<void> {
+    this.#newest += 1;
+    const own = this.#newest;
+    while (own === this.#newest && !stopping.signal.aborted)
+      try {
+        await request();
+        return;
+      } catch (error) {
+        if (error instanceof FitRequestError && error.status < 500) {
+          say(`CronOverdue cannot tell when this process ends: ${error.message}`);
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+  }
+}
+
+/** @returns whether the run has ended. */
+async function runCounted(config: Config, metrics: MetricSet, slot: Slot): Promise<boolean> {
   const startedAt = performance.now();
   try {
     const isComplete = await runOnce(config, {
       date: slot.day,
       key: `cron:${slot.at.toISOString()}`,
     });
-    const endedAtSeconds = Date.now() / 1_000;
     metrics.add('cron_runs_total', { outcome: isComplete ? 'complete' : 'incomplete' });
-    metrics.set('cron_last_completion_timestamp_seconds', {}, endedAtSeconds);
-    if (isComplete) metrics.set('cron_last_success_timestamp_seconds', {}, endedAtSeconds);
+    if (isComplete) metrics.set('cron_last_success_timestamp_seconds', {}, Date.now() / 1_000);
+    return true;
   } catch (error) {
     metrics.add('cron_runs_total', { outcome: 'failed' });
     say(`failed, the next slot tries again: ${messageOf(error)}`);
+    return false;
   } finally {
     metrics.observe('cron_run_duration_seconds', {}, (performance.now() - startedAt) / 1_000);
   }
@@ -288,4 +354,11 @@ function messageOf(error: unknown): string {
 
 function say(line: string): void {
   process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  say(messageOf(error));
+  process.exitCode = 1;
 }

@@ -55,8 +55,19 @@ test('a run that it caught up is counted, timed and dated; then it stops clean',
   // Daily, so within a day.
   const inSeconds = page.sum('cron_next_run_timestamp_seconds') - Date.now() / 1_000;
   assert.ok(inSeconds > 0 && inSeconds <= 86_400, `${inSeconds}`);
+  // The monolith knows by when the next run must have ended: the slot, an hour, five minutes. It outlives cron.
+  const nextSeconds = page.sum('cron_next_run_timestamp_seconds');
+  await eventually(async () => (await world.client.dailyRunDueBy()) !== undefined, {
+    describe: cron.output,
+  });
+  const dueBy = await world.client.dailyRunDueBy();
+  assert.equal((dueBy?.getTime() ?? 0) / 1_000, nextSeconds + 3_600 + 300);
   await expectReady(cron);
   assert.equal(await cron.stop(), 0);
+  assert.deepEqual(await world.client.dailyRunDueBy(), dueBy);
+  await assert.rejects(world.client.request('PUT', '/dailyRun', { body: { dueBy: 'soon' } }));
+  await world.client.expectDailyRun(undefined);
+  assert.equal(await world.client.dailyRunDueBy(), undefined);
 });
 
 test('a monolith that is not ready is waited for, with its own reason; cron is alive meanwhile', async (t) => {

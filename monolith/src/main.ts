@@ -39,6 +39,7 @@ import { recordMetrics } from './metrics/recordMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
 import { monolithRoutes } from './routes/monolithRoutes.ts';
 import { openStatus } from './status/openStatus.ts';
+import { DailyRunStore } from './store/dailyRunStore.ts';
 import { RunStore } from './store/runStore.ts';
 import { UserStore } from './store/userStore.ts';
 
@@ -57,7 +58,7 @@ await runService(log, async (stops, stopping) => {
   stops.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
   stops.push({ part: 'store', stop: () => store.close() });
-  const { jobs, runs, users } = await openCollections(store);
+  const { jobs, runs, users, dailyRun } = await openCollections(store);
   const status = openStatus(config, declaration, { jobs, runs });
   stops.push({ part: 'status', stop: () => status.stop() });
 
@@ -66,7 +67,7 @@ await runService(log, async (stops, stopping) => {
   const health = new Health({ stopping, ready, alive: livenessOf(() => running.duties) });
   const routes = [
     ...monolithRoutes({
-      ...{ store, users, runs, jobs, declaration, status, timezone: config.timezone },
+      ...{ store, users, runs, dailyRun, jobs, declaration, status, timezone: config.timezone },
       largeRunShare: tracing.largeRunShare,
       onPending: () => {
         running.duties?.kick();
@@ -81,7 +82,7 @@ await runService(log, async (stops, stopping) => {
   store.watch(countStore(metrics));
   readPool(metrics, store);
   readDuties(metrics, () => running.duties);
-  stops.push({ part: 'record metrics', stop: recordMetrics(metrics, jobs) });
+  stops.push({ part: 'record metrics', stop: recordMetrics(metrics, jobs, dailyRun) });
   status.sampler.onSample(exportLiveLimits(metrics, plan, vhost));
   const operations = await serveOperations({
     host: config.host,
@@ -136,5 +137,10 @@ async function openCollections({ database }: StoreConnection) {
   const [jobs, runs] = [new JobStore(database), new RunStore(database)];
   await jobs.ensureIndexes();
   await runs.ensureIndexes();
-  return { jobs, runs, users: new UserStore(database) };
+  return {
+    jobs,
+    runs,
+    users: new UserStore(database),
+    dailyRun: new DailyRunStore(database),
+  };
 }

@@ -43,7 +43,7 @@ export class FitClient {
 
   /** @throws FitRequestError with the problem's title, or the network's error. */
   async request(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PUT',
     path: string,
     options: RequestOptions = {},
   ): Promise<unknown> {
@@ -92,6 +92,20 @@ export class FitClient {
   async generateWods(body: object = {}, idempotencyKey?: string): Promise<RunReply> {
     const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
     return (await this.request('POST', '/generateWods', { body, headers })) as RunReply;
+  }
+
+  /**
+   * Tells by when the next daily run must have ended: past that CronOverdue fires, until it is told anew.
+   * @param dueBy undefined: no daily run is expected any more.
+   */
+  async expectDailyRun(dueBy: Date | undefined): Promise<void> {
+    await this.request('PUT', '/dailyRun', { body: { dueBy: dueBy?.toISOString() ?? null } });
+  }
+
+  /** @returns by when it must have ended, as told last; undefined where no daily run is expected. */
+  async dailyRunDueBy(): Promise<Date | undefined> {
+    const { dueBy } = (await this.request('GET', '/dailyRun')) as { dueBy: string | null };
+    return dueBy === null ? undefined : new Date(dueBy);
   }
 
   async run(runId: string): Promise<RunStatusReply> {

@@ -64,7 +64,11 @@ export class MetricSet {
     const metric = this.#construct(name, definition);
     const bounds = new LabelBounds(definition, known);
     this.#made.set(name, { metric, bounds });
-    if (definition.appears !== undefined) return;
+    if (definition.appears !== undefined) {
+      // Without labels prom-client exports a 0 from the start, which here would be a statement.
+      if (metric instanceof Gauge && Object.keys(definition.labels).length === 0) metric.remove();
+      return;
+    }
     for (const labels of bounds.combinations()) startAtZero(metric, labels);
   }
 

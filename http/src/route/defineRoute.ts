@@ -3,7 +3,7 @@ import Type, { type Static, type TSchema } from 'typebox';
 import { BODY_LIMIT_BYTES } from '../server/readBody.ts';
 import { schemaBounds } from './schemaBounds.ts';
 
-export type Method = 'get' | 'post' | 'delete';
+export type Method = 'get' | 'post' | 'put' | 'delete';
 
 export interface RouteInput<Params, Query, Body> {
   readonly params: Params;

@@ -2,8 +2,10 @@
 import type { MetricSet } from '@fit/http';
 import { JOB_STATES, LIVE_STATES } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
+import type { DailyRunStore } from '../store/dailyRunStore.ts';
 
 type RecordCounts = Pick<JobStore, 'countStates' | 'oldestEligible'>;
+type DailyRun = Pick<DailyRunStore, 'dueBy'>;
 
 const REFRESH_MS = 5_000;
 
@@ -15,6 +17,7 @@ const REFRESH_MS = 5_000;
 export function recordMetrics(
   metrics: MetricSet,
   jobs: RecordCounts,
+  dailyRun: DailyRun,
   refreshMs = REFRESH_MS,
 ): () => Promise<void> {
   const state = { isAsking: false, answeredAtMs: performance.now() };
@@ -30,7 +33,7 @@ export function recordMetrics(
     }
     state.isAsking = true;
     try {
-      await refreshOnce(metrics, jobs);
+      await refreshOnce(metrics, jobs, dailyRun);
       state.answeredAtMs = performance.now();
     } catch {
       metrics.add('jobs_records_refresh_failures_total', {});
@@ -46,13 +49,22 @@ export function recordMetrics(
   };
 }
 
-async function refreshOnce(metrics: MetricSet, jobs: RecordCounts): Promise<void> {
-  const [counts, since] = await Promise.all([jobs.countStates(), jobs.oldestEligible()]);
+async function refreshOnce(
+  metrics: MetricSet,
+  jobs: RecordCounts,
+  dailyRun: DailyRun,
+): Promise<void> {
+  const [counts, since, dueBy] = await Promise.all([
+    jobs.countStates(),
+    jobs.oldestEligible(),
+    dailyRun.dueBy(),
+  ]);
   const ageSeconds = (date: Date | undefined) =>
     date === undefined ? 0 : Math.max(0, (Date.now() - date.getTime()) / 1_000);
   for (const state of JOB_STATES) metrics.set('jobs_by_state', { state }, counts[state] ?? 0);
   for (const state of LIVE_STATES)
     metrics.set('jobs_oldest_age_seconds', { state }, ageSeconds(since[state]));
+  metrics.set('daily_run_due_timestamp_seconds', {}, (dueBy?.getTime() ?? 0) / 1_000);
   metrics.set('jobs_outbox_pending', {}, counts.pending ?? 0);
   metrics.set('jobs_outbox_oldest_age_seconds', {}, ageSeconds(since.pending));
 }

@@ -5,9 +5,11 @@ import type { JobStore, StoreConnection } from '@fit/jobs/store';
 import type { Declaration } from '@fit/topology';
 import { readRunbooks } from '../runbooks/readRunbooks.ts';
 import type { OpenStatus } from '../status/openStatus.ts';
+import type { DailyRunStore } from '../store/dailyRunStore.ts';
 import type { RunStore } from '../store/runStore.ts';
 import type { UserStore } from '../store/userStore.ts';
 import { WodReader } from '../store/wodReader.ts';
+import { dailyRunRoutes } from './dailyRunRoutes.ts';
 import { eventRoutes } from './eventRoutes.ts';
 import { jobRoutes } from './jobRoutes.ts';
 import { queueRoutes } from './queueRoutes.ts';
@@ -21,6 +23,7 @@ export interface MonolithRouteParts {
   readonly store: StoreConnection;
   readonly users: UserStore;
   readonly runs: RunStore;
+  readonly dailyRun: DailyRunStore;
   readonly jobs: JobStore;
   readonly declaration: Declaration;
   readonly status: OpenStatus;
@@ -36,6 +39,7 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
   const queue = declaration.kinds[0]?.queue ?? '';
   return [
     ...runRoutes({ ...parts, isStoreUp: store.isUp, queue }),
+    ...dailyRunRoutes({ dailyRun: parts.dailyRun, isStoreUp: store.isUp }),
     ...userRoutes(users),
     ...wodRoutes(new WodReader(store.database), jobs, timezone),
     ...jobRoutes(jobs),

@@ -22,7 +22,12 @@ test('a store that hangs: the scrape answers, the age grows, failures count, one
     askedCount += 1;
     return new Promise<never>(() => undefined);
   };
-  const stop = recordMetrics(metrics, { countStates: hung, oldestEligible: hung }, 10);
+  const stop = recordMetrics(
+    metrics,
+    { countStates: hung, oldestEligible: hung },
+    { dueBy: hung },
+    10,
+  );
   t.after(stop);
   await eventually(
     async () =>
@@ -30,7 +35,9 @@ test('a store that hangs: the scrape answers, the age grows, failures count, one
       (await valueOf(metrics, 'jobs_records_age_seconds')) > 0.02,
     { describe: () => metrics.registry.metrics() },
   );
-  assert.equal(askedCount, 2);
+  assert.equal(askedCount, 3);
+  // A 0 would say that no daily run is expected, and end the alert on one that is late.
+  assert.doesNotMatch(await metrics.registry.metrics(), /^daily_run_due/m);
 });
 
 test('a store that answers again: new figures, and the age begins anew', async (t) => {
@@ -45,6 +52,7 @@ test('a store that answers again: new figures, and the age begins anew', async (
       oldestEligible: () =>
         answer({ pending: new Date(Date.now() - 60_000), waiting: new Date(Date.now() + 60_000) }),
     },
+    { dueBy: () => answer(new Date(7_200_000)) },
     10,
   );
   t.after(stop);
@@ -57,6 +65,7 @@ test('a store that answers again: new figures, and the age begins anew', async (
   await eventually(async () => (await valueOf(metrics, 'jobs_by_state{state="pending"}')) === 3, {
     describe: () => metrics.registry.metrics(),
   });
+  assert.equal(await valueOf(metrics, 'daily_run_due_timestamp_seconds'), 7_200);
   const pendingAge = await valueOf(metrics, 'jobs_oldest_age_seconds{state="pending"}');
   assert.ok(pendingAge >= 60 && pendingAge < 70, String(pendingAge));
   // Its wait ends in a minute: it is not late, and its age is not below 0.

@@ -66,10 +66,6 @@ const INHIBITIONS = [
     target_matchers: ['alertname=~"BrokerMetricsAbsent|AmqpUnstable|OutboxStale"'],
   },
   {
-    source_matchers: ['alertname="TargetDown"', 'job="coach"'],
-    target_matchers: ['alertname="CoachesFewer"'],
-  },
-  {
     // Its queue label is all that the waiting time of jobs has in common with it: processes do not tell the virtual host.
     source_matchers: ['alertname="NoConsumers"'],
     target_matchers: ['alertname=~"QueueStalled|QueueFillingUp|QueueWaitHigh"', 'queue=~".+"'],

@@ -35,7 +35,7 @@ const WORK: RowSpec = {
           legend: 'handlers of {{instance}}',
         },
       ],
-      runbooks: ['QueueStalled', 'CoachesFewer'],
+      runbooks: ['QueueStalled'],
     },
     {
       kind: 'lines',

@@ -1,17 +1,12 @@
-/** Alerts on the daily run. Only a cron that stays exports these; where another scheduler calls, they are quiet. */
+/** Alerts on the daily run. Only a cron that stays tells of it; where another scheduler calls, they are quiet. */
 import type { AlertRule } from './rule.ts';
 
 /**
- * The oldest slot that was still to come within the last day, thus the last one of a daily schedule; of a schedule with
- * more slots an older one, which is milder and never wrong. Looked back for, since a cron that died tells nothing any more.
+ * By when the daily run must have ended. Cron tells the monolith after each run, from its schedule and CRON_WAIT_MS, and the
+ * monolith keeps it: the alert does not end with what cron exported. An hour bridges a monolith that is away, which TargetDown
+ * tells meanwhile; a longer outage cannot end the alert for good, since the time is in the database.
  */
-const LAST_SLOT = 'min(min_over_time(cron_next_run_timestamp_seconds[1d]) > 0)';
-
-/** A run may take an hour (CRON_WAIT_MS); and after a restart the slot is asked for again, which succeeds at once. */
-const GRACE_SECONDS = 3_900;
-
-/** What a cron that is gone said last: between its run and its next slot nothing of yesterday's is open, so only this tells it. */
-const LAST_SAID_SLOT = 'max(last_over_time(cron_next_run_timestamp_seconds[3d]) > 0)';
+const DUE_BY = 'max(last_over_time(daily_run_due_timestamp_seconds[1h]) > 0)';
 
 const runs = (outcome: string): string =>
   `sum by (outcome) (increase(cron_runs_total{outcome="${outcome}"}[1h])) > 0`;
@@ -40,18 +35,15 @@ export const CRON_ALERTS: readonly AlertRule[] = [
     },
   },
   {
-    // Not how long ago the next slot should have fired: that figure moves on when it fires, whatever becomes of the run.
     alert: 'CronOverdue',
-    expr:
-      `time() - ${LAST_SLOT} > ${GRACE_SECONDS}\n` +
-      `  and max(max_over_time(cron_last_completion_timestamp_seconds[1d])) < ${LAST_SLOT}\n` +
-      `or time() - ${LAST_SAID_SLOT} > ${GRACE_SECONDS}`,
+    expr: `time() - ${DUE_BY} > 0`,
     for: '1m',
     labels: { severity: 'critical' },
     annotations: {
-      summary: 'The daily run is {{ $value | humanizeDuration }} late',
-      description: 'Since its planned time no run has brought all of its jobs to an end.',
-      remedy: 'Restart cron: it asks for the slot that it missed. Then read its log.',
+      summary: 'The daily run should have ended {{ $value | humanizeDuration }} ago',
+      description: 'Cron is gone, or its run did not bring all of its jobs to an end in time.',
+      remedy:
+        'Restart cron: it asks for the slot that it missed, and the alert ends with that run. Then read its log.',
     },
   },
 ];

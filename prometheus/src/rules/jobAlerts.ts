@@ -43,7 +43,8 @@ export const JOB_ALERTS: readonly AlertRule[] = [
       summary: '{{ $labels.type }} jobs died: {{ $labels.reason }}',
       description:
         '{{ $value | humanize }} in the last 15 minutes. They are kept and can be replayed.',
-      remedy: 'Open the group of that cause at the desk, mend it, replay.',
+      remedy:
+        'npm run replay -- --dry-run groups the dead by cause: mend the largest, then npm run replay.',
     },
   },
   ...DEAD_BURNS.map(burnOf),

@@ -19,12 +19,14 @@ const STALE_SECONDS = 60;
 
 export const PUBLISH_ALERTS: readonly AlertRule[] = [
   {
-    // The safety net of every forecast: a burst fills a queue before any gauge has moved, but is refused at once.
+    // A refused job is offered again every second, so one that is taken then is no matter: refusals must go on for two minutes.
+    // Who fills a queue within seconds is told by QueueNearFull, which does not wait.
     alert: 'PublishRejected',
-    expr: 'sum by (queue, outcome) (increase(jobs_published_total{outcome!="confirmed"}[5m])) > 0',
+    expr: 'sum by (queue, outcome) (increase(jobs_published_total{outcome!="confirmed"}[1m])) > 0',
+    for: '2m',
     labels: { severity: 'critical' },
     annotations: {
-      summary: 'The broker did not take jobs for {{ $labels.queue }}: {{ $labels.outcome }}',
+      summary: 'The broker goes on refusing jobs for {{ $labels.queue }}: {{ $labels.outcome }}',
       description: 'They stay in the outbox and are published again: late, not lost.',
       remedy:
         'nacked: drain the queue, it is full. returned: restore the binding. timeout, error: look at the broker.',

@@ -15,7 +15,6 @@ import { QUEUE_RECORDS } from './queueRecords.ts';
 import type { AlertRule, Rule } from './rule.ts';
 import { inWindows, PRODUCTION_WINDOWS, type Windows } from './windows.ts';
 import { WORKER_ALERTS } from './workerAlerts.ts';
-import { WORKER_RECORDS } from './workerRecords.ts';
 
 /** The name of the one group, which unit tests and the API know it by. */
 export const RULE_GROUP = 'fit';
@@ -45,7 +44,7 @@ export function rulesOf(plan: TopologyPlan, options: RuleOptions = {}): readonly
     ...CRON_ALERTS,
     ...PLATFORM_ALERTS,
   ].map((rule) => withRunbook(rule, runbookBase));
-  const records = [...queueFacts(plan, vhost), ...QUEUE_RECORDS, ...JOB_RECORDS, ...WORKER_RECORDS];
+  const records = [...queueFacts(plan, vhost), ...QUEUE_RECORDS, ...JOB_RECORDS];
   return [...records, ...alerts].map((rule) => inWindows(rule, windows));
 }
 

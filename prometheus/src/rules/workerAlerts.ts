@@ -30,7 +30,7 @@ const CONSUMERS: readonly AlertRule[] = [
     annotations: {
       summary: 'Nobody takes in dead letters from {{ $labels.queue }}',
       description: 'Failed jobs are not marked dead in the records until their letters are read.',
-      remedy: 'Start the monolith, or resume its intake.',
+      remedy: 'Start the monolith; where DEAD_LETTER_INTAKE is off, set it to on.',
     },
   },
   {
@@ -59,19 +59,6 @@ const CONSUMERS: readonly AlertRule[] = [
 
 export const WORKER_ALERTS: readonly AlertRule[] = [
   ...CONSUMERS,
-  {
-    // Of the last one TargetDown and NoConsumers tell: without any there is no count, and nothing to compare.
-    alert: 'CoachesFewer',
-    expr: 'coach:up:count < max_over_time(coach:up:count[15m])',
-    for: '2m',
-    labels: { severity: 'warning' },
-    annotations: {
-      summary: 'Coaches are fewer than they were: {{ $value }} are left',
-      description:
-        'One was lost, or somebody wanted it so: then this ends by itself after 15 minutes.',
-      remedy: 'Unless it was wanted: start the lost one, and read how it ended.',
-    },
-  },
   {
     alert: 'WorkersSaturated',
     expr: [

@@ -104,13 +104,13 @@ describe('near full', () => {
     const burst = t.test('300 in 5 s into 300', async (t) => {
       const options = { kind: 'burst', publishPerSecond: 65, consumePerSecond: 1 } as const;
       const ends = await flow.run({ ...options, deadlineMs: 20_000 });
-      const refused = await eventually(() => firstAt('burstQueue', ['PublishRejected']), {
+      const refused = await eventually(() => firstAt('burstQueue', ['QueueNearFull']), {
         deadlineMs: 30_000,
         describe: () => JSON.stringify(sink.notifications),
       });
       const delayMs = refused.at - ends.fullAt;
       t.diagnostic(
-        `full after ${secondsOf(ends)} s; PublishRejected at the webhook ${(delayMs / 1_000).toFixed(1)} s later`,
+        `full after ${secondsOf(ends)} s; QueueNearFull at the webhook ${(delayMs / 1_000).toFixed(1)} s later`,
       );
       assert.ok(delayMs <= BURST_ALERT_MS, `${delayMs} ms`);
     });

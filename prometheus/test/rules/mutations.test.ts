@@ -56,11 +56,6 @@ const MUTATIONS: readonly Mutation[] = [
     ['sum(jobs_worker_concurrency)', 'max(jobs_worker_concurrency)'],
     ['> 0.9', '> 0.1'],
   ]),
-  ...of('CoachesFewer', [
-    ['max_over_time', 'min_over_time'],
-    ['[15m]', '[5m]'],
-  ]),
-  ...of('CoachesFewer', [[' == 1)', ')']], 'coach:up:count'),
   ...of('StoreDown', [
     ['jobs_store_down) == 1', 'increase(jobs_store_outages_total[1m])) > 0'],
     ['> 30', '> 31'],
@@ -83,8 +78,13 @@ const MUTATIONS: readonly Mutation[] = [
     ['="failed"', '!="complete"'],
   ]),
   ...of('CronOverdue', [
-    ['last_completion', 'last_success'],
-    ...without('\nor time() - max(last_over_time(cron_next_run_timestamp_seconds[3d]) > 0) > 3900'),
+    ['[1h]', '[5m]'],
+    [' > 0)', ')'],
+    ['max(', 'min('],
+  ]),
+  ...of('PublishRejected', [
+    ['[1m]', '[5m]'],
+    ['!="confirmed"', '="nacked"'],
   ]),
   ...of('AlertPipelineBroken', [
     ...without(

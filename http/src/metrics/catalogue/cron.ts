@@ -23,13 +23,6 @@ export const CRON_METRICS = {
     by: ['cron'],
     labels: {},
   },
-  cron_last_completion_timestamp_seconds: {
-    kind: 'gauge',
-    help: 'When every job of a run last had an end, done or dead; 0 before the first of this process',
-    unit: 'seconds',
-    by: ['cron'],
-    labels: {},
-  },
   cron_next_run_timestamp_seconds: {
     kind: 'gauge',
     help: 'When the schedule fires next',

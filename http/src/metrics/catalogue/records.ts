@@ -58,6 +58,15 @@ export const RECORD_METRICS = {
     by: ['monolith'],
     labels: {},
   },
+  daily_run_due_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'By when the next daily run must have ended, as cron said after the last one; 0 where none is expected. Kept in the database',
+    unit: 'seconds',
+    by: ['monolith'],
+    labels: {},
+    appears:
+      'once the database was asked: a 0 of a monolith that has just started would end an alert',
+  },
   jobs_reconciled_total: {
     kind: 'counter',
     help: 'Jobs that the broker had lost, made pending again',

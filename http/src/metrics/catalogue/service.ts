@@ -39,7 +39,7 @@ export const SERVICE_METRICS = {
     unit: 'seconds',
     by: SERVICES,
     labels: {
-      method: ['GET', 'POST', 'DELETE', 'other'],
+      method: ['GET', 'POST', 'PUT', 'DELETE', 'other'],
       route: { known: 'route' },
       status_class: ['2xx', '3xx', '4xx', '5xx', 'other'],
     },

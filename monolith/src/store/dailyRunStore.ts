@@ -1,0 +1,28 @@
+/** By when the next daily run must have ended, as cron said last: kept here, since a cron that died tells nothing any more. */
+import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
+
+interface DailyRunDocument {
+  readonly _id: string;
+  /** Null: no daily run is expected. */
+  readonly dueBy: Date | null;
+}
+
+const ID = 'next';
+
+export class DailyRunStore {
+  readonly #dailyRun: DocumentCollection<DailyRunDocument>;
+
+  constructor(database: StoreDatabase) {
+    this.#dailyRun = database.collection<DailyRunDocument>('dailyRun');
+  }
+
+  /** @param dueBy undefined: no daily run is expected any more. */
+  async expect(dueBy: Date | undefined): Promise<void> {
+    await this.#dailyRun.upsert(ID, { $set: { dueBy: dueBy ?? null } });
+  }
+
+  /** @returns undefined where no daily run is expected. */
+  async dueBy(): Promise<Date | undefined> {
+    return (await this.#dailyRun.findOne(ID))?.dueBy ?? undefined;
+  }
+}
