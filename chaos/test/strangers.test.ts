@@ -14,6 +14,8 @@ import { startWorld } from './support/world.ts';
 
 const CONNECTIONS = 400;
 const SENT_BYTES = 96_000;
+/** Node parses a million pieces for seconds, and far longer on a machine that is busy; meanwhile nobody is answered. */
+const BUSY_MS = 120_000;
 /** More than each port takes. */
 const IDLE_CONNECTIONS = 1_200;
 /** Of resident memory: the budget of bodies, the connections themselves, and what the collector has not yet taken back. */
@@ -87,7 +89,7 @@ async function expectUnharmed(service: Service, startBytes: number): Promise<voi
     await eventually(
       async () =>
         (await fetch(`${origin}/livez`, { signal: AbortSignal.timeout(5_000) })).status === 200,
-      { deadlineMs: 60_000, describe: () => `${origin}/livez does not answer 200` },
+      { deadlineMs: BUSY_MS, describe: () => `${origin}/livez does not answer 200` },
     );
   const grownBytes = (await residentBytes(service)) - startBytes;
   assert.ok(grownBytes < GROWTH_BYTES, `${service.name} grew by ${grownBytes} bytes`);
@@ -118,7 +120,8 @@ test('strangers leave monolith and coach as they were', async (t) => {
         `${CONNECTIONS} unfinished bodies ${shape.name}, with${hasToken ? '' : 'out'} the token`,
         async (t) => {
           const headers = hasToken ? [`authorization: Bearer ${system.adminToken}`] : [];
-          for (const service of services) {
+          // A coach is given no token, so that one makes no difference to it.
+          for (const service of hasToken ? [system.monolith] : services) {
             const startBytes = await residentBytes(service);
             for (const origin of originsOf(service)) {
               const { port } = new URL(origin);
