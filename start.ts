@@ -13,6 +13,7 @@ import {
   writeMonitoringConfig,
 } from '@fit/prometheus';
 import {
+  brokerFile,
   type CoachPorts,
   DEFAULT_PORTS,
   defaultFolder,
@@ -28,6 +29,7 @@ import {
   startSystem,
   stopOnSignal,
   sweepFolder,
+  withoutLogin,
 } from '@fit/stack';
 import { vhostOf } from '@fit/topology/amqp';
 import { readStartConfig, type StartConfig } from './readStartConfig.ts';
@@ -146,6 +148,7 @@ async function startServices(launch: Launch): Promise<Stack> {
     name,
     folder,
     isFresh,
+    hasOwnBrokerUser: true,
     prometheusConfigFolder: monitoring,
     onClaimed: async () => {
       const { declaration, receivers, runbookBase } = config;
@@ -259,7 +262,7 @@ function printPlaces({ config, folder }: Launch, stack: Stack, system: System): 
   monolith      ${system.monolith.url}/runs   (the same token)
   metrics       ${system.monolith.metricsUrl}
                 ${system.coaches[0]?.metricsUrl ?? ''}
-  RabbitMQ      ${brokerPlace(config, stack)}
+  RabbitMQ      ${brokerPlace(config, stack, folder)}
   Prometheus    ${stack.prometheusUrl ?? 'not started'}/alerts
   Alertmanager  ${stack.alertmanagerUrl ?? 'not started'}
   MongoDB       ${databasePlace(config, stack)}
@@ -268,8 +271,14 @@ function printPlaces({ config, folder }: Launch, stack: Stack, system: System): 
 `);
 }
 
-function brokerPlace({ amqpUrl }: StartConfig, { managementUrl = '' }: Stack): string {
-  return amqpUrl !== undefined ? 'as given by AMQP_URL' : `${managementUrl}   (guest, guest)`;
+function brokerPlace(
+  { amqpUrl }: StartConfig,
+  { managementUrl = '' }: Stack,
+  folder: string,
+): string {
+  return amqpUrl !== undefined
+    ? 'as given by AMQP_URL'
+    : `${withoutLogin(managementUrl)}   (user and password: BROKER in ${brokerFile(folder)})`;
 }
 
 /** A given URL may hold a password, so it is not shown. */

@@ -1,4 +1,5 @@
 /** The coach, top to bottom: configuration, store, worker, HTTP. Stopped in reverse order. */
+import { useNativeBroker } from '@fit/contract';
 import {
   countJobs,
   countPublishes,
@@ -35,6 +36,7 @@ import { WodStore } from './store/wodStore.ts';
 /** Shorter than the deadline of the whole stop (`STOP_DEADLINE_MS`), which still has to close the servers. */
 const DRAIN_MS = 20_000;
 
+useNativeBroker(process.env);
 const log = openLog('coach');
 
 await runService(log, async (stops, stopping) => {

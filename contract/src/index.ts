@@ -33,6 +33,7 @@ export {
   PROFILES,
   type Profile,
 } from './fitTopology.ts';
+export { useNativeBroker } from './nativeBroker.ts';
 export { type CronConfig, readCronConfig } from './readCronConfig.ts';
 export { readFitTopology } from './readFitTopology.ts';
 export {

@@ -1,4 +1,5 @@
 /** The monolith, top to bottom: configuration, store, broker, duties, HTTP. Stopped in reverse order. */
+import { useNativeBroker } from '@fit/contract';
 import {
   countJobs,
   countPublishes,
@@ -43,6 +44,7 @@ import { DailyRunStore } from './store/dailyRunStore.ts';
 import { RunStore } from './store/runStore.ts';
 import { UserStore } from './store/userStore.ts';
 
+useNativeBroker(process.env);
 const log = openLog('monolith');
 
 await runService(log, async (stops, stopping) => {

@@ -1,6 +1,6 @@
 /** `npm run replay`: letters on the broker → records, dead records → pending, then wait for their end. */
 import { randomUUID } from 'node:crypto';
-import { readFitTopology, readServerUrls } from '@fit/contract';
+import { readFitTopology, readServerUrls, useNativeBroker } from '@fit/contract';
 import { openTracing } from '@fit/http';
 import { collectLetters, LIVE_STATES, ReplayStore, replayDead } from '@fit/jobs';
 import { connectStore, JobStore, LetterStore, type StoreConnection } from '@fit/jobs/store';
@@ -39,6 +39,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${REPLAY_USAGE}\n`);
     return 0;
   }
+  useNativeBroker(process.env);
   const { mongodbUrl, amqpUrl } = readServerUrls(process.env);
   const store = connectStore(mongodbUrl);
   try {

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { freePorts, isWrongOption, type Stack, StackError, startStack } from './index.ts';
 import { defaultFolder } from './launch/stackState.ts';
 import { sweepFolder } from './launch/sweepFolder.ts';
+import { withoutLogin } from './launch/withoutLogin.ts';
 import { stopOnSignal } from './process/stopOnSignal.ts';
 import { ensureRoot } from './root/ensureRoot.ts';
 import { BROKER_SUITES, BROWSER_ROOT, type BrokerSuite, brokerSuiteOf } from './root/recipe.ts';
@@ -170,8 +171,8 @@ async function announce(stack: Stack, brokerSuite: BrokerSuite): Promise<void> {
   const overview = (await askManagement({ method: 'GET', path: '/api/overview' })) as {
     rabbitmq_version: string;
   };
-  const broker = `RabbitMQ ${overview.rabbitmq_version} at ${stack.amqpUrl}`;
-  console.log(`${broker}, database ${stack.mongodbUrl}`);
+  const broker = `RabbitMQ ${overview.rabbitmq_version} at ${withoutLogin(stack.amqpUrl)}`;
+  console.log(`${broker}, database ${withoutLogin(stack.mongodbUrl)}`);
 }
 
 function withCredentials(managementUrl: string, amqpUrl: string): string {

@@ -40,7 +40,7 @@ export function status(command: Command): void {
     const alive = identify(pid).startTicks === undefined ? 'gone' : `pid ${pid}`;
     console.log(`${name.padEnd(13)} ${alive.padEnd(12)} ${url}`);
   }
-  printUrls(state.urls);
+  printUrls(command.name, state.urls);
 }
 
 /** Prints the logs with `tail`, which follows several files and survives their replacement. */

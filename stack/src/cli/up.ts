@@ -40,8 +40,15 @@ async function upForeground({ name, brokerSuite }: Command): Promise<void> {
   });
   const { promise: givenUp, resolve: onGiveUp } = Promise.withResolvers<StackError>();
   const restarts = { onGiveUp };
-  const stack = await startStack({ name, brokerSuite, onProgress: print, signal, restarts });
-  printUrls(stack);
+  const stack = await startStack({
+    name,
+    brokerSuite,
+    hasOwnBrokerUser: true,
+    onProgress: print,
+    signal,
+    restarts,
+  });
+  printUrls(name, stack);
   console.error('Ctrl-C stops everything.');
   const failure = await Promise.race([stopped, givenUp]);
   await stack.stop();
@@ -82,5 +89,5 @@ async function upDetached({ name, brokerSuite }: Command): Promise<void> {
   }
   launcher.unref();
   const urls = readState(folder)?.urls;
-  if (urls !== undefined) printUrls(urls);
+  if (urls !== undefined) printUrls(name, urls);
 }

@@ -21,14 +21,18 @@ export function describeServices(plan: ServicePlan, place: StackPlace): ServiceD
   return plan.start.map((name) => DEFINE[name](place));
 }
 
-/** The addresses of the stack: of its own services, else those from the environment. */
+/** The addresses of the stack: of its own services, with the broker's password, else those from the environment. */
 export function describeUrls(plan: ServicePlan, place: StackPlace): StackUrls {
-  const { ports } = place;
+  const { ports, brokerUser } = place;
+  const login = brokerUser === undefined ? '' : `${brokerUser.name}:${brokerUser.password}@`;
+  const managementUrl = plan.start.includes('rabbitmq')
+    ? `http://${login}127.0.0.1:${ports.management}`
+    : undefined;
   const http = (name: ServiceName, port: number): string | undefined =>
     plan.start.includes(name) ? `http://127.0.0.1:${port}` : undefined;
   return {
-    amqpUrl: plan.amqpUrl ?? `amqp://127.0.0.1:${ports.amqp}`,
-    managementUrl: plan.managementUrl ?? http('rabbitmq', ports.management),
+    amqpUrl: plan.amqpUrl ?? `amqp://${login}127.0.0.1:${ports.amqp}`,
+    managementUrl: plan.managementUrl ?? managementUrl,
     mongodbUrl: plan.mongodbUrl ?? `mongodb://127.0.0.1:${ports.mongodb}/`,
     prometheusUrl: http('prometheus', ports.prometheus),
     alertmanagerUrl: http('alertmanager', ports.alertmanager),

@@ -14,6 +14,7 @@ import { ServiceProcess } from './serviceProcess.ts';
 import type { ExitListener, RestartOptions, Stack } from './stack.ts';
 import { removeState, type ServiceState, type StackUrls, writeState } from './stackState.ts';
 import { sweepFolder } from './sweepFolder.ts';
+import { withoutLogins } from './withoutLogin.ts';
 
 export interface StackParts {
   readonly place: StackPlace;
@@ -199,7 +200,7 @@ export class RunningStack implements Stack {
     const { place, urls } = this.#parts;
     writeState(place.folder, {
       name: place.name,
-      urls: this.#isReady ? urls : undefined,
+      urls: this.#isReady ? withoutLogins(urls) : undefined,
       services: this.services,
     });
   }

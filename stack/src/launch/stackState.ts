@@ -24,7 +24,7 @@ export interface StackUrls {
 export interface StackState {
   readonly name: string;
   readonly launcher: ProcessIdentity;
-  /** Undefined until every service was ready once. */
+  /** Without passwords. Undefined until every service was ready once. */
   readonly urls: StackUrls | undefined;
   readonly services: readonly ServiceState[];
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { freePortList, portsFrom, type StackPorts } from '../ports.ts';
 import type { StepOptions } from '../process/runCommand.ts';
 import type { BrokerSuite } from '../root/recipe.ts';
+import { loadBrokerUser } from '../service/brokerUser.ts';
 import type { ServiceName, StackPlace } from '../service/serviceDefinition.ts';
 import { checkPorts, claimFolder } from './claimFolder.ts';
 import { describeServices, describeUrls } from './describeServices.ts';
@@ -31,6 +32,11 @@ export interface StackOptions extends StepOptions {
   readonly brokerSuite?: BrokerSuite;
   /** Settings of the application `rabbit` by name, such as times that a test cannot wait for; kept over restarts. */
   readonly brokerSettings?: Readonly<Record<string, number>>;
+  /**
+   * The broker's only user has a password that is made at the first start and kept in `broker.env` of the folder; the stack's
+   * URLs hold it. Default false: guest, for stacks on free ports that live as long as a test.
+   */
+  readonly hasOwnBrokerUser?: boolean;
   /** For a program that has servers of its own and nothing to finish: a signal removes them and ends it. Default false. */
   readonly endsOnSignal?: boolean;
   /** Services that die are started again; absent: a death is only told. */
@@ -63,7 +69,8 @@ async function startIn(folder: string, options: StackOptions): Promise<Stack> {
   try {
     await options.onClaimed?.(folder);
     const roots = await rootsFor(plan, options);
-    const place = await placeOf(options, folder, roots);
+    const isOwn = plan.start.includes('rabbitmq') && options.hasOwnBrokerUser === true;
+    const place = await placeOf(options, { folder, roots, isOwn });
     const definitions = describeServices(plan, place);
     await checkPorts(definitions, { ...place.ports }, signal);
     const urls = describeUrls(plan, place);
@@ -96,19 +103,24 @@ async function rootsFor(plan: ServicePlan, options: StackOptions): Promise<Roots
 
 async function placeOf(
   options: StackOptions,
-  folder: string,
-  roots: Roots | undefined,
+  {
+    folder,
+    roots,
+    isOwn,
+  }: { readonly folder: string; readonly roots: Roots | undefined; readonly isOwn: boolean },
 ): Promise<StackPlace> {
   const [epmdPort = 0, distributionPort = 0] = await freePortList(2);
+  const ports = options.ports ?? portsFrom(process.env);
   const configFolder = options.prometheusConfigFolder;
   return {
     name: options.name,
     folder,
-    ports: options.ports ?? portsFrom(process.env),
+    ports,
     epmdPort,
     distributionPort,
     prometheusConfigFolder: configFolder === undefined ? undefined : resolve(configFolder),
     databaseTemplate: roots?.databaseTemplate,
     brokerSettings: options.brokerSettings ?? {},
+    brokerUser: isOwn ? loadBrokerUser(folder, ports) : undefined,
   };
 }

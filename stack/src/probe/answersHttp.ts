@@ -1,24 +1,52 @@
 /** Whether a web server answers. */
+import type { BrokerUser } from '../service/brokerUser.ts';
 
 const ANSWER_DEADLINE_MS = 2000;
+const NOT_FOUND = 404;
 
 /** True on a status from 200 to 299; throws when nobody listens or two seconds pass. */
 export async function answersHttp(url: string): Promise<boolean> {
-  return (await statusOf(url)).ok;
+  return (await ask(url)).ok;
 }
 
 /**
- * The management API of RabbitMQ, whose pages answer before its statistics do (500, seen on 4.3.6). It is asked as guest;
- * where there is none any more the refusal is an answer, too.
+ * The management API of RabbitMQ, whose pages answer before its statistics do (500, seen on 4.3.6).
+ * @param user whose password must be accepted. Undefined: guest is asked for, and where there is none any more the refusal
+ * is an answer, too.
  */
-export async function answersManagement(port: number): Promise<boolean> {
-  const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
-  const url = `http://127.0.0.1:${port}/api/overview`;
-  return (await statusOf(url, { authorization })).status < 500;
+export async function answersManagement(
+  port: number,
+  user: BrokerUser | undefined,
+): Promise<boolean> {
+  const asked = user ?? { name: 'guest', password: 'guest' };
+  const { ok, status } = await ask(managementUrl(port, '/api/overview'), {
+    headers: basicAuthorization(asked),
+  });
+  return ok || (user === undefined && status < 500);
 }
 
-async function statusOf(url: string, headers: Record<string, string> = {}): Promise<Response> {
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_DEADLINE_MS) });
+/** Deletes guest, which ends its connections, too. @returns whether there is none now. */
+export async function removesGuest(port: number, user: BrokerUser): Promise<boolean> {
+  const { ok, status } = await ask(managementUrl(port, '/api/users/guest'), {
+    method: 'DELETE',
+    headers: basicAuthorization(user),
+  });
+  return ok || status === NOT_FOUND;
+}
+
+function managementUrl(port: number, path: string): string {
+  return `http://127.0.0.1:${port}${path}`;
+}
+
+function basicAuthorization({ name, password }: BrokerUser): Record<string, string> {
+  return { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` };
+}
+
+async function ask(url: string, options: RequestInit = {}): Promise<Response> {
+  const response = await fetch(url, {
+    ...options,
+    signal: AbortSignal.timeout(ANSWER_DEADLINE_MS),
+  });
   await response.body?.cancel();
   return response;
 }

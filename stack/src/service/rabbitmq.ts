@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { answersAmqp } from '../probe/answersAmqp.ts';
-import { answersHttp, answersManagement } from '../probe/answersHttp.ts';
+import { answersHttp, answersManagement, removesGuest } from '../probe/answersHttp.ts';
+import { brokerDefinitions } from './brokerUser.ts';
 import type { ServiceDefinition, StackPlace } from './serviceDefinition.ts';
 import { makeServiceFolder, writeServiceFile } from './serviceFolder.ts';
 
@@ -28,7 +29,7 @@ exec /usr/lib/rabbitmq/bin/rabbitmq-server
 
 /** The broker of a stack. */
 export function rabbitmq(place: StackPlace): ServiceDefinition {
-  const { ports } = place;
+  const { ports, brokerUser } = place;
   return {
     name: 'rabbitmq',
     url: `amqp://127.0.0.1:${ports.amqp}`,
@@ -38,8 +39,10 @@ export function rabbitmq(place: StackPlace): ServiceDefinition {
     prepare: () => prepare(place),
     ready: async () =>
       (await answersAmqp(ports.amqp)) &&
-      (await answersManagement(ports.management)) &&
-      (await answersHttp(`http://127.0.0.1:${ports.brokerMetrics}/metrics`)),
+      (await answersManagement(ports.management, brokerUser)) &&
+      (await answersHttp(`http://127.0.0.1:${ports.brokerMetrics}/metrics`)) &&
+      // Data from before the broker had a user of its own have guest.
+      (brokerUser === undefined || (await removesGuest(ports.management, brokerUser))),
     deadlineMs: 90_000,
     stopSignal: 'SIGTERM',
   };
@@ -74,7 +77,7 @@ function nodeName(stackName: string): string {
   return `fit-${stackName.toLowerCase().replace(/[^a-z0-9-]/g, '-')}@localhost`;
 }
 
-function brokerConfiguration({ ports }: StackPlace): string {
+function brokerConfiguration({ ports, brokerUser }: StackPlace): string {
   return [
     'log.console = true',
     'log.console.level = info',
@@ -87,6 +90,7 @@ function brokerConfiguration({ ports }: StackPlace): string {
     `max_message_size = ${MAX_MESSAGE_BYTES}`,
     `collect_statistics_interval = ${STATISTICS_INTERVAL_MS}`,
     `heartbeat = ${HEARTBEAT_SECONDS}`,
+    ...(brokerUser === undefined ? [] : ['load_definitions = /stack/rabbitmq/definitions.json']),
     '',
   ].join('\n');
 }
@@ -97,6 +101,12 @@ async function prepare(place: StackPlace): Promise<void> {
     await makeServiceFolder(path);
   }
   await writeServiceFile(join(folder, 'rabbitmq.conf'), brokerConfiguration(place));
+  if (place.brokerUser !== undefined)
+    await writeServiceFile(
+      join(folder, 'definitions.json'),
+      brokerDefinitions(place.brokerUser),
+      0o600,
+    );
   await writeServiceFile(
     join(folder, 'enabled_plugins'),
     '[rabbitmq_management,rabbitmq_prometheus].\n',

@@ -3,6 +3,7 @@
  * is ready.
  */
 import type { StackPorts } from '../ports.ts';
+import type { BrokerUser } from './brokerUser.ts';
 
 export type ServiceName = 'rabbitmq' | 'postgresql' | 'gateway' | 'prometheus' | 'alertmanager';
 
@@ -33,6 +34,8 @@ export interface StackPlace {
   readonly databaseTemplate: string | undefined;
   /** Settings of the broker's application `rabbit` that differ from its own, by name. */
   readonly brokerSettings: Readonly<Record<string, number>>;
+  /** The broker's only user; undefined: the broker makes guest, as it does by itself. */
+  readonly brokerUser: BrokerUser | undefined;
 }
 
 export interface ServiceDefinition {

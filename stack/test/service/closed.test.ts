@@ -4,11 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { lstat, rm } from 'node:fs/promises';
+import { lstat, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { freePorts, type Stack, startStack } from '../../src/index.ts';
+import { parseEnv } from 'node:util';
+import { brokerFile, freePorts, type Stack, startStack } from '../../src/index.ts';
 import { runCommand } from '../../src/process/runCommand.ts';
 
 /** Any user but root and the one that the services run as. */
@@ -21,7 +22,7 @@ describe('a stack', () => {
   let stack: Stack;
 
   before(async () => {
-    stack = await startStack({ name, folder, ports: await freePorts() });
+    stack = await startStack({ name, folder, ports: await freePorts(), hasOwnBrokerUser: true });
   });
   after(async () => {
     await stack.stop({ purge: true });
@@ -62,6 +63,23 @@ describe('a stack', () => {
     assert.equal(stranger.stdout.trim(), 'EACCES');
   });
 
+  test('has a broker without guest, whose password only the owner reads', async () => {
+    assert.deepEqual(await brokerUsers(stack), [['fit', '[administrator]']]);
+    assert.equal(await loginAs('guest:guest', stack), 401);
+    const { username, password } = new URL(stack.amqpUrl);
+    assert.equal(await loginAs(`${username}:${password}`, stack), 200);
+    const file = brokerFile(folder);
+    const { mode } = await lstat(file);
+    assert.equal(mode & 0o777, 0o600);
+    const variables = parseEnv(await readFile(file, 'utf8'));
+    assert.equal(variables['AMQP_URL'], stack.amqpUrl);
+    assert.equal(variables['AMQP_MANAGEMENT_URL'], stack.managementUrl);
+    assert.equal(variables['BROKER'], `${username}:${password}`);
+    const state = await readFile(join(folder, 'stack.json'), 'utf8');
+    assert.match(state, /amqp:\/\/127/);
+    assert.ok(!state.includes(password), 'the state of the stack holds the password');
+  });
+
   test('lets no page stop or reload Prometheus, or read it', async () => {
     for (const path of ['/-/quit', '/-/reload']) {
       const { status } = await ask(path, { method: 'POST', headers: FOREIGN_PAGE });
@@ -81,3 +99,56 @@ describe('a stack', () => {
     return reply;
   }
 });
+
+test('data of a broker with guest go on, without guest, and a password stays', async (t) => {
+  const name = `test-${randomUUID().slice(0, 8)}`;
+  const folder = join(tmpdir(), `fit-stack-${name}`);
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const start = async (hasOwnBrokerUser: boolean): Promise<Stack> => {
+    const ports = await freePorts();
+    return await startStack({ name, folder, ports, services: ['rabbitmq'], hasOwnBrokerUser });
+  };
+
+  const former = await start(false);
+  assert.deepEqual(await brokerUsers(former), [['guest', '[administrator]']]);
+  await former.rabbitmqctl(['set_topic_permissions', 'guest', 'amq.topic', '.*', '.*']);
+  await former.rabbitmqctl(['add_vhost', 'kept']);
+  await former.stop();
+
+  const first = await start(true);
+  assert.deepEqual(await brokerUsers(first), [['fit', '[administrator]']]);
+  assert.match(await first.rabbitmqctl(['list_vhosts', '--silent']), /^kept$/m);
+  await first.stop();
+
+  const second = await start(true);
+  const login = ({ amqpUrl }: Stack): string => new URL(amqpUrl).password;
+  assert.equal(login(second), login(first));
+  assert.equal(await loginAs(`fit:${login(first)}`, second), 200);
+  await second.stop();
+
+  await rm(brokerFile(folder));
+  const third = await start(true);
+  assert.notEqual(login(third), login(first));
+  assert.equal(await loginAs(`fit:${login(first)}`, third), 401);
+  await third.stop({ purge: true });
+});
+
+/** @returns name and tags of each user, as the broker's own tool sees them. */
+async function brokerUsers(stack: Stack): Promise<string[][]> {
+  const list = await stack.rabbitmqctl(['list_users', '--silent', '--no-table-headers']);
+  return list
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t'));
+}
+
+/** @returns the status with which the broker answers this user. */
+async function loginAs(login: string, { managementUrl }: Stack): Promise<number> {
+  const { origin } = new URL(managementUrl ?? '');
+  const reply = await fetch(`${origin}/api/whoami`, {
+    headers: { authorization: `Basic ${Buffer.from(login).toString('base64')}` },
+    signal: AbortSignal.timeout(10_000),
+  });
+  await reply.body?.cancel();
+  return reply.status;
+}
