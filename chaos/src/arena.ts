@@ -115,11 +115,15 @@ export class Arena {
 
   /** @returns the run's id; its jobs stand in the ledger from now on. */
   async ask(userCount: number, date = DAY): Promise<string> {
-    const users = sampleUsers(userCount);
-    await this.client.createUsers(users);
-    const { runId, total } = await this.client.generateWods({ date });
+    await this.client.createUsers(sampleUsers(userCount));
+    return await this.request(date, userCount);
+  }
+
+  /** As `ask`, for members who are there. @param key makes a repeated request the same run. */
+  async request(date: string, userCount: number, key?: string): Promise<string> {
+    const { runId, total } = await this.client.generateWods({ date }, key);
     if (total !== userCount) throw new Error(`asked for ${userCount}, the run has ${total}`);
-    for (const { id } of users) this.#accepted.add(`${id}:${date}`);
+    for (const { id } of sampleUsers(userCount)) this.#accepted.add(`${id}:${date}`);
     return runId;
   }
 

@@ -9,10 +9,19 @@ export interface ScenarioResult {
   readonly notes: Readonly<Record<string, number>>;
 }
 
+export interface ScenarioOptions {
+  /** How long a scenario that has no end of its own goes on. */
+  readonly seconds?: number | undefined;
+}
+
 export interface Scenario {
   readonly name: string;
   readonly about: string;
-  play(userCount: number | undefined, say: (line: string) => void): Promise<ScenarioResult>;
+  play(
+    userCount: number | undefined,
+    say: (line: string) => void,
+    options?: ScenarioOptions,
+  ): Promise<ScenarioResult>;
 }
 
 /** What holds after every scenario: nothing lost, doubled or unexpected, and quiet queues. */
