@@ -13,6 +13,8 @@ import {
   writeMonitoringConfig,
 } from '@fit/prometheus';
 import {
+  ALERTMANAGER_LOGIN,
+  alertmanagerFile,
   brokerFile,
   type CoachPorts,
   DEFAULT_PORTS,
@@ -148,7 +150,7 @@ async function startServices(launch: Launch): Promise<Stack> {
     name,
     folder,
     isFresh,
-    hasOwnBrokerUser: true,
+    hasPasswords: true,
     prometheusConfigFolder: monitoring,
     onClaimed: async () => {
       const { declaration, receivers, runbookBase } = config;
@@ -156,6 +158,7 @@ async function startServices(launch: Launch): Promise<Stack> {
         declaration,
         receivers,
         runbookBase,
+        alertmanagerLogin: ALERTMANAGER_LOGIN,
         ...watched(launch),
       });
     },
@@ -264,7 +267,7 @@ function printPlaces({ config, folder }: Launch, stack: Stack, system: System): 
                 ${system.coaches[0]?.metricsUrl ?? ''}
   RabbitMQ      ${brokerPlace(config, stack, folder)}
   Prometheus    ${stack.prometheusUrl ?? 'not started'}/alerts
-  Alertmanager  ${stack.alertmanagerUrl ?? 'not started'}
+  Alertmanager  ${alertmanagerPlace(stack, folder)}
   MongoDB       ${databasePlace(config, stack)}
   logs          ${resolve(folder, 'logs')}
 
@@ -279,6 +282,12 @@ function brokerPlace(
   return amqpUrl !== undefined
     ? 'as given by AMQP_URL'
     : `${withoutLogin(managementUrl)}   (user and password: BROKER in ${brokerFile(folder)})`;
+}
+
+function alertmanagerPlace({ alertmanagerUrl }: Stack, folder: string): string {
+  return alertmanagerUrl === undefined
+    ? 'not started'
+    : `${withoutLogin(alertmanagerUrl)}   (user and password in ${alertmanagerFile(folder)})`;
 }
 
 /** A given URL may hold a password, so it is not shown. */

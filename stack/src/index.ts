@@ -21,6 +21,7 @@ export { ensureGateway, GATEWAY_PROGRAM } from './root/ensureGateway.ts';
 export { dockerRootFolder, rootFolder } from './root/ensureRoot.ts';
 export type { BrokerSuite } from './root/recipe.ts';
 export { amtool, promtool, runTool, type ToolResult } from './root/runTool.ts';
+export { ALERTMANAGER_LOGIN, alertmanagerFile } from './service/alertmanagerUser.ts';
 export { brokerFile } from './service/brokerUser.ts';
 export type { ServiceName } from './service/serviceDefinition.ts';
 export { StackError, type StackErrorCode } from './stackError.ts';

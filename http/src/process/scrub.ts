@@ -9,6 +9,8 @@ const SECRET_VARIABLES = [
   'FIT_ADMIN_TOKEN',
   'AMQP_URL',
   'AMQP_MANAGEMENT_URL',
+  'ALERTMANAGER_URL',
+  'PROMETHEUS_URL',
   'MONGODB_URL',
 ] as const;
 /** `name=value` pairs, of which the values may be keys of a collector. */

@@ -6,6 +6,7 @@ import {
   type PrometheusAlert,
 } from './alertReport.ts';
 
+/** URLs may hold user and password, for servers that ask for them. */
 export interface AlertSources {
   readonly prometheusUrl: string;
   /** Undefined: nobody is asked what is muted. */
@@ -41,13 +42,25 @@ async function readAlertmanager(url: string | undefined): Promise<ManagedAlert[]
 }
 
 async function ask(name: string, url: string, path: string): Promise<unknown> {
-  const base = url.endsWith('/') ? url : `${url}/`;
+  const base = new URL(url.endsWith('/') ? url : `${url}/`);
+  const headers = authorizationOf(base);
+  // fetch refuses a URL with a login.
+  Object.assign(base, { username: '', password: '' });
   let response: Response;
   try {
-    response = await fetch(new URL(path, base), { signal: AbortSignal.timeout(DEADLINE_MS) });
+    response = await fetch(new URL(path, base), {
+      headers,
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
   } catch (error) {
-    throw new Error(`${name} at ${new URL(url).host} does not answer`, { cause: error });
+    throw new Error(`${name} at ${base.host} does not answer`, { cause: error });
   }
   if (!response.ok) throw new Error(`${name} answers ${response.status}`);
   return await response.json();
+}
+
+function authorizationOf({ username, password }: URL): Record<string, string> {
+  if (username === '' && password === '') return {};
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }

@@ -8,6 +8,15 @@ export interface ScrapeOptions {
   readonly targets: MonitoringTargets;
   /** The virtual host whose queues are scraped; default '/'. */
   readonly vhost?: string;
+  /** Absent: Alertmanager asks for no password. */
+  readonly alertmanagerLogin?: AlertmanagerLogin;
+}
+
+/** How Prometheus logs in at Alertmanager, to send alerts and to scrape it. */
+export interface AlertmanagerLogin {
+  readonly username: string;
+  /** As Prometheus sees it. */
+  readonly passwordFile: string;
 }
 
 /** Relative to prometheus.yml, so that the folder can be mounted or copied anywhere. */
@@ -20,7 +29,12 @@ const QUEUE_FAMILIES = ['queue_coarse_metrics', 'queue_metrics'] as const;
 const DNS_REFRESH = '10s';
 
 /** @returns the YAML text of prometheus.yml. */
-export function renderScrapeConfig({ targets, vhost = '/' }: ScrapeOptions): string {
+export function renderScrapeConfig({
+  targets,
+  vhost = '/',
+  alertmanagerLogin,
+}: ScrapeOptions): string {
+  const login = loginOf(alertmanagerLogin);
   return renderYaml({
     global: {
       scrape_interval: INTERVAL,
@@ -28,7 +42,7 @@ export function renderScrapeConfig({ targets, vhost = '/' }: ScrapeOptions): str
       evaluation_interval: INTERVAL,
     },
     rule_files: [RULES_FILE],
-    alerting: { alertmanagers: [discovery(targets.alertmanager)] },
+    alerting: { alertmanagers: [{ ...login, ...discovery(targets.alertmanager) }] },
     scrape_configs: [
       // Node and global series. Never /metrics/per-object beside it: that counts twice.
       job('rabbitmq', targets.broker),
@@ -39,10 +53,15 @@ export function renderScrapeConfig({ targets, vhost = '/' }: ScrapeOptions): str
       job('monolith', targets.monolith),
       job('coach', targets.coach),
       job('prometheus', targets.prometheus),
-      job('alertmanager', targets.alertmanager),
+      job('alertmanager', targets.alertmanager, login),
       ...(targets.cron === undefined ? [] : [job('cron', targets.cron)]),
     ],
   });
+}
+
+function loginOf(login: AlertmanagerLogin | undefined): object {
+  if (login === undefined) return {};
+  return { basic_auth: { username: login.username, password_file: login.passwordFile } };
 }
 
 function job(name: JobName, target: Target, extra: object = {}): object {

@@ -2,7 +2,11 @@
 import { type Declaration, planTopology } from '@fit/topology';
 import type { AlertReceivers } from '../config/receivers.ts';
 import { renderAlertmanager } from '../config/renderAlertmanager.ts';
-import { RULES_FILE, renderScrapeConfig } from '../config/renderScrapeConfig.ts';
+import {
+  type AlertmanagerLogin,
+  RULES_FILE,
+  renderScrapeConfig,
+} from '../config/renderScrapeConfig.ts';
 import type { MonitoringTargets } from '../config/targets.ts';
 import { type RuleOptions, renderRules } from '../rules/renderRules.ts';
 
@@ -11,6 +15,8 @@ export interface MonitoringOptions extends RuleOptions {
   readonly targets: MonitoringTargets;
   /** Default: none, alerts are seen on Alertmanager's page. */
   readonly receivers?: AlertReceivers;
+  /** Absent: Alertmanager asks for no password. */
+  readonly alertmanagerLogin?: AlertmanagerLogin;
 }
 
 /** Names, roles, limits and times are alike on every broker; only arguments and policies depend on its version. */
@@ -18,9 +24,16 @@ const ANY_BROKER = { version: '4.3.6', hasManagement: true } as const;
 
 /** @returns text by path relative to the folder. */
 export function renderMonitoringConfig(options: MonitoringOptions): ReadonlyMap<string, string> {
-  const { targets, vhost = '/' } = options;
+  const { targets, vhost = '/', alertmanagerLogin } = options;
   return new Map([
-    ['prometheus.yml', renderScrapeConfig({ targets, vhost })],
+    [
+      'prometheus.yml',
+      renderScrapeConfig({
+        targets,
+        vhost,
+        ...(alertmanagerLogin === undefined ? {} : { alertmanagerLogin }),
+      }),
+    ],
     [RULES_FILE, renderRules(planTopology(options.declaration, ANY_BROKER), options)],
     [
       'alertmanager.yml',

@@ -57,6 +57,27 @@ test('under compose all coaches behind the name are scraped, and a cron that was
   }
 });
 
+test('Prometheus logs in where Alertmanager asks for a password, to send alerts and to scrape', () => {
+  const alertmanagerLogin = { username: 'fit', passwordFile: '/stack/password' };
+  const text = renderScrapeConfig({ targets: COMPOSE_TARGETS, alertmanagerLogin });
+  const expected = { username: 'fit', password_file: '/stack/password' };
+  const { alerting } = parse(text) as { alerting: { alertmanagers: object[] } };
+  assert.deepEqual(alerting.alertmanagers, [
+    { basic_auth: expected, static_configs: [{ targets: ['alertmanager:9093'] }] },
+  ]);
+  const jobs = [...jobsOf(text).values()].filter((job) => 'basic_auth' in job);
+  assert.deepEqual(
+    jobs.map(({ job_name: name, ...job }) => [name, job]),
+    [
+      [
+        'alertmanager',
+        { basic_auth: expected, static_configs: [{ targets: ['alertmanager:9093'] }] },
+      ],
+    ],
+  );
+  assert.doesNotMatch(renderScrapeConfig({ targets: COMPOSE_TARGETS }), /basic_auth/);
+});
+
 test('a broker that was given is asked on its own host', () => {
   const addresses = (url: string, port?: number) => {
     const targets = { ...nativeTargets(PORTS), broker: brokerTarget(url, port) };

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fitTopology } from '@fit/contract';
-import { freePorts, type Stack, startStack } from '@fit/stack';
+import { ALERTMANAGER_LOGIN, freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually, PrometheusApi } from '@fit/stack/testing';
 import { assertTopology, openSession } from '@fit/topology/amqp';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
@@ -23,16 +23,21 @@ describe('the native rendition on a real broker', () => {
   before(async () => {
     const ports = await freePorts();
     configFolder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
-    await writeMonitoringConfig(configFolder, { declaration, targets: nativeTargets(ports) });
+    await writeMonitoringConfig(configFolder, {
+      declaration,
+      targets: nativeTargets(ports),
+      alertmanagerLogin: ALERTMANAGER_LOGIN,
+    });
     stack = await startStack({
       name,
       folder: join(tmpdir(), `fit-stack-${name}`),
       ports,
       services: ['rabbitmq', 'prometheus', 'alertmanager'],
       prometheusConfigFolder: configFolder,
+      hasPasswords: true,
     });
     const { amqpUrl } = stack;
-    const managementUrl = withGuest(stack.managementUrl);
+    const managementUrl = stack.managementUrl ?? '';
     const session = await openSession({
       url: amqpUrl,
       label: 'rules test',
@@ -115,17 +120,15 @@ describe('the native rendition on a real broker', () => {
 });
 
 async function alertsAt(stack: Stack): Promise<string[]> {
-  const response = await fetch(`${stack.alertmanagerUrl ?? ''}/api/v2/alerts`);
-  const alerts = (await response.json()) as { labels: { alertname: string } }[];
+  const alerts = (await askWithLogin('/api/v2/alerts', stack.alertmanagerUrl)) as {
+    labels: { alertname: string };
+  }[];
   return alerts.map(({ labels }) => labels.alertname);
 }
 
 /** Under policies the management API has the only truth: the argument may be absent, or the policy lower. */
 async function effectiveLimits(stack: Stack): Promise<{ queue: string; value: number }[]> {
-  const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
-  const url = new URL('/api/queues/%2F', stack.managementUrl);
-  const response = await fetch(url, { headers: { authorization } });
-  const queues = (await response.json()) as {
+  const queues = (await askWithLogin('/api/queues/%2F', stack.managementUrl)) as {
     name: string;
     effective_policy_definition?: { 'max-length'?: number };
   }[];
@@ -158,9 +161,11 @@ async function query(
   }));
 }
 
-function withGuest(managementUrl: string | undefined): string {
-  const url = new URL(managementUrl ?? '');
-  url.username = 'guest';
-  url.password = 'guest';
-  return url.href;
+/** fetch takes no login from a URL. */
+async function askWithLogin(path: string, serverUrl = ''): Promise<unknown> {
+  const { origin, username, password } = new URL(serverUrl);
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  const response = await fetch(new URL(path, origin), { headers: { authorization } });
+  assert.equal(response.status, 200, `${path} answered ${response.status}`);
+  return await response.json();
 }

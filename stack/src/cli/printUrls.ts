@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs';
 import { defaultFolder, type StackUrls } from '../launch/stackState.ts';
 import { withoutLogin } from '../launch/withoutLogin.ts';
+import { alertmanagerFile } from '../service/alertmanagerUser.ts';
 import { brokerFile } from '../service/brokerUser.ts';
 
 /**
  * Prints the addresses that exist, none with a password.
- * @param name of the stack, whose file with the broker's password is named.
+ * @param name of the stack, whose files with passwords are named.
  */
 export function printUrls(name: string, urls: StackUrls): void {
   const lines: readonly (readonly [string, string | undefined])[] = [
@@ -18,9 +19,13 @@ export function printUrls(name: string, urls: StackUrls): void {
     ['Alertmanager', urls.alertmanagerUrl],
   ];
   for (const [label, url] of lines)
-    if (url !== undefined) console.log(`${label.padEnd(20)} ${withoutLogin(url)}`);
-  const file = brokerFile(defaultFolder(name));
-  // A broker that was given has no metrics of ours.
-  if (urls.brokerMetricsUrl !== undefined && existsSync(file))
-    console.log(`${'RabbitMQ password'.padEnd(20)} in ${file}`);
+    if (url !== undefined) console.log(`${label.padEnd(22)} ${withoutLogin(url)}`);
+  const folder = defaultFolder(name);
+  const files: readonly (readonly [string, string | undefined, string])[] = [
+    // A broker that was given has no metrics of ours.
+    ['RabbitMQ password', urls.brokerMetricsUrl, brokerFile(folder)],
+    ['Alertmanager password', urls.alertmanagerUrl, alertmanagerFile(folder)],
+  ];
+  for (const [label, url, file] of files)
+    if (url !== undefined && existsSync(file)) console.log(`${label.padEnd(22)} in ${file}`);
 }

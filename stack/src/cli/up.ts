@@ -43,7 +43,7 @@ async function upForeground({ name, brokerSuite }: Command): Promise<void> {
   const stack = await startStack({
     name,
     brokerSuite,
-    hasOwnBrokerUser: true,
+    hasPasswords: true,
     onProgress: print,
     signal,
     restarts,

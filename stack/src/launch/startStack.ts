@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { freePortList, portsFrom, type StackPorts } from '../ports.ts';
 import type { StepOptions } from '../process/runCommand.ts';
 import type { BrokerSuite } from '../root/recipe.ts';
+import { loadAlertmanagerUser } from '../service/alertmanagerUser.ts';
 import { loadBrokerUser } from '../service/brokerUser.ts';
 import type { ServiceName, StackPlace } from '../service/serviceDefinition.ts';
 import { checkPorts, claimFolder } from './claimFolder.ts';
@@ -33,10 +34,12 @@ export interface StackOptions extends StepOptions {
   /** Settings of the application `rabbit` by name, such as times that a test cannot wait for; kept over restarts. */
   readonly brokerSettings?: Readonly<Record<string, number>>;
   /**
-   * The broker's only user has a password that is made at the first start and kept in `broker.env` of the folder; the stack's
-   * URLs hold it. Default false: guest, for stacks on free ports that live as long as a test.
+   * Broker and Alertmanager have one user each, whose password is made at the first start and kept in `broker.env` and
+   * `alertmanager.env` of the folder; the stack's URLs hold it. A given Prometheus configuration then has to log in at
+   * Alertmanager, with `ALERTMANAGER_LOGIN`. Default false: guest and no password, for stacks on free ports that live as
+   * long as a test.
    */
-  readonly hasOwnBrokerUser?: boolean;
+  readonly hasPasswords?: boolean;
   /** For a program that has servers of its own and nothing to finish: a signal removes them and ends it. Default false. */
   readonly endsOnSignal?: boolean;
   /** Services that die are started again; absent: a death is only told. */
@@ -69,8 +72,7 @@ async function startIn(folder: string, options: StackOptions): Promise<Stack> {
   try {
     await options.onClaimed?.(folder);
     const roots = await rootsFor(plan, options);
-    const isOwn = plan.start.includes('rabbitmq') && options.hasOwnBrokerUser === true;
-    const place = await placeOf(options, { folder, roots, isOwn });
+    const place = await placeOf(options, { folder, roots, plan });
     const definitions = describeServices(plan, place);
     await checkPorts(definitions, { ...place.ports }, signal);
     const urls = describeUrls(plan, place);
@@ -106,11 +108,17 @@ async function placeOf(
   {
     folder,
     roots,
-    isOwn,
-  }: { readonly folder: string; readonly roots: Roots | undefined; readonly isOwn: boolean },
+    plan,
+  }: {
+    readonly folder: string;
+    readonly roots: Roots | undefined;
+    readonly plan: ServicePlan;
+  },
 ): Promise<StackPlace> {
   const [epmdPort = 0, distributionPort = 0] = await freePortList(2);
   const ports = options.ports ?? portsFrom(process.env);
+  const asksPassword = (name: ServiceName): boolean =>
+    options.hasPasswords === true && plan.start.includes(name);
   const configFolder = options.prometheusConfigFolder;
   return {
     name: options.name,
@@ -121,6 +129,9 @@ async function placeOf(
     prometheusConfigFolder: configFolder === undefined ? undefined : resolve(configFolder),
     databaseTemplate: roots?.databaseTemplate,
     brokerSettings: options.brokerSettings ?? {},
-    brokerUser: isOwn ? loadBrokerUser(folder, ports) : undefined,
+    brokerUser: asksPassword('rabbitmq') ? loadBrokerUser(folder, ports) : undefined,
+    alertmanagerUser: asksPassword('alertmanager')
+      ? loadAlertmanagerUser(folder, ports)
+      : undefined,
   };
 }

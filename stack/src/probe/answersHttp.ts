@@ -1,12 +1,15 @@
 /** Whether a web server answers. */
-import type { BrokerUser } from '../service/brokerUser.ts';
+import { basicAuthorization, type Login } from '../service/login.ts';
 
 const ANSWER_DEADLINE_MS = 2000;
 const NOT_FOUND = 404;
 
-/** True on a status from 200 to 299; throws when nobody listens or two seconds pass. */
-export async function answersHttp(url: string): Promise<boolean> {
-  return (await ask(url)).ok;
+/**
+ * True on a status from 200 to 299; throws when nobody listens or two seconds pass.
+ * @param login for a server that asks for a password.
+ */
+export async function answersHttp(url: string, login?: Login): Promise<boolean> {
+  return (await ask(url, { headers: basicAuthorization(login) })).ok;
 }
 
 /**
@@ -14,10 +17,7 @@ export async function answersHttp(url: string): Promise<boolean> {
  * @param user whose password must be accepted. Undefined: guest is asked for, and where there is none any more the refusal
  * is an answer, too.
  */
-export async function answersManagement(
-  port: number,
-  user: BrokerUser | undefined,
-): Promise<boolean> {
+export async function answersManagement(port: number, user: Login | undefined): Promise<boolean> {
   const asked = user ?? { name: 'guest', password: 'guest' };
   const { ok, status } = await ask(managementUrl(port, '/api/overview'), {
     headers: basicAuthorization(asked),
@@ -26,7 +26,7 @@ export async function answersManagement(
 }
 
 /** Deletes guest, which ends its connections, too. @returns whether there is none now. */
-export async function removesGuest(port: number, user: BrokerUser): Promise<boolean> {
+export async function removesGuest(port: number, user: Login): Promise<boolean> {
   const { ok, status } = await ask(managementUrl(port, '/api/users/guest'), {
     method: 'DELETE',
     headers: basicAuthorization(user),
@@ -36,10 +36,6 @@ export async function removesGuest(port: number, user: BrokerUser): Promise<bool
 
 function managementUrl(port: number, path: string): string {
   return `http://127.0.0.1:${port}${path}`;
-}
-
-function basicAuthorization({ name, password }: BrokerUser): Record<string, string> {
-  return { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` };
 }
 
 async function ask(url: string, options: RequestInit = {}): Promise<Response> {

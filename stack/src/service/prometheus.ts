@@ -1,7 +1,10 @@
 /** Prometheus on loopback, with the caller's configuration and rules. */
+import { basename, join } from 'node:path';
 import { answersHttp } from '../probe/answersHttp.ts';
+import { ALERTMANAGER_PASSWORD_FILE } from './alertmanagerUser.ts';
 import { prepareMonitoring } from './monitoringFolder.ts';
 import type { ServiceDefinition, StackPlace } from './serviceDefinition.ts';
+import { writeServiceFile } from './serviceFolder.ts';
 
 const RETENTION = '3d';
 
@@ -23,19 +26,34 @@ export function prometheus(place: StackPlace): ServiceDefinition {
     ],
     environment: { HOME: '/stack/prometheus' },
     listensOn: ['prometheus'],
-    prepare: () => prepareMonitoring(place, 'prometheus', minimalConfiguration(place)),
+    prepare: () => prepare(place),
     ready: () => answersHttp(`http://${address}/-/ready`),
     deadlineMs: 30_000,
     stopSignal: 'SIGTERM',
   };
 }
 
-function minimalConfiguration({ ports }: StackPlace): { fileName: string; text: string } {
+async function prepare(place: StackPlace): Promise<void> {
+  await prepareMonitoring(place, 'prometheus', minimalConfiguration(place));
+  if (place.alertmanagerUser === undefined) return;
+  const file = join(place.folder, 'prometheus', basename(ALERTMANAGER_PASSWORD_FILE));
+  await writeServiceFile(file, place.alertmanagerUser.password, 0o600);
+}
+
+function minimalConfiguration({ ports, alertmanagerUser }: StackPlace): {
+  fileName: string;
+  text: string;
+} {
+  const login =
+    alertmanagerUser === undefined
+      ? ''
+      : `
+      basic_auth: { username: ${alertmanagerUser.name}, password_file: ${ALERTMANAGER_PASSWORD_FILE} }`;
   const text = `global:
   scrape_interval: 5s
 alerting:
   alertmanagers:
-    - static_configs: [{ targets: ['127.0.0.1:${ports.alertmanager}'] }]
+    - static_configs: [{ targets: ['127.0.0.1:${ports.alertmanager}'] }]${login}
 scrape_configs:
   - job_name: rabbitmq
     static_configs: [{ targets: ['127.0.0.1:${ports.brokerMetrics}'] }]

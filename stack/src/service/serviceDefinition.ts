@@ -3,7 +3,7 @@
  * is ready.
  */
 import type { StackPorts } from '../ports.ts';
-import type { BrokerUser } from './brokerUser.ts';
+import type { Login } from './login.ts';
 
 export type ServiceName = 'rabbitmq' | 'postgresql' | 'gateway' | 'prometheus' | 'alertmanager';
 
@@ -35,7 +35,9 @@ export interface StackPlace {
   /** Settings of the broker's application `rabbit` that differ from its own, by name. */
   readonly brokerSettings: Readonly<Record<string, number>>;
   /** The broker's only user; undefined: the broker makes guest, as it does by itself. */
-  readonly brokerUser: BrokerUser | undefined;
+  readonly brokerUser: Login | undefined;
+  /** Undefined: Alertmanager asks for no password. */
+  readonly alertmanagerUser: Login | undefined;
 }
 
 export interface ServiceDefinition {

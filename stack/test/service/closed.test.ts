@@ -22,7 +22,7 @@ describe('a stack', () => {
   let stack: Stack;
 
   before(async () => {
-    stack = await startStack({ name, folder, ports: await freePorts(), hasOwnBrokerUser: true });
+    stack = await startStack({ name, folder, ports: await freePorts(), hasPasswords: true });
   });
   after(async () => {
     await stack.stop({ purge: true });
@@ -90,6 +90,38 @@ describe('a stack', () => {
     assert.equal(reply.headers.get('access-control-allow-origin'), null);
   });
 
+  test('lets nobody without the password silence an alert, or reload Alertmanager', async () => {
+    const { origin, username, password } = new URL(stack.alertmanagerUrl ?? '');
+    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+    const silence = {
+      matchers: [{ name: 'alertname', value: 'Any', isRegex: false }],
+      startsAt: new Date().toISOString(),
+      endsAt: new Date(Date.now() + 60_000).toISOString(),
+      createdBy: 'page',
+      comment: 'none',
+    };
+    const post = async (path: string, headers: Record<string, string>): Promise<number> => {
+      const { status } = await ask(`${origin}${path}`, {
+        method: 'POST',
+        headers: { ...FOREIGN_PAGE, 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(silence),
+      });
+      return status;
+    };
+    for (const path of ['/api/v2/silences', '/-/reload']) {
+      assert.equal(await post(path, {}), 401, path);
+      assert.equal(await post(path, { authorization }), 200, path);
+    }
+    const { status } = await ask(`${origin}/api/v2/silences`, { headers: FOREIGN_PAGE });
+    assert.equal(status, 401);
+    for (const path of ['alertmanager.env', 'alertmanager/web.yml']) {
+      const { mode } = await lstat(join(folder, path));
+      assert.equal(mode & 0o777, 0o600, path);
+    }
+    const web = await readFile(join(folder, 'alertmanager/web.yml'), 'utf8');
+    assert.ok(!web.includes(password), 'the web configuration holds the password itself');
+  });
+
   async function ask(path: string, options: RequestInit): Promise<Response> {
     const reply = await fetch(new URL(path, stack.prometheusUrl), {
       signal: AbortSignal.timeout(10_000),
@@ -104,9 +136,9 @@ test('data of a broker with guest go on, without guest, and a password stays', a
   const name = `test-${randomUUID().slice(0, 8)}`;
   const folder = join(tmpdir(), `fit-stack-${name}`);
   t.after(() => rm(folder, { recursive: true, force: true }));
-  const start = async (hasOwnBrokerUser: boolean): Promise<Stack> => {
+  const start = async (hasPasswords: boolean): Promise<Stack> => {
     const ports = await freePorts();
-    return await startStack({ name, folder, ports, services: ['rabbitmq'], hasOwnBrokerUser });
+    return await startStack({ name, folder, ports, services: ['rabbitmq'], hasPasswords });
   };
 
   const former = await start(false);
