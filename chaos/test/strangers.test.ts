@@ -95,8 +95,12 @@ async function expectUnharmed(service: Service, startBytes: number): Promise<voi
   assert.ok(grownBytes < GROWTH_BYTES, `${service.name} grew by ${grownBytes} bytes`);
 }
 
+const ALERTMANAGER_PASSWORD = 'a-password-of-alertmanager';
+
 test('strangers leave monolith and coach as they were', async (t) => {
-  const { system } = await startWorld(t);
+  const { system } = await startWorld(t, {
+    ALERTMANAGER_URL: `http://fit:${ALERTMANAGER_PASSWORD}@127.0.0.1:1`,
+  });
   const services = [system.monolith, ...system.coaches];
   const ended = Promise.race(
     services.map(async ({ name, child }) => {
@@ -107,12 +111,16 @@ test('strangers leave monolith and coach as they were', async (t) => {
   // It rejects at the latest when the system is stopped, and then nobody waits for it.
   ended.catch(() => undefined);
 
-  await t.test('the token is in the environment of the monolith and of no coach', async () => {
-    for (const { name, child } of services) {
-      const environment = await readFile(`/proc/${child.pid}/environ`, 'utf8');
-      assert.equal(environment.includes(system.adminToken), name === 'monolith', name);
-    }
-  });
+  await t.test(
+    'token and login of Alertmanager are known to the monolith and to no coach',
+    async () => {
+      for (const { name, child } of services) {
+        const environment = await readFile(`/proc/${child.pid}/environ`, 'utf8');
+        for (const secret of [system.adminToken, ALERTMANAGER_PASSWORD])
+          assert.equal(environment.includes(secret), name === 'monolith', name);
+      }
+    },
+  );
 
   for (const shape of SHAPES)
     for (const hasToken of [false, true])

@@ -229,8 +229,10 @@ async function startService(
     env: {
       ...process.env,
       ...launch.env,
-      // No coach has a route that needs it, also where this process was given it.
-      FIT_ADMIN_TOKEN: workspace === 'monolith' ? launch.adminToken : undefined,
+      // No coach has a route that needs the token, also where this process was given it, and none asks Alertmanager.
+      ...(workspace === 'monolith'
+        ? { FIT_ADMIN_TOKEN: launch.adminToken }
+        : { FIT_ADMIN_TOKEN: undefined, ALERTMANAGER_URL: undefined }),
       ...service.env,
       PORT: String(port),
       METRICS_PORT: String(metricsPort),
