@@ -11,9 +11,9 @@ usage() {
     builds the commit that is checked out as VERSION, unless its images exist, writes both into .env, runs it;
     the way back: check out the former commit, then the same with its version
 ./compose.sh env
-    makes .env with four secrets, or adds those that it lacks; changes none that is there
+    makes .env with four secrets, or adds those that it lacks; changes none that is there; needs a Docker daemon that answers
 ./compose.sh shell
-    prints the secrets of .env and the addresses for the commands of the runbooks: eval "$(./compose.sh shell)"
+    prints the admin's token and the addresses for the commands of the runbooks: eval "$(./compose.sh shell)"
 ./compose.sh down | logs | ps | …
     docker compose with the same words, also where .env is gone
 USAGE
@@ -22,6 +22,9 @@ USAGE
 # Each secret, and the volume that keeps it from its first start on; the token is in no volume.
 SECRETS="FIT_ADMIN_TOKEN: FIT_BROKER_PASSWORD:rabbitmq-data FIT_DATABASE_PASSWORD:mongo-data FIT_GRAFANA_PASSWORD:grafana-data"
 IMAGES="fit-monolith fit-coach fit-cron"
+
+# What `shell` exports of .env. Not the passwords of the servers, which the addresses hold: Compose would take them from the shell.
+EXPORTED="FIT_ADMIN_TOKEN FIT_PROFILE CRON_TIMEZONE FIT_MONITORING"
 
 # What a release writes stands in .env. The shell's values would go before it, so they are taken out of the way.
 given_commit=${FIT_COMMIT:-}
@@ -42,16 +45,21 @@ read_env() {
     -e 's/^[[:space:]]*\([A-Za-z_][A-Za-z0-9_]*\)[[:space:]]*=[[:space:]]*\(.*\)/\1=\2/p' .env
 }
 
+# written_value NAME: the last one of .env.
+written_value() { read_env | sed -n "s/^$1=//p" | tail -n 1; }
+
 # value_of NAME [DEFAULT]: the shell's, else the last one of .env, as Compose has it.
 value_of() {
   eval "value=\${$1:-}"
-  [ -n "$value" ] || value=$(read_env | sed -n "s/^$1=//p" | tail -n 1)
+  [ -n "$value" ] || value=$(written_value "$1")
   printf '%s' "${value:-${2:-}}"
 }
 
 # set_value NAME VALUE: written aside and renamed, readable by its owner alone. A disk that is full leaves .env as it was.
 set_value() (
   umask 077
+  # One that a killed run left may have other rights, which writing would keep.
+  rm -f .env.new
   { if [ -f .env ]; then awk -v name="$1=" 'index($0, name) != 1' .env; fi && printf '%s=%s\n' "$1" "$2"; } > .env.new ||
     { rm -f .env.new; fail "cannot write .env"; }
   mv .env.new .env
@@ -73,21 +81,47 @@ need_compose() {
   esac
 }
 
-make_env() {
+# A server keeps the password of its first start in its volume, so a new one would lock everybody out. Nothing is written where a
+# volume exists, nor where nobody can tell.
+check_volumes() {
+  volumes=unasked
   for pair in $SECRETS; do
-    name=${pair%%:*} volume=${pair#*:}
-    [ -z "$(value_of "$name")" ] || continue
-    # A server keeps the password of its first start in its volume, so a new one would lock everybody out.
-    if [ -n "$volume" ] && docker volume inspect "$(project)_$volume" > /dev/null 2>&1; then
-      fail "$name is not in .env, but the volume $(project)_$volume was made with one. Put the former .env back;" \
+    name=${pair%%:*} volume=$(project)_${pair#*:}
+    [ -n "${pair#*:}" ] && [ -z "$(value_of "$name")" ] || continue
+    [ "$volumes" != unasked ] || volumes=$(docker volume ls --quiet) ||
+      fail "$name is not in .env, and no Docker daemon answers that could tell whether the volume $volume was made with one." \
+        "Start the daemon, or get the right to its socket; or put the former .env back"
+    if printf '%s\n' "$volumes" | grep -Fxq -e "$volume"; then
+      fail "$name is not in .env, but the volume $volume was made with one. Put the former .env back;" \
         "or remove all data with './compose.sh down -v'; docs/compose.md says how a password is changed"
     fi
+  done
+}
+
+make_env() {
+  check_volumes
+  for pair in $SECRETS; do
+    name=${pair%%:*}
+    [ -z "$(value_of "$name")" ] || continue
     set_value "$name" "$(random_secret)"
     say "$name: made, and written into .env"
   done
-  chmod 600 .env
+  # There is none where the environment has every secret.
+  [ ! -f .env ] || chmod 600 .env
   [ -z "$(value_of FIT_COACHES)" ] ||
     say "FIT_COACHES in .env has no effect: FIT_MORE_COACHES is the number of coaches beside the first one"
+}
+
+# Compose takes the shell's value before that of .env. One that `shell` exported before .env was changed would bring the former back.
+check_shell() {
+  for name in $EXPORTED FIT_BROKER_PASSWORD FIT_DATABASE_PASSWORD FIT_GRAFANA_PASSWORD; do
+    eval "given=\${$name-unset} is_given=\${$name+yes}"
+    written=$(written_value "$name")
+    [ -n "$is_given" ] && [ "$given" != "$written" ] || continue
+    [ -z "$written" ] ||
+      fail "$name has another value in this shell than in .env, and the shell's would be used. Run 'unset $name', then the same again"
+    [ -z "$given" ] || say "$name: taken from this shell, since .env does not have it"
+  done
 }
 
 # The servers run as users of their own, and a checkout under umask 077 is readable by its owner alone.
@@ -129,6 +163,7 @@ start() {
 
 up() {
   need_compose
+  check_shell
   make_env
   prepare_files
   version=$(value_of FIT_VERSION dev)
@@ -146,6 +181,7 @@ release() {
   printf '%s' "$version" | grep -Eq '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$' && [ "$version" != dev ] ||
     fail "'$version' is no version: letters, digits, '.', '_' and '-', and not 'dev'"
   need_compose
+  check_shell
   commit=$(commit)
   case $commit in
     unknown) fail "no commit is known here: FIT_COMMIT=<commit> ./compose.sh release $version" ;;
@@ -167,23 +203,30 @@ release() {
   start --no-build
 }
 
-# For the commands that run on this machine and ask the system. Not the release: what a shell exports goes before .env, and would
-# hold after the next release.
+# For the commands that run on this machine and ask the system. What .env says goes first, so that the same again renews what a
+# shell has. Not the release: what a shell exports goes before .env, and would hold after the next release.
 print_shell() {
   make_env
-  for name in FIT_ADMIN_TOKEN FIT_BROKER_PASSWORD FIT_DATABASE_PASSWORD FIT_PROFILE CRON_TIMEZONE FIT_MONITORING; do
-    value=$(value_of "$name" | sed "s/'/'\\\\''/g")
+  for name in $EXPORTED; do
+    value=$(shown_value "$name" | sed "s/'/'\\\\''/g")
     [ -z "$value" ] || printf "export %s='%s'\n" "$name" "$value"
   done
-  broker=fit:$(value_of FIT_BROKER_PASSWORD) database=fit:$(value_of FIT_DATABASE_PASSWORD)
+  broker=fit:$(shown_value FIT_BROKER_PASSWORD) database=fit:$(shown_value FIT_DATABASE_PASSWORD)
   cat <<LINES
 export AMQP_URL='amqp://$broker@127.0.0.1:$(value_of FIT_PORT_AMQP 12104)'
 export AMQP_MANAGEMENT_URL='http://$broker@127.0.0.1:$(value_of FIT_PORT_MANAGEMENT 12105)'
 export MONGODB_URL='mongodb://$database@127.0.0.1:$(value_of FIT_PORT_MONGODB 12106)/fit?authSource=admin'
 export FIT_URL='http://127.0.0.1:$(value_of FIT_PORT_MONOLITH 12100)'
 BROKER='$broker'
-AUTH='authorization: Bearer $(value_of FIT_ADMIN_TOKEN)'
+AUTH='authorization: Bearer $(shown_value FIT_ADMIN_TOKEN)'
 LINES
+}
+
+# shown_value NAME: that of .env, else the shell's.
+shown_value() {
+  value=$(written_value "$1")
+  [ -n "$value" ] || value=$(value_of "$1")
+  printf '%s' "$value"
 }
 
 case ${1:-help} in

@@ -1,10 +1,21 @@
 /**
  * Goal: compose.sh makes secrets once, keeps what an operator wrote, and says what is wrong. Method: the script itself in a folder of
- * its own, with the machine's sh; what needs a Docker daemon is asserted by `npm run compose-check`.
+ * its own, with the machine's sh, and a program in the place of `docker` that answers as told; what needs a real daemon is asserted by
+ * `npm run compose-check`.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { appendFile, cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -27,7 +38,30 @@ async function makeFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'fit-compose-script-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   await cp(join(REPOSITORY, 'compose.sh'), join(folder, 'compose.sh'));
+  await mkdir(join(folder, 'bin'));
+  await setDocker(folder, { volumes: [] });
   return folder;
+}
+
+/** What `docker` answers from then on. `down`: no daemon, or no right to its socket; `docker compose version` needs none. */
+async function setDocker(
+  folder: string,
+  state: 'down' | { readonly volumes: readonly string[] },
+): Promise<void> {
+  const daemon =
+    state === 'down'
+      ? "echo 'Cannot connect to the Docker daemon' >&2; exit 1"
+      : [
+          `volumes='${state.volumes.join('\n')}'`,
+          'case "$1 $2" in',
+          '  "volume ls") [ -z "$volumes" ] || echo "$volumes" ;;',
+          '  "volume inspect") echo "$volumes" | grep -qx "$3" ;;',
+          '  "compose up") echo started ;;',
+          '  "image inspect") exit 1 ;;',
+          'esac',
+        ].join('\n');
+  const text = `#!/bin/sh\nif [ "$1 $2" = "compose version" ]; then echo 2.30.0; exit; fi\n${daemon}\n`;
+  await writeFile(join(folder, 'bin/docker'), text, { mode: 0o755 });
 }
 
 function sh(
@@ -41,7 +75,7 @@ function sh(
     const child = execFile(
       'sh',
       ['-c', `umask 022; ${text}`],
-      { cwd: folder, env: { PATH, ...environment } },
+      { cwd: folder, env: { PATH: `${join(folder, 'bin')}:${PATH}`, ...environment } },
       (_, stdout, stderr) => {
         resolve({ code: child.exitCode ?? 1, output: stdout + stderr });
       },
@@ -108,6 +142,105 @@ test('a value of the shell goes before .env, as it does for Compose', async (t) 
   assert.doesNotMatch(await readEnv(folder), /FIT_ADMIN_TOKEN/);
 });
 
+test('no password is made where its volume exists, or where no daemon answers; nothing is written then', async (t) => {
+  const folder = await makeFolder(t);
+  for (const word of ['env', 'shell', 'up']) {
+    await setDocker(folder, 'down');
+    const unknown = await sh(folder, `./compose.sh ${word}`);
+    assert.notEqual(unknown.code, 0, word);
+    assert.match(
+      unknown.output,
+      /FIT_BROKER_PASSWORD .*no Docker daemon answers.*fit_rabbitmq-data/,
+    );
+    assert.match(unknown.output, /Cannot connect to the Docker daemon/);
+
+    await setDocker(folder, { volumes: ['other', 'fit_mongo-data'] });
+    const known = await sh(folder, `./compose.sh ${word}`);
+    assert.notEqual(known.code, 0, word);
+    assert.match(known.output, /FIT_DATABASE_PASSWORD .*fit_mongo-data was made with one/);
+    assert.deepEqual((await readdir(folder)).sort(), ['bin', 'compose.sh'], word);
+  }
+
+  await setDocker(folder, { volumes: ['another_mongo-data', 'fit_mongo-data-old'] });
+  assert.equal((await sh(folder, './compose.sh env')).code, 0);
+  await setDocker(folder, 'down');
+  assert.equal((await sh(folder, './compose.sh shell')).code, 0, 'where nothing is to be made');
+});
+
+const EVERY_SECRET = Object.fromEntries(SECRETS.map((name) => [name, 'a'.repeat(48)]));
+
+test('with every secret in the environment no .env is needed', async (t) => {
+  const folder = await makeFolder(t);
+  const { code, output } = await sh(folder, './compose.sh env', EVERY_SECRET);
+  assert.equal(code, 0, output);
+});
+
+test('.env is for its owner alone although a killed run left .env.new readable by anybody', async (t) => {
+  const folder = await makeFolder(t);
+  await writeFile(join(folder, '.env.new'), '', { mode: 0o644 });
+  // The secrets are in the environment but one, and the last step of the script is never reached.
+  const { FIT_ADMIN_TOKEN: _, ...others } = EVERY_SECRET;
+  const kill = "sed -i 's/^  mv .env.new .env$/&; kill $$/' compose.sh && ./compose.sh env";
+  await sh(folder, kill, others);
+  assert.match(await readEnv(folder), /^FIT_ADMIN_TOKEN=/);
+  assert.equal((await stat(join(folder, '.env'))).mode & 0o777, 0o600);
+});
+
+const FOLDERS =
+  'mkdir -p prometheus/broker prometheus/generated/default prometheus/generated/assignment' +
+  ' prometheus/grafana/dashboards prometheus/grafana/provisioning';
+
+test('a password that was changed in .env is the one that `up` uses, in the same shell', async (t) => {
+  const folder = await makeFolder(t);
+  const ask = [
+    FOLDERS,
+    './compose.sh env',
+    'eval "$(./compose.sh shell)"',
+    "sed -i 's/_PASSWORD=.*/_PASSWORD=changed/' .env",
+    // What Compose would get: the shell's, else that of .env.
+    'echo "${FIT_BROKER_PASSWORD-of .env} ${FIT_DATABASE_PASSWORD-of .env}"',
+    './compose.sh up',
+    'eval "$(./compose.sh shell)"',
+    'echo "$AMQP_URL"',
+  ].join(' && ');
+  const { output } = await sh(folder, ask);
+  assert.match(output, /^of \.env of \.env$/m);
+  assert.match(output, /^started$/m);
+  assert.match(output, /^amqp:\/\/fit:changed@/m);
+});
+
+for (const command of ['up', 'release 1.2'])
+  test(`${command} refuses a value of the shell that is not that of .env, and names it`, async (t) => {
+    const folder = await makeFolder(t);
+    const prepare = `${FOLDERS} && ./compose.sh env && echo FIT_PROFILE=assignment >> .env`;
+    assert.equal((await sh(folder, prepare)).code, 0);
+    const environment = { FIT_COMMIT: 'abc' };
+    for (const name of [...SECRETS, 'FIT_PROFILE']) {
+      for (const value of ['of the shell', '']) {
+        const given = { ...environment, [name]: value };
+        const { code, output } = await sh(folder, `./compose.sh ${command}`, given);
+        assert.notEqual(code, 0, `${name}='${value}'`);
+        assert.match(output, new RegExp(`: ${name} has another value .*unset ${name}`));
+        assert.doesNotMatch(output, /of the shell|^started$/m);
+      }
+    }
+    const same = { ...environment, FIT_PROFILE: 'assignment', FIT_MONITORING: '' };
+    const { code, output } = await sh(folder, `./compose.sh ${command}`, same);
+    assert.equal(code, 0, output);
+  });
+
+test('a shell prepared before .env was changed gets the new values by the same command', async (t) => {
+  const folder = await makeFolder(t);
+  const ask = [
+    './compose.sh env',
+    'eval "$(./compose.sh shell)"',
+    "sed -i 's/^FIT_ADMIN_TOKEN=.*/FIT_ADMIN_TOKEN=changed/' .env",
+    'eval "$(./compose.sh shell)"',
+    'echo "$FIT_ADMIN_TOKEN $AUTH"',
+  ].join(' && ');
+  assert.match((await sh(folder, ask)).output, /^changed authorization: Bearer changed$/m);
+});
+
 test('a release needs a version that an image may have', async (t) => {
   const folder = await makeFolder(t);
   for (const version of ['dev', '1 2', '-1', '../x', 'a:b', '']) {
@@ -116,6 +249,31 @@ test('a release needs a version that an image may have', async (t) => {
     assert.match(output, /is no version/, version);
   }
   assert.equal((await sh(folder, './compose.sh release')).code, 2);
+});
+
+/** Rows of the README's table of variables; `FIT_PORT_AMQP …` stands for those of all ports. */
+async function readmeVariables(): Promise<string[]> {
+  const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8');
+  const [, table = ''] = /^## Configuration\n([\s\S]*?)\n\n/m.exec(readme) ?? [];
+  const cells = table.split('\n').map((line) => line.split('|')[1] ?? '');
+  return cells.flatMap((cell) => [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name));
+}
+
+test('a variable of the README is passed on, or named as an exception; one of compose is in the README', async () => {
+  const source = await readFile(join(REPOSITORY, 'docker-compose.yml'), 'utf8');
+  const guide = await readFile(join(REPOSITORY, 'docs/compose.md'), 'utf8');
+  const [, exceptions = ''] = /^Not passed on: ([\s\S]*?)\n\n/m.exec(guide) ?? [];
+  const variables = await readmeVariables();
+  assert.ok(variables.length > 30, String(variables));
+  for (const name of variables) {
+    const isException = [...exceptions.matchAll(/`([A-Z_]+)(\*?)`/g)].some(
+      ([, word = '', star]) => name === word || (star === '*' && name.startsWith(word)),
+    );
+    assert.notEqual(source.includes(`\${${name}:`), isException, name);
+  }
+  const generated = /^(FIT_(BROKER|DATABASE|GRAFANA)_PASSWORD|FIT_FILES_|FIT_PORT_|OTEL_)/;
+  for (const [, name = ''] of source.matchAll(/\$\{([A-Z_]+):/g))
+    assert.ok(variables.includes(name) || generated.test(name), name);
 });
 
 test('the example names every secret without a value, and no setting that compose does not have', async () => {
