@@ -14,7 +14,8 @@ export type StackErrorCode =
   | 'FOLDER_UNUSABLE'
   | 'LOCK_FAILED'
   | 'STOPPED'
-  | 'COMMAND_FAILED';
+  | 'COMMAND_FAILED'
+  | 'PROCESSES_LEFT';
 
 /** Raised by everything in this workspace; nothing is left running when `startStack` raises it. */
 export class StackError extends Error {

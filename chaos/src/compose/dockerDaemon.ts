@@ -55,6 +55,8 @@ export async function startDockerDaemon({ root, folder, cgroup }: DaemonOptions)
   await mkdir(programs, { recursive: true });
   process.env['PATH'] = `${programs}:${process.env['PATH'] ?? ''}`;
   process.env['DOCKER_CONFIG'] = join(folder, 'docker-config');
+  const failing = new AbortController();
+  let written = Promise.resolve();
   try {
     return await startChild({
       name: 'Docker daemon',
@@ -62,9 +64,17 @@ export async function startDockerDaemon({ root, folder, cgroup }: DaemonOptions)
       args: ['--mount', 'sh', '-c', SCRIPT, 'dockerd', root, folder, cgroup],
       logPath: join(folder, 'dockerd.log'),
       onSpawn: (pid) => {
-        void writeClient(join(programs, 'docker'), pid);
+        written = writeClient(join(programs, 'docker'), pid).catch((error: unknown) => {
+          failing.abort(new StackError('FOLDER_UNUSABLE', String(error), error));
+        });
       },
-      ready: async () => (await runCommand(['docker', 'version'], { cwd: folder })).code === 0,
+      ready: async () => {
+        // Before, `docker` may be another client, which another daemon answers.
+        await written;
+        failing.signal.throwIfAborted();
+        return (await runCommand(['docker', 'version'], { cwd: folder })).code === 0;
+      },
+      signal: failing.signal,
       deadlineMs: READY_MS,
     });
   } catch (error) {

@@ -41,5 +41,7 @@ async function end(folder: string, starting: Promise<Stack>): Promise<void> {
   } catch (error) {
     const isOurs = error instanceof StackError && error.code === 'STOPPED';
     if (isOurs) await rm(folder, { recursive: true, force: true });
+    if (error instanceof StackError && error.code === 'PROCESSES_LEFT')
+      process.stderr.write(`${error.message}\n`);
   }
 }

@@ -85,7 +85,11 @@ export class RunningStack implements Stack {
       this.#recordState();
       return;
     }
-    await this.stop();
+    await this.stop().catch((left: unknown) => {
+      // What is still running matters more; the first failure must not be lost.
+      if (failure !== undefined) this.#onProgress?.(describe(failure.reason));
+      throw left;
+    });
     signal?.throwIfAborted();
     throw failure?.reason;
   }
@@ -123,19 +127,30 @@ export class RunningStack implements Stack {
     const { folder } = this.#parts.place;
     this.#stopped.abort();
     await Promise.all(this.#restarting);
-    if (purge) {
-      await Promise.all(this.#processes.map((service) => service.kill('SIGKILL')));
-    } else {
-      for (const service of this.#processes.toReversed()) {
-        if (service.pid === 0) continue;
-        await service.stop();
-        this.#onProgress?.(`${service.definition.name} stopped`);
+    try {
+      // Whatever one of them leaves, the others are stopped too; the sweep of the folder names all that is left.
+      if (purge) {
+        await Promise.allSettled(this.#processes.map((service) => service.kill('SIGKILL')));
+      } else {
+        for (const service of this.#processes.toReversed()) await this.#stopService(service);
       }
+      await sweepFolder(folder);
+      removeState(folder);
+      if (purge) await rm(folder, { recursive: true, force: true });
+    } finally {
+      this.#parts.lock.release();
     }
-    await sweepFolder(folder);
-    removeState(folder);
-    if (purge) await rm(folder, { recursive: true, force: true });
-    this.#parts.lock.release();
+  }
+
+  async #stopService(service: ServiceProcess): Promise<void> {
+    const { name } = service.definition;
+    if (service.pid === 0) return;
+    try {
+      await service.stop();
+      this.#onProgress?.(`${name} stopped`);
+    } catch (error) {
+      this.#onProgress?.(`${name}: ${describe(error)}`);
+    }
   }
 
   #processOf(definition: ServiceDefinition): ServiceProcess {
@@ -210,4 +225,8 @@ export class RunningStack implements Stack {
     if (found === undefined) throw new StackError('SERVICE_UNKNOWN', `this stack has no ${name}`);
     return found;
   }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

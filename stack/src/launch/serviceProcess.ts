@@ -28,6 +28,7 @@ export class ServiceProcess {
   #child: Child | undefined;
   /** Held until nothing runs in it. */
   #namespace: HeldNamespace | undefined;
+  #sweeping: Promise<void> | undefined;
 
   constructor(options: ServiceProcessOptions) {
     this.#options = options;
@@ -43,10 +44,12 @@ export class ServiceProcess {
   /**
    * Starts the service and waits until it answers.
    * @throws StackError `SERVICE_NOT_READY`, `SERVICE_DIED`; the reason of the signal where it was aborted. Nothing of
-   * the service runs then.
+   * the service runs then, or a line of progress says what. `PROCESSES_LEFT` where something of its former run still
+   * does; nothing was started then.
    */
   async start(signal?: AbortSignal): Promise<void> {
     const { definition, entry, onProgress } = this.#options;
+    await this.#sweep();
     await definition.prepare();
     mkdirSync(dirname(this.logPath), { recursive: true });
     appendFileSync(this.logPath, `${START_MARK}${new Date().toISOString()}\n`);
@@ -75,12 +78,15 @@ export class ServiceProcess {
       this.#child = child;
       void child.exited.then((exit) => this.#exited(child, exit));
     } catch (error) {
-      await this.#sweep();
+      await this.#sweepOrTell();
       throw error;
     }
   }
 
-  /** Stops the service in its own polite way; nothing of it is left afterwards. */
+  /**
+   * Stops the service in its own polite way; nothing of it is left afterwards.
+   * @throws StackError `PROCESSES_LEFT`.
+   */
   async stop(): Promise<void> {
     const child = this.#forget();
     await child?.stop();
@@ -91,6 +97,7 @@ export class ServiceProcess {
    * Signals the service. SIGKILL hits every process of it at once; other signals go to its main
    * process. Resolves when the whole service is gone, except after SIGSTOP and SIGCONT, which
    * freeze and thaw all of it.
+   * @throws StackError `PROCESSES_LEFT`.
    */
   async kill(signal: NodeJS.Signals): Promise<void> {
     if (signal === 'SIGSTOP' || signal === 'SIGCONT') {
@@ -116,18 +123,34 @@ export class ServiceProcess {
     return this.#namespace === undefined ? [] : processesIn(this.#namespace.id);
   }
 
+  /** What could not be killed stays in the held namespace, and the next start tries again. */
   async #sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweepNamespace().finally(() => (this.#sweeping = undefined));
+    await this.#sweeping;
+  }
+
+  async #sweepNamespace(): Promise<void> {
     const namespace = this.#namespace;
-    this.#namespace = undefined;
     if (namespace === undefined) return;
     await sweepNamespace(namespace.id);
+    this.#namespace = undefined;
     namespace.release();
+  }
+
+  /** For where another failure is told already. */
+  async #sweepOrTell(): Promise<void> {
+    try {
+      await this.#sweep();
+    } catch (error) {
+      const { definition, onProgress } = this.#options;
+      onProgress?.(`${definition.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   async #exited(child: Child, exit: ChildExit): Promise<void> {
     if (this.#child !== child) return;
     this.#forget();
-    await this.#sweep();
+    await this.#sweepOrTell();
     this.#options.onUnexpectedExit(exit, await logTail(this.logPath));
   }
 }

@@ -33,7 +33,11 @@ export function stopOnSignal(killAll: () => Promise<unknown>): AbortSignal {
     } else {
       isKilling = true;
       process.stderr.write(`${signal} again: killing everything\n`);
-      void killAll().finally(() => process.exit(INTERRUPTED));
+      void killAll()
+        .catch((error: unknown) => {
+          process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+        })
+        .finally(() => process.exit(INTERRUPTED));
     }
   };
   for (const signal of STOP_SIGNALS) process.on(signal, handle);
