@@ -48,6 +48,7 @@ export class Connections {
   /** Those without a request under way, the one that has been so for longest first. */
   readonly #idle = new Set<Duplex>();
   readonly #sweeper: NodeJS.Timeout;
+  #isClosing = false;
   #summedAtMs = 0;
 
   /** Watches the connections of a server that does not listen yet. */
@@ -81,11 +82,16 @@ export class Connections {
     this.#idle.delete(socket);
     response.once('finish', () => {
       // Each chunk costs a call, however small it is; a body of declared length costs one for each read, and is discarded.
-      if (!request.complete && request.headers['transfer-encoding'] !== undefined) socket.pause();
+      // Node itself begins to discard the rest of a body in this turn, and would resume a connection that is paused before.
+      setImmediate(() => {
+        if (!request.complete && request.headers['transfer-encoding'] !== undefined) socket.pause();
+      });
     });
     response.once('close', () => {
       state.responses.delete(response);
-      if (state.responses.size === 0 && this.#states.has(socket)) this.#idle.add(socket);
+      if (state.responses.size > 0 || !this.#states.has(socket)) return;
+      if (this.#isClosing) socket.end();
+      else this.#idle.add(socket);
     });
     this.#boundUnsent();
     return true;
@@ -97,8 +103,9 @@ export class Connections {
     return [...responses].some(({ headersSent }) => headersSent);
   }
 
-  /** Closes every connection that has no request under way, and watches no longer. */
+  /** Closes every connection that has no request under way, the others after their answers, and watches no longer. */
   close(): void {
+    this.#isClosing = true;
     clearInterval(this.#sweeper);
     for (const socket of this.#idle) this.#cut(socket);
   }
@@ -164,6 +171,7 @@ export class Connections {
     }
   }
 
+  /** Closes the connection at once, without an answer. */
   #cut(socket: Duplex): void {
     this.#forget(socket);
     socket.destroy();
