@@ -4,7 +4,7 @@ import type { Log } from './openLog.ts';
 
 /** A part of the process that must be stopped; parts are stopped in reverse order. */
 export interface Stop {
-  /** Told where it does not end. */
+  /** Its name is logged when it does not stop in time. */
   readonly part: string;
   readonly stop: () => Promise<void> | void;
 }
@@ -44,6 +44,8 @@ export async function runService(
   try {
     await start(stops, stopping.signal);
   } catch (error) {
+    // A stop that came during the start closes what the start is using; the stop then ends the process.
+    if (stopping.signal.aborted) return;
     if (error instanceof TopologyError) log.fatal({ faults: error.faults }, error.message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : 'start failed');
     await stopAll(stops, log, stopDeadlineMs);

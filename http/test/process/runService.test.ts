@@ -73,6 +73,22 @@ test('a failed start whose parts hang ends too', { timeout: 60_000 }, async (t) 
   ]);
 });
 
+test('a stop during the start is no failed start', { timeout: 60_000 }, async (t) => {
+  const { code, lines } = await stopped(
+    t,
+    `{ part: 'store', stop: async () => undefined }`,
+    `log.info('up');
+     await new Promise((_, reject) => {
+       process.once('SIGTERM', () => { reject(new Error('the store was closed')); });
+     });`,
+  );
+  assert.equal(code, 0, JSON.stringify(lines));
+  assert.deepEqual(
+    lines.filter(({ level }) => level === FATAL),
+    [],
+  );
+});
+
 test('parts that stop are stopped in reverse order, one that fails does not keep the others, and the code is 0', {
   timeout: 60_000,
 }, async (t) => {
