@@ -53,8 +53,8 @@ const CLOCK_CHECK_MS = 60_000;
 const ON_TIME_MS = 2 * CLOCK_CHECK_MS;
 /** How much longer than CRON_WAIT_MS after its slot a daily run may take before it is overdue. */
 const OVERDUE_GRACE_MS = 300_000;
-/** To close the port of metrics and health. */
-const CLOSE_MS = 5_000;
+/** Of a whole stop: longer than the five seconds that the port of metrics and health waits for its answers. */
+const CLOSE_MS = 7_000;
 
 /** What ends with the process, in the reverse order of its start. */
 const shutdownHooks: (() => Promise<void> | void)[] = [];
@@ -214,9 +214,17 @@ class Expectation {
     this.#config = config;
   }
 
-  /** Nothing is to be caught up: the next slot is the first that is expected. */
+  /**
+   * Nothing is to be caught up, so the next slot is the first that is expected. A time that has passed stays: its run was
+   * missed, and only a run that ends may end CronOverdue.
+   */
   begins(next: Slot | undefined): void {
-    void this.#tell(() => this.#config.client.expectDailyRun(this.#dueBy(next)));
+    const { client } = this.#config;
+    void this.#tell(async () => {
+      const standing = await client.dailyRunDueBy();
+      if (standing === undefined || standing.getTime() > Date.now())
+        await client.expectDailyRun(this.#dueBy(next));
+    });
   }
 
   /** A slot is asked for. An earlier time that stands is one that was missed, and stays until a run ends. */

@@ -95,6 +95,12 @@ test('a slot that is older than the window is named and not asked for; with 0 no
   });
   assert.match(leapDay.output(), /-02-29, is not asked for: .*CRON_CATCH_UP_MS=86400000/);
   assert.match(leapDay.output(), /next \d{4}-02-29T05:00:00.000Z for \d{4}-02-29/);
+  await eventually(async () => (await world.client.dailyRunDueBy()) !== undefined, {
+    describe: leapDay.output,
+  });
+  // A run that was missed: a restart that asks for nothing must not end the alert.
+  const missed = new Date('2026-01-01T06:05:00Z');
+  await world.client.expectDailyRun(missed);
   const never = await startCron(t, world, { CRON_CATCH_UP_MS: '0' });
   await eventually(() => /is not asked for: .*CRON_CATCH_UP_MS=0/.test(never.output()), {
     describe: never.output,
@@ -103,6 +109,7 @@ test('a slot that is older than the window is named and not asked for; with 0 no
     assert.deepEqual(await runsOf(cron), { complete: 0, incomplete: 0, failed: 0 });
     assert.equal(await cron.stop(), 0);
   }
+  assert.deepEqual(await world.client.dailyRunDueBy(), missed);
   const { runs } = (await world.client.request('GET', '/runs')) as { runs: unknown[] };
   assert.deepEqual(runs, []);
 });

@@ -5,8 +5,6 @@ import type { DailyRunStore } from '../store/dailyRunStore.ts';
 
 export interface DailyRunRouteParts {
   readonly dailyRun: Pick<DailyRunStore, 'expect' | 'dueBy'>;
-  /** False while it could not be recorded. */
-  readonly isStoreUp: () => Promise<boolean>;
 }
 
 /** An instant in UTC as `Date.toISOString` writes it; null: no daily run is expected. */
@@ -15,7 +13,7 @@ const Expected = Type.Object(
   { additionalProperties: false },
 );
 
-export function dailyRunRoutes({ dailyRun, isStoreUp }: DailyRunRouteParts): Route[] {
+export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -33,7 +31,6 @@ export function dailyRunRoutes({ dailyRun, isStoreUp }: DailyRunRouteParts): Rou
       handle: async ({ body }) => {
         const dueBy = body.dueBy === null ? undefined : new Date(body.dueBy);
         if (dueBy !== undefined && Number.isNaN(dueBy.getTime())) throw noInstant(body.dueBy);
-        if (!(await isStoreUp())) throw storeAway();
         await dailyRun.expect(dueBy);
         return { body: { dueBy: dueBy?.toISOString() ?? null } };
       },
@@ -52,14 +49,5 @@ function noInstant(given: string | null): Problem {
         reason: `${String(given)} is no instant such as 2026-11-30T06:05:00Z`,
       },
     ],
-  });
-}
-
-function storeAway(): Problem {
-  return new Problem({
-    status: 503,
-    code: 'store_unavailable',
-    title: 'The database does not answer, so the time could not be recorded',
-    retryAfterSeconds: 5,
   });
 }

@@ -39,7 +39,7 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
   const queue = declaration.kinds[0]?.queue ?? '';
   return [
     ...runRoutes({ ...parts, isStoreUp: store.isUp, queue }),
-    ...dailyRunRoutes({ dailyRun: parts.dailyRun, isStoreUp: store.isUp }),
+    ...dailyRunRoutes(parts),
     ...userRoutes(users),
     ...wodRoutes(new WodReader(store.database), jobs, timezone),
     ...jobRoutes(jobs),
