@@ -226,7 +226,7 @@ async function serveMembers(
   return status.states['done'] === status.total;
 }
 
-/** Asks again where the monolith or its database does not answer; a refusal is final. */
+/** Asks again where the monolith or its database does not answer; a refusal or a defect is final. */
 async function whileRestarting<Answer>(
   signal: AbortSignal,
   ask: () => Promise<Answer>,
@@ -236,12 +236,18 @@ async function whileRestarting<Answer>(
     try {
       return await ask();
     } catch (error) {
-      const isFinal = error instanceof FitRequestError && error.status < 500;
-      if (isFinal || performance.now() > end) throw error;
+      if (!mayPass(error) || performance.now() > end) throw error;
       say(`the monolith does not answer (${describe(error)}); asking again`);
       await delay(RETRY_MS, undefined, { signal });
     }
   }
+}
+
+/** @returns whether the same request may succeed later: the monolith is away, busy, or without its database. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof FitRequestError) return error.status === 429 || error.status === 503;
+  // fetch tells a network failure as a TypeError with a cause, and its own time limit as a TimeoutError.
+  return error instanceof Error && (error.name === 'TimeoutError' || error.cause !== undefined);
 }
 
 /** @throws the reason of the signal, where that comes first. */

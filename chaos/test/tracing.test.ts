@@ -259,6 +259,6 @@ test('a collector that is away is told of once and hinders no job, nor the stop'
 test('a collector that is no URL stops the start, with its name', async (t) => {
   await assert.rejects(
     startWorld(t, { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }),
-    /OTEL_EXPORTER_OTLP_ENDPOINT must be a URL/,
+    /OTEL_EXPORTER_OTLP_ENDPOINT='collector:4318' must be a URL/,
   );
 });

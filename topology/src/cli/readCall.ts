@@ -92,7 +92,8 @@ export function brokerUrls(
 function checkUrl({ name, url }: NamedUrl, protocols: readonly string[], example: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed !== undefined && protocols.includes(parsed.protocol) && parsed.host !== '') return;
-  const shown = url.replace(/\/\/[^@]*@/, '//…@');
+  // The user may have forgotten the scheme, and a password may hold an @: whatever stands before the last one is hidden.
+  const shown = url.replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, '$1…@');
   throw new UsageError(`${name} '${shown}' is no such URL as ${example}`);
 }
 

@@ -53,6 +53,14 @@ test('a wrong call is an error that names the word, in two lines', async (t) => 
       ['diff', '--declaration', path, '--management-url', 'ftp://me:secret@host'],
       /--management-url 'ftp:\/\/…@host' is no such URL as http:/,
     ],
+    [
+      ['diff', '--declaration', path, '--amqp-url', 'me:secret@host'],
+      /--amqp-url '…@host' is no such URL as amqp:/,
+    ],
+    [
+      ['diff', '--declaration', path, '--amqp-url', 'amqpx://me:sec//@ret@host'],
+      /--amqp-url 'amqpx:\/\/…@host' is no such URL as amqp:/,
+    ],
     [['plan', '--declaration', path, '--broker', '4.3.6'], /Unknown option '--broker'/],
     [['graph', '--declaration', path, '--format', 'png'], /png/],
     [['explain', '--declaration', path], /give --outcomes/],
