@@ -21,7 +21,7 @@ export class ByteBudget {
   open(): BudgetShare {
     let shareBytes = 0;
     return {
-      holds: (bytes) => {
+      tryReserve: (bytes) => {
         if (this.#heldBytes - shareBytes + bytes > this.#limitBytes) return false;
         this.#heldBytes += bytes - shareBytes;
         shareBytes = bytes;
@@ -41,7 +41,7 @@ export interface BudgetShare {
    * Sets what this holder has, in bytes; more or less than before.
    * @returns false where the budget has not enough left; the share is then as it was.
    */
-  holds(bytes: number): boolean;
+  tryReserve(bytes: number): boolean;
   /** Gives everything back; may be called again. */
   release(): void;
 }

@@ -52,9 +52,9 @@ export async function readJsonBody(
   const sent = await readBytes(request, { share, limitBytes });
   if (decompress === undefined) return parseJson(sent);
   // The result and the decompressor's own buffers are no larger than this.
-  if (!share.holds(sent.length + 2 * limitBytes)) throw busy();
+  if (!share.tryReserve(sent.length + 2 * limitBytes)) throw busy();
   const body = await decompressed(sent, decompress, limitBytes);
-  share.holds(body.length);
+  share.tryReserve(body.length);
   return parseJson(body);
 }
 
@@ -75,7 +75,7 @@ async function readBytes(request: IncomingMessage, { share, limitBytes }: Bounds
       // Doubled, so that small chunks are not copied over and over; a declared length alone reserves nothing.
       const grownBytes = Math.max(neededBytes, 2 * buffer.length, FIRST_BYTES);
       const size = Math.min(grownBytes, limitBytes);
-      if (!share.holds(size)) throw busy();
+      if (!share.tryReserve(size)) throw busy();
       const larger = Buffer.allocUnsafeSlow(size);
       buffer.copy(larger, 0, 0, usedBytes);
       buffer = larger;
