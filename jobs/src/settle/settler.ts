@@ -55,7 +55,7 @@ async function settle(
 ): Promise<void> {
   const settlements = await refuseForged(
     all.filter((settlement) => !refused.has(settlement)),
-    options.store,
+    options,
     refused,
   );
   if (settlements.length === 0) return;
@@ -74,24 +74,29 @@ async function settle(
   tellTraces(settlements, now);
 }
 
-/** One question for the whole batch. @returns those that agree with their records. */
+/**
+ * One question for the whole batch. Nobody waits for the refusals: while an alarm of the broker blocks publishers, each
+ * takes until its confirm is overdue, and no honest attempt may be held back for that. Until its letter is confirmed a
+ * forged message stays unsettled, so the prefetch bounds how many refusals are under way, and a drain waits for them.
+ * @returns those that agree with their records.
+ */
 async function refuseForged(
   settlements: readonly Settlement[],
-  store: JobStore,
+  { store, onEvent }: SettlerOptions,
   refused: WeakSet<Settlement>,
 ): Promise<Settlement[]> {
   const records = await store.findClaims(settlements.map(({ end }) => end.message.id));
-  const refusals: Promise<void>[] = [];
-  const agreeing = settlements.filter((settlement) => {
+  return settlements.filter((settlement) => {
     const { message, refuse } = settlement.end;
     const reason = disagreementOf(message, records.get(message.id));
     if (reason === undefined) return true;
     refused.add(settlement);
-    refusals.push(refuse(new ForgedMessage(reason)));
+    refuse(new ForgedMessage(reason)).catch((thrown: unknown) => {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      onEvent({ type: 'stageFailed', stage: 'settle', error });
+    });
     return false;
   });
-  await Promise.all(refusals);
-  return agreeing;
 }
 
 /**

@@ -112,6 +112,44 @@ test('a first end is timed, a replayed one is not; of a batch with a late one no
   );
 });
 
+test('a refusal that the broker never confirms holds no honest attempt back, in its batch or in the next', {
+  timeout: 30_000,
+}, async () => {
+  const { settler, steps, finished, answered } = open({ effect: 0, record: 0 });
+  const end = {
+    ...finished.end,
+    message: { ...finished.end.message, payload: { other: true } },
+    refuse: () => new Promise<void>(() => undefined),
+  };
+  settler.add({ ...finished, end });
+  settler.add(finished);
+  await answered;
+  await turn();
+  assert.deepEqual(steps, ['effect 1', 'finish 1', 'answer']);
+  const later = Promise.withResolvers<undefined>();
+  const answer = () => {
+    later.resolve(undefined);
+  };
+  settler.add(settlementOf(attemptEnd(1, { type: 'done', effect: 'e' }, answer), 'worker'));
+  await later.promise;
+  assert.deepEqual(steps, ['effect 1', 'finish 1', 'answer', 'effect 1', 'finish 1']);
+});
+
+test('a refusal that fails is told, and its batch is settled once', async () => {
+  const { settler, steps, events, finished, answered } = open({ effect: 0, record: 0 });
+  const end = {
+    ...finished.end,
+    message: { ...finished.end.message, payload: { other: true } },
+    refuse: () => Promise.reject(new TypeError('a defect')),
+  };
+  settler.add({ ...finished, end });
+  settler.add(finished);
+  await answered;
+  await turn();
+  assert.deepEqual(steps, ['effect 1', 'finish 1', 'answer']);
+  assert.deepEqual(events.map(({ type }) => type).sort(), ['finished', 'stageFailed']);
+});
+
 test('a forged message is refused once, however often its batch is repeated; it is neither stored nor answered', async () => {
   const { settler, steps, finished, answered } = open({ effect: 1, record: 1 });
   const refusals: unknown[] = [];
