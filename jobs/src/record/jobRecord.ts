@@ -51,7 +51,7 @@ export interface JobRecord<Payload = unknown> {
   readonly dueAt: Date;
   /** The newest 20. */
   readonly attempts: readonly AttemptRecord[];
-  /** Why the relay could not hand it over yet, and how often. */
+  /** Why the relay could not hand it over yet, and how often; each time is counted at least once. */
   readonly held?: { readonly reason: string; readonly count: number };
   readonly death?: Death;
   readonly doneAt?: Date;

@@ -78,7 +78,8 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   /**
-   * Updates many documents alike, in the order of their ids; at most `WRITE_COUNT_LIMIT` in one statement.
+   * Updates many documents alike, in the order of their ids; at most `WRITE_COUNT_LIMIT` in one statement. It is applied at
+   * least once: after a lost connection it is repeated, so an `$inc` may count twice, and the counts returned are of the last try.
    * @param filter what must hold of each besides its id.
    * @throws StoreUnavailable, StatementRefused
    */
@@ -100,7 +101,7 @@ export class DocumentCollection<Stored extends Identified> {
     return counts;
   }
 
-  /** @throws StoreUnavailable, StatementRefused */
+  /** Applied at least once, as `updateMany`. @throws StoreUnavailable, StatementRefused */
   async updateOne(id: string, update: Update<Stored>): Promise<UpdateCounts> {
     return await this.#run((options) =>
       this.#collection.updateOne({ _id: id } as Filter<Stored>, update, options),

@@ -68,7 +68,10 @@ export class JobStore {
       );
   }
 
-  /** The broker would not take these; they stay pending, with the reason to be seen. */
+  /**
+   * The broker would not take these; they stay pending, with the reason to be seen. `held.count` counts each refusal at
+   * least once: a statement that lost its connection is repeated, and may count twice.
+   */
   async hold(jobs: readonly JobRecord[], reason: string, dueAt: Date): Promise<void> {
     await this.#jobs.updateMany(
       jobs.map(({ _id }) => _id),

@@ -30,6 +30,7 @@ interface StoredLetter extends Omit<Letter, 'id'> {
   readonly _id: string;
   readonly firstSeenAt: Date;
   readonly lastSeenAt: Date;
+  /** How often it came; each arrival is counted at least once, and twice where a statement was repeated. */
   readonly seen: number;
 }
 
@@ -40,7 +41,10 @@ export class LetterStore {
     this.#letters = database.collection<StoredLetter>('letters');
   }
 
-  /** @returns the ids of those that were not kept before. */
+  /**
+   * Each letter is counted in `seen` at least once: a statement that lost its connection is repeated, and may count twice.
+   * @returns the ids of those that were not kept before.
+   */
   async keep(letters: readonly Letter[], now: Date): Promise<Set<string>> {
     const copies = Map.groupBy(letters, ({ id }) => id);
     const documents = [...copies.values()].map((group) => {
