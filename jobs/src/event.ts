@@ -56,8 +56,8 @@ export type JobEvent =
   | { type: 'storeDown'; stage: string; error: Error }
   | { type: 'storeUp'; stage: string }
   /**
-   * The database works, and refuses what a stage wrote: a document that it cannot take, or a defect. What it concerns
-   * was set aside, or is tried again; the others went on.
+   * A stage failed while the database works: it refuses a document that it cannot take, or the stage has a defect. What
+   * it concerns was set aside, or is tried again; the others went on.
    */
   | { type: 'stageFailed'; stage: string; error: Error }
   | { type: 'leaseTaken'; name: string }

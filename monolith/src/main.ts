@@ -25,6 +25,7 @@ import {
 } from '@fit/http';
 import type { JobEvent } from '@fit/jobs';
 import {
+  BACKGROUND_LIMITS,
   connectStore,
   JobStore,
   LeaseStore,
@@ -116,7 +117,8 @@ await runService(log, async (stops, stopping) => {
   running.duties = await startDuties({
     ...config,
     declaration,
-    store: jobs,
+    // Relay and reconciler work under a lease, so a statement of theirs must end before it does.
+    store: new JobStore(store.database.withLimits(BACKGROUND_LIMITS)),
     leases: new LeaseStore(store.database),
     letters: new LetterStore(store.database),
     tracer: tracing.jobs,

@@ -18,7 +18,7 @@ export function logJobEvent(log: Log, event: JobEvent): void {
     case 'stageFailed':
       log.error(
         { stage: event.stage, err: event.error },
-        'the database refuses a write; it is set aside, and the others go on',
+        'a stage failed, and not for an outage: the database refuses a write, or it is a defect; it is set aside or tried again, and the others go on',
       );
       return;
     case 'published':

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JobListener } from '../event.ts';
 import type { LeaseStore } from '../store/leaseStore.ts';
-import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
+import { StoreUnavailable } from '../store/statement.ts';
 
 export interface LeasedLoopOptions {
   /** Names the lease. */
@@ -20,9 +20,14 @@ export interface LeasedLoopOptions {
   readonly onTurn?: () => void;
 }
 
-/** A holder that dies is followed after at most this. A round must be shorter. */
-const LEASE_MS = 15_000;
-const RENEW_MS = 3_000;
+/**
+ * A holder that dies is followed after at most this, in milliseconds. Longer than the time since the last renewal and the
+ * longest statement with `BACKGROUND_LIMITS` together, so that a statement which the loop began as the holder ends before
+ * another process is the holder. What a round does must use these limits.
+ */
+export const LEASE_MS = 15_000;
+/** A lease that was renewed within this time is not renewed before a round, in milliseconds. */
+export const RENEW_MS = 3_000;
 
 export class LeasedLoop {
   readonly #options: LeasedLoopOptions;
@@ -32,7 +37,8 @@ export class LeasedLoop {
   #isHolder = false;
   #isStoreDown = false;
   #isFailing = false;
-  #heldAt = 0;
+  /** By the clock of the process, which never steps: the one of the machine may be set back. */
+  #heldAtMs = 0;
   #wake: (() => void) | undefined;
   #isKicked = false;
 
@@ -70,7 +76,7 @@ export class LeasedLoop {
     const { name, onEvent, round } = this.#options;
     try {
       await this.#renew();
-      const hasMore = this.#isHolder && (await round());
+      const hasMore = this.#isHolder && !this.#isStopped && (await round());
       if (this.#isStoreDown) onEvent({ type: 'storeUp', stage: name });
       this.#isStoreDown = false;
       this.#isFailing = false;
@@ -81,27 +87,30 @@ export class LeasedLoop {
     }
   }
 
-  /** Once for each streak. Statements that were in each other's way are no outage: the next round does the work. */
+  /**
+   * Once for each streak. Statements that were in each other's way are no outage: the next round does the work. What is
+   * no error of an unavailable store is a defect of ours or a statement that the store refuses.
+   */
   #report(error: Error): void {
     const { name: stage, onEvent } = this.#options;
-    if (error instanceof StoreUnavailable && error.reason === 'contention') return;
-    if (error instanceof StatementRefused) {
+    if (!(error instanceof StoreUnavailable)) {
       if (!this.#isFailing) onEvent({ type: 'stageFailed', stage, error });
       this.#isFailing = true;
       return;
     }
+    if (error.reason === 'contention') return;
     if (!this.#isStoreDown) onEvent({ type: 'storeDown', stage, error });
     this.#isStoreDown = true;
   }
 
   async #renew(): Promise<void> {
     const { name, leases, onEvent } = this.#options;
-    if (this.#isHolder && Date.now() - this.#heldAt < RENEW_MS) return;
-    const askedAt = Date.now();
+    if (this.#isHolder && performance.now() - this.#heldAtMs < RENEW_MS) return;
+    const askedAtMs = performance.now();
     const wasHolder = this.#isHolder;
     this.#isHolder = false;
     this.#isHolder = await leases.hold(name, this.#owner, LEASE_MS);
-    this.#heldAt = askedAt;
+    this.#heldAtMs = askedAtMs;
     if (this.#isHolder !== wasHolder)
       onEvent({ type: this.#isHolder ? 'leaseTaken' : 'leaseLost', name });
   }

@@ -1,14 +1,21 @@
 /** One connection to the MongoDB-compatible store, with a bound on every wait. */
-import { MongoClient } from 'mongodb';
+import { type Db, MongoClient } from 'mongodb';
 import { ConnectionString } from 'mongodb-connection-string-url';
 import { DocumentCollection, type Identified } from './documentCollection.ts';
-import { STATEMENT_LIMIT_MS, STATEMENT_LIMITS, type StatementLimits } from './statement.ts';
+import {
+  SOCKET_TIMEOUT_MS,
+  STATEMENT_LIMIT_MS,
+  STATEMENT_LIMITS,
+  type StatementLimits,
+} from './statement.ts';
 import { type PoolCounts, type StoreEvent, watchCommands, watchPool } from './watchClient.ts';
 
 /** A database whose collections are reached through `DocumentCollection` alone. */
 export interface StoreDatabase {
   readonly name: string;
   collection<Stored extends Identified>(name: string): DocumentCollection<Stored>;
+  /** @returns the same database over the same connections, with other limits of each statement. */
+  withLimits(limits: StatementLimits): StoreDatabase;
 }
 
 export interface StoreConnection {
@@ -35,7 +42,7 @@ export function connectStore(
 ): StoreConnection {
   const client = new MongoClient(url, {
     // Defaults of 0 mean no bound: a half-open server would hang an insert for ever (measured).
-    socketTimeoutMS: 10_000,
+    socketTimeoutMS: SOCKET_TIMEOUT_MS,
     waitQueueTimeoutMS: 5_000,
     serverSelectionTimeoutMS: 5_000,
     connectTimeoutMS: 2_000,
@@ -50,11 +57,7 @@ export function connectStore(
   const named = decodeURIComponent(new ConnectionString(url).pathname.slice(1));
   const database = client.db(named === '' ? DATABASE : named);
   return {
-    database: {
-      name: database.databaseName,
-      collection: <Stored extends Identified>(name: string) =>
-        new DocumentCollection(database.collection<Stored>(name), limits),
-    },
+    database: databaseOf(database, limits),
     pool: watchPool(client),
     watch: (listener) => {
       watchCommands(client, listener);
@@ -68,5 +71,14 @@ export function connectStore(
       }
     },
     close: () => client.close(),
+  };
+}
+
+function databaseOf(database: Db, limits: StatementLimits): StoreDatabase {
+  return {
+    name: database.databaseName,
+    collection: <Stored extends Identified>(name: string) =>
+      new DocumentCollection(database.collection<Stored>(name), limits),
+    withLimits: (other) => databaseOf(database, other),
   };
 }

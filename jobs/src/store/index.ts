@@ -7,6 +7,7 @@ export { JobStore, type RunCounts } from './jobStore.ts';
 export { LeaseStore } from './leaseStore.ts';
 export { LetterStore } from './letterStore.ts';
 export {
+  BACKGROUND_LIMITS,
   STATEMENT_LIMITS,
   type StatementLimits,
   StatementRefused,

@@ -1,6 +1,7 @@
 /** A lease: one holder among any number of processes, by the store's clock alone. */
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
+import { BACKGROUND_LIMITS, type StatementLimits } from './statement.ts';
 
 interface Lease {
   readonly _id: string;
@@ -8,11 +9,17 @@ interface Lease {
   readonly expiresAt: Date;
 }
 
+/** Whoever releases is about to end; a lease that stays expires by itself. */
+const RELEASE_LIMITS: StatementLimits = { ...BACKGROUND_LIMITS, tryCount: 1 };
+
+/** Its statements have limits of their own, whatever those of the database are: each must end before a lease does. */
 export class LeaseStore {
   readonly #leases: DocumentCollection<Lease>;
+  readonly #releases: DocumentCollection<Lease>;
 
   constructor(database: StoreDatabase) {
-    this.#leases = database.collection<Lease>('leases');
+    this.#leases = database.withLimits(BACKGROUND_LIMITS).collection<Lease>('leases');
+    this.#releases = database.withLimits(RELEASE_LIMITS).collection<Lease>('leases');
   }
 
   /**
@@ -38,7 +45,8 @@ export class LeaseStore {
     return lease?.owner === owner;
   }
 
+  /** One try. @throws StoreUnavailable, StatementRefused; the lease then expires by itself. */
   async release(name: string, owner: string): Promise<void> {
-    await this.#leases.deleteOne(name, { owner });
+    await this.#releases.deleteOne(name, { owner });
   }
 }

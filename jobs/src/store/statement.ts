@@ -63,11 +63,32 @@ export const STATEMENT_LIMITS: StatementLimits = {
   tryCount: TRY_LIMIT,
 };
 
+/**
+ * For tasks that run under a lease, and for the lease itself: a task that waits longer for one statement than its lease
+ * lasts would work beside the next holder. One statement takes at most `budgetMs` and a last try; that ends at
+ * `statementMs` where the server answers, and at the socket timeout of ten seconds where it does not
+ * (`longestStatementMs`). What fails is done by the next round.
+ */
+export const BACKGROUND_LIMITS: StatementLimits = {
+  statementMs: 3_000,
+  budgetMs: 1_000,
+  tryCount: TRY_LIMIT,
+};
+
+/** A server that says nothing for this long is given up on: the longest that one try waits for its answer. */
+export const SOCKET_TIMEOUT_MS = 10_000;
+
+/** @returns how long one statement may take with these limits, once it has a connection, in milliseconds. */
+export function longestStatementMs({ statementMs, budgetMs, tryCount }: StatementLimits): number {
+  const tryMs = Math.max(statementMs, SOCKET_TIMEOUT_MS);
+  return tryCount === 1 ? tryMs : budgetMs + tryMs;
+}
+
 const REPEATED: ReadonlySet<StoreFailure> = new Set(['contention', 'timeout', 'network']);
 
 /**
  * Statements are repeated with growing random pauses, so that two which met do not meet again. Each must be safe to
- * repeat, because after a lost connection its effect is unknown.
+ * repeat: after a lost connection its effect is unknown, so it is done at least once.
  * @throws StoreUnavailable, StatementRefused, DuplicateKey; each with the driver's error as its cause.
  */
 export async function runStatement<Answer>(

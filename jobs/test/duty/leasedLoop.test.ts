@@ -41,6 +41,7 @@ function startLoop(
 }
 
 const shows = (what: string) => ({ describe: () => what });
+const outage = () => new StoreUnavailable('outage', new Error('store is out'));
 
 test('only the holder does rounds, and its clean stop hands the duty over at once', async (t) => {
   const store = await testStore(t);
@@ -64,7 +65,7 @@ test('a round that fails is an outage, told once; the next good one ends it', as
   let failures = 3;
   const { events } = startLoop(t, store, () => {
     failures -= 1;
-    return failures >= 0 ? Promise.reject(new Error('store is out')) : Promise.resolve(false);
+    return failures >= 0 ? Promise.reject(outage()) : Promise.resolve(false);
   });
   await eventually(
     () => events.some(({ type }) => type === 'storeUp'),
@@ -95,6 +96,35 @@ test("statements in each other's way are no event; what the store refuses is one
   );
 });
 
+test('an error that is none of the store is a failed stage, told once, and no outage', async (t) => {
+  const store = await testStore(t);
+  let failures = 3;
+  const { events, rounds } = startLoop(t, store, () => {
+    failures -= 1;
+    return failures >= 0 ? Promise.reject(new TypeError('a defect')) : Promise.resolve(false);
+  });
+  await eventually(() => rounds() > 4, shows('the rounds did not go on'));
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['leaseTaken', 'stageFailed'],
+  );
+});
+
+test('a clock that steps back an hour does not keep the loop from renewing its lease', async (t) => {
+  const store = await testStore(t);
+  const { events } = startLoop(t, store);
+  await eventually(() => events.some(({ type }) => type === 'leaseTaken'), shows('no lease'));
+  const realNow = Date.now.bind(Date);
+  t.mock.method(Date, 'now', () => realNow() - 3_600_000);
+  // Whoever renews learns that the lease is another's by now; whoever does not goes on as its holder.
+  const expiresAt = new Date(realNow() + 3_600_000);
+  await store.raw('leases').updateOne({ _id: 'duty' }, { $set: { owner: 'other', expiresAt } });
+  await eventually(() => events.some(({ type }) => type === 'leaseLost'), {
+    deadlineMs: 20_000,
+    describe: () => `the loop did not ask for its lease again: ${JSON.stringify(events)}`,
+  });
+});
+
 test('a round that left work over is followed at once, and a kick ends the pause', async (t) => {
   const store = await testStore(t);
   let hasMore = 3;
@@ -107,7 +137,7 @@ test('a round that left work over is followed at once, and a kick ends the pause
 
 test('the loop tells that it goes on: without the lease, and after rounds that failed', async (t) => {
   const store = await testStore(t);
-  const failing = startLoop(t, store, () => Promise.reject(new Error('store is out')));
+  const failing = startLoop(t, store, () => Promise.reject(outage()));
   await eventually(() => failing.turns() > 3, shows('a loop whose rounds fail told nothing'));
   const waiting = startLoop(t, store);
   await eventually(() => waiting.turns() > 3, shows('a loop without the lease told nothing'));

@@ -64,6 +64,11 @@ test('a slow question is ended by the server at its limit', async (t) => {
     { $group: { _id: { $mod: ['$number', 7] }, count: { $sum: 1 } } },
   ];
   await assert.rejects(slow.aggregate(question), { name: 'StoreUnavailable', reason: 'outage' });
+  const sameSlow = store.database.withLimits(limits).collection('slow');
+  await assert.rejects(sameSlow.aggregate(question), {
+    name: 'StoreUnavailable',
+    reason: 'outage',
+  });
   assert.equal(await slow.count({}), ids.length);
 });
 

@@ -1,7 +1,9 @@
 /** Goal: one holder at a time, by the store's clock. Method: two owners on the real store. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from '@fit/stack/testing';
+import { connectStore, LeaseStore } from '@fit/jobs/store';
+import { eventually, testDatabaseUrl } from '@fit/stack/testing';
+import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { testStore } from '../support/testStore.ts';
 
 test('one of two owners holds it, renews it, and lets go', async (t) => {
@@ -45,4 +47,20 @@ test('of ten at once exactly one gets a free lease', async (t) => {
   const owners = Array.from({ length: 10 }, (_, index) => `owner-${index}`);
   const held = await Promise.all(owners.map((owner) => leases.hold('relay', owner, 60_000)));
   assert.equal(held.filter(Boolean).length, 1);
+});
+
+test('a release that loses its connection is not tried again: the lease expires by itself', async (t) => {
+  const proxy = await openProxy(t, testDatabaseUrl());
+  const connection = connectStore(proxy.url);
+  t.after(() => connection.close());
+  const leases = new LeaseStore(connection.database);
+  assert.equal(await leases.hold('relay', 'a', 60_000), true);
+  proxy.holdReplies();
+  const released = leases.release('relay', 'a');
+  released.catch(() => undefined);
+  await eventually(() => connection.pool.inUseCount === 1, {
+    describe: () => `no statement is under way: ${JSON.stringify(connection.pool)}`,
+  });
+  proxy.cut();
+  await assert.rejects(released, { name: 'StoreUnavailable', reason: 'outage' });
 });

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MongoServerError } from 'mongodb';
-import { runStatement, STATEMENT_LIMITS } from '../../src/store/statement.ts';
+import { LEASE_MS, RENEW_MS } from '../../src/duty/leasedLoop.ts';
+import {
+  BACKGROUND_LIMITS,
+  longestStatementMs,
+  runStatement,
+  STATEMENT_LIMITS,
+} from '../../src/store/statement.ts';
 
 const deadlock = () => new MongoServerError({ code: 1, message: 'deadlock detected' });
 const timeLimit = () => new MongoServerError({ code: 50, message: 'statement timeout' });
@@ -55,4 +61,9 @@ test('an outage and a refused document are told at the first try, each by its na
   const large = failing([new RangeError('Document is larger than the maximum size')]);
   await assert.rejects(runStatement(large.statement), { name: 'StatementRefused' });
   assert.deepEqual([away.given.length, large.given.length], [1, 1]);
+});
+
+test('the longest statement of a background task ends before its lease does; the longest of a request does not', () => {
+  assert.ok(RENEW_MS + longestStatementMs(BACKGROUND_LIMITS) < LEASE_MS);
+  assert.ok(longestStatementMs(STATEMENT_LIMITS) > LEASE_MS);
 });

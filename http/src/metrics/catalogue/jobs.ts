@@ -108,7 +108,7 @@ export const JOB_METRICS = {
   },
   jobs_stage_failures_total: {
     kind: 'counter',
-    help: 'Writes that the database refuses although it works: a document that it cannot take, or a defect',
+    help: 'Failures of a stage while the database works: it refuses a document that it cannot take, or the stage has a defect',
     by: SERVICES,
     labels: { stage: STAGE },
   },
