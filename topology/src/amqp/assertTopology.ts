@@ -48,14 +48,22 @@ export async function assertTopology(
   for (const warning of [...warnings, ...skipped(skippedChecks)]) onWarning(warning);
   // Policies first: no queue is ever without its limit.
   if (api !== undefined) await applyPolicies(api, plan.policies);
+  await declareObjects(model, plan);
+  return plan;
+}
+
+/** Exchanges, queues, then bindings; what is there already stays as it is. @throws TopologyError `TOPOLOGY_DIFFERS`. */
+export async function declareObjects(
+  model: ChannelModel,
+  { exchanges, queues, bindings }: Pick<TopologyPlan, 'exchanges' | 'queues' | 'bindings'>,
+): Promise<void> {
   const channel = await model.createChannel();
   channel.on('error', () => undefined);
-  for (const exchange of plan.exchanges) await declareExchange(channel, exchange);
-  for (const queue of plan.queues) await declareQueue(channel, queue);
-  for (const { queue, exchange, key, arguments: headers } of plan.bindings)
+  for (const exchange of exchanges) await declareExchange(channel, exchange);
+  for (const queue of queues) await declareQueue(channel, queue);
+  for (const { queue, exchange, key, arguments: headers } of bindings)
     await channel.bindQueue(queue, exchange, key, headers);
   await channel.close();
-  return plan;
 }
 
 function skipped(checks: readonly string[]): Fault[] {
