@@ -139,6 +139,17 @@ git add --all`;
     return await this.run('docker', 'compose', ...words);
   }
 
+  /**
+   * Alertmanager has no port of the host, so it is asked in its container.
+   * @param options further ones of wget, such as `--post-data`.
+   * @returns the answer's body. @throws where the answer is an error.
+   */
+  async askAlertmanager(path: string, ...options: string[]): Promise<string> {
+    const url = `http://127.0.0.1:9093${path}`;
+    const wget = ['exec', '-T', 'alertmanager', 'wget', '-q', '-O', '-', ...options, url];
+    return (await this.compose(...wget)).stdout;
+  }
+
   async script(...words: string[]): Promise<RunResult> {
     return await this.run('./compose.sh', ...words);
   }

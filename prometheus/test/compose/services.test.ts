@@ -11,6 +11,9 @@ import { amtool, DEFAULT_PORTS, promtool, rootFolder, type StackPorts } from '@f
 import { COMPOSE_TARGETS, type Target } from '../../src/index.ts';
 import { COMPOSE_SOURCE, REPOSITORY, SERVICES, service } from '../support/composeFile.ts';
 
+/** It has no port of the host: without a password any page in a browser there could mute alerts. */
+const UNPUBLISHED = 'alertmanager';
+
 const CONTAINER_PORTS: Readonly<Record<keyof StackPorts, readonly [string, number]>> = {
   monolith: ['monolith', 12100],
   coach: ['coach', 12101],
@@ -44,9 +47,10 @@ const ALL = [...SERVICES].flatMap(([name, { ports }]) =>
   (ports ?? []).map((text) => ({ name, ...published(text) })),
 );
 
-test('every port of the native stack is published by the same number, and no other port', () => {
+test('every port of the native stack but Alertmanager’s is published by the same number, and no other port', () => {
   const names = Object.keys(CONTAINER_PORTS) as (keyof StackPorts)[];
   const wanted = names
+    .filter((name) => name !== UNPUBLISHED)
     .map((name) => [...CONTAINER_PORTS[name], DEFAULT_PORTS[name]].join(' '))
     .sort();
   const found = ALL.map(({ name, target, first }) => `${name} ${target} ${first}`).sort();

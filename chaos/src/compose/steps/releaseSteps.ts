@@ -34,12 +34,12 @@ interface Configuration {
 /** What the running servers say that they were configured with. */
 async function configuration(project: ComposeProject): Promise<Configuration> {
   const rules = await project.prometheus.rules();
-  const status = await fetch(`http://127.0.0.1:${project.ports.alertmanager}/api/v2/status`);
+  const status = await project.askAlertmanager('/api/v2/status');
   const ask = ['rabbitmqctl', 'eval', '{ok,H}=application:get_env(rabbit,heartbeat),H.'];
   const { stdout } = await project.compose('exec', '-T', 'rabbitmq', ...ask);
   return {
     hasRule: rules.some(({ name }) => name === 'ComposeCheckRelease'),
-    hasReceiver: (await status.text()).includes('compose-check'),
+    hasReceiver: status.includes('compose-check'),
     heartbeat: stdout.trim(),
   };
 }

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { eventually } from '@fit/stack/testing';
+import type { ComposeProject } from '../composeProject.ts';
 import { REPOSITORY } from '../standInSources.ts';
 import { assertBuild, assertJobDone, assertRulesLoaded, assertTargetsUp } from './facts.ts';
 import { SERVICES, type Step } from './step.ts';
@@ -117,7 +118,7 @@ const receivers: Step = {
         'grafana',
         'prometheus',
       ]);
-      await page(project.ports.alertmanager);
+      await page(project);
       await eventually(() => sink.bodies.some((body) => body.includes('ComposeCheck')), {
         deadlineMs: NOTIFIED_MS,
         describe: async () => (await project.compose('logs', 'alertmanager')).output.slice(-2_000),
@@ -138,13 +139,13 @@ export const startSteps: readonly Step[] = [
   receivers,
 ];
 
-async function page(port: number): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${port}/api/v2/alerts`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify([{ labels: { alertname: 'ComposeCheck', severity: 'critical' } }]),
-  });
-  assert.equal(response.status, 200);
+async function page(project: ComposeProject): Promise<void> {
+  const alerts = [{ labels: { alertname: 'ComposeCheck', severity: 'critical' } }];
+  await project.askAlertmanager(
+    '/api/v2/alerts',
+    ...['--header', 'content-type: application/json'],
+    ...['--post-data', JSON.stringify(alerts)],
+  );
 }
 
 /** A server in the place of Slack, at the network's own address of this machine. */
