@@ -149,7 +149,8 @@ test('every service that docker compose is told is in docker-compose.yml', () =>
 test('every port is one of the system, every runbook that is linked exists', () => {
   // As written, so that an environment that moves a port does not matter here.
   const published = COMPOSE_SOURCE.matchAll(/FIT_PORT_\w+:-(\d+)/g);
-  const ports = new Set([...published].map(([, port]) => port));
+  // Alertmanager has a port natively, and another in its container, where operators ask it.
+  const ports = new Set(['12108', '9093', ...[...published].map(([, port]) => port)]);
   const alerts = new Set(RUNBOOKS.map(({ alert }) => `${alert}.md`));
   for (const { alert, text } of ALL) {
     for (const [, port] of text.matchAll(/(?:localhost|127\.0\.0\.1):(\d+)/g))
