@@ -21,10 +21,10 @@ const IDLE_CONNECTIONS = 1_200;
 /** Of resident memory: the budget of bodies, the connections themselves, and what the collector has not yet taken back. */
 const GROWTH_BYTES = 64 * 1024 * 1024;
 
-async function residentBytes({ metricsUrl }: Service): Promise<number> {
-  const response = await fetch(metricsUrl, { signal: AbortSignal.timeout(5_000) });
-  const value = /^process_resident_memory_bytes (\S+)$/m.exec(await response.text())?.[1];
-  return Number(value);
+/** Asked of the kernel, since the process itself may still be busy with what it was sent. */
+async function residentBytes({ child }: Service): Promise<number> {
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }
 
 interface Shape {
