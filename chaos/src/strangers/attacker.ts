@@ -78,7 +78,7 @@ const KINDS: readonly AttackKind[] = [
     heldCount: 100,
     begin: (socket) => {
       socket.pause();
-      socket.write('GET /console.css HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(8));
+      socket.write('GET /console/console.css HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(8));
     },
   },
 ];
