@@ -1,8 +1,8 @@
 /** The import rules: each has a name, and its comment is the remedy. Run: npm run check. */
 
-const PRODUCT = 'topology|jobs|contract|http|console|monolith|coach';
-/** Those after the product run it, watch it or break it; the owners' rules are not for them. */
-const WORKSPACES = `${PRODUCT}|stack|prometheus|chaos|bench`;
+const PRODUCT = 'topology|topology-cli|jobs|contract|service|client|console|monolith|coach';
+/** Those after the product watch it, show it, run it or break it; the owners' rules are not for them. */
+const WORKSPACES = `${PRODUCT}|prometheus|examples|dev/stack|dev/chaos|dev/bench`;
 
 /** @returns a pattern for the sources of some workspaces. */
 const sourcesOf = (names) => `^(?:${names})/src/`;
@@ -68,11 +68,11 @@ module.exports = {
       to: { path: '^jobs/', dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'http-knows-no-process',
-      comment: 'Pass it in as a value: http/ serves both processes and is part of neither.',
+      name: 'service-knows-no-process',
+      comment: 'Pass it in as a value: service/ serves both processes and is part of neither.',
       severity: 'error',
-      from: { path: sourcesOf('http') },
-      to: { path: allBut('http', 'contract', 'topology', 'jobs') },
+      from: { path: sourcesOf('service') },
+      to: { path: allBut('service', 'contract', 'topology', 'jobs') },
     },
     {
       name: 'console-imports-nothing',
@@ -95,7 +95,7 @@ module.exports = {
       comment: 'Report an event or a value; the process decides what its HTTP side shows of it.',
       severity: 'error',
       from: { path: sourcesOf('topology|jobs|contract') },
-      to: { path: '^http/' },
+      to: { path: '^(?:service|client)/' },
     },
     {
       name: 'processes-never-meet',
@@ -109,21 +109,36 @@ module.exports = {
       comment:
         'Move the I/O to amqp/: the declaration, the plan, its proofs and the decisions are pure.',
       severity: 'error',
-      from: { path: '^topology/src/(?:declaration|plan|proof|retry|drawing)/' },
+      from: { path: '^topology/src/(?:declaration|plan|proof|retry)/' },
       to: {
-        pathNot: '^topology/src/(?:(?:declaration|plan|proof|retry|drawing)/|errors[.]ts$)',
+        pathNot: '^topology/src/(?:(?:declaration|plan|proof|retry)/|errors[.]ts$)',
       },
     },
     {
-      name: 'live-takes-a-hand',
+      name: 'amqp-asks-no-http',
       comment:
-        'Take a `Hand` as a parameter: amqp/ opens one, and every start of amqp/ uses what live/ knows.',
+        'Compose them in assert/: amqp/ speaks AMQP alone, management/ the HTTP API alone, but for the types of objects.',
       severity: 'error',
-      from: { path: '^topology/src/live/' },
-      to: { path: '^topology/src/(?:amqp|work|desk|cli)/' },
+      from: { path: '^topology/src/amqp/' },
+      to: { path: '^topology/src/(?:management|assert|work)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'management-speaks-no-amqp',
+      comment: 'Compose them in assert/: management/ is the HTTP API of one virtual host.',
+      severity: 'error',
+      from: { path: '^topology/src/management/' },
+      to: { path: '^topology/src/(?:amqp|assert|work)/' },
+    },
+    {
+      name: 'tools-are-not-the-library',
+      comment: "The operators' tools stand on the library; no service needs them.",
+      severity: 'error',
+      from: { path: sourcesOf('topology|jobs|contract|service|client|monolith|coach') },
+      to: { path: '^topology-cli/' },
     },
     owned('only-amqp-speaks-amqp', 'amqplib', {
       owners: '^topology/src/amqp/',
+      allowsTypes: true,
       remedy: 'Return a next step; topology/src/amqp carries it out.',
     }),
     owned('only-document-collections-speak-mongodb', 'mongodb', {
@@ -145,19 +160,20 @@ module.exports = {
       remedy: 'Report an event; a listener in metrics/ counts it.',
     }),
     owned('only-tracing-traces', '@opentelemetry/.+', {
-      owners: '^http/src/tracing/',
-      remedy: 'Take a JobTracer or a RequestTracer as a parameter; http/src/tracing makes spans.',
+      owners: '^service/src/tracing/',
+      remedy:
+        'Take a JobTracer or a RequestTracer as a parameter; service/src/tracing makes spans.',
     }),
     {
       name: 'tracing-is-loaded-when-on',
       comment: 'Import it dynamically: with tracing off, nothing of OpenTelemetry is loaded.',
       severity: 'error',
-      from: { path: sourcesOf(PRODUCT), pathNot: '^http/src/tracing/' },
-      to: { path: '^http/src/tracing/', pathNot: '^http/src/tracing/openTracing[.]ts$' },
+      from: { path: sourcesOf(PRODUCT), pathNot: '^service/src/tracing/' },
+      to: { path: '^service/src/tracing/', pathNot: '^service/src/tracing/openTracing[.]ts$' },
     },
     owned('only-http-serves', '(?:koa|@koa/router)', {
-      owners: ['^http/src/', '/(?:app|main)[.]ts$', '/(?:routes|middleware)/'],
-      remedy: 'Define a route; http/ builds the application that serves it.',
+      owners: ['^service/src/', '/(?:app|main)[.]ts$', '/(?:routes|middleware)/'],
+      remedy: 'Define a route; service/ builds the application that serves it.',
     }),
     owned('only-slots-read-schedules', '(?:croner|cron-parser)', {
       owners: '^contract/src/slots/',
@@ -178,12 +194,12 @@ module.exports = {
         pathNot: [
           '^$1/',
           `^(?:${WORKSPACES})/src/index[.]ts$`,
-          '^topology/src/(?:amqp|work|live|verify|desk|drawing)/index[.]ts$',
+          '^topology/src/(?:amqp|assert|management|work)/index[.]ts$',
+          '^topology-cli/src/(?:drawing|live)/index[.]ts$',
           '^contract/src/slots/index[.]ts$',
           '^jobs/src/store/index[.]ts$',
-          '^stack/src/testing/index[.]ts$',
-          '^http/src/client/index[.]ts$',
-          '^http/src/process/secretFile[.]ts$',
+          '^dev/stack/src/testing/index[.]ts$',
+          '^service/src/process/secretFile[.]ts$',
           '^coach/src/workout/index[.]ts$',
           '^monolith/src/adminToken[.]ts$',
         ],
@@ -220,7 +236,7 @@ module.exports = {
         path: sourcesOf(WORKSPACES),
         pathNot: [
           '/(?:main|cli|index|generate|runTests|endLate)[.]ts$',
-          '^(?:chaos|bench)/',
+          '^dev/(?:chaos|bench)/',
           // Types alone, which comments import.
           '^console/src/page/model[.]js$',
         ],
@@ -235,7 +251,7 @@ module.exports = {
       to: {
         path: [
           packageOf('(?:fast-check|typescript|eslint|knip|dependency-cruiser)'),
-          '^(?:stack|chaos|bench)/',
+          '^dev/',
           `^(?:${WORKSPACES})/test/`,
         ],
       },

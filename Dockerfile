@@ -8,23 +8,26 @@ WORKDIR /app
 # line of code does not install everything again.
 COPY --chmod=0644 package.json package-lock.json ./
 COPY --chmod=0644 topology/package.json topology/
+COPY --chmod=0644 topology-cli/package.json topology-cli/
 COPY --chmod=0644 jobs/package.json jobs/
 COPY --chmod=0644 contract/package.json contract/
-COPY --chmod=0644 http/package.json http/
+COPY --chmod=0644 service/package.json service/
+COPY --chmod=0644 client/package.json client/
 COPY --chmod=0644 console/package.json console/
 COPY --chmod=0644 monolith/package.json monolith/
 COPY --chmod=0644 coach/package.json coach/
-COPY --chmod=0644 stack/package.json stack/
+COPY --chmod=0644 dev/stack/package.json dev/stack/
 COPY --chmod=0644 prometheus/package.json prometheus/
-COPY --chmod=0644 chaos/package.json chaos/
-COPY --chmod=0644 bench/package.json bench/
+COPY --chmod=0644 dev/chaos/package.json dev/chaos/
+COPY --chmod=0644 dev/bench/package.json dev/bench/
+COPY --chmod=0644 examples/package.json examples/
 # Without the tools in the manifest: `npm ci` insists on a lock entry for each platform's variant of them, wanted or not.
 # No scripts: nothing that a dependency brings is executed while the image is made.
 RUN npm pkg delete devDependencies && npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24.21-slim AS base
 ENV NODE_ENV=production
-# The flags of the native launcher (stack/src/system/nodeFlags.ts); a test holds the two together.
+# The flags of the native launcher (dev/stack/src/system/nodeFlags.ts); a test holds the two together.
 ENV NODE_OPTIONS="--max-semi-space-size=4 --max-old-space-size=96 --disable-proto=delete"
 WORKDIR /app
 # Owned by root and read by anybody: the process cannot change its own code.
@@ -32,7 +35,8 @@ COPY --from=dependencies /app ./
 COPY --chmod=0755 topology/src topology/src
 COPY --chmod=0755 jobs/src jobs/src
 COPY --chmod=0755 contract/src contract/src
-COPY --chmod=0755 http/src http/src
+COPY --chmod=0755 service/src service/src
+COPY --chmod=0755 client/src client/src
 # What `app_build_info` says, and what ./compose.sh release compares with the commit that is checked out.
 ARG FIT_VERSION=dev
 ARG FIT_COMMIT=unknown

@@ -6,11 +6,11 @@
  */
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
+import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/client';
 import { ConfigError, dayIn, isCalendarDay, readCronConfig } from '@fit/contract';
 import { planAt, ScheduleError, type Slot, Slots } from '@fit/contract/slots';
-import { Health, type MetricSet, openMetrics, serveOperations } from '@fit/http';
-import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/http/client';
-import { readSecretFile } from '@fit/http/secret-file';
+import { Health, type MetricSet, openMetrics, serveOperations } from '@fit/service';
+import { readSecretFile } from '@fit/service/secret-file';
 import { type Job, scheduleJob } from 'node-schedule';
 
 const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--retire] [--help]

@@ -27,11 +27,19 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/consistent-type-definitions': ['error', 'interface'],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "ObjectExpression > SpreadElement[argument.type='ObjectExpression']",
+          message:
+            'Write the fields out in the object itself, one a line: a spread literal only packs lines.',
+        },
+      ],
     },
   },
   {
     // Tests may index a value that they have just asserted.
-    files: ['*/test/**/*.ts'],
+    files: ['**/test/**/*.ts'],
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
 );

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { FitClient, FitRequestError, followRun } from '@fit/client';
 import { ConfigError, dayIn } from '@fit/contract';
-import { FitClient, FitRequestError, followRun } from '@fit/http/client';
 import { loadAdminToken } from '@fit/monolith/admin-token';
 import {
   brokerTarget,

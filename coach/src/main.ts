@@ -1,5 +1,7 @@
 /** The coach, top to bottom: configuration, store, worker, HTTP. Stopped in reverse order. */
 import { useNativeBroker } from '@fit/contract';
+import { type JobEvent, Worker } from '@fit/jobs';
+import { connectStore, JobStore } from '@fit/jobs/store';
 import {
   countJobs,
   countPublishes,
@@ -22,9 +24,7 @@ import {
   runService,
   serveOperations,
   serviceChecks,
-} from '@fit/http';
-import { type JobEvent, Worker } from '@fit/jobs';
-import { connectStore, JobStore } from '@fit/jobs/store';
+} from '@fit/service';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { createWodHandler, SimulatedFailure } from './handlers/createWod.ts';
 import { ConsumerPulse } from './health/consumerPulse.ts';

@@ -60,5 +60,5 @@ function problemOfTiers(text: string): string | undefined {
 }
 
 function faultsOf(error: TopologyError): string {
-  return error.faults.map(({ culprit, remedy }) => `${culprit}: ${remedy}`).join('; ');
+  return error.faults.map(({ subject, remedy }) => `${subject}: ${remedy}`).join('; ');
 }

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { planTopology } from '@fit/topology';
-import { firstDifference, renderSections } from '@fit/topology/drawing';
+import { firstDifference, renderSections } from '@fit/topology-cli/drawing';
 import declared from '../src/declared.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -75,7 +75,7 @@ test('an empty profile is the default one', () => {
 });
 
 test('an unknown profile, tiers that fall and a limit of zero are refused by name', () => {
-  for (const [env, culprit] of [
+  for (const [env, subject] of [
     [{ FIT_PROFILE: 'fast' }, 'FIT_PROFILE'],
     [{ FIT_TIERS: '30s,5s' }, 'FIT_TIERS'],
     [{ FIT_TIERS: '5 parsecs' }, 'FIT_TIERS'],
@@ -84,8 +84,8 @@ test('an unknown profile, tiers that fall and a limit of zero are refused by nam
   ] as const)
     assert.throws(
       () => readFitTopology(env),
-      (error: Error) => error instanceof ConfigError && error.message.startsWith(culprit),
-      culprit,
+      (error: Error) => error instanceof ConfigError && error.message.startsWith(subject),
+      subject,
     );
 });
 

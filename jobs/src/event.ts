@@ -4,7 +4,7 @@ import type { PublishResult } from '@fit/topology/amqp';
 import type { WorkerEvent } from '@fit/topology/work';
 import type { JobRecord } from './record/jobRecord.ts';
 import type { JobState, Transition } from './record/transitions.ts';
-import type { LetterCause } from './store/letterStore.ts';
+import type { DeadLetterCause } from './store/deadLetterStore.ts';
 
 export type JobEvent =
   /** The relay handed jobs to the broker, or could not. */
@@ -43,7 +43,7 @@ export type JobEvent =
   | { type: 'finished'; kind: string; count: number; ends: readonly JobEnd[] }
   | { type: 'buried'; kind: string; cause: DeathCause; count: number; ends: readonly JobEnd[] }
   /** Letters that no job owns were kept for the first time. */
-  | { type: 'letterKept'; kind: string; cause: LetterCause; count: number }
+  | { type: 'letterKept'; kind: string; cause: DeadLetterCause; count: number }
   /** A write found its job changed already: late or doubled, and harmless. */
   | { type: 'unchanged'; transition: Transition; count: number }
   | WorkerEvent

@@ -1,9 +1,13 @@
 /** Durable jobs over a retry topology: the record is the outbox, the broker carries, the store fences. */
-export { LeasedLoop, type LeasedLoopOptions } from './duty/leasedLoop.ts';
+export { LeasedLoop, type LeasedLoopOptions } from './background/leasedLoop.ts';
+export {
+  type DeadLetterRecorder,
+  type DeadLetterRecorderOptions,
+  openDeadLetterRecorder,
+} from './dead-letters/deadLetterRecorder.ts';
+export { recordDeadLetters } from './dead-letters/recordDeadLetters.ts';
 export type { JobEnd, JobEvent, JobListener } from './event.ts';
-export { absorbLetters } from './intake/absorbLetters.ts';
-export { type IntakeOptions, type LetterIntake, openIntake } from './intake/letterIntake.ts';
-export { quietLimitMs, reconcileOnce } from './reconcile/reconcile.ts';
+export { reconcileOnce, staleAfterMs } from './reconcile/reconcile.ts';
 export { compilePayload, type PayloadCheck } from './record/jobMessage.ts';
 export {
   type AttemptRecord,
@@ -15,7 +19,7 @@ export { type JsonBounds, jsonFault } from './record/jsonBounds.ts';
 export { newJob } from './record/newJob.ts';
 export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';
 export { type RelayOptions, relayOnce } from './relay/relay.ts';
-export { collectLetters } from './replay/collectLetters.ts';
+export { collectDeadLetters } from './replay/collectDeadLetters.ts';
 export { replayDead } from './replay/replay.ts';
 export type { ReplayFilter } from './replay/replayFilter.ts';
 export { type DeadGroup, ReplayStore } from './replay/replayStore.ts';

@@ -1,5 +1,5 @@
 /** The admin's bearer token, where none is given: made once, kept readable by its owner alone. */
-import { loadSecretFile, type OnWarning } from '@fit/http/secret-file';
+import { loadSecretFile, type OnWarning } from '@fit/service/secret-file';
 
 /**
  * @param path file of the token; missing folders are made.

@@ -1,5 +1,14 @@
 /** The monolith, top to bottom: configuration, store, broker, duties, HTTP. Stopped in reverse order. */
 import { useNativeBroker } from '@fit/contract';
+import type { JobEvent } from '@fit/jobs';
+import {
+  BACKGROUND_LIMITS,
+  connectStore,
+  DeadLetterStore,
+  JobStore,
+  LeaseStore,
+  type StoreConnection,
+} from '@fit/jobs/store';
 import {
   countJobs,
   countPublishes,
@@ -22,19 +31,10 @@ import {
   runService,
   serveOperations,
   serviceChecks,
-} from '@fit/http';
-import type { JobEvent } from '@fit/jobs';
-import {
-  BACKGROUND_LIMITS,
-  connectStore,
-  JobStore,
-  LeaseStore,
-  LetterStore,
-  type StoreConnection,
-} from '@fit/jobs/store';
+} from '@fit/service';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { loadAdminToken } from './adminToken.ts';
-import { type Duties, livenessOf, startDuties } from './duties.ts';
+import { type Duties, livenessOf, startDuties } from './backgroundTasks.ts';
 import { readDuties } from './metrics/dutyMetrics.ts';
 import { exportLiveLimits } from './metrics/liveLimits.ts';
 import { recordMetrics } from './metrics/recordMetrics.ts';
@@ -70,7 +70,14 @@ await runService(log, async (stops, stopping) => {
   const health = new Health({ stopping, ready, alive: livenessOf(() => running.duties) });
   const routes = [
     ...monolithRoutes({
-      ...{ store, users, runs, dailyRun, jobs, declaration, status, timezone: config.timezone },
+      store,
+      users,
+      runs,
+      dailyRun,
+      jobs,
+      declaration,
+      status,
+      timezone: config.timezone,
       largeRunShare: tracing.largeRunShare,
       onPending: () => {
         running.duties?.kick();
@@ -120,7 +127,7 @@ await runService(log, async (stops, stopping) => {
     // Relay and reconciler work under a lease, so a statement of theirs must end before it does.
     store: new JobStore(store.database.withLimits(BACKGROUND_LIMITS)),
     leases: new LeaseStore(store.database),
-    letters: new LetterStore(store.database),
+    letters: new DeadLetterStore(store.database),
     tracer: tracing.jobs,
     onEvent: (event: JobEvent) => {
       countJob(event);

@@ -1,11 +1,11 @@
 /** `npm run replay`: letters on the broker → records, dead records → pending, then wait for their end. */
 import { randomUUID } from 'node:crypto';
 import { readFitTopology, readServerUrls, useNativeBroker } from '@fit/contract';
-import { openTracing } from '@fit/http';
-import { collectLetters, LIVE_STATES, ReplayStore, replayDead } from '@fit/jobs';
-import { connectStore, JobStore, LetterStore, type StoreConnection } from '@fit/jobs/store';
+import { collectDeadLetters, LIVE_STATES, ReplayStore, replayDead } from '@fit/jobs';
+import { connectStore, DeadLetterStore, JobStore, type StoreConnection } from '@fit/jobs/store';
+import { openTracing } from '@fit/service';
 import { deadLetterQueue } from '@fit/topology';
-import { openLetterBox } from '@fit/topology/amqp';
+import { openDeadLetterReader } from '@fit/topology/amqp';
 import {
   REPLAY_USAGE,
   type ReplayArguments,
@@ -90,7 +90,11 @@ async function revive(
   let replayed = 0;
   try {
     replayed = await replayDead({
-      ...{ store: jobs, filter, replayId, ratePerSecond, traceparent: trace?.traceparent },
+      store: jobs,
+      filter,
+      replayId,
+      ratePerSecond,
+      traceparent: trace?.traceparent,
       onRevived: (count) => {
         replayed = count;
         say(`brought back ${count} of ${dead}`);
@@ -110,12 +114,15 @@ async function collect(
 ): Promise<Outcome['letters']> {
   const total = { matched: 0, others: 0 };
   for (const kind of readFitTopology(process.env).kinds) {
-    const box = await openLetterBox(amqpUrl, deadLetterQueue(kind.queue));
+    const box = await openDeadLetterReader(amqpUrl, deadLetterQueue(kind.queue));
     try {
-      const found = await collectLetters({
-        ...{ kind, box, filter, isDryRun },
+      const found = await collectDeadLetters({
+        kind,
+        box,
+        filter,
+        isDryRun,
         store: new JobStore(store.database),
-        letters: new LetterStore(store.database),
+        letters: new DeadLetterStore(store.database),
         onEvent: () => undefined,
       });
       total.matched += found.matched;

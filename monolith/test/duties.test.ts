@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fitTopology } from '@fit/contract';
-import { Health } from '@fit/http';
 import type { JobRecord } from '@fit/jobs';
 import { JobStore } from '@fit/jobs/store';
+import { Health } from '@fit/service';
 import { eventually, testBroker } from '@fit/stack/testing';
 import { testStore } from '../../jobs/test/support/testStore.ts';
-import { livenessOf, startDuties } from '../src/duties.ts';
+import { livenessOf, startDuties } from '../src/backgroundTasks.ts';
 import { readMonolithConfig } from '../src/readMonolithConfig.ts';
 
 test('a relay whose round does not end is named by /livez, and alive again when it ends', async (t) => {

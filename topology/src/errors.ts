@@ -12,7 +12,7 @@ export interface Fault {
   /** Stable, upper snake case. */
   readonly code: string;
   /** The queue, exchange, key or option at fault. */
-  readonly culprit: string;
+  readonly subject: string;
   readonly remedy: string;
 }
 
@@ -22,7 +22,7 @@ export class TopologyError extends Error {
   readonly faults: readonly Fault[];
 
   constructor(code: TopologyErrorCode, faults: readonly Fault[], options?: ErrorOptions) {
-    const lines = faults.map((fault) => `  ${fault.code} ${fault.culprit}: ${fault.remedy}`);
+    const lines = faults.map((fault) => `  ${fault.code} ${fault.subject}: ${fault.remedy}`);
     super([code, ...lines].join('\n'), options);
     this.name = 'TopologyError';
     this.code = code;
@@ -30,7 +30,7 @@ export class TopologyError extends Error {
   }
 }
 
-/** @param culprit the queue, exchange, key or option at fault. */
-export function fault(code: string, culprit: string, remedy: string): Fault {
-  return { code, culprit, remedy };
+/** @param subject the queue, exchange, key or option at fault. */
+export function fault(code: string, subject: string, remedy: string): Fault {
+  return { code, subject, remedy };
 }

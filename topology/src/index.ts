@@ -9,11 +9,21 @@ export {
 } from './declaration/declareTopology.ts';
 export { type Duration, formatDuration, parseDurationMs } from './declaration/duration.ts';
 export type { Backend, KindOptions, Load, Unsafe } from './declaration/kindOptions.ts';
-export { type Fault, TopologyError, type TopologyErrorCode } from './errors.ts';
-export type { BrokerProfile } from './plan/brokerProfile.ts';
-export { type Headroom, headroomOf } from './plan/headroom.ts';
-export { deadLetterQueue, parkExchange, returnExchange, tierKey, waitQueue } from './plan/names.ts';
+export { type Fault, fault, TopologyError, type TopologyErrorCode } from './errors.ts';
+export { type BrokerProfile, compareVersions, isAtLeast } from './plan/brokerProfile.ts';
+export {
+  deadLetterQueue,
+  isWaitQueue,
+  parkExchange,
+  retryExchange,
+  returnExchange,
+  tierKey,
+  tierOfKey,
+  waitQueue,
+} from './plan/names.ts';
+export { isLinear } from './plan/planNative.ts';
 export { planTopology } from './plan/planTopology.ts';
+export { type ReturnCapacity, returnCapacity } from './plan/returnCapacity.ts';
 export type {
   BindingPlan,
   ExchangePlan,
@@ -23,15 +33,27 @@ export type {
   QueueRole,
   TopologyPlan,
 } from './plan/topologyPlan.ts';
+export { afterDeath, type DeathReason, deathReasons, type Place } from './proof/deathRoutes.ts';
 export { provePlan } from './proof/provePlan.ts';
 export { route } from './proof/route.ts';
-export { afterDeath, type DeathReason, deathReasons, type Place } from './proof/walk.ts';
-export { type Attempt, attemptOf, type Death, type Headers, readDeaths } from './retry/attempt.ts';
+export {
+  type Attempt,
+  attemptOf,
+  type Death,
+  deliveryCount,
+  type Headers,
+  readDeaths,
+} from './retry/attempt.ts';
 export { Breaker, type BreakerOptions, type BreakerState } from './retry/breaker.ts';
-export { crashesOf, type Evidence, type Standing, standingOf } from './retry/crashes.ts';
-export { CAUSE_HEADER, DEATH_CAUSES, type DeathCause, deathCause } from './retry/deathCause.ts';
-export { type Arrival, eligibleAtMs } from './retry/eligible.ts';
-export { type Entry, entryOf } from './retry/entry.ts';
+export { type CrashRisk, crashesOf, crashRisk, type RedeliveryEvidence } from './retry/crashes.ts';
+export {
+  CAUSE_HEADER,
+  DEATH_CAUSES,
+  type DeathCause,
+  deathCause,
+  type OwnCause,
+} from './retry/deathCause.ts';
+export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligible.ts';
 export { type NextStep, nextStep } from './retry/nextStep.ts';
 export {
   errorClass,
@@ -41,3 +63,4 @@ export {
   type OutcomeType,
   outcomeOfThrow,
 } from './retry/outcome.ts';
+export { type PublishTarget, publishTarget } from './retry/publishTarget.ts';

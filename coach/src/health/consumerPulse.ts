@@ -1,6 +1,7 @@
 /** The consumer's heartbeat: stuck is what a restart would mend, so an outage of store or broker never is. */
-import { Pulse } from '@fit/http';
+
 import type { JobEvent, Worker } from '@fit/jobs';
+import { Pulse } from '@fit/service';
 
 /** What a pause between two signs of life may last beyond the bound of an attempt. */
 const MARGIN_MS = 60_000;

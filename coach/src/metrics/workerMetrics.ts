@@ -1,6 +1,7 @@
 /** What the worker is busy with, read at each scrape. */
-import type { MetricSet } from '@fit/http';
+
 import type { Worker, WorkerOptions } from '@fit/jobs';
+import type { MetricSet } from '@fit/service';
 
 /** @param worker undefined until it is open. */
 export function readWorker(

@@ -1,6 +1,6 @@
 /** A user's workout, from the process that made it. */
 import { DateText, dayIn, UserId, Wod } from '@fit/contract';
-import { defineRoute, Problem, type Route } from '@fit/http';
+import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
 

@@ -11,8 +11,11 @@ type Payload = Parameters<ReturnType<typeof createWodHandler>['run']>[0]['payloa
 
 const nowhere = { storeAll: () => Promise.resolve() };
 const payload: Payload = {
-  ...{ userId: 'u1', date: '2026-11-23', level: 'beginner' },
-  ...{ equipment: [], exclusions: [] },
+  userId: 'u1',
+  date: '2026-11-23',
+  level: 'beginner',
+  equipment: [],
+  exclusions: [],
 };
 
 function jobOf(changed: Partial<Payload> = {}): Job<Payload> {

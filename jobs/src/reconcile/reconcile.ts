@@ -18,7 +18,7 @@ export interface ReconcileOptions {
 const MARGIN_MS = 30_000;
 
 /** @returns the longest retry path and a margin: within it silence is normal. */
-export function quietLimitMs(declaration: Declaration): number {
+export function staleAfterMs(declaration: Declaration): number {
   const paths = declaration.kinds.map(({ tiersMs }) => tiersMs.reduce((sum, ms) => sum + ms, 0));
   return Math.max(...paths) + MARGIN_MS;
 }

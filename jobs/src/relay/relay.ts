@@ -1,5 +1,5 @@
 /** Hands pending records to the broker. The record is the outbox, so nothing here can lose a job. */
-import { type Declaration, type Entry, entryOf, headroomOf } from '@fit/topology';
+import { type Declaration, type PublishTarget, publishTarget, returnCapacity } from '@fit/topology';
 import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
 import type { JobListener } from '../event.ts';
 import {
@@ -63,7 +63,7 @@ async function roomsOf({ declaration, readyCount }: RelayOptions): Promise<Map<s
     if (!kind.load) return [kind.kind, Infinity];
     // Unknown counts as full, and is no outage of the store: this connection may come back later than the publisher's.
     const count = await readyCount(kind.queue).catch(() => Infinity);
-    return [kind.kind, headroomOf(kind).producerLimit - count];
+    return [kind.kind, returnCapacity(kind).producerLimit - count];
   });
   return new Map(await Promise.all(rooms));
 }
@@ -79,14 +79,18 @@ async function publish(job: JobRecord, options: RelayOptions): Promise<PublishRe
   const kind = options.declaration.kinds.find((candidate) => candidate.kind === job.kind);
   // A record of a kind that this release does not know: an older or newer release may.
   if (kind === undefined) return 'returned';
-  const entry = entryOf(options.declaration, kind, job.attemptCount);
+  const entry = publishTarget(options.declaration, kind, job.attemptCount);
   const trace = options.tracer?.publish(job, entry);
   const result = await options.publisher.publish(messageOf(job, entry, trace?.traceparent));
   trace?.end(result);
   return result;
 }
 
-function messageOf(job: JobRecord, entry: Entry, traceparent = keptContext(job)): OutgoingMessage {
+function messageOf(
+  job: JobRecord,
+  entry: PublishTarget,
+  traceparent = keptContext(job),
+): OutgoingMessage {
   return {
     ...entry,
     id: job._id,

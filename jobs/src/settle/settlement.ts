@@ -41,7 +41,9 @@ export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Set
     kind: message.kind,
     transition: TRANSITION_OF[step.type],
     change: {
-      ...{ id: message.id, generation: message.generation, attempt },
+      id: message.id,
+      generation: message.generation,
+      attempt,
       // The tiers that were skipped are spent: a republish goes on behind them.
       ...(step.type === 'skip' ? { spentCount: step.tier } : {}),
       ...deathOf(step, attempt),

@@ -2,10 +2,10 @@
 
 export type { Change } from './change.ts';
 export { connectStore, type StoreConnection, type StoreDatabase } from './connectStore.ts';
+export { DeadLetterStore } from './deadLetterStore.ts';
 export { DocumentCollection, type Identified } from './documentCollection.ts';
 export { JobStore, type RunCounts } from './jobStore.ts';
 export { LeaseStore } from './leaseStore.ts';
-export { LetterStore } from './letterStore.ts';
 export {
   BACKGROUND_LIMITS,
   STATEMENT_LIMITS,

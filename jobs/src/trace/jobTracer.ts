@@ -2,7 +2,7 @@
  * What wants to follow jobs from process to process. The composition roots give one, or none: without it nothing here
  * costs anything. It must not throw, and only it knows in which system traces end.
  */
-import type { Entry, KindDeclaration } from '@fit/topology';
+import type { KindDeclaration, PublishTarget } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
 import type { AttemptResult, Task } from '@fit/topology/work';
 import type { JobMessage } from '../record/jobMessage.ts';
@@ -11,7 +11,7 @@ import type { Transition } from '../record/transitions.ts';
 
 export interface JobTracer {
   /** The relay hands a record to the broker. Undefined where the record has no context: nobody follows that job. */
-  publish(job: JobRecord, entry: Pick<Entry, 'exchange' | 'key'>): PublishTrace | undefined;
+  publish(job: JobRecord, entry: Pick<PublishTarget, 'exchange' | 'key'>): PublishTrace | undefined;
   /**
    * A worker begins an attempt; a wait that led to it is told here too, since nobody stands beside a wait queue.
    * Undefined where the message carries no context.

@@ -1,6 +1,7 @@
 /** A worker of durable jobs: the topology's worker, with records around each attempt. */
 import type { BreakerOptions, Declaration, KindDeclaration } from '@fit/topology';
-import type { Delivery, KeeperOptions, PublishEnd, SessionEvent } from '@fit/topology/amqp';
+import type { Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
+import type { KeeperOptions } from '@fit/topology/assert';
 import {
   type AttemptEnd,
   type AttemptResult,

@@ -55,7 +55,9 @@ test('a letter without a record is kept whole, once for each that differs', asyn
   await line.intake();
   for (const id of ['a', 'a', 'b'])
     await publisher.publish({
-      ...{ exchange: 'trivial.return', key: 'trivial.r9', id },
+      exchange: 'trivial.return',
+      key: 'trivial.r9',
+      id,
       body: Buffer.from(`stray ${id}`),
     });
   const letters = await eventually(

@@ -4,13 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openIntake, StatementRefused } from '@fit/jobs';
-import { LetterStore } from '@fit/jobs/store';
+import { openDeadLetterRecorder, StatementRefused } from '@fit/jobs';
+import { DeadLetterStore } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
 import { Line } from '../support/line.ts';
 
-class RefusingStore extends LetterStore {
-  override async keep(...[letters, now]: Parameters<LetterStore['keep']>) {
+class RefusingStore extends DeadLetterStore {
+  override async keep(...[letters, now]: Parameters<DeadLetterStore['keep']>) {
     if (letters.some(({ body }) => body.includes('poison')))
       throw new StatementRefused(new Error('the document is refused'));
     return await super.keep(letters, now);
@@ -28,7 +28,7 @@ test('a refused letter is kept in outline, and the others are kept whole', async
       body: Buffer.from(number === 7 ? 'poison' : `body ${number}`),
       headers: { 'death-cause': 'malformed' },
     });
-  const intake = await openIntake({
+  const intake = await openDeadLetterRecorder({
     amqpUrl: line.amqpUrl,
     managementUrl: line.managementUrl,
     declaration: line.declaration,

@@ -43,7 +43,10 @@ test('a declared load: what is to bounce keeps its share of the limit, the rest 
     exchange: 'jobs',
     kinds: {
       trivial: {
-        ...{ key: 'job.trivial', queue: 'trivial', tiers: [50, 100, 150], maxLength: 10 },
+        key: 'job.trivial',
+        queue: 'trivial',
+        tiers: [50, 100, 150],
+        maxLength: 10,
         load: { perSecond: 20, failureRatio: 0.5 },
       },
     },
@@ -101,7 +104,9 @@ test('purged: the reconciler finds what the broker lost, and it is done without 
   const { declaration, events } = line;
   const reconcile = (ready: number) =>
     reconcileOnce({
-      ...{ declaration, store: line.store.jobs, quietMs: -1_000 },
+      declaration,
+      store: line.store.jobs,
+      quietMs: -1_000,
       readyCount: () => Promise.resolve(ready),
       onEvent: (event) => events.push(event),
     });

@@ -5,7 +5,7 @@ import { StatementRefused, StoreUnavailable } from '@fit/jobs';
 import { connectStore, LeaseStore } from '@fit/jobs/store';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
-import { LeasedLoop } from '../../src/duty/leasedLoop.ts';
+import { LeasedLoop } from '../../src/background/leasedLoop.ts';
 import type { JobEvent } from '../../src/event.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
 
@@ -26,7 +26,9 @@ function startLoop(
   let count = 0;
   let turnCount = 0;
   const loop = new LeasedLoop({
-    ...{ name: 'duty', leases, pauseMs: 20 },
+    name: 'duty',
+    leases,
+    pauseMs: 20,
     onEvent: (event) => events.push(event),
     onTurn: () => {
       turnCount += 1;

@@ -27,7 +27,10 @@ test('what is encoded is decoded the same', () => {
   const options = { kind: 'trivial', userId: 'u', date: '2026-01-01', runId: 'r' };
   const job = newJob({ ...options, payload: { minutes: 5 } }, new Date());
   assert.deepEqual(decodeJob(encodeJob(job), payloadOf), {
-    ...{ version: 1, id: 'trivial:u:2026-01-01', kind: 'trivial', generation: 1 },
+    version: 1,
+    id: 'trivial:u:2026-01-01',
+    kind: 'trivial',
+    generation: 1,
     payload: { minutes: 5 },
   });
 });

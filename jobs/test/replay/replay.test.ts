@@ -59,7 +59,10 @@ test('a pace is kept: 30 jobs at 20 a second take a second and a half', async (t
   const startedAt = performance.now();
   const steps: number[] = [];
   await replayDead({
-    ...{ store: replays, filter: {}, replayId: 'slow', ratePerSecond: 20 },
+    store: replays,
+    filter: {},
+    replayId: 'slow',
+    ratePerSecond: 20,
     onRevived: (count) => steps.push(count),
   });
   assert.deepEqual(steps, [20, 30]);

@@ -82,7 +82,8 @@ test('a first end is timed, a replayed one is not; of a batch with a late one no
   const store = { findClaims, change: () => Promise.resolve(1) } as unknown as JobStore;
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const settler = openSettler({
-    ...{ store, handlers: new Map() },
+    store,
+    handlers: new Map(),
     onEvent: (event) => events.push(event),
   });
   const fatal = settlementOf(
@@ -92,7 +93,8 @@ test('a first end is timed, a replayed one is not; of a batch with a late one no
     'worker',
   );
   const at = (generation: number, id: string) => ({
-    ...{ ...fatal, createdAtMs: 0 },
+    ...fatal,
+    createdAtMs: 0,
     change: { ...fatal.change, id, generation },
   });
   settler.add(at(1, 'first'));

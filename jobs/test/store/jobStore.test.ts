@@ -70,8 +70,13 @@ test('pending: oldest first, bounded, and only what is due', async (t) => {
 test('the oldest of each live state counts from when it could go on: a wait from its end', async (t) => {
   const store = await testStore(t);
   const attempt = (number: number, delayMs: number) => ({
-    ...{ number, generation: 1, startedAt: NOW, endedAt: NOW, outcome: 'retry' as const },
-    ...{ delayMs, workerId: 'worker' },
+    number,
+    generation: 1,
+    startedAt: NOW,
+    endedAt: NOW,
+    outcome: 'retry' as const,
+    delayMs,
+    workerId: 'worker',
   });
   await insert(store, { state: 'waiting', attempts: [attempt(1, 500), attempt(2, 9_000)] });
   await insert(store, { state: 'waiting', attempts: [attempt(1, 60_000)] });

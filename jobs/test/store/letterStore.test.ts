@@ -4,18 +4,18 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { Binary } from 'mongodb';
 import {
-  LETTER_BODY_LIMIT_BYTES,
-  LETTER_HEAD_BYTES,
-  readLetter,
-} from '../../src/intake/readLetter.ts';
-import type { Letter } from '../../src/store/letterStore.ts';
+  DEAD_LETTER_BODY_LIMIT_BYTES,
+  DEAD_LETTER_HEAD_BYTES,
+  readDeadLetter,
+} from '../../src/dead-letters/readDeadLetter.ts';
+import type { DeadLetter } from '../../src/store/deadLetterStore.ts';
 import { fakeDelivery, KIND } from '../support/fakes.ts';
 import { testStore } from '../support/testStore.ts';
 
 const [FIRST, SECOND] = [new Date('2026-01-01T12:00:00Z'), new Date('2026-01-02T12:00:00Z')];
-function letterOf(body: Buffer): Letter {
+function letterOf(body: Buffer): DeadLetter {
   const headers = { 'death-cause': 'malformed' };
-  const read = readLetter(fakeDelivery({ body, headers }), KIND, FIRST);
+  const read = readDeadLetter(fakeDelivery({ body, headers }), KIND, FIRST);
   return {
     id: read.id,
     cause: read.cause,
@@ -47,8 +47,8 @@ test('kept once however often it comes, byte for byte', async (t) => {
 
 test('of a letter that is too large the head, the size and the hash are kept', async (t) => {
   const store = await testStore(t);
-  const whole = Buffer.alloc(LETTER_BODY_LIMIT_BYTES, 'a');
-  const large = Buffer.alloc(LETTER_BODY_LIMIT_BYTES + 1, 'b');
+  const whole = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES, 'a');
+  const large = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES + 1, 'b');
   await store.letters.keep([letterOf(whole), letterOf(large)], FIRST);
   const stored = async (body: Buffer) =>
     await store.raw('letters').findOne({ _id: letterOf(body).id });
@@ -58,7 +58,7 @@ test('of a letter that is too large the head, the size and the hash are kept', a
   const cut = await stored(large);
   assert.deepEqual(
     Buffer.from((cut?.['body'] as Binary).value()),
-    large.subarray(0, LETTER_HEAD_BYTES),
+    large.subarray(0, DEAD_LETTER_HEAD_BYTES),
   );
   assert.equal(cut?.['bodyBytes'], large.length);
   assert.equal(cut['bodyHash'], createHash('sha256').update(large).digest('hex'));

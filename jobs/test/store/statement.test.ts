@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MongoServerError } from 'mongodb';
-import { LEASE_MS, RENEW_MS } from '../../src/duty/leasedLoop.ts';
+import { LEASE_MS, RENEW_MS } from '../../src/background/leasedLoop.ts';
 import {
   BACKGROUND_LIMITS,
   longestStatementMs,

@@ -38,17 +38,18 @@ export interface FakeDelivery extends Delivery {
 export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
   const settled: string[] = [];
   return {
-    ...{ body: Buffer.from('{}'), messageId: 'id', routingKey: KIND.key, exchange: 'jobs' },
-    ...{
-      headers: {},
-      isRedelivered: false,
-      unreadableReason: undefined,
-      isUrgent: false,
-      receivedAtMs: 1_000,
-      publishedAtSeconds: undefined,
-      isCurrent: true,
-      settled,
-    },
+    body: Buffer.from('{}'),
+    messageId: 'id',
+    routingKey: KIND.key,
+    exchange: 'jobs',
+    headers: {},
+    isRedelivered: false,
+    unreadableReason: undefined,
+    isUrgent: false,
+    receivedAtMs: 1_000,
+    publishedAtSeconds: undefined,
+    isCurrent: true,
+    settled,
     ack: () => settled.push('ack'),
     reject: () => settled.push('reject'),
     delay: () => settled.push('delay'),
@@ -69,8 +70,14 @@ export function attemptEnd(
   const attempt = attemptOf(KIND, key, {})!;
   return {
     message: { id: 'id', kind: 'trivial', generation: 2, payload: {} },
-    ...{ delivery: fakeDelivery(), kind: KIND, attempt, outcome, answer, refuse },
+    delivery: fakeDelivery(),
+    kind: KIND,
+    attempt,
+    outcome,
+    answer,
+    refuse,
     step: nextStep(KIND, attempt, outcome),
-    ...{ startedAt: new Date(1_000), endedAt: new Date(2_000) },
+    startedAt: new Date(1_000),
+    endedAt: new Date(2_000),
   };
 }

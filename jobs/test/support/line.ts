@@ -2,18 +2,19 @@
 import assert from 'node:assert/strict';
 import {
   compilePayload,
+  type DeadLetterRecorder,
   type Handler,
   type JobEvent,
   type JobRecord,
-  type LetterIntake,
-  openIntake,
+  openDeadLetterRecorder,
   relayOnce,
   Worker,
   type WorkerOptions,
 } from '@fit/jobs';
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
 import type { Declaration, Outcome } from '@fit/topology';
-import { assertTopology, Inspector, Publisher } from '@fit/topology/amqp';
+import { Inspector, Publisher } from '@fit/topology/amqp';
+import { assertTopology } from '@fit/topology/assert';
 import Type from 'typebox';
 import { type Payload, QUICK } from './fakes.ts';
 import { type TestStore, testStore } from './testStore.ts';
@@ -58,7 +59,8 @@ export class Line {
 
   async publisher(): Promise<Publisher> {
     const publisher = await Publisher.open({
-      ...{ url: this.amqpUrl, label: 'test relays' },
+      url: this.amqpUrl,
+      label: 'test relays',
       prepare: async (model) => {
         await assertTopology(model, this.declaration, this);
       },
@@ -70,17 +72,20 @@ export class Line {
   async worker(change: Partial<WorkerOptions> = {}): Promise<Worker> {
     const worker = await Worker.open({
       ...this.#shared(),
-      ...{ handlers: new Map([['trivial', this.#handler()]]), store: this.store.jobs },
-      ...{ prefetchCount: 50, concurrency: 10, deadlineMs: 5_000 },
+      handlers: new Map([['trivial', this.#handler()]]),
+      store: this.store.jobs,
+      prefetchCount: 50,
+      concurrency: 10,
+      deadlineMs: 5_000,
       ...change,
     });
     this.#closers.push(() => worker.close(2_000));
     return worker;
   }
 
-  async intake(): Promise<LetterIntake> {
+  async intake(): Promise<DeadLetterRecorder> {
     const { jobs: store, letters } = this.store;
-    const intake = await openIntake({ ...this.#shared(), store, letters });
+    const intake = await openDeadLetterRecorder({ ...this.#shared(), store, letters });
     this.#closers.push(() => intake.close());
     return intake;
   }
@@ -138,7 +143,10 @@ export class Line {
   #shared() {
     const { amqpUrl, managementUrl, declaration, events } = this;
     return {
-      ...{ amqpUrl, managementUrl, declaration, kind: declaration.kinds[0]! },
+      amqpUrl,
+      managementUrl,
+      declaration,
+      kind: declaration.kinds[0]!,
       onEvent: (event: JobEvent) => events.push(event),
       onSession: () => undefined,
     };

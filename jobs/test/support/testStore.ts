@@ -2,9 +2,9 @@
 
 import {
   connectStore,
+  DeadLetterStore,
   JobStore,
   LeaseStore,
-  LetterStore,
   type StoreDatabase,
 } from '@fit/jobs/store';
 import { type Teardown, testDatabaseUrl } from '@fit/stack/testing';
@@ -15,7 +15,7 @@ export interface TestStore {
   readonly database: StoreDatabase;
   readonly jobs: JobStore;
   readonly leases: LeaseStore;
-  readonly letters: LetterStore;
+  readonly letters: DeadLetterStore;
   /** As it lies in the database, for what the stores do not return. */
   raw(name: string): Collection<{ _id: string } & Record<string, unknown>>;
 }
@@ -37,7 +37,7 @@ export async function testStore(teardown: Teardown): Promise<TestStore> {
     database,
     jobs,
     leases: new LeaseStore(database),
-    letters: new LetterStore(database),
+    letters: new DeadLetterStore(database),
     raw: (name) => client.db().collection(name),
   };
 }

@@ -16,7 +16,9 @@ test('a good one is read, and written again as it was', () => {
 
 test('a later version is read as the first, flags that are not known are left out', () => {
   assert.deepEqual(parseTraceparent(`cc-${TRACE}-${SPAN}-ff-what-comes`), {
-    ...{ traceId: TRACE, spanId: SPAN, flags: 1 },
+    traceId: TRACE,
+    spanId: SPAN,
+    flags: 1,
   });
 });
 

@@ -17,8 +17,11 @@ const at = (ms: number) => new Date(SECOND * 1_000 + ms);
 test('it ends when it was delivered, within the second that the broker wrote, and lasted its tier', () => {
   const wait = waitOf(KIND, 3, { headers: expired(2), deliveredAt: at(420) });
   assert.deepEqual(wait, {
-    ...{ queue: waitQueue(KIND, 2), tier: 2, ttlMs: 100 },
-    ...{ startedAt: at(320), endedAt: at(420) },
+    queue: waitQueue(KIND, 2),
+    tier: 2,
+    ttlMs: 100,
+    startedAt: at(320),
+    endedAt: at(420),
   });
 });
 

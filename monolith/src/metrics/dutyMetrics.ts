@@ -1,6 +1,6 @@
 /** What the duties' connections are doing, read at each scrape. */
-import type { MetricSet } from '@fit/http';
-import type { Duties } from '../duties.ts';
+import type { MetricSet } from '@fit/service';
+import type { Duties } from '../backgroundTasks.ts';
 
 /** @param duties undefined until they are open. */
 export function readDuties(metrics: MetricSet, duties: () => Duties | undefined): void {

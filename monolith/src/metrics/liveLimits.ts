@@ -1,5 +1,5 @@
 /** The limits that the broker enforces, beside those declared: a policy changed by hand is seen nowhere else. */
-import type { MetricSet } from '@fit/http';
+import type { MetricSet } from '@fit/service';
 import type { TopologyPlan } from '@fit/topology';
 import type { QueueSample } from '../queues/readSample.ts';
 

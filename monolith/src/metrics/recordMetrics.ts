@@ -1,7 +1,8 @@
 /** Gauges over the records. Refreshed beside the scrape, never in it: a hung database must not hang Prometheus. */
-import type { MetricSet } from '@fit/http';
+
 import { JOB_STATES, LIVE_STATES } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
+import type { MetricSet } from '@fit/service';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 
 type RecordCounts = Pick<JobStore, 'countStates' | 'oldestEligible'>;

@@ -1,5 +1,5 @@
 /** Looks at every queue every five seconds, and remembers the last minute: broker away, the last values stand. */
-import { type Freshness, Kept } from '../freshness/kept.ts';
+import { type Freshness, Kept } from '../freshness/cachedSource.ts';
 import type { QueueSample, SampleReader } from './readSample.ts';
 import { WINDOW_MS } from './trend.ts';
 

@@ -1,7 +1,7 @@
 /** Each declared queue: how full, how fast, full when, and how old the oldest is. Pure. */
 import type { QueuePlan } from '@fit/topology';
 import Type, { type Static, type TSchema } from 'typebox';
-import { Freshness } from '../freshness/kept.ts';
+import { Freshness } from '../freshness/cachedSource.ts';
 import type { TimedSample } from './queueSampler.ts';
 import type { QueueReading } from './readSample.ts';
 import {
@@ -71,7 +71,11 @@ export function queueStatus(plan: QueuePlan, facts: QueueFacts): QueueStatus {
   const reading = newest?.queues.get(plan.name);
   const { name, kind, role, tier } = plan;
   return {
-    ...{ name, kind, role, tier, presence: presenceOf(name, newest) },
+    name,
+    kind,
+    role,
+    tier,
+    presence: presenceOf(name, newest),
     ...depths(reading),
     ...limits(plan, reading, newest?.source),
     ...pace(plan, facts.samples),
@@ -110,7 +114,9 @@ function limits(
   const limitInForce = reading?.limitInForce ?? null;
   const isTold = reading !== undefined && source === 'management';
   return {
-    ...{ limit, limitInForce, hasLimitDrift: isTold && limit !== limitInForce },
+    limit,
+    limitInForce,
+    hasLimitDrift: isTold && limit !== limitInForce,
     fillRatio: limit === null || reading === undefined ? null : countedOf(reading) / limit,
   };
 }

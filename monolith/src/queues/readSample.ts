@@ -1,6 +1,6 @@
 /** One look at every queue: by the management API, and by AMQP where there is none or it does not answer. */
-import { type OpenHand, openHand, vhostOf } from '@fit/topology/amqp';
-import { ManagementApi, readQueueCounts } from '@fit/topology/live';
+import { type OpenTopologyAdmin, openTopologyAdmin, vhostOf } from '@fit/topology/amqp';
+import { ManagementApi, readQueueCounts } from '@fit/topology/management';
 
 /** What is known of one queue at one moment; what its source does not tell is undefined. */
 export interface QueueReading {
@@ -64,9 +64,13 @@ async function readManagement(api: ManagementApi): Promise<QueueSample> {
     if (readyCount === undefined) return [name, undefined] as const;
     const { unackedCount, heldCount, deliveredCount, maxLength, headAt } = rest;
     const reading: QueueReading = {
-      ...{ ready: readyCount, unacked: unackedCount, held: heldCount },
-      ...{ consumers: consumerCount ?? 0, delivered: deliveredCount },
-      ...{ limitInForce: maxLength, headAt },
+      ready: readyCount,
+      unacked: unackedCount,
+      held: heldCount,
+      consumers: consumerCount ?? 0,
+      delivered: deliveredCount,
+      limitInForce: maxLength,
+      headAt,
     };
     return [name, reading] as const;
   });
@@ -76,14 +80,14 @@ async function readManagement(api: ManagementApi): Promise<QueueSample> {
 /** Passive declares over a connection of its own, opened when it is needed. */
 class AmqpDepths {
   readonly #amqpUrl: string;
-  #hand: OpenHand | undefined;
+  #hand: OpenTopologyAdmin | undefined;
 
   constructor(amqpUrl: string) {
     this.#amqpUrl = amqpUrl;
   }
 
   async read(names: readonly string[]): Promise<QueueSample> {
-    this.#hand ??= await openHand(this.#amqpUrl, 'monolith samples queues');
+    this.#hand ??= await openTopologyAdmin(this.#amqpUrl, 'monolith samples queues');
     const queues = new Map<string, QueueReading>();
     try {
       for (const name of names) {

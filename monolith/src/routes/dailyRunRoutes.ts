@@ -1,5 +1,5 @@
 /** By when the next daily run must have ended: cron says so after each, and CronOverdue fires where it does not say so again. */
-import { defineRoute, Problem, type Route } from '@fit/http';
+import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 

@@ -1,5 +1,5 @@
 /** The same state as a stream of server-sent events: `status`, whole, at once and whenever it changes. */
-import { defineRoute, EVENT_STREAM_HEADERS, type Route } from '@fit/http';
+import { defineRoute, EVENT_STREAM_HEADERS, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { OpenStatus } from '../status/openStatus.ts';
 

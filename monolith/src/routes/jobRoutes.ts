@@ -1,7 +1,8 @@
 /** Jobs: look at one with its timeline, list by state or run. */
-import { defineRoute, Problem, type Route } from '@fit/http';
+
 import { JOB_STATES, type JobRecord } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
+import { defineRoute, Problem, type Route } from '@fit/service';
 import Type, { type Static } from 'typebox';
 
 const Attempt = Type.Object({
@@ -85,7 +86,10 @@ export function jobRoutes(jobs: JobStore): Route[] {
 function toReply(job: JobRecord): Static<typeof Job> {
   const { _id: id, kind, state, generation, held, death } = job;
   return {
-    ...{ id, kind, state, generation },
+    id,
+    kind,
+    state,
+    generation,
     runIds: [...job.runIds],
     payload: job.payload,
     createdAt: job.createdAt.toISOString(),

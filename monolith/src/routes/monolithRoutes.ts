@@ -1,7 +1,7 @@
 /** Every route of the monolith, each with what it needs. */
 import { pageFiles } from '@fit/console';
-import { fileRoutes, type Route } from '@fit/http';
 import type { JobStore, StoreConnection } from '@fit/jobs/store';
+import { fileRoutes, type Route } from '@fit/service';
 import type { Declaration } from '@fit/topology';
 import { readRunbooks } from '../runbooks/readRunbooks.ts';
 import type { OpenStatus } from '../status/openStatus.ts';

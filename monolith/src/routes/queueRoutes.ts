@@ -1,5 +1,5 @@
 /** The queues as the broker has them: fill, pace, time to full. */
-import { defineRoute, type Route } from '@fit/http';
+import { defineRoute, type Route } from '@fit/service';
 import { QueueReport } from '../queues/queueStatus.ts';
 import type { StatusBoard } from '../status/statusBoard.ts';
 

@@ -1,6 +1,6 @@
 /** Runs: start one, follow it. */
 import { DateText, dayIn, distinctArray, isCalendarDay, UserId } from '@fit/contract';
-import { currentTraceparent, defineRoute, noteInLog, Problem, type Route } from '@fit/http';
+import { currentTraceparent, defineRoute, noteInLog, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import { type StartRunParts, startRun } from '../runs/startRun.ts';

@@ -1,5 +1,5 @@
 /** The runbooks as text, where alerts and dashboards lead by default. They hold no secret, so that they need no token. */
-import { defineRoute, Problem, type Route } from '@fit/http';
+import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { Runbooks } from '../runbooks/readRunbooks.ts';
 

@@ -1,5 +1,5 @@
 /** The state of everything as one document. */
-import { defineRoute, type Route } from '@fit/http';
+import { defineRoute, type Route } from '@fit/service';
 import { Status, type StatusBoard } from '../status/statusBoard.ts';
 
 export function statusRoutes(board: Pick<StatusBoard, 'read'>): Route[] {

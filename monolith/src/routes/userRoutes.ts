@@ -1,6 +1,6 @@
 /** Users: create one or many, list, look at one. */
 import { UserId } from '@fit/contract';
-import { defineRoute, Problem, type Route } from '@fit/http';
+import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import { NewUser, User } from '../store/user.ts';
 import type { UserStore } from '../store/userStore.ts';

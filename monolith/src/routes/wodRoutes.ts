@@ -1,8 +1,8 @@
 /** A user's workout; while it is being made, the state of its job. */
 import { DateText, dayIn, UserId, Wod } from '@fit/contract';
-import { defineRoute, Problem, type Route } from '@fit/http';
 import { jobId } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
+import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { WodReader } from '../store/wodReader.ts';
 

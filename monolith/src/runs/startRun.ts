@@ -1,8 +1,8 @@
 /** One request → a run and a job record per user. Only when all are durable is the request answered. */
 import { createHash, randomUUID } from 'node:crypto';
-import { Problem } from '@fit/http';
 import { type JobRecord, newJob } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
+import { Problem } from '@fit/service';
 import type { Run, RunStore } from '../store/runStore.ts';
 import type { User } from '../store/user.ts';
 import type { UserStore } from '../store/userStore.ts';
@@ -54,8 +54,11 @@ function newRun(request: RunRequest): Run {
   const id =
     idempotencyKey === undefined ? randomUUID() : `run-${hash(idempotencyKey).slice(0, 24)}`;
   return {
-    ...{ _id: id, date, isForEveryone: userIds === undefined },
-    ...{ requestHash: requestHash(request), createdAt: new Date() },
+    _id: id,
+    date,
+    isForEveryone: userIds === undefined,
+    requestHash: requestHash(request),
+    createdAt: new Date(),
   };
 }
 

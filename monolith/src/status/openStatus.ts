@@ -1,5 +1,5 @@
 /** The status and what it stands on, opened together and stopped together. */
-import { EventStreams } from '@fit/http';
+import { EventStreams } from '@fit/service';
 import { type Declaration, planTopology } from '@fit/topology';
 import { readAlerts } from '../alerts/readAlerts.ts';
 import { QueueSampler } from '../queues/queueSampler.ts';
@@ -29,7 +29,10 @@ export function openStatus(
   const sampler = new QueueSampler(openSampleReader({ ...config, queueNames }));
   const streams = new EventStreams();
   const board = new StatusBoard({
-    ...{ queues, sampler, streams, timezone: config.timezone },
+    queues,
+    sampler,
+    streams,
+    timezone: config.timezone,
     askAlerts: () => readAlerts(config),
     askToday: () => readToday({ ...stores, timezone: config.timezone }),
   });

@@ -1,10 +1,10 @@
 /** The state of everything in one piece, for a page and for scripts: read on demand, told to readers when it changes. */
 import { dayIn } from '@fit/contract';
-import type { EventStreams } from '@fit/http';
+import type { EventStreams } from '@fit/service';
 import type { QueuePlan } from '@fit/topology';
 import Type, { type Static } from 'typebox';
 import { type AlertList, AlertReport } from '../alerts/alertReport.ts';
-import { Kept } from '../freshness/kept.ts';
+import { Kept } from '../freshness/cachedSource.ts';
 import type { QueueSampler } from '../queues/queueSampler.ts';
 import { QueueReport, queueStatus } from '../queues/queueStatus.ts';
 import { type TodayFacts, TodayReport, todayReport, unknownToday } from './todayReport.ts';

@@ -2,7 +2,7 @@
 import type { JobState } from '@fit/jobs';
 import type { RunCounts } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
-import { Freshness } from '../freshness/kept.ts';
+import { Freshness } from '../freshness/cachedSource.ts';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import type { Run } from '../store/runStore.ts';
 
@@ -73,16 +73,26 @@ export function todayReport(facts: TodayFacts, now: Date): Omit<TodayReport, 'fr
   const status = runStatus(run, counts, now);
   const { done: served = 0, ...missing } = status.states;
   return {
-    ...{ date, verdict: verdictOf(status), served, total: status.total },
-    ...{ missing, run: status, outbox },
+    date,
+    verdict: verdictOf(status),
+    served,
+    total: status.total,
+    missing,
+    run: status,
+    outbox,
   };
 }
 
 /** Nothing that is known yet must look like good news. */
 export function unknownToday(date: string): Omit<TodayReport, 'freshness'> {
   return {
-    ...{ date, verdict: 'unknown', served: 0, total: 0 },
-    ...{ missing: {}, run: null, outbox: null },
+    date,
+    verdict: 'unknown',
+    served: 0,
+    total: 0,
+    missing: {},
+    run: null,
+    outbox: null,
   };
 }
 

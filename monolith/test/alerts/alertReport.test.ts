@@ -12,7 +12,9 @@ function alert(
 ): PrometheusAlert {
   const { labels, ...given } = rest;
   return {
-    ...{ annotations: {}, state: 'firing', activeAt: '2026-11-23T05:00:00Z' },
+    annotations: {},
+    state: 'firing',
+    activeAt: '2026-11-23T05:00:00Z',
     ...given,
     labels: { alertname, severity, ...labels },
   };
@@ -41,7 +43,10 @@ test('critical first, then by age; pending apart; the watchdog is a sign of life
 
 test('no watchdog: an empty list is no good news', () => {
   assert.deepEqual(listAlerts([]), {
-    ...{ isEvaluated: false, firing: [], pending: [], unlistedCount: 0 },
+    isEvaluated: false,
+    firing: [],
+    pending: [],
+    unlistedCount: 0,
   });
 });
 

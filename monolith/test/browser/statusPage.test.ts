@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { FitClient } from '@fit/http/client';
+import { FitClient } from '@fit/client';
 import { type System, sampleUsers, startSystem } from '@fit/stack';
 import {
   eventually,
@@ -49,9 +49,14 @@ describe('the status page', () => {
     wires = await Promise.all(urls.map((url) => openProxy(teardown, url)));
     const [mongodbUrl = '', managementUrl, amqpUrl = ''] = wires.map(({ url }) => url);
     system = await startSystem({
-      ...{ amqpUrl, managementUrl, mongodbUrl, folder, coachCount: 0 },
+      amqpUrl,
+      managementUrl,
+      mongodbUrl,
+      folder,
+      coachCount: 0,
       env: {
-        ...{ PROMETHEUS_URL: urlOf(server), FIT_MAX_LENGTH: String(LIMIT) },
+        PROMETHEUS_URL: urlOf(server),
+        FIT_MAX_LENGTH: String(LIMIT),
         CRON_TIMEZONE: noonTimezone(),
       },
     });

@@ -1,7 +1,7 @@
 /** Goal: a source that is away costs nobody time, and its last answer is never passed off as new. Method: a source by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Kept } from '../../src/freshness/kept.ts';
+import { Kept } from '../../src/freshness/cachedSource.ts';
 
 test('before the first answer it is unknown; after it, fresh until it is too old', async () => {
   const kept = new Kept({ ask: () => Promise.resolve('value'), staleMs: 1_000 });

@@ -13,7 +13,8 @@ import { nativeTargets, writeMonitoringConfig } from '@fit/prometheus';
 import { freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { planTopology } from '@fit/topology';
-import { assertTopology, openSession } from '@fit/topology/amqp';
+import { openSession } from '@fit/topology/amqp';
+import { assertTopology } from '@fit/topology/assert';
 import { QueueSampler } from '../../src/queues/queueSampler.ts';
 import { type QueueStatus, queueStatus } from '../../src/queues/queueStatus.ts';
 import { openSampleReader } from '../../src/queues/readSample.ts';
@@ -32,10 +33,14 @@ test('a queue that fills at five a second: the same fill, and full at the same t
   t.after(() => rm(prometheusConfigFolder, { recursive: true, force: true }));
   const ports = await freePorts();
   await writeMonitoringConfig(prometheusConfigFolder, {
-    ...{ declaration, targets: nativeTargets(ports) },
+    declaration,
+    targets: nativeTargets(ports),
   });
   const stack = await startStack({
-    ...{ name, folder: join(tmpdir(), `fit-stack-${name}`), ports, prometheusConfigFolder },
+    name,
+    folder: join(tmpdir(), `fit-stack-${name}`),
+    ports,
+    prometheusConfigFolder,
     services: ['rabbitmq', 'prometheus'],
   });
   t.after(() => stack.stop({ purge: true }));
@@ -43,7 +48,8 @@ test('a queue that fills at five a second: the same fill, and full at the same t
   const { amqpUrl } = stack;
   let publish = () => false;
   const session = await openSession({
-    ...{ url: amqpUrl, label: 'status test' },
+    url: amqpUrl,
+    label: 'status test',
     setup: async (model) => {
       await assertTopology(model, declaration, { amqpUrl, managementUrl });
       const channel = await model.createChannel();

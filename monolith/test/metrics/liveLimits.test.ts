@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fitTopology } from '@fit/contract';
-import { openServiceMetrics } from '@fit/http';
+import { openServiceMetrics } from '@fit/service';
 import { exportLiveLimits } from '../../src/metrics/liveLimits.ts';
 import type { QueueReading, QueueSample } from '../../src/queues/readSample.ts';
 

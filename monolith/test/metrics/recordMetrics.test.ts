@@ -1,7 +1,7 @@
 /** Goal: a scrape never waits for the store, and stale figures are seen to be stale. Method: a store that never answers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openMetrics } from '@fit/http';
+import { openMetrics } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import { recordMetrics } from '../../src/metrics/recordMetrics.ts';
 

@@ -38,7 +38,12 @@ test('fill counts ready and held, not unacked, and may exceed 1', () => {
 
 test('two a second more with one a second leaving: in 3, out 1, full in so many seconds', () => {
   const readings = [0, 10, 20, 30, 40].map((ready, index) => ({
-    ...{ ready, unacked: 0, held: 0, consumers: 1, limitInForce: 100, delivered: 500 + index * 5 },
+    ready,
+    unacked: 0,
+    held: 0,
+    consumers: 1,
+    limitInForce: 100,
+    delivered: 500 + index * 5,
   }));
   const status = statusOf(samplesOf(main!.name, readings));
   assert.deepEqual([status.inPerSecond, status.outPerSecond, status.netPerSecond], [3, 1, 2]);

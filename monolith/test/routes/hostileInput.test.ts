@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { EQUIPMENT, EXCLUSIONS } from '@fit/contract';
-import { createApp, listen } from '@fit/http';
+import { createApp, listen } from '@fit/service';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { type RunRouteParts, runRoutes } from '../../src/routes/runRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';

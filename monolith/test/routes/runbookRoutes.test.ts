@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createApp, listen } from '@fit/http';
+import { createApp, listen } from '@fit/service';
 import { runbookRoutes } from '../../src/routes/runbookRoutes.ts';
 import { readRunbooks } from '../../src/runbooks/readRunbooks.ts';
 

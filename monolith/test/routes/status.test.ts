@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { FitClient } from '@fit/http/client';
+import { FitClient } from '@fit/client';
 import { type System, sampleUsers, startSystem } from '@fit/stack';
 import { eventually, noonTimezone, testBroker, testDatabaseUrl } from '@fit/stack/testing';
 import type { QueueReport } from '../../src/queues/queueStatus.ts';
@@ -25,8 +25,11 @@ describe('a monolith without coaches', () => {
     const broker = await testBroker({ after: (undo) => undos.push(undo) });
     folder = await mkdtemp(join(tmpdir(), 'fit-status-'));
     system = await startSystem({
-      ...{ amqpUrl: broker.amqpUrl, managementUrl: broker.managementUrl },
-      ...{ mongodbUrl: testDatabaseUrl(), folder, coachCount: 0 },
+      amqpUrl: broker.amqpUrl,
+      managementUrl: broker.managementUrl,
+      mongodbUrl: testDatabaseUrl(),
+      folder,
+      coachCount: 0,
       env: { PROMETHEUS_URL, CRON_TIMEZONE: noonTimezone() },
     });
     client = new FitClient(system.monolith.url, system.adminToken);

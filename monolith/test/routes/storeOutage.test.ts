@@ -1,8 +1,8 @@
 /** Goal: without the database every route that needs it is 503 and asks to come again, and none is a defect. Method: real servers over a database that is not there, and one that answers nothing. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createApp, listen } from '@fit/http';
 import { connectStore, JobStore } from '@fit/jobs/store';
+import { createApp, listen } from '@fit/service';
 import { testDatabaseUrl } from '@fit/stack/testing';
 import { wodRoutes as coachRoutes } from '../../../coach/src/routes/wodRoutes.ts';
 import { WodStore } from '../../../coach/src/store/wodStore.ts';

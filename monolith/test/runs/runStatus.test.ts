@@ -7,7 +7,10 @@ import type { Run } from '../../src/store/runStore.ts';
 const createdAt = new Date('2026-11-23T05:00:00Z');
 const tenSecondsLater = new Date('2026-11-23T05:00:10Z');
 const run: Run = {
-  ...{ _id: 'run-1', date: '2026-11-23', requestHash: 'h', createdAt },
+  _id: 'run-1',
+  date: '2026-11-23',
+  requestHash: 'h',
+  createdAt,
   accepted: { total: 100, created: 90, skipped: 10 },
 };
 

@@ -1,8 +1,8 @@
 /** Goal: readers are told of changes, once a second at most, and of nothing else. Method: sources by hand, the clock too. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { EventStreams } from '@fit/http';
-import { Kept } from '../../src/freshness/kept.ts';
+import { EventStreams } from '@fit/service';
+import { Kept } from '../../src/freshness/cachedSource.ts';
 import { type Status, StatusBoard } from '../../src/status/statusBoard.ts';
 
 function openBoard(t: TestContext) {
@@ -12,7 +12,9 @@ function openBoard(t: TestContext) {
   const world = { pendingCount: 0, isStoreUp: true, oldest: {} };
   const silent = new Kept({ ask: () => Promise.resolve(), staleMs: 1 });
   const board = new StatusBoard({
-    ...{ queues: [], streams, timezone: 'UTC' },
+    queues: [],
+    streams,
+    timezone: 'UTC',
     sampler: { samples: [], freshness: (now) => silent.freshness(now) },
     askAlerts: () => Promise.reject(new Error('away')),
     askToday: () => {

@@ -9,7 +9,10 @@ const now = new Date('2026-11-23T05:01:00Z');
 
 function run(id: string, total?: number, at = '05:00:00'): Run {
   return {
-    ...{ _id: id, date, requestHash: 'h', createdAt: new Date(`${date}T${at}Z`) },
+    _id: id,
+    date,
+    requestHash: 'h',
+    createdAt: new Date(`${date}T${at}Z`),
     isForEveryone: true,
     ...(total === undefined ? {} : { accepted: { total, created: total, skipped: 0 } }),
   };

@@ -111,7 +111,8 @@ function receiver(name: string, ways: Receiver = {}, sendResolved = true): objec
 /** In full, since Slack shows nothing of the annotations by itself; e-mail and webhooks carry them all. */
 function slackWay(channel: string, send_resolved: boolean): object {
   return {
-    ...{ channel, send_resolved },
+    channel,
+    send_resolved,
     title: '{{ .Status | toUpper }} {{ .CommonLabels.severity }} {{ .GroupLabels.alertname }}',
     text: [
       '{{ range .Alerts }}*{{ .Annotations.summary }}*',

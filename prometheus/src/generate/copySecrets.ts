@@ -1,7 +1,7 @@
 /** Receivers' secrets → the folder of a rendition, where alertmanager.yml expects them. */
 import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { replaceSecretFile } from '@fit/http/secret-file';
+import { replaceSecretFile } from '@fit/service/secret-file';
 import { type AlertReceivers, ReceiverError, secretFiles } from '../config/receivers.ts';
 
 const READABLE_FILE_MODE = 0o644;

@@ -26,24 +26,39 @@ export const PRODUCTION_WINDOWS: Windows = Object.freeze({
   ages: {},
   // Each second of waiting is one less before a queue is full; what comes together mostly comes in one evaluation.
   notification: {
-    ...{ wait: '2s', interval: '30s', repeat: '4h' },
+    wait: '2s',
+    interval: '30s',
+    repeat: '4h',
     // Once a minute. Alertmanager repeats at the first interval by which more than `repeat` has passed since it was done sending:
     // 1m at an interval of 1m is every second minute, at 15s it is 75 s (prometheus/alertmanager#676).
-    ...{ watchdogInterval: '15s', watchdogRepeat: '50s' },
+    watchdogInterval: '15s',
+    watchdogRepeat: '50s',
   },
 });
 
 /** A fault shows within seconds and is over within a minute: for campaigns on a system of one's own, never for production. */
 export const SHORT_WINDOWS: Windows = Object.freeze({
   ranges: {
-    ...{ '1m': '20s', '2m': '20s', '5m': '30s', '10m': '30s', '15m': '40s', '30m': '40s' },
-    ...{ '1h': '40s', '2h': '40s', '6h': '40s', '1d': '40s', '3d': '40s' },
+    '1m': '20s',
+    '2m': '20s',
+    '5m': '30s',
+    '10m': '30s',
+    '15m': '40s',
+    '30m': '40s',
+    '1h': '40s',
+    '2h': '40s',
+    '6h': '40s',
+    '1d': '40s',
+    '3d': '40s',
   },
   holds: { '10s': '5s', '15s': '10s', '30s': '10s', '1m': '10s', '2m': '10s', '5m': '15s' },
   ages: { '60': '10' },
   notification: {
-    ...{ wait: '1s', interval: '5s', repeat: '4h' },
-    ...{ watchdogInterval: '2s', watchdogRepeat: '9s' },
+    wait: '1s',
+    interval: '5s',
+    repeat: '4h',
+    watchdogInterval: '2s',
+    watchdogRepeat: '9s',
   },
 });
 

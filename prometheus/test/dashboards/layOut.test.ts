@@ -5,7 +5,11 @@ import type { PanelSpec } from '../../src/dashboards/dashboardSpec.ts';
 import { layOut } from '../../src/dashboards/layOut.ts';
 
 const panel = (kind: PanelSpec['kind'], width?: number): PanelSpec => ({
-  ...{ kind, title: 'one', description: 'one panel', unit: 'short', queries: [] },
+  kind,
+  title: 'one',
+  description: 'one panel',
+  unit: 'short',
+  queries: [],
   ...(width === undefined ? {} : { width }),
 });
 

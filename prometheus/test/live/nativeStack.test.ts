@@ -11,7 +11,8 @@ import { after, before, describe, test } from 'node:test';
 import { fitTopology } from '@fit/contract';
 import { ALERTMANAGER_LOGIN, freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually, PrometheusApi } from '@fit/stack/testing';
-import { assertTopology, openSession } from '@fit/topology/amqp';
+import { openSession } from '@fit/topology/amqp';
+import { assertTopology } from '@fit/topology/assert';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
 
 describe('the native rendition on a real broker', () => {

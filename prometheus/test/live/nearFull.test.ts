@@ -50,7 +50,10 @@ describe('near full', () => {
       receivers: { page: { webhookUrl: pageUrl }, ticket: { webhookUrl: ticketUrl } },
     });
     stack = await startStack({
-      ...{ name, folder, ports, prometheusConfigFolder: configFolder },
+      name,
+      folder,
+      ports,
+      prometheusConfigFolder: configFolder,
       services: ['rabbitmq', 'alertmanager', 'prometheus'],
     });
     const managementUrl = Object.assign(new URL(stack.managementUrl ?? ''), GUEST).href;

@@ -46,7 +46,9 @@ describe('panels and runbooks under load', () => {
   async function fault({ expr, legend }: Query): Promise<string | undefined> {
     const to = Math.ceil(Date.now() / 1_000);
     const series = await world.prometheus.queryRange(asGrafanaAsks(expr), {
-      ...{ from: world.startedAt, to, stepSeconds: 5 },
+      from: world.startedAt,
+      to,
+      stepSeconds: 5,
     });
     if (series.length === 0) return `no series: ${expr}`;
     const values = series.flatMap((one) => one.values);

@@ -13,10 +13,10 @@ import { fitTopology } from '@fit/contract';
 import { promtool } from '@fit/stack';
 import { planTopology } from '@fit/topology';
 import { stringify } from 'yaml';
+import { parseArguments } from '../../../dev/stack/src/cli/parseArguments.ts';
 import { readReplayArguments } from '../../../monolith/src/replay/readReplayArguments.ts';
-import { parseArguments } from '../../../stack/src/cli/parseArguments.ts';
-import { COMMANDS } from '../../../topology/src/cli/commands.ts';
-import { readCall } from '../../../topology/src/cli/readCall.ts';
+import { COMMANDS } from '../../../topology-cli/src/commands.ts';
+import { readCall } from '../../../topology-cli/src/readCall.ts';
 import { DEFAULT_PAGES, rulesOf } from '../../src/index.ts';
 import { COMPOSE_SOURCE, REPOSITORY, SERVICES } from '../support/composeFile.ts';
 import { ON_CALL, RUNBOOKS } from '../support/runbook.ts';
@@ -27,7 +27,7 @@ const COMMAND_LINES = ALL.flatMap(({ alert, commands }) =>
   commands.map((command) => ({ alert, command })),
 );
 
-/** `npm run cron --` reads its words by itself; chaos/test/cron.test.ts and system.test.ts run these. */
+/** `npm run cron --` reads its words by itself; dev/chaos/test/cron.test.ts and system.test.ts run these. */
 const CRON_CALLS = new Set(['--once', '--once --date 2026-11-29', '--retire']);
 
 /** Words as the shell would split them; quotes are used in one place only, and hold no name. */

@@ -1,14 +1,9 @@
 /** A publisher and a slower consumer on one queue, counted and exported as FIT's own processes do it. */
-import { countPublishes, Health, openServiceMetrics, serveOperations } from '@fit/http';
+import { countPublishes, Health, openServiceMetrics, serveOperations } from '@fit/service';
 import type { Stack } from '@fit/stack';
-import { type Declaration, entryOf, type KindDeclaration } from '@fit/topology';
-import {
-  assertTopology,
-  Consumer,
-  type Delivery,
-  Publisher,
-  type PublishResult,
-} from '@fit/topology/amqp';
+import { type Declaration, type KindDeclaration, publishTarget } from '@fit/topology';
+import { Consumer, type Delivery, Publisher, type PublishResult } from '@fit/topology/amqp';
+import { assertTopology } from '@fit/topology/assert';
 
 export interface FlowPlan {
   readonly kind: string;
@@ -58,13 +53,15 @@ export async function openFlow(options: FlowOptions): Promise<Flow> {
   });
   const { amqpUrl } = stack;
   const publisher = await Publisher.open({
-    ...{ url: amqpUrl, label: 'flow', windowCount: WINDOW_COUNT },
+    url: amqpUrl,
+    label: 'flow',
+    windowCount: WINDOW_COUNT,
     onPublish: countPublishes(metrics, plan),
     prepare: (model) => assertTopology(model, declaration, { amqpUrl, managementUrl }),
   });
   const consumers: Consumer[] = [];
   const publish = async (kind: KindDeclaration) => {
-    const message = { ...entryOf(declaration, kind, 0), id: 'x', body: Buffer.from('{}') };
+    const message = { ...publishTarget(declaration, kind, 0), id: 'x', body: Buffer.from('{}') };
     return await publisher.publish(message);
   };
   return {
@@ -73,7 +70,9 @@ export async function openFlow(options: FlowOptions): Promise<Flow> {
       if (kind === undefined) throw new Error(`no kind ${pace.kind}`);
       const held: Delivery[] = [];
       const consumer = await Consumer.open({
-        ...{ url: amqpUrl, label: 'flow', queue: kind.queue },
+        url: amqpUrl,
+        label: 'flow',
+        queue: kind.queue,
         // A second's worth, which a late tick may have to catch up on.
         prefetchCount: pace.consumePerSecond,
         prepare: () => Promise.resolve(),

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FitClient } from '@fit/client';
 import { fitTopology } from '@fit/contract';
-import { FitClient } from '@fit/http/client';
 import {
   type Child,
   freePorts,
@@ -68,7 +68,10 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
     });
     const { amqpUrl, managementUrl, mongodbUrl, prometheusUrl = '' } = started.stack;
     started.system = await startSystem({
-      ...{ amqpUrl, managementUrl, ports, folder: join(folder, 'logs') },
+      amqpUrl,
+      managementUrl,
+      ports,
+      folder: join(folder, 'logs'),
       mongodbUrl: new URL('/fit', mongodbUrl).href,
       env: { FIT_TIERS: TIERS.join(), ...COACH },
     });
@@ -76,7 +79,9 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
     const prometheus = new PrometheusApi(prometheusUrl);
     await load(started.system, prometheus);
     return {
-      ...{ prometheus, startedAt, stop },
+      prometheus,
+      startedAt,
+      stop,
       adminToken: started.system.adminToken,
       addressOf: (documentedPort) => addressIn(ports, documentedPort),
       rabbitmqctl: started.stack.rabbitmqctl.bind(started.stack),

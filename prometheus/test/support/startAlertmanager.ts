@@ -26,7 +26,9 @@ export async function startAlertmanager(
   await writeMonitoringConfig(folder, { declaration, targets: nativeTargets(ports), ...rendered });
   await amend?.(join(folder, 'alertmanager.yml'));
   const stack = await startStack({
-    ...{ name, folder: join(tmpdir(), `fit-stack-${name}`), ports },
+    name,
+    folder: join(tmpdir(), `fit-stack-${name}`),
+    ports,
     services: ['alertmanager'],
     prometheusConfigFolder: folder,
   });

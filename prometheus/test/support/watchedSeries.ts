@@ -1,7 +1,7 @@
 /** Which series the dashboards and rules read, and which of FIT's own nobody reads, each list with its reasons. */
 import { fitTopology } from '@fit/contract';
 import { planTopology } from '@fit/topology';
-import { CATALOGUE } from '../../../http/src/metrics/catalogue.ts';
+import { CATALOGUE } from '../../../service/src/metrics/catalogue.ts';
 import { DASHBOARDS } from '../../src/dashboards/dashboards.ts';
 import { rulesOf } from '../../src/index.ts';
 import { metricNames } from './metricNames.ts';

@@ -28,7 +28,7 @@ async function orDiffers(name: string, asserted: Promise<unknown>): Promise<void
       `it exists with other arguments (${answer}); use another virtual host for another profile, or drain and delete it`;
     throw new TopologyError(
       'TOPOLOGY_DIFFERS',
-      [{ code: 'ARGUMENTS_DIFFER', culprit: name, remedy }],
+      [{ code: 'ARGUMENTS_DIFFER', subject: name, remedy }],
       { cause: error },
     );
   }

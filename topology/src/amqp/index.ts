@@ -1,29 +1,28 @@
-/** The only part that speaks AMQP: assert a plan, publish with confirms, consume with care, come back after a loss. */
-export { type AssertOptions, assertTopology, vhostOf } from './assertTopology.ts';
+/** The only part that speaks AMQP: publish with confirms, consume with care, come back after a loss. */
 export { Consumer, type ConsumerOptions } from './consumer.ts';
+export {
+  type DeadLetterPublisher,
+  type DeadLetterPublishResult,
+  type OutgoingDeadLetter,
+  openDeadLetterPublisher,
+} from './deadLetterPublisher.ts';
+export {
+  type DeadLetterReader,
+  DeadLetterReaderLost,
+  type DeadLetterReaderOptions,
+  openDeadLetterReader,
+} from './deadLetterReader.ts';
 export type { Delivery } from './delivery.ts';
-export type { HeldLetter, LetterProperties } from './heldLetter.ts';
+export type { DeadLetterProperties, HeldDeadLetter } from './heldDeadLetter.ts';
 export { Inspector, type QueueDepth } from './inspector.ts';
-export {
-  type LetterPost,
-  type OutgoingLetter,
-  openLetterPost,
-  type Posted,
-} from './letterPost.ts';
-export { type OpenHand, openHand } from './openHand.ts';
-
-export {
-  type LetterBox,
-  LetterBoxLost,
-  type LetterBoxOptions,
-  openLetterBox,
-} from './openLetterBox.ts';
 export {
   openSession,
   type Session,
   type SessionEvent,
   type SessionOptions,
+  vhostOf,
 } from './openSession.ts';
+export { type OpenTopologyAdmin, openTopologyAdmin } from './openTopologyAdmin.ts';
 export {
   type OutgoingMessage,
   type PublishEnd,
@@ -31,4 +30,4 @@ export {
   type PublisherOptions,
   type PublishResult,
 } from './publisher.ts';
-export { type KeeperOptions, TopologyKeeper } from './topologyKeeper.ts';
+export type { Depth, TopologyAdmin } from './topologyAdmin.ts';

@@ -151,3 +151,9 @@ export function withHeartbeat(url: string): string {
   parsed.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
   return parsed.href;
 }
+
+/** @returns the plain virtual host of an AMQP URL; no path means '/'. */
+export function vhostOf(amqpUrl: string): string {
+  const path = new URL(amqpUrl).pathname.slice(1);
+  return path === '' ? '/' : decodeURIComponent(path);
+}

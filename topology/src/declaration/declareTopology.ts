@@ -100,7 +100,14 @@ function normalise(kind: string, options: KindOptions): KindDeclaration {
   const { key, queue, tiers, maxLength, crashLimit, load, messageTtl } = complete;
   const { priorityLane, backend, queueType, nonRetryable, deadline, unsafe } = complete;
   return Object.freeze({
-    ...{ kind, key, queue, maxLength, crashLimit, priorityLane, backend, queueType },
+    kind,
+    key,
+    queue,
+    maxLength,
+    crashLimit,
+    priorityLane,
+    backend,
+    queueType,
     tiers: Object.freeze([...tiers]),
     tiersMs: Object.freeze(tiers.map((tier) => milliseconds(tier))),
     messageTtlMs: messageTtl === undefined ? undefined : milliseconds(messageTtl),

@@ -19,7 +19,7 @@ export function exchangeFaults(exchange: string | undefined, kindCount: number):
   return [...nameFaults('exchange', exchange), ...(kindCount === 0 ? [none] : [])];
 }
 
-/** @returns every fault of one kind; a culprit is `<kind>.<option>`. */
+/** @returns every fault of one kind; a subject is `<kind>.<option>`. */
 export function kindFaults(kind: string, options: KindOptions | undefined): Fault[] {
   // From JavaScript it can be null as well.
   if (typeof options !== 'object' || (options as unknown) === null) {
@@ -50,62 +50,62 @@ function unknownOptions(kind: string, options: KindOptions): Fault[] {
     );
 }
 
-function nameFaults(culprit: string, name: string | undefined): Fault[] {
+function nameFaults(subject: string, name: string | undefined): Fault[] {
   if (typeof name !== 'string' || !NAME.test(name)) {
     const remedy = `'${name}' must be letters, digits, '.', '_', '-', at most 100, no wildcard`;
-    return [fault('NAME_INVALID', culprit, remedy)];
+    return [fault('NAME_INVALID', subject, remedy)];
   }
   return name.startsWith('amq.')
-    ? [fault('NAME_RESERVED', culprit, `'${name}': names with amq. belong to the broker`)]
+    ? [fault('NAME_RESERVED', subject, `'${name}': names with amq. belong to the broker`)]
     : [];
 }
 
 function tierFaults(kind: string, { tiers, tierOrder }: KindOptions): Fault[] {
-  const culprit = `${kind}.tiers`;
+  const subject = `${kind}.tiers`;
   if (!Array.isArray(tiers) || tiers.length === 0)
-    return [fault('NO_TIER', culprit, "give at least one wait, such as '5s'")];
+    return [fault('NO_TIER', subject, "give at least one wait, such as '5s'")];
   if (tiers.length > MAX_TIERS)
-    return [fault('TOO_MANY_TIERS', culprit, `${tiers.length} queues; at most ${MAX_TIERS}`)];
+    return [fault('TOO_MANY_TIERS', subject, `${tiers.length} queues; at most ${MAX_TIERS}`)];
   const faults = tiers.flatMap((tier: Duration, index) =>
-    durationFaults(`${culprit}[${index}]`, tier),
+    durationFaults(`${subject}[${index}]`, tier),
   );
-  return faults.length > 0 || tierOrder === 'any' ? faults : orderFaults(culprit, tiers);
+  return faults.length > 0 || tierOrder === 'any' ? faults : orderFaults(subject, tiers);
 }
 
-function orderFaults(culprit: string, tiers: readonly Duration[]): Fault[] {
+function orderFaults(subject: string, tiers: readonly Duration[]): Fault[] {
   const delaysMs = tiers.map((tier) => parseDurationMs(tier) ?? 0);
   return delaysMs.flatMap((delayMs, index) => {
     const isRising = index === 0 || delayMs > (delaysMs[index - 1] ?? 0);
     const remedy = `${delayMs} ms must exceed the tier before it, or declare tierOrder: 'any'`;
-    return isRising ? [] : [fault('TIERS_NOT_RISING', `${culprit}[${index}]`, remedy)];
+    return isRising ? [] : [fault('TIERS_NOT_RISING', `${subject}[${index}]`, remedy)];
   });
 }
 
-function durationFaults(culprit: string, duration: Duration | undefined): Fault[] {
+function durationFaults(subject: string, duration: Duration | undefined): Fault[] {
   if (duration === undefined) return [];
   const durationMs = parseDurationMs(duration);
   if (durationMs === undefined || !Number.isInteger(durationMs)) {
     const remedy = `'${duration}' is no whole duration; write '30s' or milliseconds`;
-    return [fault('DURATION_UNREADABLE', culprit, remedy)];
+    return [fault('DURATION_UNREADABLE', subject, remedy)];
   }
   return durationMs > 0 && durationMs < LIMIT_MS
     ? []
-    : [fault('DURATION_OUT_OF_RANGE', culprit, `${durationMs} ms must be above 0 and below 2^32`)];
+    : [fault('DURATION_OUT_OF_RANGE', subject, `${durationMs} ms must be above 0 and below 2^32`)];
 }
 
 function deadlineFaults(kind: string, deadline: Duration | undefined): Fault[] {
-  const culprit = `${kind}.deadline`;
-  const faults = durationFaults(culprit, deadline);
+  const subject = `${kind}.deadline`;
+  const faults = durationFaults(subject, deadline);
   const deadlineMs = deadline === undefined ? undefined : parseDurationMs(deadline);
   if (faults.length > 0 || deadlineMs === undefined || deadlineMs < ACK_TIMEOUT_MS) return faults;
   const remedy = 'the broker takes an unsettled message away after 30m; stay below';
-  return [fault('DEADLINE_TOO_LONG', culprit, remedy)];
+  return [fault('DEADLINE_TOO_LONG', subject, remedy)];
 }
 
-function countFaults(culprit: string, count: number | undefined): Fault[] {
+function countFaults(subject: string, count: number | undefined): Fault[] {
   return count === undefined || (Number.isInteger(count) && count >= 1)
     ? []
-    : [fault('COUNT_OUT_OF_RANGE', culprit, `${count} must be a whole number of at least 1`)];
+    : [fault('COUNT_OUT_OF_RANGE', subject, `${count} must be a whole number of at least 1`)];
 }
 
 function errorClassFaults(kind: string, names: readonly string[]): Fault[] {

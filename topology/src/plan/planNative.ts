@@ -25,7 +25,10 @@ export function planNative(kind: PlannedKind, broker: BrokerProfile): KindPlan {
     exchanges: [],
     queues: [
       {
-        ...{ name: kind.queue, role: 'main', kind: kind.kind, tier: 0 },
+        name: kind.queue,
+        role: 'main',
+        kind: kind.kind,
+        tier: 0,
         arguments: {
           'x-queue-type': 'quorum',
           'x-dead-letter-exchange': parkExchange(kind.queue),
@@ -36,7 +39,8 @@ export function planNative(kind: PlannedKind, broker: BrokerProfile): KindPlan {
           ...(kind.messageTtlMs === undefined ? {} : { 'x-message-ttl': kind.messageTtlMs }),
           ...limitArguments(kind, broker),
         },
-        ...{ maxLength: kind.maxLength, ttlMs: kind.messageTtlMs },
+        maxLength: kind.maxLength,
+        ttlMs: kind.messageTtlMs,
       },
     ],
     bindings: [],

@@ -52,7 +52,10 @@ function planExchanges(queue: string): ExchangePlan[] {
  */
 function planWaitQueue(kind: PlannedKind, tier: number, ttlMs: number): QueuePlan {
   return {
-    ...{ name: waitQueue(kind, tier), role: 'wait', kind: kind.kind, tier },
+    name: waitQueue(kind, tier),
+    role: 'wait',
+    kind: kind.kind,
+    tier,
     arguments: {
       'x-queue-type': kind.queueType,
       'x-message-ttl': ttlMs,
@@ -60,13 +63,17 @@ function planWaitQueue(kind: PlannedKind, tier: number, ttlMs: number): QueuePla
       'x-dead-letter-routing-key': tierKey(kind, tier),
       ...(kind.queueType === 'quorum' ? AT_LEAST_ONCE : {}),
     },
-    ...{ maxLength: undefined, ttlMs },
+    maxLength: undefined,
+    ttlMs,
   };
 }
 
 function planMainQueue(kind: PlannedKind, broker: BrokerProfile): QueuePlan {
   return {
-    ...{ name: kind.queue, role: 'main', kind: kind.kind, tier: 0 },
+    name: kind.queue,
+    role: 'main',
+    kind: kind.kind,
+    tier: 0,
     arguments: {
       'x-queue-type': kind.queueType,
       'x-dead-letter-exchange': deadLetterExchange(kind.queue),
@@ -74,7 +81,8 @@ function planMainQueue(kind: PlannedKind, broker: BrokerProfile): QueuePlan {
       ...(kind.messageTtlMs === undefined ? {} : { 'x-message-ttl': kind.messageTtlMs }),
       ...limitArguments(kind, broker),
     },
-    ...{ maxLength: kind.maxLength, ttlMs: kind.messageTtlMs },
+    maxLength: kind.maxLength,
+    ttlMs: kind.messageTtlMs,
   };
 }
 
@@ -97,7 +105,9 @@ function planBindings(kind: PlannedKind, broker: BrokerProfile): BindingPlan[] {
   const tiers = kind.tiersMs.map((_, index) => index + 1);
   return [
     ...FINAL_REASONS.map((reason) => ({
-      ...{ exchange: deadLetterExchange(queue), queue: dead, key: '' },
+      exchange: deadLetterExchange(queue),
+      queue: dead,
+      key: '',
       arguments: reasonMatch(reason, broker),
     })),
     ...tiers.map((tier) =>

@@ -30,7 +30,10 @@ export function planTopology(declaration: Declaration, broker: BrokerProfile): T
     bindings: Object.freeze([
       ...plans.flatMap(({ bindings }) => bindings),
       ...kinds.map(({ queue, key }) => ({
-        ...{ exchange: declaration.exchange, queue, key, arguments: {} },
+        exchange: declaration.exchange,
+        queue,
+        key,
+        arguments: {},
       })),
     ]),
     policies: Object.freeze(
@@ -62,12 +65,16 @@ function planKind(kind: PlannedKind, broker: BrokerProfile): KindPlan {
 function planDeadLetterQueue(kind: PlannedKind, broker: BrokerProfile): QueuePlan {
   const isUnlimited = broker.hasManagement || !limitsByDefault(broker);
   return {
-    ...{ name: deadLetterQueue(kind.queue), role: 'dlq', kind: kind.kind, tier: 0 },
+    name: deadLetterQueue(kind.queue),
+    role: 'dlq',
+    kind: kind.kind,
+    tier: 0,
     arguments: {
       'x-queue-type': 'quorum',
       ...(isUnlimited ? {} : { 'x-delivery-limit': -1 }),
     },
-    ...{ maxLength: undefined, ttlMs: undefined },
+    maxLength: undefined,
+    ttlMs: undefined,
   };
 }
 

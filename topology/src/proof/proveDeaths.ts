@@ -2,7 +2,7 @@
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Fault, fault } from '../errors.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
-import { type Death, nameOf, type Place, reachableDeaths } from './walk.ts';
+import { type Death, nameOf, type Place, reachableDeaths } from './deathRoutes.ts';
 
 /** @returns the faults of every path that a message of any kind can take, whatever it dies of. */
 export function proveDeaths(declaration: Declaration, plan: TopologyPlan): Fault[] {

@@ -1,8 +1,8 @@
 /** Proofs of what the kinds ask for, against each other, against their limits and against this broker. */
 import { type Fault, fault } from '../errors.ts';
 import { type BrokerProfile, isAtLeast } from '../plan/brokerProfile.ts';
-import { headroomOf } from '../plan/headroom.ts';
 import { hasNativeRetry, isLinear } from '../plan/planNative.ts';
+import { returnCapacity } from '../plan/returnCapacity.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 
 export function proveKinds(plan: TopologyPlan): Fault[] {
@@ -31,7 +31,7 @@ function proveCrashLimit(kind: PlannedKind): Fault[] {
 }
 
 function proveHeadroom(kind: PlannedKind): Fault[] {
-  const { bounceReserve, producerLimit } = headroomOf(kind);
+  const { bounceReserve, producerLimit } = returnCapacity(kind);
   if (producerLimit > 0) return [];
   const remedy = `at the declared load ${bounceReserve} messages wait and come back, which alone fill the limit ${kind.maxLength}; raise maxLength, shorten the tiers, or lower the load`;
   return [fault('HEADROOM_EXCEEDED', kind.queue, remedy)];

@@ -1,13 +1,13 @@
-/** What must hold of a plan before a broker sees it. Every finding names its culprit and the remedy. */
+/** What must hold of a plan before a broker sees it. Every finding names its subject and the remedy. */
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { TopologyError } from '../errors.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { proveDeaths } from './proveDeaths.ts';
 import { proveKinds } from './proveKinds.ts';
-import { proveLadder, provePublicKey } from './proveLadder.ts';
 import { proveLimits } from './proveLimits.ts';
 import { proveNames } from './proveNames.ts';
 import { proveQueues } from './proveQueues.ts';
+import { provePublicKey, proveTiers } from './proveTiers.ts';
 
 /**
  * Walks every path of every kind: public key, each rejection, each expiry, each final reason, unknown keys.
@@ -19,7 +19,7 @@ export function provePlan(declaration: Declaration, plan: TopologyPlan): void {
     ...proveKinds(plan),
     ...plan.kinds.flatMap((kind) => [
       ...provePublicKey(declaration, plan, kind),
-      ...proveLadder(plan, kind),
+      ...proveTiers(plan, kind),
     ]),
     ...proveDeaths(declaration, plan),
     ...proveQueues(plan),

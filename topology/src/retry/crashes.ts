@@ -6,7 +6,7 @@ import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { deliveryCount, type Headers, rejectionCount } from './attempt.ts';
 
 /** What a crash estimate is made of. */
-export interface Evidence {
+export interface RedeliveryEvidence {
   readonly headers: Headers;
   readonly routingKey: string;
   /**
@@ -22,7 +22,11 @@ export interface Evidence {
  * @returns 0 for the native back end, whose count holds failed attempts as well; 1 for whatever a classic queue delivers
  * again, since it does not count.
  */
-export function crashesOf(broker: BrokerProfile, kind: PlannedKind, evidence: Evidence): number {
+export function crashesOf(
+  broker: BrokerProfile,
+  kind: PlannedKind,
+  evidence: RedeliveryEvidence,
+): number {
   const { headers, routingKey, isRedelivered } = evidence;
   if (kind.backend === 'native' || !isRedelivered) return 0;
   if (kind.queueType === 'classic') return 1;
@@ -43,7 +47,7 @@ export function crashesOf(broker: BrokerProfile, kind: PlannedKind, evidence: Ev
  * broker takes back from others, so it is no suspect. suspect: held at the end of several, so it may be what ended them.
  * lastChance: one or two crashes more, whoever's fault, and the broker dead-letters it.
  */
-export type Standing = 'sound' | 'returned' | 'suspect' | 'lastChance';
+export type CrashRisk = 'sound' | 'returned' | 'suspect' | 'lastChance';
 
 const SUSPECT_FROM_CRASHES = 2;
 
@@ -52,12 +56,12 @@ const SUSPECT_FROM_CRASHES = 2;
  * @param survivedCount how many of the crashes this very process knows to have been a lost connection of its own. They
  * make no suspect, but the broker counts them against the limit all the same.
  */
-export function standingOf(
+export function crashRisk(
   broker: BrokerProfile,
   kind: PlannedKind,
-  evidence: Evidence,
+  evidence: RedeliveryEvidence,
   survivedCount: number,
-): Standing {
+): CrashRisk {
   const crashes = crashesOf(broker, kind, evidence);
   if (crashes === 0) return 'sound';
   if (kind.queueType === 'classic') return survivedCount > 0 ? 'sound' : 'suspect';

@@ -1,6 +1,6 @@
 /** The next step, carried out: what has to be published is, and the broker's answer is chosen but not yet given. */
 import type { Delivery, Publisher } from '../amqp/index.ts';
-import { park, type Reason, skipTo } from './letters.ts';
+import { type DeadLetterReason, deadLetter, skipTo } from './deadLetters.ts';
 import type { AttemptResult } from './workerOptions.ts';
 
 /** A method of `Delivery`. */
@@ -31,8 +31,8 @@ export async function carryOut(
     case 'park': {
       const error = outcome.type === 'reject' ? outcome.error : undefined;
       const { workerId } = sender;
-      const reason: Reason = { cause: 'fatal', error, attempt: attempt.number, workerId };
-      return orReject(delivery, await park(sender.publisher, kind, { delivery, reason }));
+      const reason: DeadLetterReason = { cause: 'fatal', error, attempt: attempt.number, workerId };
+      return orReject(delivery, await deadLetter(sender.publisher, kind, { delivery, reason }));
     }
     case 'skip':
       return orReject(

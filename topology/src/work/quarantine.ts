@@ -4,10 +4,10 @@
  * and a prefetch of 50 an unprotected worker dead-lettered 49 innocent messages (measured, 3.10.8).
  */
 import type { Delivery } from '../amqp/delivery.ts';
-import type { Standing } from '../retry/crashes.ts';
+import type { CrashRisk } from '../retry/crashes.ts';
 
 export interface QuarantineOptions {
-  readonly standingOf: (delivery: Delivery) => Standing;
+  readonly standingOf: (delivery: Delivery) => CrashRisk;
   /** Suspects that run at a time while nothing but returned messages has come on this channel; at least 1. */
   readonly suspectConcurrency: number;
   /** Deliveries that may be unsettled while messages are taken one by one; 0 takes none. */

@@ -11,7 +11,7 @@ export class CrashLimitExceeded extends Error {
   override readonly name = 'CrashLimitExceeded';
 }
 
-export interface Ground {
+export interface AttemptContext {
   readonly kind: PlannedKind;
   /** Undefined before the first connection, when there are no deliveries. */
   readonly broker: BrokerProfile | undefined;
@@ -19,7 +19,7 @@ export interface Ground {
 
 /** @throws CrashLimitExceeded; Error where headers or key are none that a broker wrote for this kind. */
 export function readAttempt(
-  { kind, broker }: Ground,
+  { kind, broker }: AttemptContext,
   delivery: Pick<Delivery, 'headers' | 'routingKey' | 'isRedelivered' | 'unreadableReason'>,
 ): Attempt {
   const { headers, routingKey, unreadableReason } = delivery;

@@ -1,24 +1,19 @@
 /** The worker: delivery → attempt → outcome → next step → answer. One worker serves one kind's queue. */
 import { randomUUID } from 'node:crypto';
-import {
-  assertTopology,
-  Consumer,
-  type Delivery,
-  Publisher,
-  TopologyKeeper,
-} from '../amqp/index.ts';
+import { Consumer, type Delivery, Publisher } from '../amqp/index.ts';
+import { assertTopology, TopologyKeeper } from '../assert/index.ts';
 import type { KindsOptions } from '../declaration/declareTopology.ts';
 import { requireKind } from '../declaration/requireKind.ts';
 import { fault, TopologyError } from '../errors.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';
-import { crashesOf, standingOf } from '../retry/crashes.ts';
+import { crashesOf, crashRisk } from '../retry/crashes.ts';
 import { nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
 import { carryOut, type Sender } from './carryOut.ts';
 import { Circuit } from './circuit.ts';
-import { park, type Reason } from './letters.ts';
+import { type DeadLetterReason, deadLetter } from './deadLetters.ts';
 import { Limiter } from './limiter.ts';
 import { Quarantine } from './quarantine.ts';
 import { CrashLimitExceeded, readAttempt } from './readAttempt.ts';
@@ -134,11 +129,14 @@ export class Worker<Message = Buffer, Effect = unknown> {
     };
     // Two connections: an alarm blocks publishers, and must not stop acks with them.
     this.#publisher = await Publisher.open({
-      ...{ ...session, prepare, label: `worker ${this.id} publishes` },
+      ...session,
+      prepare,
+      label: `worker ${this.id} publishes`,
       ...(onPublish === undefined ? {} : { onPublish }),
     });
     this.#consumer = await Consumer.open({
-      ...{ ...session, label: `worker ${this.id} consumes` },
+      ...session,
+      label: `worker ${this.id} consumes`,
       prepare: async (model) => {
         this.#plan = await this.#keeper.prepare(model);
       },
@@ -175,7 +173,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
       standingOf: (delivery) =>
         this.#plan === undefined
           ? 'sound'
-          : standingOf(
+          : crashRisk(
               this.#plan.broker,
               this.#kind,
               delivery,
@@ -261,8 +259,8 @@ export class Worker<Message = Buffer, Effect = unknown> {
     const message = error instanceof Error ? error.message : String(error);
     this.#options.onEvent?.({ type: 'refused', queue: this.#kind.queue, reason: message });
     const cause = error instanceof CrashLimitExceeded ? 'crashed' : 'malformed';
-    const reason: Reason = { cause, error, attempt: 0, workerId: this.id };
-    if (await park(this.#sender.publisher, this.#kind, { delivery, reason })) delivery.ack();
+    const reason: DeadLetterReason = { cause, error, attempt: 0, workerId: this.id };
+    if (await deadLetter(this.#sender.publisher, this.#kind, { delivery, reason })) delivery.ack();
     else delivery.reject();
   }
 

@@ -1,5 +1,6 @@
 /** What a worker is given, and what it tells. */
-import type { Delivery, KeeperOptions, PublishEnd, SessionEvent } from '../amqp/index.ts';
+import type { Delivery, PublishEnd, SessionEvent } from '../amqp/index.ts';
+import type { KeeperOptions } from '../assert/index.ts';
 import type { Declaration, KindsOptions } from '../declaration/declareTopology.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';

@@ -1,9 +1,13 @@
 /** Goal: a refused connection says what to change. Method: wrong passwords and names on a real broker. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openHand, openLetterBox, openLetterPost } from '../../src/amqp/index.ts';
+import { ManagementApi } from '@fit/topology/management';
+import {
+  openDeadLetterPublisher,
+  openDeadLetterReader,
+  openTopologyAdmin,
+} from '../../src/amqp/index.ts';
 import { TopologyError } from '../../src/errors.ts';
-import { ManagementApi } from '../../src/live/index.ts';
 
 function given(name: string): URL {
   return new URL(process.env[name] ?? '');
@@ -30,9 +34,9 @@ for (const [change, code, message] of CASES)
   test(`${JSON.stringify(change)}: ${code}`, async () => {
     const url = amqpUrl(change);
     for (const open of [
-      () => openHand(url),
-      () => openLetterBox(url, 'any'),
-      () => openLetterPost(url),
+      () => openTopologyAdmin(url),
+      () => openDeadLetterReader(url, 'any'),
+      () => openDeadLetterPublisher(url),
     ])
       await assert.rejects(open, (error: unknown) => {
         assert.ok(error instanceof TopologyError, String(error));

@@ -6,9 +6,13 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { askManagement, testBroker } from '@fit/stack/testing';
-import { openHand, openLetterBox, openLetterPost } from '@fit/topology/amqp';
+import {
+  openDeadLetterPublisher,
+  openDeadLetterReader,
+  openTopologyAdmin,
+} from '@fit/topology/amqp';
 import { openSession } from '../../src/amqp/openSession.ts';
-import { ManagementApi } from '../../src/live/managementApi.ts';
+import { ManagementApi } from '../../src/management/managementApi.ts';
 
 const LOGINS: readonly (readonly [name: string, userStart: string, password: string])[] = [
   ['a password of letters outside ASCII', 'user', 'pässwörd✓'],
@@ -38,8 +42,8 @@ for (const [name, userStart, password] of LOGINS)
     const managementUrl = withCredentials(broker.managementUrl, user, password);
 
     // First those that try once: what they refuse would be tried again for ever by the session.
-    await (await openLetterPost(amqpUrl)).close();
-    await (await openHand(amqpUrl)).close();
+    await (await openDeadLetterPublisher(amqpUrl)).close();
+    await (await openTopologyAdmin(amqpUrl)).close();
     const session = await openSession({
       url: amqpUrl,
       label: 'credentials test',
@@ -50,7 +54,7 @@ for (const [name, userStart, password] of LOGINS)
       },
     });
     await session.close();
-    await (await openLetterBox(amqpUrl, 'letters')).close();
+    await (await openDeadLetterReader(amqpUrl, 'letters')).close();
     assert.match(await new ManagementApi(managementUrl, broker.vhost).version(), /^\d+\./);
   });
 

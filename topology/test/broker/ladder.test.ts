@@ -85,8 +85,12 @@ const assignment = (maxLength: number, messageTtl: number) =>
     exchange: 'jobs',
     kinds: {
       one: {
-        ...{ key: 'job.one', queue: 'one', tiers: [100, 200, 300] },
-        ...{ maxLength, messageTtl, unsafe: ['drop-head'] },
+        key: 'job.one',
+        queue: 'one',
+        tiers: [100, 200, 300],
+        maxLength,
+        messageTtl,
+        unsafe: ['drop-head'],
       },
     },
   });

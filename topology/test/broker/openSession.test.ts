@@ -14,7 +14,9 @@ test('a connection that ends during its setup is made again', async (t) => {
   const events: SessionEvent[] = [];
   let generation = 0;
   const session = await openSession({
-    ...{ url, label: 'test session', onEvent: (event: SessionEvent) => events.push(event) },
+    url,
+    label: 'test session',
+    onEvent: (event: SessionEvent) => events.push(event),
     setup: async (model) => {
       generation += 1;
       if (generation === 1) await model.close();
@@ -33,7 +35,8 @@ test('a setup that fails is tried again, and what it throws is reported', async 
   const { amqpUrl: url } = await testBroker(t);
   const failures: string[] = [];
   const session = await openSession({
-    ...{ url, label: 'test session' },
+    url,
+    label: 'test session',
     setup: async () => {
       await Promise.resolve();
       if (failures.length < 2) throw new Error('not yet');
@@ -51,7 +54,8 @@ test('a close whose connection is cut before its answer comes back', async (t) =
   const { amqpUrl } = await testBroker(t);
   const proxy = await openProxy(t, amqpUrl);
   const session = await openSession({
-    ...{ url: proxy.url, label: 'test session' },
+    url: proxy.url,
+    label: 'test session',
     setup: () => Promise.resolve(),
   });
   proxy.holdReplies();
@@ -65,7 +69,8 @@ test('closed on purpose it stays closed', async (t) => {
   const { amqpUrl: url } = await testBroker(t);
   const events: string[] = [];
   const session = await openSession({
-    ...{ url, label: 'test session' },
+    url,
+    label: 'test session',
     setup: async () => {
       await Promise.resolve();
     },

@@ -14,7 +14,11 @@ const declaration = declareTopology({
 });
 
 const death = (queue: string, reason: string, count: unknown) => ({
-  ...{ queue, reason, count, exchange: 'jobs', 'routing-keys': ['job.one'] },
+  queue,
+  reason,
+  count,
+  exchange: 'jobs',
+  'routing-keys': ['job.one'],
   time: { '!': 'timestamp', value: 1_700_000_000 },
 });
 
@@ -25,8 +29,10 @@ const FORGED: Readonly<Record<string, Record<string, unknown>>> = {
   'no tables': { 'x-death': ['one', 7, null] },
   'expired in main': {
     'x-death': [death('one', 'expired', 1)],
-    ...{ 'x-first-death-reason': 'expired', 'x-first-death-queue': 'one' },
-    ...{ 'x-last-death-reason': 'expired', 'x-last-death-queue': 'one' },
+    'x-first-death-reason': 'expired',
+    'x-first-death-queue': 'one',
+    'x-last-death-reason': 'expired',
+    'x-last-death-queue': 'one',
   },
   'a claim of crashes': { 'x-acquired-count': 99, 'x-delivery-count': 99 },
   'a claim of a cause': { 'death-cause': 'crashed' },
@@ -56,7 +62,11 @@ async function openFailing(
   const attempts = new Map<string, number[]>();
   const { amqpUrl, managementUrl } = bench;
   const worker = await Worker.open({
-    ...{ declaration, kind: 'one', amqpUrl, managementUrl, breaker: false },
+    declaration,
+    kind: 'one',
+    amqpUrl,
+    managementUrl,
+    breaker: false,
     run: ({ delivery, attempt }) => {
       const id = delivery.messageId ?? 'none';
       attempts.set(id, [...(attempts.get(id) ?? []), attempt.number]);

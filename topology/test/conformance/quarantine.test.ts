@@ -33,7 +33,11 @@ for (const [prefetchCount, workerCount] of [
       // Cut, as a dying process cuts it: nothing that it held is settled.
       const proxy = await openProxy(t, bench.amqpUrl);
       const worker = await Worker.open({
-        ...{ declaration, kind: 'one', amqpUrl: proxy.url, managementUrl, prefetchCount },
+        declaration,
+        kind: 'one',
+        amqpUrl: proxy.url,
+        managementUrl,
+        prefetchCount,
         // What never answers is let go soon, so that the test can end.
         deadlineMs: 1_000,
         run: async ({ delivery }) => {

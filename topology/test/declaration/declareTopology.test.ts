@@ -18,12 +18,12 @@ function faultsOf(kind: Partial<KindOptions>, exchange = 'jobs'): string[] {
     assert.ok(error instanceof TopologyError);
     assert.equal(error.code, 'DECLARATION_INVALID');
     for (const { remedy } of error.faults) assert.notEqual(remedy, '');
-    return error.faults.map(({ code, culprit }) => `${code} ${culprit}`);
+    return error.faults.map(({ code, subject }) => `${code} ${subject}`);
   }
   return [];
 }
 
-test('each fault has its code and names its culprit', () => {
+test('each fault has its code and names its subject', () => {
   const table: [Partial<KindOptions>, string][] = [
     [{ key: 'job.#' }, 'NAME_INVALID one.key'],
     [{ key: 'job.*' }, 'NAME_INVALID one.key'],
@@ -82,10 +82,21 @@ test('a good one is complete and frozen', () => {
   const declaration = declareTopology({ exchange: 'jobs', kinds: { one: GOOD } });
   const [kind] = declaration.kinds;
   assert.deepEqual(kind, {
-    ...{ kind: 'one', key: 'job.one', queue: 'one', tiers: ['5s', '30s'] },
-    ...{ tiersMs: [5_000, 30_000], maxLength: 10_000, crashLimit: 5, messageTtlMs: undefined },
-    ...{ deadlineMs: 60_000, nonRetryable: [], priorityLane: false, load: undefined },
-    ...{ backend: 'tiers', queueType: 'quorum', dropsHead: false },
+    kind: 'one',
+    key: 'job.one',
+    queue: 'one',
+    tiers: ['5s', '30s'],
+    tiersMs: [5_000, 30_000],
+    maxLength: 10_000,
+    crashLimit: 5,
+    messageTtlMs: undefined,
+    deadlineMs: 60_000,
+    nonRetryable: [],
+    priorityLane: false,
+    load: undefined,
+    backend: 'tiers',
+    queueType: 'quorum',
+    dropsHead: false,
   });
   assert.equal(declaration.kind.one, kind);
   for (const part of [declaration, declaration.kinds, declaration.kind, kind, kind.tiersMs])

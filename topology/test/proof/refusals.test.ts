@@ -61,11 +61,11 @@ function faultsOf(kinds: Record<string, unknown>, broker: BrokerProfile) {
 }
 
 for (const [code, kinds, broker] of BROKEN)
-  test(`${code} is refused, names its culprit and says what to do`, () => {
+  test(`${code} is refused, names its subject and says what to do`, () => {
     const faults = faultsOf(kinds, broker ?? NEW);
     const own = faults.find((fault) => fault.code === code);
     assert.ok(own, `${code} wanted, found ${faults.map((fault) => fault.code).join(', ')}`);
-    assert.notEqual(own.culprit, '');
+    assert.notEqual(own.subject, '');
     assert.ok(own.remedy.length > 10, own.remedy);
   });
 

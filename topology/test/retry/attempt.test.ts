@@ -38,7 +38,10 @@ test('a key of no tier is no attempt', () => {
 test('a key of a tier that is no longer declared is a last attempt', () => {
   for (const tier of [4, 9, 99])
     assert.deepEqual(attemptOf(kind, `createWodQueue.r${tier}`, rejected(tier)), {
-      ...{ number: tier + 1, isLast: true, nextDelayMs: undefined, agreesWithDeaths: true },
+      number: tier + 1,
+      isLast: true,
+      nextDelayMs: undefined,
+      agreesWithDeaths: true,
     });
 });
 

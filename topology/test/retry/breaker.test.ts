@@ -17,7 +17,9 @@ const times = (count: number, end: string | undefined) => Array.from({ length: c
 test('eight of ten that fail alike open it, with the class that did', () => {
   assert.equal(after([...times(2, undefined), ...times(7, 'Down')]).state.type, 'closed');
   assert.deepEqual(after([...times(2, undefined), ...times(8, 'Down')]).state, {
-    ...{ type: 'open', pauseMs: 100, errorClass: 'Down' },
+    type: 'open',
+    pauseMs: 100,
+    errorClass: 'Down',
   });
 });
 

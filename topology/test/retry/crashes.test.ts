@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import {
   type BrokerProfile,
   crashesOf,
-  type Evidence,
+  crashRisk,
   type PlannedKind,
   planTopology,
-  standingOf,
+  type RedeliveryEvidence,
 } from '@fit/topology';
 import { DEFAULT } from '../support/declarations.ts';
 
@@ -18,7 +18,7 @@ const CLASSIC: PlannedKind = { ...KIND, queueType: 'classic' };
 const LINES = ['3.10.8', '4.0.5', '4.3.6'];
 
 /** A redelivery, as the broker marks and counts it. */
-function evidence(count: number | undefined, rejectionCount: number): Evidence {
+function evidence(count: number | undefined, rejectionCount: number): RedeliveryEvidence {
   const death = { queue: KIND.queue, reason: 'rejected', count: rejectionCount };
   const headers = {
     'x-delivery-count': count,
@@ -53,7 +53,7 @@ test('a count without the mark of a redelivery is a client’s', () => {
   for (const version of LINES) {
     const forged = { ...evidence(5, 0), isRedelivered: false };
     assert.equal(crashesOf(on(version), KIND, forged), 0, version);
-    assert.equal(standingOf(on(version), KIND, forged, 0), 'sound', version);
+    assert.equal(crashRisk(on(version), KIND, forged, 0), 'sound', version);
   }
 });
 
@@ -67,7 +67,7 @@ test('a hostile count is no crash', () => {
 test('held at the end of one process it is returned, of two a suspect, and near the limit a last chance', () => {
   for (const version of LINES) {
     const standings = [0, 1, 2, 3, 4, 5].map((count) =>
-      standingOf(on(version), KIND, evidence(count, 0), 0),
+      crashRisk(on(version), KIND, evidence(count, 0), 0),
     );
     const wanted = ['sound', 'returned', 'suspect', 'suspect', 'lastChance', 'lastChance'];
     assert.deepEqual(standings, wanted, version);
@@ -75,16 +75,16 @@ test('held at the end of one process it is returned, of two a suspect, and near 
 });
 
 test('lost connections of this process make no suspect, but the broker counts them against the limit', () => {
-  assert.equal(standingOf(on('4.3.6'), KIND, evidence(3, 0), 3), 'sound');
-  assert.equal(standingOf(on('4.3.6'), KIND, evidence(3, 0), 2), 'returned');
-  assert.equal(standingOf(on('4.3.6'), KIND, evidence(3, 0), 1), 'suspect');
-  assert.equal(standingOf(on('4.3.6'), KIND, evidence(4, 0), 4), 'lastChance');
+  assert.equal(crashRisk(on('4.3.6'), KIND, evidence(3, 0), 3), 'sound');
+  assert.equal(crashRisk(on('4.3.6'), KIND, evidence(3, 0), 2), 'returned');
+  assert.equal(crashRisk(on('4.3.6'), KIND, evidence(3, 0), 1), 'suspect');
+  assert.equal(crashRisk(on('4.3.6'), KIND, evidence(4, 0), 4), 'lastChance');
 });
 
 test('a small limit leaves no room for suspects: whoever is at it runs alone', () => {
   const standings = (crashLimit: number) =>
     [1, 2, 3].map((count) =>
-      standingOf(on('4.3.6'), { ...KIND, crashLimit }, evidence(count, 0), 0),
+      crashRisk(on('4.3.6'), { ...KIND, crashLimit }, evidence(count, 0), 0),
     );
   assert.deepEqual(standings(1), ['lastChance', 'lastChance', 'lastChance']);
   assert.deepEqual(standings(2), ['returned', 'lastChance', 'lastChance']);
@@ -93,20 +93,20 @@ test('a small limit leaves no room for suspects: whoever is at it runs alone', (
 });
 
 test('plain retries of each line are sound', () => {
-  assert.equal(standingOf(on('4.0.5'), KIND, evidence(3, 3), 0), 'sound');
+  assert.equal(crashRisk(on('4.0.5'), KIND, evidence(3, 3), 0), 'sound');
   const unmarked = { ...evidence(undefined, 3), isRedelivered: false };
   for (const version of ['3.10.8', '4.3.6'])
-    assert.equal(standingOf(on(version), KIND, unmarked, 0), 'sound', version);
+    assert.equal(crashRisk(on(version), KIND, unmarked, 0), 'sound', version);
 });
 
 test('a classic queue does not count: a redelivery is a suspect, unless this process lost it itself', () => {
   const forged = evidence(9, 0);
   assert.equal(crashesOf(on('4.3.6'), CLASSIC, forged), 1);
-  assert.equal(standingOf(on('4.3.6'), CLASSIC, forged, 0), 'suspect');
-  assert.equal(standingOf(on('4.3.6'), CLASSIC, forged, 1), 'sound');
+  assert.equal(crashRisk(on('4.3.6'), CLASSIC, forged, 0), 'suspect');
+  assert.equal(crashRisk(on('4.3.6'), CLASSIC, forged, 1), 'sound');
 });
 
 test('the native back end counts failed attempts alike: nothing can be told', () => {
   assert.equal(crashesOf(on('4.3.6'), NATIVE, evidence(3, 0)), 0);
-  assert.equal(standingOf(on('4.3.6'), NATIVE, evidence(4, 0), 0), 'sound');
+  assert.equal(crashRisk(on('4.3.6'), NATIVE, evidence(4, 0), 0), 'sound');
 });

@@ -1,7 +1,7 @@
 /** Goal: a message that was lost half-way goes back in where it was. Method: every spent count of a ladder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attemptOf, entryOf, planTopology, route } from '@fit/topology';
+import { attemptOf, planTopology, publishTarget, route } from '@fit/topology';
 import { DEFAULT } from '../support/declarations.ts';
 
 const PLAN = planTopology(DEFAULT, { version: '4.3.6', hasManagement: true });
@@ -9,17 +9,17 @@ const KIND = PLAN.kinds[0]!;
 
 test('the key that it had earned: the next attempt is the one after those that are spent', () => {
   for (const spentCount of [0, 1, 2, 3]) {
-    const { exchange, key } = entryOf(DEFAULT, KIND, spentCount);
+    const { exchange, key } = publishTarget(DEFAULT, KIND, spentCount);
     assert.equal(attemptOf(KIND, key, {})?.number, spentCount + 1);
     assert.deepEqual(route(PLAN, exchange, { key }), [KIND.queue]);
   }
 });
 
 test('more spent than there are tiers: one last attempt', () => {
-  assert.equal(attemptOf(KIND, entryOf(DEFAULT, KIND, 9).key, {})?.isLast, true);
+  assert.equal(attemptOf(KIND, publishTarget(DEFAULT, KIND, 9).key, {})?.isLast, true);
 });
 
 test('the native back end counts in its queue alone: it begins anew', () => {
-  const entry = entryOf(DEFAULT, { ...KIND, backend: 'native' }, 2);
+  const entry = publishTarget(DEFAULT, { ...KIND, backend: 'native' }, 2);
   assert.deepEqual(entry, { exchange: 'jobs', key: KIND.key });
 });

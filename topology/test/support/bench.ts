@@ -9,7 +9,6 @@ import {
   type TopologyPlan,
 } from '@fit/topology';
 import {
-  assertTopology,
   Consumer,
   type ConsumerOptions,
   type Delivery,
@@ -18,6 +17,7 @@ import {
   type PublisherOptions,
   type PublishResult,
 } from '@fit/topology/amqp';
+import { assertTopology } from '@fit/topology/assert';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { Inspector } from '../../src/amqp/inspector.ts';
 
@@ -93,7 +93,8 @@ export class Bench {
 
   async publisher(options: Partial<PublisherOptions> = {}): Promise<Publisher> {
     const publisher = await Publisher.open({
-      ...{ url: this.amqpUrl, label: 'test publishes' },
+      url: this.amqpUrl,
+      label: 'test publishes',
       prepare: async (model) => {
         this.#model = model;
         await this.prepare(model);
@@ -109,8 +110,12 @@ export class Bench {
     options: Partial<ConsumerOptions> = {},
   ): Promise<Consumer> {
     const consumer = await Consumer.open({
-      ...{ url: this.amqpUrl, label: 'test consumes', queue: this.kind.queue, prefetchCount: 10 },
-      ...{ prepare: this.prepare, onDelivery },
+      url: this.amqpUrl,
+      label: 'test consumes',
+      queue: this.kind.queue,
+      prefetchCount: 10,
+      prepare: this.prepare,
+      onDelivery,
       ...options,
     });
     this.#closers.push(() => consumer.close());

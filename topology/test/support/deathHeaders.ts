@@ -7,8 +7,12 @@ const QUEUE = 'createWodQueue';
 /** One record as amqplib decodes it; time and keys are those of the first such death. */
 function record(queue: string, reason: string, count: number): object {
   return {
-    ...{ queue, reason, count, time: { '!': 'timestamp', value: 1_700_000_000 } },
-    ...{ exchange: 'jobs', 'routing-keys': ['job.createWod'] },
+    queue,
+    reason,
+    count,
+    time: { '!': 'timestamp', value: 1_700_000_000 },
+    exchange: 'jobs',
+    'routing-keys': ['job.createWod'],
   };
 }
 
@@ -25,11 +29,14 @@ const last = (queue: string, reason: string) => ({
 export const FOURTH_DELIVERY: Readonly<Record<BrokerLine, Record<string, unknown>>> = {
   '3.10.8': { ...first, 'x-death': [wait(3), wait(2), wait(1), main(3)], 'x-delivery-count': 0 },
   '4.0.5': {
-    ...{ ...first, ...last(`${QUEUE}.wait.3.2m`, 'expired'), 'x-delivery-count': 3 },
+    ...first,
+    ...last(`${QUEUE}.wait.3.2m`, 'expired'),
+    'x-delivery-count': 3,
     'x-death': [wait(3), main(3), wait(2), wait(1)],
   },
   '4.3.6': {
-    ...{ ...first, ...last(`${QUEUE}.wait.3.2m`, 'expired') },
+    ...first,
+    ...last(`${QUEUE}.wait.3.2m`, 'expired'),
     'x-death': [wait(3), main(3), wait(2), wait(1)],
   },
 };
@@ -38,11 +45,14 @@ export const FOURTH_DELIVERY: Readonly<Record<BrokerLine, Record<string, unknown
 export const EXHAUSTED: Readonly<Record<BrokerLine, Record<string, unknown>>> = {
   '3.10.8': { ...first, 'x-death': [main(4), wait(1), wait(2), wait(3)] },
   '4.0.5': {
-    ...{ ...first, ...last(QUEUE, 'rejected'), 'x-delivery-count': 4 },
+    ...first,
+    ...last(QUEUE, 'rejected'),
+    'x-delivery-count': 4,
     'x-death': [main(4), wait(3), wait(2), wait(1)],
   },
   '4.3.6': {
-    ...{ ...first, ...last(QUEUE, 'rejected') },
+    ...first,
+    ...last(QUEUE, 'rejected'),
     'x-death': [main(4), wait(3), wait(2), wait(1)],
   },
 };

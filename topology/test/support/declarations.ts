@@ -13,8 +13,12 @@ export const ASSIGNMENT = declareTopology({
   exchange: 'jobs',
   kinds: {
     createWod: {
-      ...{ key: 'job.createWod', queue: 'createWodQueue', tiers: ['5s', '30s', '120s'] },
-      ...{ maxLength: 100, messageTtl: '60s', unsafe: ['drop-head'] },
+      key: 'job.createWod',
+      queue: 'createWodQueue',
+      tiers: ['5s', '30s', '120s'],
+      maxLength: 100,
+      messageTtl: '60s',
+      unsafe: ['drop-head'],
     },
   },
 });

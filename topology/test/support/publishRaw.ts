@@ -38,7 +38,11 @@ export async function publishRaw(url: string, message: RawMessage): Promise<void
     });
   });
   channel.connection.sendMethod(channel.ch, BASIC_PUBLISH, {
-    ...{ exchange, routingKey, ticket: 0, mandatory: false, immediate: false },
+    exchange,
+    routingKey,
+    ticket: 0,
+    mandatory: false,
+    immediate: false,
   });
   channel.connection.channels[channel.ch]?.buffer.write(headerFrame(channel.ch, message));
   channel.connection.sendContent(channel.ch, body);

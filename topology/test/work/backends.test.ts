@@ -22,8 +22,12 @@ const declare = (backend: Backend, change: { maxLength?: number; messageTtl?: nu
     exchange: 'jobs',
     kinds: {
       one: {
-        ...{ key: 'job.one', queue: 'one', tiers: [150, 300, 450] },
-        ...{ backend, nonRetryable: ['RangeError'], ...change },
+        key: 'job.one',
+        queue: 'one',
+        tiers: [150, 300, 450],
+        backend,
+        nonRetryable: ['RangeError'],
+        ...change,
       },
     },
   });
@@ -45,7 +49,11 @@ async function openLine(t: TestContext, backend: Backend, { run, ...options }: L
   const visits: Visit[] = [];
   const { declaration, amqpUrl, managementUrl } = bench;
   const worker = await Worker.open<Buffer, undefined>({
-    ...{ declaration, kind: 'one', amqpUrl, managementUrl, breaker: false as const },
+    declaration,
+    kind: 'one',
+    amqpUrl,
+    managementUrl,
+    breaker: false as const,
     run: ({ delivery, attempt }) => {
       const visit = { id: delivery.messageId, attempt: attempt.number, at: Date.now() };
       visits.push(visit);
@@ -174,7 +182,9 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
     const attempts: number[] = [];
     const { declaration, amqpUrl, managementUrl } = bench;
     const worker = await Worker.open({
-      ...{ declaration, kind: 'one', amqpUrl },
+      declaration,
+      kind: 'one',
+      amqpUrl,
       managementUrl,
       run: ({ attempt }) => {
         attempts.push(attempt.number);

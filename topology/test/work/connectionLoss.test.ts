@@ -20,7 +20,11 @@ async function openWorker(
 ): Promise<Worker> {
   const { declaration, amqpUrl, managementUrl } = bench;
   const worker = await Worker.open({
-    ...{ declaration, kind: 'one', amqpUrl, managementUrl, prefetchCount: PREFETCH_COUNT },
+    declaration,
+    kind: 'one',
+    amqpUrl,
+    managementUrl,
+    prefetchCount: PREFETCH_COUNT,
     ...options,
   });
   bench.closeLater(() => worker.close());

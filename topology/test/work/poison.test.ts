@@ -31,7 +31,9 @@ test('1 of 500 jobs aborts its worker: 1 letter, crashed, and 499 done', async (
   // The supervisor: whoever dies is followed by another, until one has seen the queue empty.
   while (ends.at(-1) !== 0) {
     const worker = fork(script, [amqpUrl, managementUrl], {
-      ...{ env, signal: abandoned.signal, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] },
+      env,
+      signal: abandoned.signal,
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     // What an abort says is long and of no interest, unless something else ended it.
     worker.stderr?.on('data', (text: Buffer) => (said = text.toString()));

@@ -9,7 +9,10 @@ const { DONE_PATH: donePath = '', POISON: poison, JOB_COUNT: jobCount } = proces
 
 const inspector = await Inspector.open({ url: amqpUrl, label: 'poison worker inspects' });
 const worker = await Worker.open({
-  ...{ declaration: QUICK, kind: 'one', amqpUrl, managementUrl },
+  declaration: QUICK,
+  kind: 'one',
+  amqpUrl,
+  managementUrl,
   run: ({ delivery }) => {
     if (delivery.messageId === poison) process.abort();
     // At once on disk: the abort of a neighbour must not take it along.

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import type { Standing } from '@fit/topology';
+import type { CrashRisk } from '@fit/topology';
 import type { Delivery } from '@fit/topology/amqp';
 import fc from 'fast-check';
 import { Quarantine, type QuarantineMode } from '../../src/work/quarantine.ts';
@@ -10,7 +10,7 @@ import { Quarantine, type QuarantineMode } from '../../src/work/quarantine.ts';
 const SUSPECT_CONCURRENCY = 3;
 
 interface TestDelivery extends Delivery {
-  readonly standing: Standing;
+  readonly standing: CrashRisk;
 }
 
 /** A worker over a queue of recorded messages: what it holds, what of it runs, what it gave back. */
@@ -96,7 +96,7 @@ class TestWorker {
     const noop = () => undefined;
     const delivery: TestDelivery = {
       messageId,
-      standing: messageId.split(' ')[0] as Standing,
+      standing: messageId.split(' ')[0] as CrashRisk,
       body: Buffer.of(),
       routingKey: 'k',
       exchange: 'e',
@@ -260,7 +260,7 @@ test('property: nothing runs beside a last chance, suspects before a sound one a
         let settledCount = 0;
         let hasSeenSound = false;
         const check = () => {
-          const countOf = (wanted: Standing) =>
+          const countOf = (wanted: CrashRisk) =>
             [...worker.running].filter(({ standing }) => standing === wanted).length;
           hasSeenSound ||= countOf('sound') > 0;
           assert.ok(

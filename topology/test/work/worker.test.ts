@@ -14,7 +14,11 @@ async function openWorker(
 ): Promise<Worker> {
   const { declaration, amqpUrl, managementUrl } = bench;
   const worker = await Worker.open({
-    ...{ declaration, kind: 'one', amqpUrl, managementUrl, ...options },
+    declaration,
+    kind: 'one',
+    amqpUrl,
+    managementUrl,
+    ...options,
   });
   bench.closeLater(() => worker.close());
   return worker;

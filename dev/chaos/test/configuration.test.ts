@@ -1,0 +1,90 @@
+/**
+ * Goal: a process with bad configuration ends before it starts anything, and names every variable at fault at once.
+ * Method: the real programs as child processes, without any server.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+
+const REPOSITORY = resolve(import.meta.dirname, '../../..');
+const SECRET = 'hunter2-hunter2';
+/** Bad for monolith and coach alike. */
+const SERVICE = {
+  AMQP_URL: `amqp://fit:${SECRET}@broker:port`,
+  AMQP_MANAGEMENT_URL: 'broker:15672',
+  MONGODB_URL: `mongodb://fit:${SECRET}@a,b/fi%t`,
+  CRON_TIMEZONE: 'Mars/Olympus',
+  LOG_LEVEL: 'noisy',
+  FIT_PROFILE: 'fast',
+  FIT_TIERS: '30s,5s',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'collector',
+};
+const MONOLITH = { FIT_ADMIN_TOKEN: 'short', FIT_RECONCILE_AFTER_MS: '1', PROMETHEUS_URL: 'x' };
+const COACH = { COACH_PREFETCH: '0', COACH_FAILURE_RATE: '2' };
+const ADDRESS = { HOST: '1.2.3', PORT: '70000', METRICS_PORT: 'x' };
+
+const PROGRAMS: readonly (readonly [file: string, env: Record<string, string>])[] = [
+  ['monolith/src/main.ts', { ...SERVICE, ...MONOLITH, ...ADDRESS }],
+  ['coach/src/main.ts', { ...SERVICE, ...COACH, ...ADDRESS }],
+  ['monolith/src/replay.ts', { AMQP_URL: SERVICE.AMQP_URL, MONGODB_URL: SERVICE.MONGODB_URL }],
+  [
+    'cron_job.ts',
+    {
+      FIT_URL: 'monolith:12100',
+      FIT_ADMIN_TOKEN: 'short',
+      CRON_SCHEDULE: 'daily',
+      CRON_WAIT_MS: '1',
+      CRON_CATCH_UP_MS: '-1',
+      HOST: '1.2.3',
+      METRICS_PORT: 'x',
+    },
+  ],
+  [
+    'start.ts',
+    {
+      ...SERVICE,
+      ...MONOLITH,
+      ...COACH,
+      // It sets this one itself for whatever it starts.
+      PROMETHEUS_URL: '',
+      FIT_PORT_AMQP: 'amqp',
+      FIT_CONSOLE_URL: 'console',
+      ALERT_PAGE_URL: 'page',
+    },
+  ],
+];
+
+for (const [file, env] of PROGRAMS)
+  test(`${file} names every bad variable at once and starts nothing`, async () => {
+    const { code, output } = await run(file, env);
+    assert.equal(code, 1, output);
+    for (const [name, value] of Object.entries(env))
+      if (value !== '') assert.match(output, new RegExp(`\\b${name}(=| has| must)`), name);
+    assert.ok(!output.includes(SECRET), output);
+    assert.doesNotMatch(output, /starting the services|is open|^ +at /m);
+  });
+
+test('cron names a schedule that is none, although the rest is good', async () => {
+  const { code, output } = await run('cron_job.ts', { CRON_SCHEDULE: '61 5 * * *' });
+  assert.equal(code, 1, output);
+  assert.match(output, /CRON_SCHEDULE='61 5 \* \* \*' is no schedule, such as '0 5 \* \* \*'/);
+});
+
+async function run(file: string, env: Record<string, string>) {
+  const child = spawn(process.execPath, [file], {
+    cwd: REPOSITORY,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A program that starts in spite of its configuration would never end by itself.
+    timeout: 60_000,
+  });
+  const [output, errors] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { code: child.exitCode, output: output + errors };
+}

@@ -1,0 +1,82 @@
+/**
+ * Goal: dead letters of any size neither fill the monolith's memory nor stop each other. Method: 300 letters of 1 MB and
+ * some as large as the broker takes, on the queue before a real monolith with the heap of production starts.
+ */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fitTopology } from '@fit/contract';
+import { startSystem } from '@fit/stack';
+import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
+import { assertTopology } from '@fit/topology/assert';
+import { connect } from 'amqplib';
+import { MongoClient } from 'mongodb';
+
+const LETTER_COUNT = 300;
+const LETTER_BYTES = 1_000_000;
+/** What the broker takes at most: `max_message_size` of the native stack and of compose. */
+const LARGEST_BYTES = 1_024 * 1_024;
+/** A monolith that starts and records nothing needs about 160 MiB; it was 507 with the letters held whole. */
+const RESIDENT_LIMIT_BYTES = 240 * 1_024 * 1_024;
+
+test('three hundred letters of 1 MB and three of the largest size are recorded within 240 MiB, and no outage is told', async (t) => {
+  const broker = await testBroker(t);
+  const folder = await mkdtemp(join(tmpdir(), 'fit-large-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const mongodbUrl = testDatabaseUrl();
+  const client = new MongoClient(mongodbUrl);
+  t.after(async () => {
+    await client.db().dropDatabase();
+    await client.close();
+  });
+
+  const connection = await connect(broker.amqpUrl);
+  await assertTopology(connection, fitTopology({ profile: 'default' }), broker);
+  const channel = await connection.createConfirmChannel();
+  const headers = { 'death-cause': 'malformed' };
+  const send = async (body: Buffer, messageId: string) => {
+    channel.publish('createWodQueue.park', 'job.createWod', body, {
+      messageId,
+      headers,
+      persistent: true,
+    });
+    await channel.waitForConfirms();
+  };
+  const small = Buffer.from('small');
+  const largest = Buffer.alloc(LARGEST_BYTES, 'x');
+  for (let number = 0; number < LETTER_COUNT; number += 1)
+    await send(Buffer.alloc(LETTER_BYTES, number), `large-${number}`);
+  for (let number = 0; number < 3; number += 1) await send(largest, `largest-${number}`);
+  await send(small, 'small');
+  await connection.close();
+
+  const system = await startSystem({
+    amqpUrl: broker.amqpUrl,
+    managementUrl: broker.managementUrl,
+    mongodbUrl,
+    folder,
+    coachCount: 0,
+  });
+  t.after(() => system.stop());
+  const letters = client.db().collection<{ _id: string; messageId: string }>('letters');
+  const expectedCount = LETTER_COUNT + 4;
+  await eventually(async () => (await letters.countDocuments()) === expectedCount, {
+    deadlineMs: 120_000,
+    describe: async () => `${await letters.countDocuments()} letters of ${expectedCount}`,
+  });
+
+  const status = await readFile(`/proc/${system.monolith.child.pid}/status`, 'utf8');
+  const peakBytes = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
+  assert.ok(peakBytes < RESIDENT_LIMIT_BYTES, `the monolith held ${peakBytes} bytes`);
+  t.diagnostic(`peak of resident memory: ${Math.round(peakBytes / 1_048_576)} MiB`);
+  const found = await letters.findOne({ messageId: 'largest-0' });
+  assert.equal(found?.['bodyBytes' as never], LARGEST_BYTES);
+  assert.equal(found['bodyHash' as never], createHash('sha256').update(largest).digest('hex'));
+  const response = await fetch(system.monolith.metricsUrl);
+  const metrics = await response.text();
+  assert.match(metrics, /^jobs_store_outages_total\{stage="intake"\} 0$/m);
+  assert.match(metrics, /^jobs_stage_failures_total\{stage="intake"\} 0$/m);
+});

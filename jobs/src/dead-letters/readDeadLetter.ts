@@ -1,0 +1,93 @@
+/** A dead letter, read without trusting it: what it claims to be, and why it lies here. Bounded, however large it is. */
+import { createHash } from 'node:crypto';
+import {
+  type Declaration,
+  deathCause,
+  type Headers,
+  type KindDeclaration,
+  readDeaths,
+} from '@fit/topology';
+import type { Delivery } from '@fit/topology/amqp';
+import { fingerprint } from '../record/fingerprint.ts';
+import { type JobMessage, MESSAGE_LIMIT_BYTES, readEnvelope } from '../record/jobMessage.ts';
+import type { Death } from '../record/jobRecord.ts';
+import type { DeadLetter } from '../store/deadLetterStore.ts';
+
+export interface ReadDeadLetter extends DeadLetter {
+  readonly kind: KindDeclaration;
+  /** The job that it may belong to; the record decides. */
+  readonly jobId: string | undefined;
+  /** What its body says; undefined where that is no message of a job, whatever its payload. */
+  readonly claims: JobMessage | undefined;
+  /** What its header says, as the relay writes it; undefined where it does not. */
+  readonly headerGeneration: number | undefined;
+  /** How often a worker rejected it, by the broker's own count. */
+  readonly rejectionCount: number;
+  readonly death: Death;
+}
+
+/** A letter up to this size is kept whole: twice what a message of a job may have. */
+export const DEAD_LETTER_BODY_LIMIT_BYTES = 2 * MESSAGE_LIMIT_BYTES;
+/** Of a larger one this much of its beginning is kept, beside its size and its hash. */
+export const DEAD_LETTER_HEAD_BYTES = 16 * 1_024;
+const HEADERS_LIMIT_CHARS = 16_384;
+const REASON_LIMIT_CHARS = 500;
+
+export function readDeadLetter(
+  delivery: Pick<Delivery, 'headers' | 'messageId' | 'routingKey' | 'body'>,
+  kind: Declaration['kinds'][number],
+  now: Date,
+): ReadDeadLetter {
+  const { headers, messageId, routingKey, body } = delivery;
+  const cause = deathCause(kind, routingKey, headers);
+  const reason = textOr(headers['death-message'], cause);
+  const errorClass = textOr(headers['death-class'], cause);
+  const generation = headers['generation'];
+  return {
+    kind,
+    jobId: messageId,
+    claims: body.byteLength > MESSAGE_LIMIT_BYTES ? undefined : readEnvelope(body),
+    headerGeneration: typeof generation === 'number' ? generation : undefined,
+    rejectionCount: rejectionCountOf(kind, headers),
+    death: { cause, reason, fingerprint: fingerprint(errorClass, reason), at: now },
+    cause,
+    reason,
+    messageId,
+    routingKey,
+    ...keptBody(body),
+    id: createHash('sha256')
+      .update(`${messageId ?? ''}\n${cause}\n${reason}\n`)
+      .update(body)
+      .digest('hex'),
+    headers: stringify(headers),
+  };
+}
+
+/** A copy of the head, since a part of the whole would keep the whole in memory. */
+function keptBody(body: Buffer): Pick<DeadLetter, 'body' | 'bodyBytes' | 'bodyHash'> {
+  const bodyBytes = body.byteLength;
+  if (bodyBytes <= DEAD_LETTER_BODY_LIMIT_BYTES) return { body, bodyBytes };
+  return {
+    body: Buffer.from(body.subarray(0, DEAD_LETTER_HEAD_BYTES)),
+    bodyBytes,
+    bodyHash: createHash('sha256').update(body).digest('hex'),
+  };
+}
+
+function rejectionCountOf({ queue }: KindDeclaration, headers: Headers): number {
+  const deaths = readDeaths(headers);
+  return deaths.find((death) => death.queue === queue && death.reason === 'rejected')?.count ?? 0;
+}
+
+function textOr(value: unknown, fallback: string): string {
+  return typeof value === 'string' ? value.slice(0, REASON_LIMIT_CHARS) : fallback;
+}
+
+/** Kept for the eye, as text; a table nested too deep to print is named instead. */
+function stringify(headers: object): string {
+  try {
+    return JSON.stringify(headers).slice(0, HEADERS_LIMIT_CHARS);
+  } catch (error) {
+    return `unprintable: ${String(error)}`;
+  }
+}

@@ -1,0 +1,64 @@
+/** The metrics of a service: everything that is known at its start is there, at zero or at its value. */
+import { optionalText } from '@fit/contract';
+import { type Declaration, planTopology, type TopologyPlan } from '@fit/topology';
+import type { Route } from '../route/defineRoute.ts';
+import { routePatterns } from './countRequests.ts';
+import type { ProcessName } from './definition.ts';
+import type { KnownLabels } from './labelBounds.ts';
+import { MetricSet } from './metricSet.ts';
+
+export interface ServiceMetricsOptions {
+  readonly declaration: Declaration;
+  /** The virtual host of the declared queues. */
+  readonly vhost: string;
+  readonly routes: readonly Route[];
+}
+
+export interface ServiceMetrics {
+  readonly metrics: MetricSet;
+  readonly plan: TopologyPlan;
+}
+
+/** Names, roles, limits and lifetimes are alike on every broker; only bindings and the place of a limit differ. */
+const ANY_BROKER = { version: '4.3.6', hasManagement: true } as const;
+
+/** @returns the metrics, and the plan that their queue labels are from. */
+export function openServiceMetrics(
+  process: ProcessName,
+  { declaration, vhost, routes }: ServiceMetricsOptions,
+): ServiceMetrics {
+  const plan = planTopology(declaration, ANY_BROKER);
+  const queuesOf = (role?: string) =>
+    plan.queues
+      .filter((queue) => role === undefined || queue.role === role)
+      .map(({ name }) => name);
+  const metrics = openMetrics(process, {
+    vhost: [vhost],
+    queue: queuesOf(),
+    mainQueue: queuesOf('main'),
+    waitQueue: queuesOf('wait'),
+    type: plan.kinds.map(({ kind }) => kind),
+    route: routePatterns(routes),
+  });
+  setDeclared(metrics, plan, vhost);
+  return { metrics, plan };
+}
+
+/** Of a process that knows nothing of queues. */
+export function openMetrics(process: ProcessName, known: KnownLabels = {}): MetricSet {
+  const metrics = new MetricSet(process, known);
+  const { env } = globalThis.process;
+  const version = optionalText(env, 'FIT_VERSION') ?? 'dev';
+  const commit = optionalText(env, 'FIT_COMMIT') ?? 'unknown';
+  metrics.set('app_build_info', { version, commit }, 1);
+  return metrics;
+}
+
+/** The declared limits as gauges: Prometheus compares them with the rules made from the same declaration. */
+function setDeclared(metrics: MetricSet, plan: TopologyPlan, vhost: string): void {
+  for (const { name: queue, role, tier, maxLength, ttlMs } of plan.queues) {
+    metrics.set('jobs_queue_info', { vhost, queue, role, tier: String(tier) }, 1);
+    if (maxLength !== undefined) metrics.set('jobs_queue_max_length', { vhost, queue }, maxLength);
+    if (ttlMs !== undefined) metrics.set('jobs_queue_ttl_seconds', { vhost, queue }, ttlMs / 1_000);
+  }
+}

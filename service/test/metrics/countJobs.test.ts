@@ -1,0 +1,156 @@
+/** Goal: every event counts where its help text says. Method: events one by one, the page after them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JobEvent } from '@fit/jobs';
+import {
+  countJobs,
+  countPublishes,
+  countSessions,
+  openServiceMetrics,
+  type ProcessName,
+} from '@fit/service';
+import { declareTopology } from '@fit/topology';
+
+const declaration = declareTopology({
+  exchange: 'jobs',
+  kinds: { mail: { key: 'job.mail', queue: 'mail', tiers: ['1s', '5s'] } },
+});
+
+function open(process: ProcessName = 'coach') {
+  const { metrics, plan } = openServiceMetrics(process, { declaration, vhost: '/', routes: [] });
+  const valuesOf = async (name: string): Promise<string[]> => {
+    const text = await metrics.registry.metrics();
+    const lines = text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) && !line.endsWith(' 0'));
+    return lines.map((line) => line.slice(name.length));
+  };
+  return { metrics, plan, valuesOf, count: countJobs(metrics) };
+}
+
+const FAILED = {
+  type: 'attempted',
+  kind: 'mail',
+  queue: 'mail',
+  outcome: 'retry',
+  durationMs: 20,
+  errorClass: 'TypeError',
+  state: 'waiting',
+  jobId: 'mail:1',
+  runId: undefined,
+  attempt: 1,
+  traceparent: undefined,
+} as const satisfies JobEvent;
+
+test('a failure that waits is a retry of its wait queue; one without a further attempt is dead', async () => {
+  const { count, valuesOf } = open();
+  count({ ...FAILED, delayMs: 1_000, waitQueue: 'mail.wait.1.1s', queueWaitMs: 300 });
+  count(FAILED);
+  assert.deepEqual(await valuesOf('jobs_attempts_total'), [
+    '{queue="mail",type="mail",outcome="retry"} 1',
+    '{queue="mail",type="mail",outcome="dead"} 1',
+  ]);
+  assert.deepEqual(await valuesOf('jobs_retries_scheduled_total'), ['{queue="mail.wait.1.1s"} 1']);
+  assert.deepEqual(await valuesOf('jobs_failures_total'), [
+    '{type="mail",error_class="TypeError"} 2',
+  ]);
+  assert.deepEqual(await valuesOf('jobs_queue_wait_seconds_sum'), ['{queue="mail"} 0.3']);
+});
+
+test('ends count once each with attempts and time; a job without a first enqueue counts without the time', async () => {
+  const { count, valuesOf } = open();
+  const ends = [
+    { jobId: undefined, attemptCount: 1, endToEndMs: 2_000 },
+    { jobId: undefined, attemptCount: 3, endToEndMs: undefined },
+  ];
+  count({ type: 'finished', kind: 'mail', count: 2, ends });
+  count({ type: 'buried', kind: 'mail', cause: 'exhausted', count: 1, ends: [] });
+  count({ type: 'letterKept', kind: 'mail', cause: 'malformed', count: 4 });
+  assert.deepEqual(await valuesOf('jobs_finished_total'), [
+    '{type="mail",outcome="success"} 2',
+    '{type="mail",outcome="dead"} 1',
+  ]);
+  assert.deepEqual(await valuesOf('jobs_dead_lettered_total'), [
+    '{type="mail",reason="exhausted"} 1',
+    '{type="mail",reason="malformed"} 4',
+  ]);
+  assert.deepEqual(await valuesOf('jobs_attempts_per_job_sum'), [
+    '{type="mail",outcome="success"} 4',
+  ]);
+  assert.deepEqual(await valuesOf('jobs_end_to_end_seconds_count'), [
+    '{type="mail",outcome="success"} 1',
+  ]);
+});
+
+test('a publish counts by the queue that exchange and key lead to', async () => {
+  const { metrics, plan, valuesOf } = open('monolith');
+  const count = countPublishes(metrics, plan);
+  const durationMs = 5;
+  count({ exchange: 'jobs', key: 'job.mail', outcome: 'confirmed', durationMs });
+  count({ exchange: 'mail.park', key: 'whatever', outcome: 'confirmed', durationMs });
+  count({ exchange: 'mail.retry', key: 'mail.r1', outcome: 'nacked', durationMs });
+  count({ exchange: 'mail.return', key: 'mail.r2', outcome: 'timeout', durationMs });
+  count({ exchange: 'elsewhere', key: 'x', outcome: 'error', durationMs });
+  assert.deepEqual(
+    (await valuesOf('jobs_published_total')).sort(),
+    [
+      '{queue="mail",outcome="confirmed"} 1',
+      '{queue="mail",outcome="timeout"} 1',
+      '{queue="mail.dead",outcome="confirmed"} 1',
+      '{queue="mail.wait.2.5s",outcome="nacked"} 1',
+      '{queue="other",outcome="error"} 1',
+    ].sort(),
+  );
+  assert.equal((await valuesOf('jobs_publish_confirm_seconds_count')).length, 3);
+});
+
+test('a job without a queue, a replay, a round', async () => {
+  const { count, valuesOf, metrics } = open('monolith');
+  count({ type: 'published', queue: 'unknown', result: 'returned', count: 2, jobs: [] });
+  count({ type: 'published', queue: 'mail', result: 'confirmed', count: 9, jobs: [] });
+  count({ type: 'replayed', kind: 'mail', count: 3 });
+  count({ type: 'roundEnded', duty: 'relay' });
+  assert.deepEqual(await valuesOf('jobs_published_total'), ['{queue="other",outcome="error"} 2']);
+  assert.deepEqual(await valuesOf('jobs_replayed_total'), ['{type="mail"} 3']);
+  const text = await metrics.registry.metrics();
+  assert.match(text, /^jobs_relay_last_timestamp_seconds 1\d{9}/m);
+  assert.match(text, /^jobs_reconcile_last_timestamp_seconds 0$/m);
+});
+
+test('a lost connection and a closed channel, by code', async () => {
+  const { metrics, valuesOf } = open();
+  const count = countSessions(metrics);
+  const closed = (code?: number) => Object.assign(new Error('closed'), { code });
+  count({ type: 'channelFailed', error: closed(406) });
+  count({ type: 'channelFailed', error: closed(599) });
+  count({ type: 'channelFailed', error: closed() });
+  count({ type: 'disconnected', error: closed() });
+  assert.deepEqual(await valuesOf('amqp_channel_errors_total'), [
+    '{code="406"} 1',
+    '{code="other"} 2',
+  ]);
+  assert.match(await metrics.registry.metrics(), /^amqp_reconnects_total 1$/m);
+});
+
+test('a broker that restarts is one loss, however many connections the process has', async () => {
+  const { metrics } = open();
+  const count = countSessions(metrics);
+  const [lost, back] = [
+    { type: 'disconnected', error: new Error('closed') },
+    { type: 'connected' },
+  ] as const;
+  for (const event of [back, back, lost, lost, back, back, lost, lost, back, back]) count(event);
+  assert.match(await metrics.registry.metrics(), /^amqp_reconnects_total 2$/m);
+});
+
+test('the store counts as down from its first refusal until it answers again, stage by stage', async () => {
+  const { count, valuesOf } = open('monolith');
+  const error = new Error('no answer');
+  for (const stage of ['relay', 'intake']) count({ type: 'storeDown', stage, error });
+  count({ type: 'storeUp', stage: 'intake' });
+  assert.deepEqual(await valuesOf('jobs_store_down'), ['{stage="relay"} 1']);
+  assert.deepEqual(await valuesOf('jobs_store_outages_total'), [
+    '{stage="relay"} 1',
+    '{stage="intake"} 1',
+  ]);
+});

@@ -1,0 +1,57 @@
+/** Goal: nothing is exported outside the catalogue or its bounds, and what is known is there at zero. Method: sets without a process. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openMetrics } from '@fit/service';
+
+const KNOWN = { type: ['a', 'b'], mainQueue: ['q'], waitQueue: ['w1', 'w2'], queue: ['q', 'w1'] };
+
+async function linesOf(name: string, metrics = openMetrics('coach', KNOWN)): Promise<string[]> {
+  const text = await metrics.registry.metrics();
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+}
+
+test('every combination of known labels starts at 0', async () => {
+  assert.equal((await linesOf('jobs_attempts_total')).length, 1 * 2 * 4);
+  assert.deepEqual(await linesOf('jobs_retries_scheduled_total'), [
+    'jobs_retries_scheduled_total{queue="w1"} 0',
+    'jobs_retries_scheduled_total{queue="w2"} 0',
+  ]);
+  assert.equal((await linesOf('jobs_end_to_end_seconds_count')).length, 2 * 2);
+});
+
+test('what is not in a closed list counts as other', async () => {
+  const metrics = openMetrics('coach', KNOWN);
+  metrics.add('jobs_published_total', { queue: 'not declared', outcome: 'confirmed' });
+  const lines = await linesOf('jobs_published_total', metrics);
+  assert.ok(lines.includes('jobs_published_total{queue="other",outcome="confirmed"} 1'));
+});
+
+test('an open label takes twenty values; the rest is one series', async () => {
+  const metrics = openMetrics('coach', KNOWN);
+  for (let number = 0; number < 500; number += 1)
+    metrics.add('jobs_failures_total', { type: 'a', error_class: `Class${number}` });
+  const lines = await linesOf('jobs_failures_total', metrics);
+  assert.equal(lines.length, 20 + 2);
+  assert.ok(lines.includes('jobs_failures_total{type="a",error_class="other"} 480'));
+});
+
+test('an event of a part that runs elsewhere changes nothing', async () => {
+  const metrics = openMetrics('cron');
+  metrics.add('jobs_reconciled_total', {});
+  assert.deepEqual(await linesOf('jobs_reconciled_total', metrics), []);
+});
+
+test('a counter that is read starts at what it reads, and stays in step', async () => {
+  const metrics = openMetrics('coach', KNOWN);
+  let seconds = 2;
+  metrics.read('jobs_busy_seconds_total', {}, () => seconds);
+  assert.deepEqual(await linesOf('jobs_busy_seconds_total', metrics), [
+    'jobs_busy_seconds_total 2',
+  ]);
+  seconds = 5;
+  assert.deepEqual(await linesOf('jobs_busy_seconds_total', metrics), [
+    'jobs_busy_seconds_total 5',
+  ]);
+});

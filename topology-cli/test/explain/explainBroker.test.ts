@@ -1,0 +1,95 @@
+/** Goal: what is explained is what happens. Method: random outcomes, explained, and met by a worker on the real broker. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { declareTopology, type Outcome } from '@fit/topology';
+import { Worker } from '@fit/topology/work';
+import fc from 'fast-check';
+import { Bench, type Letter } from '../../../topology/test/support/bench.ts';
+import { lineFacts } from '../../../topology/test/support/brokerLine.ts';
+import { explain } from '../../src/explain/explain.ts';
+import { readFate } from '../../src/simulate/fate.ts';
+
+const MESSAGE_COUNT = 150;
+const WORDS = ['retry', 'fatal', 'discard', 'done', 'after:25', 'after:60', 'after:500'];
+
+const OUTCOMES: Readonly<Record<string, Outcome>> = {
+  retry: { type: 'retry', error: new Error('again') },
+  fatal: { type: 'reject', error: new Error('never') },
+  discard: { type: 'discard', reason: 'unwanted' },
+  done: { type: 'done', effect: undefined },
+};
+
+function outcomeOf(word: string): Outcome {
+  const [, delay] = word.split(':');
+  return delay === undefined
+    ? OUTCOMES[word]!
+    : { type: 'retryAfter', delayMs: Number(delay), error: new Error('later') };
+}
+
+const { hasNativeRetry } = await lineFacts();
+
+for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers'] as const))
+  test(`${backend}: ${MESSAGE_COUNT} random ways are explained as they happen`, async (t) => {
+    const declaration = declareTopology({
+      exchange: 'jobs',
+      kinds: { one: { key: 'job.one', queue: 'one', tiers: [25, 50, 75], backend } },
+    });
+    const bench = await Bench.open(t, declaration);
+    const publisher = await bench.publisher();
+    // Weighted towards a retry, and ended by one that is.
+    const word = fc.oneof(
+      { weight: 3, arbitrary: fc.constant('retry') },
+      fc.constantFrom(...WORDS),
+    );
+    const ways = fc.sample(fc.array(word, { minLength: 5, maxLength: 5 }), MESSAGE_COUNT);
+
+    const attempts = new Map<string, number[]>();
+    const { amqpUrl, managementUrl } = bench;
+    const worker = await Worker.open({
+      declaration,
+      kind: 'one',
+      amqpUrl,
+      managementUrl,
+      breaker: false,
+      run: ({ delivery, attempt }) => {
+        const id = delivery.messageId!;
+        const seen = [...(attempts.get(id) ?? []), attempt.number];
+        attempts.set(id, seen);
+        return outcomeOf(ways[Number(id.slice(1))]![seen.length - 1]!);
+      },
+    });
+    bench.closeLater(() => worker.close());
+    const explained = ways.map((words) =>
+      explain(
+        bench.plan,
+        'one',
+        words.map((one) => readFate(one.replace(/^after:(\d+)$/, 'after:$1ms'))!),
+      ),
+    );
+    await bench.publishAll(publisher, MESSAGE_COUNT);
+
+    const expectedAttempts = explained.map(({ steps }) => visitsOf(steps));
+    const dead = explained.filter(({ ending }) => ending.type === 'dead');
+    const letters: Letter[] = await bench.takeLetters(dead.length);
+    await eventually(
+      () => expectedAttempts.every((wanted, i) => attempts.get(`m${i}`)?.length === wanted.length),
+      { describe: () => JSON.stringify([...attempts]) },
+    );
+    const causes = new Map(letters.map(({ id, cause }) => [id, cause]));
+    for (const [index, { ending }] of explained.entries()) {
+      const way = `${ways[index]!.join(', ')} (m${index})`;
+      assert.deepEqual(attempts.get(`m${index}`), expectedAttempts[index], way);
+      const cause = ending.type === 'dead' ? ending.cause : undefined;
+      assert.equal(causes.get(`m${index}`), cause, way);
+    }
+    await bench.expectEmpty();
+  });
+
+/** The attempts that a worker makes: a step in the main queue that has a number, each once. */
+function visitsOf(steps: ReturnType<typeof explain>['steps']): number[] {
+  const numbers = steps.flatMap(({ attempt, place }) =>
+    attempt === undefined || place !== 'one' ? [] : [attempt],
+  );
+  return [...new Set(numbers)];
+}

@@ -1,0 +1,283 @@
+/** Goal: the broker holds the plan, and differing objects are refused. Method: asserted, then read back over HTTP. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { askManagement, eventually } from '@fit/stack/testing';
+import { declareTopology, type Fault, TopologyError, type TopologyPlan } from '@fit/topology';
+import { assertTopology } from '@fit/topology/assert';
+import type { ChannelModel } from 'amqplib';
+import { Bench, QUICK } from '../support/bench.ts';
+import { ASSIGNMENT, DEFAULT } from '../support/declarations.ts';
+
+interface LiveObject {
+  readonly name: string;
+  readonly arguments: Record<string, unknown>;
+}
+interface LiveBinding {
+  readonly source: string;
+  readonly destination: string;
+  readonly routing_key: string;
+  readonly arguments: Record<string, unknown>;
+}
+interface LivePolicy {
+  readonly name: string;
+  readonly pattern: string;
+  readonly definition: object;
+}
+
+const byText = (a: unknown, b: unknown) => JSON.stringify(a).localeCompare(JSON.stringify(b));
+
+async function expectLive(bench: Bench, plan: TopologyPlan): Promise<void> {
+  const { vhost } = bench;
+  const exchanges = (await bench.ask('GET', `/api/exchanges/${vhost}`)) as LiveObject[];
+  assert.deepEqual(
+    exchanges
+      .filter(({ name }) => name !== '' && !name.startsWith('amq.'))
+      .map((exchange) => [exchange.name, exchange.arguments])
+      .sort(byText),
+    plan.exchanges
+      .map(({ name, alternate }) => [name, alternate ? { 'alternate-exchange': alternate } : {}])
+      .sort(byText),
+  );
+  const queues = (await bench.ask('GET', `/api/queues/${vhost}`)) as LiveObject[];
+  assert.deepEqual(
+    Object.fromEntries(queues.map((queue) => [queue.name, queue.arguments])),
+    Object.fromEntries(plan.queues.map((queue) => [queue.name, queue.arguments])),
+  );
+  const bindings = (await bench.ask('GET', `/api/bindings/${vhost}`)) as LiveBinding[];
+  assert.deepEqual(
+    bindings
+      .filter(({ source }) => source !== '')
+      .map((one) => [one.source, one.destination, one.routing_key, one.arguments])
+      .sort(byText),
+    plan.bindings.map((one) => [one.exchange, one.queue, one.key, one.arguments]).sort(byText),
+  );
+  const policies = (await bench.ask('GET', `/api/policies/${vhost}`)) as LivePolicy[];
+  assert.deepEqual(
+    policies.map(({ name, pattern, definition }) => ({ name, pattern, definition })).sort(byText),
+    [...plan.policies].sort(byText),
+  );
+}
+
+for (const [profile, declaration] of [
+  ['default', DEFAULT],
+  ['assignment', ASSIGNMENT],
+] as const)
+  test(`${profile}: asserted twice, the broker holds the plan exactly`, async (t) => {
+    const bench = await Bench.open(t, declaration);
+    await bench.publisher();
+    const plan = await assertTopology(bench.model, declaration, bench);
+    await expectLive(bench, plan);
+    assert.deepEqual(await assertTopology(bench.model, declaration, bench), plan);
+    await expectLive(bench, plan);
+  });
+
+test('the policies take effect on their queues', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.publisher();
+  for (const queue of ['one', 'one.dead', 'one.wait.1.100ms'])
+    await eventually(
+      async () => {
+        const live = (await bench.ask('GET', `/api/queues/${bench.vhost}/${queue}`)) as {
+          policy?: string | null;
+        };
+        const planned = bench.plan.policies.find(({ name }) => name === queue);
+        return (live.policy ?? undefined) === planned?.name;
+      },
+      { describe: () => `${queue} has another policy than planned` },
+    );
+});
+
+test('without management the limits are arguments, and no policy is made', async (t) => {
+  const bench = await Bench.open(t);
+  const prepare = async (model: ChannelModel) => {
+    const urls = { amqpUrl: bench.amqpUrl, managementUrl: undefined };
+    const plan = await assertTopology(model, QUICK, { ...urls, onWarning: () => undefined });
+    await expectLive(bench, plan);
+  };
+  await bench.publisher({ prepare });
+  assert.deepEqual(await bench.ask('GET', `/api/policies/${bench.vhost}`), []);
+});
+
+const changed = (tiers: readonly number[], messageTtl?: number) =>
+  declareTopology({
+    exchange: 'jobs',
+    kinds: {
+      one: { key: 'job.one', queue: 'one', tiers, ...(messageTtl ? { messageTtl } : {}) },
+    },
+  });
+
+test('other arguments are refused by the name of the queue, and nothing retries', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.publisher();
+  for (const [declaration, subject] of [
+    [changed([100, 200, 300], 60_000), 'one'],
+    [changed([100, 200, 300], 70_000), 'one'],
+  ] as const) {
+    const prepare = async (model: ChannelModel) => {
+      await assertTopology(model, declaration, bench);
+    };
+    await assert.rejects(bench.publisher({ prepare }), (error) => {
+      assert.ok(error instanceof TopologyError);
+      assert.equal(error.code, 'TOPOLOGY_DIFFERS');
+      assert.deepEqual(
+        error.faults.map((fault) => fault.subject),
+        [subject],
+      );
+      return true;
+    });
+  }
+});
+
+test('limits change without a migration, since they are policies', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.publisher();
+  const one = { key: 'job.one', queue: 'one', tiers: [100, 200, 300], maxLength: 7 };
+  const wider = declareTopology({ exchange: 'jobs', kinds: { one } });
+  const plan = await assertTopology(bench.model, wider, bench);
+  await expectLive(bench, plan);
+  assert.equal(plan.policies[0]?.definition['max-length'], 7);
+});
+
+test('a management API that refuses us is an error of its own', async (t) => {
+  const bench = await Bench.open(t);
+  const managementUrl = new URL(bench.managementUrl);
+  managementUrl.password = 'wrong';
+  const options = { amqpUrl: bench.amqpUrl, managementUrl: managementUrl.href };
+  const prepare = async (model: ChannelModel) => {
+    await assertTopology(model, QUICK, options);
+  };
+  await assert.rejects(bench.publisher({ prepare }), (error) => {
+    assert.ok(error instanceof TopologyError);
+    assert.deepEqual([error.code, error.faults[0]?.code], ['BROKER_REFUSED', 'MANAGEMENT_REFUSED']);
+    return true;
+  });
+});
+
+/** What a start says under a policy of somebody else. */
+async function startUnder(
+  bench: Bench,
+  kind: 'policies' | 'operator-policies',
+  body: object,
+): Promise<string[]> {
+  const path = `/api/${kind}/${bench.vhost}/theirs`;
+  await askManagement({ method: 'PUT', path, body });
+  const warnings: string[] = [];
+  const prepare = async (model: ChannelModel) => {
+    const onWarning = ({ code, subject }: Fault) => warnings.push(`${code} ${subject}`);
+    await assertTopology(model, bench.declaration, { ...withUrls(bench), onWarning });
+  };
+  await bench.publisher({ prepare });
+  return warnings;
+}
+
+const withUrls = ({ amqpUrl, managementUrl }: Bench) => ({ amqpUrl, managementUrl });
+
+test("somebody's drop-head is refused before anything is declared, unless it was declared unsafe", async (t) => {
+  const body = { pattern: '^(one|createWodQueue)$', definition: { overflow: 'drop-head' } };
+  // Brokers before 4.0 refuse this operator policy themselves.
+  const { rabbitmq_version: version } = (await askManagement({
+    method: 'GET',
+    path: '/api/overview',
+  })) as { rabbitmq_version: string };
+  const kinds = ['policies', 'operator-policies'] as const;
+  for (const kind of version.startsWith('3.') ? kinds.slice(0, 1) : kinds) {
+    const bench = await Bench.open(t);
+    await assert.rejects(startUnder(bench, kind, body), (error) => {
+      assert.ok(error instanceof TopologyError);
+      assert.equal(error.code, 'BROKER_REFUSED');
+      assert.deepEqual(
+        error.faults.map(({ code, subject }) => `${code} ${subject}`),
+        ['OVERFLOW_UNSAFE theirs on one'],
+      );
+      return true;
+    });
+    assert.deepEqual(await bench.ask('GET', `/api/queues/${bench.vhost}`), []);
+    const declared = await Bench.open(t, ASSIGNMENT);
+    await startUnder(declared, kind, body);
+  }
+});
+
+test('policies of others on time to live, limit or overflow are warned of, at the first start, too', async (t) => {
+  const bench = await Bench.open(t);
+  const pattern = '^one\\.wait';
+  const definition = { 'max-length': 3 };
+  assert.deepEqual(
+    await startUnder(bench, 'policies', { pattern, definition }),
+    ['100ms', '200ms', '300ms'].map(
+      (wait, index) => `POLICY_FOREIGN theirs on one.wait.${index + 1}.${wait}`,
+    ),
+  );
+  const operator = await Bench.open(t);
+  assert.deepEqual(
+    await startUnder(operator, 'operator-policies', { pattern: '^one$', definition }),
+    ['POLICY_OPERATOR theirs on one'],
+  );
+});
+
+test('without management the checks that were skipped are named: once, where nobody listens', async (t) => {
+  const bench = await Bench.open(t);
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => {
+    if (warning.name === 'TopologyWarning') warnings.push(warning);
+  };
+  process.on('warning', onWarning);
+  t.after(() => process.off('warning', onWarning));
+  const told: string[] = [];
+  const prepare = async (model: ChannelModel) => {
+    const options = { amqpUrl: bench.amqpUrl, managementUrl: undefined };
+    const listening = { ...options, onWarning: ({ remedy }: Fault) => told.push(remedy) };
+    await assertTopology(model, QUICK, listening);
+    for (let count = 0; count < 2; count += 1) await assertTopology(model, QUICK, options);
+  };
+  await bench.publisher({ prepare });
+  assert.match(told[0] ?? '', /feature flag stream_queue.*; policies.*; bindings of an old ladder/);
+  await eventually(() => warnings.length === 1, { describe: () => `${warnings.length} warnings` });
+});
+
+test('other tiers than those in service are refused: both at once would double what is rejected', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.publisher();
+  const before = await bench.ask('GET', `/api/bindings/${bench.vhost}`);
+  const prepare = async (model: ChannelModel) => {
+    await assertTopology(model, changed([100, 400]), bench);
+  };
+  await assert.rejects(bench.publisher({ prepare }), (error) => {
+    assert.ok(error instanceof TopologyError);
+    assert.equal(error.code, 'TOPOLOGY_DIFFERS');
+    assert.deepEqual(
+      error.faults.map(({ code, subject }) => `${code} ${subject}`),
+      [
+        'LADDER_OLD one.retry [one.r1] -> one.wait.2.200ms',
+        'LADDER_OLD one.retry [one.r2] -> one.wait.3.300ms',
+      ],
+    );
+    assert.match(error.message, /npm run topology -- apply/);
+    return true;
+  });
+  assert.deepEqual(await bench.ask('GET', `/api/bindings/${bench.vhost}`), before);
+});
+
+for (const isFirstWith of [true, false]) {
+  const [first, second] = isFirstWith ? ['with', 'without'] : ['without', 'with'];
+  test(`a process ${second} managementUrl beside one ${first}: refused, and told what to do`, async (t) => {
+    const bench = await Bench.open(t);
+    const prepare = (hasManagement: boolean) => async (model: ChannelModel) => {
+      const managementUrl = hasManagement ? bench.managementUrl : undefined;
+      const { amqpUrl } = bench;
+      await assertTopology(model, QUICK, { amqpUrl, managementUrl, onWarning: () => undefined });
+    };
+    await bench.publisher({ prepare: prepare(isFirstWith) });
+    await assert.rejects(bench.publisher({ prepare: prepare(!isFirstWith) }), (error) => {
+      assert.ok(error instanceof TopologyError);
+      assert.equal(error.code, 'TOPOLOGY_DIFFERS');
+      const [fault] = error.faults;
+      assert.match(
+        fault?.remedy ?? '',
+        new RegExp(
+          `this process was opened ${second} managementUrl, and the queue was made by one ${first} it.*give managementUrl to all of them or to none`,
+        ),
+      );
+      return true;
+    });
+  });
+}

@@ -1,0 +1,304 @@
+/**
+ * Goal: what somebody deletes on a running broker is there again soon, or the process says why not. Method: a worker that
+ * looks often, objects deleted over AMQP and over the management API.
+ */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { type TestContext, test } from 'node:test';
+import { askManagement, eventually } from '@fit/stack/testing';
+import { declareTopology, type Fault } from '@fit/topology';
+import { openTopologyAdmin } from '@fit/topology/amqp';
+import { ManagementApi } from '@fit/topology/management';
+import { Worker } from '@fit/topology/work';
+import { applyTopology, drainTopology, planFor } from '@fit/topology-cli/live';
+import { Bench } from '../support/bench.ts';
+import { openManagementProxy } from '../support/openManagementProxy.ts';
+
+const CHECK_INTERVAL_MS = 100;
+
+interface WatchedOptions {
+  readonly checkIntervalMs?: number;
+  /** @returns the URLs of the worker; default: those of the bench. */
+  readonly urlsOf?: (
+    bench: Bench,
+  ) => Promise<{ readonly amqpUrl: string; readonly managementUrl: string }>;
+}
+
+async function openWatched(
+  t: TestContext,
+  hasManagement: boolean,
+  { checkIntervalMs = CHECK_INTERVAL_MS, urlsOf }: WatchedOptions = {},
+) {
+  const bench = await Bench.open(t);
+  const { declaration } = bench;
+  const urls = (await urlsOf?.(bench)) ?? bench;
+  const { amqpUrl } = urls;
+  const managementUrl = hasManagement ? urls.managementUrl : undefined;
+  const warnings: Fault[] = [];
+  const done: (string | undefined)[] = [];
+  const worker = await Worker.open({
+    declaration,
+    kind: 'one',
+    amqpUrl,
+    managementUrl,
+    checkIntervalMs,
+    // Every first attempt fails here; nothing is to be paused for it.
+    breaker: false,
+    onWarning: (warning) => warnings.push(warning),
+    run: ({ delivery, attempt }) => {
+      if (attempt.number === 1) throw new Error('again');
+      done.push(delivery.messageId);
+      return undefined;
+    },
+  });
+  bench.closeLater(() => worker.close());
+  // Not asserted by the publisher, so that only the worker can mend anything.
+  const publisher = await bench.publisher({ prepare: () => Promise.resolve() });
+  const channel = await bench.adminChannel();
+  const isDone = async (id: string) => {
+    await eventually(async () => (await publisher.publish(bench.message(id))) === 'confirmed', {
+      describe: () => `${id} is not taken; ${worker.topologyFault}`,
+    });
+    await eventually(() => done.includes(id), {
+      describe: () => `${id} did not come back from its tier; ${worker.topologyFault}`,
+    });
+  };
+  return { bench, worker, warnings, done, publisher, channel, isDone };
+}
+
+test('with the management API: bindings, a wait queue and an exchange are there again', async (t) => {
+  const { worker, channel, isDone, bench } = await openWatched(t, true);
+  await isDone('before');
+  await channel.unbindQueue('one', 'jobs', 'job.one');
+  await isDone('after the public binding');
+  await channel.unbindQueue('one', 'one.return', 'one.r1');
+  await channel.deleteQueue('one.wait.1.100ms');
+  await channel.deleteExchange('one.retry');
+  await eventually(() => channelHas(bench, 'one.retry', 'one.wait.1.100ms'), {
+    describe: () => 'not bound again',
+  });
+  await isDone('after the tier');
+  assert.equal(worker.topologyFault, undefined);
+});
+
+test('without the management API: all is there again but the bindings at .retry, and what they lead to is told', async (t) => {
+  const { worker, channel, isDone, bench, warnings } = await openWatched(t, false);
+  await isDone('before');
+  const told = () => warnings.filter(({ code }) => code === 'TIERS_UNBOUND');
+  const lookedAgain = async () => {
+    // Each binding that is back was made after the one before was.
+    for (const key of ['one.r1', 'one.r2', 'one.r1']) {
+      await channel.unbindQueue('one', 'one.return', key);
+      await eventually(async () => (await bindingsOf(bench)).includes(`one.return ${key} one`), {
+        describe: () => `${key} is not bound again; ${worker.topologyFault}`,
+      });
+    }
+  };
+  await channel.unbindQueue('one', 'jobs', 'job.one');
+  await isDone('after the public binding');
+  // As \`topology apply\` with other tiers does: to bind this key again would double what is rejected.
+  await channel.unbindQueue('one.wait.1.100ms', 'one.retry', 'job.one');
+  await channel.bindQueue('one.wait.2.200ms', 'one.retry', 'job.one');
+  await lookedAgain();
+  assert.deepEqual(
+    (await bindingsOf(bench)).filter((one) => one.startsWith('one.retry job.one ')),
+    ['one.retry job.one one.wait.2.200ms'],
+  );
+  assert.deepEqual(told(), []);
+  await channel.deleteQueue('one.wait.3.300ms');
+  await eventually(() => told().length === 1, { describe: () => 'the wait queue is not told' });
+  await channel.deleteExchange('one.retry');
+  await eventually(() => told().length === 2, { describe: () => 'the exchange is not told' });
+  await lookedAgain();
+  assert.deepEqual(
+    told().map(({ subject }) => subject),
+    ['one.wait.3.300ms', 'one.retry'],
+  );
+  assert.deepEqual(
+    (await bindingsOf(bench)).filter((one) => one.startsWith('one.retry ')),
+    [],
+  );
+  assert.equal(worker.topologyFault, undefined);
+});
+
+/** Source, key and destination of each. */
+async function bindingsOf(bench: Bench): Promise<string[]> {
+  const bindings = (await bench.ask('GET', `/api/bindings/${bench.vhost}`)) as {
+    source: string;
+    destination: string;
+    routing_key: string;
+  }[];
+  return bindings.map((one) => `${one.source} ${one.routing_key} ${one.destination}`);
+}
+
+async function channelHas(bench: Bench, source: string, destination: string): Promise<boolean> {
+  const bindings = await bindingsOf(bench);
+  return (
+    bindings.includes(`${source} job.one ${destination}`) &&
+    bindings.includes('one.return one.r1 one')
+  );
+}
+
+test('a policy that was deleted is put again, and each thing that was mended is told', async (t) => {
+  const { bench, channel, warnings } = await openWatched(t, true);
+  await bench.ask('DELETE', `/api/policies/${bench.vhost}/one`);
+  const told = () => warnings.map(({ code, subject }) => `${code} ${subject}`);
+  // One after the other: what goes while everything is asserted again comes back unseen.
+  await eventually(() => told().length === 1, { describe: () => told().join(', ') });
+  await channel.unbindQueue('one', 'jobs', 'job.one');
+  await eventually(() => told().length === 2, { describe: () => told().join(', ') });
+  assert.deepEqual(told(), ['POLICY_MISSING one', 'BINDING_MISSING jobs [job.one] -> one']);
+  const policies = (await bench.ask('GET', `/api/policies/${bench.vhost}`)) as { name: string }[];
+  assert.ok(policies.some(({ name }) => name === 'one'));
+});
+
+test('what cannot be mended is told as long as it lasts: a wait queue with other arguments', async (t) => {
+  const { worker, channel, warnings } = await openWatched(t, true);
+  await channel.deleteQueue('one.wait.1.100ms');
+  await channel.assertQueue('one.wait.1.100ms', {
+    durable: true,
+    arguments: { 'x-expires': 600_000 },
+  });
+  await eventually(() => worker.topologyFault !== undefined, {
+    describe: () => 'no fault is told',
+  });
+  assert.match(
+    worker.topologyFault ?? '',
+    /TOPOLOGY_DIFFERS[^]*ARGUMENTS_DIFFER one\.wait\.1\.100ms/,
+  );
+  const told = () => warnings.filter(({ code }) => code === 'ARGUMENTS_DIFFER').length;
+  assert.equal(told(), 1);
+  await channel.deleteQueue('one.wait.1.100ms');
+  await eventually(() => worker.topologyFault === undefined, {
+    describe: () => String(worker.topologyFault),
+  });
+});
+
+/** Other and more tiers than the bench's; and fewer, whose wait queues all exist already: only the bindings tell of them. */
+const OTHER_TIERS = [
+  { tiers: [150, 250, 350, 450], hasOwnQueues: true },
+  { tiers: [100, 200], hasOwnQueues: false },
+] as const;
+
+for (const { tiers, hasOwnQueues } of OTHER_TIERS)
+  test(`tiers of ${tiers.join(', ')} ms are applied while a worker looks: its own are not put back, and nothing is doubled`, async (t) => {
+    const bindingsAsked: { untilAsked: (count: number) => Promise<void> }[] = [];
+    const { bench, worker, warnings, done, publisher, channel } = await openWatched(t, true, {
+      checkIntervalMs: 10,
+      urlsOf: async ({ amqpUrl, managementUrl }) => {
+        const proxy = await openManagementProxy(t, managementUrl);
+        bindingsAsked.push(proxy);
+        return { amqpUrl, managementUrl: proxy.url };
+      },
+    });
+    // A look that finds something asks up to three times, so that at least one whole look lies within.
+    const looked = async () => {
+      for (const proxy of bindingsAsked) await proxy.untilAsked(6);
+    };
+    const ids: string[] = [];
+    const publish = async () => {
+      const id = `m${ids.length}`;
+      ids.push(id);
+      assert.equal(await publisher.publish(bench.message(id)), 'confirmed');
+    };
+    const declaration = declareTopology({
+      exchange: 'jobs',
+      kinds: { one: { key: 'job.one', queue: 'one', tiers } },
+    });
+    const hand = await openTopologyAdmin(bench.amqpUrl, 'test changes');
+    bench.closeLater(() => hand.close());
+    const api = new ManagementApi(bench.managementUrl, bench.vhost);
+    const onStep = async () => {
+      await looked();
+      await publish();
+    };
+    await applyTopology({ hand, api, declaration, onStep });
+    await looked();
+    for (let count = 0; count < 20; count += 1) await publish();
+    await eventually(() => ids.every((id) => done.includes(id)), {
+      describe: () => `${new Set(done).size} of ${ids.length} are done; ${worker.topologyFault}`,
+    });
+    const planned = planFor(declaration, hand.version)
+      .bindings.filter(({ exchange }) => exchange === 'one.retry')
+      .map(({ exchange, key, queue }) => `${exchange} ${key} ${queue}`);
+    const atRetry = async () =>
+      (await bindingsOf(bench)).filter((one) => one.startsWith('one.retry '));
+    assert.deepEqual((await atRetry()).sort(), planned.sort());
+    assert.deepEqual([...done].sort(), [...ids].sort());
+    assert.equal(worker.topologyFault, undefined);
+    const told = () => warnings.map(({ code, subject }) => `${code} ${subject}`);
+    assert.deepEqual(told(), ['TIERS_REPLACED one']);
+    // What is not of the tiers is made anew all the same.
+    await channel.unbindQueue('one', 'jobs', 'job.one');
+    await eventually(() => told().length === 2, { describe: () => told().join(', ') });
+    assert.equal(told()[1], 'BINDING_MISSING jobs [job.one] -> one');
+    const { end, deletedQueues } = await drainTopology({
+      hand,
+      api,
+      plan: planFor(declaration, hand.version),
+      timeoutMs: 60_000,
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    });
+    assert.equal(end, 'drained');
+    assert.equal(deletedQueues.length, hasOwnQueues ? 3 : 1);
+    await looked();
+    assert.deepEqual((await atRetry()).sort(), planned.sort());
+    for (const queue of deletedQueues)
+      await assert.rejects(bench.ask('GET', `/api/queues/${bench.vhost}/${queue}`), /404/);
+    assert.equal(worker.topologyFault, undefined);
+    assert.equal(told().length, 2);
+  });
+
+test('a management API that refuses the user after the start is a fault, told once, until it takes the user again', async (t) => {
+  const user = `user-${randomUUID()}`;
+  const path = `/api/users/${user}`;
+  const putUser = (password: string) =>
+    askManagement({ method: 'PUT', path, body: { password, tags: 'policymaker' } });
+  const { worker, warnings } = await openWatched(t, true, {
+    urlsOf: async ({ amqpUrl, managementUrl, vhost }) => {
+      t.after(() => askManagement({ method: 'DELETE', path }));
+      await putUser('first');
+      await askManagement({
+        method: 'PUT',
+        path: `/api/permissions/${vhost}/${user}`,
+        body: { configure: '.*', write: '.*', read: '.*' },
+      });
+      const url = new URL(managementUrl);
+      Object.assign(url, { username: user, password: 'first' });
+      return { amqpUrl, managementUrl: url.href };
+    },
+  });
+  const told = () => warnings.map(({ code }) => code);
+  await putUser('second');
+  await eventually(() => worker.topologyFault !== undefined, { describe: () => 'no fault' });
+  assert.match(worker.topologyFault ?? '', /BROKER_REFUSED[^]*MANAGEMENT_REFUSED/);
+  await putUser('first');
+  await eventually(() => worker.topologyFault === undefined, {
+    describe: () => String(worker.topologyFault),
+  });
+  assert.deepEqual(told(), ['MANAGEMENT_REFUSED']);
+});
+
+test('a management API that does not answer is told after three looks, once, and is no fault', async (t) => {
+  const proxies: Awaited<ReturnType<typeof openManagementProxy>>[] = [];
+  const { worker, warnings, channel, isDone } = await openWatched(t, true, {
+    urlsOf: async ({ amqpUrl, managementUrl }) => {
+      const proxy = await openManagementProxy(t, managementUrl);
+      proxies.push(proxy);
+      return { amqpUrl, managementUrl: proxy.url };
+    },
+  });
+  const [proxy] = proxies;
+  assert.ok(proxy !== undefined);
+  const told = () => warnings.map(({ code }) => code);
+  proxy.isSilent = true;
+  await eventually(() => told().length > 0, { describe: () => 'nothing is told' });
+  await proxy.untilAsked(6);
+  assert.deepEqual(told(), ['CHECKS_FAILED']);
+  assert.match(warnings[0]?.remedy ?? '', /did not answer/);
+  assert.equal(worker.topologyFault, undefined);
+  proxy.isSilent = false;
+  await channel.unbindQueue('one', 'jobs', 'job.one');
+  await isDone('after the silence');
+});
