@@ -38,7 +38,8 @@ export function judge(ledger: Ledger): Verdict {
       ledger.wods.filter((key) => !known.has(key)).length +
       keys.filter((key) => !asked.has(key)).length,
     retried: ledger.jobs.filter(({ attempts }) => attempts.length > 1).length,
-    mostAttempts: Math.max(0, ...ledger.jobs.map(({ attempts }) => attempts.length)),
+    // Not spread into Math.max: its arguments are on the stack, which 120,000 jobs overflow.
+    mostAttempts: ledger.jobs.reduce((most, { attempts }) => Math.max(most, attempts.length), 0),
     depths: ledger.depths,
     letters: ledger.letterCount,
   };

@@ -58,6 +58,18 @@ for (const [name, broken, field] of faults)
     assert.equal(judge(broken)[field], 1);
   });
 
+test('a ledger of 200,000 jobs is judged', () => {
+  const ids = Array.from({ length: 200_000 }, (_, index) => String(index));
+  const { lost, mostAttempts } = judge({
+    accepted: ids.map((id) => `${id}:d`),
+    jobs: ids.map((id) => job(id)),
+    wods: ids.map((id) => `${id}:d`),
+    letterCount: 0,
+    depths: {},
+  });
+  assert.deepEqual({ lost, mostAttempts }, { lost: 0, mostAttempts: 1 });
+});
+
 test('a retry at its tier is right; too early, too late or at another tier is not', () => {
   const retried = (waitedMs: number, delayMs: number): LedgerJob => ({
     ...job('a'),
