@@ -1,6 +1,6 @@
 /** Plays one fault: quiet before, told in time, nothing else told, quiet again after it is mended. */
-import { type Notification, PrometheusApi } from '@fit/stack/testing';
-import { pause, until } from '../arena.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually, type Notification, PrometheusApi } from '@fit/stack/testing';
 import type { AlertWorld } from './alertWorld.ts';
 import type { AlertName, Fault } from './fault.ts';
 import {
@@ -39,7 +39,7 @@ export async function observe(fault: Fault, world: AlertWorld): Promise<FaultRep
   );
   const silentAt = fault.silencesWatchdog ? Date.now() : undefined;
   if (silentAt === undefined) {
-    await pause(LAST_MS);
+    await delay(LAST_MS);
     failures.push(...(await unhealthyRules(world)));
   }
   const moments = { injectedAt, mendedAt: Date.now() };
@@ -70,7 +70,7 @@ async function untilTold(
     ...(fault.silencesWatchdog && !isSilent(world) ? ['silence of the Watchdog'] : []),
   ];
   const deadlineMs = (fault.deadlineSeconds ?? EXPECTED_SECONDS) * 1_000;
-  await until(() => Promise.resolve(missing().length === 0), {
+  await eventually(() => missing().length === 0, {
     deadlineMs: Math.max(0, deadlineMs - (Date.now() - injectedAt)),
     describe: async () => `missing ${missing().join(', ')}; ${await describe(world)}`,
   });
@@ -81,8 +81,9 @@ async function untilTold(
  * @param since the Watchdog must have come again since then: it was silent, or Alertmanager may be.
  */
 async function untilQuiet(world: AlertWorld, since = 0): Promise<void> {
-  await until(async () => (await unrest(world, since)).length === 0, {
+  await eventually(async () => (await unrest(world, since)).length === 0, {
     deadlineMs: QUIET_MS,
+    intervalMs: 200,
     describe: () => describe(world, since),
   });
 }

@@ -4,11 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface EventuallyOptions {
   /** Default 10,000 ms. */
   readonly deadlineMs?: number;
+  /** From the end of one probe to the next; default 25 ms. Longer where a probe costs the servers something. */
+  readonly intervalMs?: number;
   /** What was waited for, and how things stand instead; asked at the deadline only. */
   readonly describe: () => string | Promise<string>;
 }
-
-const POLL_INTERVAL_MS = 25;
 
 /**
  * Asks until the answer is neither false nor undefined. A probe that throws counts as not yet.
@@ -20,6 +20,7 @@ export async function eventually<Answer>(
   options: EventuallyOptions,
 ): Promise<Exclude<Answer, false | undefined>> {
   const deadlineMs = options.deadlineMs ?? 10_000;
+  const intervalMs = options.intervalMs ?? 25;
   const end = Date.now() + deadlineMs;
   let cause: unknown;
   do {
@@ -31,7 +32,7 @@ export async function eventually<Answer>(
     } catch (error) {
       cause = error;
     }
-    await delay(POLL_INTERVAL_MS);
+    await delay(intervalMs);
   } while (Date.now() < end);
   const state = await options.describe();
   throw new Error(`not within ${deadlineMs} ms: ${state}`, { cause });

@@ -1,6 +1,6 @@
 /** More comes than fits: into the main queue, into a wait tier, into the dead-letter queue. */
+import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
-import { until } from '../../arena.ts';
 import { readDepths } from '../../ledger/readLedger.ts';
 import { BURNS, FILLS, REFUSES, WAITED } from '../consequences.ts';
 import type { Fault } from '../fault.ts';
@@ -65,8 +65,9 @@ export const purged: Fault = {
   inject: async (world) => {
     await world.system.restartCoach(0, CRAWLING);
     await world.load.burst(PURGED_COUNT);
-    await until(async () => (await depthOf(world.stack.amqpUrl)) >= PURGED_COUNT / 2, {
+    await eventually(async () => (await depthOf(world.stack.amqpUrl)) >= PURGED_COUNT / 2, {
       deadlineMs: 20_000,
+      intervalMs: 200,
       describe: async () => `${await depthOf(world.stack.amqpUrl)} wait`,
     });
     await askBroker(world, { method: 'DELETE', path: '/api/queues/%2F/createWodQueue/contents' });
