@@ -50,8 +50,8 @@ export type JobEvent =
   | { type: 'reconciled'; count: number }
   /** Jobs that a replay had made pending went to the broker. */
   | { type: 'replayed'; kind: string; count: number }
-  /** A duty did a round, and nothing was in its way. */
-  | { type: 'roundEnded'; duty: 'relay' | 'reconcile' }
+  /** A background task completed a round; a round that the broker prevented is not reported. */
+  | { type: 'roundEnded'; task: 'relay' | 'reconcile' }
   /** The database cannot be reached, or answers too late; consuming pauses, and no attempt is spent. */
   | { type: 'storeDown'; stage: string; error: Error }
   | { type: 'storeUp'; stage: string }

@@ -17,7 +17,7 @@ import { Inspector, type PublishEnd, Publisher, type SessionEvent } from '@fit/t
 import { TopologyKeeper } from '@fit/topology/assert';
 import type { MonolithConfig } from './readMonolithConfig.ts';
 
-export interface DutyOptions extends MonolithConfig {
+export interface BackgroundTaskOptions extends MonolithConfig {
   readonly declaration: Declaration;
   readonly store: JobStore;
   readonly leases: LeaseStore;
@@ -33,7 +33,7 @@ export interface DutyOptions extends MonolithConfig {
 /** The tasks that run in the background, in one process at a time. */
 export type TaskName = 'relay' | 'reconcile';
 
-export interface Duties {
+export interface BackgroundTasks {
   readonly isUp: boolean;
   /** Why the topology is not as declared and cannot be mended; undefined where it is. */
   readonly topologyFault: string | undefined;
@@ -44,12 +44,12 @@ export interface Duties {
   /** @returns why a task counts as stuck, which a restart would mend; undefined while it goes on, also in an outage. */
   stuck(task: TaskName): string | undefined;
   /** There are new records: relay now. */
-  kick(): void;
+  wake(): void;
   stop(): Promise<void>;
 }
 
 const BATCH_COUNT = 1_000;
-/** Kicks make the relay quick; this is for records that another process accepted, and for held ones. */
+/** `wake` ends this pause for new records of this process; the pause bounds the delay of records that another process accepted, and of deferred ones. */
 const RELAY_PAUSE_MS = 500;
 const RECONCILE_PAUSE_MS = 5_000;
 /**
@@ -58,7 +58,9 @@ const RECONCILE_PAUSE_MS = 5_000;
  */
 const TURN_LIMIT_MS = 120_000;
 
-export async function startDuties(options: DutyOptions): Promise<Duties> {
+export async function startBackgroundTasks(
+  options: BackgroundTaskOptions,
+): Promise<BackgroundTasks> {
   const session = { url: options.amqpUrl, onEvent: options.onSession };
   const keeper = new TopologyKeeper(options.declaration, options);
   const publisher = await Publisher.open({
@@ -102,8 +104,8 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
       return publisher.pendingCount;
     },
     stuck: (task) => pulses[task].check(),
-    kick: () => {
-      relay.kick();
+    wake: () => {
+      relay.wake();
     },
     stop: async () => {
       await Promise.all([relay.stop(), reconciler.stop()]);
@@ -116,16 +118,16 @@ export async function startDuties(options: DutyOptions): Promise<Duties> {
 
 /** @returns a check of liveness for each task, by its name. Before they are started nothing is stuck. */
 export function livenessOf(
-  duties: () => Pick<Duties, 'stuck'> | undefined,
+  tasks: () => Pick<BackgroundTasks, 'stuck'> | undefined,
 ): Readonly<Record<TaskName, () => string | undefined>> {
   return {
-    relay: () => duties()?.stuck('relay'),
-    reconcile: () => duties()?.stuck('reconcile'),
+    relay: () => tasks()?.stuck('relay'),
+    reconcile: () => tasks()?.stuck('reconcile'),
   };
 }
 
 function startRelay(
-  relay: RelayOptions & DutyOptions,
+  relay: RelayOptions & BackgroundTaskOptions,
   isReady: () => boolean,
   pulse: Pulse,
 ): LeasedLoop {
@@ -141,14 +143,17 @@ function startRelay(
     round: async () => {
       const count = await relayOnce(relay);
       // Blocked or disconnected it does nothing, and that is no round that ended well.
-      if (isReady()) onEvent({ type: 'roundEnded', duty: 'relay' });
+      if (isReady()) onEvent({ type: 'roundEnded', task: 'relay' });
       return count === BATCH_COUNT;
     },
   });
 }
 
 function startReconciler(
-  options: DutyOptions & { readonly inspector: Inspector } & Pick<RelayOptions, 'readyCount'>,
+  options: BackgroundTaskOptions & { readonly inspector: Inspector } & Pick<
+      RelayOptions,
+      'readyCount'
+    >,
   relay: LeasedLoop,
   pulse: Pulse,
 ): LeasedLoop {
@@ -167,8 +172,8 @@ function startReconciler(
         ...options,
         quietMs: options.reconcileAfterMs ?? staleAfterMs(options.declaration),
       });
-      options.onEvent({ type: 'roundEnded', duty: 'reconcile' });
-      if (count > 0) relay.kick();
+      options.onEvent({ type: 'roundEnded', task: 'reconcile' });
+      if (count > 0) relay.wake();
       return false;
     },
   });

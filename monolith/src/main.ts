@@ -1,4 +1,4 @@
-/** The monolith, top to bottom: configuration, store, broker, duties, HTTP. Stopped in reverse order. */
+/** The monolith, top to bottom: configuration, store, broker, background tasks, HTTP. Stopped in reverse order. */
 import { useNativeBroker } from '@fit/contract';
 import type { JobEvent } from '@fit/jobs';
 import {
@@ -34,8 +34,8 @@ import {
 } from '@fit/service';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { loadAdminToken } from './adminToken.ts';
-import { type Duties, livenessOf, startDuties } from './backgroundTasks.ts';
-import { readDuties } from './metrics/dutyMetrics.ts';
+import { type BackgroundTasks, livenessOf, startBackgroundTasks } from './backgroundTasks.ts';
+import { readBackgroundTasks } from './metrics/backgroundTaskMetrics.ts';
 import { exportLiveLimits } from './metrics/liveLimits.ts';
 import { recordMetrics } from './metrics/recordMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
@@ -65,9 +65,9 @@ await runService(log, async (stops, stopping) => {
   const status = openStatus(config, declaration, { jobs, runs });
   stops.push({ part: 'status', stop: () => status.stop() });
 
-  const running: { duties?: Duties } = {};
-  const ready = serviceChecks({ isStoreUp: store.isUp, broker: () => running.duties });
-  const health = new Health({ stopping, ready, alive: livenessOf(() => running.duties) });
+  const running: { backgroundTasks?: BackgroundTasks } = {};
+  const ready = serviceChecks({ isStoreUp: store.isUp, broker: () => running.backgroundTasks });
+  const health = new Health({ stopping, ready, alive: livenessOf(() => running.backgroundTasks) });
   const routes = [
     ...monolithRoutes({
       store,
@@ -80,7 +80,7 @@ await runService(log, async (stops, stopping) => {
       timezone: config.timezone,
       largeRunShare: tracing.largeRunShare,
       onPending: () => {
-        running.duties?.kick();
+        running.backgroundTasks?.wake();
       },
     }),
     ...healthRoutes(health),
@@ -91,7 +91,7 @@ await runService(log, async (stops, stopping) => {
   const [countJob, countSession] = [countJobs(metrics), countSessions(metrics)];
   store.watch(countStore(metrics));
   readPool(metrics, store);
-  readDuties(metrics, () => running.duties);
+  readBackgroundTasks(metrics, () => running.backgroundTasks);
   stops.push({ part: 'record metrics', stop: recordMetrics(metrics, jobs, dailyRun) });
   status.sampler.onSample(exportLiveLimits(metrics, plan, vhost));
   const operations = await serveOperations({
@@ -110,7 +110,7 @@ await runService(log, async (stops, stopping) => {
     onDefect: logDefect(log),
     onWrongTokens: logWrongTokens(log),
   });
-  // Before the duties, so that it is closed after them: what is accepted meanwhile is pending, and /readyz says 'draining'.
+  // The server opens before the background tasks and so closes after them: jobs accepted meanwhile stay pending, and /readyz answers 'draining'.
   const server = await listen(app.callback(), config.host, config.port);
   stops.push({
     part: 'HTTP server',
@@ -121,7 +121,7 @@ await runService(log, async (stops, stopping) => {
     },
   });
 
-  running.duties = await startDuties({
+  running.backgroundTasks = await startBackgroundTasks({
     ...config,
     declaration,
     // Relay and reconciler work under a lease, so a statement of theirs must end before it does.
@@ -139,7 +139,7 @@ await runService(log, async (stops, stopping) => {
     },
     onPublish: countPublishes(metrics, plan),
   });
-  stops.push({ part: 'background tasks', stop: () => running.duties?.stop() });
+  stops.push({ part: 'background tasks', stop: () => running.backgroundTasks?.stop() });
 
   log.info({ url: server.url, metrics: operations.url }, 'monolith is open');
 });

@@ -10,7 +10,7 @@ export interface LeasedLoopOptions {
   readonly leases: LeaseStore;
   /** One round; `true` means that more work is waiting, so the next round follows at once. */
   readonly round: () => Promise<boolean>;
-  /** Pause between rounds that found nothing; `kick` ends it. */
+  /** Pause between rounds that found nothing; `wake` ends it. */
   readonly pauseMs: number;
   readonly onEvent: JobListener;
   /**
@@ -39,24 +39,24 @@ export class LeasedLoop {
   #isFailing = false;
   /** By the clock of the process, which never steps: the one of the machine may be set back. */
   #heldAtMs = 0;
-  #wake: (() => void) | undefined;
-  #isKicked = false;
+  #endPause: (() => void) | undefined;
+  #isWoken = false;
 
   constructor(options: LeasedLoopOptions) {
     this.#options = options;
     this.#running = this.#run();
   }
 
-  /** There is new work: do a round now. */
-  kick(): void {
-    this.#isKicked = true;
-    this.#wake?.();
+  /** Ends the pause, so that new work is found at once. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#endPause?.();
   }
 
   /** Ends after the round under way, and lets go of the lease so that another process need not wait for it. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#wake?.();
+    this.#endPause?.();
     await this.#running;
     if (this.#isHolder)
       await this.#options.leases
@@ -117,17 +117,17 @@ export class LeasedLoop {
 
   async #pause(): Promise<void> {
     await new Promise<void>((resolve) => {
-      if (this.#isKicked || this.#isStopped) {
+      if (this.#isWoken || this.#isStopped) {
         resolve();
         return;
       }
       const timer = setTimeout(resolve, this.#options.pauseMs);
-      this.#wake = () => {
+      this.#endPause = () => {
         clearTimeout(timer);
         resolve();
       };
     });
-    this.#isKicked = false;
-    this.#wake = undefined;
+    this.#isWoken = false;
+    this.#endPause = undefined;
   }
 }

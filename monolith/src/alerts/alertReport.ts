@@ -1,6 +1,6 @@
 /** What Prometheus and Alertmanager answer → the alerts that people are shown. Pure; their texts are anybody's. */
 import Type, { type Static } from 'typebox';
-import { Freshness } from '../freshness/cachedSource.ts';
+import { Freshness } from '../cachedSource.ts';
 
 export const Alert = Type.Object({
   name: Type.String(),

@@ -1,5 +1,5 @@
 /** Looks at every queue every five seconds, and remembers the last minute: broker away, the last values stand. */
-import { type Freshness, Kept } from '../freshness/cachedSource.ts';
+import { CachedSource, type Freshness } from '../cachedSource.ts';
 import type { QueueSample, SampleReader } from './readSample.ts';
 import { WINDOW_MS } from './trend.ts';
 
@@ -13,16 +13,16 @@ const STALE_MS = 13_000;
 
 export class QueueSampler {
   readonly #reader: SampleReader;
-  readonly #kept: Kept<TimedSample>;
+  readonly #source: CachedSource<TimedSample>;
   readonly #timer: NodeJS.Timeout;
   readonly #listeners: ((sample: TimedSample) => void)[] = [];
   #samples: readonly TimedSample[] = [];
 
   constructor(reader: SampleReader, intervalMs = INTERVAL_MS) {
     this.#reader = reader;
-    this.#kept = new Kept({ ask: () => this.#sample(), staleMs: STALE_MS });
-    this.#timer = setInterval(() => void this.#kept.refresh(), intervalMs);
-    void this.#kept.refresh();
+    this.#source = new CachedSource({ ask: () => this.#sample(), staleMs: STALE_MS });
+    this.#timer = setInterval(() => void this.#source.refresh(), intervalMs);
+    void this.#source.refresh();
   }
 
   /** Oldest first, of the last minute before the newest. */
@@ -31,7 +31,7 @@ export class QueueSampler {
   }
 
   freshness(now: Date): Freshness {
-    return this.#kept.freshness(now);
+    return this.#source.freshness(now);
   }
 
   /** Told of each new sample. */

@@ -1,7 +1,7 @@
 /** Each declared queue: how full, how fast, full when, and how old the oldest is. Pure. */
 import type { QueuePlan } from '@fit/topology';
 import Type, { type Static, type TSchema } from 'typebox';
-import { Freshness } from '../freshness/cachedSource.ts';
+import { Freshness } from '../cachedSource.ts';
 import type { TimedSample } from './queueSampler.ts';
 import type { QueueReading } from './readSample.ts';
 import {

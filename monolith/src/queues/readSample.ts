@@ -36,7 +36,7 @@ export interface SampleReaderOptions {
 /** A frozen broker takes a question and never answers it. */
 const QUESTION_MS = 4_000;
 
-/** The connections of the duties are left alone: a missing queue costs whoever asks for it a channel. */
+/** The sampler has a connection of its own: asking for a missing queue closes the channel that asked. */
 export function openSampleReader(options: SampleReaderOptions): SampleReader {
   const { amqpUrl, managementUrl, queueNames } = options;
   const api =

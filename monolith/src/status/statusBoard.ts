@@ -4,7 +4,7 @@ import type { EventStreams } from '@fit/service';
 import type { QueuePlan } from '@fit/topology';
 import Type, { type Static } from 'typebox';
 import { type AlertList, AlertReport } from '../alerts/alertReport.ts';
-import { Kept } from '../freshness/cachedSource.ts';
+import { CachedSource } from '../cachedSource.ts';
 import type { QueueSampler } from '../queues/queueSampler.ts';
 import { QueueReport, queueStatus } from '../queues/queueStatus.ts';
 import { type TodayFacts, TodayReport, todayReport, unknownToday } from './todayReport.ts';
@@ -39,8 +39,8 @@ const CLOCKS: ReadonlySet<string> = new Set(['at', 'answeredAt', 'ageSeconds']);
 
 export class StatusBoard {
   readonly #options: StatusBoardOptions;
-  readonly #alerts: Kept<AlertList>;
-  readonly #today: Kept<TodayFacts>;
+  readonly #alerts: CachedSource<AlertList>;
+  readonly #today: CachedSource<TodayFacts>;
   readonly #timer: NodeJS.Timeout;
   #told = '';
   #toldAtMs = 0;
@@ -49,8 +49,8 @@ export class StatusBoard {
 
   constructor(options: StatusBoardOptions) {
     this.#options = options;
-    this.#alerts = new Kept({ ask: options.askAlerts, staleMs: STALE_MS });
-    this.#today = new Kept({ ask: options.askToday, staleMs: TODAY_STALE_MS });
+    this.#alerts = new CachedSource({ ask: options.askAlerts, staleMs: STALE_MS });
+    this.#today = new CachedSource({ ask: options.askToday, staleMs: TODAY_STALE_MS });
     // Nobody watches: nobody is asked.
     this.#timer = setInterval(() => {
       if (options.streams.readerCount > 0) void this.tell();

@@ -2,7 +2,7 @@
 import type { JobState } from '@fit/jobs';
 import type { RunCounts } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
-import { Freshness } from '../freshness/cachedSource.ts';
+import { Freshness } from '../cachedSource.ts';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import type { Run } from '../store/runStore.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { EventStreams } from '@fit/service';
-import { Kept } from '../../src/freshness/cachedSource.ts';
+import { CachedSource } from '../../src/cachedSource.ts';
 import { type Status, StatusBoard } from '../../src/status/statusBoard.ts';
 
 function openBoard(t: TestContext) {
@@ -10,7 +10,7 @@ function openBoard(t: TestContext) {
   const streams = new EventStreams();
   const sent = t.mock.method(streams, 'send');
   const world = { pendingCount: 0, isStoreUp: true, oldest: {} };
-  const silent = new Kept({ ask: () => Promise.resolve(), staleMs: 1 });
+  const silent = new CachedSource({ ask: () => Promise.resolve(), staleMs: 1 });
   const board = new StatusBoard({
     queues: [],
     streams,

@@ -60,17 +60,17 @@ function count(metrics: MetricSet, event: JobEvent): void {
         metrics.add('jobs_published_total', { queue: 'other', outcome: 'error' }, event.count);
       return;
     default:
-      countDuty(metrics, event);
+      countBackgroundTask(metrics, event);
       countMessage(metrics, event);
   }
 }
 
-function countDuty(metrics: MetricSet, event: JobEvent): void {
+function countBackgroundTask(metrics: MetricSet, event: JobEvent): void {
   if (event.type === 'reconciled') metrics.add('jobs_reconciled_total', {}, event.count);
   if (event.type === 'replayed')
     metrics.add('jobs_replayed_total', { type: event.kind }, event.count);
   if (event.type === 'roundEnded')
-    metrics.set(`jobs_${event.duty}_last_timestamp_seconds`, {}, Date.now() / 1_000);
+    metrics.set(`jobs_${event.task}_last_timestamp_seconds`, {}, Date.now() / 1_000);
 }
 
 function countMessage(metrics: MetricSet, event: JobEvent): void {

@@ -109,7 +109,7 @@ test('a job without a queue, a replay, a round', async () => {
   count({ type: 'published', queue: 'unknown', result: 'returned', count: 2, jobs: [] });
   count({ type: 'published', queue: 'mail', result: 'confirmed', count: 9, jobs: [] });
   count({ type: 'replayed', kind: 'mail', count: 3 });
-  count({ type: 'roundEnded', duty: 'relay' });
+  count({ type: 'roundEnded', task: 'relay' });
   assert.deepEqual(await valuesOf('jobs_published_total'), ['{queue="other",outcome="error"} 2']);
   assert.deepEqual(await valuesOf('jobs_replayed_total'), ['{type="mail"} 3']);
   const text = await metrics.registry.metrics();

@@ -1,4 +1,4 @@
-/** Metrics of the records and of the duties that keep them: relay, reconciler, replay. */
+/** Metrics of the records and of the background tasks that maintain them: relay, reconciler, replay. */
 import type { MetricDefinition } from '../definition.ts';
 import { TYPE } from './labels.ts';
 

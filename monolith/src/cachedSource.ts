@@ -14,21 +14,21 @@ export const Freshness = Type.Object({
 });
 export type Freshness = Static<typeof Freshness>;
 
-export interface KeptOptions<Value> {
+export interface CachedSourceOptions<Value> {
   readonly ask: () => Promise<Value>;
   /** An answer older than this is stale. */
   readonly staleMs: number;
 }
 
-export class Kept<Value> {
-  readonly #options: KeptOptions<Value>;
+export class CachedSource<Value> {
+  readonly #options: CachedSourceOptions<Value>;
   readonly #openedAt = new Date();
   #value: Value | undefined;
   #answeredAt: Date | undefined;
   #reason: string | null = null;
   #asking: Promise<void> | undefined;
 
-  constructor(options: KeptOptions<Value>) {
+  constructor(options: CachedSourceOptions<Value>) {
     this.#options = options;
   }
 

@@ -7,7 +7,7 @@ import { JobStore } from '@fit/jobs/store';
 import { Health } from '@fit/service';
 import { eventually, testBroker } from '@fit/stack/testing';
 import { testStore } from '../../jobs/test/support/testStore.ts';
-import { livenessOf, startDuties } from '../src/backgroundTasks.ts';
+import { livenessOf, startBackgroundTasks } from '../src/backgroundTasks.ts';
 import { readMonolithConfig } from '../src/readMonolithConfig.ts';
 
 test('a relay whose round does not end is named by /livez, and alive again when it ends', async (t) => {
@@ -23,7 +23,7 @@ test('a relay whose round does not end is named by /livez, and alive again when 
       return hung.promise;
     }
   }
-  const duties = await startDuties({
+  const tasks = await startBackgroundTasks({
     ...readMonolithConfig({ FIT_ADMIN_TOKEN: 'q7Zr2mXc9Lw4Tn8Vb1Ks6Jd3Hf5Gy0Pe' }),
     amqpUrl: broker.amqpUrl,
     managementUrl: broker.managementUrl,
@@ -36,7 +36,7 @@ test('a relay whose round does not end is named by /livez, and alive again when 
     onPublish: () => undefined,
     turnLimitMs: 8_000,
   });
-  closers.push(() => duties.stop());
+  closers.push(() => tasks.stop());
   // Stopped first, since the stop waits for the round.
   closers.push(() => {
     hung.resolve([]);
@@ -44,7 +44,7 @@ test('a relay whose round does not end is named by /livez, and alive again when 
   const health = new Health({
     stopping: new AbortController().signal,
     ready: {},
-    alive: livenessOf(() => duties),
+    alive: livenessOf(() => tasks),
   });
   const seen = { body: '' };
   const isRelayOk = async (isOk: boolean) => {

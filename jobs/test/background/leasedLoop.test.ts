@@ -1,4 +1,4 @@
-/** Goal: a duty is done by one process at a time, and by another after it. Method: two loops on the real store. */
+/** Goal: a background task runs in one process at a time, and in another one after it. Method: two loops on the real store. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { StatementRefused, StoreUnavailable } from '@fit/jobs';
@@ -26,7 +26,7 @@ function startLoop(
   let count = 0;
   let turnCount = 0;
   const loop = new LeasedLoop({
-    name: 'duty',
+    name: 'task',
     leases,
     pauseMs: 20,
     onEvent: (event) => events.push(event),
@@ -45,7 +45,7 @@ function startLoop(
 const shows = (what: string) => ({ describe: () => what });
 const outage = () => new StoreUnavailable('outage', new Error('store is out'));
 
-test('only the holder does rounds, and its clean stop hands the duty over at once', async (t) => {
+test('only the holder does rounds, and its clean stop hands the task over at once', async (t) => {
   const store = await testStore(t);
   const first = startLoop(t, store);
   await eventually(() => first.rounds() > 0, shows('the first loop did no round'));
@@ -59,7 +59,7 @@ test('only the holder does rounds, and its clean stop hands the duty over at onc
   await eventually(() => second.rounds() > 2, shows('the second loop did not take over'));
   assert.ok(Date.now() - stoppedAt < 5_000);
   assert.equal(first.rounds(), after);
-  assert.deepEqual(second.events, [{ type: 'leaseTaken', name: 'duty' }]);
+  assert.deepEqual(second.events, [{ type: 'leaseTaken', name: 'task' }]);
 });
 
 test('a round that fails is an outage, told once; the next good one ends it', async (t) => {
@@ -120,21 +120,21 @@ test('a clock that steps back an hour does not keep the loop from renewing its l
   t.mock.method(Date, 'now', () => realNow() - 3_600_000);
   // Whoever renews learns that the lease is another's by now; whoever does not goes on as its holder.
   const expiresAt = new Date(realNow() + 3_600_000);
-  await store.raw('leases').updateOne({ _id: 'duty' }, { $set: { owner: 'other', expiresAt } });
+  await store.raw('leases').updateOne({ _id: 'task' }, { $set: { owner: 'other', expiresAt } });
   await eventually(() => events.some(({ type }) => type === 'leaseLost'), {
     deadlineMs: 20_000,
     describe: () => `the loop did not ask for its lease again: ${JSON.stringify(events)}`,
   });
 });
 
-test('a round that left work over is followed at once, and a kick ends the pause', async (t) => {
+test('a round that left work over is followed at once, and `wake` ends the pause', async (t) => {
   const store = await testStore(t);
   let hasMore = 3;
   const { loop, rounds } = startLoop(t, store, () => Promise.resolve((hasMore -= 1) > 0));
   await eventually(() => rounds() >= 3, shows('rounds did not follow'));
   const before = rounds();
-  loop.kick();
-  await eventually(() => rounds() > before, shows('the kick was not heard'));
+  loop.wake();
+  await eventually(() => rounds() > before, shows('wake did not end the pause'));
 });
 
 test('the loop tells that it goes on: without the lease, and after rounds that failed', async (t) => {
