@@ -90,7 +90,7 @@ await runService(log, async (stops, stopping) => {
     handlers: new Map([['createWod', createWodHandler({ wods, ...config })]]),
     store: new JobStore(store.database),
     // A simulated failure stands for one job's own fault; an outage would have another name.
-    breaker: { ignored: [SimulatedFailure.name] },
+    circuitBreaker: { ignored: [SimulatedFailure.name] },
     tracer: tracing.jobs,
     around: logAround,
     onEvent: (event: JobEvent) => {

@@ -14,7 +14,7 @@ export interface FitTopologyOptions {
   readonly maxLength?: number;
 }
 
-/** With it a tenth of the limit is kept for what comes back, and more: see `headroomOf`. */
+/** With it a tenth of the limit is kept for what comes back, and more: see `returnCapacity`. */
 const LOAD = { perSecond: 500, failureRatio: 0.2 };
 
 const TIERS: readonly Duration[] = ['5s', '30s', '120s'];

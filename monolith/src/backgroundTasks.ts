@@ -14,7 +14,7 @@ import type { DeadLetterStore, JobStore, LeaseStore } from '@fit/jobs/store';
 import { Pulse } from '@fit/service';
 import type { Declaration } from '@fit/topology';
 import { Inspector, type PublishEnd, Publisher, type SessionEvent } from '@fit/topology/amqp';
-import { TopologyKeeper } from '@fit/topology/assert';
+import { TopologyMaintainer } from '@fit/topology/assert';
 import type { MonolithConfig } from './readMonolithConfig.ts';
 
 export interface BackgroundTaskOptions extends MonolithConfig {
@@ -62,11 +62,11 @@ export async function startBackgroundTasks(
   options: BackgroundTaskOptions,
 ): Promise<BackgroundTasks> {
   const session = { url: options.amqpUrl, onEvent: options.onSession };
-  const keeper = new TopologyKeeper(options.declaration, options);
+  const keeper = new TopologyMaintainer(options.declaration, options);
   const publisher = await Publisher.open({
     ...session,
     label: 'monolith relays',
-    windowCount: BATCH_COUNT,
+    maxUnconfirmed: BATCH_COUNT,
     onPublish: options.onPublish,
     prepare: keeper.prepare,
   });

@@ -33,7 +33,12 @@ export type {
   QueueRole,
   TopologyPlan,
 } from './plan/topologyPlan.ts';
-export { afterDeath, type DeathReason, deathReasons, type Place } from './proof/deathRoutes.ts';
+export {
+  afterDeath,
+  type DeathReason,
+  deathReasons,
+  type MessagePosition,
+} from './proof/deathRoutes.ts';
 export { provePlan } from './proof/provePlan.ts';
 export { route } from './proof/route.ts';
 export {
@@ -44,14 +49,18 @@ export {
   type Headers,
   readDeaths,
 } from './retry/attempt.ts';
-export { Breaker, type BreakerOptions, type BreakerState } from './retry/breaker.ts';
+export {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitBreakerState,
+} from './retry/breaker.ts';
 export { type CrashRisk, crashesOf, crashRisk, type RedeliveryEvidence } from './retry/crashes.ts';
 export {
   CAUSE_HEADER,
   DEATH_CAUSES,
   type DeathCause,
   deathCause,
-  type OwnCause,
+  type WorkerCause,
 } from './retry/deathCause.ts';
 export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligible.ts';
 export { type NextStep, nextStep } from './retry/nextStep.ts';

@@ -72,7 +72,7 @@ export async function openDeadLetterRecorder(
     onDelivery: (delivery) => {
       const letter = readDeadLetter(delivery, kind, new Date());
       // What is held of it from here on is bounded; a letter may be as large as the broker allows.
-      delivery.release();
+      delivery.discardContent();
       batcher.add({ delivery, letter });
     },
   });

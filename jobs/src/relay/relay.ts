@@ -56,7 +56,7 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
 
 /**
  * How many messages each kind's queue may take from here. What is declared to bounce keeps its share of the limit: a
- * bounce that meets a full queue would be held for minutes (`headroomOf`).
+ * bounce that meets a full queue would be held for minutes (`returnCapacity`).
  */
 async function roomsOf({ declaration, readyCount }: RelayOptions): Promise<Map<string, number>> {
   const rooms = declaration.kinds.map(async (kind): Promise<[string, number]> => {

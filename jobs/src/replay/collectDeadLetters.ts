@@ -48,7 +48,7 @@ export async function collectDeadLetters(
     const delivery = await options.box.next();
     if (delivery === undefined) break;
     const letter = readDeadLetter(delivery, options.kind, new Date());
-    delivery.release();
+    delivery.discardContent();
     if (!isMatch(letter, options.filter)) {
       tally.others += 1;
       continue;

@@ -29,7 +29,7 @@ export const TRANSITION_OF = {
   skip: 'wait',
   // Written before the broker is told: a job in the dead-letter queue is never taken for a lost one.
   exhaust: 'bury',
-  park: 'bury',
+  deadLetter: 'bury',
 } as const satisfies Record<NextStep['type'], Transition>;
 
 /** Pure: what to store for an attempt that ended. */
@@ -81,7 +81,7 @@ function createdAtMs(headers: Headers): number | undefined {
 }
 
 function deathOf(step: NextStep, attempt: AttemptRecord): { readonly death?: Death } {
-  if (step.type !== 'exhaust' && step.type !== 'park') return {};
+  if (step.type !== 'exhaust' && step.type !== 'deadLetter') return {};
   const cause = step.type === 'exhaust' ? 'exhausted' : 'fatal';
   const { error } = attempt;
   return {

@@ -1,7 +1,7 @@
 /** A worker of durable jobs: the topology's worker, with records around each attempt. */
-import type { BreakerOptions, Declaration, KindDeclaration } from '@fit/topology';
+import type { CircuitBreakerOptions, Declaration, KindDeclaration } from '@fit/topology';
 import type { Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
-import type { KeeperOptions } from '@fit/topology/assert';
+import type { TopologyMaintainerOptions } from '@fit/topology/assert';
 import {
   type AttemptEnd,
   type AttemptResult,
@@ -22,7 +22,7 @@ import { BusyTime } from './busyTime.ts';
 import type { Handlers } from './handler.ts';
 import { waitsOf } from './waits.ts';
 
-export interface WorkerOptions extends KeeperOptions {
+export interface WorkerOptions extends TopologyMaintainerOptions {
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
   readonly handlers: Handlers;
@@ -33,7 +33,7 @@ export interface WorkerOptions extends KeeperOptions {
   readonly concurrency: number;
   readonly deadlineMs: number;
   /** Default on. */
-  readonly breaker?: BreakerOptions | false;
+  readonly circuitBreaker?: CircuitBreakerOptions | false;
   readonly onEvent: JobListener;
   readonly onSession: (event: SessionEvent) => void;
   readonly tracer?: JobTracer | undefined;

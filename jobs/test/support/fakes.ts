@@ -53,8 +53,8 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
     ack: () => settled.push('ack'),
     reject: () => settled.push('reject'),
     delay: () => settled.push('delay'),
-    giveBack: () => settled.push('giveBack'),
-    release: () => undefined,
+    requeue: () => settled.push('requeue'),
+    discardContent: () => undefined,
     ...change,
   };
 }

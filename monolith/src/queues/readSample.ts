@@ -62,11 +62,11 @@ async function readManagement(api: ManagementApi): Promise<QueueSample> {
   const counts = await readQueueCounts(api);
   const queues = counts.map(({ name, readyCount, consumerCount, ...rest }) => {
     if (readyCount === undefined) return [name, undefined] as const;
-    const { unackedCount, heldCount, deliveredCount, maxLength, headAt } = rest;
+    const { unackedCount, awaitingTransferCount, deliveredCount, maxLength, headAt } = rest;
     const reading: QueueReading = {
       ready: readyCount,
       unacked: unackedCount,
-      held: heldCount,
+      held: awaitingTransferCount,
       consumers: consumerCount ?? 0,
       delivered: deliveredCount,
       limitInForce: maxLength,

@@ -55,7 +55,7 @@ export async function openFlow(options: FlowOptions): Promise<Flow> {
   const publisher = await Publisher.open({
     url: amqpUrl,
     label: 'flow',
-    windowCount: WINDOW_COUNT,
+    maxUnconfirmed: WINDOW_COUNT,
     onPublish: countPublishes(metrics, plan),
     prepare: (model) => assertTopology(model, declaration, { amqpUrl, managementUrl }),
   });

@@ -33,7 +33,7 @@ export function logJobEvent(log: Log, event: JobEvent): void {
         'message is no job; it goes to the dead-letter queue',
       );
       return;
-    case 'breaker':
+    case 'circuitBreaker':
       logBreaker(log, event);
       return;
     case 'buried':
@@ -90,14 +90,14 @@ function logBuried(log: Log, { kind, cause, count, ends }: EventOf<'buried'>): v
     if (job_id !== undefined) log.debug({ job_id, kind, cause, state: 'dead' }, 'buried');
 }
 
-function logBreaker(log: Log, { queue, state }: EventOf<'breaker'>): void {
+function logBreaker(log: Log, { queue, state }: EventOf<'circuitBreaker'>): void {
   const fields = { queue, state: state.type };
   if (state.type === 'open')
     log.warn(
       { ...fields, pause_ms: state.pauseMs },
       'most attempts fail alike: paused, and the rest of the jobs keep their attempts',
     );
-  else log.info(fields, 'breaker');
+  else log.info(fields, 'circuitBreaker');
 }
 
 type OtherEvent = Exclude<
@@ -108,7 +108,7 @@ type OtherEvent = Exclude<
     | 'published'
     | 'attempted'
     | 'refused'
-    | 'breaker'
+    | 'circuitBreaker'
     | 'buried'
     | 'reconciled'
   >

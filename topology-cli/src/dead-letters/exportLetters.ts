@@ -2,7 +2,7 @@
 
 import type { KindDeclaration } from '@fit/topology';
 import { deadLetterQueue } from '@fit/topology';
-import type { HeldDeadLetter } from '@fit/topology/amqp';
+import type { DeadLetterDelivery } from '@fit/topology/amqp';
 import type { DeskBroker } from './deskBroker.ts';
 import { readLetter } from './letter.ts';
 import { encodeLetter } from './letterFile.ts';
@@ -84,7 +84,7 @@ class ExportRound {
   readonly #options: ExportOptions;
   readonly #start: { readonly doneCount: number; readonly isCareful: boolean };
   readonly #progress: Progress;
-  #batch: { readonly line: string; readonly held: HeldDeadLetter }[] = [];
+  #batch: { readonly line: string; readonly held: DeadLetterDelivery }[] = [];
   #batchBytes = 0;
   readonly remarks = new Remarks();
   exportedCount = 0;
@@ -115,7 +115,7 @@ class ExportRound {
     }
   }
 
-  async #take(held: HeldDeadLetter): Promise<Reading> {
+  async #take(held: DeadLetterDelivery): Promise<Reading> {
     const { kind, filter, isTaking } = this.#options;
     const letter = readLetter(kind, held);
     if (!isMatch(letter, filter)) {

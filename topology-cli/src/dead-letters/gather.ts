@@ -1,5 +1,5 @@
 /** Goes through a dead-letter queue and chooses what to replay; everything stays in the hand. */
-import type { DeadLetterReader, HeldDeadLetter } from '@fit/topology/amqp';
+import type { DeadLetterDelivery, DeadLetterReader } from '@fit/topology/amqp';
 import { type Letter, readLetter } from './letter.ts';
 import { isMatch } from './letterFilter.ts';
 import { LetterGroups } from './letterGroups.ts';
@@ -11,7 +11,7 @@ import type { ReplayOptions } from './replayOptions.ts';
 
 export interface ChosenLetter {
   readonly letter: Letter;
-  readonly held: HeldDeadLetter;
+  readonly held: DeadLetterDelivery;
 }
 
 export interface Gathering extends BoxEnd {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Headers, KindDeclaration } from '@fit/topology';
 import { DEATH_CAUSES, type DeathCause, deathCause } from '@fit/topology';
-import type { DeadLetterProperties, HeldDeadLetter } from '@fit/topology/amqp';
+import type { DeadLetterDelivery, DeadLetterProperties } from '@fit/topology/amqp';
 import { type DeathStep, plausibleTime, readDeathHistory } from './deathHistory.ts';
 import { fingerprint } from './fingerprint.ts';
 import { DESK_HEADER } from './ownHeaders.ts';
@@ -33,7 +33,7 @@ export interface Letter {
 
 /** What is needed of a delivery to read it. */
 export type RawLetter = Pick<
-  HeldDeadLetter,
+  DeadLetterDelivery,
   'body' | 'routingKey' | 'exchange' | 'headers' | 'properties' | 'unreadableReason'
 >;
 

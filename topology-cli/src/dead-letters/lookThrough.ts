@@ -2,7 +2,7 @@
 
 import type { KindDeclaration } from '@fit/topology';
 import { deadLetterQueue } from '@fit/topology';
-import type { HeldDeadLetter } from '@fit/topology/amqp';
+import type { DeadLetterDelivery } from '@fit/topology/amqp';
 import type { DeskBroker } from './deskBroker.ts';
 import { type Letter, readLetter } from './letter.ts';
 import { type BoxEnd, closeQuietly, readBox } from './readBox.ts';
@@ -39,12 +39,12 @@ export async function lookThrough(options: LookOptions): Promise<BoxEnd> {
   const queue = deadLetterQueue(options.kind.queue);
   const { kind, needsBody = () => true } = options;
   for (let attempt = 1; ; attempt += 1) {
-    const letters = new WeakMap<HeldDeadLetter, Letter>();
+    const letters = new WeakMap<DeadLetterDelivery, Letter>();
     const box = await options.broker.openBox(queue, (held) => {
       const letter = readLetter(kind, held);
       if (needsBody(letter)) return;
       letters.set(held, { ...letter, body: NO_BODY });
-      held.release();
+      held.discardContent();
     });
     options.onStart();
     try {

@@ -1,5 +1,5 @@
 /** Goes through a letter box once, holding a bounded number of letters. */
-import type { HeldDeadLetter } from '@fit/topology/amqp';
+import type { DeadLetterDelivery } from '@fit/topology/amqp';
 import { type DeadLetterReader, DeadLetterReaderLost } from '@fit/topology/amqp';
 
 /** hold: it stays in the hand, unsettled. settled: it is acked. enough: hold it, and read no further. */
@@ -26,7 +26,7 @@ export const DEFAULT_HOLD_LIMIT = 10_000;
 export async function readBox(
   box: DeadLetterReader,
   holdLimit: number,
-  onLetter: (letter: HeldDeadLetter) => Reading | Promise<Reading>,
+  onLetter: (letter: DeadLetterDelivery) => Reading | Promise<Reading>,
 ): Promise<BoxEnd> {
   let heldCount = 0;
   let seenCount = 0;

@@ -140,7 +140,7 @@ class Sender {
     const results = await Promise.all(
       handful.map(async (parcel) => ({
         parcel,
-        posted: await this.#options.post.post(parcel.letter),
+        posted: await this.#options.post.publish(parcel.letter),
       })),
     );
     const refused: Parcel[] = [];

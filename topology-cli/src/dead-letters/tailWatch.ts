@@ -42,7 +42,7 @@ export class TailWatch {
     this.#unseenCount = unseenCount;
   }
 
-  /** @throws LetterBoxLost */
+  /** @throws DeadLetterReaderLost */
   static async begin(box: DeadLetterReader, end: BoxEnd['end'], of: Watched): Promise<TailWatch> {
     return new TailWatch(box, of, end === 'empty' ? undefined : await box.readyCount());
   }
@@ -56,7 +56,7 @@ export class TailWatch {
    * Blind, it reads on once so many letters have arrived that the cap could be among them: another desk that gives its
    * letters back looks the same, and is no reason to stop.
    * @returns how many came back from this run, as far as it is seen.
-   * @throws LetterBoxLost
+   * @throws DeadLetterReaderLost
    */
   async count(): Promise<number> {
     if (this.#unseenCount === undefined) {

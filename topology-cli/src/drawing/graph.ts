@@ -126,7 +126,7 @@ function returnEdge(queue: QueuePlan): GraphEdge[] {
   return [edge(id, id, `fails: held back ${delays.map(formatDuration).join(', ')}`)];
 }
 
-/** What a worker publishes in a message's place (`carryOut` in work/); its acks and nacks are the broker's to follow. */
+/** What a worker publishes in a message's place (`performStep` in work/); its acks and nacks are the broker's to follow. */
 function workerEdges({ kind, queue, backend }: PlannedKind): GraphEdge[] {
   const worker = idOf('worker', kind);
   const park = idOf('exchange', parkExchange(queue));

@@ -6,10 +6,10 @@ import {
   deathReasons,
   formatDuration,
   nextStep,
-  type OwnCause,
   parkExchange,
   retryExchange,
   tierKey,
+  type WorkerCause,
 } from '@fit/topology';
 import { crashLimitOf } from '../simulate/deliveryCount.ts';
 import { type Fate, outcomeOf } from '../simulate/fate.ts';
@@ -75,7 +75,7 @@ function meet(journey: Journey, ground: Ground, fate: Fate): void {
   else overflow(journey, queue);
 }
 
-/** As the worker does it (`carryOut` in work/). */
+/** As the worker does it (`performStep` in work/). */
 function settle(journey: Journey, kind: PlannedKind, outcome: Outcome): void {
   const { attempt } = journey;
   if (attempt === undefined) {
@@ -97,7 +97,7 @@ function settle(journey: Journey, kind: PlannedKind, outcome: Outcome): void {
     case 'exhaust':
       journey.die('rejected', 'fails, the last attempt');
       return;
-    case 'park':
+    case 'deadLetter':
       park(journey, kind, 'fatal');
       return;
     case 'skip':
@@ -109,7 +109,7 @@ function settle(journey: Journey, kind: PlannedKind, outcome: Outcome): void {
   }
 }
 
-function park(journey: Journey, kind: PlannedKind, cause: OwnCause): void {
+function park(journey: Journey, kind: PlannedKind, cause: WorkerCause): void {
   journey.note(cause === 'fatal' ? 'fails for good' : 'is no job of this kind');
   const headers: Headers = { [CAUSE_HEADER]: cause };
   journey.publish(parkExchange(kind.queue), { key: journey.key, headers });

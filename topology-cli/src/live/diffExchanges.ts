@@ -52,7 +52,7 @@ function differing(planned: ExchangePlan, found: LiveExchange): Difference[] {
 
 function left({ name }: LiveExchange): Difference {
   return {
-    code: 'SWITCH_LEFT',
+    code: 'TIER_CHANGE_LEFT',
     subject: name,
     remedy: 'a change of tiers was cut short; finish it: topology apply',
     fixedBy: 'apply',

@@ -27,13 +27,13 @@ export function diffPolicies(plan: TopologyPlan, live: LiveTopology): Difference
   return [...own, ...findForeignPolicies(plan, live).map(foreign)];
 }
 
-function foreign({ policy, queue, isOperator, reason }: ForeignPolicy): Difference {
+function foreign({ policy, queue, isOperator, effect }: ForeignPolicy): Difference {
   const command = isOperator ? 'clear_operator_policy' : 'clear_policy';
   return {
     code: isOperator ? 'POLICY_OPERATOR' : 'POLICY_FOREIGN',
     subject: `${policy.name} on ${queue}`,
     live: { pattern: policy.pattern, definition: policy.definition, priority: policy.priority },
-    remedy: `${reason}; narrow its pattern, or remove it: rabbitmqctl ${command} -p VHOST ${policy.name}`,
+    remedy: `${effect}; narrow its pattern, or remove it: rabbitmqctl ${command} -p VHOST ${policy.name}`,
     fixedBy: 'hand',
   };
 }

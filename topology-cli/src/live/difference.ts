@@ -10,7 +10,7 @@ export type DifferenceCode =
   | 'CONSUMER_ON_WAIT'
   | 'BINDING_MISSING'
   | 'BINDING_EXTRA'
-  | 'SWITCH_LEFT'
+  | 'TIER_CHANGE_LEFT'
   | 'POLICY_MISSING'
   | 'POLICY_DIFFERS'
   | 'POLICY_FOREIGN'

@@ -137,9 +137,15 @@ async function readAll(
     const depth = await hand.depthOf(name);
     const found = live.find((queue) => queue.name === name);
     if (depth === undefined || found === undefined) continue;
-    const { messageCount, heldCount = 0 } = found;
+    const { messageCount, awaitingTransferCount = 0 } = found;
     const ttlMs = Number(settings['x-message-ttl'] ?? 0);
-    readings.push({ name, ttlMs, ...depth, messageCount, heldCount });
+    readings.push({
+      name,
+      ttlMs,
+      ...depth,
+      messageCount,
+      heldCount: awaitingTransferCount,
+    });
   }
   return readings;
 }

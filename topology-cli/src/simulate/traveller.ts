@@ -8,13 +8,13 @@ import {
   deliveryCount,
   type Headers,
   isAtLeast,
-  type Place,
+  type MessagePosition,
   readDeaths,
 } from '@fit/topology';
 import { countAfterDeath } from './deliveryCount.ts';
 
 /** Pure data: a step makes a new one. */
-export interface Traveller extends Place {
+export interface Traveller extends MessagePosition {
   readonly headers: Headers;
 }
 

@@ -1,9 +1,9 @@
-/** Stands in for a worker: each delivery of a probe meets its next fate. Settles as the worker does (`carryOut`). */
+/** Stands in for a worker: each delivery of a probe meets its next fate. Settles as the worker does (`performStep`). */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PlannedKind } from '@fit/topology';
 import { attemptOf, nextStep } from '@fit/topology';
 import { Consumer, type Delivery, type Publisher } from '@fit/topology/amqp';
-import { carryOut, type DeadLetterReason, deadLetter } from '@fit/topology/work';
+import { type DeadLetterDetails, deadLetter, performStep } from '@fit/topology/work';
 import { outcomeOf } from '../simulate/fate.ts';
 import type { Logbook } from './logbook.ts';
 import type { ProbeFate } from './probe.ts';
@@ -20,7 +20,7 @@ const PREFETCH_COUNT = 100;
 const CLOSE_DEADLINE_MS = 5_000;
 /** A delivery too many is taken away, so that it does not go round. */
 const AFTERWARDS: ProbeFate = { type: 'done' };
-const MALFORMED: DeadLetterReason = {
+const MALFORMED: DeadLetterDetails = {
   cause: 'malformed' as const,
   error: new Error('malformed on purpose'),
   attempt: 0,
@@ -89,7 +89,7 @@ export class Attendant {
     const step = nextStep(kind, attempt, outcome);
     const at = new Date();
     const end = { message: undefined, kind, attempt, delivery, outcome, step };
-    const answer = await carryOut(
+    const answer = await performStep(
       { publisher, workerId: LABEL },
       { ...end, startedAt: at, endedAt: at },
     );

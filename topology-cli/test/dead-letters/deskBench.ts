@@ -1,9 +1,9 @@
 /** A bench with letters on it. */
 import type { Teardown } from '@fit/stack/testing';
 import { type Declaration, declareTopology } from '@fit/topology';
-import type { HeldDeadLetter, OutgoingDeadLetter } from '@fit/topology/amqp';
+import type { DeadLetterDelivery, OutgoingDeadLetter } from '@fit/topology/amqp';
 import { openDeadLetterPublisher, openDeadLetterReader } from '@fit/topology/amqp';
-import { Bench } from '../../../topology/test/support/bench.ts';
+import { TestTopology } from '../../../topology/test/support/testTopology.ts';
 import { type DeskBroker, deskBroker } from '../../src/dead-letters/deskBroker.ts';
 import { type Letter } from '../../src/dead-letters/letter.ts';
 import { lookThrough } from '../../src/dead-letters/lookThrough.ts';
@@ -16,16 +16,16 @@ export const DESK = declareTopology({
 });
 
 export class DeskBench {
-  readonly bench: Bench;
+  readonly bench: TestTopology;
   readonly broker: DeskBroker;
 
-  private constructor(bench: Bench) {
+  private constructor(bench: TestTopology) {
     this.bench = bench;
     this.broker = deskBroker(bench.amqpUrl);
   }
 
   static async open(teardown: Teardown, declaration: Declaration = DESK): Promise<DeskBench> {
-    const bench = await Bench.open(teardown, declaration);
+    const bench = await TestTopology.open(teardown, declaration);
     await (await bench.publisher()).close();
     return new DeskBench(bench);
   }
@@ -34,7 +34,7 @@ export class DeskBench {
   async park(ids: readonly string[], change: Partial<OutgoingDeadLetter> = {}): Promise<void> {
     const post = await openDeadLetterPublisher(this.bench.amqpUrl);
     for (const id of ids) {
-      const { result, reason } = await post.post({
+      const { result, reason } = await post.publish({
         exchange: 'one.park',
         key: 'one.r1',
         body: Buffer.from(JSON.stringify({ id })),
@@ -69,9 +69,9 @@ export class DeskBench {
   }
 
   /** Takes everything that is ready in a queue. */
-  async drain(queue: string): Promise<HeldDeadLetter[]> {
+  async drain(queue: string): Promise<DeadLetterDelivery[]> {
     const box = await openDeadLetterReader(this.bench.amqpUrl, queue);
-    const taken: HeldDeadLetter[] = [];
+    const taken: DeadLetterDelivery[] = [];
     for (let held = await box.next(); held !== undefined; held = await box.next()) {
       held.ack();
       taken.push(held);

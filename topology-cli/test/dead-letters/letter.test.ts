@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BROKER_LINES, EXHAUSTED } from '../../../topology/test/support/deathHeaders.ts';
+import { BROKER_SERIES, EXHAUSTED } from '../../../topology/test/support/deathHeaders.ts';
 import { DEFAULT } from '../../../topology/test/support/declarations.ts';
 import { journeyLines } from '../../src/dead-letters/deathHistory.ts';
 import { fingerprint } from '../../src/dead-letters/fingerprint.ts';
@@ -34,7 +34,7 @@ function raw(change: Partial<RawLetter> = {}): RawLetter {
 }
 
 test('an exhausted letter of every broker: its cause, its time, its journey oldest first', () => {
-  for (const line of BROKER_LINES) {
+  for (const line of BROKER_SERIES) {
     const letter = readLetter(KIND, raw({ headers: EXHAUSTED[line] }));
     assert.deepEqual([letter.cause, letter.errorClass], ['exhausted', 'exhausted']);
     assert.equal(letter.diedAt?.toISOString(), '2023-11-14T22:13:20.000Z');

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import {
+  type DeadLetterDelivery,
   type DeadLetterReader,
   DeadLetterReaderLost,
-  type HeldDeadLetter,
 } from '@fit/topology/amqp';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { type DeskBroker, deskBroker } from '../../src/dead-letters/deskBroker.ts';
@@ -36,7 +36,7 @@ test('killed between publish and ack: nothing is lost, and the next run goes on'
         if (ackCount > 7) throw new Error('killed');
         settle();
       };
-      return Object.assign(held, { ack }) satisfies HeldDeadLetter;
+      return Object.assign(held, { ack }) satisfies DeadLetterDelivery;
     },
   }));
   await assert.rejects(replayLetters(desk.replayOptions({ broker: dying })), /killed/);

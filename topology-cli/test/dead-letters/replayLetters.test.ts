@@ -140,7 +140,7 @@ async function parkAgain(desk: DeskBench): Promise<DeadLetterPublisher> {
   await desk.bench.consumer((delivery) => {
     const { routingKey: key, body, headers, messageId = '' } = delivery;
     void post
-      .post({
+      .publish({
         exchange: 'one.park',
         key,
         body,

@@ -5,8 +5,11 @@ import { eventually } from '@fit/stack/testing';
 import { declareTopology, type Outcome } from '@fit/topology';
 import { Worker } from '@fit/topology/work';
 import fc from 'fast-check';
-import { Bench, type Letter } from '../../../topology/test/support/bench.ts';
-import { lineFacts } from '../../../topology/test/support/brokerLine.ts';
+import { brokerFacts } from '../../../topology/test/support/brokerFacts.ts';
+import {
+  type DeadLetterSummary,
+  TestTopology,
+} from '../../../topology/test/support/testTopology.ts';
 import { explain } from '../../src/explain/explain.ts';
 import { readFate } from '../../src/simulate/fate.ts';
 
@@ -27,7 +30,7 @@ function outcomeOf(word: string): Outcome {
     : { type: 'retryAfter', delayMs: Number(delay), error: new Error('later') };
 }
 
-const { hasNativeRetry } = await lineFacts();
+const { hasNativeRetry } = await brokerFacts();
 
 for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers'] as const))
   test(`${backend}: ${MESSAGE_COUNT} random ways are explained as they happen`, async (t) => {
@@ -35,7 +38,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
       exchange: 'jobs',
       kinds: { one: { key: 'job.one', queue: 'one', tiers: [25, 50, 75], backend } },
     });
-    const bench = await Bench.open(t, declaration);
+    const bench = await TestTopology.open(t, declaration);
     const publisher = await bench.publisher();
     // Weighted towards a retry, and ended by one that is.
     const word = fc.oneof(
@@ -51,7 +54,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
       kind: 'one',
       amqpUrl,
       managementUrl,
-      breaker: false,
+      circuitBreaker: false,
       run: ({ delivery, attempt }) => {
         const id = delivery.messageId!;
         const seen = [...(attempts.get(id) ?? []), attempt.number];
@@ -71,7 +74,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
 
     const expectedAttempts = explained.map(({ steps }) => visitsOf(steps));
     const dead = explained.filter(({ ending }) => ending.type === 'dead');
-    const letters: Letter[] = await bench.takeLetters(dead.length);
+    const letters: DeadLetterSummary[] = await bench.takeLetters(dead.length);
     await eventually(
       () => expectedAttempts.every((wanted, i) => attempts.get(`m${i}`)?.length === wanted.length),
       { describe: () => JSON.stringify([...attempts]) },

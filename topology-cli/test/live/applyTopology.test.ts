@@ -78,7 +78,7 @@ test('what apply mends: seen, mended, and the same again', async (t) => {
     ],
     [['POLICY_MISSING one'], () => drop('policies/one')],
     [
-      ['SWITCH_LEFT one.retry.switch'],
+      ['TIER_CHANGE_LEFT one.retry.switch'],
       () => channel.assertExchange('one.retry.switch', 'direct', { durable: true }),
     ],
   ];

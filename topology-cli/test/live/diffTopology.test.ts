@@ -174,7 +174,7 @@ test('a switch that was left is one difference, with all that hangs on it', () =
   const exchanges = [...LIVE.exchanges, { ...LIVE.exchanges[2]!, name }];
   const hanging = [binding(`${name} job.one one.wait.1.5s`), binding(`x k ${name}`, 'exchange')];
   assert.deepEqual(short(diffOf({ exchanges, ...withBindings(...hanging) })), [
-    'SWITCH_LEFT one.retry.switch: apply',
+    'TIER_CHANGE_LEFT one.retry.switch: apply',
   ]);
 });
 

@@ -104,9 +104,9 @@ test('left in the middle, then other tiers still: the third ladder stands, each 
       if (step.type === 'unbind') throw new Error('killed');
     }),
   );
-  assert.ok((await live.drift(SHORT.after)).includes('SWITCH_LEFT one.retry.switch'));
+  assert.ok((await live.drift(SHORT.after)).includes('TIER_CHANGE_LEFT one.retry.switch'));
   const third = tiersOf([150, 400]);
-  assert.ok((await live.drift(third)).includes('SWITCH_LEFT one.retry.switch'));
+  assert.ok((await live.drift(third)).includes('TIER_CHANGE_LEFT one.retry.switch'));
   await live.apply(third, () => load.publishRejected(1));
   assert.deepEqual(
     (await live.diff(third)).filter(({ code }) => code !== 'QUEUE_OLD'),

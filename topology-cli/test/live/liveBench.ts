@@ -3,7 +3,7 @@ import { eventually, type Teardown } from '@fit/stack/testing';
 import { type Declaration, declareTopology } from '@fit/topology';
 import { type OpenTopologyAdmin, openTopologyAdmin, type Publisher } from '@fit/topology/amqp';
 import { type LiveTopology, ManagementApi, readLive } from '@fit/topology/management';
-import { Bench } from '../../../topology/test/support/bench.ts';
+import { TestTopology } from '../../../topology/test/support/testTopology.ts';
 import {
   type ApplyOptions,
   type ApplyReport,
@@ -21,17 +21,17 @@ export function tiersOf(tiers: readonly number[], tierOrder: 'rising' | 'any' = 
 }
 
 export class LiveBench {
-  readonly bench: Bench;
+  readonly bench: TestTopology;
   readonly api: ManagementApi;
   #hand: OpenTopologyAdmin | undefined;
 
-  private constructor(bench: Bench) {
+  private constructor(bench: TestTopology) {
     this.bench = bench;
     this.api = new ManagementApi(bench.managementUrl, bench.vhost);
   }
 
   static async open(teardown: Teardown): Promise<LiveBench> {
-    return new LiveBench(await Bench.open(teardown));
+    return new LiveBench(await TestTopology.open(teardown));
   }
 
   /** Closed with the bench. */
@@ -80,7 +80,7 @@ export class Load {
   readonly ends: string[] = [];
   /** Of letters. */
   readonly lastKeys: string[] = [];
-  readonly #bench: Bench;
+  readonly #bench: TestTopology;
   #publisher: Publisher | undefined;
   #publishedCount = 0;
   #rejectedCount = 0;

@@ -91,7 +91,7 @@ export function queueOf(name: string, settings: LiveQueue['arguments']): LiveQue
     effectivePolicy: {},
     messageCount: 0,
     readyCount: 0,
-    heldCount: 0,
+    awaitingTransferCount: 0,
     consumerCount: 0,
   };
 }

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openTopologyAdmin } from '@fit/topology/amqp';
 import type { LiveBinding } from '@fit/topology/management';
-import { Bench } from '../../../topology/test/support/bench.ts';
 import { ASSIGNMENT, DEFAULT } from '../../../topology/test/support/declarations.ts';
+import { TestTopology } from '../../../topology/test/support/testTopology.ts';
 import type { Turn } from '../../src/verify/scaleDeclaration.ts';
 import { silence } from '../../src/verify/silence.ts';
 import type { AssertedTurn } from '../../src/verify/turnRun.ts';
@@ -85,7 +85,7 @@ async function loseReason(asserted: AssertedTurn, reason: string): Promise<void>
 }
 
 test('a message that no path accounts for is told as left; what fills a queue is not', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   await (await bench.publisher()).publish(bench.message('foreign'));
   const { amqpUrl, plan } = bench;
   const left = (turn: Turn) => silence({ amqpUrl, turn, plan, rest: () => Promise.resolve() });

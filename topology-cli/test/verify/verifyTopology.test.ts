@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { askManagement } from '@fit/stack/testing';
 import { type Declaration, declareTopology } from '@fit/topology';
-import { lineFacts } from '../../../topology/test/support/brokerLine.ts';
+import { brokerFacts } from '../../../topology/test/support/brokerFacts.ts';
 import { ASSIGNMENT, DEFAULT } from '../../../topology/test/support/declarations.ts';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { type VerifyProgress, verifyTopology } from '../../src/verify/verifyTopology.ts';
@@ -53,7 +53,7 @@ const SHAPES: readonly (readonly [name: string, declaration: Declaration, pathCo
   ['exchange and queue of one name', SHARED_NAME, 13],
 ];
 
-const { hasNativeRetry } = await lineFacts();
+const { hasNativeRetry } = await brokerFacts();
 
 for (const [name, declaration, pathCount] of SHAPES.filter(
   ([shape]) => shape !== 'native' || hasNativeRetry,

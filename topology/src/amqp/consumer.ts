@@ -103,7 +103,7 @@ export class Consumer {
       const settled = new Promise<void>((resolve) => (this.#idle = resolve));
       await Promise.race([settled, deadline]);
     }
-    for (const delivery of [...this.#unsettled]) delivery.giveBack();
+    for (const delivery of [...this.#unsettled]) delivery.requeue();
   }
 
   async close(): Promise<void> {
@@ -140,7 +140,7 @@ export class Consumer {
       if (message === false || this.#channel !== channel) return false;
       const delivery = deliveryOf(message, this.#holderOf(channel));
       this.#unsettled.add(delivery);
-      if (this.#hasBegunToStop()) delivery.giveBack();
+      if (this.#hasBegunToStop()) delivery.requeue();
       else this.#options.onDelivery(delivery);
       return true;
     } catch {

@@ -27,7 +27,7 @@ export interface DeadLetterPublishResult {
 /** A connection that publishes letters. */
 export interface DeadLetterPublisher {
   /** Never rejects. After the first `unknown` the post is over: open another. */
-  post(letter: OutgoingDeadLetter): Promise<DeadLetterPublishResult>;
+  publish(letter: OutgoingDeadLetter): Promise<DeadLetterPublishResult>;
   close(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export async function openDeadLetterPublisher(url: string): Promise<DeadLetterPu
     post.end('the connection was closed');
   });
   return {
-    post: (letter) => post.post(letter),
+    publish: (letter) => post.post(letter),
     close: () => endConnection(model),
   };
 }

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
 import { connectFailure } from './connectFailure.ts';
 import { endConnection } from './endConnection.ts';
-import { type HeldDeadLetter, heldLetterOf } from './heldDeadLetter.ts';
+import { type DeadLetterDelivery, heldLetterOf } from './heldDeadLetter.ts';
 import { credentialsIn, withHeartbeat } from './openSession.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
@@ -15,10 +15,10 @@ export interface DeadLetterReader {
   /**
    * One call at a time.
    * @returns undefined where no further letter is ready.
-   * @throws LetterBoxLost; every letter in the hand is back in the queue then.
+   * @throws DeadLetterReaderLost; every letter in the hand is back in the queue then.
    */
-  next(): Promise<HeldDeadLetter | undefined>;
-  /** Letters behind those in the hand. @throws LetterBoxLost */
+  next(): Promise<DeadLetterDelivery | undefined>;
+  /** Letters behind those in the hand. @throws DeadLetterReaderLost */
   readyCount(): Promise<number>;
   /**
    * Resolves when the broker reports every letter that was left as ready again, so that the next reader meets the whole
@@ -30,7 +30,7 @@ export interface DeadLetterReader {
 
 /** The connection or its channel ended under the reader; the message says why. */
 export class DeadLetterReaderLost extends Error {
-  override readonly name = 'LetterBoxLost';
+  override readonly name = 'DeadLetterReaderLost';
 }
 
 /** What is done with a letter as it arrives, and how long a box may take to give its letters back. */
@@ -39,7 +39,7 @@ export interface DeadLetterReaderOptions {
    * Told of each letter as it arrives, before anyone asks for it: whoever needs no whole bodies releases them here, because
    * a window of letters is under way at a time. Must not throw.
    */
-  readonly onArrival?: ((letter: HeldDeadLetter) => void) | undefined;
+  readonly onArrival?: ((letter: DeadLetterDelivery) => void) | undefined;
   /** Milliseconds, at least 0; default 2,000. Letters are usually ready again within milliseconds. */
   readonly requeueTimeoutMs?: number | undefined;
 }
@@ -144,7 +144,7 @@ class Reader {
   readonly #channel: Channel;
   readonly #queue: string;
   readonly #onLetter: DeadLetterReaderOptions['onArrival'];
-  readonly #arrived: HeldDeadLetter[] = [];
+  readonly #arrived: DeadLetterDelivery[] = [];
   #window: Window = { tag: '', size: 0, heldCount: 0 };
   #windowCount = 0;
   #deliveredCount = 0;
@@ -191,7 +191,7 @@ class Reader {
     );
   }
 
-  async next(): Promise<HeldDeadLetter | undefined> {
+  async next(): Promise<DeadLetterDelivery | undefined> {
     for (let readyTurns = 0, emptyTurns = 0; readyTurns < WAIT_TURNS; ) {
       if (this.#lost !== undefined) throw this.#lost;
       const letter = this.#shift();
@@ -259,7 +259,7 @@ class Reader {
     this.#onArrival?.();
   }
 
-  #shift(): HeldDeadLetter | undefined {
+  #shift(): DeadLetterDelivery | undefined {
     return this.#arrived.shift();
   }
 

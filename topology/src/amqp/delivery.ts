@@ -29,9 +29,9 @@ export interface Delivery {
   /** A failed attempt on a queue with native retry: the broker counts it and holds it back. A stale call is a no-op. */
   delay(): void;
   /** Back to the queue, for somebody else. A stale call is a no-op. */
-  giveBack(): void;
+  requeue(): void;
   /** Drops body and headers, for whoever holds many deliveries and has read them. It can still be settled. */
-  release(): void;
+  discardContent(): void;
 }
 
 /** What is told to the broker. */
@@ -147,11 +147,11 @@ class HeldDelivery implements Delivery {
     this.#holder.settle(this, this.#message, DELAY);
   }
 
-  giveBack(): void {
+  requeue(): void {
     this.#holder.settle(this, this.#message, GIVE_BACK);
   }
 
-  release(): void {
+  discardContent(): void {
     this.#message.content = EMPTY;
     this.#message.properties.headers = {};
   }

@@ -22,7 +22,7 @@ export interface DeadLetterProperties {
 }
 
 /** A delivery from a dead-letter queue, with all its properties. */
-export interface HeldDeadLetter extends Delivery {
+export interface DeadLetterDelivery extends Delivery {
   readonly properties: DeadLetterProperties;
 }
 
@@ -39,7 +39,7 @@ const PROPERTY_NAMES = [
 ] satisfies readonly (keyof DeadLetterProperties)[];
 
 /** Settled at most once: a second ack would close the channel (406), and return everything in the hand. */
-export function heldLetterOf(message: ConsumeMessage, holder: LetterHolder): HeldDeadLetter {
+export function heldLetterOf(message: ConsumeMessage, holder: LetterHolder): DeadLetterDelivery {
   let isSettled = false;
   const { channel, isCurrent } = holder;
   const delivery = deliveryOf(message, {

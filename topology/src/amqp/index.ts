@@ -13,7 +13,7 @@ export {
   openDeadLetterReader,
 } from './deadLetterReader.ts';
 export type { Delivery } from './delivery.ts';
-export type { DeadLetterProperties, HeldDeadLetter } from './heldDeadLetter.ts';
+export type { DeadLetterDelivery, DeadLetterProperties } from './heldDeadLetter.ts';
 export { Inspector, type QueueDepth } from './inspector.ts';
 export {
   openSession,

@@ -26,7 +26,7 @@ export interface OutgoingMessage {
   readonly id: string;
   readonly body: Buffer;
   readonly contentType?: string;
-  /** Overtakes in the queue of a kind that declares `priorityLane`. Default false. */
+  /** Overtakes in the queue of a kind that declares `hasPriorities`. Default false. */
   readonly isUrgent?: boolean;
   /** Own headers only; a name with `x-`, CC and BCC would steer the broker and are dropped. */
   readonly headers?: Readonly<Record<string, string | number>>;
@@ -37,7 +37,7 @@ export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
   /** Runs before the channel is opened, on each connection: assert the topology here. */
   readonly prepare: (model: ChannelModel) => Promise<unknown>;
   /** Publishes without a confirm yet; default 1,000. Further ones wait. */
-  readonly windowCount?: number;
+  readonly maxUnconfirmed?: number;
   /** After this a missing confirm counts as unknown; default 10,000 ms. */
   readonly confirmTimeoutMs?: number;
   /** Told of each publish, once. */
@@ -70,7 +70,7 @@ export class Publisher {
   #session: Session | undefined;
 
   private constructor(options: PublisherOptions) {
-    this.#windowCount = options.windowCount ?? 1_000;
+    this.#windowCount = options.maxUnconfirmed ?? 1_000;
     this.#confirmTimeoutMs = options.confirmTimeoutMs ?? 10_000;
     this.#onPublish = options.onPublish;
     this.#sweeper = setInterval(() => {

@@ -34,7 +34,7 @@ export interface KindDeclaration<
   readonly messageTtlMs: number | undefined;
   readonly deadlineMs: number;
   readonly nonRetryable: readonly string[];
-  readonly priorityLane: boolean;
+  readonly hasPriorities: boolean;
   readonly load: Load | undefined;
   readonly backend: Backend;
   readonly queueType: 'quorum' | 'classic';
@@ -57,7 +57,7 @@ const DEFAULTS = {
   crashLimit: 5,
   deadline: '60s',
   nonRetryable: [],
-  priorityLane: false,
+  hasPriorities: false,
   load: undefined,
   backend: 'tiers',
   queueType: 'quorum',
@@ -98,14 +98,14 @@ export function tierMs<Options extends KindOptions>(
 function normalise(kind: string, options: KindOptions): KindDeclaration {
   const complete = { ...DEFAULTS, ...options };
   const { key, queue, tiers, maxLength, crashLimit, load, messageTtl } = complete;
-  const { priorityLane, backend, queueType, nonRetryable, deadline, unsafe } = complete;
+  const { hasPriorities, backend, queueType, nonRetryable, deadline, unsafe } = complete;
   return Object.freeze({
     kind,
     key,
     queue,
     maxLength,
     crashLimit,
-    priorityLane,
+    hasPriorities,
     backend,
     queueType,
     tiers: Object.freeze([...tiers]),

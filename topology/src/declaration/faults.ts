@@ -11,7 +11,7 @@ const MAX_TIERS = 10;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const OPTIONS = new Set<string>([
   ...['key', 'queue', 'tiers', 'tierOrder', 'maxLength', 'crashLimit', 'messageTtl', 'deadline'],
-  ...['nonRetryable', 'priorityLane', 'load', 'backend', 'queueType', 'unsafe'],
+  ...['nonRetryable', 'hasPriorities', 'load', 'backend', 'queueType', 'unsafe'],
 ]);
 
 export function exchangeFaults(exchange: string | undefined, kindCount: number): Fault[] {

@@ -45,7 +45,7 @@ export interface KindOptions {
   /** Names of errors that trying again cannot mend: thrown by a handler they mean reject. Default none. */
   readonly nonRetryable?: readonly string[];
   /** Two lanes in the main queue: a message published as urgent overtakes. Needs RabbitMQ 4.0. Default false. */
-  readonly priorityLane?: boolean;
+  readonly hasPriorities?: boolean;
   /** Checked against the limit: what waits in the tiers comes back, and must fit. Default: not checked. */
   readonly load?: Load;
   /** Default `tiers`. */

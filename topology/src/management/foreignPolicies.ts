@@ -15,7 +15,7 @@ export interface ForeignPolicy {
   readonly queue: string;
   readonly isOperator: boolean;
   /** What it does, for people. */
-  readonly reason: string;
+  readonly effect: string;
 }
 
 interface OwnQueue {
@@ -59,7 +59,7 @@ function told(policy: LivePolicy, queue: OwnQueue, isOperator: boolean): Foreign
     ...(displaced === undefined ? [] : [`it may take the place of policy '${displaced.name}'`]),
     ...(changes.length === 0 ? [] : [`it sets ${setting}`]),
   ];
-  return [{ policy, queue: queue.name, isOperator, reason: parts.join(', and ') }];
+  return [{ policy, queue: queue.name, isOperator, effect: parts.join(', and ') }];
 }
 
 /** Of two numbers the broker takes the lower (RabbitMQ, policies); a negative one is no limit. */

@@ -29,7 +29,7 @@ export interface LiveQueue {
   readonly messageCount: number | undefined;
   readonly readyCount: number | undefined;
   /** Expired or rejected, and not yet confirmed by where they go. Absent in a classic queue. */
-  readonly heldCount: number | undefined;
+  readonly awaitingTransferCount: number | undefined;
   /** Up to 5 s late. */
   readonly consumerCount: number;
 }

@@ -47,11 +47,11 @@ export async function probeBroker(
   const old = oldLadderFaults(plan, bindings);
   if (old.length > 0) throw new TopologyError('TOPOLOGY_DIFFERS', old);
   const warnings = findForeignPolicies(plan, { ...policies, queues: [] }).map(
-    ({ policy, queue, isOperator, reason }) =>
+    ({ policy, queue, isOperator, effect }) =>
       fault(
         isOperator ? 'POLICY_OPERATOR' : 'POLICY_FOREIGN',
         `${policy.name} on ${queue}`,
-        `${reason}; topology diff tells more`,
+        `${effect}; topology diff tells more`,
       ),
   );
   return { warnings, skippedChecks: [] };
@@ -118,7 +118,7 @@ function oldLadderFaults(plan: TopologyPlan, bindings: readonly LiveBinding[]): 
       .filter((one) => !rungs.some((rung) => isSameBinding(one, rung)))
       .map(({ source, key, destination }) =>
         fault(
-          'LADDER_OLD',
+          'OTHER_TIERS_IN_SERVICE',
           `${source} [${key}] -> ${destination}`,
           'other tiers are in service, and both at once would double what is rejected: npm run topology -- apply',
         ),

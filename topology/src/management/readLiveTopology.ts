@@ -83,7 +83,7 @@ function readQueue(json: Json, consumers: readonly Json[]): LiveQueue {
     effectivePolicy: table(json['effective_policy_definition']),
     messageCount: count(json['messages']),
     readyCount: count(json['messages_ready']),
-    heldCount: count(json['messages_dlx']),
+    awaitingTransferCount: count(json['messages_dlx']),
     // The list is sooner than the queue's own number, but both lag behind.
     consumerCount: Math.max(
       consumers.filter((one) => table(one['queue'])['name'] === name).length,

@@ -8,7 +8,7 @@ export interface QueueCounts {
   /** With a consumer, not settled yet. */
   readonly unackedCount: number | undefined;
   /** Neither ready nor unacked: dead letters that a queue holds until their target takes them. */
-  readonly heldCount: number | undefined;
+  readonly awaitingTransferCount: number | undefined;
   readonly consumerCount: number | undefined;
   /** Given to consumers since the broker counts, each message once however often it came back. */
   readonly deliveredCount: number;
@@ -48,7 +48,7 @@ function toCounts(json: QueueJson): QueueCounts {
     name: json.name,
     readyCount: json.messages_ready,
     unackedCount: json.messages_unacknowledged,
-    heldCount: heldCount(json),
+    awaitingTransferCount: heldCount(json),
     consumerCount: json.consumers,
     deliveredCount: delivered - redelivered,
     maxLength: lowestLimit(json),

@@ -6,7 +6,7 @@ export interface ReturnCapacity {
   /** Messages in each tier in the steady state: rate × failureRatio^tier × wait (Little's law). */
   readonly waitingCounts: readonly number[];
   /** Their sum, rounded up; 0 without a declared load. */
-  readonly bounceReserve: number;
+  readonly reservedCount: number;
   /** What publishers may fill: the limit less the reserve. Not above 0: bounces alone can fill the queue. */
   readonly producerLimit: number;
 }
@@ -22,6 +22,6 @@ export function returnCapacity(
   const waitingCounts = kind.tiersMs.map(
     (tierMs, index) => (perSecond * failureRatio ** (index + 1) * tierMs) / 1_000,
   );
-  const bounceReserve = Math.ceil(waitingCounts.reduce((sum, count) => sum + count, 0));
-  return { waitingCounts, bounceReserve, producerLimit: kind.maxLength - bounceReserve };
+  const reservedCount = Math.ceil(waitingCounts.reduce((sum, count) => sum + count, 0));
+  return { waitingCounts, reservedCount, producerLimit: kind.maxLength - reservedCount };
 }

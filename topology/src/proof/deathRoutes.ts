@@ -6,15 +6,15 @@ import { route } from './route.ts';
 export type DeathReason = 'rejected' | 'delivery_limit' | 'expired' | 'maxlen';
 
 /** A message at rest. */
-export interface Place {
+export interface MessagePosition {
   readonly queue: string;
   readonly key: string;
 }
 
-export interface Death extends Place {
+export interface DeathRoute extends MessagePosition {
   readonly reason: DeathReason;
   /** Where the message is next; several are copies, none means held for ever or lost. */
-  readonly next: readonly Place[];
+  readonly next: readonly MessagePosition[];
 }
 
 /** The ways in which a message can die in this queue, as planned. Only a main queue has consumers that reject. */
@@ -33,7 +33,11 @@ export function deathReasons(queue: QueuePlan): DeathReason[] {
 }
 
 /** @returns where a message goes that dies there of that; empty where the queue has no dead-letter exchange. */
-export function afterDeath(plan: TopologyPlan, place: Place, reason: DeathReason): Place[] {
+export function afterDeath(
+  plan: TopologyPlan,
+  place: MessagePosition,
+  reason: DeathReason,
+): MessagePosition[] {
   const queue = plan.queues.find(({ name }) => name === place.queue);
   const exchange = queue?.arguments['x-dead-letter-exchange']?.toString();
   if (queue === undefined || exchange === undefined) return [];
@@ -42,10 +46,10 @@ export function afterDeath(plan: TopologyPlan, place: Place, reason: DeathReason
 }
 
 /** Every death that a message published there with that key can meet, each once. Bounded by queues × keys. */
-export function reachableDeaths(plan: TopologyPlan, exchange: string, key: string): Death[] {
-  const open: Place[] = route(plan, exchange, { key }).map((queue) => ({ queue, key }));
+export function reachableDeaths(plan: TopologyPlan, exchange: string, key: string): DeathRoute[] {
+  const open: MessagePosition[] = route(plan, exchange, { key }).map((queue) => ({ queue, key }));
   const seen = new Set(open.map(nameOf));
-  const deaths: Death[] = [];
+  const deaths: DeathRoute[] = [];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
     const { queue: name } = place;
     const queue = plan.queues.find((candidate) => candidate.name === name);
@@ -62,6 +66,6 @@ export function reachableDeaths(plan: TopologyPlan, exchange: string, key: strin
 }
 
 /** One name for a place; a space is in no queue name and no key. */
-export function nameOf(place: Place): string {
+export function nameOf(place: MessagePosition): string {
   return `${place.queue} ${place.key}`;
 }

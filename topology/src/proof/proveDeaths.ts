@@ -2,7 +2,7 @@
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Fault, fault } from '../errors.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
-import { type Death, nameOf, type Place, reachableDeaths } from './deathRoutes.ts';
+import { type DeathRoute, type MessagePosition, nameOf, reachableDeaths } from './deathRoutes.ts';
 
 /** @returns the faults of every path that a message of any kind can take, whatever it dies of. */
 export function proveDeaths(declaration: Declaration, plan: TopologyPlan): Fault[] {
@@ -13,24 +13,24 @@ export function proveDeaths(declaration: Declaration, plan: TopologyPlan): Fault
 }
 
 /** At least once holds such a letter for ever, at most once drops it; both without a word. */
-function proveNoDrop(deaths: readonly Death[]): Fault[] {
+function proveNoDrop(deaths: readonly DeathRoute[]): Fault[] {
   return deaths
     .filter(({ next }) => next.length === 0)
     .map((death) =>
       fault(
-        'LETTER_DROPPED',
+        'MESSAGE_DROPPED',
         pathOf(death),
         'nothing is bound for it; bind it or give an alternate',
       ),
     );
 }
 
-function proveNoCopies(deaths: readonly Death[]): Fault[] {
+function proveNoCopies(deaths: readonly DeathRoute[]): Fault[] {
   return deaths
     .filter(({ next }) => next.length > 1)
     .map((death) => {
       const queues = death.next.map(({ queue }) => queue).join(', ');
-      return fault('LETTER_DOUBLED', pathOf(death), `it goes to ${queues}; leave one of them`);
+      return fault('MESSAGE_DUPLICATED', pathOf(death), `it goes to ${queues}; leave one of them`);
     });
 }
 
@@ -38,7 +38,7 @@ function proveNoCopies(deaths: readonly Death[]): Fault[] {
  * The broker drops a message that comes back to a queue in its death history when nothing since was `rejected` (at
  * least once holds it for ever instead). Source: RabbitMQ, dead lettering, automatic cycles.
  */
-function proveNoIdleCycle(deaths: readonly Death[]): Fault[] {
+function proveNoIdleCycle(deaths: readonly DeathRoute[]): Fault[] {
   const idle = deaths.filter(({ reason }) => reason !== 'rejected');
   return idle
     .filter((death) => death.next.some((target) => comesBack(idle, target, death.queue)))
@@ -52,7 +52,7 @@ function proveNoIdleCycle(deaths: readonly Death[]): Fault[] {
 }
 
 /** @returns true where a message from `start` reaches the queue by these deaths. */
-function comesBack(deaths: readonly Death[], start: Place, queue: string): boolean {
+function comesBack(deaths: readonly DeathRoute[], start: MessagePosition, queue: string): boolean {
   const open = [start];
   const seen = new Set<string>();
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -65,6 +65,6 @@ function comesBack(deaths: readonly Death[], start: Place, queue: string): boole
   return false;
 }
 
-function pathOf({ reason, key, queue }: Death): string {
+function pathOf({ reason, key, queue }: DeathRoute): string {
   return `${reason} of ${key} in ${queue}`;
 }

@@ -31,10 +31,10 @@ function proveCrashLimit(kind: PlannedKind): Fault[] {
 }
 
 function proveHeadroom(kind: PlannedKind): Fault[] {
-  const { bounceReserve, producerLimit } = returnCapacity(kind);
+  const { reservedCount, producerLimit } = returnCapacity(kind);
   if (producerLimit > 0) return [];
-  const remedy = `at the declared load ${bounceReserve} messages wait and come back, which alone fill the limit ${kind.maxLength}; raise maxLength, shorten the tiers, or lower the load`;
-  return [fault('HEADROOM_EXCEEDED', kind.queue, remedy)];
+  const remedy = `at the declared load ${reservedCount} messages wait and come back, which alone fill the limit ${kind.maxLength}; raise maxLength, shorten the tiers, or lower the load`;
+  return [fault('RETURN_CAPACITY_EXCEEDED', kind.queue, remedy)];
 }
 
 function proveBroker(kind: PlannedKind, broker: BrokerProfile): Fault[] {
@@ -42,7 +42,7 @@ function proveBroker(kind: PlannedKind, broker: BrokerProfile): Fault[] {
   const isNative = kind.backend === 'native';
   const rules: readonly [isBroken: boolean, code: string, remedy: string][] = [
     [
-      kind.priorityLane && !isAtLeast(broker, '4.0.0'),
+      kind.hasPriorities && !isAtLeast(broker, '4.0.0'),
       'PRIORITY_UNSUPPORTED',
       `quorum queues of RabbitMQ ${version} have no priorities; use 4.0 or newer`,
     ],

@@ -80,7 +80,11 @@ const ROLE_RULES: Readonly<Record<QueuePlan['role'], (queue: QueuePlan) => Rule[
   wait: limitedRules,
   dlq: (queue) => [
     ...limitedRules(queue),
-    [queue.ttlMs !== undefined, 'LETTERS_EXPIRE', 'letters would vanish; drop the time to live'],
+    [
+      queue.ttlMs !== undefined,
+      'DEAD_LETTERS_EXPIRE',
+      'letters would vanish; drop the time to live',
+    ],
   ],
 };
 

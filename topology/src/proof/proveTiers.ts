@@ -12,7 +12,7 @@ import {
 } from '../plan/names.ts';
 import { FINAL_REASONS } from '../plan/planTiers.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
-import { afterDeath, type DeathReason, type Place } from './deathRoutes.ts';
+import { afterDeath, type DeathReason, type MessagePosition } from './deathRoutes.ts';
 import { route } from './route.ts';
 
 export function provePublicKey(
@@ -107,7 +107,7 @@ function proveUnknownKeys(
   });
 }
 
-function reachedAfter(plan: TopologyPlan, place: Place, reason: DeathReason): string[] {
+function reachedAfter(plan: TopologyPlan, place: MessagePosition, reason: DeathReason): string[] {
   return afterDeath(plan, place, reason).map(({ queue }) => queue);
 }
 

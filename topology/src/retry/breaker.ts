@@ -1,8 +1,8 @@
 /** Circuit breaker: when most attempts fail alike, the cause is not the jobs; stop spending their attempts on it. */
 
-export interface BreakerOptions {
+export interface CircuitBreakerOptions {
   /** Latest attempts that are looked at; default 20. Until there are as many, nothing opens. */
-  readonly windowCount?: number;
+  readonly sampleSize?: number;
   /** Share of them that must have failed with one error class; default 0.8. */
   readonly failureRatio?: number;
   /** First pause; default 1,000 ms. Doubles with every failed probe. */
@@ -14,7 +14,7 @@ export interface BreakerOptions {
 }
 
 /** closed: all runs. open: nothing is taken. probing: one message decides. */
-export type BreakerState =
+export type CircuitBreakerState =
   /** Consuming. */
   | { readonly type: 'closed' }
   /** Not consuming until the pause is over. */
@@ -31,16 +31,16 @@ const DEFAULTS = {
 };
 
 /** Decides only; the worker pauses and resumes. */
-export class Breaker {
+export class CircuitBreaker {
   readonly #options: typeof DEFAULTS;
   #window: (string | undefined)[] = [];
-  #state: BreakerState = { type: 'closed' };
+  #state: CircuitBreakerState = { type: 'closed' };
 
-  constructor(options: BreakerOptions = {}) {
+  constructor(options: CircuitBreakerOptions = {}) {
     this.#options = { ...DEFAULTS, ...options };
   }
 
-  get state(): BreakerState {
+  get state(): CircuitBreakerState {
     return this.#state;
   }
 
@@ -49,7 +49,7 @@ export class Breaker {
    * @param errorClass undefined where it did not fail.
    * @returns the state after it. Ends that come while open are of attempts begun before, and decide nothing.
    */
-  record(errorClass: string | undefined): BreakerState {
+  record(errorClass: string | undefined): CircuitBreakerState {
     const failed = this.#options.ignored.includes(errorClass ?? '') ? undefined : errorClass;
     if (this.#state.type === 'probing') return this.#endProbe(failed, this.#state);
     if (this.#state.type === 'open') return this.#state;
@@ -62,12 +62,15 @@ export class Breaker {
   }
 
   /** The pause is over: let one message through. */
-  probe(): BreakerState {
+  probe(): CircuitBreakerState {
     if (this.#state.type === 'open') this.#state = { ...this.#state, type: 'probing' };
     return this.#state;
   }
 
-  #endProbe(failed: string | undefined, probing: BreakerState & { type: 'probing' }): BreakerState {
+  #endProbe(
+    failed: string | undefined,
+    probing: CircuitBreakerState & { type: 'probing' },
+  ): CircuitBreakerState {
     if (failed === undefined) {
       this.#window = [];
       this.#state = { type: 'closed' };

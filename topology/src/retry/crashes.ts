@@ -47,7 +47,7 @@ export function crashesOf(
  * broker takes back from others, so it is no suspect. suspect: held at the end of several, so it may be what ended them.
  * lastChance: one or two crashes more, whoever's fault, and the broker dead-letters it.
  */
-export type CrashRisk = 'sound' | 'returned' | 'suspect' | 'lastChance';
+export type CrashRisk = 'none' | 'returned' | 'suspect' | 'nearLimit';
 
 const SUSPECT_FROM_CRASHES = 2;
 
@@ -63,12 +63,12 @@ export function crashRisk(
   survivedCount: number,
 ): CrashRisk {
   const crashes = crashesOf(broker, kind, evidence);
-  if (crashes === 0) return 'sound';
-  if (kind.queueType === 'classic') return survivedCount > 0 ? 'sound' : 'suspect';
+  if (crashes === 0) return 'none';
+  if (kind.queueType === 'classic') return survivedCount > 0 ? 'none' : 'suspect';
   // The raw count, because it is what the broker compares with the limit.
-  if (deliveryCount(evidence.headers) >= lastChanceFrom(kind.crashLimit)) return 'lastChance';
+  if (deliveryCount(evidence.headers) >= lastChanceFrom(kind.crashLimit)) return 'nearLimit';
   const unexplained = crashes - survivedCount;
-  if (unexplained <= 0) return 'sound';
+  if (unexplained <= 0) return 'none';
   return unexplained >= SUSPECT_FROM_CRASHES ? 'suspect' : 'returned';
 }
 

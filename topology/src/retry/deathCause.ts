@@ -21,7 +21,7 @@ export const CAUSE_HEADER = 'death-cause';
 
 /** Causes that only the worker knows, and writes on the letter that it parks. */
 const OWN_CAUSES = ['fatal', 'malformed', 'crashed'] as const;
-export type OwnCause = (typeof OWN_CAUSES)[number];
+export type WorkerCause = (typeof OWN_CAUSES)[number];
 
 /**
  * Own header first, but not where the broker recorded a death: the worker parks a message as a new one, so there the

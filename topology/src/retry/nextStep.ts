@@ -16,7 +16,7 @@ export type NextStep =
   /** Reject: the key is the last, so the broker moves it to the dead-letter queue. */
   | { readonly type: 'exhaust' }
   /** Confirmed publish to the park exchange with the reason, then ack. */
-  | { readonly type: 'park' };
+  | { readonly type: 'deadLetter' };
 
 /** @returns the one thing to do with the message now. */
 export function nextStep(
@@ -30,7 +30,7 @@ export function nextStep(
     case 'discard':
       return { type: 'drop' };
     case 'reject':
-      return { type: 'park' };
+      return { type: 'deadLetter' };
     case 'retry':
       return waitOf(attempt);
     case 'retryAfter':

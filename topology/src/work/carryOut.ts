@@ -1,6 +1,6 @@
 /** The next step, carried out: what has to be published is, and the broker's answer is chosen but not yet given. */
 import type { Delivery, Publisher } from '../amqp/index.ts';
-import { type DeadLetterReason, deadLetter, skipTo } from './deadLetters.ts';
+import { type DeadLetterDetails, deadLetter, skipTo } from './deadLetters.ts';
 import type { AttemptResult } from './workerOptions.ts';
 
 /** A method of `Delivery`. */
@@ -16,7 +16,7 @@ export interface Sender {
  * @returns how the message is answered once all is stored; undefined where a publish was not confirmed: then it was
  * rejected, waits a tier, is tried again, and nothing is to be recorded of it.
  */
-export async function carryOut(
+export async function performStep(
   sender: Sender,
   { delivery, outcome, attempt, kind, step }: AttemptResult,
 ): Promise<Answer | undefined> {
@@ -28,10 +28,15 @@ export async function carryOut(
       return kind.backend === 'native' ? 'delay' : 'reject';
     case 'exhaust':
       return 'reject';
-    case 'park': {
+    case 'deadLetter': {
       const error = outcome.type === 'reject' ? outcome.error : undefined;
       const { workerId } = sender;
-      const reason: DeadLetterReason = { cause: 'fatal', error, attempt: attempt.number, workerId };
+      const reason: DeadLetterDetails = {
+        cause: 'fatal',
+        error,
+        attempt: attempt.number,
+        workerId,
+      };
       return orReject(delivery, await deadLetter(sender.publisher, kind, { delivery, reason }));
     }
     case 'skip':

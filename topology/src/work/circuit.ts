@@ -1,15 +1,22 @@
 /** The breaker with its clock: pauses a worker, and lets one message through when the pause is over. */
-import { Breaker, type BreakerOptions, type BreakerState } from '../retry/breaker.ts';
+import {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitBreakerState,
+} from '../retry/breaker.ts';
 
 export class Circuit {
-  readonly #breaker: Breaker | undefined;
-  readonly #onState: (state: BreakerState) => void;
-  #type: BreakerState['type'] = 'closed';
+  readonly #breaker: CircuitBreaker | undefined;
+  readonly #onState: (state: CircuitBreakerState) => void;
+  #type: CircuitBreakerState['type'] = 'closed';
   #turn = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: BreakerOptions | false, onState: (state: BreakerState) => void) {
-    this.#breaker = options === false ? undefined : new Breaker(options);
+  constructor(
+    options: CircuitBreakerOptions | false,
+    onState: (state: CircuitBreakerState) => void,
+  ) {
+    this.#breaker = options === false ? undefined : new CircuitBreaker(options);
     this.#onState = onState;
   }
 
@@ -37,7 +44,7 @@ export class Circuit {
     clearTimeout(this.#timer);
   }
 
-  #enter(state: BreakerState): void {
+  #enter(state: CircuitBreakerState): void {
     if (state.type === this.#type) return;
     this.#type = state.type;
     if (state.type === 'open') {

@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import type { Delivery, Publisher } from '../amqp/index.ts';
 import { parkExchange, retryExchange, tierKey } from '../plan/names.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
-import { CAUSE_HEADER, type OwnCause } from '../retry/deathCause.ts';
+import { CAUSE_HEADER, type WorkerCause } from '../retry/deathCause.ts';
 import { errorClass } from '../retry/outcome.ts';
 
 const MESSAGE_LIMIT_CHARS = 500;
 const STACK_LIMIT_CHARS = 2_000;
 
-export interface DeadLetterReason {
-  readonly cause: OwnCause;
+export interface DeadLetterDetails {
+  readonly cause: WorkerCause;
   readonly error: unknown;
   /** Counted from 1; 0 where none was begun. */
   readonly attempt: number;
@@ -24,7 +24,7 @@ export interface DeadLetterReason {
 export async function deadLetter(
   publisher: Publisher,
   kind: PlannedKind,
-  { delivery, reason }: { readonly delivery: Delivery; readonly reason: DeadLetterReason },
+  { delivery, reason }: { readonly delivery: Delivery; readonly reason: DeadLetterDetails },
 ): Promise<boolean> {
   const result = await publisher.publish({
     exchange: parkExchange(kind.queue),
@@ -71,7 +71,7 @@ function reasonHeaders({
   error,
   attempt,
   workerId,
-}: DeadLetterReason): Record<string, string | number> {
+}: DeadLetterDetails): Record<string, string | number> {
   const message = error instanceof Error ? error.message : printed(error);
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   return {

@@ -1,6 +1,6 @@
 /** A worker over a declared kind: attempts, outcomes, quarantine, circuit breaker. */
-export { carryOut } from './carryOut.ts';
-export { type DeadLetterReason, deadLetter } from './deadLetters.ts';
+export { performStep } from './carryOut.ts';
+export { type DeadLetterDetails, deadLetter } from './deadLetters.ts';
 export type { QuarantineMode } from './quarantine.ts';
 export { DeadlineExceeded } from './runAttempt.ts';
 export { Worker } from './worker.ts';

@@ -68,7 +68,7 @@ export class Quarantine {
 
   admit(delivery: Delivery): void {
     switch (this.#options.standingOf(delivery)) {
-      case 'sound':
+      case 'none':
         this.#hasSeenSound = true;
         if (!this.#mustRunAlone) this.#enter('open');
         this.#options.run(delivery);
@@ -82,7 +82,7 @@ export class Quarantine {
         this.#suspects.add(delivery);
         this.#options.run(delivery);
         break;
-      case 'lastChance':
+      case 'nearLimit':
         this.#enter('oneByOne');
         this.#lastChances.push(delivery);
     }
@@ -111,7 +111,7 @@ export class Quarantine {
     if (first === undefined) return;
     this.#runningLastChance = first;
     this.#lastChances = isGiveBackFree() ? [] : others;
-    if (isGiveBackFree()) for (const other of others) other.giveBack();
+    if (isGiveBackFree()) for (const other of others) other.requeue();
     run(first);
   }
 

@@ -1,7 +1,7 @@
 /** The worker: delivery → attempt → outcome → next step → answer. One worker serves one kind's queue. */
 import { randomUUID } from 'node:crypto';
 import { Consumer, type Delivery, Publisher } from '../amqp/index.ts';
-import { assertTopology, TopologyKeeper } from '../assert/index.ts';
+import { assertTopology, TopologyMaintainer } from '../assert/index.ts';
 import type { KindsOptions } from '../declaration/declareTopology.ts';
 import { requireKind } from '../declaration/requireKind.ts';
 import { fault, TopologyError } from '../errors.ts';
@@ -11,9 +11,9 @@ import type { Attempt } from '../retry/attempt.ts';
 import { crashesOf, crashRisk } from '../retry/crashes.ts';
 import { nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
-import { carryOut, type Sender } from './carryOut.ts';
+import { performStep, type Sender } from './carryOut.ts';
 import { Circuit } from './circuit.ts';
-import { type DeadLetterReason, deadLetter } from './deadLetters.ts';
+import { type DeadLetterDetails, deadLetter } from './deadLetters.ts';
 import { Limiter } from './limiter.ts';
 import { Quarantine } from './quarantine.ts';
 import { CrashLimitExceeded, readAttempt } from './readAttempt.ts';
@@ -34,7 +34,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
   readonly #quarantine: Quarantine;
   readonly #survived = new SurvivedReturns();
   readonly #circuit: Circuit;
-  readonly #keeper: TopologyKeeper;
+  readonly #keeper: TopologyMaintainer;
   #plan: TopologyPlan | undefined;
   #consumer: Consumer | undefined;
   #publisher: Publisher | undefined;
@@ -44,13 +44,13 @@ export class Worker<Message = Buffer, Effect = unknown> {
     requireCounts(options);
     this.#options = options;
     this.id = options.id ?? randomUUID();
-    this.#keeper = new TopologyKeeper(options.declaration, options);
+    this.#keeper = new TopologyMaintainer(options.declaration, options);
     this.#prefetchCount = options.prefetchCount ?? DEFAULT_PREFETCH_COUNT;
     this.#concurrency = Math.min(options.concurrency ?? Infinity, this.#prefetchCount);
     this.#limiter = new Limiter(this.#concurrency);
     this.#quarantine = this.#openQuarantine();
-    this.#circuit = new Circuit(options.breaker ?? {}, (state) => {
-      options.onEvent?.({ type: 'breaker', queue: this.#kind.queue, state });
+    this.#circuit = new Circuit(options.circuitBreaker ?? {}, (state) => {
+      options.onEvent?.({ type: 'circuitBreaker', queue: this.#kind.queue, state });
       this.#regulate();
     });
   }
@@ -172,7 +172,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
     return new Quarantine({
       standingOf: (delivery) =>
         this.#plan === undefined
-          ? 'sound'
+          ? 'none'
           : crashRisk(
               this.#plan.broker,
               this.#kind,
@@ -199,13 +199,13 @@ export class Worker<Message = Buffer, Effect = unknown> {
   }
 
   /** @returns false where it is kept, because one more return would bring it too near the limit. */
-  #giveBack(delivery: Delivery): boolean {
+  #requeue(delivery: Delivery): boolean {
     if (this.#plan !== undefined && !this.#isGiveBackFree) {
       const crashes = crashesOf(this.#plan.broker, this.#kind, delivery);
       if (crashes + 1 >= this.#kind.crashLimit) return false;
       this.#survived.add(delivery.messageId);
     }
-    delivery.giveBack();
+    delivery.requeue();
     return true;
   }
 
@@ -232,7 +232,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
       if (!delivery.isCurrent) return;
       // The breaker opened meanwhile: back to the queue, with the attempt unspent. Nothing brings it here again at once:
       // the cancel was sent before.
-      if (this.#circuit.isClosedTo(turn) && this.#giveBack(delivery)) return;
+      if (this.#circuit.isClosedTo(turn) && this.#requeue(delivery)) return;
       await this.#attempt(delivery, task);
     } finally {
       this.#limiter.leave();
@@ -259,7 +259,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
     const message = error instanceof Error ? error.message : String(error);
     this.#options.onEvent?.({ type: 'refused', queue: this.#kind.queue, reason: message });
     const cause = error instanceof CrashLimitExceeded ? 'crashed' : 'malformed';
-    const reason: DeadLetterReason = { cause, error, attempt: 0, workerId: this.id };
+    const reason: DeadLetterDetails = { cause, error, attempt: 0, workerId: this.id };
     if (await deadLetter(this.#sender.publisher, this.#kind, { delivery, reason })) delivery.ack();
     else delivery.reject();
   }
@@ -284,7 +284,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
     this.#circuit.record(failureOf(outcome));
     const step = nextStep(kind, task.attempt, outcome);
     const end = { ...task, kind, delivery, outcome, step, startedAt, endedAt: new Date() };
-    const answer = await carryOut(this.#sender, end);
+    const answer = await performStep(this.#sender, end);
     if (answer === undefined) {
       const retry: Outcome = {
         type: 'retry',
@@ -300,7 +300,7 @@ export class Worker<Message = Buffer, Effect = unknown> {
         delivery[answer]();
       },
       refuse: async (error) => {
-        if (step.type === 'park' || step.type === 'skip') delivery.ack();
+        if (step.type === 'deadLetter' || step.type === 'skip') delivery.ack();
         else await this.#refuse(delivery, error);
       },
     });

@@ -1,10 +1,10 @@
 /** What a worker is given, and what it tells. */
 import type { Delivery, PublishEnd, SessionEvent } from '../amqp/index.ts';
-import type { KeeperOptions } from '../assert/index.ts';
+import type { TopologyMaintainerOptions } from '../assert/index.ts';
 import type { Declaration, KindsOptions } from '../declaration/declareTopology.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';
-import type { BreakerOptions, BreakerState } from '../retry/breaker.ts';
+import type { CircuitBreakerOptions, CircuitBreakerState } from '../retry/breaker.ts';
 import type { NextStep } from '../retry/nextStep.ts';
 import type { HandlerAnswer, Outcome } from '../retry/outcome.ts';
 import type { QuarantineMode } from './quarantine.ts';
@@ -47,7 +47,7 @@ export interface WorkerOptions<
   Message = Buffer,
   Effect = unknown,
   Kinds extends KindsOptions = KindsOptions,
-> extends KeeperOptions {
+> extends TopologyMaintainerOptions {
   readonly declaration: Declaration<Kinds>;
   /** Which kind's queue; one worker serves one. An unknown kind does not compile. */
   readonly kind: Extract<keyof Kinds, string>;
@@ -65,7 +65,7 @@ export interface WorkerOptions<
   /** Bound of one attempt; default the kind's deadline. */
   readonly deadlineMs?: number;
   /** Pauses consuming when most attempts fail alike; `false` switches it off. Default on. */
-  readonly breaker?: BreakerOptions | false;
+  readonly circuitBreaker?: CircuitBreakerOptions | false;
   /**
    * Body → message. What it throws means malformed: parked in the dead-letter queue at once. Default: the body.
    */
@@ -100,4 +100,8 @@ export type WorkerEvent =
   | { readonly type: 'refused'; readonly queue: string; readonly reason: string }
   /** Takes less than its prefetch because of messages that may end a process, or no longer. */
   | { readonly type: 'quarantine'; readonly queue: string; readonly mode: QuarantineMode }
-  | { readonly type: 'breaker'; readonly queue: string; readonly state: BreakerState };
+  | {
+      readonly type: 'circuitBreaker';
+      readonly queue: string;
+      readonly state: CircuitBreakerState;
+    };

@@ -5,8 +5,8 @@ import { askManagement, eventually } from '@fit/stack/testing';
 import { declareTopology, type Fault, TopologyError, type TopologyPlan } from '@fit/topology';
 import { assertTopology } from '@fit/topology/assert';
 import type { ChannelModel } from 'amqplib';
-import { Bench, QUICK } from '../support/bench.ts';
 import { ASSIGNMENT, DEFAULT } from '../support/declarations.ts';
+import { QUICK, TestTopology } from '../support/testTopology.ts';
 
 interface LiveObject {
   readonly name: string;
@@ -26,7 +26,7 @@ interface LivePolicy {
 
 const byText = (a: unknown, b: unknown) => JSON.stringify(a).localeCompare(JSON.stringify(b));
 
-async function expectLive(bench: Bench, plan: TopologyPlan): Promise<void> {
+async function expectLive(bench: TestTopology, plan: TopologyPlan): Promise<void> {
   const { vhost } = bench;
   const exchanges = (await bench.ask('GET', `/api/exchanges/${vhost}`)) as LiveObject[];
   assert.deepEqual(
@@ -63,7 +63,7 @@ for (const [profile, declaration] of [
   ['assignment', ASSIGNMENT],
 ] as const)
   test(`${profile}: asserted twice, the broker holds the plan exactly`, async (t) => {
-    const bench = await Bench.open(t, declaration);
+    const bench = await TestTopology.open(t, declaration);
     await bench.publisher();
     const plan = await assertTopology(bench.model, declaration, bench);
     await expectLive(bench, plan);
@@ -72,7 +72,7 @@ for (const [profile, declaration] of [
   });
 
 test('the policies take effect on their queues', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   await bench.publisher();
   for (const queue of ['one', 'one.dead', 'one.wait.1.100ms'])
     await eventually(
@@ -88,7 +88,7 @@ test('the policies take effect on their queues', async (t) => {
 });
 
 test('without management the limits are arguments, and no policy is made', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const prepare = async (model: ChannelModel) => {
     const urls = { amqpUrl: bench.amqpUrl, managementUrl: undefined };
     const plan = await assertTopology(model, QUICK, { ...urls, onWarning: () => undefined });
@@ -107,7 +107,7 @@ const changed = (tiers: readonly number[], messageTtl?: number) =>
   });
 
 test('other arguments are refused by the name of the queue, and nothing retries', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   await bench.publisher();
   for (const [declaration, subject] of [
     [changed([100, 200, 300], 60_000), 'one'],
@@ -129,7 +129,7 @@ test('other arguments are refused by the name of the queue, and nothing retries'
 });
 
 test('limits change without a migration, since they are policies', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   await bench.publisher();
   const one = { key: 'job.one', queue: 'one', tiers: [100, 200, 300], maxLength: 7 };
   const wider = declareTopology({ exchange: 'jobs', kinds: { one } });
@@ -139,7 +139,7 @@ test('limits change without a migration, since they are policies', async (t) => 
 });
 
 test('a management API that refuses us is an error of its own', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const managementUrl = new URL(bench.managementUrl);
   managementUrl.password = 'wrong';
   const options = { amqpUrl: bench.amqpUrl, managementUrl: managementUrl.href };
@@ -155,7 +155,7 @@ test('a management API that refuses us is an error of its own', async (t) => {
 
 /** What a start says under a policy of somebody else. */
 async function startUnder(
-  bench: Bench,
+  bench: TestTopology,
   kind: 'policies' | 'operator-policies',
   body: object,
 ): Promise<string[]> {
@@ -170,7 +170,7 @@ async function startUnder(
   return warnings;
 }
 
-const withUrls = ({ amqpUrl, managementUrl }: Bench) => ({ amqpUrl, managementUrl });
+const withUrls = ({ amqpUrl, managementUrl }: TestTopology) => ({ amqpUrl, managementUrl });
 
 test("somebody's drop-head is refused before anything is declared, unless it was declared unsafe", async (t) => {
   const body = { pattern: '^(one|createWodQueue)$', definition: { overflow: 'drop-head' } };
@@ -181,7 +181,7 @@ test("somebody's drop-head is refused before anything is declared, unless it was
   })) as { rabbitmq_version: string };
   const kinds = ['policies', 'operator-policies'] as const;
   for (const kind of version.startsWith('3.') ? kinds.slice(0, 1) : kinds) {
-    const bench = await Bench.open(t);
+    const bench = await TestTopology.open(t);
     await assert.rejects(startUnder(bench, kind, body), (error) => {
       assert.ok(error instanceof TopologyError);
       assert.equal(error.code, 'BROKER_REFUSED');
@@ -192,13 +192,13 @@ test("somebody's drop-head is refused before anything is declared, unless it was
       return true;
     });
     assert.deepEqual(await bench.ask('GET', `/api/queues/${bench.vhost}`), []);
-    const declared = await Bench.open(t, ASSIGNMENT);
+    const declared = await TestTopology.open(t, ASSIGNMENT);
     await startUnder(declared, kind, body);
   }
 });
 
 test('policies of others on time to live, limit or overflow are warned of, at the first start, too', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const pattern = '^one\\.wait';
   const definition = { 'max-length': 3 };
   assert.deepEqual(
@@ -207,7 +207,7 @@ test('policies of others on time to live, limit or overflow are warned of, at th
       (wait, index) => `POLICY_FOREIGN theirs on one.wait.${index + 1}.${wait}`,
     ),
   );
-  const operator = await Bench.open(t);
+  const operator = await TestTopology.open(t);
   assert.deepEqual(
     await startUnder(operator, 'operator-policies', { pattern: '^one$', definition }),
     ['POLICY_OPERATOR theirs on one'],
@@ -215,7 +215,7 @@ test('policies of others on time to live, limit or overflow are warned of, at th
 });
 
 test('without management the checks that were skipped are named: once, where nobody listens', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => {
     if (warning.name === 'TopologyWarning') warnings.push(warning);
@@ -235,7 +235,7 @@ test('without management the checks that were skipped are named: once, where nob
 });
 
 test('other tiers than those in service are refused: both at once would double what is rejected', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   await bench.publisher();
   const before = await bench.ask('GET', `/api/bindings/${bench.vhost}`);
   const prepare = async (model: ChannelModel) => {
@@ -247,8 +247,8 @@ test('other tiers than those in service are refused: both at once would double w
     assert.deepEqual(
       error.faults.map(({ code, subject }) => `${code} ${subject}`),
       [
-        'LADDER_OLD one.retry [one.r1] -> one.wait.2.200ms',
-        'LADDER_OLD one.retry [one.r2] -> one.wait.3.300ms',
+        'OTHER_TIERS_IN_SERVICE one.retry [one.r1] -> one.wait.2.200ms',
+        'OTHER_TIERS_IN_SERVICE one.retry [one.r2] -> one.wait.3.300ms',
       ],
     );
     assert.match(error.message, /npm run topology -- apply/);
@@ -260,7 +260,7 @@ test('other tiers than those in service are refused: both at once would double w
 for (const isFirstWith of [true, false]) {
   const [first, second] = isFirstWith ? ['with', 'without'] : ['without', 'with'];
   test(`a process ${second} managementUrl beside one ${first}: refused, and told what to do`, async (t) => {
-    const bench = await Bench.open(t);
+    const bench = await TestTopology.open(t);
     const prepare = (hasManagement: boolean) => async (model: ChannelModel) => {
       const managementUrl = hasManagement ? bench.managementUrl : undefined;
       const { amqpUrl } = bench;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import type { Delivery } from '@fit/topology/amqp';
-import { Bench } from '../support/bench.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 async function received(deliveries: readonly Delivery[], count: number): Promise<void> {
   await eventually(() => deliveries.length >= count, {
@@ -13,7 +13,7 @@ async function received(deliveries: readonly Delivery[], count: number): Promise
 }
 
 test('the prefetch bounds what is unsettled', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   await bench.publishAll(publisher, 20);
   const held: Delivery[] = [];
@@ -29,7 +29,7 @@ test('the prefetch bounds what is unsettled', async (t) => {
 });
 
 test('drain gives back at its deadline what is not settled, and takes nothing new', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   await bench.publishAll(publisher, 20);
   const held: Delivery[] = [];
@@ -45,7 +45,7 @@ test('drain gives back at its deadline what is not settled, and takes nothing ne
 });
 
 test('drain lets running work finish before its deadline', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   await bench.publishAll(publisher, 3);
   const held: Delivery[] = [];
@@ -59,7 +59,7 @@ test('drain lets running work finish before its deadline', async (t) => {
 });
 
 test('the queue is deleted under it: declared again, and consuming again', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const seen: Delivery[] = [];
   const consumer = await bench.consumer((delivery) => {
@@ -77,7 +77,7 @@ test('the queue is deleted under it: declared again, and consuming again', async
 });
 
 test('cut by force with work in hand: consuming again, and the stale settle does nothing', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const held: Delivery[] = [];
   const events: string[] = [];
@@ -88,7 +88,7 @@ test('cut by force with work in hand: consuming again, and the stale settle does
   await received(held, 1);
   await bench.cutConnections('test consumes');
   await eventually(() => held[0]?.isCurrent === false, { describe: () => 'it is still current' });
-  for (const settle of ['ack', 'reject', 'giveBack'] as const) held[0]![settle]();
+  for (const settle of ['ack', 'reject', 'requeue'] as const) held[0]![settle]();
   await received(held, 2);
   const again = held[1]!;
   assert.deepEqual([again.messageId, again.isRedelivered, again.isCurrent], ['a', true, true]);
@@ -111,12 +111,12 @@ test('cut by force with work in hand: consuming again, and the stale settle does
 });
 
 test('given back, it comes again to the same queue at the same key', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const seen: Delivery[] = [];
   await bench.consumer((delivery) => {
     seen.push(delivery);
-    if (seen.length === 1) delivery.giveBack();
+    if (seen.length === 1) delivery.requeue();
     else delivery.ack();
   });
   await publisher.publish(bench.message('a'));

@@ -4,15 +4,15 @@ import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import type { Delivery, PublishEnd, Publisher } from '@fit/topology/amqp';
-import { Bench } from '../support/bench.ts';
 import { openProxy } from '../support/openProxy.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 async function expectReady(publisher: Publisher): Promise<void> {
   await eventually(() => publisher.isReady, { describe: () => 'the publisher is not back' });
 }
 
 test('confirmed: in the queue, persistent, with own headers only', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const headers = { own: 'yes', count: 2, 'x-death': 'no', CC: 'no', BCC: 'no', 'X-Delay': 1 };
   assert.equal(await publisher.publish(bench.message('a', { headers })), 'confirmed');
@@ -31,7 +31,7 @@ test('confirmed: in the queue, persistent, with own headers only', async (t) => 
 });
 
 test('returned: no queue is bound to the key', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const results = await Promise.all([
     publisher.publish(bench.message('a', { key: 'job.other' })),
@@ -46,7 +46,7 @@ test('returned: no queue is bound to the key', async (t) => {
 
 test('nacked: the queue is full, and what it refused is not in it', async (t) => {
   const one = { key: 'job.one', queue: 'one', tiers: [100], maxLength: 3 };
-  const bench = await Bench.open(t, declareTopology({ exchange: 'jobs', kinds: { one } }));
+  const bench = await TestTopology.open(t, declareTopology({ exchange: 'jobs', kinds: { one } }));
   const publisher = await bench.publisher();
   const results: string[] = [];
   for (let index = 0; index < 20; index += 1)
@@ -59,7 +59,7 @@ test('nacked: the queue is full, and what it refused is not in it', async (t) =>
 });
 
 test('unknown: the connection broke before the confirm; then it comes back', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const proxy = await openProxy(t, bench.amqpUrl);
   const publisher = await bench.publisher({ url: proxy.url });
   proxy.holdReplies();
@@ -75,7 +75,7 @@ test('unknown: the connection broke before the confirm; then it comes back', asy
 });
 
 test('unknown: a channel that the broker closes is no nack either', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const results = await Promise.all([
     publisher.publish(bench.message('a', { exchange: 'no.such.exchange' })),
@@ -87,7 +87,7 @@ test('unknown: a channel that the broker closes is no nack either', async (t) =>
 });
 
 test('a late confirm counts as unknown after its time, and its own arrival changes nothing', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const proxy = await openProxy(t, bench.amqpUrl);
   // Also the time of the confirm that must come.
   const publisher = await bench.publisher({ url: proxy.url, confirmTimeoutMs: 3_000 });
@@ -100,8 +100,8 @@ test('a late confirm counts as unknown after its time, and its own arrival chang
 });
 
 test('1,000 publishes pass a window of 10, and all arrive', async (t) => {
-  const bench = await Bench.open(t);
-  const publisher = await bench.publisher({ windowCount: 10 });
+  const bench = await TestTopology.open(t);
+  const publisher = await bench.publisher({ maxUnconfirmed: 10 });
   let most = 0;
   const watch = () => (most = Math.max(most, publisher.pendingCount));
   const chain = async (name: string) => {
@@ -119,9 +119,9 @@ test('1,000 publishes pass a window of 10, and all arrive', async (t) => {
 });
 
 test('closing settles what waits, inside the window and before it', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const proxy = await openProxy(t, bench.amqpUrl);
-  const publisher = await bench.publisher({ url: proxy.url, windowCount: 5 });
+  const publisher = await bench.publisher({ url: proxy.url, maxUnconfirmed: 5 });
   proxy.holdReplies();
   const results = bench.publishAll(publisher, 50);
   await bench.expectReady('one', 5);
@@ -135,7 +135,7 @@ test('closing settles what waits, inside the window and before it', async (t) =>
 });
 
 test('each publish is told once with what became of it, and how long that took', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const proxy = await openProxy(t, bench.amqpUrl);
   const ends: PublishEnd[] = [];
   const options = { url: proxy.url, onPublish: (end: PublishEnd) => ends.push(end) };

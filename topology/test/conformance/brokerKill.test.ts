@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import { Worker } from '@fit/topology/work';
-import { Bench } from '../support/bench.ts';
-import { Gate } from '../support/gate.ts';
+import { HandlerGate } from '../support/handlerGate.ts';
+import { TestTopology } from '../support/testTopology.ts';
 import { Arrivals } from './arrivals.ts';
-import { fillToRefusal, heldCount } from './fullMain.ts';
+import { fillToRefusal, heldCount } from './fullMainQueue.ts';
 import { useOwnBroker } from './ownBroker.ts';
 
 const WAIT_MS = 4_000;
@@ -18,7 +18,7 @@ const EARLY_MS = 10;
 const broker = useOwnBroker();
 
 test('kill -9 at half of a tier, under publishes: all that was confirmed comes back, none early', async (t) => {
-  const bench = await Bench.open(
+  const bench = await TestTopology.open(
     t,
     declareTopology({
       exchange: 'jobs',
@@ -68,7 +68,7 @@ test('kill -9 at half of a tier, under publishes: all that was confirmed comes b
 });
 
 test('kill -9 while a full main queue keeps expired ones out: all of them are in it once there is room', async (t) => {
-  const bench = await Bench.open(
+  const bench = await TestTopology.open(
     t,
     declareTopology({
       exchange: 'jobs',
@@ -100,10 +100,10 @@ test('kill -9 while a full main queue keeps expired ones out: all of them are in
 });
 
 test('restarted under a worker: as many run at a time as before, all is done, nothing is dead', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   await bench.publishAll(publisher, 300);
-  const gate = new Gate();
+  const gate = new HandlerGate();
   const { declaration, amqpUrl, managementUrl } = bench;
   const worker = await Worker.open({
     declaration,

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { Bench } from '../support/bench.ts';
-import { lineFacts } from '../support/brokerLine.ts';
+import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 const declaration = declareTopology({
   exchange: 'jobs',
@@ -15,7 +15,7 @@ const CRASHES_AT_MOST = 40;
 
 for (const rejectionCount of [0, 1, 2, 3])
   test(`after ${rejectionCount} rejections it kills each worker: 1 letter, crashed`, async (t) => {
-    const bench = await Bench.open(t, declaration);
+    const bench = await TestTopology.open(t, declaration);
     const publisher = await bench.publisher();
     const keys: string[] = [];
     const consumer = await bench.consumer(
@@ -35,7 +35,7 @@ for (const rejectionCount of [0, 1, 2, 3])
       letters.map(({ id, cause }) => [id, cause]),
       [['killer', 'crashed']],
     );
-    const { finalDeathTakesTiers, line } = await lineFacts();
+    const { finalDeathTakesTiers, line } = await brokerFacts();
     t.diagnostic(`${line}: ${crashCount} crashes, the limit is ${bench.kind.crashLimit}`);
     const [letter] = letters;
     // Before 3.13 the broker does not tell the last death, so it takes the tiers that are left; then it is dead, too.

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { Bench } from '../support/bench.ts';
+import { TestTopology } from '../support/testTopology.ts';
 import { Arrivals } from './arrivals.ts';
-import { fillToRefusal, heldCount } from './fullMain.ts';
+import { fillToRefusal, heldCount } from './fullMainQueue.ts';
 
 const limited = (maxLength: number) =>
   declareTopology({
@@ -14,7 +14,7 @@ const limited = (maxLength: number) =>
   });
 
 test('main is full while a tier returns: what is held comes in once there is room; none lost', async (t) => {
-  const bench = await Bench.open(t, limited(10));
+  const bench = await TestTopology.open(t, limited(10));
   const publisher = await bench.publisher();
   const bouncing = Array.from({ length: 8 }, (_, index) => `bounce${index}`);
   for (const id of bouncing) await publisher.publish(bench.message(id));
@@ -41,8 +41,8 @@ test('main is full while a tier returns: what is held comes in once there is roo
 });
 
 test('2,000 at once into a limit of 100: each is confirmed or refused, and what is confirmed is there', async (t) => {
-  const bench = await Bench.open(t, limited(100));
-  const publisher = await bench.publisher({ windowCount: 2_000 });
+  const bench = await TestTopology.open(t, limited(100));
+  const publisher = await bench.publisher({ maxUnconfirmed: 2_000 });
   const results = await bench.publishAll(publisher, 2_000);
   const confirmedCount = results.filter((result) => result === 'confirmed').length;
   assert.deepEqual(new Set(results), new Set(['confirmed', 'nacked']));

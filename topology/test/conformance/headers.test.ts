@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { attemptOf, deathCause, declareTopology } from '@fit/topology';
-import { Bench } from '../support/bench.ts';
-import { lineFacts } from '../support/brokerLine.ts';
+import { brokerFacts } from '../support/brokerFacts.ts';
 import { EXHAUSTED, FOURTH_DELIVERY } from '../support/deathHeaders.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 const declaration = declareTopology({
   exchange: 'jobs',
@@ -30,8 +30,8 @@ function shapeOf(headers: Headers): unknown {
 }
 
 test('x-death, first and last death, delivery count: as recorded for this line', async (t) => {
-  const { line } = await lineFacts();
-  const bench = await Bench.open(t, declaration);
+  const { line } = await brokerFacts();
+  const bench = await TestTopology.open(t, declaration);
   const publisher = await bench.publisher();
   const seen: Headers[] = [];
   await bench.consumer((delivery) => {

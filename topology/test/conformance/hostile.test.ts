@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { declareTopology } from '@fit/topology';
 import { Worker } from '@fit/topology/work';
-import { Bench } from '../support/bench.ts';
-import { lineFacts } from '../support/brokerLine.ts';
+import { brokerFacts } from '../support/brokerFacts.ts';
 import { manyHeaders, nestedHeader, publishRaw } from '../support/publishRaw.ts';
+import { TestTopology } from '../support/testTopology.ts';
 import { manyDeaths } from './manyDeaths.ts';
 
 const declaration = declareTopology({
@@ -56,8 +56,8 @@ const BELIEVED: Readonly<Record<string, End>> = {
 /** A worker that fails each time. */
 async function openFailing(
   t: TestContext,
-): Promise<{ bench: Bench; attempts: Map<string, number[]> }> {
-  const bench = await Bench.open(t, declaration);
+): Promise<{ bench: TestTopology; attempts: Map<string, number[]> }> {
+  const bench = await TestTopology.open(t, declaration);
   await bench.publisher();
   const attempts = new Map<string, number[]>();
   const { amqpUrl, managementUrl } = bench;
@@ -66,7 +66,7 @@ async function openFailing(
     kind: 'one',
     amqpUrl,
     managementUrl,
-    breaker: false,
+    circuitBreaker: false,
     run: ({ delivery, attempt }) => {
       const id = delivery.messageId ?? 'none';
       attempts.set(id, [...(attempts.get(id) ?? []), attempt.number]);
@@ -91,7 +91,7 @@ test('forged deaths spend nothing and add nothing: four attempts each, by the ke
   const names = Object.keys(FORGED);
   const letters = await bench.takeLetters(names.length);
   assert.deepEqual(letters.map(({ id }) => id).sort(), names.toSorted());
-  const { continuesForgedDeaths } = await lineFacts();
+  const { continuesForgedDeaths } = await brokerFacts();
   for (const { id, cause } of letters) {
     const [wantedCause, wantedAttempts] = continuesForgedDeaths
       ? (BELIEVED[id!] ?? HONEST)

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { Bench } from '../support/bench.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 test('purged in the middle: what the broker says it took is missing, the rest ends, each once', async (t) => {
-  const bench = await Bench.open(
+  const bench = await TestTopology.open(
     t,
     declareTopology({
       exchange: 'jobs',

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import { Worker } from '@fit/topology/work';
-import { Bench } from '../support/bench.ts';
 import { openProxy } from '../support/openProxy.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 const INNOCENT_COUNT = 100;
 
@@ -15,7 +15,7 @@ for (const [prefetchCount, workerCount] of [
   [50, 3],
 ] as const)
   test(`prefetch ${prefetchCount}, workers ${workerCount}: the killer is 1 letter, crashed, and ${INNOCENT_COUNT} are done`, async (t) => {
-    const bench = await Bench.open(
+    const bench = await TestTopology.open(
       t,
       declareTopology({
         exchange: 'jobs',

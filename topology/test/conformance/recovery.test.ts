@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import type { Delivery } from '@fit/topology/amqp';
-import { Bench } from '../support/bench.ts';
-import { lineFacts } from '../support/brokerLine.ts';
+import { brokerFacts } from '../support/brokerFacts.ts';
+import { TestTopology } from '../support/testTopology.ts';
 import { useOwnBroker } from './ownBroker.ts';
 
 /** From the moment the broker has told the loss, or the queue is there again. */
@@ -14,7 +14,7 @@ const ACK_TIMEOUT_DEADLINE_MS = 30_000;
 useOwnBroker({ consumer_timeout: 3_000, channel_tick_interval: 1_000 });
 
 test('never settled in time: taken back, consumed again, the late answers do nothing, one effect', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const held: Delivery[] = [];
   const events: string[] = [];
@@ -33,7 +33,7 @@ test('never settled in time: taken back, consumed again, the late answers do not
     describe: () => 'still current',
   });
   lostAtMs = performance.now();
-  for (const settle of ['ack', 'reject', 'giveBack'] as const) held[0]![settle]();
+  for (const settle of ['ack', 'reject', 'requeue'] as const) held[0]![settle]();
   await eventually(() => held.length === 2, { describe: () => 'not delivered again' });
   const [late, again] = held as [Delivery, Delivery];
   assert.deepEqual([again.messageId, again.isRedelivered, again.isCurrent], ['stuck', true, true]);
@@ -48,7 +48,7 @@ test('never settled in time: taken back, consumed again, the late answers do not
   held[2].ack();
   await consumer.close();
   await bench.expectEmpty();
-  const { ackTimeoutEnds, line } = await lineFacts();
+  const { ackTimeoutEnds, line } = await brokerFacts();
   t.diagnostic(`${line}: ${events.join(', ')}; back after ${Math.round(backAtMs - lostAtMs)} ms`);
   assert.equal(events.filter((type) => type === 'disconnected').length, 1);
   assert.equal(events.includes('channelFailed'), ackTimeoutEnds === 'channel');
@@ -56,7 +56,7 @@ test('never settled in time: taken back, consumed again, the late answers do not
 });
 
 test('the queue is deleted under work in hand: declared and consumed again, the late answer does nothing', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const held: Delivery[] = [];
   const consumer = await bench.consumer((delivery) => held.push(delivery), { prefetchCount: 1 });

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptOf, declareTopology } from '@fit/topology';
-import { Bench } from '../support/bench.ts';
-import { lineFacts } from '../support/brokerLine.ts';
+import { brokerFacts } from '../support/brokerFacts.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 const MESSAGE_COUNT = 50;
 /** The two clocks have whole milliseconds, and begin at different ends of the wire. */
@@ -24,7 +24,7 @@ interface Visit {
 }
 
 test(`${MESSAGE_COUNT} rejected each time: four attempts each, no tier early or late, a letter each`, async (t) => {
-  const bench = await Bench.open(t, declaration);
+  const bench = await TestTopology.open(t, declaration);
   const publisher = await bench.publisher();
   const visits = new Map<string, Visit[]>();
   await bench.consumer(
@@ -65,7 +65,7 @@ test(`${MESSAGE_COUNT} rejected each time: four attempts each, no tier early or 
     );
   });
   const [earliest, latest] = [Math.min(...latenessMs), Math.max(...latenessMs)];
-  const { line } = await lineFacts();
+  const { line } = await brokerFacts();
   t.diagnostic(`${line}: late by ${earliest.toFixed(1)} to ${latest.toFixed(1)} ms`);
   assert.ok(earliest >= -EARLY_MS, `early by ${-earliest} ms`);
   assert.ok(latest <= LATE_MS, `late by ${latest} ms`);

@@ -92,7 +92,7 @@ test('a good one is complete and frozen', () => {
     messageTtlMs: undefined,
     deadlineMs: 60_000,
     nonRetryable: [],
-    priorityLane: false,
+    hasPriorities: false,
     load: undefined,
     backend: 'tiers',
     queueType: 'quorum',

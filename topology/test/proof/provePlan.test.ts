@@ -88,7 +88,7 @@ const BROKEN: readonly (readonly [what: string, plan: TopologyPlan, code: string
   [
     'a second tier for one rejection',
     withBinding('createWodQueue.retry', DEAD, 'job.createWod'),
-    'LETTER_DOUBLED',
+    'MESSAGE_DUPLICATED',
   ],
   [
     'a wait that brings another key',
@@ -97,7 +97,7 @@ const BROKEN: readonly (readonly [what: string, plan: TopologyPlan, code: string
   ],
   ['a wait without end', withArgument(WAIT, 'x-message-ttl', undefined), 'LIFETIME_WRONG'],
   ['a wait that is not described', withQueue(WAIT, () => ({ ttlMs: undefined })), 'WAIT_ENDLESS'],
-  ['a letter with nowhere to go', withoutNets(), 'LETTER_DROPPED'],
+  ['a letter with nowhere to go', withoutNets(), 'MESSAGE_DROPPED'],
   [
     'a crash that is retried',
     withoutBinding((one) => Object.values(one.arguments).includes('delivery_limit')),
@@ -110,7 +110,7 @@ const BROKEN: readonly (readonly [what: string, plan: TopologyPlan, code: string
     withQueue(MAIN, () => ({ maxLength: undefined })),
     'LENGTH_UNLIMITED',
   ],
-  ['letters that expire', withQueue(DEAD, () => ({ ttlMs: 5 })), 'LETTERS_EXPIRE'],
+  ['letters that expire', withQueue(DEAD, () => ({ ttlMs: 5 })), 'DEAD_LETTERS_EXPIRE'],
   ['a wait that drops', withArgument(WAIT, 'x-overflow', 'drop-head'), 'DROPS_UNDECLARED'],
   ['at most once', withArgument(MAIN, 'x-dead-letter-strategy', undefined), 'NOT_AT_LEAST_ONCE'],
   [

@@ -42,8 +42,11 @@ const BROKEN: readonly Broken[] = [
   ['NAME_TAKEN', { one: ONE, two: { ...TWO, queue: 'one.dead' } }],
   ['PATH_WRONG', one({ key: 'one.r1' })],
   ['CRASH_LIMIT_TOO_LOW', one({ crashLimit: 2 })],
-  ['HEADROOM_EXCEEDED', one({ maxLength: 500, load: { perSecond: 100, failureRatio: 0.5 } })],
-  ['PRIORITY_UNSUPPORTED', one({ priorityLane: true }), OLD],
+  [
+    'RETURN_CAPACITY_EXCEEDED',
+    one({ maxLength: 500, load: { perSecond: 100, failureRatio: 0.5 } }),
+  ],
+  ['PRIORITY_UNSUPPORTED', one({ hasPriorities: true }), OLD],
   ['NATIVE_UNSUPPORTED', one({ backend: 'native', tiers: ['5s', '10s'] }), OLD],
   ['NATIVE_NOT_LINEAR', one({ backend: 'native' })],
 ];

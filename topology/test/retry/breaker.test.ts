@@ -1,13 +1,16 @@
 /** Goal: one common cause opens it, anything else does not, and one good probe closes it. Method: sequences of ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Breaker, type BreakerOptions } from '@fit/topology';
+import { CircuitBreaker, type CircuitBreakerOptions } from '@fit/topology';
 import fc from 'fast-check';
 
 const OPTIONS = { windowCount: 10, failureRatio: 0.8, pauseMs: 100, longestPauseMs: 350 };
 
-function after(ends: readonly (string | undefined)[], options: BreakerOptions = OPTIONS): Breaker {
-  const breaker = new Breaker(options);
+function after(
+  ends: readonly (string | undefined)[],
+  options: CircuitBreakerOptions = OPTIONS,
+): CircuitBreaker {
+  const breaker = new CircuitBreaker(options);
   for (const end of ends) breaker.record(end);
   return breaker;
 }

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptOf, CAUSE_HEADER, deathCause } from '@fit/topology';
 import fc from 'fast-check';
-import { BROKER_LINES, diedOnce, EXHAUSTED, FOURTH_DELIVERY } from '../support/deathHeaders.ts';
+import { BROKER_SERIES, diedOnce, EXHAUSTED, FOURTH_DELIVERY } from '../support/deathHeaders.ts';
 import { DEFAULT } from '../support/declarations.ts';
 
 const kind = DEFAULT.kinds[0]!;
 const LAST_KEY = 'createWodQueue.r3';
 
-for (const line of BROKER_LINES) {
+for (const line of BROKER_SERIES) {
   test(`${line}: rejected to the end is exhausted`, () => {
     assert.equal(deathCause(kind, LAST_KEY, EXHAUSTED[line]), 'exhausted');
   });
@@ -62,7 +62,7 @@ test('our own header counts on what we parked, and only with what we write there
 });
 
 test('where the broker recorded a death, our own header is what a client sent', () => {
-  for (const line of BROKER_LINES) {
+  for (const line of BROKER_SERIES) {
     const headers = diedOnce(line, 'createWodQueue', 'delivery_limit');
     for (const forged of ['fatal', 'malformed'])
       assert.equal(

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasForgedDeaths } from '../../src/retry/forgedDeaths.ts';
-import { BROKER_LINES, EXHAUSTED, FOURTH_DELIVERY } from '../support/deathHeaders.ts';
+import { BROKER_SERIES, EXHAUSTED, FOURTH_DELIVERY } from '../support/deathHeaders.ts';
 
 const OLD = { version: '3.10.8', hasManagement: true };
 const NEW = { version: '4.0.5', hasManagement: true };
 const [real] = EXHAUSTED['3.10.8']['x-death'] as Record<string, unknown>[];
 
 test('what a broker wrote is none; nor is a message without deaths', () => {
-  for (const line of BROKER_LINES)
+  for (const line of BROKER_SERIES)
     for (const headers of [FOURTH_DELIVERY[line], EXHAUSTED[line], {}])
       assert.equal(hasForgedDeaths(OLD, headers), false, line);
 });

@@ -16,7 +16,7 @@ test('done acks, discard drops and reject parks, at each attempt', () => {
   for (const [outcome, type] of [
     [{ type: 'done', effect: 'e' }, 'ack'],
     [{ type: 'discard', reason: 'left' }, 'drop'],
-    [{ type: 'reject', error }, 'park'],
+    [{ type: 'reject', error }, 'deadLetter'],
   ] as const)
     assert.deepEqual(stepsOf(outcome), [{ type }, { type }, { type }, { type }]);
 });

@@ -2,19 +2,19 @@
 import type { Socket } from 'node:net';
 import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
-import type { Bench } from './bench.ts';
+import type { TestTopology } from './testTopology.ts';
 
 /**
  * Takes the first message of the main queue and is gone, again and again.
  * @returns how often: the count, or fewer where a letter came before.
  */
-export async function crashConsumers(bench: Bench, count: number): Promise<number> {
+export async function crashConsumers(bench: TestTopology, count: number): Promise<number> {
   for (let index = 0; index < count; index += 1) if (!(await crashOnce(bench))) return index;
   return count;
 }
 
 /** @returns false where a letter is there and nothing more is delivered. */
-async function crashOnce(bench: Bench): Promise<boolean> {
+async function crashOnce(bench: TestTopology): Promise<boolean> {
   // Without heartbeats: their timers would outlive the connection, and with it the test.
   const model = await connect(`${bench.amqpUrl}?heartbeat=0`);
   model.on('error', () => undefined);
@@ -44,7 +44,7 @@ async function crashOnce(bench: Bench): Promise<boolean> {
 /**
  * Takes that many messages of the main queue at once and is gone, as a process that is killed in the middle of its work.
  */
-export async function vanishHolding(bench: Bench, count: number): Promise<void> {
+export async function vanishHolding(bench: TestTopology, count: number): Promise<void> {
   const model = await connect(`${bench.amqpUrl}?heartbeat=0`);
   model.on('error', () => undefined);
   const { stream } = model.connection as unknown as { stream: Socket };

@@ -1,6 +1,6 @@
 /** What three brokers write on a letter with three tiers that was rejected each time: topology.md, section 3. */
-export type BrokerLine = '3.10.8' | '4.0.5' | '4.3.6';
-export const BROKER_LINES: readonly BrokerLine[] = ['3.10.8', '4.0.5', '4.3.6'];
+export type BrokerSeries = '3.10.8' | '4.0.5' | '4.3.6';
+export const BROKER_SERIES: readonly BrokerSeries[] = ['3.10.8', '4.0.5', '4.3.6'];
 
 const QUEUE = 'createWodQueue';
 
@@ -26,7 +26,7 @@ const last = (queue: string, reason: string) => ({
 });
 
 /** At the fourth delivery. */
-export const FOURTH_DELIVERY: Readonly<Record<BrokerLine, Record<string, unknown>>> = {
+export const FOURTH_DELIVERY: Readonly<Record<BrokerSeries, Record<string, unknown>>> = {
   '3.10.8': { ...first, 'x-death': [wait(3), wait(2), wait(1), main(3)], 'x-delivery-count': 0 },
   '4.0.5': {
     ...first,
@@ -42,7 +42,7 @@ export const FOURTH_DELIVERY: Readonly<Record<BrokerLine, Record<string, unknown
 };
 
 /** In the dead-letter queue, after the fourth rejection. */
-export const EXHAUSTED: Readonly<Record<BrokerLine, Record<string, unknown>>> = {
+export const EXHAUSTED: Readonly<Record<BrokerSeries, Record<string, unknown>>> = {
   '3.10.8': { ...first, 'x-death': [main(4), wait(1), wait(2), wait(3)] },
   '4.0.5': {
     ...first,
@@ -58,7 +58,11 @@ export const EXHAUSTED: Readonly<Record<BrokerLine, Record<string, unknown>>> = 
 };
 
 /** A letter that died once, before any rejection: by a crash, its age or an overflow. */
-export function diedOnce(line: BrokerLine, queue: string, reason: string): Record<string, unknown> {
+export function diedOnce(
+  line: BrokerSeries,
+  queue: string,
+  reason: string,
+): Record<string, unknown> {
   return {
     'x-first-death-queue': queue,
     'x-first-death-reason': reason,

@@ -7,9 +7,9 @@ import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology, type Outcome } from '@fit/topology';
 import { Worker, type WorkerOptions } from '@fit/topology/work';
-import { Bench } from '../support/bench.ts';
-import { lineFacts } from '../support/brokerLine.ts';
+import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 const TIERS_MS = [150, 300, 450];
 /** A slow machine, not a slow broker: `npm run bench -- topology` measures the lateness itself. */
@@ -44,7 +44,7 @@ interface LineOptions extends Omit<Partial<WorkerOptions<Buffer, undefined>>, 'r
 
 /** A worker, and what it saw. */
 async function openLine(t: TestContext, backend: Backend, { run, ...options }: LineOptions) {
-  const bench = await Bench.open(t, declare(backend));
+  const bench = await TestTopology.open(t, declare(backend));
   const publisher = await bench.publisher();
   const visits: Visit[] = [];
   const { declaration, amqpUrl, managementUrl } = bench;
@@ -53,7 +53,7 @@ async function openLine(t: TestContext, backend: Backend, { run, ...options }: L
     kind: 'one',
     amqpUrl,
     managementUrl,
-    breaker: false as const,
+    circuitBreaker: false as const,
     run: ({ delivery, attempt }) => {
       const visit = { id: delivery.messageId, attempt: attempt.number, at: Date.now() };
       visits.push(visit);
@@ -70,13 +70,13 @@ async function openLine(t: TestContext, backend: Backend, { run, ...options }: L
 const DONE: Outcome<undefined> = { type: 'done', effect: undefined };
 const RETRY: Outcome<undefined> = { type: 'retry', error: new Error('again') };
 
-const { hasNativeRetry } = await lineFacts();
+const { hasNativeRetry } = await brokerFacts();
 
 if (!hasNativeRetry)
   test('native: refused, since this broker has no delayed retry; auto takes tiers', async (t) => {
-    const bench = await Bench.open(t, declare('native'));
+    const bench = await TestTopology.open(t, declare('native'));
     await assert.rejects(bench.publisher(), /NATIVE_UNSUPPORTED one/);
-    const other = await Bench.open(t, declare('auto'));
+    const other = await TestTopology.open(t, declare('auto'));
     await other.publisher();
     assert.equal(other.plan.kinds[0]?.backend, 'tiers');
   });
@@ -176,7 +176,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
   );
 
   on('a worker lost in an attempt: tiers spend none of it, native one', async (t) => {
-    const bench = await Bench.open(t, declare(backend));
+    const bench = await TestTopology.open(t, declare(backend));
     await (await bench.publisher()).publish(bench.message('survivor'));
     await crashConsumers(bench, 1);
     const attempts: number[] = [];
@@ -198,7 +198,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
   });
 
   on('a message that ends every worker: one letter, crashed', async (t) => {
-    const bench = await Bench.open(t, declare(backend));
+    const bench = await TestTopology.open(t, declare(backend));
     await (await bench.publisher()).publish(bench.message('killer'));
     const crashCount = await crashConsumers(bench, bench.kind.crashLimit + 2);
     assert.equal(crashCount, bench.kind.crashLimit + 1);
@@ -211,7 +211,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
   });
 
   on('what expires in main is a letter, expired', async (t) => {
-    const bench = await Bench.open(t, declare(backend, { messageTtl: 50 }));
+    const bench = await TestTopology.open(t, declare(backend, { messageTtl: 50 }));
     await bench.publishAll(await bench.publisher(), 3);
     const letters = await bench.takeLetters(3);
     assert.deepEqual(new Set(letters.map(({ cause }) => cause)), new Set(['expired']));
@@ -219,7 +219,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
   });
 
   on('a full queue refuses the publisher, and nothing else happens to it', async (t) => {
-    const bench = await Bench.open(t, declare(backend, { maxLength: 5 }));
+    const bench = await TestTopology.open(t, declare(backend, { maxLength: 5 }));
     const publisher = await bench.publisher();
     const results: string[] = [];
     for (let index = 0; index < 20; index += 1)

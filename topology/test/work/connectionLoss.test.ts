@@ -7,15 +7,15 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { Worker, type WorkerOptions } from '@fit/topology/work';
-import { Bench } from '../support/bench.ts';
 import { vanishHolding } from '../support/crashConsumer.ts';
-import { Gate } from '../support/gate.ts';
+import { HandlerGate } from '../support/handlerGate.ts';
 import { openProxy } from '../support/openProxy.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 const PREFETCH_COUNT = 20;
 
 async function openWorker(
-  bench: Bench,
+  bench: TestTopology,
   options: Pick<WorkerOptions, 'run'> & Partial<WorkerOptions>,
 ): Promise<Worker> {
   const { declaration, amqpUrl, managementUrl } = bench;
@@ -31,8 +31,8 @@ async function openWorker(
   return worker;
 }
 
-async function openBench(t: TestContext, count: number): Promise<Bench> {
-  const bench = await Bench.open(t);
+async function openBench(t: TestContext, count: number): Promise<TestTopology> {
+  const bench = await TestTopology.open(t);
   await bench.publishAll(await bench.publisher(), count);
   return bench;
 }
@@ -40,7 +40,7 @@ async function openBench(t: TestContext, count: number): Promise<Bench> {
 test('what a process held when its connection fell is healthy: as many run at a time as before, after each of three losses', async (t) => {
   const bench = await openBench(t, 60);
   const proxy = await openProxy(t, bench.amqpUrl);
-  const gate = new Gate();
+  const gate = new HandlerGate();
   await openWorker(bench, { amqpUrl: proxy.url, run: gate.run });
   await gate.untilRunning(PREFETCH_COUNT);
   for (let loss = 0; loss < 3; loss += 1) {
@@ -59,7 +59,7 @@ test('what a process held when its connection fell is healthy: as many run at a 
 test('what another process held at its end does not slow this one down', async (t) => {
   const bench = await openBench(t, 60);
   await vanishHolding(bench, PREFETCH_COUNT);
-  const gate = new Gate();
+  const gate = new HandlerGate();
   await openWorker(bench, { run: gate.run });
   await gate.untilRunning(PREFETCH_COUNT);
   assert.ok(
@@ -74,7 +74,7 @@ test('what another process held at its end does not slow this one down', async (
 test('held at the end of two processes: a few at a time at first, then as many as before', async (t) => {
   const bench = await openBench(t, 60);
   for (let end = 0; end < 2; end += 1) await vanishHolding(bench, 6);
-  const gate = new Gate();
+  const gate = new HandlerGate();
   await openWorker(bench, { run: gate.run, suspectConcurrency: 3 });
   await gate.untilRunning(3);
   assert.ok(gate.current.every(({ isRedelivered }) => isRedelivered));
@@ -93,7 +93,7 @@ test('one crash before the limit: each runs with nothing beside it, and none of 
   const bench = await openBench(t, 40);
   const { crashLimit } = bench.kind;
   for (let end = 1; end < crashLimit; end += 1) await vanishHolding(bench, 3);
-  const gate = new Gate();
+  const gate = new HandlerGate();
   const beside: number[] = [];
   await openWorker(bench, {
     run: (task) => {
@@ -114,7 +114,7 @@ test('one crash before the limit: each runs with nothing beside it, and none of 
 });
 
 test('a count of deliveries that a client sent changes nothing: none is refused, and as many run at a time as without', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   await bench.publisher();
   const channel = await bench.model.createConfirmChannel();
   for (let index = 0; index < 60; index += 1) {
@@ -122,7 +122,7 @@ test('a count of deliveries that a client sent changes nothing: none is refused,
     channel.publish('jobs', 'job.one', Buffer.of(), { messageId: `m${index}`, headers });
   }
   await channel.waitForConfirms();
-  const gate = new Gate();
+  const gate = new HandlerGate();
   const seen: unknown[] = [];
   await openWorker(bench, {
     run: (task) => {

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Bench } from '../support/bench.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 const JOB_COUNT = 500;
 const POISON = 'm250';
@@ -16,7 +16,7 @@ test('1 of 500 jobs aborts its worker: 1 letter, crashed, and 499 done', async (
   t.after(() => rm(folder, { recursive: true }));
   const donePath = join(folder, 'done');
   await writeFile(donePath, '');
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   await bench.publishAll(await bench.publisher(), JOB_COUNT);
 
   let said = '';

@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { Worker } from '@fit/topology/work';
 import { Inspector } from '../../src/amqp/inspector.ts';
-import { QUICK } from '../support/bench.ts';
+import { QUICK } from '../support/testTopology.ts';
 
 const [amqpUrl = '', managementUrl] = process.argv.slice(2);
 const { DONE_PATH: donePath = '', POISON: poison, JOB_COUNT: jobCount } = process.env;

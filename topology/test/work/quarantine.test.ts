@@ -110,8 +110,8 @@ class TestWorker {
       ack: noop,
       reject: noop,
       delay: noop,
-      release: () => undefined,
-      giveBack: () => {
+      discardContent: () => undefined,
+      requeue: () => {
         this.givenBack.push(messageId);
         this.#held.delete(delivery);
         this.quarantine.onChange(delivery);
@@ -130,8 +130,8 @@ async function workerOn(...names: readonly string[]) {
 
 test('begins one by one; a sound message opens it, and so does an empty queue', async () => {
   assert.equal(new TestWorker().quarantine.mode, 'oneByOne');
-  const { worker } = await workerOn('sound');
-  assert.deepEqual([worker.modes, worker.names], [['open'], ['sound']]);
+  const { worker } = await workerOn('none');
+  assert.deepEqual([worker.modes, worker.names], [['open'], ['none']]);
   const { worker: idle } = await workerOn();
   assert.deepEqual(idle.modes, ['open']);
 });
@@ -148,37 +148,37 @@ test('returned messages run beside each other, as many as may run, each looked a
 
 test('suspects before any sound message are few at a time; after one they run beside the others', async () => {
   const suspects = ['a', 'b', 'c', 'd'].map((name) => `suspect ${name}`);
-  const { worker, deliveries } = await workerOn(...suspects, 'sound');
+  const { worker, deliveries } = await workerOn(...suspects, 'none');
   assert.deepEqual(worker.names, suspects.slice(0, 3));
   worker.settle(deliveries[0]!);
   await worker.turn();
   assert.deepEqual(worker.names, suspects.slice(1));
   worker.settle(deliveries[1]!);
   await worker.turn();
-  assert.deepEqual(worker.names, [...suspects.slice(2), 'sound']);
+  assert.deepEqual(worker.names, [...suspects.slice(2), 'none']);
   assert.equal(worker.quarantine.mode, 'open');
-  worker.publish('suspect e', 'suspect f', 'sound g');
+  worker.publish('suspect e', 'suspect f', 'none g');
   await worker.turn();
   assert.equal(worker.running.size, 6);
 });
 
 test('a last chance waits until nothing else is held, then runs by itself, then the next is looked at', async () => {
-  const { worker, deliveries } = await workerOn('sound', 'suspect', 'lastChance', 'sound b');
+  const { worker, deliveries } = await workerOn('none', 'suspect', 'nearLimit', 'none b');
   const [sound, suspect, last] = deliveries;
-  assert.deepEqual(worker.names, ['sound', 'suspect']);
+  assert.deepEqual(worker.names, ['none', 'suspect']);
   worker.settle(sound!);
   assert.deepEqual(worker.names, ['suspect']);
   worker.settle(suspect!);
-  assert.deepEqual(worker.names, ['lastChance']);
+  assert.deepEqual(worker.names, ['nearLimit']);
   await worker.turn();
   assert.equal(worker.queuedCount, 1);
   worker.settle(last!);
   await worker.turn();
-  assert.deepEqual([worker.names, worker.quarantine.mode], [['sound b'], 'open']);
+  assert.deepEqual([worker.names, worker.quarantine.mode], [['none b'], 'open']);
 });
 
 test('of last chances in the queue only one is ever held: one that ends the process takes none along', async () => {
-  const { worker, deliveries } = await workerOn('lastChance a', 'lastChance b', 'lastChance c');
+  const { worker, deliveries } = await workerOn('nearLimit a', 'nearLimit b', 'nearLimit c');
   for (const delivery of deliveries) {
     assert.deepEqual([worker.names, worker.heldCount], [[delivery.messageId], 1]);
     worker.settle(delivery);
@@ -188,19 +188,19 @@ test('of last chances in the queue only one is ever held: one that ends the proc
 });
 
 test('it waits until the pause is in force: what is under way would run beside it', async () => {
-  const { worker, deliveries } = await workerOn('sound');
+  const { worker, deliveries } = await workerOn('none');
   worker.settle(deliveries[0]!);
   worker.isPauseSlow = true;
-  worker.publish('lastChance');
+  worker.publish('nearLimit');
   await worker.turn();
   assert.deepEqual(worker.names, []);
   worker.confirmPause();
-  assert.deepEqual(worker.names, ['lastChance']);
+  assert.deepEqual(worker.names, ['nearLimit']);
 });
 
 /** Several last chances, as they arrive together where the worker was open. */
 async function withThree(isGiveBackFree: boolean): Promise<TestWorker> {
-  const { worker, deliveries } = await workerOn('sound');
+  const { worker, deliveries } = await workerOn('none');
   worker.isGiveBackFree = isGiveBackFree;
   const names = ['a', 'b', 'c'].map((name) => `lastChance ${name}`);
   worker.isPauseSlow = true;
@@ -214,38 +214,38 @@ async function withThree(isGiveBackFree: boolean): Promise<TestWorker> {
 
 test('of several that are held one runs and the others go back, so that it cannot take them along', async () => {
   const worker = await withThree(true);
-  assert.deepEqual(worker.names, ['lastChance a']);
-  assert.deepEqual(worker.givenBack, ['lastChance b', 'lastChance c']);
+  assert.deepEqual(worker.names, ['nearLimit a']);
+  assert.deepEqual(worker.givenBack, ['nearLimit b', 'nearLimit c']);
 });
 
 test('where giving back counts like a crash the others are kept, and have their turn', async () => {
   const worker = await withThree(false);
-  assert.deepEqual([worker.names, worker.givenBack], [['lastChance a'], []]);
+  assert.deepEqual([worker.names, worker.givenBack], [['nearLimit a'], []]);
   worker.settle([...worker.running][0]!);
-  assert.deepEqual(worker.names, ['lastChance b']);
+  assert.deepEqual(worker.names, ['nearLimit b']);
 });
 
 test('a new channel forgets what the old one brought', async () => {
-  const { worker } = await workerOn('sound', 'lastChance');
+  const { worker } = await workerOn('none', 'nearLimit');
   worker.quarantine.reset();
   assert.equal(worker.quarantine.mode, 'oneByOne');
   await worker.turn();
-  assert.deepEqual(worker.names, ['sound']);
+  assert.deepEqual(worker.names, ['none']);
 });
 
 test('while nothing is allowed nothing is pulled', async () => {
   const worker = new TestWorker();
   worker.allowedCount = 0;
-  worker.publish('sound');
+  worker.publish('none');
   await worker.turn();
   assert.equal(worker.queuedCount, 1);
   worker.allowedCount = 1;
   await worker.turn();
-  assert.deepEqual(worker.names, ['sound']);
+  assert.deepEqual(worker.names, ['none']);
 });
 
 test('property: nothing runs beside a last chance, suspects before a sound one are few, sound ones run at once, nothing is forgotten', async () => {
-  const names = fc.constantFrom('sound', 'returned', 'suspect', 'lastChance');
+  const names = fc.constantFrom('none', 'returned', 'suspect', 'nearLimit');
   const steps = fc.constantFrom('settle', 'turn', 'pause');
   await fc.assert(
     fc.asyncProperty(
@@ -262,9 +262,9 @@ test('property: nothing runs beside a last chance, suspects before a sound one a
         const check = () => {
           const countOf = (wanted: CrashRisk) =>
             [...worker.running].filter(({ standing }) => standing === wanted).length;
-          hasSeenSound ||= countOf('sound') > 0;
+          hasSeenSound ||= countOf('none') > 0;
           assert.ok(
-            countOf('lastChance') === 0 || worker.running.size === 1,
+            countOf('nearLimit') === 0 || worker.running.size === 1,
             worker.names.join(', '),
           );
           if (!hasSeenSound) assert.ok(countOf('suspect') <= SUSPECT_CONCURRENCY);

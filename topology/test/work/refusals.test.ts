@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { planTopology, TopologyError } from '@fit/topology';
 import { Worker, type WorkerOptions } from '@fit/topology/work';
-import { QUICK } from '../support/bench.ts';
+import { QUICK } from '../support/testTopology.ts';
 
 async function countingPort(t: TestContext): Promise<{ url: string; count: () => number }> {
   let connectionCount = 0;

@@ -4,12 +4,12 @@ import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import { Worker, type WorkerEvent, type WorkerOptions } from '@fit/topology/work';
-import { Bench } from '../support/bench.ts';
-import { lineFacts } from '../support/brokerLine.ts';
+import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 async function openWorker(
-  bench: Bench,
+  bench: TestTopology,
   options: Pick<WorkerOptions, 'run'> & Partial<WorkerOptions>,
 ): Promise<Worker> {
   const { declaration, amqpUrl, managementUrl } = bench;
@@ -29,7 +29,7 @@ class StoreDown extends Error {
 }
 
 test('the store is out: few attempts are spent, nothing is dead, and all is done when it is back', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   await bench.publishAll(publisher, 200);
   const store = { isDown: true };
@@ -39,7 +39,7 @@ test('the store is out: few attempts are spent, nothing is dead, and all is done
   await openWorker(bench, {
     prefetchCount: 20,
     concurrency: 5,
-    breaker: { windowCount: 10, failureRatio: 0.8, pauseMs: 30, longestPauseMs: 100 },
+    circuitBreaker: { sampleSize: 10, failureRatio: 0.8, pauseMs: 30, longestPauseMs: 100 },
     onEvent: (event) => events.push(event),
     run: async ({ delivery }) => {
       await new Promise(setImmediate);
@@ -51,7 +51,7 @@ test('the store is out: few attempts are spent, nothing is dead, and all is done
     },
   });
   const openings = () =>
-    events.filter((event) => event.type === 'breaker' && event.state.type === 'open').length;
+    events.filter((event) => event.type === 'circuitBreaker' && event.state.type === 'open').length;
   await eventually(() => openings() >= 3, { describe: () => JSON.stringify(events) });
   const spentCount = [...failures.values()].reduce((sum, count) => sum + count, 0);
   store.isDown = false;
@@ -62,7 +62,7 @@ test('the store is out: few attempts are spent, nothing is dead, and all is done
 });
 
 test('a letter that the broker does not confirm: the attempt ended as a retry, is told as one, and comes again', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const unconfirmed: unknown[] = [];
   const attempts: number[] = [];
@@ -88,7 +88,7 @@ test('a letter that the broker does not confirm: the attempt ended as a retry, i
 });
 
 test('a handler in JavaScript: nothing returned is done, anything else is tried again with the reason, and none ends the process', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const answers = new Map<string, unknown>([
     ['nothing', undefined],
@@ -124,7 +124,7 @@ test('a handler in JavaScript: nothing returned is done, anything else is tried 
 });
 
 test('a count of crashes above the limit is refused before the handler, though the broker let it pass', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   await publisher.publish(bench.message('killer'));
   // Without its policy the broker does not end it.
@@ -149,14 +149,14 @@ test('a count of crashes above the limit is refused before the handler, though t
 });
 
 test('urgent overtakes what was there before it, also after a retry; a broker without lanes is refused', async (t) => {
-  const bench = await Bench.open(
+  const bench = await TestTopology.open(
     t,
     declareTopology({
       exchange: 'jobs',
-      kinds: { one: { key: 'job.one', queue: 'one', tiers: [100, 200], priorityLane: true } },
+      kinds: { one: { key: 'job.one', queue: 'one', tiers: [100, 200], hasPriorities: true } },
     }),
   );
-  if (!(await lineFacts()).hasPriorities) {
+  if (!(await brokerFacts()).hasPriorities) {
     await assert.rejects(bench.publisher(), /PRIORITY_UNSUPPORTED one/);
     return;
   }
@@ -182,7 +182,7 @@ test('urgent overtakes what was there before it, also after a retry; a broker wi
 });
 
 test('a drain waits for what runs, and what does not end in time goes back', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   await bench.publishAll(publisher, 3);
   const ends = new Map<string, () => void>();

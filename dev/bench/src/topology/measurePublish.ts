@@ -10,7 +10,7 @@ export async function publishWithFit(room: Room, count: number): Promise<number>
   const publisher = await Publisher.open({
     url: room.amqpUrl,
     label: 'bench publishes',
-    windowCount: WINDOW_COUNT,
+    maxUnconfirmed: WINDOW_COUNT,
     // The room has its topology already; asserting it again is no part of the measurement.
     prepare: () => Promise.resolve(),
   });

@@ -16,7 +16,7 @@ import type { BindingPlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import { type AssertOptions, assertTopology, declareObjects } from './assertTopology.ts';
 
 /** How a topology is asserted, and how often it is looked at again. */
-export interface KeeperOptions extends AssertOptions {
+export interface TopologyMaintainerOptions extends AssertOptions {
   /**
    * Milliseconds between two looks at the topology, by a quarter more or less, so that many processes do not look at the
    * same moment. Default 30,000; 0 switches it off.
@@ -39,15 +39,15 @@ const JITTER_RATIO = 0.25;
 const TOLD_FAILURE_COUNT = 3;
 
 /** One for each connection that comes back; `prepare` is what `Publisher` and `Consumer` take under that name. */
-export class TopologyKeeper {
+export class TopologyMaintainer {
   readonly #declaration: Declaration;
-  readonly #options: KeeperOptions;
+  readonly #options: TopologyMaintainerOptions;
   #fault: string | undefined;
   #failureCount = 0;
   /** Main queues of which `TIERS_REPLACED` was told. */
   #toldQueues = new Set<string>();
 
-  constructor(declaration: Declaration, options: KeeperOptions) {
+  constructor(declaration: Declaration, options: TopologyMaintainerOptions) {
     this.#declaration = declaration;
     this.#options = options;
   }

@@ -27,13 +27,13 @@ export const QUICK = declareTopology({
   kinds: { one: { key: 'job.one', queue: 'one', tiers: [100, 200, 300] } },
 });
 
-export interface Letter {
+export interface DeadLetterSummary {
   readonly id: string | undefined;
   readonly key: string;
   readonly cause: string;
 }
 
-export class Bench {
+export class TestTopology {
   readonly amqpUrl: string;
   readonly managementUrl: string;
   readonly vhost: string;
@@ -55,13 +55,13 @@ export class Bench {
     this.kind = declaration.kinds[0]!;
   }
 
-  static async open(teardown: Teardown, declaration: Declaration = QUICK): Promise<Bench> {
+  static async open(teardown: Teardown, declaration: Declaration = QUICK): Promise<TestTopology> {
     const closers: (() => Promise<void>)[] = [];
     // Before the virtual host goes: a connection that is thrown out would come back first.
     teardown.after(async () => {
       for (const close of closers.reverse()) await close();
     });
-    const bench = new Bench(await testBroker(teardown), declaration);
+    const bench = new TestTopology(await testBroker(teardown), declaration);
     closers.push(() => bench.close());
     return bench;
   }
@@ -163,8 +163,8 @@ export class Bench {
   }
 
   /** Takes letters out of the dead-letter queue until there are as many as expected. */
-  async takeLetters(count: number): Promise<Letter[]> {
-    const letters: Letter[] = [];
+  async takeLetters(count: number): Promise<DeadLetterSummary[]> {
+    const letters: DeadLetterSummary[] = [];
     await this.consumer(
       (delivery) => {
         const { messageId: id, routingKey: key, headers } = delivery;

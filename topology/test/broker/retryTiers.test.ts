@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { attemptOf, CAUSE_HEADER, declareTopology } from '@fit/topology';
-import { Bench } from '../support/bench.ts';
-import { lineFacts } from '../support/brokerLine.ts';
+import { brokerFacts } from '../support/brokerFacts.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 test('rejected each time: four attempts, no tier early, then one letter', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const visits: { key: string; at: number; agrees: boolean | undefined }[] = [];
   await bench.consumer((delivery) => {
@@ -36,7 +36,7 @@ test('rejected each time: four attempts, no tier early, then one letter', async 
 });
 
 test('one that succeeds at its third attempt leaves no letter', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   const keys: string[] = [];
   await bench.consumer((delivery) => {
@@ -51,7 +51,7 @@ test('one that succeeds at its third attempt leaves no letter', async (t) => {
 });
 
 test('a key of no tier is a stray in the dead-letter queue', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   for (const exchange of ['one.return', 'one.retry'])
     await publisher.publish(bench.message(exchange, { exchange, key: 'one.r9' }));
@@ -67,7 +67,7 @@ test('a key of no tier is a stray in the dead-letter queue', async (t) => {
 });
 
 test('parked with a cause, it lies there with that cause, at the key it had', async (t) => {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const publisher = await bench.publisher();
   for (const cause of ['fatal', 'malformed']) {
     const headers = { [CAUSE_HEADER]: cause };
@@ -96,7 +96,7 @@ const assignment = (maxLength: number, messageTtl: number) =>
   });
 
 test('assignment: what nobody takes in time is expired, without a retry', async (t) => {
-  const bench = await Bench.open(t, assignment(100, 50));
+  const bench = await TestTopology.open(t, assignment(100, 50));
   const publisher = await bench.publisher();
   await bench.publishAll(publisher, 5);
   const letters = await bench.takeLetters(5);
@@ -106,7 +106,7 @@ test('assignment: what nobody takes in time is expired, without a retry', async 
 });
 
 test('assignment: expired after a retry is still told apart', async (t) => {
-  const bench = await Bench.open(t, assignment(100, 400));
+  const bench = await TestTopology.open(t, assignment(100, 400));
   const publisher = await bench.publisher();
   const consumer = await bench.consumer(
     (delivery) => {
@@ -118,12 +118,12 @@ test('assignment: expired after a retry is still told apart', async (t) => {
   await bench.expectReady('one.wait.1.100ms', 1);
   await consumer.close();
   // Before 3.13 it takes the tiers that are left, and expires after each: late, but not lost.
-  const key = (await lineFacts()).finalDeathTakesTiers ? 'one.r3' : 'one.r1';
+  const key = (await brokerFacts()).finalDeathTakesTiers ? 'one.r3' : 'one.r1';
   assert.deepEqual(await bench.takeLetters(1), [{ id: 'late', key, cause: 'expired' }]);
 });
 
 test('assignment: a full queue drops its oldest, which are overflowed', async (t) => {
-  const bench = await Bench.open(t, assignment(5, 60_000));
+  const bench = await TestTopology.open(t, assignment(5, 60_000));
   const publisher = await bench.publisher();
   const results = await bench.publishAll(publisher, 20);
   assert.deepEqual(new Set(results), new Set(['confirmed']));

@@ -11,8 +11,8 @@ import { openTopologyAdmin } from '@fit/topology/amqp';
 import { ManagementApi } from '@fit/topology/management';
 import { Worker } from '@fit/topology/work';
 import { applyTopology, drainTopology, planFor } from '@fit/topology-cli/live';
-import { Bench } from '../support/bench.ts';
 import { openManagementProxy } from '../support/openManagementProxy.ts';
+import { TestTopology } from '../support/testTopology.ts';
 
 const CHECK_INTERVAL_MS = 100;
 
@@ -20,7 +20,7 @@ interface WatchedOptions {
   readonly checkIntervalMs?: number;
   /** @returns the URLs of the worker; default: those of the bench. */
   readonly urlsOf?: (
-    bench: Bench,
+    bench: TestTopology,
   ) => Promise<{ readonly amqpUrl: string; readonly managementUrl: string }>;
 }
 
@@ -29,7 +29,7 @@ async function openWatched(
   hasManagement: boolean,
   { checkIntervalMs = CHECK_INTERVAL_MS, urlsOf }: WatchedOptions = {},
 ) {
-  const bench = await Bench.open(t);
+  const bench = await TestTopology.open(t);
   const { declaration } = bench;
   const urls = (await urlsOf?.(bench)) ?? bench;
   const { amqpUrl } = urls;
@@ -43,7 +43,7 @@ async function openWatched(
     managementUrl,
     checkIntervalMs,
     // Every first attempt fails here; nothing is to be paused for it.
-    breaker: false,
+    circuitBreaker: false,
     onWarning: (warning) => warnings.push(warning),
     run: ({ delivery, attempt }) => {
       if (attempt.number === 1) throw new Error('again');
@@ -122,7 +122,7 @@ test('without the management API: all is there again but the bindings at .retry,
 });
 
 /** Source, key and destination of each. */
-async function bindingsOf(bench: Bench): Promise<string[]> {
+async function bindingsOf(bench: TestTopology): Promise<string[]> {
   const bindings = (await bench.ask('GET', `/api/bindings/${bench.vhost}`)) as {
     source: string;
     destination: string;
@@ -131,7 +131,11 @@ async function bindingsOf(bench: Bench): Promise<string[]> {
   return bindings.map((one) => `${one.source} ${one.routing_key} ${one.destination}`);
 }
 
-async function channelHas(bench: Bench, source: string, destination: string): Promise<boolean> {
+async function channelHas(
+  bench: TestTopology,
+  source: string,
+  destination: string,
+): Promise<boolean> {
   const bindings = await bindingsOf(bench);
   return (
     bindings.includes(`${source} job.one ${destination}`) &&

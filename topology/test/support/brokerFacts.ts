@@ -1,7 +1,7 @@
 /** What is known of each line of RabbitMQ, in one place: the same tests run on all of them (`npm run conformance`). */
 import { askManagement } from '@fit/stack/testing';
 import { isAtLeast } from '../../src/plan/brokerProfile.ts';
-import type { BrokerLine } from './deathHeaders.ts';
+import type { BrokerSeries } from './deathHeaders.ts';
 
 /** As the broker says, such as '4.3.6'. */
 export async function brokerVersion(): Promise<string> {
@@ -11,9 +11,9 @@ export async function brokerVersion(): Promise<string> {
   return overview.rabbitmq_version;
 }
 
-export interface LineFacts {
+export interface BrokerFacts {
   /** Whose fixtures hold (`deathHeaders.ts`). */
-  readonly line: BrokerLine;
+  readonly line: BrokerSeries;
   readonly hasNativeRetry: boolean;
   readonly hasPriorities: boolean;
   /** A final death after a rejection takes further tiers, since only the first death is told; it is not lost. */
@@ -24,7 +24,7 @@ export interface LineFacts {
   readonly ackTimeoutEnds: 'channel' | 'consumer';
 }
 
-export async function lineFacts(): Promise<LineFacts> {
+export async function brokerFacts(): Promise<BrokerFacts> {
   const broker = { version: await brokerVersion(), hasManagement: true };
   const isOld = !isAtLeast(broker, '4.0.0');
   return {

@@ -4,7 +4,7 @@ import type { Delivery } from '@fit/topology/amqp';
 import type { WorkerOptions } from '@fit/topology/work';
 
 /** Handlers that run until the gate is opened; opened, it lets those that wait go, and closes behind them. */
-export class Gate {
+export class HandlerGate {
   readonly running = new Set<Delivery>();
   readonly done = new Map<string, number>();
   #isOpenForGood = false;

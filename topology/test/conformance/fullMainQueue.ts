@@ -1,13 +1,13 @@
 /** A main queue that refuses, and what is kept out of it. */
 import assert from 'node:assert/strict';
 import type { Publisher } from '@fit/topology/amqp';
-import type { Bench } from '../support/bench.ts';
+import type { TestTopology } from '../support/testTopology.ts';
 
 /** Far above any limit in these tests: reject-publish is soft, but not endless. */
 const FILL_AT_MOST = 200;
 
 /** Publishes one after the other until the queue is full. @returns what the broker has confirmed until then. */
-export async function fillToRefusal(bench: Bench, publisher: Publisher): Promise<string[]> {
+export async function fillToRefusal(bench: TestTopology, publisher: Publisher): Promise<string[]> {
   const confirmed: string[] = [];
   for (let index = 0; index < FILL_AT_MOST; index += 1) {
     const id = `fill${index}`;
@@ -20,7 +20,7 @@ export async function fillToRefusal(bench: Bench, publisher: Publisher): Promise
 }
 
 /** Expired, and not taken by the queue they return to; as the statistics have it, up to 10 s late. */
-export async function heldCount(bench: Bench, queue: string): Promise<number> {
+export async function heldCount(bench: TestTopology, queue: string): Promise<number> {
   const { messages_dlx: count } = (await bench.ask(
     'GET',
     `/api/queues/${bench.vhost}/${queue}`,
