@@ -1,7 +1,8 @@
-/** Goal: the documents say what is declared. Method: every generated section is made anew, and compared. */
+/** Goal: the documents are true. Method: generated sections are rendered again; named files and links must exist. */
 import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { planTopology } from '@fit/topology';
 import { firstDifference, renderSections } from '@fit/topology-cli/drawing';
@@ -9,23 +10,39 @@ import declared from '../src/declared.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PLAN = planTopology(declared, { version: '4.3.6', hasManagement: true });
-const REMEDY = 'npm run topology -- docs --file README.md --file ARCHITECTURE.md';
+const TOPOLOGY = join(ROOT, 'docs/topology.md');
 
-for (const [file, sections] of [
-  ['README.md', ['diagram', 'tiers']],
-  ['ARCHITECTURE.md', ['exchanges', 'queues']],
-] as const)
-  test(`${file} has its sections as declared (else: ${REMEDY})`, async () => {
-    const document = await readFile(join(ROOT, file), 'utf8');
-    for (const section of sections)
-      assert.ok(document.includes(`<!-- topology:${section} -->`), `${section} is missing`);
-    assert.equal(firstDifference(document, renderSections(document, PLAN)), undefined);
-  });
+test('docs/topology.md has its sections as declared (else: npm run topology -- docs --file docs/topology.md)', async () => {
+  const document = await readFile(TOPOLOGY, 'utf8');
+  for (const section of ['diagram', 'tiers', 'exchanges', 'queues'])
+    assert.ok(document.includes(`<!-- topology:${section} -->`), `${section} is missing`);
+  assert.equal(firstDifference(document, renderSections(document, PLAN)), undefined);
+});
 
-test('a changed line is found, and mended by rendering', async () => {
-  const document = await readFile(join(ROOT, 'README.md'), 'utf8');
+test('a changed line of a generated section is found, and rendering repairs it', async () => {
+  const document = await readFile(TOPOLOGY, 'utf8');
   const stale = document.replace('waits 30s', 'waits 31s');
   assert.notEqual(stale, document);
   assert.match(firstDifference(stale, renderSections(stale, PLAN))?.actual ?? '', /31s/);
   assert.equal(renderSections(stale, PLAN), document);
 });
+
+const DOCUMENTS = globSync(['*.md', 'docs/*.md', 'adr/*.md', '*/*.md', '*/runbooks/*.md'], {
+  cwd: ROOT,
+  exclude: ['node_modules'],
+}).filter((file) => !file.startsWith('node_modules'));
+const FOLDERS =
+  'topology|topology-cli|jobs|contract|service|client|console|monolith|coach|prometheus|examples|dev|docs|adr';
+
+for (const file of DOCUMENTS)
+  test(`${file} names only files that exist`, () => {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    const paths = [...text.matchAll(new RegExp(`\`((?:${FOLDERS})/[\\w./-]+)\``, 'g'))]
+      .map(([, path = '']) => path)
+      .filter((path) => !existsSync(join(ROOT, path)));
+    assert.deepEqual(paths, []);
+    const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)]
+      .map(([, link = '']) => link)
+      .filter((link) => !link.startsWith('/') && !existsSync(join(ROOT, dirname(file), link)));
+    assert.deepEqual(links, []);
+  });

@@ -165,9 +165,8 @@ const NOT_PASSED_ON = /^(FIT_STACK_|FIT_ADMIN_TOKEN_FILE$)/;
 /** Of the generator of the mounted files: no process reads them. */
 const OF_THE_GENERATOR = /^(ALERT_|FIT_CONSOLE_URL$|FIT_RUNBOOK_BASE$)/;
 
-test('every setting of the README reaches its process, or the head of the file says where it goes', () => {
-  const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
-  const rows = /^## Configuration\n(?:.*\n)*?(?=^## )/m.exec(readme)?.[0] ?? '';
+test('every documented setting reaches its process, or the head of the file says where it goes', () => {
+  const rows = readFileSync(join(REPOSITORY, 'docs/configuration.md'), 'utf8');
   const names = [...rows.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name),
   );

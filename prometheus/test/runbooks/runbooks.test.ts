@@ -104,7 +104,7 @@ test('a remedy names only commands, routes and variables that exist', async () =
   const routes = globSync('monolith/src/routes/*.ts', { cwd: REPOSITORY })
     .map((file) => readFileSync(join(REPOSITORY, file), 'utf8'))
     .join('\n');
-  const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8');
+  const settings = await readFile(join(REPOSITORY, 'docs/configuration.md'), 'utf8');
   const broker = { version: '4.3.6', hasManagement: true };
   for (const rule of rulesOf(planTopology(fitTopology({ profile: 'default' }), broker))) {
     if (!('alert' in rule)) continue;
@@ -114,7 +114,7 @@ test('a remedy names only commands, routes and variables that exist', async () =
     for (const [, path = ''] of remedy.matchAll(/\bGET (\/\w+)/g))
       assert.ok(routes.includes(`'${path}'`), `${rule.alert}: ${path}`);
     for (const [, name = ''] of remedy.matchAll(/\b([A-Z]+(?:_[A-Z]+)+)\b/g))
-      assert.ok(readme.includes(name), `${rule.alert}: ${name}`);
+      assert.ok(settings.includes(name), `${rule.alert}: ${name}`);
     // A page of that name was planned and never built: dead jobs are looked at by the replay's dry run.
     assert.doesNotMatch(remedy, /\bdesk\b/, rule.alert);
   }
