@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/client';
 import { ConfigError, dayIn, isCalendarDay, readCronConfig } from '@fit/contract';
 import { planAt, ScheduleError, type Slot, Slots } from '@fit/contract/slots';
-import { Health, type MetricSet, openMetrics, serveOperations } from '@fit/service';
+import { createMetrics, Health, type MetricSet, serveOperations } from '@fit/service';
 import { readSecretFile } from '@fit/service/secret-file';
 import { type Job, scheduleJob } from 'node-schedule';
 
@@ -112,12 +112,12 @@ async function stop(signal: (typeof STOP_SIGNALS)[number]): Promise<void> {
 /** Fires by the schedule. A slot that passed while nothing ran is caught up at start: asking again is free. */
 async function serve(config: Config): Promise<void> {
   const { slots, schedule, timezone } = config;
-  const metrics = openMetrics('cron');
+  const metrics = createMetrics('cron');
   const expectation = new Expectation(config);
   const fire = async (slot: Slot) => {
     if (await runCounted(config, metrics, slot)) expectation.ended(slot);
   };
-  metrics.read('cron_next_run_timestamp_seconds', {}, () => nextSeconds(slots));
+  metrics.readAtScrape('cron_next_run_timestamp_seconds', {}, () => nextSeconds(slots));
   shutdownHooks.push(keepSchedule(slots, config.catchUpMs, (slot) => void fire(slot)));
   await watchCron(config, metrics);
   const { due, tooOld, next } = planAt(slots, new Date(), config.catchUpMs);

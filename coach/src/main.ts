@@ -9,28 +9,28 @@ import {
   countSessions,
   countStore,
   createApp,
+  createServiceMetrics,
+  dependencyChecks,
+  exportPoolGauges,
   Health,
   healthRoutes,
   listen,
-  logAround,
   logDefect,
   logJobEvent,
   logRequests,
   logSessionEvent,
   openLog,
-  openServiceMetrics,
   openTracing,
-  readPool,
   runService,
   serveOperations,
-  serviceChecks,
+  withAttemptLogContext,
 } from '@fit/service';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { createWodHandler, SimulatedFailure } from './handlers/createWod.ts';
-import { ConsumerPulse } from './health/consumerPulse.ts';
-import { readWorker } from './metrics/workerMetrics.ts';
+import { ConsumerHeartbeat } from './health/consumerHeartbeat.ts';
+import { exportWorkerGauges } from './metrics/workerMetrics.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
-import { wodRoutes } from './routes/wodRoutes.ts';
+import { storedWodRoutes } from './routes/storedWodRoutes.ts';
 import { WodStore } from './store/wodStore.ts';
 
 /** Shorter than the deadline of the whole stop (`STOP_DEADLINE_MS`), which still has to close the servers. */
@@ -39,32 +39,32 @@ const DRAIN_MS = 20_000;
 useNativeBroker(process.env);
 const log = openLog('coach');
 
-await runService(log, async (stops, stopping) => {
+await runService(log, async (shutdownHooks, stopping) => {
   const config = readCoachConfig(process.env);
   const { declaration } = config;
   const kind = declaration.kind.createWod;
 
   const tracing = await openTracing('coach', log);
-  stops.push({ part: 'tracing', stop: () => tracing.stop() });
+  shutdownHooks.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
-  stops.push({ part: 'store', stop: () => store.close() });
+  shutdownHooks.push({ part: 'store', stop: () => store.close() });
   const wods = new WodStore(store.database);
 
   const running: { worker?: Worker } = {};
-  const pulse = new ConsumerPulse(config.deadlineMs, () => running.worker);
+  const pulse = new ConsumerHeartbeat(config.deadlineMs, () => running.worker);
   const health = new Health({
     stopping,
-    ready: serviceChecks({ isStoreUp: store.isUp, broker: () => running.worker }),
+    ready: dependencyChecks({ isStoreUp: store.isUp, broker: () => running.worker }),
     alive: { consumer: () => pulse.check() },
   });
-  const routes = [...wodRoutes(wods, config.timezone), ...healthRoutes(health)];
+  const routes = [...storedWodRoutes(wods, config.timezone), ...healthRoutes(health)];
 
   const vhost = vhostOf(config.amqpUrl);
-  const { metrics, plan } = openServiceMetrics('coach', { declaration, vhost, routes });
+  const { metrics, plan } = createServiceMetrics('coach', { declaration, vhost, routes });
   const [countJob, countSession] = [countJobs(metrics), countSessions(metrics)];
   store.watch(countStore(metrics));
-  readPool(metrics, store);
-  readWorker(metrics, () => running.worker, config);
+  exportPoolGauges(metrics, store);
+  exportWorkerGauges(metrics, () => running.worker, config);
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
@@ -72,7 +72,7 @@ await runService(log, async (stops, stopping) => {
     health,
     onDefect: logDefect(log),
   });
-  stops.push({ part: 'operations port', stop: () => operations.close() });
+  shutdownHooks.push({ part: 'operations port', stop: () => operations.close() });
   const app = createApp({
     routes,
     onRequest: logRequests(log, countRequests(metrics, routes)),
@@ -81,7 +81,7 @@ await runService(log, async (stops, stopping) => {
   });
   // Before the worker, so that it is closed after it: while the worker drains, /readyz says so.
   const server = await listen(app.callback(), config.host, config.port);
-  stops.push({ part: 'HTTP server', stop: () => server.close() });
+  shutdownHooks.push({ part: 'HTTP server', stop: () => server.close() });
 
   running.worker = await Worker.open({
     ...config,
@@ -92,7 +92,7 @@ await runService(log, async (stops, stopping) => {
     // A simulated failure stands for one job's own fault; an outage would have another name.
     circuitBreaker: { ignored: [SimulatedFailure.name] },
     tracer: tracing.jobs,
-    around: logAround,
+    around: withAttemptLogContext,
     onEvent: (event: JobEvent) => {
       countJob(event);
       pulse.onEvent(event);
@@ -105,7 +105,7 @@ await runService(log, async (stops, stopping) => {
     },
     onPublish: countPublishes(metrics, plan),
   });
-  stops.push({ part: 'worker', stop: () => running.worker?.close(DRAIN_MS) });
+  shutdownHooks.push({ part: 'worker', stop: () => running.worker?.close(DRAIN_MS) });
 
   log.info({ url: server.url, metrics: operations.url, queue: kind.queue }, 'coach is working');
 });

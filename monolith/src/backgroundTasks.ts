@@ -11,7 +11,7 @@ import {
   staleAfterMs,
 } from '@fit/jobs';
 import type { DeadLetterStore, JobStore, LeaseStore } from '@fit/jobs/store';
-import { Pulse } from '@fit/service';
+import { Heartbeat } from '@fit/service';
 import type { Declaration } from '@fit/topology';
 import { Inspector, type PublishEnd, Publisher, type SessionEvent } from '@fit/topology/amqp';
 import { TopologyMaintainer } from '@fit/topology/assert';
@@ -79,7 +79,7 @@ export async function startBackgroundTasks(
   const readyCount = async (queue: string) => (await inspector.depthOf(queue)).readyCount;
   const isReady = () => publisher.isReady && inspector.isUp;
   const { turnLimitMs = TURN_LIMIT_MS } = options;
-  const pulses = { relay: new Pulse(turnLimitMs), reconcile: new Pulse(turnLimitMs) };
+  const pulses = { relay: new Heartbeat(turnLimitMs), reconcile: new Heartbeat(turnLimitMs) };
   const relay = startRelay(
     { ...options, publisher, readyCount, batchCount: BATCH_COUNT },
     isReady,
@@ -129,7 +129,7 @@ export function livenessOf(
 function startRelay(
   relay: RelayOptions & BackgroundTaskOptions,
   isReady: () => boolean,
-  pulse: Pulse,
+  pulse: Heartbeat,
 ): LeasedLoop {
   const { leases, onEvent } = relay;
   return new LeasedLoop({
@@ -155,7 +155,7 @@ function startReconciler(
       'readyCount'
     >,
   relay: LeasedLoop,
-  pulse: Pulse,
+  pulse: Heartbeat,
 ): LeasedLoop {
   return new LeasedLoop({
     name: 'reconcile',

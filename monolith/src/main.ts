@@ -16,6 +16,9 @@ import {
   countSessions,
   countStore,
   createApp,
+  createServiceMetrics,
+  dependencyChecks,
+  exportPoolGauges,
   Health,
   healthRoutes,
   listen,
@@ -25,12 +28,9 @@ import {
   logSessionEvent,
   logWrongTokens,
   openLog,
-  openServiceMetrics,
   openTracing,
-  readPool,
   runService,
   serveOperations,
-  serviceChecks,
 } from '@fit/service';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { loadAdminToken } from './adminToken.ts';
@@ -48,7 +48,7 @@ import { UserStore } from './store/userStore.ts';
 useNativeBroker(process.env);
 const log = openLog('monolith');
 
-await runService(log, async (stops, stopping) => {
+await runService(log, async (shutdownHooks, stopping) => {
   const config = readMonolithConfig(process.env);
   const { declaration } = config;
   const adminToken =
@@ -58,15 +58,15 @@ await runService(log, async (stops, stopping) => {
     }));
 
   const tracing = await openTracing('monolith', log);
-  stops.push({ part: 'tracing', stop: () => tracing.stop() });
+  shutdownHooks.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
-  stops.push({ part: 'store', stop: () => store.close() });
+  shutdownHooks.push({ part: 'store', stop: () => store.close() });
   const { jobs, runs, users, dailyRun } = await openCollections(store);
   const status = openStatus(config, declaration, { jobs, runs });
-  stops.push({ part: 'status', stop: () => status.stop() });
+  shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
   const running: { backgroundTasks?: BackgroundTasks } = {};
-  const ready = serviceChecks({ isStoreUp: store.isUp, broker: () => running.backgroundTasks });
+  const ready = dependencyChecks({ isStoreUp: store.isUp, broker: () => running.backgroundTasks });
   const health = new Health({ stopping, ready, alive: livenessOf(() => running.backgroundTasks) });
   const routes = [
     ...monolithRoutes({
@@ -87,12 +87,12 @@ await runService(log, async (stops, stopping) => {
   ];
 
   const vhost = vhostOf(config.amqpUrl);
-  const { metrics, plan } = openServiceMetrics('monolith', { declaration, vhost, routes });
+  const { metrics, plan } = createServiceMetrics('monolith', { declaration, vhost, routes });
   const [countJob, countSession] = [countJobs(metrics), countSessions(metrics)];
   store.watch(countStore(metrics));
-  readPool(metrics, store);
+  exportPoolGauges(metrics, store);
   readBackgroundTasks(metrics, () => running.backgroundTasks);
-  stops.push({ part: 'record metrics', stop: recordMetrics(metrics, jobs, dailyRun) });
+  shutdownHooks.push({ part: 'record metrics', stop: recordMetrics(metrics, jobs, dailyRun) });
   status.sampler.onSample(exportLiveLimits(metrics, plan, vhost));
   const operations = await serveOperations({
     host: config.host,
@@ -101,7 +101,7 @@ await runService(log, async (stops, stopping) => {
     health,
     onDefect: logDefect(log),
   });
-  stops.push({ part: 'operations port', stop: () => operations.close() });
+  shutdownHooks.push({ part: 'operations port', stop: () => operations.close() });
   const app = createApp({
     adminToken,
     routes,
@@ -112,7 +112,7 @@ await runService(log, async (stops, stopping) => {
   });
   // The server opens before the background tasks and so closes after them: jobs accepted meanwhile stay pending, and /readyz answers 'draining'.
   const server = await listen(app.callback(), config.host, config.port);
-  stops.push({
+  shutdownHooks.push({
     part: 'HTTP server',
     stop: () => {
       // Streams have no end of their own: they would keep the server from closing.
@@ -139,7 +139,7 @@ await runService(log, async (stops, stopping) => {
     },
     onPublish: countPublishes(metrics, plan),
   });
-  stops.push({ part: 'background tasks', stop: () => running.backgroundTasks?.stop() });
+  shutdownHooks.push({ part: 'background tasks', stop: () => running.backgroundTasks?.stop() });
 
   log.info({ url: server.url, metrics: operations.url }, 'monolith is open');
 });

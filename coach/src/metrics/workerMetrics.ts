@@ -4,20 +4,20 @@ import type { Worker, WorkerOptions } from '@fit/jobs';
 import type { MetricSet } from '@fit/service';
 
 /** @param worker undefined until it is open. */
-export function readWorker(
+export function exportWorkerGauges(
   metrics: MetricSet,
   worker: () => Worker | undefined,
   { concurrency, prefetchCount }: Pick<WorkerOptions, 'concurrency' | 'prefetchCount'>,
 ): void {
   // What is not delivered cannot run.
   metrics.set('jobs_worker_concurrency', {}, Math.min(concurrency, prefetchCount));
-  metrics.read('jobs_in_flight', {}, () => worker()?.inFlightCount ?? 0);
-  metrics.read('jobs_oldest_in_flight_seconds', {}, () => {
+  metrics.readAtScrape('jobs_in_flight', {}, () => worker()?.inFlightCount ?? 0);
+  metrics.readAtScrape('jobs_oldest_in_flight_seconds', {}, () => {
     const sinceMs = worker()?.oldestReceivedAtMs;
     return sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1_000;
   });
-  metrics.read('jobs_busy_seconds_total', {}, () => (worker()?.busyMs ?? 0) / 1_000);
-  metrics.read('amqp_connection_up', {}, () => Number(worker()?.isUp === true));
-  metrics.read('amqp_connection_blocked', {}, () => Number(worker()?.isBlocked === true));
-  metrics.read('jobs_publish_pending', {}, () => worker()?.pendingPublishCount ?? 0);
+  metrics.readAtScrape('jobs_busy_seconds_total', {}, () => (worker()?.busyMs ?? 0) / 1_000);
+  metrics.readAtScrape('amqp_connection_up', {}, () => Number(worker()?.isUp === true));
+  metrics.readAtScrape('amqp_connection_blocked', {}, () => Number(worker()?.isBlocked === true));
+  metrics.readAtScrape('jobs_publish_pending', {}, () => worker()?.pendingPublishCount ?? 0);
 }

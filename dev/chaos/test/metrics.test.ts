@@ -8,8 +8,8 @@ import { type TestContext, test } from 'node:test';
 import {
   CATALOGUE,
   type LabelBound,
+  METRIC_ALIASES,
   type MetricDefinition,
-  PLAIN_NAMES,
   SERIES_CEILINGS,
 } from '@fit/service';
 import { promtool, type System, sampleUsers } from '@fit/stack';
@@ -74,7 +74,7 @@ function labelsOf(labels: Readonly<Record<string, string>>): string[] {
 
 function checkNames(name: Name, page: Page): void {
   const expected = Object.entries(DEFINITIONS)
-    .filter(([, { by }]) => by.includes(name))
+    .filter(([, { exportedBy }]) => exportedBy.includes(name))
     .map(([metric, { kind }]) => `${metric} ${kind}`);
   const found = [...page.types].map(([metric, kind]) => `${metric} ${kind}`);
   assert.deepEqual(found.sort(), expected.sort(), name);
@@ -95,8 +95,8 @@ function checkLabels(page: Page): void {
 
 /** Every combination of the closed labels of a metric without `appears` is there. */
 function checkStart(name: Name, page: Page): void {
-  for (const [metric, { labels, by, appears }] of Object.entries(DEFINITIONS)) {
-    if (!by.includes(name) || appears !== undefined) continue;
+  for (const [metric, { labels, exportedBy, appearsWhen }] of Object.entries(DEFINITIONS)) {
+    if (!exportedBy.includes(name) || appearsWhen !== undefined) continue;
     const sets = Object.entries(labels).reduce<Record<string, string>[]>(
       (all, [label, bound]) => {
         const values = valuesOf(bound);
@@ -164,8 +164,8 @@ test('figures add up: each job ends once, and what is timed is counted', async (
 
 test('the bound of the SLO is a bucket of its own, and each plain name leads to a metric that exists', () => {
   assert.ok(DEFINITIONS['jobs_end_to_end_seconds']?.buckets?.includes(60));
-  for (const { ours, expr } of PLAIN_NAMES) {
-    assert.ok(DEFINITIONS[ours], ours);
-    assert.ok(expr.includes(ours));
+  for (const { metric, query } of METRIC_ALIASES) {
+    assert.ok(DEFINITIONS[metric], metric);
+    assert.ok(query.includes(metric));
   }
 });

@@ -7,7 +7,7 @@ export function readBackgroundTasks(
   metrics: MetricSet,
   tasks: () => BackgroundTasks | undefined,
 ): void {
-  metrics.read('amqp_connection_up', {}, () => Number(tasks()?.isUp === true));
-  metrics.read('amqp_connection_blocked', {}, () => Number(tasks()?.isBlocked === true));
-  metrics.read('jobs_publish_pending', {}, () => tasks()?.pendingPublishCount ?? 0);
+  metrics.readAtScrape('amqp_connection_up', {}, () => Number(tasks()?.isUp === true));
+  metrics.readAtScrape('amqp_connection_blocked', {}, () => Number(tasks()?.isBlocked === true));
+  metrics.readAtScrape('jobs_publish_pending', {}, () => tasks()?.pendingPublishCount ?? 0);
 }

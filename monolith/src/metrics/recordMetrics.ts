@@ -22,7 +22,7 @@ export function recordMetrics(
   refreshMs = REFRESH_MS,
 ): () => Promise<void> {
   const state = { isAsking: false, answeredAtMs: performance.now() };
-  metrics.read(
+  metrics.readAtScrape(
     'jobs_records_age_seconds',
     {},
     () => (performance.now() - state.answeredAtMs) / 1_000,

@@ -1,6 +1,6 @@
 /** Runs: start one, follow it. */
 import { DateText, dayIn, distinctArray, isCalendarDay, UserId } from '@fit/contract';
-import { currentTraceparent, defineRoute, noteInLog, Problem, type Route } from '@fit/service';
+import { addLogFields, currentTraceparent, defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import { type StartRunParts, startRun } from '../runs/startRun.ts';
@@ -84,7 +84,7 @@ function generateWods(parts: RunRouteParts): Route {
         { date, userIds: body.userIds, idempotencyKey, traceparent },
         parts,
       );
-      noteInLog({ run_id: run._id });
+      addLogFields({ run_id: run._id });
       return { status: 202, body: acceptedBody(run, parts.queue) };
     },
   });

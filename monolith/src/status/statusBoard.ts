@@ -100,7 +100,7 @@ export class StatusBoard {
     const event = { name: 'status', data: JSON.stringify(status) };
     if (text === this.#told) {
       // Or the next reader would begin with the clock of the last change, and tell every age by it.
-      streams.beginWith({ ...event, id: String(this.#number) });
+      streams.setInitialEvent({ ...event, id: String(this.#number) });
       return;
     }
     this.#told = text;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fitTopology } from '@fit/contract';
-import { openServiceMetrics } from '@fit/service';
+import { createServiceMetrics } from '@fit/service';
 import { exportLiveLimits } from '../../src/metrics/liveLimits.ts';
 import type { QueueReading, QueueSample } from '../../src/queues/readSample.ts';
 
@@ -11,7 +11,11 @@ const SERIES = /^jobs_queue_live_max_length\{vhost="\/",queue="createWodQueue"\}
 
 function exportOf() {
   const declaration = fitTopology({ profile: 'default' });
-  const { metrics, plan } = openServiceMetrics('monolith', { declaration, vhost: '/', routes: [] });
+  const { metrics, plan } = createServiceMetrics('monolith', {
+    declaration,
+    vhost: '/',
+    routes: [],
+  });
   const take = exportLiveLimits(metrics, plan, '/');
   const value = async () => SERIES.exec(await metrics.registry.metrics())?.[1];
   return { take, value };

@@ -1,13 +1,13 @@
 /** Goal: a scrape never waits for the store, and stale figures are seen to be stale. Method: a store that never answers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openMetrics } from '@fit/service';
+import { createMetrics } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import { recordMetrics } from '../../src/metrics/recordMetrics.ts';
 
 const DEADLINE_MS = 1_000;
 
-async function valueOf(metrics: ReturnType<typeof openMetrics>, series: string): Promise<number> {
+async function valueOf(metrics: ReturnType<typeof createMetrics>, series: string): Promise<number> {
   const startedAt = performance.now();
   const text = await metrics.registry.metrics();
   assert.ok(performance.now() - startedAt < DEADLINE_MS, 'the scrape waited');
@@ -16,7 +16,7 @@ async function valueOf(metrics: ReturnType<typeof openMetrics>, series: string):
 }
 
 test('a store that hangs: the scrape answers, the age grows, failures count, one question is open', async (t) => {
-  const metrics = openMetrics('monolith');
+  const metrics = createMetrics('monolith');
   let askedCount = 0;
   const hung = () => {
     askedCount += 1;
@@ -41,7 +41,7 @@ test('a store that hangs: the scrape answers, the age grows, failures count, one
 });
 
 test('a store that answers again: new figures, and the age begins anew', async (t) => {
-  const metrics = openMetrics('monolith');
+  const metrics = createMetrics('monolith');
   let isOut = true;
   const answer = <Value>(value: Value) =>
     isOut ? Promise.reject(new Error('out')) : Promise.resolve(value);

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { connectStore, JobStore } from '@fit/jobs/store';
 import { createApp, listen } from '@fit/service';
 import { testDatabaseUrl } from '@fit/stack/testing';
-import { wodRoutes as coachRoutes } from '../../../coach/src/routes/wodRoutes.ts';
+import { storedWodRoutes as coachRoutes } from '../../../coach/src/routes/storedWodRoutes.ts';
 import { WodStore } from '../../../coach/src/store/wodStore.ts';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';

@@ -2,9 +2,9 @@
 import {
   CATALOGUE,
   type LabelBound,
+  METRIC_ALIASES,
   type MetricDefinition,
   type MetricSection,
-  PLAIN_NAMES,
   type ProcessName,
   SERIES_CEILINGS,
 } from '@fit/service';
@@ -38,8 +38,8 @@ function head(): string {
 }
 
 function plainNames(): string {
-  const rows = PLAIN_NAMES.map(({ plain, ours, expr, note }) =>
-    row([`\`${plain}\``, `\`${ours}\``, `\`${expr}\``, note]),
+  const rows = METRIC_ALIASES.map(({ alias, metric, query, difference }) =>
+    row([`\`${alias}\``, `\`${metric}\``, `\`${query}\``, difference]),
   );
   return [
     '## The names that people look for first',
@@ -64,8 +64,8 @@ function section({ title, metrics }: MetricSection): string {
       `\`${name}\``,
       kindOf(definition),
       Object.entries(definition.labels).map(labelText).join('<br>') || '–',
-      processes(definition.by),
-      [definition.help, definition.appears].filter(Boolean).join('. Label sets: '),
+      processes(definition.exportedBy),
+      [definition.help, definition.appearsWhen].filter(Boolean).join('. Label sets: '),
     ]),
   );
   return [`## ${title}`, '', table(['metric', 'kind', 'labels', 'by', 'meaning'], rows)].join('\n');

@@ -1,5 +1,5 @@
 /** A publisher and a slower consumer on one queue, counted and exported as FIT's own processes do it. */
-import { countPublishes, Health, openServiceMetrics, serveOperations } from '@fit/service';
+import { countPublishes, createServiceMetrics, Health, serveOperations } from '@fit/service';
 import type { Stack } from '@fit/stack';
 import { type Declaration, type KindDeclaration, publishTarget } from '@fit/topology';
 import { Consumer, type Delivery, Publisher, type PublishResult } from '@fit/topology/amqp';
@@ -40,7 +40,11 @@ const WINDOW_COUNT = 100;
 
 export async function openFlow(options: FlowOptions): Promise<Flow> {
   const { declaration, stack, managementUrl, metricsPort } = options;
-  const { metrics, plan } = openServiceMetrics('monolith', { declaration, vhost: '/', routes: [] });
+  const { metrics, plan } = createServiceMetrics('monolith', {
+    declaration,
+    vhost: '/',
+    routes: [],
+  });
   const health = new Health({ stopping: new AbortController().signal, ready: {} });
   const operations = await serveOperations({
     host: '127.0.0.1',

@@ -1,13 +1,13 @@
 /** What a process says of itself: alive, and ready for work. Every question has a deadline, so an answer always comes. */
 
 /** What holds; undefined. What does not: why, in words that may be shown to anybody. A rejection is a plain no. */
-export type Check = () => Promise<string | undefined> | string | undefined;
+export type HealthCheck = () => Promise<string | undefined> | string | undefined;
 
 export interface HealthOptions {
   /** Aborted by the first signal to stop: from then on the process drains. */
   readonly stopping: AbortSignal;
   /** What must hold before work is sent here; dependencies are asked. */
-  readonly ready: Readonly<Record<string, Check>>;
+  readonly ready: Readonly<Record<string, HealthCheck>>;
   /** What a restart would mend; no dependency is asked, or one outage would restart everything. */
   readonly alive?: Readonly<Record<string, () => string | undefined>>;
 }
@@ -32,18 +32,18 @@ const DRAINING = 'told to stop: finishes what runs and takes nothing new';
 
 export class Health {
   readonly #stopping: AbortSignal;
-  readonly #ready: ReadonlyMap<string, Question>;
-  readonly #accepting: Question;
-  readonly #alive: ReadonlyMap<string, Question>;
+  readonly #ready: ReadonlyMap<string, MonitoredCheck>;
+  readonly #accepting: MonitoredCheck;
+  readonly #alive: ReadonlyMap<string, MonitoredCheck>;
 
   constructor({ stopping, ready, alive = {} }: HealthOptions) {
     this.#stopping = stopping;
     this.#ready = questionsOf(ready);
-    this.#accepting = new Question(() => (stopping.aborted ? DRAINING : undefined));
+    this.#accepting = new MonitoredCheck(() => (stopping.aborted ? DRAINING : undefined));
     // Who reads the answer knows that the loop turns.
     this.#alive = questionsOf({ loop: () => undefined, ...alive });
     // Asked at once, so that it is known since when.
-    stopping.addEventListener('abort', () => void this.#accepting.ask());
+    stopping.addEventListener('abort', () => void this.#accepting.run());
   }
 
   get isDraining(): boolean {
@@ -53,7 +53,7 @@ export class Health {
   async ready(): Promise<HealthReply> {
     const others = await askAll(this.#ready);
     // Asked last: the signal may come while a dependency is waited for, and the answer is of now.
-    const accepting = await this.#accepting.ask();
+    const accepting = await this.#accepting.run();
     const no = accepting.ok ? 'not ready' : 'draining';
     return replyOf({ ...others, accepting }, { yes: 'ready', no });
   }
@@ -63,15 +63,15 @@ export class Health {
   }
 }
 
-function questionsOf(checks: Readonly<Record<string, Check>>): Map<string, Question> {
-  return new Map(Object.entries(checks).map(([name, check]) => [name, new Question(check)]));
+function questionsOf(checks: Readonly<Record<string, HealthCheck>>): Map<string, MonitoredCheck> {
+  return new Map(Object.entries(checks).map(([name, check]) => [name, new MonitoredCheck(check)]));
 }
 
 /** All at once, in their order. */
 async function askAll(
-  questions: ReadonlyMap<string, Question>,
+  questions: ReadonlyMap<string, MonitoredCheck>,
 ): Promise<Readonly<Record<string, CheckReply>>> {
-  const replies = [...questions].map(async ([name, one]) => [name, await one.ask()] as const);
+  const replies = [...questions].map(async ([name, one]) => [name, await one.run()] as const);
   return Object.fromEntries(await Promise.all(replies));
 }
 
@@ -84,17 +84,17 @@ function replyOf(
 }
 
 /** One check, asked once at a time however many want to know: one that hangs costs no memory. */
-class Question {
-  readonly #check: Check;
+class MonitoredCheck {
+  readonly #check: HealthCheck;
   #pending: Promise<string | undefined> | undefined;
   #isOk: boolean | undefined;
   #since = new Date();
 
-  constructor(check: Check) {
+  constructor(check: HealthCheck) {
     this.#check = check;
   }
 
-  async ask(): Promise<CheckReply> {
+  async run(): Promise<CheckReply> {
     const why = await this.#answer();
     const isOk = why === undefined;
     if (this.#isOk !== isOk) this.#since = new Date();

@@ -1,5 +1,5 @@
 /** What a service needs before work is sent to it. */
-import type { Check } from './health.ts';
+import type { HealthCheck } from './health.ts';
 
 export interface ServiceParts {
   readonly isStoreUp: () => Promise<boolean>;
@@ -9,10 +9,10 @@ export interface ServiceParts {
     | undefined;
 }
 
-export function serviceChecks({
+export function dependencyChecks({
   isStoreUp,
   broker,
-}: ServiceParts): Readonly<Record<'store' | 'channel' | 'topology', Check>> {
+}: ServiceParts): Readonly<Record<'store' | 'channel' | 'topology', HealthCheck>> {
   return {
     store: async () => ((await isStoreUp()) ? undefined : 'does not answer a ping'),
     channel: () => (broker()?.isUp === true ? undefined : 'a channel to the broker is not open'),

@@ -1,6 +1,6 @@
 /** Requests → metrics, by route pattern and never by path. */
 import type { Route } from '../route/defineRoute.ts';
-import type { RequestEnd } from '../server/followRequest.ts';
+import type { CompletedRequest } from '../server/observeRequest.ts';
 import type { MetricSet } from './metricSet.ts';
 
 /** No route matched: whatever was asked for, it is one series (`createApp`). */
@@ -16,13 +16,13 @@ export function routePatterns(routes: readonly Route[]): string[] {
 export function countRequests(
   metrics: MetricSet,
   routes: readonly Route[],
-): (end: RequestEnd) => void {
+): (end: CompletedRequest) => void {
   const name = 'http_server_request_duration_seconds';
   for (const { method, paths } of routes)
     for (const route of paths)
       for (const status_class of CLASSES)
-        metrics.zero(name, { method: method.toUpperCase(), route, status_class });
-  metrics.zero(name, { method: 'GET', route: NO_ROUTE, status_class: '4xx' });
+        metrics.startAtZero(name, { method: method.toUpperCase(), route, status_class });
+  metrics.startAtZero(name, { method: 'GET', route: NO_ROUTE, status_class: '4xx' });
   return ({ method, route, status, durationMs }) => {
     const status_class = `${Math.floor(status / 100)}xx`;
     metrics.observe(name, { method, route, status_class }, durationMs / 1_000);

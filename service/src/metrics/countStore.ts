@@ -15,8 +15,11 @@ export function countStore(metrics: MetricSet): (event: StoreEvent) => void {
 }
 
 /** The pool's connections, read at each scrape. */
-export function readPool(metrics: MetricSet, { pool }: Pick<StoreConnection, 'pool'>): void {
-  metrics.read('mongodb_pool_connections', { state: 'in_use' }, () => pool.inUseCount);
-  metrics.read('mongodb_pool_connections', { state: 'idle' }, () => pool.idleCount);
-  metrics.read('mongodb_pool_connections', { state: 'pending' }, () => pool.pendingCount);
+export function exportPoolGauges(
+  metrics: MetricSet,
+  { pool }: Pick<StoreConnection, 'pool'>,
+): void {
+  metrics.readAtScrape('mongodb_pool_connections', { state: 'in_use' }, () => pool.inUseCount);
+  metrics.readAtScrape('mongodb_pool_connections', { state: 'idle' }, () => pool.idleCount);
+  metrics.readAtScrape('mongodb_pool_connections', { state: 'pending' }, () => pool.pendingCount);
 }

@@ -20,13 +20,13 @@ export interface MetricDefinition {
   readonly help: string;
   /** The base unit; undefined where it counts things or says yes and no. */
   readonly unit?: 'seconds' | 'bytes';
-  readonly by: readonly ProcessName[];
+  readonly exportedBy: readonly ProcessName[];
   /** Any value outside its bound is exported as `other`. */
   readonly labels: Readonly<Record<string, LabelBound>>;
   /** Upper bounds, of a histogram. */
   readonly buckets?: readonly number[];
   /** Why its label sets are not all there from the start; undefined: each starts at 0. */
-  readonly appears?: string;
+  readonly appearsWhen?: string;
 }
 
 /** Where a value outside its label's bound is counted. */

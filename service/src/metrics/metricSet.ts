@@ -22,7 +22,7 @@ export class MetricSet {
   constructor(process: ProcessName, known: KnownLabels) {
     collectRuntime(this.registry);
     for (const [name, definition] of Object.entries<MetricDefinition>(OWN_METRICS))
-      if (definition.by.includes(process)) this.#make(name, definition, known);
+      if (definition.exportedBy.includes(process)) this.#make(name, definition, known);
   }
 
   add<Name extends NameOf<'counter'>>(name: Name, labels: LabelsOf<Name>, count = 1): void {
@@ -45,13 +45,13 @@ export class MetricSet {
   }
 
   /** A label set of a histogram that is known only now, at zero. */
-  zero<Name extends NameOf<'histogram'>>(name: Name, labels: LabelsOf<Name>): void {
+  startAtZero<Name extends NameOf<'histogram'>>(name: Name, labels: LabelsOf<Name>): void {
     const made = this.#made.get(name);
     if (made?.metric instanceof Histogram) made.metric.zero(made.bounds.within(labels));
   }
 
   /** Read at each scrape; must answer at once, and where it is a counter only rise. */
-  read<Name extends NameOf<'counter' | 'gauge'>>(
+  readAtScrape<Name extends NameOf<'counter' | 'gauge'>>(
     name: Name,
     labels: LabelsOf<Name>,
     value: () => number,
@@ -64,7 +64,7 @@ export class MetricSet {
     const metric = this.#construct(name, definition);
     const bounds = new LabelBounds(definition, known);
     this.#made.set(name, { metric, bounds });
-    if (definition.appears !== undefined) {
+    if (definition.appearsWhen !== undefined) {
       // Without labels prom-client exports a 0 from the start, which here would be a statement.
       if (metric instanceof Gauge && Object.keys(definition.labels).length === 0) metric.remove();
       return;

@@ -15,7 +15,7 @@ export interface LogContext {
 const storage = new AsyncLocalStorage<LogContext>();
 
 /** For a worker: whatever an attempt logs, its handler's libraries included, says which attempt of which job. */
-export function logAround<Answer>(scope: AttemptScope, run: () => Answer): Answer {
+export function withAttemptLogContext<Answer>(scope: AttemptScope, run: () => Answer): Answer {
   const { jobId: job_id, runId: run_id, queue, attempt, traceparent } = scope;
   return withLogContext({ job_id, run_id, queue, attempt, traceparent }, run);
 }
@@ -26,7 +26,7 @@ export function withLogContext<Result>(context: LogContext, work: () => Result):
 }
 
 /** Adds to the lines that follow in the same request or attempt; outside of one it does nothing. */
-export function noteInLog(fields: LogContext): void {
+export function addLogFields(fields: LogContext): void {
   const context = storage.getStore();
   if (context !== undefined) Object.assign(context, fields);
 }
@@ -41,11 +41,11 @@ export function logFields(): Record<string, unknown> {
   const context = storage.getStore();
   if (context === undefined) return {};
   const { traceparent, ...fields } = context;
-  return { ...fields, ...traceFields(traceparent) };
+  return { ...fields, ...traceLogFields(traceparent) };
 }
 
 /** @returns `trace_id` and `span_id`; empty for what is no traceparent, or that of a trace which nobody records. */
-export function traceFields(traceparent: unknown): { trace_id?: string; span_id?: string } {
+export function traceLogFields(traceparent: unknown): { trace_id?: string; span_id?: string } {
   const parsed = parseTraceparent(traceparent);
   return parsed === undefined || parsed.flags === 0
     ? {}

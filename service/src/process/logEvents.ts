@@ -1,7 +1,7 @@
 /** Job and session events → log lines, field by field: an event may carry whole records, a line never does. */
 import type { JobEvent } from '@fit/jobs';
 import type { SessionEvent } from '@fit/topology/amqp';
-import { traceFields } from './logContext.ts';
+import { traceLogFields } from './logContext.ts';
 import type { Log } from './openLog.ts';
 
 type EventOf<Type extends JobEvent['type']> = Extract<JobEvent, { type: Type }>;
@@ -58,7 +58,7 @@ function logPublished(log: Log, { queue, result, count, jobs }: EventOf<'publish
   const state = result === 'confirmed' ? 'queued' : 'pending';
   for (const { _id: job_id, runIds, traceparent } of jobs)
     log.debug(
-      { job_id, run_id: runIds[0], queue, outcome: result, state, ...traceFields(traceparent) },
+      { job_id, run_id: runIds[0], queue, outcome: result, state, ...traceLogFields(traceparent) },
       'published',
     );
 }
@@ -76,7 +76,7 @@ function logAttempt(log: Log, event: EventOf<'attempted'>): void {
       duration_ms: event.durationMs,
       delay_ms: event.delayMs,
       error_class: event.errorClass,
-      ...traceFields(event.traceparent),
+      ...traceLogFields(event.traceparent),
     },
     'attempted',
   );

@@ -1,11 +1,11 @@
 /** Requests → log lines: one for each that ended, and what a defect was. */
-import { PROBES, type RequestEnd } from '../server/followRequest.ts';
+import { type CompletedRequest, PROBES } from '../server/observeRequest.ts';
 import type { WrongTokenBurst } from '../server/wrongTokens.ts';
 import type { Log } from './openLog.ts';
 
 /** @returns a listener that writes the line, and then tells the next one; a probe is worth it only where its answer is bad. */
-export function logRequests(log: Log, next: (end: RequestEnd) => void) {
-  return (end: RequestEnd): void => {
+export function logRequests(log: Log, next: (end: CompletedRequest) => void) {
+  return (end: CompletedRequest): void => {
     const { method, route, status, durationMs } = end;
     // A burst of wrong tokens has its one line by logWrongTokens.
     const isQuiet = status === 429 || (status < 400 && PROBES.has(route));

@@ -3,7 +3,7 @@ import { TopologyError } from '@fit/topology';
 import type { Log } from './openLog.ts';
 
 /** A part of the process that must be stopped; parts are stopped in reverse order. */
-export interface Stop {
+export interface ShutdownHook {
   /** Its name is logged when it does not stop in time. */
   readonly part: string;
   readonly stop: () => Promise<void> | void;
@@ -23,39 +23,43 @@ const STOP_DEADLINE_MS = 27_000;
 /**
  * Exit codes: 0 after SIGTERM or SIGINT; 1 where the start failed, a promise was lost, a second signal came, or the stop did
  * not end within its deadline.
- * @param start composes the process; it pushes onto `stops` as it goes, so that a failed start is undone too. `stopping`
+ * @param start composes the process; it pushes onto `shutdownHooks` as it goes, so that a failed start is undone too. `stopping`
  * is aborted by the first signal, before anything is undone: whoever asks from then on is told that it drains.
  */
 export async function runService(
   log: Log,
-  start: (stops: Stop[], stopping: AbortSignal) => Promise<void>,
+  start: (shutdownHooks: ShutdownHook[], stopping: AbortSignal) => Promise<void>,
   { stopDeadlineMs = STOP_DEADLINE_MS }: ServiceOptions = {},
 ): Promise<void> {
-  const stops: Stop[] = [];
+  const shutdownHooks: ShutdownHook[] = [];
   const stopping = new AbortController();
   const stop = async (signal: string) => {
     if (stopping.signal.aborted) process.exit(1);
     stopping.abort();
     log.info({ signal }, 'stopping: finishing what runs');
-    process.exit((await stopAll(stops, log, stopDeadlineMs)) ? 0 : 1);
+    process.exit((await stopAll(shutdownHooks, log, stopDeadlineMs)) ? 0 : 1);
   };
   process.on('SIGTERM', (signal) => void stop(signal));
   process.on('SIGINT', (signal) => void stop(signal));
   try {
-    await start(stops, stopping.signal);
+    await start(shutdownHooks, stopping.signal);
   } catch (error) {
     // A stop that came during the start closes what the start is using; the stop then ends the process.
     if (stopping.signal.aborted) return;
     if (error instanceof TopologyError) log.fatal({ faults: error.faults }, error.message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : 'start failed');
-    await stopAll(stops, log, stopDeadlineMs);
+    await stopAll(shutdownHooks, log, stopDeadlineMs);
     process.exit(1);
   }
 }
 
 /** @returns false where a part still ran at the deadline; it is named in the log, with those that were not reached. */
-async function stopAll(stops: readonly Stop[], log: Log, deadlineMs: number): Promise<boolean> {
-  const left = stops.map(({ part }) => part);
+async function stopAll(
+  shutdownHooks: readonly ShutdownHook[],
+  log: Log,
+  deadlineMs: number,
+): Promise<boolean> {
+  const left = shutdownHooks.map(({ part }) => part);
   let timer: NodeJS.Timeout | undefined;
   const overdue = new Promise<false>((resolve) => {
     timer = setTimeout(() => {
@@ -68,7 +72,7 @@ async function stopAll(stops: readonly Stop[], log: Log, deadlineMs: number): Pr
     }, deadlineMs);
   });
   const stopped = (async () => {
-    for (const { part, stop } of stops.toReversed()) {
+    for (const { part, stop } of shutdownHooks.toReversed()) {
       try {
         await stop();
       } catch (error) {

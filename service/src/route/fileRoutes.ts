@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import Type from 'typebox';
 import { defineRoute, type Reply, type Route } from './defineRoute.ts';
-import { noResource } from './problem.ts';
+import { notFound } from './problem.ts';
 
 export interface ServedFile {
   /** Where it is found, such as `/` or `/console/console.css`. */
@@ -45,7 +45,7 @@ export function fileRoutes(files: readonly ServedFile[]): Route[] {
       reply: Type.Unknown(),
       handle: ({ params: { name }, headers }) => {
         const answer = answers.get(name ?? nameIn(pattern));
-        if (answer === undefined) throw noResource();
+        if (answer === undefined) throw notFound();
         return Promise.resolve(answer(headers['if-none-match']));
       },
     });

@@ -48,6 +48,6 @@ export class Problem extends Error {
 }
 
 /** What is asked for does not exist, and never did. */
-export function noResource(): Problem {
+export function notFound(): Problem {
   return new Problem({ status: 404, code: 'not_found', title: 'There is no such resource' });
 }

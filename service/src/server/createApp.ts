@@ -5,13 +5,13 @@ import Router, { type RouterContext } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
-import { noResource, Problem } from '../route/problem.ts';
+import { notFound, Problem } from '../route/problem.ts';
 import { type ByteBudget, bodyBudget } from './byteBudget.ts';
-import { type FollowOptions, followRequest, PROBES } from './followRequest.ts';
+import { type ObserveRequestOptions, observeRequest, PROBES } from './observeRequest.ts';
 import { type ReadBodyOptions, readJsonBody } from './readBody.ts';
 import { type WrongTokenBurst, WrongTokens } from './wrongTokens.ts';
 
-export interface AppOptions extends FollowOptions {
+export interface AppOptions extends ObserveRequestOptions {
   readonly routes: readonly Route[];
   /** Undefined: no route here needs one, admin routes answer 401. */
   readonly adminToken?: string;
@@ -49,7 +49,7 @@ export function createApp(options: AppOptions): Koa {
   app.on('error', (error: unknown, context?: Context) => {
     if (!isCallerGone(error)) options.onDefect(error, context?.path ?? '');
   });
-  app.use(followRequest(options));
+  app.use(observeRequest(options));
   app.use(answerProblems(options));
   app.use(router.routes());
   app.use((context) => {
@@ -64,7 +64,7 @@ export function createApp(options: AppOptions): Koa {
  */
 function answerOtherMethod(context: Context, router: Router): void {
   const routes = router.match(context.path, context.method).path;
-  if (routes.length === 0) throw noResource();
+  if (routes.length === 0) throw notFound();
   const methods = new Set([...routes.flatMap((route) => route.methods), 'OPTIONS']);
   const allow = [...methods].sort().join(', ');
   if (context.method === 'OPTIONS') {

@@ -8,7 +8,7 @@ import {
   DEADLINE_CHECK_MS,
 } from './connections.ts';
 
-export interface Listening {
+export interface ListeningServer {
   readonly url: string;
   /** Takes no new connection, lets running requests end, then cuts what is left after five seconds. */
   close(): Promise<void>;
@@ -55,7 +55,7 @@ export async function listen(
   host: string,
   port: number,
   bounds: Partial<ListenBounds> = {},
-): Promise<Listening> {
+): Promise<ListeningServer> {
   const { headersTimeoutMs, requestTimeoutMs, ...rest } = { ...LISTEN_BOUNDS, ...bounds };
   const server = createServer({
     headersTimeout: headersTimeoutMs,

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Health } from '../health/health.ts';
 import type { MetricSet } from '../metrics/metricSet.ts';
-import { type Listening, listen } from './listen.ts';
+import { type ListeningServer, listen } from './listen.ts';
 
 export interface OperationsOptions {
   readonly host: string;
@@ -17,9 +17,9 @@ export interface OperationsOptions {
 const CONNECTION_LIMIT = 100;
 
 /** @throws an error that names the address and the remedy where the port is taken. */
-export async function serveOperations(options: OperationsOptions): Promise<Listening> {
+export async function serveOperations(options: OperationsOptions): Promise<ListeningServer> {
   const { host, port, metrics, health, onDefect } = options;
-  metrics.read('app_draining', {}, () => Number(health.isDraining));
+  metrics.readAtScrape('app_draining', {}, () => Number(health.isDraining));
   const page = sharedWhileAsked(async () => Buffer.from(await metrics.registry.metrics()));
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     // No route here takes a body; unread, it would stay in the buffers of its connection.

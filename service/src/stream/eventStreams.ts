@@ -71,7 +71,7 @@ export class EventStreams {
   }
 
   /** What new readers begin with from now on; those who are there have no use for it. */
-  beginWith(event: StreamEvent): void {
+  setInitialEvent(event: StreamEvent): void {
     this.#last = textOf(event);
   }
 

@@ -53,7 +53,7 @@ export function jobSpans(tracer: Tracer): JobTracer {
       if (parent === undefined) return undefined;
       const deliveredAt = new Date(delivery.receivedAtMs);
       const wait = waitOf(kind, attempt.number, { headers: delivery.headers, deliveredAt });
-      if (wait !== undefined) tellWait(tracer, parent, { ...wait, jobId: message.id });
+      if (wait !== undefined) recordWaitSpan(tracer, parent, { ...wait, jobId: message.id });
       const span = tracer.startSpan(
         `process ${kind.queue}`,
         {
@@ -84,7 +84,11 @@ export function jobSpans(tracer: Tracer): JobTracer {
 }
 
 /** Nobody stands beside a wait queue: whoever takes the message next tells of it. */
-function tellWait(tracer: Tracer, parent: Context, wait: Wait & { readonly jobId: string }): void {
+function recordWaitSpan(
+  tracer: Tracer,
+  parent: Context,
+  wait: Wait & { readonly jobId: string },
+): void {
   const attributes: Attributes = {
     ...RABBITMQ,
     'messaging.destination.name': wait.queue,
@@ -107,12 +111,12 @@ function attemptTrace(tracer: Tracer, span: Span): AttemptTrace {
       span.end(endedAt);
     },
     stored: (write) => {
-      tellStore(tracer, span, write);
+      recordStoreSpan(tracer, span, write);
     },
   };
 }
 
-function tellStore(tracer: Tracer, attempt: Span, write: StoreWrite): void {
+function recordStoreSpan(tracer: Tracer, attempt: Span, write: StoreWrite): void {
   const attributes: Attributes = {
     'db.system.name': 'mongodb',
     'db.operation.name': 'bulkWrite',

@@ -1,7 +1,7 @@
 /** Tracing: off unless a collector is named; then, and only then, the OpenTelemetry SDK is loaded. */
 import { type Environment, parseEnvironment, TRACING_VARIABLES } from '@fit/contract';
 import Type from 'typebox';
-import type { TroubleLog } from './exportTroubles.ts';
+import type { WarningLog } from './exporterDiagnostics.ts';
 import type { Tracing } from './tracing.ts';
 
 const OFF: Tracing = {
@@ -19,7 +19,7 @@ const SWITCHES = Type.Object(TRACING_VARIABLES);
  */
 export async function openTracing(
   service: string,
-  log: TroubleLog,
+  log: WarningLog,
   env: Environment = process.env,
 ): Promise<Tracing> {
   const switches = parseEnvironment(SWITCHES, env);

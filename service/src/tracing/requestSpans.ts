@@ -1,6 +1,6 @@
 /** Requests as spans of kind SERVER; a caller's `traceparent` is gone on with, anything else begins a trace. */
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
-import type { RequestTracer } from '../server/followRequest.ts';
+import type { RequestTracer } from '../server/observeRequest.ts';
 import { contextOf, traceparentOf } from './spanContext.ts';
 
 export function requestSpans(tracer: Tracer): RequestTracer {

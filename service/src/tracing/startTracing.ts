@@ -2,7 +2,7 @@
 import { optionalText } from '@fit/contract';
 import { DiagLogLevel, diag, trace } from '@opentelemetry/api';
 import { startNodeSdk } from '@opentelemetry/sdk-node';
-import { exportTroubles, type TroubleLog } from './exportTroubles.ts';
+import { exporterDiagnostics, type WarningLog } from './exporterDiagnostics.ts';
 import { jobSpans } from './jobSpans.ts';
 import { requestSpans } from './requestSpans.ts';
 import type { Tracing } from './tracing.ts';
@@ -23,7 +23,7 @@ const STOP_MS = 3_000;
 const LARGE_RUN_SHARE = 0.1;
 
 /** A collector that is away costs its spans: they are dropped at the queue's bound, and one line a minute says so. */
-export function startTracing(service: string, log: TroubleLog): Tracing {
+export function startTracing(service: string, log: WarningLog): Tracing {
   for (const [name, value] of Object.entries(BOUNDS))
     process.env[name] = optionalText(process.env, name) ?? value;
   const sdk = startNodeSdk({
@@ -36,7 +36,7 @@ export function startTracing(service: string, log: TroubleLog): Tracing {
       ? {}
       : { resourceAttributes: { 'service.name': service } }),
   });
-  diag.setLogger(exportTroubles(log), {
+  diag.setLogger(exporterDiagnostics(log), {
     logLevel: DiagLogLevel.WARN,
     suppressOverrideMessage: true,
   });

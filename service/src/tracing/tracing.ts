@@ -1,6 +1,6 @@
 /** What a process holds of tracing, on or off. */
 import type { JobTracer } from '@fit/jobs';
-import type { RequestTracer } from '../server/followRequest.ts';
+import type { RequestTracer } from '../server/observeRequest.ts';
 
 export interface Tracing {
   /** Undefined: off. */

@@ -1,9 +1,9 @@
 /** Goal: health answers in time whatever its dependencies do, and says why and since when. Method: checks of every temper. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Check, Health, serviceChecks } from '@fit/service';
+import { dependencyChecks, Health, type HealthCheck } from '@fit/service';
 
-function open(ready: Record<string, Check>, alive = {}) {
+function open(ready: Record<string, HealthCheck>, alive = {}) {
   const stopping = new AbortController();
   return { stopping, health: new Health({ stopping: stopping.signal, ready, alive }) };
 }
@@ -111,7 +111,7 @@ test('alive asks no dependency, and is told what is stuck', async () => {
 test('a topology that cannot be mended is no topology, with its reason', async () => {
   const broker: { isUp: boolean; topologyFault?: string } = { isUp: true };
   const isStoreUp = () => Promise.resolve(true);
-  const { health } = open(serviceChecks({ isStoreUp, broker: () => broker }));
+  const { health } = open(dependencyChecks({ isStoreUp, broker: () => broker }));
   assert.equal((await health.ready()).status, 200);
   broker.topologyFault = 'one exists with other arguments';
   const { status, body } = await health.ready();

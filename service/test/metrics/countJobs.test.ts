@@ -6,7 +6,7 @@ import {
   countJobs,
   countPublishes,
   countSessions,
-  openServiceMetrics,
+  createServiceMetrics,
   type ProcessName,
 } from '@fit/service';
 import { declareTopology } from '@fit/topology';
@@ -17,7 +17,7 @@ const declaration = declareTopology({
 });
 
 function open(process: ProcessName = 'coach') {
-  const { metrics, plan } = openServiceMetrics(process, { declaration, vhost: '/', routes: [] });
+  const { metrics, plan } = createServiceMetrics(process, { declaration, vhost: '/', routes: [] });
   const valuesOf = async (name: string): Promise<string[]> => {
     const text = await metrics.registry.metrics();
     const lines = text

@@ -1,11 +1,11 @@
 /** Goal: nothing is exported outside the catalogue or its bounds, and what is known is there at zero. Method: sets without a process. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openMetrics } from '@fit/service';
+import { createMetrics } from '@fit/service';
 
 const KNOWN = { type: ['a', 'b'], mainQueue: ['q'], waitQueue: ['w1', 'w2'], queue: ['q', 'w1'] };
 
-async function linesOf(name: string, metrics = openMetrics('coach', KNOWN)): Promise<string[]> {
+async function linesOf(name: string, metrics = createMetrics('coach', KNOWN)): Promise<string[]> {
   const text = await metrics.registry.metrics();
   return text
     .split('\n')
@@ -22,14 +22,14 @@ test('every combination of known labels starts at 0', async () => {
 });
 
 test('what is not in a closed list counts as other', async () => {
-  const metrics = openMetrics('coach', KNOWN);
+  const metrics = createMetrics('coach', KNOWN);
   metrics.add('jobs_published_total', { queue: 'not declared', outcome: 'confirmed' });
   const lines = await linesOf('jobs_published_total', metrics);
   assert.ok(lines.includes('jobs_published_total{queue="other",outcome="confirmed"} 1'));
 });
 
 test('an open label takes twenty values; the rest is one series', async () => {
-  const metrics = openMetrics('coach', KNOWN);
+  const metrics = createMetrics('coach', KNOWN);
   for (let number = 0; number < 500; number += 1)
     metrics.add('jobs_failures_total', { type: 'a', error_class: `Class${number}` });
   const lines = await linesOf('jobs_failures_total', metrics);
@@ -38,15 +38,15 @@ test('an open label takes twenty values; the rest is one series', async () => {
 });
 
 test('an event of a part that runs elsewhere changes nothing', async () => {
-  const metrics = openMetrics('cron');
+  const metrics = createMetrics('cron');
   metrics.add('jobs_reconciled_total', {});
   assert.deepEqual(await linesOf('jobs_reconciled_total', metrics), []);
 });
 
 test('a counter that is read starts at what it reads, and stays in step', async () => {
-  const metrics = openMetrics('coach', KNOWN);
+  const metrics = createMetrics('coach', KNOWN);
   let seconds = 2;
-  metrics.read('jobs_busy_seconds_total', {}, () => seconds);
+  metrics.readAtScrape('jobs_busy_seconds_total', {}, () => seconds);
   assert.deepEqual(await linesOf('jobs_busy_seconds_total', metrics), [
     'jobs_busy_seconds_total 2',
   ]);

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import {
+  addLogFields,
   currentTraceparent,
-  logAround,
   logFields,
-  noteInLog,
+  withAttemptLogContext,
   withLogContext,
 } from '../../src/process/logContext.ts';
 
@@ -17,7 +17,7 @@ test('fields stay with their request, two at once, and later notes are added', a
   const one = async (request_id: string) =>
     await withLogContext({ request_id }, async () => {
       await turn();
-      noteInLog({ run_id: `run of ${request_id}` });
+      addLogFields({ run_id: `run of ${request_id}` });
       await turn();
       return logFields();
     });
@@ -28,14 +28,14 @@ test('fields stay with their request, two at once, and later notes are added', a
 });
 
 test('outside of everything there is nothing, and a note is harmless', () => {
-  noteInLog({ run_id: 'lost' });
+  addLogFields({ run_id: 'lost' });
   assert.deepEqual([logFields(), currentTraceparent()], [{}, undefined]);
 });
 
 test('an attempt is told with its job, and its trace only where it is recorded', () => {
   const scope = { jobId: 'mail:1', runId: 'r', queue: 'mail', attempt: 2 };
   const fieldsWith = (flags: string) =>
-    logAround({ ...scope, traceparent: `00-${TRACE}-${SPAN}-${flags}` }, logFields);
+    withAttemptLogContext({ ...scope, traceparent: `00-${TRACE}-${SPAN}-${flags}` }, logFields);
   const told = { job_id: 'mail:1', run_id: 'r', queue: 'mail', attempt: 2 };
   assert.deepEqual(fieldsWith('01'), { ...told, trace_id: TRACE, span_id: SPAN });
   assert.deepEqual(fieldsWith('00'), told);

@@ -25,8 +25,8 @@ async function stopped(t: TestContext, parts: string, failure = ''): Promise<End
     const log = openLog('test');
     // Keeps the process alive, as a server does.
     setInterval(() => undefined, 60_000);
-    await runService(log, async (stops) => {
-      stops.push(${parts});
+    await runService(log, async (shutdownHooks) => {
+      shutdownHooks.push(${parts});
       ${failure}
       log.info('up');
     }, { stopDeadlineMs: 300 });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { CreateWodPayload } from '@fit/contract';
 import { connectStore } from '@fit/jobs/store';
 import { Health, healthRoutes, type Route } from '@fit/service';
-import { wodRoutes } from '../../../coach/src/routes/wodRoutes.ts';
+import { storedWodRoutes } from '../../../coach/src/routes/storedWodRoutes.ts';
 import {
   type MonolithRouteParts,
   monolithRoutes,
@@ -21,7 +21,7 @@ function everyRoute(): Route[] {
   const health = new Health({ stopping: new AbortController().signal, ready: {} });
   return [
     ...monolithRoutes(parts),
-    ...wodRoutes({ find: () => Promise.resolve(undefined) }, 'UTC'),
+    ...storedWodRoutes({ find: () => Promise.resolve(undefined) }, 'UTC'),
     ...healthRoutes(health),
   ];
 }

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { Health, openMetrics, serveOperations } from '@fit/service';
+import { createMetrics, Health, serveOperations } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 
 async function serve(t: TestContext) {
-  const metrics = openMetrics('cron');
+  const metrics = createMetrics('cron');
   const health = new Health({ stopping: new AbortController().signal, ready: {} });
   const defects: unknown[] = [];
   const operations = await serveOperations({

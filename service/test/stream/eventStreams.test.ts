@@ -72,7 +72,7 @@ test('what new readers begin with is renewed without a word to those who are the
   streams.send({ name: 'status', id: '7', data: '{"a":1}' });
   const early = await read();
   await readUntil(early.body, /1}\n\n/);
-  streams.beginWith({ name: 'status', id: '7', data: '{"a":1,"at":2}' });
+  streams.setInitialEvent({ name: 'status', id: '7', data: '{"a":1,"at":2}' });
   const late = await read();
   assert.match(await readUntil(late.body, /}\n\n/), /\nid: 7\ndata: {"a":1,"at":2}\n\n$/);
   streams.send({ name: 'status', id: '8', data: '{"a":3}' });

@@ -4,22 +4,22 @@ import { ALL_PROCESSES, type MetricDefinition } from '../definition.ts';
 const gauge = (help: string, unit?: 'seconds' | 'bytes'): MetricDefinition => ({
   kind: 'gauge',
   help,
-  by: ALL_PROCESSES,
+  exportedBy: ALL_PROCESSES,
   labels: {},
   ...(unit === undefined ? {} : { unit }),
 });
 const grouped = (help: string, label: string, of: string): MetricDefinition => ({
   kind: 'gauge',
   help,
-  by: ALL_PROCESSES,
+  exportedBy: ALL_PROCESSES,
   labels: { [label]: { atMost: 20, of } },
-  appears: 'as they occur',
+  appearsWhen: 'as they occur',
 });
 const cpu = (help: string): MetricDefinition => ({
   kind: 'counter',
   help,
   unit: 'seconds',
-  by: ALL_PROCESSES,
+  exportedBy: ALL_PROCESSES,
   labels: {},
 });
 const lag = (help: string): MetricDefinition => gauge(help, 'seconds');
@@ -67,6 +67,6 @@ export const RUNTIME_METRICS: Readonly<Record<string, MetricDefinition>> = {
       minor: { atMost: 1, of: 'numbers' },
       patch: { atMost: 1, of: 'numbers' },
     },
-    appears: 'set at the start',
+    appearsWhen: 'set at the start',
   },
 };

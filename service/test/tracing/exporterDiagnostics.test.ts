@@ -1,12 +1,12 @@
 /** Goal: a dead collector is one line a minute, with the number of complaints. Method: a clock and a log of its own. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exportTroubles } from '../../src/tracing/exportTroubles.ts';
+import { exporterDiagnostics } from '../../src/tracing/exporterDiagnostics.ts';
 
 test('the first complaint is told, the next after a minute, with how many there were', () => {
   const lines: object[] = [];
   const clock = { now: 0 };
-  const troubles = exportTroubles(
+  const troubles = exporterDiagnostics(
     {
       warn: (fields) => {
         lines.push(fields);

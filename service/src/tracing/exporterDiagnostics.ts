@@ -5,11 +5,11 @@ const QUIET_MS = 60_000;
 const REASON_LIMIT_CHARS = 200;
 
 /** A log, or what stands for one in a command. */
-export interface TroubleLog {
+export interface WarningLog {
   warn(fields: object, message: string): void;
 }
 
-export function exportTroubles(log: TroubleLog, now: () => number = Date.now): DiagLogger {
+export function exporterDiagnostics(log: WarningLog, now: () => number = Date.now): DiagLogger {
   let count = 0;
   let toldAt = Number.NEGATIVE_INFINITY;
   const complain = (message: string): void => {

@@ -1,7 +1,7 @@
 /** A heartbeat: whoever is alive beats now and then; who has not for long is stuck. */
 const LIMIT_MS = 60_000;
 
-export class Pulse {
+export class Heartbeat {
   readonly #limitMs: number;
   #beatAtMs = performance.now();
 

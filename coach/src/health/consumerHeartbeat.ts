@@ -1,13 +1,13 @@
 /** The consumer's heartbeat: stuck is what a restart would mend, so an outage of store or broker never is. */
 
 import type { JobEvent, Worker } from '@fit/jobs';
-import { Pulse } from '@fit/service';
+import { Heartbeat } from '@fit/service';
 
 /** What a pause between two signs of life may last beyond the bound of an attempt. */
 const MARGIN_MS = 60_000;
 
-export class ConsumerPulse {
-  readonly #pulse: Pulse;
+export class ConsumerHeartbeat {
+  readonly #pulse: Heartbeat;
   readonly #worker: () => Pick<Worker, 'isUp' | 'inFlightCount'> | undefined;
   #isStoreOut = false;
 
@@ -19,7 +19,7 @@ export class ConsumerPulse {
     deadlineMs: number,
     worker: () => Pick<Worker, 'isUp' | 'inFlightCount'> | undefined,
   ) {
-    this.#pulse = new Pulse(deadlineMs + MARGIN_MS);
+    this.#pulse = new Heartbeat(deadlineMs + MARGIN_MS);
     this.#worker = worker;
   }
 

@@ -4,7 +4,7 @@ import type { RouterContext } from '@koa/router';
 import type { Context, Middleware, Next } from 'koa';
 import { withLogContext } from '../process/logContext.ts';
 
-export interface RequestEnd {
+export interface CompletedRequest {
   readonly method: string;
   /** The route's pattern, never the raw path: labels must be bounded. */
   readonly route: string;
@@ -27,21 +27,21 @@ export interface RequestBegin {
 
 export interface RequestTrace {
   readonly traceparent: string;
-  end(end: RequestEnd): void;
+  end(end: CompletedRequest): void;
 }
 
-export interface FollowOptions {
-  readonly onRequest: (end: RequestEnd) => void;
+export interface ObserveRequestOptions {
+  readonly onRequest: (end: CompletedRequest) => void;
   readonly tracer?: RequestTracer | undefined;
 }
 
 /** Asked every few seconds by machines: a trace or a line of each would bury the others. */
 export const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
 /** A caller's own id is kept where it can stand in a log line and a header as it is. */
-const SANE_ID = /^[\w.:-]{1,64}$/;
+const VALID_REQUEST_ID = /^[\w.:-]{1,64}$/;
 
 /** An `x-request-id` is taken over or made, and returned. */
-export function followRequest({ onRequest, tracer }: FollowOptions): Middleware {
+export function observeRequest({ onRequest, tracer }: ObserveRequestOptions): Middleware {
   return async (context: Context, next: Next): Promise<void> => {
     const startedAt = performance.now();
     const { method, path } = context;
@@ -67,5 +67,5 @@ export function followRequest({ onRequest, tracer }: FollowOptions): Middleware 
 }
 
 function requestIdOf(given: string): string {
-  return SANE_ID.test(given) ? given : randomUUID();
+  return VALID_REQUEST_ID.test(given) ? given : randomUUID();
 }

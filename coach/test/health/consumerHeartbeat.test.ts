@@ -1,7 +1,7 @@
 /** Goal: only what a restart mends counts as stuck. Method: a worker by hand, and a clock by hand. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ConsumerPulse } from '../../src/health/consumerPulse.ts';
+import { ConsumerHeartbeat } from '../../src/health/consumerHeartbeat.ts';
 
 const DEADLINE_MS = 30_000;
 const LIMIT_MS = DEADLINE_MS + 60_000;
@@ -10,7 +10,7 @@ function open(t: TestContext) {
   const clock = { nowMs: 0 };
   t.mock.method(performance, 'now', () => clock.nowMs);
   const worker = { isUp: true, inFlightCount: 3 };
-  const pulse = new ConsumerPulse(DEADLINE_MS, () => worker);
+  const pulse = new ConsumerHeartbeat(DEADLINE_MS, () => worker);
   return { clock, worker, pulse };
 }
 

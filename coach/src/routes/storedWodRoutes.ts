@@ -5,7 +5,7 @@ import Type from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
 
 /** @param timezone whose today is meant where no date is given. */
-export function wodRoutes(wods: Pick<WodStore, 'find'>, timezone: string): Route[] {
+export function storedWodRoutes(wods: Pick<WodStore, 'find'>, timezone: string): Route[] {
   return [
     defineRoute({
       method: 'get',

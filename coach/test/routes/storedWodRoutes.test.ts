@@ -1,11 +1,11 @@
 /** Goal: without a date, today is that of the daily run's time zone. Method: the route, asked for two zones that never share a day. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { wodRoutes } from '../../src/routes/wodRoutes.ts';
+import { storedWodRoutes } from '../../src/routes/storedWodRoutes.ts';
 
 async function askedDay(timezone: string): Promise<string> {
   let asked = '';
-  const [route] = wodRoutes(
+  const [route] = storedWodRoutes(
     {
       find: (_, date) => {
         asked = date;

@@ -23,7 +23,7 @@ export interface ServiceMetrics {
 const ANY_BROKER = { version: '4.3.6', hasManagement: true } as const;
 
 /** @returns the metrics, and the plan that their queue labels are from. */
-export function openServiceMetrics(
+export function createServiceMetrics(
   process: ProcessName,
   { declaration, vhost, routes }: ServiceMetricsOptions,
 ): ServiceMetrics {
@@ -32,7 +32,7 @@ export function openServiceMetrics(
     plan.queues
       .filter((queue) => role === undefined || queue.role === role)
       .map(({ name }) => name);
-  const metrics = openMetrics(process, {
+  const metrics = createMetrics(process, {
     vhost: [vhost],
     queue: queuesOf(),
     mainQueue: queuesOf('main'),
@@ -45,7 +45,7 @@ export function openServiceMetrics(
 }
 
 /** Of a process that knows nothing of queues. */
-export function openMetrics(process: ProcessName, known: KnownLabels = {}): MetricSet {
+export function createMetrics(process: ProcessName, known: KnownLabels = {}): MetricSet {
   const metrics = new MetricSet(process, known);
   const { env } = globalThis.process;
   const version = optionalText(env, 'FIT_VERSION') ?? 'dev';
