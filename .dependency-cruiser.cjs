@@ -235,7 +235,7 @@ module.exports = {
         orphan: true,
         path: sourcesOf(WORKSPACES),
         pathNot: [
-          '/(?:main|cli|index|generate|runTests|endLate)[.]ts$',
+          '/(?:main|cli|index|generate|runTests|runUnitTests|endLate)[.]ts$',
           '^dev/(?:chaos|bench)/',
           // Types alone, which comments import.
           '^console/src/page/model[.]js$',
