@@ -1,7 +1,5 @@
 /** `topology dlq`: the dead-letter desk. */
 import { type Command, type Context, UsageError } from '../command.ts';
-import { runExport } from './dlq/export.ts';
-import { runImport } from './dlq/import.ts';
 import { runLs } from './dlq/ls.ts';
 import { runReplay } from './dlq/replay.ts';
 import { runShow } from './dlq/show.ts';
@@ -17,14 +15,9 @@ const FILTER = ['kind', 'cause', 'class', 'since', 'until', 'id', 'header', 'lim
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   ls: { run: runLs, options: [...FILTER, 'look'] },
   show: { run: runShow, options: ['kind', 'full', 'look'] },
-  export: { run: runExport, options: [...FILTER, 'take', 'append', 'look'] },
-  import: { run: runImport, options: [...FILTER, 'dry-run'] },
   replay: {
     run: runReplay,
-    options: [
-      ...[...FILTER, 'dry-run', 'rate', 'order', 'from'],
-      ...['max-refailures', 'wait', 'look'],
-    ],
+    options: [...[...FILTER, 'dry-run', 'rate', 'order'], ...['max-refailures', 'wait', 'look']],
   },
 };
 
@@ -33,15 +26,11 @@ const USAGE = `topology dlq <subcommand> [options]: the letters in the dead-lett
   ls                     groups by cause and fingerprint; nothing is consumed; the order
                          stays unless another reader takes letters at the same time
   show ID                one letter whole (--full: however long)
-  export FILE|-          letters as lines of JSON; the file must be new (--append: adds to it)
-    --take               takes each letter out of the queue once its line is on the disk
-  import FILE|-          letters of such a file into the dead-letter queue (--dry-run)
   replay                 letters to the public exchange, with all their attempts; each is acked
                          once its copy is confirmed
     --dry-run            only says what would be done
     --rate N[/s]         letters per second (default: as fast as they are confirmed)
     --order oldest|newest
-    --from FILE          letters of a file instead; FILE.done lists those that are through
     --max-refailures N   stops after N that came back dead from this run (default 50)
     --wait               waits until all are gone or back
 
@@ -54,7 +43,7 @@ const USAGE = `topology dlq <subcommand> [options]: the letters in the dead-lett
 
 export const dlq: Command = {
   name: 'dlq',
-  summary: 'dead letters: ls, show, export, import, replay',
+  summary: 'dead letters: ls, show, replay',
   usage: USAGE,
   options: {
     kind: { type: 'string' },
@@ -67,12 +56,9 @@ export const dlq: Command = {
     limit: { type: 'string' },
     look: { type: 'string' },
     full: { type: 'boolean' },
-    take: { type: 'boolean' },
-    append: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     rate: { type: 'string' },
     order: { type: 'string' },
-    from: { type: 'string' },
     'max-refailures': { type: 'string' },
     wait: { type: 'boolean' },
   },

@@ -1,6 +1,5 @@
 /** The broker's `x-death` as a journey: where a letter died, of what, how often, first when. */
 import type { Headers } from '@fit/topology';
-import { DESK_HEADER } from './ownHeaders.ts';
 
 /** One line of what a letter went through. */
 export interface DeathStep {
@@ -21,19 +20,14 @@ const TEXT_LIMIT_CHARS = 512;
 const EARLIEST_MS = Date.UTC(2007, 0, 1);
 const LATEST_MS = Date.UTC(2200, 0, 1);
 
-/** @returns at most 64 steps, in the order of the record; nonsense is left out. An imported letter brings its own. */
+/** @returns at most 64 steps, in the order of the record; nonsense is left out. */
 export function readDeathHistory(headers: Headers): DeathStep[] {
-  const records: unknown = headers['x-death'] ?? recordsIn(headers[DESK_HEADER.history]);
+  const records: unknown = headers['x-death'];
   if (!Array.isArray(records)) return [];
   return records.slice(0, STEP_LIMIT).flatMap((record: unknown) => {
     const step = readStep(record);
     return step === undefined ? [] : [step];
   });
-}
-
-/** @returns that field, where it is such steps; for letters that come from a file. */
-export function stepsIn(value: unknown): DeathStep[] {
-  return readDeathHistory({ 'x-death': value });
 }
 
 /** @returns the time, or undefined where the number or text is no time at which a letter can have died. */
@@ -89,13 +83,4 @@ function keysOf(fields: Readonly<Record<string, unknown>>): string[] {
   return value
     .slice(0, KEY_LIMIT)
     .flatMap((key: unknown) => (typeof key === 'string' ? [key.slice(0, TEXT_LIMIT_CHARS)] : []));
-}
-
-function recordsIn(text: unknown): unknown {
-  if (typeof text !== 'string') return undefined;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

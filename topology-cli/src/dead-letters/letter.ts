@@ -1,7 +1,7 @@
 /** A dead letter, read without trusting it. */
 import { createHash } from 'node:crypto';
 import type { Headers, KindDeclaration } from '@fit/topology';
-import { DEATH_CAUSES, type DeathCause, deathCause } from '@fit/topology';
+import { type DeathCause, deathCause } from '@fit/topology';
 import type { DeadLetterDelivery, DeadLetterProperties } from '@fit/topology/amqp';
 import { type DeathStep, plausibleTime, readDeathHistory } from './deathHistory.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -49,7 +49,7 @@ export function readLetter(kind: KindDeclaration, raw: RawLetter): Letter {
 
 function read(kind: KindDeclaration, raw: RawLetter, headers: Headers): Letter {
   const { body, routingKey: key, exchange, properties } = raw;
-  const cause = causeOf(kind, key, headers);
+  const cause = deathCause(kind, key, headers);
   const deaths = readDeathHistory(headers);
   const errorClass = textOr(headers[DESK_HEADER.errorClass], cause);
   const message = textOr(headers[DESK_HEADER.message], cause);
@@ -62,7 +62,7 @@ function read(kind: KindDeclaration, raw: RawLetter, headers: Headers): Letter {
     errorClass,
     message,
     fingerprint: fingerprint(errorClass, message),
-    diedAt: diedAtOf(headers, properties, deaths),
+    diedAt: diedAtOf(properties, deaths),
     deaths,
     headers,
     properties,
@@ -71,21 +71,11 @@ function read(kind: KindDeclaration, raw: RawLetter, headers: Headers): Letter {
   };
 }
 
-/** An imported letter came through the park exchange, where nothing dies: its header tells what it died of. */
-function causeOf(kind: KindDeclaration, key: string, headers: Headers): DeathCause {
-  const cause = deathCause(kind, key, headers);
-  if (cause !== 'stray') return cause;
-  return DEATH_CAUSES.find((known) => known === headers[DESK_HEADER.cause]) ?? cause;
-}
-
 /** x-death names the first death of each sort only, and the timestamp is the parking worker's: the newest is nearest. */
 function diedAtOf(
-  headers: Headers,
   properties: DeadLetterProperties,
   deaths: readonly DeathStep[],
 ): Date | undefined {
-  const own = plausibleTime(headers[DESK_HEADER.diedAt]);
-  if (own !== undefined) return own;
   const { timestamp } = properties;
   const times = [
     ...deaths.map(({ firstAt }) => plausibleTime(firstAt)),

@@ -4,13 +4,8 @@ import { REPLAYED_AT_HEADER } from '@fit/topology';
 
 /** What the desk writes on a letter. `death-` names go when it is replayed, `replay-` names stay. */
 export const DESK_HEADER = {
-  cause: 'death-cause',
   errorClass: 'death-class',
   message: 'death-message',
-  /** ISO time; on imported letters, whose broker history is gone. */
-  diedAt: 'death-at',
-  /** JSON; on imported letters. */
-  history: 'death-history',
   replayId: 'replay-id',
   replayCount: 'replay-count',
   /** Milliseconds since 1970: a run leaves alone what was replayed since the run began. */
@@ -24,17 +19,9 @@ export const DESK_HEADER = {
 const BROKER_HEADER =
   /^(?:x-death|x-(?:first|last)-death-.*|x-delivery-count|x-acquired-count|x-opt-.*|x-stream-.*|cc|bcc)$/i;
 
-/** Made from other fields of an exported letter, and made again at its import. */
-const DERIVED: readonly string[] = [DESK_HEADER.cause, DESK_HEADER.diedAt, DESK_HEADER.history];
-
 /** @returns what the sender and the worker wrote: everything but the broker's headers, CC and BCC. */
 export function ownHeaders(headers: Headers): Record<string, unknown> {
   return pick(headers, (name) => !BROKER_HEADER.test(name));
-}
-
-/** @returns own headers without those that an exported letter carries as fields. */
-export function filedHeaders(headers: Headers): Record<string, unknown> {
-  return pick(ownHeaders(headers), (name) => !DERIVED.includes(name));
 }
 
 /** The run of a replay, as its letters carry it. */

@@ -48,7 +48,7 @@ class Program {
   }
 }
 
-test('ls, show, export, import and replay, one after the other', async (t) => {
+test('ls, show and replay, one after the other', async (t) => {
   const program = await Program.open(t);
   const { desk } = program;
   await desk.park(['a', 'b\u001b[2J']);
@@ -65,16 +65,6 @@ test('ls, show, export, import and replay, one after the other', async (t) => {
   assert.match(show.out, /body\n {2}10 bytes, JSON\n {2}\{\n {4}"id": "a"/);
   assert.equal((await program.run('show', 'nobody')).code, 2);
 
-  const piped = await program.run('export', '-');
-  assert.equal(piped.out.trim().split('\n').length, 2, piped.err);
-  const taken = await program.run('export', program.file('taken'), '--take', '--json');
-  assert.equal(taken.code, 0, taken.err);
-  assert.deepEqual(await desk.ids(), []);
-  assert.equal(await readFile(program.file('taken'), 'utf8'), piped.out);
-  assert.match((await program.run('export', program.file('taken'))).err, /exists: .*--append/);
-
-  const imported = await program.run('import', program.file('taken'));
-  assert.deepEqual([imported.code, (await desk.ids()).length], [0, 2]);
   const dry = await program.run('replay', '--dry-run');
   assert.match(dry.out, /one: 2 letters would be replayed/);
   assert.equal((await desk.ids()).length, 2);
@@ -96,8 +86,6 @@ test('ls tells how many letters the queue holds, however few it looked at', asyn
     kinds: { queueCount: number }[];
   };
   assert.equal(kinds[0]?.queueCount, 30);
-  const exported = await program.run('export', program.file('part'), '--look', '10');
-  assert.equal(exported.code, 2, 'a part only');
 });
 
 test('replay --wait tells what came back, with exit code 2', async (t) => {
@@ -115,13 +103,12 @@ test('replay --wait tells what came back, with exit code 2', async (t) => {
 test('wrong options are named, with what would be right', async (t) => {
   const program = await Program.open(t);
   for (const [words, expected] of [
-    [['frob'], /'frob' is none of ls, show, export, import, replay/],
+    [['frob'], /'frob' is none of ls, show, replay/],
     [['ls', '--kind', 'two'], /--kind 'two' is none of one/],
     [['ls', '--since', 'soon'], /--since 'soon' must be a time/],
-    [['ls', '--take'], /dlq ls takes no --take/],
+    [['ls', '--wait'], /dlq ls takes no --wait/],
     [['ls', 'more'], /'more' is not understood/],
     [['show'], /give the ID of a letter/],
-    [['export', '-', '--take'], /--take needs a FILE/],
     [['replay', '--rate', 'fast'], /--rate 'fast' must be letters per second/],
     [['replay', '--limit', '0'], /--limit '0' must be a number from 1/],
     [['replay', '--order', 'random'], /--order 'random' is none of oldest, newest/],
@@ -130,9 +117,6 @@ test('wrong options are named, with what would be right', async (t) => {
     assert.match(err, expected);
     assert.deepEqual([code, out], [1, '']);
   }
-  const both = await program.run('export', '-', '--json');
-  assert.match(both.out, /--json and - both want standard output/);
-  assert.equal(both.code, 1);
 });
 
 test('killed half-way, twice: run again, every letter has arrived and none is left', async (t) => {

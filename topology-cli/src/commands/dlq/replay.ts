@@ -1,9 +1,8 @@
 /** `dlq replay`. */
 import { randomUUID } from 'node:crypto';
-import { type Context, textOf, UsageError } from '../../command.ts';
+import type { Context } from '../../command.ts';
 import { deskBroker } from '../../dead-letters/deskBroker.ts';
 import { type FollowReport, followReplay } from '../../dead-letters/followReplay.ts';
-import { replayFile } from '../../dead-letters/replayFile.ts';
 import { replayLetters } from '../../dead-letters/replayLetters.ts';
 import {
   countOf,
@@ -37,8 +36,7 @@ const END_TEXT: Readonly<Record<ReplayEnd, string>> = {
 
 export async function runReplay(context: Context): Promise<number> {
   refuseWords(context);
-  const path = textOf(context, 'from');
-  const base = optionsOf(context, path);
+  const base = optionsOf(context);
   const limit = limitOf(context);
   const reports: ReplayReport[] = [];
   const follows: FollowReport[] = [];
@@ -46,8 +44,7 @@ export async function runReplay(context: Context): Promise<number> {
     const count = reports.reduce((sum, { replayedCount }) => sum + replayedCount, 0);
     if (count >= limit) break;
     const options = { ...base, kind, limit: limit - count };
-    const report =
-      path === undefined ? await replayLetters(options) : await replayFile(path, options);
+    const report = await replayLetters(options);
     reports.push(report);
     if (context.values['wait'] === true && !base.isDryRun && report.replayedCount > 0)
       follows.push(await followReplay(options, report.replayedCount));
@@ -72,14 +69,8 @@ export function exitCode(
   return isClean && isGone ? 0 : 2;
 }
 
-function optionsOf(
-  context: Context,
-  path: string | undefined,
-): Omit<ReplayOptions, 'kind' | 'limit'> {
+function optionsOf(context: Context): Omit<ReplayOptions, 'kind' | 'limit'> {
   const order = oneOf(context, 'order', ['oldest', 'newest']);
-  if (path === '-') throw new UsageError('--from needs a FILE: what is done is listed beside it');
-  if (path !== undefined && order !== undefined)
-    throw new UsageError('--order and --from: a file is replayed in its own order');
   return {
     broker: deskBroker(context.amqpUrl),
     declaration: context.declaration,

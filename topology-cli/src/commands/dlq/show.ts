@@ -3,7 +3,6 @@ import { inspect } from 'node:util';
 import type { Context } from '../../command.ts';
 import { journeyLines } from '../../dead-letters/deathHistory.ts';
 import { deskBroker } from '../../dead-letters/deskBroker.ts';
-import { headerToJson } from '../../dead-letters/headerJson.ts';
 import type { Letter } from '../../dead-letters/letter.ts';
 import { lookThrough } from '../../dead-letters/lookThrough.ts';
 import { holdLimitOf, kindsOf, wordOf } from './options.ts';
@@ -115,12 +114,14 @@ function bodyText(body: Buffer): { text: string; form: string } {
 function documentOf(letter: Letter): object {
   const { body, headers, ...rest } = letter;
   const { text, form } = bodyText(body);
-  return { ...rest, headers: headersOf(headers), bodyForm: form, body: text };
+  return { ...rest, headers: printable(headers), bodyForm: form, body: text };
 }
 
-function headersOf(headers: Letter['headers']): unknown {
+/** Anyone may nest a table deeper than JSON.stringify can follow. */
+function printable(headers: Letter['headers']): unknown {
   try {
-    return headerToJson(headers);
+    JSON.stringify(headers);
+    return headers;
   } catch (error) {
     return { unprintable: (error as Error).message };
   }
