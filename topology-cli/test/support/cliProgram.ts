@@ -8,7 +8,7 @@ import type { Teardown } from '@fit/stack/testing';
 
 const CLI = resolve(import.meta.dirname, '../../src/main.ts');
 /** Outside the workspaces a package is found by its path alone. */
-export const TOPOLOGY = resolve(import.meta.dirname, '@fit/topology');
+export const TOPOLOGY = resolve(import.meta.dirname, '../../../topology/src/index.ts');
 
 export interface Answer {
   readonly code: number | null;
