@@ -1,27 +1,89 @@
-/**
- * `npm run bench`: the whole job against its floor; `npm run bench -- topology`: the library against bare amqplib;
- * `npm run bench -- observability`: what metrics, logs and traces cost; `npm run bench -- connection-loss`: what a lost
- * connection costs a worker.
- */
+/** `npm run bench -- [workload] [options]`: measures one workload and prints its report. */
+import { parseArgs } from 'node:util';
 import { isWrongOption } from '@fit/stack';
-import { benchJob } from './benchJob.ts';
-import { benchConnectionLoss } from './connectionLoss/benchConnectionLoss.ts';
-import { benchObservability } from './observability/benchObservability.ts';
-import { UsageError } from './readCount.ts';
-import { benchTopology } from './topology/benchTopology.ts';
+import { createReport, describeMachine, isWithinBounds, renderReport } from './report.ts';
+import type { Workload } from './workload.ts';
+import { connectionLoss } from './workloads/connectionLoss.ts';
+import { jobs } from './workloads/jobs.ts';
+import { observability } from './workloads/observability.ts';
+import { topology } from './workloads/topology.ts';
 
-const [word, ...rest] = process.argv.slice(2);
-try {
-  if (word === 'topology') await benchTopology(rest);
-  else if (word === 'observability') await benchObservability(rest);
-  else if (word === 'connection-loss') await benchConnectionLoss(rest);
-  else await benchJob(process.argv.slice(2));
-} catch (error) {
-  if (!isUsage(error)) throw error;
-  process.stderr.write(`${error.message}\nnpm run bench -- --help lists the options.\n`);
-  process.exitCode = 2;
+const WORKLOADS: readonly Workload[] = [jobs, topology, observability, connectionLoss];
+
+const USAGE = `npm run bench -- [workload] [options] [--json] [--help]
+
+${WORKLOADS.map(describeWorkload).join('\n\n')}
+
+  --json  print the report as JSON, with the figures of every round, instead of a table
+
+The default workload is jobs. Each starts servers of its own and stops them. Progress goes to standard error.
+Exit code 0: every bound holds; 1: a bound is broken, or the measurement failed; 2: wrong word or option.`;
+
+/** The command line is wrong; the message says how. */
+class UsageError extends Error {}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!(error instanceof UsageError || isWrongOption(error))) throw error;
+  process.stderr.write(`${error.message}\nnpm run bench -- --help lists workloads and options.\n`);
+  return 2;
+});
+
+async function main(args: readonly string[]): Promise<number> {
+  const [word] = args;
+  const hasWorkload = word !== undefined && !word.startsWith('-');
+  const workload: Workload | undefined = hasWorkload
+    ? WORKLOADS.find(({ name }) => name === word)
+    : jobs;
+  if (workload === undefined)
+    throw new UsageError(
+      `there is no workload '${word}'; use ${WORKLOADS.map(({ name }) => name).join(', ')}`,
+    );
+  const { values } = parseArgs({
+    args: args.slice(hasWorkload ? 1 : 0),
+    options: {
+      ...Object.fromEntries(
+        Object.keys(workload.options).map((name) => [name, { type: 'string' as const }]),
+      ),
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const settings = readSettings(workload, values);
+  const machine = describeMachine();
+  const measurement = await workload.measure(settings, (line) => {
+    process.stderr.write(`${line}\n`);
+  });
+  const report = createReport(measurement, { workload: workload.name, machine, settings });
+  process.stdout.write(`${values.json ? JSON.stringify(report) : renderReport(report)}\n`);
+  return isWithinBounds(report) ? 0 : 1;
 }
 
-function isUsage(error: unknown): error is Error {
-  return error instanceof UsageError || isWrongOption(error);
+/** @throws UsageError where a value is no whole number of at least the option's minimum. */
+function readSettings(
+  { options }: Workload,
+  values: Readonly<Record<string, string | boolean | undefined>>,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => {
+      const text = values[name];
+      if (text === undefined) return [name, option.default];
+      const minimum = option.minimum ?? 1;
+      const value = Number(text);
+      if (!Number.isSafeInteger(value) || value < minimum)
+        throw new UsageError(`--${name} '${text}' must be a whole number of at least ${minimum}`);
+      return [name, value];
+    }),
+  );
+}
+
+function describeWorkload({ name, description, options }: Workload): string {
+  const lines = Object.entries(options).map(
+    ([option, { description: text, default: value }]) =>
+      `  ${`--${option} N`.padEnd(14)}${text}; default ${value}`,
+  );
+  return [`${name}: ${description}`, ...lines].join('\n');
 }

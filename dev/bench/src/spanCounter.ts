@@ -1,15 +1,15 @@
-/** A stand-in for a trace collector: takes OTLP as protobuf, counts the spans and forgets them. */
+/** A trace collector for the benchmark: accepts OTLP as protobuf, counts the spans and discards them. */
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
-export interface Collector {
+export interface SpanCounter {
   readonly url: string;
-  /** Since it was opened. */
+  /** Spans received since the counter was opened. */
   readonly spanCount: number;
   close(): Promise<void>;
 }
 
-export async function openCollector(): Promise<Collector> {
+export async function openSpanCounter(): Promise<SpanCounter> {
   let spanCount = 0;
   const server = createServer((request, response) => {
     buffer(request)
@@ -21,7 +21,7 @@ export async function openCollector(): Promise<Collector> {
         response.writeHead(400).end(String(error));
       });
   });
-  await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
   return {
@@ -31,7 +31,7 @@ export async function openCollector(): Promise<Collector> {
     },
     close: async () => {
       server.closeAllConnections();
-      await new Promise((settle) => server.close(settle));
+      await new Promise((resolve) => server.close(resolve));
     },
   };
 }
@@ -46,12 +46,12 @@ function countSpans(request: Buffer): number {
 /** Every field in these three messages is length-delimited. */
 function fieldsOf(message: Buffer, wanted: number): Buffer[] {
   const found: Buffer[] = [];
-  let place = 0;
-  while (place < message.length) {
-    const tag = readVarint(message, place);
+  let offset = 0;
+  while (offset < message.length) {
+    const tag = readVarint(message, offset);
     const length = readVarint(message, tag.end);
-    place = length.end + length.value;
-    if (tag.value >>> 3 === wanted) found.push(message.subarray(length.end, place));
+    offset = length.end + length.value;
+    if (tag.value >>> 3 === wanted) found.push(message.subarray(length.end, offset));
   }
   return found;
 }
