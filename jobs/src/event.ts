@@ -41,9 +41,15 @@ export type JobEvent =
     }
   /** Jobs reached a terminal state, once per job: counted at the guarded write. */
   | { type: 'finished'; kind: string; count: number; ends: readonly JobEnd[] }
-  | { type: 'buried'; kind: string; cause: DeathCause; count: number; ends: readonly JobEnd[] }
+  | {
+      type: 'deadLettered';
+      kind: string;
+      cause: DeathCause;
+      count: number;
+      ends: readonly JobEnd[];
+    }
   /** Letters that no job owns were kept for the first time. */
-  | { type: 'letterKept'; kind: string; cause: DeadLetterCause; count: number }
+  | { type: 'deadLetterStored'; kind: string; cause: DeadLetterCause; count: number }
   /** A write found its job changed already: late or doubled, and harmless. */
   | { type: 'unchanged'; transition: Transition; count: number }
   | WorkerEvent

@@ -61,7 +61,7 @@ test('three hundred letters of 1 MB and three of the largest size are recorded w
     coachCount: 0,
   });
   t.after(() => system.stop());
-  const letters = client.db().collection<{ _id: string; messageId: string }>('letters');
+  const letters = client.db().collection<{ _id: string; messageId: string }>('deadLetters');
   const expectedCount = LETTER_COUNT + 4;
   await eventually(async () => (await letters.countDocuments()) === expectedCount, {
     deadlineMs: 120_000,
@@ -77,6 +77,6 @@ test('three hundred letters of 1 MB and three of the largest size are recorded w
   assert.equal(found['bodyHash' as never], createHash('sha256').update(largest).digest('hex'));
   const response = await fetch(system.monolith.metricsUrl);
   const metrics = await response.text();
-  assert.match(metrics, /^jobs_store_outages_total\{stage="intake"\} 0$/m);
-  assert.match(metrics, /^jobs_stage_failures_total\{stage="intake"\} 0$/m);
+  assert.match(metrics, /^jobs_store_outages_total\{stage="deadLetterRecorder"\} 0$/m);
+  assert.match(metrics, /^jobs_stage_failures_total\{stage="deadLetterRecorder"\} 0$/m);
 });

@@ -48,16 +48,16 @@ export async function openDeadLetterRecorder(
       for (const { delivery } of arrived) delivery.ack();
     },
     onRefused: async ({ delivery, letter }, error) => {
-      onEvent({ type: 'stageFailed', stage: 'intake', error });
+      onEvent({ type: 'stageFailed', stage: 'deadLetterRecorder', error });
       // Short plain text alone: were that refused too, no letter could be at fault.
       await options.letters.keep([outlineOf(letter, error)], new Date());
       delivery.ack();
     },
     onOutage: (error) => {
-      onEvent({ type: 'storeDown', stage: 'intake', error });
+      onEvent({ type: 'storeDown', stage: 'deadLetterRecorder', error });
     },
     onRecovery: () => {
-      onEvent({ type: 'storeUp', stage: 'intake' });
+      onEvent({ type: 'storeUp', stage: 'deadLetterRecorder' });
     },
   });
   const consumer = await Consumer.open({

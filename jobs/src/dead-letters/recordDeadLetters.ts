@@ -48,14 +48,14 @@ export async function recordDeadLetters(
       generation: letter.claims?.generation ?? record?.generation ?? 0,
       death: letter.death,
     }));
-    const count = await options.store.change('bury', changes, now);
+    const count = await options.store.change('markDead', changes, now);
     const kind = group[0]?.letter.kind.kind ?? 'unknown';
     // How many changed is known, not which: where some were dead already, as many ends are told as there were.
     const ends = group.slice(0, count).map(({ record }) => ({
       ...endOf(record, now),
       jobId: count === group.length ? record?._id : undefined,
     }));
-    if (count > 0) options.onEvent({ type: 'buried', kind, cause, count, ends });
+    if (count > 0) options.onEvent({ type: 'deadLettered', kind, cause, count, ends });
   }
   await keep(judged, options);
 }
@@ -69,7 +69,7 @@ async function keep(judged: readonly Judged[], options: RecordDeadLettersOptions
     forgery === undefined ? letter.cause : ('forged' as const);
   for (const [cause, group] of Map.groupBy(told, causeOf)) {
     const kind = group[0]?.letter.kind.kind ?? 'unknown';
-    options.onEvent({ type: 'letterKept', kind, cause, count: group.length });
+    options.onEvent({ type: 'deadLetterStored', kind, cause, count: group.length });
   }
 }
 

@@ -52,7 +52,7 @@ export interface JobRecord<Payload = unknown> {
   /** The newest 20. */
   readonly attempts: readonly AttemptRecord[];
   /** Why the relay could not hand it over yet, and how often; each time is counted at least once. */
-  readonly held?: { readonly reason: string; readonly count: number };
+  readonly deferred?: { readonly reason: string; readonly count: number };
   readonly death?: Death;
   readonly doneAt?: Date;
   /** Where its trace goes on, as W3C `traceparent`: the request that first asked for it. A republish keeps it. */

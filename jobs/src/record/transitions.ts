@@ -24,7 +24,7 @@ export const TRANSITIONS = {
   /** An attempt failed; the broker holds the job for its tier. */
   wait: { from: ['pending', 'queued', 'running', 'waiting'], to: 'waiting' },
   finish: { from: ['pending', 'queued', 'running', 'waiting'], to: 'done' },
-  bury: { from: ['pending', 'queued', 'running', 'waiting'], to: 'dead' },
+  markDead: { from: ['pending', 'queued', 'running', 'waiting'], to: 'dead' },
   /** No change for longer than the longest retry path: publish it again. */
   reconcile: { from: ['queued', 'running', 'waiting'], to: 'pending' },
   replay: { from: ['dead'], to: 'pending' },

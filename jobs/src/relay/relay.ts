@@ -26,7 +26,7 @@ export interface RelayOptions {
 }
 
 /** A full queue drains in seconds, so a refused job is offered again soon; it costs one publish a second. */
-const HOLD_MS = 1_000;
+const DEFER_MS = 1_000;
 
 /**
  * One round: read, publish, mark. Publishing before marking may double a message when the process dies in between,
@@ -49,7 +49,7 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
   for (const [result, group] of byResult) {
     if (result !== 'reserved') report(options, result, group);
     if (result === 'confirmed') await options.store.markQueued(group, new Date());
-    else await options.store.hold(group, result, new Date(Date.now() + HOLD_MS));
+    else await options.store.defer(group, result, new Date(Date.now() + DEFER_MS));
   }
   return jobs.length;
 }

@@ -85,7 +85,7 @@ export class ReplayStore {
           replayId,
         },
         $inc: { generation: 1 },
-        $unset: { death: '', held: '' },
+        $unset: { death: '', deferred: '' },
         ...linkTo(traceparent),
       },
     );

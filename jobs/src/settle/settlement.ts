@@ -12,7 +12,7 @@ export interface Settlement {
   /** What to tell the broker, once everything below is stored. */
   readonly end: AttemptEnd<JobMessage>;
   readonly kind: string;
-  readonly transition: Extract<Transition, 'finish' | 'wait' | 'bury' | 'cancel'>;
+  readonly transition: Extract<Transition, 'finish' | 'wait' | 'markDead' | 'cancel'>;
   readonly change: Change;
   /** When the job was first enqueued, in milliseconds; undefined where its message does not say. */
   readonly createdAtMs: number | undefined;
@@ -28,8 +28,8 @@ export const TRANSITION_OF = {
   wait: 'wait',
   skip: 'wait',
   // Written before the broker is told: a job in the dead-letter queue is never taken for a lost one.
-  exhaust: 'bury',
-  deadLetter: 'bury',
+  exhaust: 'markDead',
+  deadLetter: 'markDead',
 } as const satisfies Record<NextStep['type'], Transition>;
 
 /** Pure: what to store for an attempt that ended. */

@@ -131,10 +131,10 @@ function report(
       jobId: unchanged === 0 ? item.change.id : undefined,
     }));
   if (transition === 'finish') onEvent({ type: 'finished', kind, count, ends: endsOf(ended) });
-  if (transition !== 'bury') return;
-  const causes = Map.groupBy(ended, ({ change }) => change.death?.cause ?? 'stray');
+  if (transition !== 'markDead') return;
+  const causes = Map.groupBy(ended, ({ change }) => change.death?.cause ?? 'unknown');
   for (const [cause, group] of causes)
-    onEvent({ type: 'buried', kind, cause, count: group.length, ends: endsOf(group) });
+    onEvent({ type: 'deadLettered', kind, cause, count: group.length, ends: endsOf(group) });
 }
 
 function endOf({ change, createdAtMs }: Settlement, now: Date): Omit<JobEnd, 'jobId'> {

@@ -93,7 +93,7 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
         },
       },
       // Whatever the relay was refused before, the broker has carried it by now.
-      { $unset: 'held' },
+      { $unset: 'deferred' },
     ],
   };
 }

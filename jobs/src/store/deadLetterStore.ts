@@ -38,7 +38,7 @@ export class DeadLetterStore {
   readonly #letters: DocumentCollection<StoredLetter>;
 
   constructor(database: StoreDatabase) {
-    this.#letters = database.collection<StoredLetter>('letters');
+    this.#letters = database.collection<StoredLetter>('deadLetters');
   }
 
   /**

@@ -64,19 +64,19 @@ export class JobStore {
       await this.#jobs.updateMany(
         group.map(({ _id }) => _id),
         { state: 'pending', generation },
-        { $set: { state: 'queued', stateAt: now }, $unset: { held: '' } },
+        { $set: { state: 'queued', stateAt: now }, $unset: { deferred: '' } },
       );
   }
 
   /**
-   * The broker would not take these; they stay pending, with the reason to be seen. `held.count` counts each refusal at
+   * The broker would not take these; they stay pending, with the reason to be seen. `deferred.count` counts each refusal at
    * least once: a statement that lost its connection is repeated, and may count twice.
    */
-  async hold(jobs: readonly JobRecord[], reason: string, dueAt: Date): Promise<void> {
+  async defer(jobs: readonly JobRecord[], reason: string, dueAt: Date): Promise<void> {
     await this.#jobs.updateMany(
       jobs.map(({ _id }) => _id),
       { state: 'pending' },
-      { $set: { dueAt, 'held.reason': reason }, $inc: { 'held.count': 1 } },
+      { $set: { dueAt, 'deferred.reason': reason }, $inc: { 'deferred.count': 1 } },
     );
   }
 

@@ -28,7 +28,7 @@ async function publish(publisher: Publisher, message: Message): Promise<void> {
 async function keptLetters(line: Line, count: number) {
   return await eventually(
     async () => {
-      const stored = await line.store.raw('letters').find().toArray();
+      const stored = await line.store.raw('deadLetters').find().toArray();
       return stored.length === count && stored;
     },
     {
@@ -71,7 +71,7 @@ test('a message of one job with the payload of another is dead as forged, and ch
     assert.deepEqual([record?.state, record?.attemptCount, record?.attempts], ['pending', 0, []]);
   }
   assert.deepEqual(line.effects, []);
-  const kept = line.eventsOf('letterKept');
+  const kept = line.eventsOf('deadLetterStored');
   assert.equal(
     kept.reduce((sum, { count }) => sum + count, 0),
     forgeries.length,
@@ -124,7 +124,7 @@ test('a dead letter that does not agree with the record marks nothing dead, and 
     describe: async () => `${await line.readyCount('trivial.dead')} letters left`,
   });
   assert.equal((await line.store.jobs.find(job._id))?.state, 'pending');
-  assert.deepEqual(line.eventsOf('buried'), []);
+  assert.deepEqual(line.eventsOf('deadLettered'), []);
 });
 
 test('a slow attempt of a forged message does not even mark the job as running', async (t) => {

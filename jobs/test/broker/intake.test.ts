@@ -24,14 +24,14 @@ test('an expired job is dead with that cause', async (t) => {
     assert.equal((await line.expectState(job, 'dead')).death?.cause, 'expired');
   assert.equal(await line.store.letters.count(), 0);
   assert.equal(
-    line.eventsOf('buried').reduce((sum, { count }) => sum + count, 0),
+    line.eventsOf('deadLettered').reduce((sum, { count }) => sum + count, 0),
     5,
   );
-  const ends = line.eventsOf('buried').flatMap((event) => event.ends);
+  const ends = line.eventsOf('deadLettered').flatMap((event) => event.ends);
   assert.equal(ends.length, 5);
   // Its time to live is over, and no attempt was made.
   assert.ok(ends.every(({ attemptCount, endToEndMs = 0 }) => !attemptCount && endToEndMs >= 100));
-  assert.deepEqual(line.eventsOf('letterKept'), []);
+  assert.deepEqual(line.eventsOf('deadLetterStored'), []);
 });
 
 test('a letter of an older generation, or of a finished job, changes nothing', async (t) => {
@@ -58,11 +58,11 @@ test('a letter without a record is kept whole, once for each that differs', asyn
       exchange: 'trivial.return',
       key: 'trivial.r9',
       id,
-      body: Buffer.from(`stray ${id}`),
+      body: Buffer.from(`unknown ${id}`),
     });
   const letters = await eventually(
     async () => {
-      const stored = await line.store.raw('letters').find().sort({ messageId: 1 }).toArray();
+      const stored = await line.store.raw('deadLetters').find().sort({ messageId: 1 }).toArray();
       const seen = stored.reduce((sum, letter) => sum + Number(letter['seen']), 0);
       return seen === 3 && stored;
     },
@@ -71,8 +71,8 @@ test('a letter without a record is kept whole, once for each that differs', asyn
   assert.deepEqual(
     letters.map(({ messageId, cause, routingKey, seen }) => [messageId, cause, routingKey, seen]),
     [
-      ['a', 'stray', 'trivial.r9', 2],
-      ['b', 'stray', 'trivial.r9', 1],
+      ['a', 'unknown', 'trivial.r9', 2],
+      ['b', 'unknown', 'trivial.r9', 1],
     ],
   );
 });

@@ -46,7 +46,7 @@ test('a refused letter is kept in outline, and the others are kept whole', async
   await eventually(async () => (await line.readyCount('trivial.dead')) === 0, {
     describe: () => 'letters are left',
   });
-  const refused = await line.store.raw('letters').findOne({ messageId: 'letter-7' });
+  const refused = await line.store.raw('deadLetters').findOne({ messageId: 'letter-7' });
   assert.match(String(refused?.['reason']), /^refused by the database/);
   assert.deepEqual([refused?.['bodyBytes'], refused?.['seen']], [6, 1]);
   assert.deepEqual(line.eventsOf('storeDown'), []);

@@ -14,7 +14,7 @@ const SMALL = declareTopology({
   },
 });
 
-test('a full queue: the rest is held pending with the reason, and done once there is room', async (t) => {
+test('a full queue: the rest stays pending with the reason, and done once there is room', async (t) => {
   const line = await Line.open(t, SMALL);
   const publisher = await line.publisher();
   const first = Array.from({ length: 50 }, () => pendingJob());
@@ -22,7 +22,7 @@ test('a full queue: the rest is held pending with the reason, and done once ther
   const late = pendingJob();
   await line.submit(publisher, [late]);
   const held = await line.store.jobs.find(late._id);
-  assert.deepEqual([held?.state, held?.held], ['pending', { reason: 'nacked', count: 1 }]);
+  assert.deepEqual([held?.state, held?.deferred], ['pending', { reason: 'nacked', count: 1 }]);
   assert.ok(held && held.dueAt > held.createdAt);
   const results = line.eventsOf('published').filter(({ result }) => result === 'nacked');
   assert.ok(results.length > 0 && results.every(({ queue }) => queue === 'trivial'));
@@ -82,7 +82,7 @@ test('a kind that this release does not know stays pending, as returned', async 
   const job = { ...pendingJob(), kind: 'newer' };
   await line.submit(publisher, [job]);
   const record = await line.store.jobs.find(job._id);
-  assert.deepEqual([record?.state, record?.held?.reason], ['pending', 'returned']);
+  assert.deepEqual([record?.state, record?.deferred?.reason], ['pending', 'returned']);
 });
 
 test('not ready, it reads nothing and marks nothing', async (t) => {
@@ -92,7 +92,7 @@ test('not ready, it reads nothing and marks nothing', async (t) => {
   await line.store.jobs.accept('run', [job]);
   await publisher.close();
   assert.equal(await line.relay(publisher), 0);
-  assert.equal((await line.store.jobs.find(job._id))?.held, undefined);
+  assert.equal((await line.store.jobs.find(job._id))?.deferred, undefined);
 });
 
 test('purged: the reconciler finds what the broker lost, and it is done without a new budget', async (t) => {

@@ -82,7 +82,7 @@ test('failing each time: exactly four attempts through the tiers, then dead, exh
   assert.deepEqual(line.effects, []);
   assert.deepEqual(line.eventsOf('attemptMismatch'), []);
   assert.deepEqual(
-    line.eventsOf('buried').map(({ cause, count }) => [cause, count]),
+    line.eventsOf('deadLettered').map(({ cause, count }) => [cause, count]),
     [['exhausted', 1]],
   );
 });
@@ -129,12 +129,12 @@ test('malformed: a letter each at the first attempt, while good jobs go on', asy
   await eventually(async () => (await line.store.letters.count()) === bad.length, {
     describe: async () => `${await line.store.letters.count()} letters of ${bad.length}`,
   });
-  const letters = await line.store.raw('letters').find().toArray();
+  const letters = await line.store.raw('deadLetters').find().toArray();
   assert.deepEqual(new Set(letters.map((letter) => letter['cause'])), new Set(['malformed']));
   assert.deepEqual(new Set(letters.map((letter) => letter['seen'])), new Set([1]));
   assert.deepEqual(new Set(letters.map((one) => one['routingKey'])), new Set(['job.trivial']));
   assert.equal(line.eventsOf('refused').length, bad.length);
-  const told = line.eventsOf('letterKept');
+  const told = line.eventsOf('deadLetterStored');
   assert.ok(told.every(({ kind, cause }) => kind === 'trivial' && cause === 'malformed'));
   assert.equal(
     told.reduce((sum, { count }) => sum + count, 0),
@@ -186,7 +186,7 @@ test('nonsense under the id of a live job is a letter, and the job stays alive',
     describe: async () => `${await line.store.letters.count()} letters of 1`,
   });
   assert.equal((await line.store.jobs.find(victim._id))?.state, 'pending');
-  assert.equal(line.eventsOf('buried').length, 0);
+  assert.equal(line.eventsOf('deadLettered').length, 0);
 });
 
 test('a record that its own worker cannot read is dead as malformed, and its letter is kept', async (t) => {

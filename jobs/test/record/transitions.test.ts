@@ -23,7 +23,7 @@ test('done and cancelled are left by nothing, dead by a replay alone', () => {
 });
 
 test('every live state leads to done, waiting, dead and cancelled', () => {
-  for (const name of ['finish', 'wait', 'bury', 'cancel'] as const)
+  for (const name of ['finish', 'wait', 'markDead', 'cancel'] as const)
     assert.deepEqual(new Set(allowedBefore(name).$in), new Set(LIVE_STATES), name);
 });
 

@@ -11,7 +11,7 @@ async function deadJob(store: TestStore, cause: DeathCause) {
   const died = new Date();
   await store.jobs.accept('run', [job]);
   const death = { cause, fingerprint: 'f', reason: 'r', at: died };
-  await store.jobs.change('bury', [{ id: job._id, generation: 1, death }], died);
+  await store.jobs.change('markDead', [{ id: job._id, generation: 1, death }], died);
   return job;
 }
 

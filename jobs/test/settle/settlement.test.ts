@@ -26,14 +26,14 @@ test('the whole table', () => {
   const table: Row[] = [
     ...everywhere(DONE, 'finish'),
     ...everywhere(DISCARD, 'cancel'),
-    ...everywhere(REJECT, 'bury', 'fatal'),
+    ...everywhere(REJECT, 'markDead', 'fatal'),
     [RETRY, 1, 'wait', undefined, 50],
     [RETRY, 2, 'wait', undefined, 100],
     [RETRY, 3, 'wait', undefined, 150],
-    [RETRY, 4, 'bury', 'exhausted', undefined],
+    [RETRY, 4, 'markDead', 'exhausted', undefined],
     [AFTER, 1, 'wait', undefined, 150],
     [AFTER, 3, 'wait', undefined, 150],
-    [AFTER, 4, 'bury', 'exhausted', undefined],
+    [AFTER, 4, 'markDead', 'exhausted', undefined],
   ];
   for (const [outcome, number, transition, cause, delayMs] of table) {
     const settlement = settlementOf(attemptEnd(number, outcome), 'worker');

@@ -104,7 +104,7 @@ test('a first end is timed, a replayed one is not; of a batch with a late one no
   settler.add(at(2, 'late'));
   await turn();
   await turn();
-  const told = events.flatMap((event) => (event.type === 'buried' ? event.ends : []));
+  const told = events.flatMap((event) => (event.type === 'deadLettered' ? event.ends : []));
   assert.deepEqual(
     told.map(({ jobId, endToEndMs }) => [jobId, endToEndMs !== undefined]),
     [

@@ -106,7 +106,7 @@ test('each job of a batch keeps its own attempt, spent count and death', async (
       death: { cause: 'exhausted', fingerprint: 'f', reason: `$_id ${index}`, at: endOf(index) },
     }),
   );
-  assert.equal(await store.jobs.change('bury', changes.toReversed(), new Date()), jobs.length);
+  assert.equal(await store.jobs.change('markDead', changes.toReversed(), new Date()), jobs.length);
   const records = await store.jobs.findAll(jobs.map(({ _id }) => _id));
   for (const [index, { id, attempt, death }] of changes.entries()) {
     const record = records.get(id);

@@ -107,7 +107,7 @@ test('another generation changes nothing', async (t) => {
   const store = await testStore(t);
   const job = await insert(store, { generation: 2 });
   for (const generation of [1, 3])
-    for (const transition of ['finish', 'wait', 'bury', 'run'] as const)
+    for (const transition of ['finish', 'wait', 'markDead', 'run'] as const)
       assert.equal(await store.jobs.change(transition, [{ id: job._id, generation }], LATER), 0);
   assert.equal(await stateOf(store, job), 'pending');
   assert.equal(await store.jobs.change('finish', [{ id: job._id, generation: 2 }], LATER), 1);
@@ -144,23 +144,23 @@ test('markQueued takes back nothing that a worker did, and forgets the hold', as
   const states: JobState[] = ['pending', 'running', 'waiting', 'done', 'dead'];
   const jobs = await Promise.all(states.map((state) => insert(store, { state })));
   const replayed = await insert(store, { generation: 2 });
-  await store.jobs.hold([jobs[0]!], 'nacked', NOW);
+  await store.jobs.defer([jobs[0]!], 'nacked', NOW);
   await store.jobs.markQueued([...jobs, { ...replayed, generation: 1 }], LATER);
   const after = await Promise.all(jobs.map((job) => stateOf(store, job)));
   assert.deepEqual(after, ['queued', 'running', 'waiting', 'done', 'dead']);
   assert.equal(await stateOf(store, replayed), 'pending');
-  assert.equal((await store.jobs.find(jobs[0]!._id))?.held, undefined);
+  assert.equal((await store.jobs.find(jobs[0]!._id))?.deferred, undefined);
 });
 
 test('hold counts and says why, and hides the job until it is due', async (t) => {
   const store = await testStore(t);
   const job = await insert(store);
   const done = await insert(store, { state: 'done' });
-  await store.jobs.hold([job, done], 'nacked', LATER);
-  await store.jobs.hold([job], 'returned', LATER);
-  assert.deepEqual((await store.jobs.find(job._id))?.held, { reason: 'returned', count: 2 });
+  await store.jobs.defer([job, done], 'nacked', LATER);
+  await store.jobs.defer([job], 'returned', LATER);
+  assert.deepEqual((await store.jobs.find(job._id))?.deferred, { reason: 'returned', count: 2 });
   assert.deepEqual(await store.jobs.pending(10, NOW), []);
-  assert.equal((await store.jobs.find(done._id))?.held, undefined);
+  assert.equal((await store.jobs.find(done._id))?.deferred, undefined);
 });
 
 test('reconcile: silent live jobs are pending again, attempts kept; the others stay', async (t) => {
@@ -184,7 +184,7 @@ test('counts by run, state and cause', async (t) => {
   const job = await insert(store);
   await insert(store, { state: 'done' });
   const death = { cause: 'fatal', fingerprint: 'f', reason: 'r', at: NOW } as const;
-  await store.jobs.change('bury', [{ id: job._id, generation: 1, death }], LATER);
+  await store.jobs.change('markDead', [{ id: job._id, generation: 1, death }], LATER);
   const expected = { states: { dead: 1, done: 1 }, causes: { fatal: 1 } };
   assert.deepEqual(await store.jobs.countRun('run'), expected);
   assert.deepEqual(await store.jobs.countRun('other'), { states: {}, causes: {} });

@@ -37,7 +37,7 @@ test('kept once however often it comes, byte for byte', async (t) => {
   await letters.keep([letterOf(body)], FIRST);
   await letters.keep([letterOf(body), letterOf(Buffer.from('other'))], SECOND);
   assert.equal(await letters.count(), 2);
-  const stored = await store.raw('letters').findOne({ _id: letterOf(body).id });
+  const stored = await store.raw('deadLetters').findOne({ _id: letterOf(body).id });
   assert.deepEqual(Buffer.from((stored?.['body'] as Binary).value()), body);
   assert.deepEqual(
     [stored?.['seen'], stored?.['firstSeenAt'], stored?.['lastSeenAt'], stored?.['cause']],
@@ -51,7 +51,7 @@ test('of a letter that is too large the head, the size and the hash are kept', a
   const large = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES + 1, 'b');
   await store.letters.keep([letterOf(whole), letterOf(large)], FIRST);
   const stored = async (body: Buffer) =>
-    await store.raw('letters').findOne({ _id: letterOf(body).id });
+    await store.raw('deadLetters').findOne({ _id: letterOf(body).id });
   const kept = await stored(whole);
   assert.deepEqual(Buffer.from((kept?.['body'] as Binary).value()), whole);
   assert.equal(kept?.['bodyHash'], undefined);

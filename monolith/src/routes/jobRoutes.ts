@@ -28,7 +28,7 @@ const Job = Type.Object({
   createdAt: Type.String(),
   stateAt: Type.String(),
   attempts: Type.Array(Attempt),
-  held: Type.Optional(Type.Object({ reason: Type.String(), count: Type.Integer() })),
+  deferred: Type.Optional(Type.Object({ reason: Type.String(), count: Type.Integer() })),
   death: Type.Optional(
     Type.Object({
       cause: Type.String(),
@@ -84,7 +84,7 @@ export function jobRoutes(jobs: JobStore): Route[] {
 }
 
 function toReply(job: JobRecord): Static<typeof Job> {
-  const { _id: id, kind, state, generation, held, death } = job;
+  const { _id: id, kind, state, generation, deferred, death } = job;
   return {
     id,
     kind,
@@ -99,7 +99,7 @@ function toReply(job: JobRecord): Static<typeof Job> {
       startedAt: attempt.startedAt.toISOString(),
       endedAt: attempt.endedAt.toISOString(),
     })),
-    ...(held === undefined ? {} : { held }),
+    ...(deferred === undefined ? {} : { deferred }),
     ...(death === undefined ? {} : { death: { ...death, at: death.at.toISOString() } }),
   };
 }

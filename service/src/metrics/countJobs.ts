@@ -26,7 +26,7 @@ function count(metrics: MetricSet, event: JobEvent): void {
       metrics.set('jobs_last_success_timestamp_seconds', {}, Date.now() / 1_000);
       countEnds(metrics, event, 'success');
       return;
-    case 'buried':
+    case 'deadLettered':
       metrics.add(
         'jobs_dead_lettered_total',
         { type: event.kind, reason: event.cause },
@@ -34,7 +34,7 @@ function count(metrics: MetricSet, event: JobEvent): void {
       );
       countEnds(metrics, event, 'dead');
       return;
-    case 'letterKept':
+    case 'deadLetterStored':
       metrics.add(
         'jobs_dead_lettered_total',
         { type: event.kind, reason: event.cause },

@@ -36,8 +36,8 @@ export function logJobEvent(log: Log, event: JobEvent): void {
     case 'circuitBreaker':
       logBreaker(log, event);
       return;
-    case 'buried':
-      logBuried(log, event);
+    case 'deadLettered':
+      logDeadLettered(log, event);
       return;
     case 'reconciled':
       log.warn({ count: event.count }, 'broker had lost jobs; they are published again');
@@ -82,12 +82,12 @@ function logAttempt(log: Log, event: EventOf<'attempted'>): void {
   );
 }
 
-function logBuried(log: Log, { kind, cause, count, ends }: EventOf<'buried'>): void {
+function logDeadLettered(log: Log, { kind, cause, count, ends }: EventOf<'deadLettered'>): void {
   const job_ids = ends.flatMap(({ jobId }) => jobId ?? []).slice(0, JOBS_NAMED);
   log.warn({ kind, cause, count, job_ids }, 'jobs died; they can be replayed');
   if (!log.isLevelEnabled('debug')) return;
   for (const { jobId: job_id } of ends)
-    if (job_id !== undefined) log.debug({ job_id, kind, cause, state: 'dead' }, 'buried');
+    if (job_id !== undefined) log.debug({ job_id, kind, cause, state: 'dead' }, 'deadLettered');
 }
 
 function logBreaker(log: Log, { queue, state }: EventOf<'circuitBreaker'>): void {
@@ -109,7 +109,7 @@ type OtherEvent = Exclude<
     | 'attempted'
     | 'refused'
     | 'circuitBreaker'
-    | 'buried'
+    | 'deadLettered'
     | 'reconciled'
   >
 >;

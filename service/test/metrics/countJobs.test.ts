@@ -64,8 +64,8 @@ test('ends count once each with attempts and time; a job without a first enqueue
     { jobId: undefined, attemptCount: 3, endToEndMs: undefined },
   ];
   count({ type: 'finished', kind: 'mail', count: 2, ends });
-  count({ type: 'buried', kind: 'mail', cause: 'exhausted', count: 1, ends: [] });
-  count({ type: 'letterKept', kind: 'mail', cause: 'malformed', count: 4 });
+  count({ type: 'deadLettered', kind: 'mail', cause: 'exhausted', count: 1, ends: [] });
+  count({ type: 'deadLetterStored', kind: 'mail', cause: 'malformed', count: 4 });
   assert.deepEqual(await valuesOf('jobs_finished_total'), [
     '{type="mail",outcome="success"} 2',
     '{type="mail",outcome="dead"} 1',
@@ -146,11 +146,11 @@ test('a broker that restarts is one loss, however many connections the process h
 test('the store counts as down from its first refusal until it answers again, stage by stage', async () => {
   const { count, valuesOf } = open('monolith');
   const error = new Error('no answer');
-  for (const stage of ['relay', 'intake']) count({ type: 'storeDown', stage, error });
-  count({ type: 'storeUp', stage: 'intake' });
+  for (const stage of ['relay', 'deadLetterRecorder']) count({ type: 'storeDown', stage, error });
+  count({ type: 'storeUp', stage: 'deadLetterRecorder' });
   assert.deepEqual(await valuesOf('jobs_store_down'), ['{stage="relay"} 1']);
   assert.deepEqual(await valuesOf('jobs_store_outages_total'), [
     '{stage="relay"} 1',
-    '{stage="intake"} 1',
+    '{stage="deadLetterRecorder"} 1',
   ]);
 });

@@ -87,7 +87,7 @@ test('letters are grouped by cause and by what went wrong, numbers aside', async
     [
       ['fatal', ['c']],
       ['malformed', ['d']],
-      ['stray', ['e']],
+      ['unknown', ['e']],
     ],
   );
 });

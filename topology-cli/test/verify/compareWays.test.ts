@@ -46,10 +46,10 @@ test('places, keys, attempts and the way there', () => {
 });
 
 test('too few and too many', () => {
-  const seen = way([visit(0, 1)], [letter(5, { cause: 'stray' })]);
+  const seen = way([visit(0, 1)], [letter(5, { cause: 'unknown' })]);
   assert.equal(
     told(seen),
-    'delivery 2: did not come; letter: cause stray instead of exhausted',
+    'delivery 2: did not come; letter: cause unknown instead of exhausted',
     'without a delay: it is another step',
   );
   const twice = way([visit(0, 1), visit(50, 2), visit(51, 2)], [letter(51), letter(52)]);

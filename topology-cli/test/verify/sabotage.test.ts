@@ -30,11 +30,11 @@ test('a lost return binding: every path over that tier is named, and no other', 
   const lost = binding(`${QUEUE}.return`, `${QUEUE}.r2`, QUEUE);
   const report = await runVerify(DEFAULT, { toleranceMs, onAsserted: change('unbind', lost) });
   assert.equal(report.isAsPlanned, false);
-  const stray = `letter: stray in ${QUEUE}.dead, is one too many`;
+  const extra = `letter: unknown in ${QUEUE}.dead, is one too many`;
   assert.deepEqual(differencesOf(report), [
-    `rejected twice, then done: delivery 3: did not come; ${stray}`,
-    `rejected 3 times, then done: delivery 3: did not come; delivery 4: did not come; ${stray}`,
-    'rejected each time: delivery 3: did not come; delivery 4: did not come; letter: cause stray instead of exhausted',
+    `rejected twice, then done: delivery 3: did not come; ${extra}`,
+    `rejected 3 times, then done: delivery 3: did not come; delivery 4: did not come; ${extra}`,
+    'rejected each time: delivery 3: did not come; delivery 4: did not come; letter: cause unknown instead of exhausted',
   ]);
 });
 

@@ -29,7 +29,7 @@ type Ladder = Pick<KindDeclaration, 'key' | 'queue' | 'tiersMs' | 'backend'>;
 
 /**
  * A key of a tier that is no longer declared is a last attempt: its waits were spent under the old declaration.
- * @returns the attempt, or undefined where the key is none of this kind's: such a message is a stray.
+ * @returns the attempt, or undefined where the key is none of this kind's: such a message dies with the cause `unknown`.
  */
 export function attemptOf(kind: Ladder, routingKey: string, headers: Headers): Attempt | undefined {
   const tier = tierOfKey(kind, routingKey);

@@ -3,7 +3,7 @@ import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import { tierOfKey } from '../plan/names.ts';
 import { readDeaths } from './attempt.ts';
 
-/** `stray`: nothing below explains it; an unknown key, or a lost binding. */
+/** `unknown`: no rule below explains the death; the routing key is unknown or a binding is missing. */
 export const DEATH_CAUSES = [
   'exhausted',
   'fatal',
@@ -11,7 +11,7 @@ export const DEATH_CAUSES = [
   'expired',
   'overflowed',
   'crashed',
-  'stray',
+  'unknown',
 ] as const;
 /** Why a letter lies in a dead-letter queue. */
 export type DeathCause = (typeof DEATH_CAUSES)[number];
@@ -35,10 +35,10 @@ export function deathCause(
   const own = OWN_CAUSES.find((cause) => cause === headers[CAUSE_HEADER]);
   if (own !== undefined && !hasDied(headers)) return own;
   const { queue, reason } = lastDeath(headers);
-  if (queue !== kind.queue) return 'stray';
+  if (queue !== kind.queue) return 'unknown';
   switch (reason) {
     case 'rejected':
-      return isLastKey(kind, routingKey) ? 'exhausted' : 'stray';
+      return isLastKey(kind, routingKey) ? 'exhausted' : 'unknown';
     case 'delivery_limit':
       return 'crashed';
     case 'maxlen':
@@ -46,7 +46,7 @@ export function deathCause(
     case 'expired':
       return 'expired';
     default:
-      return 'stray';
+      return 'unknown';
   }
 }
 

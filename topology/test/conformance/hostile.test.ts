@@ -125,7 +125,7 @@ const COPIED: Readonly<Record<string, { headers: object; letters: string[]; atte
     // Straight into the dead-letter queue beside its own first wait: no death explains its key there.
     'cc of the last tier': {
       headers: { CC: ['one.r3'] },
-      letters: ['one.r3 exhausted', 'job.one stray'],
+      letters: ['one.r3 exhausted', 'job.one unknown'],
       attempts: [1, 2, 3, 4],
     },
     'cc of the public key': {

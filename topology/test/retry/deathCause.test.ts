@@ -25,16 +25,16 @@ for (const line of BROKER_SERIES) {
     }
   });
 
-  test(`${line}: rejected with a key before the last is a stray, a lost binding`, () => {
-    assert.equal(deathCause(kind, 'createWodQueue.r2', EXHAUSTED[line]), 'stray');
-    assert.equal(deathCause(kind, 'other.key', EXHAUSTED[line]), 'stray');
-    assert.equal(deathCause(kind, 'job.createWod', EXHAUSTED[line]), 'stray');
+  test(`${line}: rejected with a key before the last has the cause unknown: a binding is missing`, () => {
+    assert.equal(deathCause(kind, 'createWodQueue.r2', EXHAUSTED[line]), 'unknown');
+    assert.equal(deathCause(kind, 'other.key', EXHAUSTED[line]), 'unknown');
+    assert.equal(deathCause(kind, 'job.createWod', EXHAUSTED[line]), 'unknown');
   });
 
   test(`${line}: expired in a wait queue means a lost return binding`, () => {
     const headers = diedOnce(line, 'createWodQueue.wait.1.5s', 'expired');
-    assert.equal(deathCause(kind, 'createWodQueue.r1', headers), 'stray');
-    assert.equal(deathCause(kind, LAST_KEY, FOURTH_DELIVERY[line]), 'stray');
+    assert.equal(deathCause(kind, 'createWodQueue.r1', headers), 'unknown');
+    assert.equal(deathCause(kind, LAST_KEY, FOURTH_DELIVERY[line]), 'unknown');
   });
 
   test(`${line}: the fourth delivery is the fourth attempt, and x-death agrees`, () => {
@@ -58,7 +58,7 @@ test('our own header counts on what we parked, and only with what we write there
   for (const own of ['fatal', 'malformed', 'crashed'])
     assert.equal(deathCause(kind, 'job.createWod', { [CAUSE_HEADER]: own }), own);
   for (const forged of ['exhausted', 'done', '', 7, null, ['fatal']])
-    assert.equal(deathCause(kind, 'job.createWod', { [CAUSE_HEADER]: forged }), 'stray');
+    assert.equal(deathCause(kind, 'job.createWod', { [CAUSE_HEADER]: forged }), 'unknown');
 });
 
 test('where the broker recorded a death, our own header is what a client sent', () => {
@@ -72,10 +72,10 @@ test('where the broker recorded a death, our own header is what a client sent', 
   }
 });
 
-test('an unknown reason or none is a stray', () => {
-  assert.equal(deathCause(kind, LAST_KEY, {}), 'stray');
-  assert.equal(deathCause(kind, LAST_KEY, diedOnce('4.3.6', 'createWodQueue', 'new')), 'stray');
-  assert.equal(deathCause(kind, LAST_KEY, diedOnce('4.3.6', 'other', 'rejected')), 'stray');
+test('an unknown reason, or none, gives the cause unknown', () => {
+  assert.equal(deathCause(kind, LAST_KEY, {}), 'unknown');
+  assert.equal(deathCause(kind, LAST_KEY, diedOnce('4.3.6', 'createWodQueue', 'new')), 'unknown');
+  assert.equal(deathCause(kind, LAST_KEY, diedOnce('4.3.6', 'other', 'rejected')), 'unknown');
 });
 
 test('property: any headers have a cause', () => {

@@ -31,7 +31,7 @@ export async function readLedger(
     accepted,
     jobs: jobs.map(toJob),
     wods: wods.map(({ userId, date }) => `${userId}:${date}`),
-    letterCount: await database.collection('letters').countDocuments(),
+    letterCount: await database.collection('deadLetters').countDocuments(),
     depths: await readDepths(amqpUrl, queues),
   };
 }

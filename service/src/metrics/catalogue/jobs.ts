@@ -11,8 +11,8 @@ import {
   WAIT_QUEUE,
 } from './labels.ts';
 
-const TRANSITION = ['queue', 'run', 'wait', 'finish', 'bury', 'reconcile', 'replay', 'cancel'];
-const STAGE = ['relay', 'reconcile', 'intake', 'settle'];
+const TRANSITION = ['queue', 'run', 'wait', 'finish', 'markDead', 'reconcile', 'replay', 'cancel'];
+const STAGE = ['relay', 'reconcile', 'deadLetterRecorder', 'settle'];
 
 export const JOB_METRICS = {
   jobs_attempts_total: {
