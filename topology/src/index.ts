@@ -62,6 +62,7 @@ export {
   deathCause,
   type WorkerCause,
 } from './retry/deathCause.ts';
+export { type DeathDescription, describeDeath, fingerprint } from './retry/describeDeath.ts';
 export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligible.ts';
 export { type NextStep, nextStep } from './retry/nextStep.ts';
 export {

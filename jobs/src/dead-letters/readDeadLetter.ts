@@ -2,13 +2,12 @@
 import { createHash } from 'node:crypto';
 import {
   type Declaration,
-  deathCause,
+  describeDeath,
   type Headers,
   type KindDeclaration,
   readDeaths,
 } from '@fit/topology';
 import type { Delivery } from '@fit/topology/amqp';
-import { fingerprint } from '../record/fingerprint.ts';
 import { type JobMessage, MESSAGE_LIMIT_BYTES, readEnvelope } from '../record/jobMessage.ts';
 import type { Death } from '../record/jobRecord.ts';
 import type { DeadLetter } from '../store/deadLetterStore.ts';
@@ -31,7 +30,6 @@ export const DEAD_LETTER_BODY_LIMIT_BYTES = 2 * MESSAGE_LIMIT_BYTES;
 /** Of a larger one this much of its beginning is kept, beside its size and its hash. */
 export const DEAD_LETTER_HEAD_BYTES = 16 * 1_024;
 const HEADERS_LIMIT_CHARS = 16_384;
-const REASON_LIMIT_CHARS = 500;
 
 export function readDeadLetter(
   delivery: Pick<Delivery, 'headers' | 'messageId' | 'routingKey' | 'body'>,
@@ -39,9 +37,7 @@ export function readDeadLetter(
   now: Date,
 ): ReadDeadLetter {
   const { headers, messageId, routingKey, body } = delivery;
-  const cause = deathCause(kind, routingKey, headers);
-  const reason = textOr(headers['death-message'], cause);
-  const errorClass = textOr(headers['death-class'], cause);
+  const { cause, message: reason, fingerprint } = describeDeath(kind, routingKey, headers);
   const generation = headers['generation'];
   return {
     kind,
@@ -49,7 +45,7 @@ export function readDeadLetter(
     claims: body.byteLength > MESSAGE_LIMIT_BYTES ? undefined : readEnvelope(body),
     headerGeneration: typeof generation === 'number' ? generation : undefined,
     rejectionCount: rejectionCountOf(kind, headers),
-    death: { cause, reason, fingerprint: fingerprint(errorClass, reason), at: now },
+    death: { cause, reason, fingerprint, at: now },
     cause,
     reason,
     messageId,
@@ -77,10 +73,6 @@ function keptBody(body: Buffer): Pick<DeadLetter, 'body' | 'bodyBytes' | 'bodyHa
 function rejectionCountOf({ queue }: KindDeclaration, headers: Headers): number {
   const deaths = readDeaths(headers);
   return deaths.find((death) => death.queue === queue && death.reason === 'rejected')?.count ?? 0;
-}
-
-function textOr(value: unknown, fallback: string): string {
-  return typeof value === 'string' ? value.slice(0, REASON_LIMIT_CHARS) : fallback;
 }
 
 /** Kept for the eye, as text; a table nested too deep to print is named instead. */

@@ -1,7 +1,7 @@
 /** An attempt that ended, on its way into the store and back to the broker. */
 import { type Headers, type NextStep, nextStep, type Outcome } from '@fit/topology';
 import type { AttemptEnd } from '@fit/topology/work';
-import { describeError } from '../record/fingerprint.ts';
+import { describeError } from '../record/describeError.ts';
 import { CREATED_AT_HEADER, type JobMessage } from '../record/jobMessage.ts';
 import type { AttemptRecord, Death } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';

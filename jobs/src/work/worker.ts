@@ -9,7 +9,7 @@ import {
   type Task,
 } from '@fit/topology/work';
 import type { JobListener } from '../event.ts';
-import { describeError } from '../record/fingerprint.ts';
+import { describeError } from '../record/describeError.ts';
 import { decodeJob, type JobMessage } from '../record/jobMessage.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
 import type { Batcher } from '../settle/batcher.ts';

@@ -1,11 +1,9 @@
 /** A dead letter, read without trusting it. */
 import { createHash } from 'node:crypto';
 import type { Headers, KindDeclaration } from '@fit/topology';
-import { type DeathCause, deathCause } from '@fit/topology';
+import { type DeathCause, describeDeath } from '@fit/topology';
 import type { DeadLetterDelivery, DeadLetterProperties } from '@fit/topology/amqp';
 import { type DeathStep, plausibleTime, readDeathHistory } from './deathHistory.ts';
-import { fingerprint } from './fingerprint.ts';
-import { DESK_HEADER } from './ownHeaders.ts';
 
 /** A letter, read: what it is of, why it is here, when it died. */
 export interface Letter {
@@ -49,10 +47,8 @@ export function readLetter(kind: KindDeclaration, raw: RawLetter): Letter {
 
 function read(kind: KindDeclaration, raw: RawLetter, headers: Headers): Letter {
   const { body, routingKey: key, exchange, properties } = raw;
-  const cause = deathCause(kind, key, headers);
+  const { cause, errorClass, message, fingerprint } = describeDeath(kind, key, headers);
   const deaths = readDeathHistory(headers);
-  const errorClass = textOr(headers[DESK_HEADER.errorClass], cause);
-  const message = textOr(headers[DESK_HEADER.message], cause);
   return {
     id: properties.messageId ?? idOfBody(key, body),
     kind: kind.kind,
@@ -61,7 +57,7 @@ function read(kind: KindDeclaration, raw: RawLetter, headers: Headers): Letter {
     cause,
     errorClass,
     message,
-    fingerprint: fingerprint(errorClass, message),
+    fingerprint,
     diedAt: diedAtOf(properties, deaths),
     deaths,
     headers,
@@ -87,8 +83,4 @@ function diedAtOf(
 function idOfBody(key: string, body: Buffer): string {
   const hash = createHash('sha256').update(`${key}\n`).update(body).digest('hex');
   return `body-${hash.slice(0, 12)}`;
-}
-
-function textOr(value: unknown, fallback: string): string {
-  return typeof value === 'string' ? value : fallback;
 }

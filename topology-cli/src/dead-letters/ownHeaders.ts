@@ -4,8 +4,6 @@ import { REPLAYED_AT_HEADER } from '@fit/topology';
 
 /** What the desk writes on a letter. `death-` names go when it is replayed, `replay-` names stay. */
 export const DESK_HEADER = {
-  errorClass: 'death-class',
-  message: 'death-message',
   replayId: 'replay-id',
   replayCount: 'replay-count',
   /** Milliseconds since 1970: a run leaves alone what was replayed since the run began. */

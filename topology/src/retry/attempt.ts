@@ -8,6 +8,10 @@ export interface Death {
   readonly queue: string;
   readonly reason: string;
   readonly count: number;
+  /** Time of the first such death, to the second; undefined where the record has no readable time. */
+  readonly firstAtMs: number | undefined;
+  /** Routing keys of the message before this death; at most 16. */
+  readonly routingKeys: readonly string[];
 }
 
 /** Message headers as AMQP brought them: any client can have written anything. */
@@ -69,9 +73,27 @@ export function readDeaths(headers: Headers): Death[] {
   if (!Array.isArray(records)) return [];
   return records.slice(0, 64).flatMap((record: unknown) => {
     if (typeof record !== 'object' || record === null) return [];
-    const { queue, reason, count } = record as Record<string, unknown>;
-    return typeof queue === 'string' && typeof reason === 'string'
-      ? [{ queue, reason, count: typeof count === 'number' ? count : 0 }]
-      : [];
+    const { queue, reason, count, time, ...rest } = record as Record<string, unknown>;
+    if (typeof queue !== 'string' || typeof reason !== 'string') return [];
+    const death: Death = {
+      queue,
+      reason,
+      count: typeof count === 'number' && Number.isFinite(count) ? count : 0,
+      firstAtMs: timestampMs(time),
+      routingKeys: texts(rest['routing-keys']),
+    };
+    return [death];
   });
+}
+
+/** amqplib decodes an AMQP timestamp as `{'!': 'timestamp', value: seconds}`. */
+function timestampMs(time: unknown): number | undefined {
+  if (typeof time !== 'object' || time === null) return undefined;
+  const seconds = (time as Record<string, unknown>)['value'];
+  return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined;
+}
+
+function texts(values: unknown): string[] {
+  if (!Array.isArray(values)) return [];
+  return values.slice(0, 16).filter((value): value is string => typeof value === 'string');
 }

@@ -1,7 +1,7 @@
 /** Since when a message could have been delivered: what came before was its publish, or a wait of its own. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import { waitQueue } from '../plan/names.ts';
-import type { Headers } from './attempt.ts';
+import { type Headers, readDeaths } from './attempt.ts';
 
 /** Of letters that the desk replays, in milliseconds since 1970. */
 export const REPLAYED_AT_HEADER = 'replay-at';
@@ -36,20 +36,7 @@ function sentAtMs(headers: Headers, publishedAtMs: number | undefined): number |
   return Math.max(replayedAtMs, publishedAtMs ?? replayedAtMs);
 }
 
-/** Reads `x-death` defensively: a client can send anything under that name. */
 function expiredAtMs(queue: string, headers: Headers): number | undefined {
-  const records: unknown = headers['x-death'];
-  if (!Array.isArray(records)) return undefined;
-  const record = records.slice(0, 64).find((candidate: unknown) => isExpiry(candidate, queue)) as
-    | { time?: unknown }
-    | undefined;
-  // As amqplib reads a timestamp.
-  const seconds = (record?.time as { value?: unknown } | null | undefined)?.value;
-  return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined;
-}
-
-function isExpiry(record: unknown, queue: string): boolean {
-  if (typeof record !== 'object' || record === null) return false;
-  const { queue: left, reason } = record as Record<string, unknown>;
-  return left === queue && reason === 'expired';
+  return readDeaths(headers).find((death) => death.queue === queue && death.reason === 'expired')
+    ?.firstAtMs;
 }

@@ -4,6 +4,7 @@ import type { Delivery, Publisher } from '../amqp/index.ts';
 import { parkExchange, retryExchange, tierKey } from '../plan/names.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { CAUSE_HEADER, type WorkerCause } from '../retry/deathCause.ts';
+import { ERROR_CLASS_HEADER, ERROR_MESSAGE_HEADER } from '../retry/describeDeath.ts';
 import { errorClass } from '../retry/outcome.ts';
 
 const MESSAGE_LIMIT_CHARS = 500;
@@ -76,8 +77,8 @@ function reasonHeaders({
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   return {
     [CAUSE_HEADER]: cause,
-    'death-class': errorClass(error),
-    'death-message': message.slice(0, MESSAGE_LIMIT_CHARS),
+    [ERROR_CLASS_HEADER]: errorClass(error),
+    [ERROR_MESSAGE_HEADER]: message.slice(0, MESSAGE_LIMIT_CHARS),
     'death-stack': stack.slice(0, STACK_LIMIT_CHARS),
     'death-attempt': attempt,
     'death-worker': workerId,

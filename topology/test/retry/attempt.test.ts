@@ -79,7 +79,13 @@ test('hostile x-death is read without a throw, bounded, and typed', () => {
   const flood = Array.from({ length: 10_000 }, () => record);
   const deaths = readDeaths({ 'x-death': flood });
   assert.equal(deaths.length, 64);
-  assert.deepEqual(deaths[0], { queue: 'q', reason: 'rejected', count: 0 });
+  assert.deepEqual(deaths[0], {
+    queue: 'q',
+    reason: 'rejected',
+    count: 0,
+    firstAtMs: undefined,
+    routingKeys: [],
+  });
 });
 
 test('property: any x-death gives an attempt of the key', () => {
