@@ -1,17 +1,25 @@
-/** `npm start`: real services, monolith, coach, sample members, one run, every workout stored. Then it stays up. */
+/**
+ * `npm start`: starts real servers, the monolith and coaches, creates sample users, starts a run for them and waits until
+ * every workout is stored. Then everything stays up until Ctrl-C.
+ */
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { FitClient, FitRequestError, followRun } from '@fit/client';
-import { ConfigError, dayIn } from '@fit/contract';
-import { loadAdminToken } from '@fit/monolith/admin-token';
+import { readCoachConfig } from '@fit/coach/config';
+import { ConfigError, dayIn, type Environment, type FitDeclaration } from '@fit/contract';
+import { readMonolithConfig } from '@fit/monolith/config';
 import {
+  type AlertReceivers,
   brokerTarget,
   type MonitoringTargets,
   nativeTargets,
+  ReceiverError,
+  readPages,
+  readReceivers,
   writeMonitoringConfig,
 } from '@fit/prometheus';
+import { loadSecretFile } from '@fit/service/secret-file';
 import {
   ALERTMANAGER_LOGIN,
   alertmanagerFile,
@@ -22,6 +30,7 @@ import {
   freeCoachPorts,
   isStackName,
   isWrongOption,
+  portsFrom,
   type RestartOptions,
   type Stack,
   StackError,
@@ -34,48 +43,46 @@ import {
   withoutLogin,
 } from '@fit/stack';
 import { vhostOf } from '@fit/topology/amqp';
-import { readStartConfig, type StartConfig } from './readStartConfig.ts';
+import pRetry from 'p-retry';
+import pTimeout from 'p-timeout';
 
 const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--name NAME] [--help]
 
   --once       stop after the run
-  --users N    sample members, default 200, at most 100000
-  --coaches N  default 1
-  --fresh      throw away the data of the last start first
-  --name NAME  keeps its data in .stack/NAME, default main; a second one beside it needs other ports
+  --users N    sample users, default 200, at most 100000
+  --coaches N  coach processes, default 1, at most 50
+  --fresh      delete the data of the last start first
+  --name NAME  keep the data in .stack/NAME, default main; a second system beside the first needs other ports
 
-Progress goes to standard error, the addresses to standard output. A service or server that dies is started again.
-Exit code 0: every workout of the run is stored; 2: not; 1: an error; 130: stopped before the run had ended.
+Progress goes to standard error, the addresses to standard output. A service or server that ends is started again.
+Exit code 0: every workout of the run is stored; 2: some are not; 1: an error; 130: stopped before the run ended.
 
-Environment: AMQP_URL and MONGODB_URL use given servers, whose broker must export metrics; FIT_PORT_… move ports; every setting of the services passes
-through (FIT_PROFILE, FIT_TIERS, COACH_FAILURE_RATE, …). ALERT_… say who is told of alerts: see adr/11.`;
+Environment: AMQP_URL and MONGODB_URL name servers that exist already, whose broker must export metrics; FIT_PORT_… move
+ports; the services get every setting of theirs (FIT_PROFILE, FIT_TIERS, COACH_FAILURE_RATE, …); ALERT_… say who is
+notified of alerts. docs/ describes them all.`;
 
 const RUN_WAIT_MS = 3_600_000;
 const RETRY_MS = 1_000;
 const INTERRUPTED = 130;
+/** Variables that `npm start` sets itself for each process, so their values in its own environment do not matter. */
+const OVERRIDDEN = ['HOST', 'PORT', 'METRICS_PORT', 'PROMETHEUS_URL', 'ALERTMANAGER_URL'] as const;
 const startedAt = performance.now();
 
+// The process exits although requests may be open: a run that was followed when the stop came would be polled for an hour.
+process.exit(await main().catch(exitCodeOf));
+
+/** Everything that the steps of the start share. */
 interface Launch {
-  /** What the environment says, checked. */
   readonly config: StartConfig;
-  /** Of data, logs and the admin's token. */
+  /** The folder of data, logs and the admin token. */
   readonly folder: string;
   readonly name: string;
   readonly isFresh: boolean;
+  /** The ports of the coaches beside the first one. */
   readonly moreCoaches: readonly CoachPorts[];
-  /** Aborted by a stop signal, or where a program is given up. */
+  /** Aborted by a stop signal, or when a process could not be kept running. */
   readonly signal: AbortSignal;
   readonly restarts: RestartOptions;
-}
-
-// Exits at once: a run that was followed when the stop came would be asked for until its deadline.
-process.exit(await main().catch(exitCodeOf));
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof ConfigError) for (const finding of error.findings) say(finding);
-  else say(describe(error));
-  if (isWrongOption(error)) return 2;
-  return error instanceof StackError && error.code === 'STOPPED' ? INTERRUPTED : 1;
 }
 
 async function main(): Promise<number> {
@@ -96,22 +103,21 @@ async function main(): Promise<number> {
   const userCount = readCount('--users', values.users, 100_000);
   const coachCount = readCount('--coaches', values.coaches, 50);
   if (!isStackName(values.name))
-    throw new Error(`--name '${values.name}' must be up to 40 of a-z, 0-9 and -`);
+    throw new Error(`--name '${values.name}' must be 1 to 40 characters of a-z, 0-9 and -`);
   const config = readStartConfig(process.env);
   const folder = defaultFolder(values.name);
   const stopping = stopOnSignal(() => sweepFolder(folder));
   const givingUp = new AbortController();
   const signal = AbortSignal.any([stopping, givingUp.signal]);
   signal.addEventListener('abort', () => {
-    say(`stopping: ${describe(signal.reason)}`);
+    report(`stopping: ${messageOf(signal.reason)}`);
   });
-  const moreCoaches = await Promise.all(Array.from({ length: coachCount - 1 }, freeCoachPorts));
   const launch: Launch = {
     config,
     folder,
     name: values.name,
     isFresh: values.fresh,
-    moreCoaches,
+    moreCoaches: await Promise.all(Array.from({ length: coachCount - 1 }, freeCoachPorts)),
     signal,
     restarts: {
       onGiveUp: (error) => {
@@ -119,32 +125,98 @@ async function main(): Promise<number> {
       },
     },
   };
-  const stack = await startServices(launch);
+
+  const stack = await startServers(launch);
   try {
-    const system = await startProcesses(launch, stack);
+    const system = await startServices(launch, stack);
     try {
-      const isServed = await orAborted(serveMembers(launch, system, userCount), signal);
-      printPlaces(launch, stack, system);
+      const isComplete = await pTimeout(makeWorkouts(launch, system, userCount), {
+        milliseconds: Number.POSITIVE_INFINITY,
+        signal,
+      });
+      printAddresses(launch, stack, system);
       if (!values.once) {
-        say('everything stays up until Ctrl-C');
-        await untilAborted(signal);
-        if (givingUp.signal.aborted) throw givingUp.signal.reason;
+        report('everything stays up until Ctrl-C');
+        if (!signal.aborted) await once(signal, 'abort');
+        givingUp.signal.throwIfAborted();
       }
-      return isServed ? 0 : 2;
+      return isComplete ? 0 : 2;
     } finally {
-      say('stopping coach and monolith');
+      report('stopping coach and monolith');
       await system.stop();
     }
   } finally {
-    say('stopping the services');
+    report('stopping the servers');
     await stack.stop();
-    say('stopped; nothing is left running');
+    report('stopped; nothing is left running');
   }
 }
 
-async function startServices(launch: Launch): Promise<Stack> {
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) for (const finding of error.findings) report(finding);
+  else report(messageOf(error));
+  if (isWrongOption(error)) return 2;
+  return error instanceof StackError && error.code === 'STOPPED' ? INTERRUPTED : 1;
+}
+
+// ---- Set up: what the environment says, checked before anything starts
+
+interface StartConfig {
+  readonly declaration: FitDeclaration;
+  readonly receivers: AlertReceivers;
+  readonly runbookBase: string;
+  /** The time zone whose day is today, as an IANA name. */
+  readonly timezone: string;
+  /** Undefined: the first start makes one. */
+  readonly adminToken: string | undefined;
+  /** Servers that exist already; undefined: they are started. */
+  readonly amqpUrl: string | undefined;
+  readonly mongodbUrl: string | undefined;
+}
+
+/**
+ * Pure.
+ * @throws ConfigError with every finding about every variable that `npm start` and its services read.
+ */
+function readStartConfig(env: Environment): StartConfig {
+  const inherited = { ...env };
+  for (const name of OVERRIDDEN) Reflect.deleteProperty(inherited, name);
+  const findings = new Set<string>();
+  const attempt = <Value>(read: () => Value): Value | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof ConfigError || error instanceof ReceiverError)
+        for (const finding of error.findings) findings.add(finding);
+      else if (error instanceof StackError)
+        for (const finding of error.message.split('\n')) findings.add(finding);
+      else throw error;
+      return undefined;
+    }
+  };
+  const ports = attempt(() => portsFrom(env));
+  const monolith = attempt(() => readMonolithConfig(inherited));
+  const coach = attempt(() => readCoachConfig(inherited));
+  const receivers = attempt(() => readReceivers(env));
+  const statusPage = ports === undefined ? undefined : `http://localhost:${ports.monolith}`;
+  const pages = attempt(() => readPages(env, statusPage));
+  if (!monolith || !coach || !receivers || !pages || !ports) throw new ConfigError([...findings]);
+  return {
+    declaration: monolith.declaration,
+    receivers,
+    runbookBase: pages.runbookBase,
+    timezone: monolith.timezone,
+    adminToken: monolith.adminToken,
+    amqpUrl: env['AMQP_URL'] ? monolith.amqpUrl : undefined,
+    mongodbUrl: env['MONGODB_URL'] ? monolith.mongodbUrl : undefined,
+  };
+}
+
+// ---- Start: the servers, then monolith and coaches
+
+async function startServers(launch: Launch): Promise<Stack> {
   const { config, name, folder, isFresh, signal, restarts } = launch;
-  say('starting the services; the first time this builds them, about a minute');
+  report('starting the servers; the first time they are built, which takes about a minute');
   const monitoring = resolve(folder, 'monitoring');
   return await startStack({
     name,
@@ -153,23 +225,22 @@ async function startServices(launch: Launch): Promise<Stack> {
     hasPasswords: true,
     prometheusConfigFolder: monitoring,
     onClaimed: async () => {
-      const { declaration, receivers, runbookBase } = config;
       await writeMonitoringConfig(monitoring, {
-        declaration,
-        receivers,
-        runbookBase,
+        declaration: config.declaration,
+        receivers: config.receivers,
+        runbookBase: config.runbookBase,
         alertmanagerLogin: ALERTMANAGER_LOGIN,
-        ...watched(launch),
+        ...scraped(launch),
       });
     },
-    onProgress: say,
+    onProgress: report,
     signal,
     restarts,
   });
 }
 
-/** A broker that was given is asked on its own host; without its metrics the alerts say that they are blind. */
-function watched({ config, moreCoaches }: Launch): {
+/** What Prometheus scrapes. A broker that exists already is scraped on its own host. */
+function scraped({ config, moreCoaches }: Launch): {
   readonly targets: MonitoringTargets;
   readonly vhost: string;
 } {
@@ -182,10 +253,8 @@ function watched({ config, moreCoaches }: Launch): {
   return { targets: { ...targets, broker }, vhost: vhostOf(amqpUrl) };
 }
 
-async function startProcesses(launch: Launch, stack: Stack): Promise<System> {
+async function startServices(launch: Launch, stack: Stack): Promise<System> {
   const { config, folder, moreCoaches, signal, restarts } = launch;
-  const adminToken =
-    config.adminToken ?? (await loadAdminToken(resolve(folder, 'admin-token'), say));
   const { monolith, monolithMetrics, coach, coachMetrics } = DEFAULT_PORTS;
   return await startSystem({
     amqpUrl: stack.amqpUrl,
@@ -198,18 +267,20 @@ async function startProcesses(launch: Launch, stack: Stack): Promise<System> {
       ALERTMANAGER_URL: stack.alertmanagerUrl ?? '',
     },
     coachCount: 1 + moreCoaches.length,
-    adminToken,
-    onProgress: say,
+    adminToken: config.adminToken ?? (await loadSecretFile(tokenFile(folder), report)),
+    onProgress: report,
     signal,
     restarts,
   });
 }
 
+// ---- The main job: a run for the sample users
+
 /**
- * Asks for the sample members' workouts and waits until they are stored, also while a process is started again.
- * @returns whether every member has today's workout.
+ * Creates the sample users, starts a run for every user and waits for its end, also while a process is started again.
+ * @returns whether every workout of the run is stored.
  */
-async function serveMembers(
+async function makeWorkouts(
   { config, signal }: Launch,
   system: System,
   userCount: number,
@@ -217,93 +288,78 @@ async function serveMembers(
   const client = new FitClient(system.monolith.url, system.adminToken);
   await whileRestarting(signal, () => client.createUsers(sampleUsers(userCount)));
   const date = dayIn(config.timezone, new Date());
-  // One key for all attempts: a request whose answer was lost is answered with the run that it began.
+  // All attempts have the same key, so a request whose reply was lost is answered with the run that it started.
   const key = `start:${crypto.randomUUID()}`;
   const run = await whileRestarting(signal, () => client.generateWods({ date }, key));
   const { runId, total, created, skipped } = run;
-  say(`run for ${date}: ${total} members, ${created} new jobs, ${skipped} were asked for before`);
-  const status = await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: say });
+  report(`run for ${date}: ${total} users, ${created} new jobs, ${skipped} jobs existed before`);
+  const status = await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: report });
   return status.states['done'] === status.total;
 }
 
-/** Asks again where the monolith or its database does not answer; a refusal or a defect is final. */
-async function whileRestarting<Answer>(
+/** Repeats a request while the monolith or its database does not answer; a refusal or a defect is final. */
+async function whileRestarting<Reply>(
   signal: AbortSignal,
-  ask: () => Promise<Answer>,
-): Promise<Answer> {
-  const end = performance.now() + RUN_WAIT_MS;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!mayPass(error) || performance.now() > end) throw error;
-      say(`the monolith does not answer (${describe(error)}); asking again`);
-      await delay(RETRY_MS, undefined, { signal });
-    }
-  }
+  request: () => Promise<Reply>,
+): Promise<Reply> {
+  return await pRetry(request, {
+    retries: Number.POSITIVE_INFINITY,
+    minTimeout: RETRY_MS,
+    factor: 1,
+    maxRetryTime: RUN_WAIT_MS,
+    signal,
+    shouldRetry: ({ error }) =>
+      !(error instanceof FitRequestError) || error.status === 429 || error.status === 503,
+    onFailedAttempt: ({ error }) => {
+      report(`the monolith does not accept the request: ${error.message}`);
+    },
+  });
 }
 
-/** @returns whether the same request may succeed later: the monolith is away, busy, or without its database. */
-function mayPass(error: unknown): boolean {
-  if (error instanceof FitRequestError) return error.status === 429 || error.status === 503;
-  // fetch tells a network failure as a TypeError with a cause, and its own time limit as a TimeoutError.
-  return error instanceof Error && (error.name === 'TimeoutError' || error.cause !== undefined);
-}
+// ---- Show where to look
 
-/** @throws the reason of the signal, where that comes first. */
-async function orAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  const first = await Promise.race([answer, untilAborted(signal)]);
-  signal.throwIfAborted();
-  return first as Answer;
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
-}
-
-function printPlaces({ config, folder }: Launch, stack: Stack, system: System): void {
+function printAddresses({ config, folder }: Launch, stack: Stack, system: System): void {
   const [user] = sampleUsers(1);
-  const token = resolve(folder, 'admin-token');
   const coach = system.coaches[0]?.url ?? '';
   process.stdout.write(`
   a workout     curl ${coach}/wods/${user?.id ?? ''}
-  status page   ${system.monolith.url}/   (asks for the bearer token in ${token})
+  status page   ${system.monolith.url}/   (asks for the bearer token in ${tokenFile(folder)})
   monolith      ${system.monolith.url}/runs   (the same token)
   metrics       ${system.monolith.metricsUrl}
                 ${system.coaches[0]?.metricsUrl ?? ''}
-  RabbitMQ      ${brokerPlace(config, stack, folder)}
+  RabbitMQ      ${brokerAddress(config, stack, folder)}
   Prometheus    ${stack.prometheusUrl ?? 'not started'}/alerts
-  Alertmanager  ${alertmanagerPlace(stack, folder)}
-  MongoDB       ${databasePlace(config, stack)}
+  Alertmanager  ${alertmanagerAddress(stack, folder)}
+  MongoDB       ${databaseAddress(config, stack)}
   logs          ${resolve(folder, 'logs')}
 
 `);
 }
 
-function brokerPlace(
-  { amqpUrl }: StartConfig,
-  { managementUrl = '' }: Stack,
-  folder: string,
-): string {
-  return amqpUrl !== undefined
-    ? 'as given by AMQP_URL'
-    : `${withoutLogin(managementUrl)}   (user and password: BROKER in ${brokerFile(folder)})`;
+function brokerAddress({ amqpUrl }: StartConfig, stack: Stack, folder: string): string {
+  return amqpUrl === undefined
+    ? `${withoutLogin(stack.managementUrl ?? '')}   (user and password: BROKER in ${brokerFile(folder)})`
+    : 'the server of AMQP_URL';
 }
 
-function alertmanagerPlace({ alertmanagerUrl }: Stack, folder: string): string {
+function alertmanagerAddress({ alertmanagerUrl }: Stack, folder: string): string {
   return alertmanagerUrl === undefined
     ? 'not started'
     : `${withoutLogin(alertmanagerUrl)}   (user and password in ${alertmanagerFile(folder)})`;
 }
 
-/** A given URL may hold a password, so it is not shown. */
-function databasePlace(config: StartConfig, stack: Stack): string {
-  return config.mongodbUrl === undefined ? databaseUrl(config, stack) : 'as given by MONGODB_URL';
+/** The value of MONGODB_URL may hold a password, so it is not shown. */
+function databaseAddress(config: StartConfig, stack: Stack): string {
+  return config.mongodbUrl === undefined ? databaseUrl(config, stack) : 'the server of MONGODB_URL';
 }
 
-/** @returns a given URL as it is, since services use FIT's database where it names none; else that of our database. */
+/** MONGODB_URL is passed on unchanged: where it names no database, the services use the one of FIT. */
 function databaseUrl({ mongodbUrl }: StartConfig, stack: Stack): string {
   return mongodbUrl ?? new URL('/fit', stack.mongodbUrl).href;
+}
+
+function tokenFile(folder: string): string {
+  return resolve(folder, 'admin-token');
 }
 
 function readCount(name: string, text: string, most: number): number {
@@ -312,11 +368,11 @@ function readCount(name: string, text: string, most: number): number {
   throw new Error(`${name} '${text}' must be a whole number from 1 to ${most}`);
 }
 
-function describe(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function say(line: string): void {
+function report(line: string): void {
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6);
   process.stderr.write(`${seconds} s  ${line}\n`);
 }

@@ -18,7 +18,7 @@ export {
 export { type JsonBounds, jsonFault } from './record/jsonBounds.ts';
 export { newJob } from './record/newJob.ts';
 export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';
-export { type RelayOptions, relayOnce } from './relay/relay.ts';
+export { RELAY_BATCH_COUNT, type RelayOptions, relayOnce } from './relay/relay.ts';
 export { collectDeadLetters } from './replay/collectDeadLetters.ts';
 export { replayDead } from './replay/replay.ts';
 export type { ReplayFilter } from './replay/replayFilter.ts';

@@ -1,11 +1,13 @@
-/** What the monolith does beside answering: relay, reconcile, take in dead letters. */
-
+/**
+ * The monolith's work beside answering requests. The relay publishes pending job records, the reconciler makes stale jobs
+ * pending again, and a recorder per kind of job moves dead letters from the broker into the database.
+ */
 import {
   type JobListener,
   type JobTracer,
   LeasedLoop,
   openDeadLetterRecorder,
-  type RelayOptions,
+  RELAY_BATCH_COUNT,
   reconcileOnce,
   relayOnce,
   staleAfterMs,
@@ -26,76 +28,100 @@ export interface BackgroundTaskOptions extends MonolithConfig {
   readonly tracer?: JobTracer | undefined;
   readonly onSession: (event: SessionEvent) => void;
   readonly onPublish: (end: PublishEnd) => void;
-  /** A task that ends no round for longer than this, in milliseconds, counts as stuck; default `TURN_LIMIT_MS`. */
-  readonly turnLimitMs?: number;
+  /** A task that completes no round for longer than this counts as stuck, in milliseconds; default 120,000. */
+  readonly stuckAfterMs?: number;
 }
 
-/** The tasks that run in the background, in one process at a time. */
+/** The tasks that one process at a time does, by the name of their lease. */
 export type TaskName = 'relay' | 'reconcile';
 
 export interface BackgroundTasks {
   readonly isUp: boolean;
-  /** Why the topology is not as declared and cannot be mended; undefined where it is. */
+  /** Why the broker differs from the declaration in a way that asserting it cannot repair; undefined where it does not. */
   readonly topologyFault: string | undefined;
-  /** An alarm of the broker keeps the relay from publishing. */
+  /** True while an alarm of the broker stops publishers, and with them the relay. */
   readonly isBlocked: boolean;
-  /** Publishes without an answer yet. */
+  /** Publishes that the broker has not confirmed yet. */
   readonly pendingPublishCount: number;
-  /** @returns why a task counts as stuck, which a restart would mend; undefined while it goes on, also in an outage. */
+  /** @returns why the task counts as stuck; undefined while it completes rounds, which it also does in an outage. */
   stuck(task: TaskName): string | undefined;
-  /** There are new records: relay now. */
+  /** Starts a round of the relay at once, because there are new pending records. */
   wake(): void;
   stop(): Promise<void>;
 }
 
-const BATCH_COUNT = 1_000;
-/** `wake` ends this pause for new records of this process; the pause bounds the delay of records that another process accepted, and of deferred ones. */
+/** `wake` ends this pause for records of this process; the pause is for records of other processes and deferred ones. */
 const RELAY_PAUSE_MS = 500;
 const RECONCILE_PAUSE_MS = 5_000;
 /**
- * Every call of a round has a deadline (a statement, a confirm, a connect), so that an outage ends the round within some
- * tens of seconds, and the task goes on. Whoever ends none for two minutes hangs.
+ * Every call of a round has a deadline (a statement, a confirm, a connect), so even in an outage a round ends within some
+ * tens of seconds. A task that completes none for two minutes hangs, and a restart is the remedy.
  */
-const TURN_LIMIT_MS = 120_000;
+const STUCK_AFTER_MS = 120_000;
 
+/** @throws TopologyError where the broker cannot be made equal to the declaration. */
 export async function startBackgroundTasks(
   options: BackgroundTaskOptions,
 ): Promise<BackgroundTasks> {
+  const { declaration, leases, onEvent, stuckAfterMs = STUCK_AFTER_MS } = options;
   const session = { url: options.amqpUrl, onEvent: options.onSession };
-  const keeper = new TopologyMaintainer(options.declaration, options);
+  const maintainer = new TopologyMaintainer(declaration, options);
   const publisher = await Publisher.open({
     ...session,
-    label: 'monolith relays',
-    maxUnconfirmed: BATCH_COUNT,
+    label: 'monolith relay',
     onPublish: options.onPublish,
-    prepare: keeper.prepare,
+    prepare: maintainer.prepare,
   });
-  const inspector = await Inspector.open({ ...session, label: 'monolith inspects' });
-  const intakes = options.isIntakeOn
+  const inspector = await Inspector.open({ ...session, label: 'monolith inspector' });
+  const recorders = options.isDeadLetterRecorderOn
     ? await Promise.all(
-        options.declaration.kinds.map((kind) => openDeadLetterRecorder({ ...options, kind })),
+        declaration.kinds.map((kind) => openDeadLetterRecorder({ ...options, kind })),
       )
     : [];
   const readyCount = async (queue: string) => (await inspector.depthOf(queue)).readyCount;
-  const isReady = () => publisher.isReady && inspector.isUp;
-  const { turnLimitMs = TURN_LIMIT_MS } = options;
-  const pulses = { relay: new Heartbeat(turnLimitMs), reconcile: new Heartbeat(turnLimitMs) };
-  const relay = startRelay(
-    { ...options, publisher, readyCount, batchCount: BATCH_COUNT },
-    isReady,
-    pulses.relay,
-  );
-  const reconciler = startReconciler(
-    { ...options, inspector, readyCount },
-    relay,
-    pulses.reconcile,
-  );
+  const heartbeats = { relay: new Heartbeat(stuckAfterMs), reconcile: new Heartbeat(stuckAfterMs) };
+  const relay = new LeasedLoop({
+    name: 'relay',
+    leases,
+    onEvent,
+    pauseMs: RELAY_PAUSE_MS,
+    onTurn: () => {
+      heartbeats.relay.beat();
+    },
+    round: async () => {
+      const count = await relayOnce({ ...options, publisher, readyCount });
+      // While the broker blocks publishers or is away a round does nothing, so it is not reported as completed.
+      if (publisher.isReady && inspector.isUp) onEvent({ type: 'roundEnded', task: 'relay' });
+      return count === RELAY_BATCH_COUNT;
+    },
+  });
+  const reconciler = new LeasedLoop({
+    name: 'reconcile',
+    leases,
+    onEvent,
+    pauseMs: RECONCILE_PAUSE_MS,
+    onTurn: () => {
+      heartbeats.reconcile.beat();
+    },
+    round: async () => {
+      // Only the broker can tell which jobs its queues still hold, so without it no job counts as lost.
+      if (!inspector.isUp) return false;
+      const count = await reconcileOnce({
+        ...options,
+        readyCount,
+        quietMs: options.staleAfterMs ?? staleAfterMs(declaration),
+      });
+      onEvent({ type: 'roundEnded', task: 'reconcile' });
+      if (count > 0) relay.wake();
+      return false;
+    },
+  });
   return {
     get isUp() {
-      return publisher.isUp && inspector.isUp && intakes.every(({ isUp }) => isUp);
+      return publisher.isUp && inspector.isUp && recorders.every(({ isUp }) => isUp);
     },
     get topologyFault() {
-      return keeper.fault;
+      return maintainer.fault;
     },
     get isBlocked() {
       return publisher.isBlocked;
@@ -103,20 +129,20 @@ export async function startBackgroundTasks(
     get pendingPublishCount() {
       return publisher.pendingCount;
     },
-    stuck: (task) => pulses[task].check(),
+    stuck: (task) => heartbeats[task].check(),
     wake: () => {
       relay.wake();
     },
     stop: async () => {
       await Promise.all([relay.stop(), reconciler.stop()]);
-      await Promise.all(intakes.map((intake) => intake.close()));
+      await Promise.all(recorders.map((recorder) => recorder.close()));
       await inspector.close();
       await publisher.close();
     },
   };
 }
 
-/** @returns a check of liveness for each task, by its name. Before they are started nothing is stuck. */
+/** @returns a liveness check for each task, by its name. Before the tasks are started none counts as stuck. */
 export function livenessOf(
   tasks: () => Pick<BackgroundTasks, 'stuck'> | undefined,
 ): Readonly<Record<TaskName, () => string | undefined>> {
@@ -124,57 +150,4 @@ export function livenessOf(
     relay: () => tasks()?.stuck('relay'),
     reconcile: () => tasks()?.stuck('reconcile'),
   };
-}
-
-function startRelay(
-  relay: RelayOptions & BackgroundTaskOptions,
-  isReady: () => boolean,
-  pulse: Heartbeat,
-): LeasedLoop {
-  const { leases, onEvent } = relay;
-  return new LeasedLoop({
-    name: 'relay',
-    leases,
-    onEvent,
-    pauseMs: RELAY_PAUSE_MS,
-    onTurn: () => {
-      pulse.beat();
-    },
-    round: async () => {
-      const count = await relayOnce(relay);
-      // Blocked or disconnected it does nothing, and that is no round that ended well.
-      if (isReady()) onEvent({ type: 'roundEnded', task: 'relay' });
-      return count === BATCH_COUNT;
-    },
-  });
-}
-
-function startReconciler(
-  options: BackgroundTaskOptions & { readonly inspector: Inspector } & Pick<
-      RelayOptions,
-      'readyCount'
-    >,
-  relay: LeasedLoop,
-  pulse: Heartbeat,
-): LeasedLoop {
-  return new LeasedLoop({
-    name: 'reconcile',
-    leases: options.leases,
-    onEvent: options.onEvent,
-    pauseMs: RECONCILE_PAUSE_MS,
-    onTurn: () => {
-      pulse.beat();
-    },
-    round: async () => {
-      // Without the broker nothing can be said to be lost.
-      if (!options.inspector.isUp) return false;
-      const count = await reconcileOnce({
-        ...options,
-        quietMs: options.reconcileAfterMs ?? staleAfterMs(options.declaration),
-      });
-      options.onEvent({ type: 'roundEnded', task: 'reconcile' });
-      if (count > 0) relay.wake();
-      return false;
-    },
-  });
 }

@@ -1,23 +1,28 @@
-/** The last answer of a source that may be slow or away: kept, with its age, so that nobody waits for it for long. */
+/**
+ * The last answer of a source that may be slow or out of reach, with its age. Readers get that answer at once instead of
+ * waiting for the source.
+ */
+import pTimeout from 'p-timeout';
 import Type, { type Static } from 'typebox';
 
 export const Freshness = Type.Object({
-  /** True where the answer is older than it should be, or where there was none yet. */
+  /** True where the answer is older than its limit, or where there was none yet. */
   isStale: Type.Boolean(),
-  /** When the source last answered; null: never. */
+  /** When the source last answered; null: it never did. */
   answeredAt: Type.Union([Type.String(), Type.Null()]),
   ageSeconds: Type.Union([Type.Number(), Type.Null()]),
-  /** Since when its state is unknown; null while it is known. */
+  /** Since when the state of the source is unknown; null while the answer is fresh. */
   unknownSince: Type.Union([Type.String(), Type.Null()]),
-  /** Why the last question had no answer. */
+  /** Why the last read failed; null where it succeeded. */
   reason: Type.Union([Type.String(), Type.Null()]),
 });
 export type Freshness = Static<typeof Freshness>;
 
 export interface CachedSourceOptions<Value> {
-  readonly ask: () => Promise<Value>;
-  /** An answer older than this is stale. */
-  readonly staleMs: number;
+  /** Asks the source. An error keeps the last answer and becomes the `reason` of its freshness. */
+  readonly read: () => Promise<Value>;
+  /** An answer older than this is stale, in milliseconds. */
+  readonly staleAfterMs: number;
 }
 
 export class CachedSource<Value> {
@@ -26,41 +31,42 @@ export class CachedSource<Value> {
   #value: Value | undefined;
   #answeredAt: Date | undefined;
   #reason: string | null = null;
-  #asking: Promise<void> | undefined;
+  #reading: Promise<void> | undefined;
 
   constructor(options: CachedSourceOptions<Value>) {
     this.#options = options;
   }
 
-  /** Undefined before the first answer. */
+  /** The last answer; undefined before the first one. */
   get value(): Value | undefined {
     return this.#value;
   }
 
-  /** Asks, one question at a time, however many call. Never rejects. */
+  /** Reads the source. Calls during a read share it, so a source that hangs is asked once. Never rejects. */
   refresh(): Promise<void> {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
     });
-    return this.#asking;
+    return this.#reading;
   }
 
-  /** Asks where the answer is older than `maxAgeMs`, and comes back after `waitMs` at the latest. */
-  async refreshed(bounds: { readonly maxAgeMs: number; readonly waitMs: number }): Promise<void> {
+  /**
+   * Reads the source where the answer is older than `maxAgeMs`.
+   * @returns after `waitMs` at the latest; a slower read goes on and updates the answer later.
+   */
+  async refreshIfOlder(bounds: {
+    readonly maxAgeMs: number;
+    readonly waitMs: number;
+  }): Promise<void> {
     const ageMs = Date.now() - (this.#answeredAt?.getTime() ?? 0);
     if (ageMs <= bounds.maxAgeMs) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, bounds.waitMs);
-    });
-    await Promise.race([this.refresh(), late]);
-    clearTimeout(timer);
+    await pTimeout(this.refresh(), { milliseconds: bounds.waitMs, fallback: () => undefined });
   }
 
   freshness(now: Date): Freshness {
     const answeredAt = this.#answeredAt;
     const ageMs = answeredAt === undefined ? undefined : now.getTime() - answeredAt.getTime();
-    const isStale = ageMs === undefined || ageMs > this.#options.staleMs;
+    const isStale = ageMs === undefined || ageMs > this.#options.staleAfterMs;
     return {
       isStale,
       answeredAt: answeredAt?.toISOString() ?? null,
@@ -70,9 +76,9 @@ export class CachedSource<Value> {
     };
   }
 
-  async #ask(): Promise<void> {
+  async #read(): Promise<void> {
     try {
-      this.#value = await this.#options.ask();
+      this.#value = await this.#options.read();
       this.#answeredAt = new Date();
       this.#reason = null;
     } catch (error) {

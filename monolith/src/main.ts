@@ -1,4 +1,7 @@
-/** The monolith, top to bottom: configuration, store, broker, background tasks, HTTP. Stopped in reverse order. */
+/**
+ * The process of the monolith, from top to bottom: configuration, database, status, routes, metrics, HTTP server,
+ * background tasks. Each part registers how it shutdownHooks; the stop runs in reverse order.
+ */
 import { useNativeBroker } from '@fit/contract';
 import type { JobEvent } from '@fit/jobs';
 import {
@@ -7,7 +10,6 @@ import {
   DeadLetterStore,
   JobStore,
   LeaseStore,
-  type StoreConnection,
 } from '@fit/jobs/store';
 import {
   countJobs,
@@ -32,15 +34,17 @@ import {
   runService,
   serveOperations,
 } from '@fit/service';
+import { loadSecretFile } from '@fit/service/secret-file';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
-import { loadAdminToken } from './adminToken.ts';
 import { type BackgroundTasks, livenessOf, startBackgroundTasks } from './backgroundTasks.ts';
-import { readBackgroundTasks } from './metrics/backgroundTaskMetrics.ts';
-import { exportLiveLimits } from './metrics/liveLimits.ts';
-import { recordMetrics } from './metrics/recordMetrics.ts';
+import {
+  exportBackgroundTasks,
+  exportJobRecords,
+  exportLimitsInForce,
+} from './metrics/monolithMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
 import { monolithRoutes } from './routes/monolithRoutes.ts';
-import { openStatus } from './status/openStatus.ts';
+import { openStatus } from './status/statusBoard.ts';
 import { DailyRunStore } from './store/dailyRunStore.ts';
 import { RunStore } from './store/runStore.ts';
 import { UserStore } from './store/userStore.ts';
@@ -53,7 +57,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   const { declaration } = config;
   const adminToken =
     config.adminToken ??
-    (await loadAdminToken(config.adminTokenFile, (line) => {
+    (await loadSecretFile(config.adminTokenFile, (line) => {
       log.warn(line);
     }));
 
@@ -61,7 +65,11 @@ await runService(log, async (shutdownHooks, stopping) => {
   shutdownHooks.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
   shutdownHooks.push({ part: 'store', stop: () => store.close() });
-  const { jobs, runs, users, dailyRun } = await openCollections(store);
+  const jobs = new JobStore(store.database);
+  await jobs.ensureIndexes();
+  const runs = new RunStore(store.database);
+  await runs.ensureIndexes();
+  const dailyRun = new DailyRunStore(store.database);
   const status = openStatus(config, declaration, { jobs, runs });
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
@@ -71,7 +79,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   const routes = [
     ...monolithRoutes({
       store,
-      users,
+      users: new UserStore(store.database),
       runs,
       dailyRun,
       jobs,
@@ -88,12 +96,16 @@ await runService(log, async (shutdownHooks, stopping) => {
 
   const vhost = vhostOf(config.amqpUrl);
   const { metrics, plan } = createServiceMetrics('monolith', { declaration, vhost, routes });
-  const [countJob, countSession] = [countJobs(metrics), countSessions(metrics)];
+  const countJob = countJobs(metrics);
+  const countSession = countSessions(metrics);
   store.watch(countStore(metrics));
   exportPoolGauges(metrics, store);
-  readBackgroundTasks(metrics, () => running.backgroundTasks);
-  shutdownHooks.push({ part: 'record metrics', stop: recordMetrics(metrics, jobs, dailyRun) });
-  status.sampler.onSample(exportLiveLimits(metrics, plan, vhost));
+  exportBackgroundTasks(metrics, () => running.backgroundTasks);
+  shutdownHooks.push({
+    part: 'job record metrics',
+    stop: exportJobRecords(metrics, jobs, dailyRun),
+  });
+  status.sampler.onSample(exportLimitsInForce(metrics, plan, vhost));
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
@@ -110,12 +122,13 @@ await runService(log, async (shutdownHooks, stopping) => {
     onDefect: logDefect(log),
     onWrongTokens: logWrongTokens(log),
   });
-  // The server opens before the background tasks and so closes after them: jobs accepted meanwhile stay pending, and /readyz answers 'draining'.
+  // The server opens before the background tasks, so it closes after them: until then /readyz answers 'draining', and
+  // jobs that are accepted stay pending for the next start.
   const server = await listen(app.callback(), config.host, config.port);
   shutdownHooks.push({
     part: 'HTTP server',
     stop: () => {
-      // Streams have no end of their own: they would keep the server from closing.
+      // Event streams do not end by themselves, and the server waits for open replies.
       status.streams.close();
       return server.close();
     },
@@ -124,7 +137,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   running.backgroundTasks = await startBackgroundTasks({
     ...config,
     declaration,
-    // Relay and reconciler work under a lease, so a statement of theirs must end before it does.
+    // Relay and reconciler work under a lease, so their statements have limits that end before the lease does.
     store: new JobStore(store.database.withLimits(BACKGROUND_LIMITS)),
     leases: new LeaseStore(store.database),
     letters: new DeadLetterStore(store.database),
@@ -141,17 +154,5 @@ await runService(log, async (shutdownHooks, stopping) => {
   });
   shutdownHooks.push({ part: 'background tasks', stop: () => running.backgroundTasks?.stop() });
 
-  log.info({ url: server.url, metrics: operations.url }, 'monolith is open');
+  log.info({ url: server.url, metrics: operations.url }, 'the monolith accepts requests');
 });
-
-async function openCollections({ database }: StoreConnection) {
-  const [jobs, runs] = [new JobStore(database), new RunStore(database)];
-  await jobs.ensureIndexes();
-  await runs.ensureIndexes();
-  return {
-    jobs,
-    runs,
-    users: new UserStore(database),
-    dailyRun: new DailyRunStore(database),
-  };
-}

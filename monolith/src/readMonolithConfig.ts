@@ -1,4 +1,4 @@
-/** The monolith's configuration. */
+/** The configuration of the monolith. */
 import {
   type Environment,
   httpUrl,
@@ -13,16 +13,19 @@ import {
 import Type from 'typebox';
 
 export interface MonolithConfig extends ServiceConfig {
-  /** Undefined: one is made at the first start and kept in `adminTokenFile`. */
+  /** The bearer token of the admin routes; undefined: the first start makes one and keeps it in `adminTokenFile`. */
   readonly adminToken: string | undefined;
   readonly adminTokenFile: string;
-  /** Off: letters stay on the broker, to be looked at. */
-  readonly isIntakeOn: boolean;
-  /** Silence after which a job may be lost; undefined: the longest retry path and a margin. */
-  readonly reconcileAfterMs: number | undefined;
-  /** Asked what fires, for the status. */
+  /** False: dead letters stay on the broker, where they can be looked at. */
+  readonly isDeadLetterRecorderOn: boolean;
+  /**
+   * A job that did not change for longer than this is stale, in milliseconds; undefined: the longest retry path and a
+   * margin, which `staleAfterMs` of jobs/ computes from the declaration.
+   */
+  readonly staleAfterMs: number | undefined;
+  /** The status asks this server which alerts fire. */
   readonly prometheusUrl: string;
-  /** Asked what is muted; undefined: nobody is. */
+  /** The status asks this server which alerts are suppressed; undefined: none counts as suppressed. */
   readonly alertmanagerUrl: string | undefined;
 }
 
@@ -30,8 +33,8 @@ const MONOLITH_VARIABLES = Type.Object({
   ...serviceVariables({ port: 12_100, metricsPort: 12_111 }),
   FIT_ADMIN_TOKEN: SECRET,
   FIT_ADMIN_TOKEN_FILE: text('.fit/admin-token'),
-  DEAD_LETTER_INTAKE: oneOf(['on', 'off']),
-  FIT_RECONCILE_AFTER_MS: Type.Optional(wholeNumber({ minimum: 1_000, maximum: 86_400_000 })),
+  DEAD_LETTER_RECORDER: oneOf(['on', 'off']),
+  FIT_STALE_AFTER_MS: Type.Optional(wholeNumber({ minimum: 1_000, maximum: 86_400_000 })),
   PROMETHEUS_URL: httpUrl('http://127.0.0.1:12107'),
   ALERTMANAGER_URL: Type.Optional(httpUrl()),
 });
@@ -43,8 +46,8 @@ export function readMonolithConfig(env: Environment): MonolithConfig {
     ...service,
     adminToken: own.FIT_ADMIN_TOKEN,
     adminTokenFile: own.FIT_ADMIN_TOKEN_FILE,
-    isIntakeOn: own.DEAD_LETTER_INTAKE === 'on',
-    reconcileAfterMs: own.FIT_RECONCILE_AFTER_MS,
+    isDeadLetterRecorderOn: own.DEAD_LETTER_RECORDER === 'on',
+    staleAfterMs: own.FIT_STALE_AFTER_MS,
     prometheusUrl: own.PROMETHEUS_URL,
     alertmanagerUrl: own.ALERTMANAGER_URL,
   };

@@ -1,4 +1,4 @@
-/** Goal: a background task that hangs makes /livez 503 and is named. Method: real broker and database, and a round that waits. */
+/** Goal: /livez names a background task that hangs. Method: a real broker and database, and a round that does not end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fitTopology } from '@fit/contract';
@@ -10,7 +10,7 @@ import { testStore } from '../../jobs/test/support/testStore.ts';
 import { livenessOf, startBackgroundTasks } from '../src/backgroundTasks.ts';
 import { readMonolithConfig } from '../src/readMonolithConfig.ts';
 
-test('a relay whose round does not end is named by /livez, and alive again when it ends', async (t) => {
+test('/livez is 503 and names the relay while a round of it does not end, and 200 when it ends', async (t) => {
   const closers: (() => Promise<void> | void)[] = [];
   t.after(async () => {
     for (const close of closers.reverse()) await close();
@@ -34,10 +34,10 @@ test('a relay whose round does not end is named by /livez, and alive again when 
     onEvent: () => undefined,
     onSession: () => undefined,
     onPublish: () => undefined,
-    turnLimitMs: 8_000,
+    stuckAfterMs: 8_000,
   });
   closers.push(() => tasks.stop());
-  // Stopped first, since the stop waits for the round.
+  // The round must end before the stop, which waits for it.
   closers.push(() => {
     hung.resolve([]);
   });

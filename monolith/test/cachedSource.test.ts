@@ -1,10 +1,10 @@
-/** Goal: a source that is away costs nobody time, and its last answer is never passed off as new. Method: a source by hand. */
+/** Goal: a source that does not answer delays nobody, and its last answer shows its age. Method: a source by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CachedSource } from '../src/cachedSource.ts';
 
-test('before the first answer it is unknown; after it, fresh until it is too old', async () => {
-  const source = new CachedSource({ ask: () => Promise.resolve('value'), staleMs: 1_000 });
+test('the freshness is unknown before the first answer, and stale when the answer is too old', async () => {
+  const source = new CachedSource({ read: () => Promise.resolve('value'), staleAfterMs: 1_000 });
   const before = source.freshness(new Date());
   assert.deepEqual([before.isStale, before.answeredAt, source.value], [true, null, undefined]);
   assert.ok(before.unknownSince);
@@ -15,11 +15,11 @@ test('before the first answer it is unknown; after it, fresh until it is too old
   assert.equal(later.unknownSince, later.answeredAt);
 });
 
-test('a failure keeps the last answer and says why; the next answer clears it', async () => {
+test('a failed read keeps the last answer and its reason; the next answer clears the reason', async () => {
   const answers = [() => 1, () => assert.fail('away'), () => 2];
   const source = new CachedSource({
-    ask: async () => await Promise.resolve(answers.shift()!()),
-    staleMs: 9,
+    read: async () => await Promise.resolve(answers.shift()!()),
+    staleAfterMs: 9,
   });
   await source.refresh();
   await source.refresh();
@@ -28,16 +28,16 @@ test('a failure keeps the last answer and says why; the next answer clears it', 
   assert.deepEqual([source.value, source.freshness(new Date()).reason], [2, null]);
 });
 
-test('a hung source is asked once, and nobody waits for it beyond their patience', async () => {
+test('a source that hangs is asked once, and a caller waits no longer than it wants to', async () => {
   let asked = 0;
   const hung = new Promise<never>(() => undefined);
-  const ask = () => {
+  const read = () => {
     asked += 1;
     return hung;
   };
-  const source = new CachedSource({ ask, staleMs: 1_000 });
-  const patience = { maxAgeMs: 0, waitMs: 20 };
-  await Promise.all([source.refreshed(patience), source.refreshed(patience)]);
-  await source.refreshed(patience);
+  const source = new CachedSource({ read, staleAfterMs: 1_000 });
+  const bounds = { maxAgeMs: 0, waitMs: 20 };
+  await Promise.all([source.refreshIfOlder(bounds), source.refreshIfOlder(bounds)]);
+  await source.refreshIfOlder(bounds);
   assert.equal(asked, 1);
 });

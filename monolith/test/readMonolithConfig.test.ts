@@ -1,4 +1,4 @@
-/** Goal: a weak admin token is refused before anything starts, and not shown. Method: the pure reader. */
+/** Goal: a weak admin token is refused before anything starts, and not printed. Method: the pure function. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readMonolithConfig } from '../src/readMonolithConfig.ts';
@@ -15,6 +15,6 @@ for (const FIT_ADMIN_TOKEN of ['x', 'x'.repeat(31), 'x'.repeat(32), 'changeme'.r
     );
   });
 
-test('an empty FIT_ADMIN_TOKEN counts as unset: one is made at the first start', () => {
+test('an empty FIT_ADMIN_TOKEN counts as unset', () => {
   assert.equal(readMonolithConfig({ FIT_ADMIN_TOKEN: '' }).adminToken, undefined);
 });

@@ -20,7 +20,7 @@ export { runService, type ShutdownHook } from './process/runService.ts';
 export { defineRoute, type Route } from './route/defineRoute.ts';
 export { fileRoutes, type ServedFile } from './route/fileRoutes.ts';
 export { healthRoutes } from './route/healthRoutes.ts';
-export { Problem, ProblemSchema } from './route/problem.ts';
+export { invalidInput, Problem, ProblemSchema } from './route/problem.ts';
 export { createApp } from './server/createApp.ts';
 export { listen } from './server/listen.ts';
 export { serveOperations } from './server/serveOperations.ts';

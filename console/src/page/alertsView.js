@@ -1,4 +1,4 @@
-/** Alerts → what fires, for how long, and what to do. */
+/** The alerts: which fire, since when, and the runbook of each. */
 import { element, link } from './element.js';
 import { elapsed, lastKnown, unknownView } from './oldView.js';
 import { countText } from './text.js';
@@ -19,14 +19,14 @@ export function alertsView(alerts) {
       element('p.headline.bad', 'Alerts are not evaluated'),
       element(
         'p',
-        'Prometheus answers, but the alert that always fires is missing: its rules are not loaded.',
+        'Prometheus answers, but the alert that always fires is missing, so its rules are not loaded.',
       ),
     ];
-  const told = firing.filter(({ muted }) => muted === null);
+  const active = firing.filter(({ suppression }) => suppression === null);
   return [
-    told.length === 0
+    active.length === 0
       ? element('p.headline.good', 'Nothing fires')
-      : element(`p.headline.${toneOf(told)}`, `${told.length} firing`),
+      : element(`p.headline.${toneOf(active)}`, `${active.length} firing`),
     ...(firing.length > 0 ? [alertList(firing)] : []),
     ...(pending.length > 0
       ? [element('p.quiet', `About to fire: ${pending.map(({ name }) => name).join(', ')}`)]
@@ -47,7 +47,7 @@ function alertList(alerts) {
 
 /** @param {import('./model.js').Alert} alert */
 function alertItem(alert) {
-  const { name, severity, summary, subject, since, runbookUrl, muted } = alert;
+  const { name, severity, summary, subject, since, runbookUrl, suppression } = alert;
   const tone = severity === 'critical' ? 'bad' : severity === 'warning' ? 'warn' : 'quiet';
   return element(
     'li',
@@ -57,7 +57,7 @@ function alertItem(alert) {
       'p.quiet',
       'for ',
       elapsed(since),
-      muted !== null && `, ${muted}`,
+      suppression !== null && `, ${suppression}`,
       runbookUrl !== null && ' – ',
       runbookUrl !== null && link(runbookUrl, 'what to do'),
     ),

@@ -1,5 +1,5 @@
 /**
- * What `GET /status` says, as far as the page reads it. Types alone.
+ * Types of the reply to `GET /status`, with the fields that the page uses.
  *
  * @typedef {object} Freshness
  * @property {boolean} isStale
@@ -31,7 +31,7 @@
  * @property {string} subject
  * @property {string} since
  * @property {string | null} runbookUrl
- * @property {string | null} muted
+ * @property {string | null} suppression
  *
  * @typedef {object} Alerts
  * @property {Freshness} freshness
@@ -47,8 +47,8 @@
  * @property {'present' | 'missing' | 'unknown'} presence
  * @property {number | null} ready
  * @property {number | null} unacked
- * @property {number | null} held
- * @property {number | null} counted
+ * @property {number | null} awaitingTransfer
+ * @property {number | null} countedByLimit
  * @property {number | null} limit
  * @property {number | null} limitInForce
  * @property {boolean} hasLimitDrift

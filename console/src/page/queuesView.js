@@ -1,14 +1,14 @@
-/** Queues → how full each is, and full when. */
+/** The queues: how full each is, and when it will be full. */
 import { element, factList, meter } from './element.js';
 import { lastKnown, unknownView } from './oldView.js';
 import { countText, durationText, ifKnown, percentText, rateText } from './text.js';
 
-/** As the alert QueueNearFull has it. */
+/** The thresholds of the alert QueueNearFull. */
 const NEAR_FULL = 0.7;
 const ALMOST_FULL = 0.9;
 
-/** As the alert QueueFillingUp has it: below, a trend over few messages is noise. */
-const WORTH_A_FORECAST = 0.1;
+/** The threshold of the alert QueueFillingUp. Below it a trend over few messages is noise. */
+const FORECAST_FILL = 0.1;
 
 const ROLES = ['main', 'wait', 'dlq'];
 
@@ -18,7 +18,7 @@ const ROLES = ['main', 'wait', 'dlq'];
  */
 export function queuesView({ freshness, source, queues }) {
   const { isStale } = freshness;
-  // The way of a job: main, its waits, the dead letters.
+  // The main queue comes first, then its wait queues by tier, then the dead-letter queue.
   const inOrder = [...queues].sort(
     (one, other) => ROLES.indexOf(one.role) - ROLES.indexOf(other.role) || one.tier - other.tier,
   );
@@ -26,7 +26,12 @@ export function queuesView({ freshness, source, queues }) {
   return [
     ...unknownView(freshness, 'The broker does not answer'),
     ...(source === 'amqp'
-      ? [element('p.quiet', 'Without the management API: ready messages and consumers alone.')]
+      ? [
+          element(
+            'p.quiet',
+            'The management API does not answer: only ready messages and consumers are known.',
+          ),
+        ]
       : []),
     ...(isStale && source !== null ? lastKnown(list) : [list]),
   ];
@@ -53,16 +58,16 @@ function roleText({ role, tier, ttlSeconds }) {
 
 /**
  * @param {import('./model.js').Queue} queue
- * @param {boolean} isStale a forecast from then is none.
+ * @param {boolean} isStale no forecast is made from old counts.
  * @returns {Node[]}
  */
-function fillView({ fillRatio, counted, limit, timeToFullSeconds }, isStale) {
+function fillView({ fillRatio, countedByLimit, limit, timeToFullSeconds }, isStale) {
   if (fillRatio === null || limit === null) return [];
   const tone = fillRatio >= ALMOST_FULL ? 'bad' : fillRatio >= NEAR_FULL ? 'warn' : '';
   const fill = `${percentText(fillRatio)} full`;
-  const isForecast = fillRatio > WORTH_A_FORECAST && !isStale;
-  const seconds = isForecast ? timeToFullSeconds : null;
-  const depth = ` – ${countText(counted)} of ${countText(limit)}`;
+  const hasForecast = fillRatio > FORECAST_FILL && !isStale;
+  const seconds = hasForecast ? timeToFullSeconds : null;
+  const depth = ` – ${countText(countedByLimit)} of ${countText(limit)}`;
   return [
     meter(fillRatio, { label: fill, tone }),
     element(
@@ -76,13 +81,13 @@ function fillView({ fillRatio, counted, limit, timeToFullSeconds }, isStale) {
 
 /** @param {import('./model.js').Queue} queue */
 function queueFacts(queue) {
-  const { ready, unacked, held, consumers, inPerSecond, role } = queue;
-  const isWorked = role !== 'wait';
+  const { ready, unacked, awaitingTransfer, consumers, inPerSecond, role } = queue;
+  const hasConsumers = role !== 'wait';
   return factList({
     ready: countText(ready),
-    'being worked on': isWorked && ifKnown(unacked, countText),
-    held: ifKnown(held === 0 ? null : held, countText),
-    consumers: isWorked && countText(consumers),
+    'being worked on': hasConsumers && ifKnown(unacked, countText),
+    'awaiting transfer': ifKnown(awaitingTransfer === 0 ? null : awaitingTransfer, countText),
+    consumers: hasConsumers && countText(consumers),
     in: ifKnown(inPerSecond, rateText),
     out: ifKnown(queue.outPerSecond, rateText),
     growth: inPerSecond === null && ifKnown(queue.netPerSecond, rateText),

@@ -156,7 +156,7 @@ export class Arena {
    * @param killAfterMs kill -9 it after this long.
    */
   async replay(args: readonly string[] = [], killAfterMs?: number): Promise<number | null> {
-    const child = spawn(process.execPath, ['monolith/src/replay.ts', ...args], {
+    const child = spawn(process.execPath, ['monolith/src/replayCommand.ts', ...args], {
       cwd: REPOSITORY,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {

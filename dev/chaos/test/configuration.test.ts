@@ -22,14 +22,17 @@ const SERVICE = {
   FIT_TIERS: '30s,5s',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'collector',
 };
-const MONOLITH = { FIT_ADMIN_TOKEN: 'short', FIT_RECONCILE_AFTER_MS: '1', PROMETHEUS_URL: 'x' };
+const MONOLITH = { FIT_ADMIN_TOKEN: 'short', FIT_STALE_AFTER_MS: '1', PROMETHEUS_URL: 'x' };
 const COACH = { COACH_PREFETCH: '0', COACH_FAILURE_RATE: '2' };
 const ADDRESS = { HOST: '1.2.3', PORT: '70000', METRICS_PORT: 'x' };
 
 const PROGRAMS: readonly (readonly [file: string, env: Record<string, string>])[] = [
   ['monolith/src/main.ts', { ...SERVICE, ...MONOLITH, ...ADDRESS }],
   ['coach/src/main.ts', { ...SERVICE, ...COACH, ...ADDRESS }],
-  ['monolith/src/replay.ts', { AMQP_URL: SERVICE.AMQP_URL, MONGODB_URL: SERVICE.MONGODB_URL }],
+  [
+    'monolith/src/replayCommand.ts',
+    { AMQP_URL: SERVICE.AMQP_URL, MONGODB_URL: SERVICE.MONGODB_URL },
+  ],
   [
     'cron_job.ts',
     {
@@ -64,7 +67,7 @@ for (const [file, env] of PROGRAMS)
     for (const [name, value] of Object.entries(env))
       if (value !== '') assert.match(output, new RegExp(`\\b${name}(=| has| must)`), name);
     assert.ok(!output.includes(SECRET), output);
-    assert.doesNotMatch(output, /starting the services|is open|^ +at /m);
+    assert.doesNotMatch(output, /starting the servers|accepts requests|^ +at /m);
   });
 
 test('cron names a schedule that is none, although the rest is good', async () => {

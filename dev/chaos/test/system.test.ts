@@ -73,17 +73,17 @@ test('failures take the declared tiers, exhaust after four attempts, and one rep
   );
   assert.ok(job.attempts.every(({ error }) => error.class === 'SimulatedFailure'));
 
-  const dry = await runScript(world, ['monolith/src/replay.ts', '--dry-run']);
+  const dry = await runScript(world, ['monolith/src/replayCommand.ts', '--dry-run']);
   assert.equal(dry.code, 0);
   assert.match(dry.output, /20 dead jobs match/);
   assert.deepEqual((await client.run(runId)).states, { dead: 20 });
 
   await system.removeCoach(0, 'stop');
   await system.addCoach({ COACH_FAILURE_RATE: '0' });
-  const one = await runScript(world, ['monolith/src/replay.ts', '--user', 'sample-00001']);
+  const one = await runScript(world, ['monolith/src/replayCommand.ts', '--user', 'sample-00001']);
   assert.equal(one.code, 0, one.output);
   assert.deepEqual((await client.run(runId)).states, { dead: 19, done: 1 });
-  const rest = await runScript(world, ['monolith/src/replay.ts', '--cause', 'exhausted']);
+  const rest = await runScript(world, ['monolith/src/replayCommand.ts', '--cause', 'exhausted']);
   assert.equal(rest.code, 0, rest.output);
   assert.deepEqual((await client.run(runId)).states, { done: 20 });
   // Replayed by another process; the monolith, which publishes them again, is the one that is scraped.
@@ -140,7 +140,7 @@ test('cron catches up the slot that it missed, and a run with dead jobs is exit 
 });
 
 test('coaches and a monolith killed in the middle change nothing', async (t) => {
-  const world = await startWorld(t, { COACH_PREFETCH: '5', FIT_RECONCILE_AFTER_MS: '10000' });
+  const world = await startWorld(t, { COACH_PREFETCH: '5', FIT_STALE_AFTER_MS: '10000' });
   const { client, system } = world;
   await client.createUsers(sampleUsers(400));
   const { runId } = await client.generateWods({ date: DAY });

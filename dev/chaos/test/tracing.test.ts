@@ -201,7 +201,7 @@ test('a replay keeps the first trace and links its own', async (t) => {
   assert.deepEqual((await finished(world, runId)).states, { dead: 1 });
   await world.system.removeCoach(0, 'stop');
   await world.system.addCoach({ COACH_FAILURE_RATE: '0' });
-  const replay = spawn(process.execPath, ['monolith/src/replay.ts'], {
+  const replay = spawn(process.execPath, ['monolith/src/replayCommand.ts'], {
     cwd: REPOSITORY,
     stdio: 'ignore',
     env: { ...process.env, ...world.env },

@@ -21,10 +21,10 @@ export interface RelayOptions {
   readonly readyCount: (queue: string) => Promise<number>;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
-  /** Records in one round; default 1,000. */
-  readonly batchCount?: number;
 }
 
+/** Records in one round at most. A round that read as many is followed at once, since more records may be pending. */
+export const RELAY_BATCH_COUNT = 1_000;
 /** A full queue drains in seconds, so a refused job is offered again soon; it costs one publish a second. */
 const DEFER_MS = 1_000;
 
@@ -38,7 +38,7 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
   // Blocked or disconnected: a publish would only time out, and everything is safe where it is.
   if (!options.publisher.isReady) return 0;
   const rooms = await roomsOf(options);
-  const count = Math.min(options.batchCount ?? 1_000, Math.max(...rooms.values()));
+  const count = Math.min(RELAY_BATCH_COUNT, Math.max(...rooms.values()));
   if (count <= 0) return 0;
   const jobs = await options.store.pending(count, new Date());
   if (jobs.length === 0) return 0;

@@ -1,9 +1,8 @@
-/** Each declared queue: how full, how fast, full when, and how old the oldest is. Pure. */
+/** The status of each declared queue: fill, rates, time to full, age of the oldest message. Pure. */
 import type { QueuePlan } from '@fit/topology';
 import Type, { type Static, type TSchema } from 'typebox';
 import { Freshness } from '../cachedSource.ts';
-import type { TimedSample } from './queueSampler.ts';
-import type { QueueReading } from './readSample.ts';
+import type { QueueReading, TimedSample } from './queueSampler.ts';
 import {
   growthPerSecond,
   type Point,
@@ -12,7 +11,7 @@ import {
   timeToFullSeconds,
 } from './trend.ts';
 
-/** Null is: not known, or there is none. */
+/** Null: the value is not known, or does not exist. */
 const orNull = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 const Count = Type.Integer({ minimum: 0 });
 
@@ -20,39 +19,39 @@ export const QueueStatus = Type.Object({
   name: Type.String(),
   kind: Type.String(),
   role: Type.Enum(['main', 'wait', 'dlq']),
-  /** From 1 for a wait queue, else 0. */
+  /** Number of the retry tier, from 1, for a wait queue; 0 for the others. */
   tier: Count,
-  /** missing: declared, and not on the broker. unknown: the broker did not say. */
+  /** missing: declared, but not on the broker. unknown: the broker did not answer, or has not counted the queue yet. */
   presence: Type.Enum(['present', 'missing', 'unknown']),
   ready: orNull(Count),
   unacked: orNull(Count),
-  /** Dead letters that the queue holds until their target takes them. */
-  held: orNull(Count),
-  /** What the limit counts: ready and held, not unacked. */
-  counted: orNull(Count),
-  /** As declared. */
+  /** Messages that the queue keeps until the next queue has capacity for them. */
+  awaitingTransfer: orNull(Count),
+  /** Messages that count against the limit: ready and awaiting transfer, without unacked. */
+  countedByLimit: orNull(Count),
+  /** The declared limit. */
   limit: orNull(Count),
-  /** As the broker says; null: it does not limit, or its source does not tell. */
+  /** The limit that the broker enforces; null: it enforces none, or the source does not report it. */
   limitInForce: orNull(Count),
-  /** The broker's limit is not the declared one: fill and time to full are those of the declaration. */
+  /** True where both limits differ. Fill and time to full are those of the declared limit. */
   hasLimitDrift: Type.Boolean(),
-  /** Counted by limit; above 1 is legal. */
+  /** `countedByLimit` by `limit`; the broker allows values above 1. */
   fillRatio: orNull(Type.Number()),
   timeToFullSeconds: orNull(Type.Number()),
   consumers: orNull(Count),
   ttlSeconds: orNull(Type.Number()),
-  /** Messages per second over the last minute. Null in a wait queue: the broker does not count what expires. */
+  /** Messages per second over the last minute. Null for a wait queue, since the broker does not count expired messages. */
   inPerSecond: orNull(Type.Number()),
   outPerSecond: orNull(Type.Number()),
-  /** Growth of what the limit counts, by least squares. */
+  /** Growth of `countedByLimit`, by least squares. */
   netPerSecond: orNull(Type.Number()),
-  /** Of the oldest message, or of the oldest queued job where the queue's type does not tell. */
+  /** Age of the oldest message, or of the oldest queued job where the type of the queue does not report the message. */
   oldestAgeSeconds: orNull(Type.Number()),
 });
 export type QueueStatus = Static<typeof QueueStatus>;
 
 export const QueueReport = Type.Object({
-  /** management: counted by the broker, up to 5 s before. amqp: exact, but ready messages and consumers alone. */
+  /** management: counts of the broker, up to 5 s old. amqp: exact, but only ready messages and consumers. */
   source: orNull(Type.Enum(['management', 'amqp'])),
   freshness: Freshness,
   queues: Type.Array(QueueStatus),
@@ -61,7 +60,7 @@ export type QueueReport = Static<typeof QueueReport>;
 
 export interface QueueFacts {
   readonly samples: readonly TimedSample[];
-  /** The oldest job that waits for a worker in a main queue, by the records. */
+  /** When the oldest job in a main queue was queued, by the job records. */
   readonly oldestQueuedAt: Date | undefined;
   readonly now: Date;
 }
@@ -76,33 +75,27 @@ export function queueStatus(plan: QueuePlan, facts: QueueFacts): QueueStatus {
     role,
     tier,
     presence: presenceOf(name, newest),
-    ...depths(reading),
+    ready: reading?.ready ?? null,
+    unacked: reading?.unacked ?? null,
+    awaitingTransfer: reading?.awaitingTransfer ?? null,
+    countedByLimit: reading === undefined ? null : countedByLimit(reading),
     ...limits(plan, reading, newest?.source),
-    ...pace(plan, facts.samples),
+    ...rates(plan, facts.samples),
     consumers: reading?.consumers ?? null,
     ttlSeconds: plan.ttlMs === undefined ? null : plan.ttlMs / 1_000,
     oldestAgeSeconds: oldestAge(plan, reading, facts),
   };
 }
 
-/** What the limit counts. A source that knows nothing of held letters counts them as none. */
-function countedOf({ ready, held }: QueueReading): number {
-  return ready + (held ?? 0);
+/** A source that does not report messages awaiting transfer counts as one that has none. */
+function countedByLimit({ ready, awaitingTransfer }: QueueReading): number {
+  return ready + (awaitingTransfer ?? 0);
 }
 
 function presenceOf(name: string, newest: TimedSample | undefined): QueueStatus['presence'] {
   if (newest === undefined) return 'unknown';
   if (!newest.queues.has(name)) return 'missing';
   return newest.queues.get(name) === undefined ? 'unknown' : 'present';
-}
-
-function depths(reading: QueueReading | undefined) {
-  return {
-    ready: reading?.ready ?? null,
-    unacked: reading?.unacked ?? null,
-    held: reading?.held ?? null,
-    counted: reading === undefined ? null : countedOf(reading),
-  };
 }
 
 function limits(
@@ -112,35 +105,38 @@ function limits(
 ) {
   const limit = plan.maxLength ?? null;
   const limitInForce = reading?.limitInForce ?? null;
-  const isTold = reading !== undefined && source === 'management';
+  const isReported = reading !== undefined && source === 'management';
   return {
     limit,
     limitInForce,
-    hasLimitDrift: isTold && limit !== limitInForce,
-    fillRatio: limit === null || reading === undefined ? null : countedOf(reading) / limit,
+    hasLimitDrift: isReported && limit !== limitInForce,
+    fillRatio: limit === null || reading === undefined ? null : countedByLimit(reading) / limit,
   };
 }
 
-/** Readings of the newest one's source alone: the other one counts otherwise, and the change would be a trend. */
-function pace(plan: QueuePlan, samples: readonly TimedSample[]) {
+/**
+ * Rates over the samples of one source, that of the newest sample: the other source counts other messages, and the
+ * difference would look like growth.
+ */
+function rates(plan: QueuePlan, samples: readonly TimedSample[]) {
   const newest = samples.at(-1);
-  const alike = samples.filter(({ source }) => source === newest?.source);
+  const comparable = samples.filter(({ source }) => source === newest?.source);
   const pointsOf = (value: (reading: QueueReading) => number | undefined): Point[] =>
-    alike.flatMap(({ atMs, queues }) => {
+    comparable.flatMap(({ atMs, queues }) => {
       const reading = queues.get(plan.name);
       const number = reading && value(reading);
       return number === undefined ? [] : [{ atMs, value: number }];
     });
-  const counted = pointsOf(countedOf);
+  const counted = pointsOf(countedByLimit);
   const net = slopePerSecond(counted);
   const last = counted.at(-1);
   const out =
     plan.role === 'wait' ? undefined : ratePerSecond(pointsOf(({ delivered }) => delivered));
   const growth = growthPerSecond(pointsOf(({ ready }) => ready));
-  const isFillable = plan.maxLength !== undefined && last !== undefined;
-  const timeToFull = isFillable
-    ? timeToFullSeconds({ counted: last.value, limit: plan.maxLength }, net)
-    : undefined;
+  const timeToFull =
+    plan.maxLength === undefined || last === undefined
+      ? undefined
+      : timeToFullSeconds({ counted: last.value, limit: plan.maxLength }, net);
   return {
     timeToFullSeconds: timeToFull ?? null,
     inPerSecond:

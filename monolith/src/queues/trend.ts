@@ -1,37 +1,38 @@
-/** Where a queue is heading. Pure, and by the formulas of the recording rules, so that page and alerts agree. */
+/** Rates and forecasts of a queue. Pure; the formulas are those of the recording rules, so the page and the alerts agree. */
 
 export interface Point {
   readonly atMs: number;
   readonly value: number;
 }
 
+/** The time window of all rates. The recording rules of prometheus/src/rules use the same minute. */
 export const WINDOW_MS = 60_000;
 
-/** Below this a queue drifts rather than fills: messages per second, as in prometheus/src/rules/queueRecords.ts. */
+/** A queue that grows more slowly than this gets no forecast: messages per second, as in prometheus/src/rules. */
 const FILLING_PER_SECOND = 0.05;
 
 /**
- * The least-squares slope, as Prometheus' `deriv` has it.
+ * The least-squares slope, which is what `deriv` of Prometheus computes.
  * @returns change per second; undefined where fewer than two moments are known.
  */
 export function slopePerSecond(points: readonly Point[]): number | undefined {
   const [first] = points;
   if (first === undefined) return undefined;
-  // From the first point on: squares of times since 1970 would cost the precision.
+  // Times count from the first point: squares of times since 1970 would lose the precision.
   const seconds = points.map(({ atMs }) => (atMs - first.atMs) / 1_000);
   const meanSeconds = mean(seconds);
   const meanValue = mean(points.map(({ value }) => value));
-  const [covariance, variance] = points.reduce(
-    ([together, alone], { value }, index) => {
-      const offset = (seconds[index] ?? 0) - meanSeconds;
-      return [together + offset * (value - meanValue), alone + offset * offset];
-    },
-    [0, 0],
-  );
+  let covariance = 0;
+  let variance = 0;
+  points.forEach(({ value }, index) => {
+    const offset = (seconds[index] ?? 0) - meanSeconds;
+    covariance += offset * (value - meanValue);
+    variance += offset * offset;
+  });
   return variance === 0 ? undefined : covariance / variance;
 }
 
-/** @returns seconds until the limit at this pace, 0 where it is reached; undefined where nothing fills. */
+/** @returns seconds until the limit is reached at this slope, 0 where it is reached; undefined where the queue is not filling. */
 export function timeToFullSeconds(
   queue: { readonly counted: number; readonly limit: number },
   slope: number | undefined,
@@ -40,19 +41,17 @@ export function timeToFullSeconds(
   return Math.max(0, queue.limit - queue.counted) / slope;
 }
 
-/** @returns the mean change per second from the first point to the last; undefined where there are no two. */
+/** @returns the mean change per second from the first point to the last; undefined where there are no two moments. */
 export function growthPerSecond(points: readonly Point[]): number | undefined {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined || last.atMs <= first.atMs) return undefined;
   return ((last.value - first.value) / (last.atMs - first.atMs)) * 1_000;
 }
 
-/** @returns a counter's growth; undefined also where it began anew in between, as with a restarted broker. */
+/** @returns the rate of a counter; undefined where the counter was reset in between, as a restart of the broker does. */
 export function ratePerSecond(points: readonly Point[]): number | undefined {
-  const hasBegunAnew = points.some(
-    ({ value }, index) => value < (points[index - 1]?.value ?? value),
-  );
-  return hasBegunAnew ? undefined : growthPerSecond(points);
+  const wasReset = points.some(({ value }, index) => value < (points[index - 1]?.value ?? value));
+  return wasReset ? undefined : growthPerSecond(points);
 }
 
 function mean(values: readonly number[]): number {

@@ -1,5 +1,8 @@
-/** By when the next daily run must have ended: cron says so after each, and CronOverdue fires where it does not say so again. */
-import { defineRoute, Problem, type Route } from '@fit/service';
+/**
+ * The deadline of the next daily run. Cron sets it after each run, and the alert CronOverdue fires where the deadline
+ * passes before cron sets a later one.
+ */
+import { defineRoute, invalidInput, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 
@@ -8,7 +11,7 @@ export interface DailyRunRouteParts {
 }
 
 /** An instant in UTC as `Date.toISOString` writes it; null: no daily run is expected. */
-const Expected = Type.Object(
+const ExpectedRun = Type.Object(
   { dueBy: Type.Union([Type.String({ maxLength: 40 }), Type.Null()]) },
   { additionalProperties: false },
 );
@@ -19,35 +22,25 @@ export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
       method: 'get',
       paths: ['/dailyRun'],
       access: 'admin',
-      reply: Expected,
+      reply: ExpectedRun,
       handle: async () => ({ body: { dueBy: (await dailyRun.dueBy())?.toISOString() ?? null } }),
     }),
     defineRoute({
       method: 'put',
       paths: ['/dailyRun'],
       access: 'admin',
-      body: Expected,
-      reply: Expected,
+      body: ExpectedRun,
+      reply: ExpectedRun,
       handle: async ({ body }) => {
         const dueBy = body.dueBy === null ? undefined : new Date(body.dueBy);
-        if (dueBy !== undefined && Number.isNaN(dueBy.getTime())) throw noInstant(body.dueBy);
+        if (dueBy !== undefined && Number.isNaN(dueBy.getTime()))
+          throw invalidInput(
+            'body.dueBy',
+            `${String(body.dueBy)} is no instant such as 2026-11-30T06:05:00Z`,
+          );
         await dailyRun.expect(dueBy);
         return { body: { dueBy: dueBy?.toISOString() ?? null } };
       },
     }),
   ];
-}
-
-function noInstant(given: string | null): Problem {
-  return new Problem({
-    status: 400,
-    code: 'invalid_input',
-    title: 'The body is not as this route expects',
-    errors: [
-      {
-        field: 'body.dueBy',
-        reason: `${String(given)} is no instant such as 2026-11-30T06:05:00Z`,
-      },
-    ],
-  });
 }

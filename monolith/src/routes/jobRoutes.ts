@@ -1,9 +1,9 @@
-/** Jobs: look at one with its timeline, list by state or run. */
-
+/** Jobs: read one with its attempts, list them by state or run. */
 import { JOB_STATES, type JobRecord } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type, { type Static } from 'typebox';
+import { limitOf, listQuery, nextOf } from './keysetList.ts';
 
 const Attempt = Type.Object({
   number: Type.Integer(),
@@ -52,8 +52,11 @@ export function jobRoutes(jobs: JobStore): Route[] {
       handle: async ({ params }) => {
         const job = await jobs.find(params.jobId);
         if (job !== null) return { body: toReply(job) };
-        const title = `There is no job ${params.jobId}`;
-        throw new Problem({ status: 404, code: 'job_not_found', title });
+        throw new Problem({
+          status: 404,
+          code: 'job_not_found',
+          title: `There is no job ${params.jobId}`,
+        });
       },
     }),
     defineRoute({
@@ -64,20 +67,16 @@ export function jobRoutes(jobs: JobStore): Route[] {
         {
           state: Type.Optional(Type.Enum([...JOB_STATES])),
           runId: Type.Optional(Type.String({ maxLength: 100 })),
-          after: Type.Optional(JobId),
-          limit: Type.Optional(
-            Type.String({ pattern: '^([1-9]\\d?|[1-4]\\d\\d|500)$', maxLength: 3 }),
-          ),
+          ...listQuery(JobId),
         },
         { additionalProperties: false },
       ),
       reply: Type.Object({ jobs: Type.Array(Job), next: Type.Optional(Type.String()) }),
       handle: async ({ query }) => {
-        const limit = Number(query.limit ?? 100);
-        const page = await jobs.list({ ...query, limit });
-        const last = page.at(-1)?._id;
-        const isFull = page.length === limit && last !== undefined;
-        return { body: { jobs: page.map(toReply), ...(isFull ? { next: last } : {}) } };
+        const limit = limitOf(query);
+        const found = await jobs.list({ ...query, limit });
+        const ids = found.map(({ _id }) => _id);
+        return { body: { jobs: found.map(toReply), ...nextOf(ids, limit) } };
       },
     }),
   ];

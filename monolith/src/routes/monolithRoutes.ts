@@ -3,21 +3,16 @@ import { pageFiles } from '@fit/console';
 import type { JobStore, StoreConnection } from '@fit/jobs/store';
 import { fileRoutes, type Route } from '@fit/service';
 import type { Declaration } from '@fit/topology';
-import { readRunbooks } from '../runbooks/readRunbooks.ts';
-import type { OpenStatus } from '../status/openStatus.ts';
+import type { OpenStatus } from '../status/statusBoard.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 import type { RunStore } from '../store/runStore.ts';
 import type { UserStore } from '../store/userStore.ts';
-import { WodReader } from '../store/wodReader.ts';
 import { dailyRunRoutes } from './dailyRunRoutes.ts';
-import { eventRoutes } from './eventRoutes.ts';
 import { jobRoutes } from './jobRoutes.ts';
-import { queueRoutes } from './queueRoutes.ts';
 import { runbookRoutes } from './runbookRoutes.ts';
 import { runRoutes } from './runRoutes.ts';
 import { statusRoutes } from './statusRoutes.ts';
 import { userRoutes } from './userRoutes.ts';
-import { wodRoutes } from './wodRoutes.ts';
 
 export interface MonolithRouteParts {
   readonly store: StoreConnection;
@@ -27,26 +22,23 @@ export interface MonolithRouteParts {
   readonly jobs: JobStore;
   readonly declaration: Declaration;
   readonly status: OpenStatus;
+  /** The time zone whose today is meant where a request names no date. */
   readonly timezone: string;
-  /** Of the jobs of a run that is too large for one trace, the share that is traced. */
+  /** The share of jobs that are traced in a run that is too large for one trace; 0 to 1. */
   readonly largeRunShare: number;
-  /** New records are pending. */
+  /** Called after new pending records were stored. */
   readonly onPending: () => void;
 }
 
 export function monolithRoutes(parts: MonolithRouteParts): Route[] {
-  const { store, users, jobs, declaration, status, timezone } = parts;
-  const queue = declaration.kinds[0]?.queue ?? '';
+  const queue = parts.declaration.kinds[0]?.queue ?? '';
   return [
-    ...runRoutes({ ...parts, isStoreUp: store.isUp, queue }),
+    ...runRoutes({ ...parts, isStoreUp: parts.store.isUp, queue }),
     ...dailyRunRoutes(parts),
-    ...userRoutes(users),
-    ...wodRoutes(new WodReader(store.database), jobs, timezone),
-    ...jobRoutes(jobs),
-    ...queueRoutes(status.board),
-    ...statusRoutes(status.board),
-    ...eventRoutes(status),
+    ...userRoutes(parts),
+    ...jobRoutes(parts.jobs),
+    ...statusRoutes(parts.status),
     ...fileRoutes(pageFiles()),
-    ...runbookRoutes(readRunbooks()),
+    ...runbookRoutes(),
   ];
 }

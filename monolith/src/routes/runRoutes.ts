@@ -1,16 +1,24 @@
-/** Runs: start one, follow it. */
+/** Runs: start one, list them, read one. */
 import { DateText, dayIn, distinctArray, isCalendarDay, UserId } from '@fit/contract';
-import { addLogFields, currentTraceparent, defineRoute, Problem, type Route } from '@fit/service';
+import {
+  addLogFields,
+  currentTraceparent,
+  defineRoute,
+  invalidInput,
+  Problem,
+  type Route,
+} from '@fit/service';
 import Type from 'typebox';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import { type StartRunParts, startRun } from '../runs/startRun.ts';
 import type { Run } from '../store/runStore.ts';
 
 export interface RunRouteParts extends StartRunParts {
-  /** False while a request could not be recorded: better refused than half done. */
+  /** False while a run could not be recorded; a request is then refused before anything is written. */
   readonly isStoreUp: () => Promise<boolean>;
+  /** The main queue of the jobs, named in the reply. */
   readonly queue: string;
-  /** Whose today is meant where no date is given. */
+  /** The time zone whose today is meant where a request names no date. */
   readonly timezone: string;
 }
 
@@ -32,11 +40,37 @@ const Accepted = Type.Object({
   queue: Type.String(),
 });
 
-const RUNS_SHOWN = 50;
+const LISTED_COUNT = 50;
 
 export function runRoutes(parts: RunRouteParts): Route[] {
+  const statusOf = async (run: Run) =>
+    runStatus(run, await parts.jobs.countRun(run._id), new Date());
   return [
-    generateWods(parts),
+    defineRoute({
+      method: 'post',
+      paths: ['/generateWods', '/users/generateWods'],
+      access: 'admin',
+      // A request without a body is a run for every user and today.
+      body: Request,
+      reply: Accepted,
+      handle: async ({ body, headers }) => {
+        const date = body.date ?? dayIn(parts.timezone, new Date());
+        if (!isCalendarDay(date)) throw invalidInput('body.date', `${date} is no calendar day`);
+        if (!(await parts.isStoreUp())) throw storeUnavailable();
+        await requireUsers(body.userIds, parts);
+        const run = await startRun(
+          {
+            date,
+            userIds: body.userIds,
+            idempotencyKey: headers['idempotency-key'],
+            traceparent: currentTraceparent(),
+          },
+          parts,
+        );
+        addLogFields({ run_id: run._id });
+        return { status: 202, body: acceptedBody(run, parts.queue) };
+      },
+    }),
     defineRoute({
       method: 'get',
       paths: ['/runs/:runId'],
@@ -45,8 +79,12 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       reply: RunStatus,
       handle: async ({ params }) => {
         const run = await parts.runs.find(params.runId);
-        if (run === undefined) throw noRun(params.runId);
-        return { body: runStatus(run, await parts.jobs.countRun(run._id), new Date()) };
+        if (run !== undefined) return { body: await statusOf(run) };
+        throw new Problem({
+          status: 404,
+          code: 'run_not_found',
+          title: `There is no run ${params.runId}`,
+        });
       },
     }),
     defineRoute({
@@ -55,39 +93,11 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       access: 'admin',
       reply: Type.Object({ runs: Type.Array(RunStatus) }),
       handle: async () => {
-        const runs = await parts.runs.newest(RUNS_SHOWN);
-        const statuses = runs.map(async (run) =>
-          runStatus(run, await parts.jobs.countRun(run._id), new Date()),
-        );
-        return { body: { runs: await Promise.all(statuses) } };
+        const runs = await parts.runs.newest(LISTED_COUNT);
+        return { body: { runs: await Promise.all(runs.map(statusOf)) } };
       },
     }),
   ];
-}
-
-function generateWods(parts: RunRouteParts): Route {
-  return defineRoute({
-    method: 'post',
-    paths: ['/generateWods', '/users/generateWods'],
-    access: 'admin',
-    // No body at all means: everyone, today.
-    body: Request,
-    reply: Accepted,
-    handle: async ({ body, headers }) => {
-      const date = body.date ?? dayIn(parts.timezone, new Date());
-      requireDay(date);
-      if (!(await parts.isStoreUp())) throw storeAway();
-      await requireUsers(body.userIds, parts);
-      const idempotencyKey = headers['idempotency-key'];
-      const traceparent = currentTraceparent();
-      const run = await startRun(
-        { date, userIds: body.userIds, idempotencyKey, traceparent },
-        parts,
-      );
-      addLogFields({ run_id: run._id });
-      return { status: 202, body: acceptedBody(run, parts.queue) };
-    },
-  });
 }
 
 function acceptedBody({ _id: runId, date, accepted }: Run, queue: string) {
@@ -95,35 +105,25 @@ function acceptedBody({ _id: runId, date, accepted }: Run, queue: string) {
   return { runId, statusUrl: `/runs/${runId}`, date, total, created, skipped, queue };
 }
 
-function requireDay(date: string): void {
-  if (isCalendarDay(date)) return;
-  throw invalid('body.date', `${date} is no calendar day`);
-}
-
-async function requireUsers(ids: readonly string[] | undefined, parts: StartRunParts) {
+/** @throws Problem 400 `invalid_input` that names up to ten users who do not exist. */
+async function requireUsers(
+  ids: readonly string[] | undefined,
+  parts: StartRunParts,
+): Promise<void> {
   if (ids === undefined) return;
   const found = new Set<string>();
   for await (const group of parts.users.groups(ids, ids.length))
     for (const { id } of group) found.add(id);
   const missing = ids.filter((id) => !found.has(id));
   if (missing.length > 0)
-    throw invalid('body.userIds', `no such user: ${missing.slice(0, 10).join(', ')}`);
+    throw invalidInput('body.userIds', `no such user: ${missing.slice(0, 10).join(', ')}`);
 }
 
-function invalid(field: string, reason: string): Problem {
-  const title = 'The body is not as this route expects';
-  return new Problem({ status: 400, code: 'invalid_input', title, errors: [{ field, reason }] });
-}
-
-function storeAway(): Problem {
+function storeUnavailable(): Problem {
   return new Problem({
     status: 503,
     code: 'store_unavailable',
     title: 'The database does not answer, so the run could not be recorded; nothing was started',
     retryAfterSeconds: 5,
   });
-}
-
-function noRun(runId: string): Problem {
-  return new Problem({ status: 404, code: 'run_not_found', title: `There is no run ${runId}` });
 }

@@ -1,22 +1,36 @@
-/** The runbooks as text, where alerts and dashboards lead by default. They hold no secret, so that they need no token. */
+/** The runbooks as text, where the links of alerts and dashboards lead. They hold no secret, so they need no token. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
-import type { Runbooks } from '../runbooks/readRunbooks.ts';
+
+/** The files are read and not imported: their package generates configuration that no service needs. */
+const FOLDER = join(import.meta.dirname, '../../../prometheus');
 
 const headers = {
   'content-type': 'text/plain; charset=utf-8',
   'x-content-type-options': 'nosniff',
-  // Steps of the release that runs, not of the one before.
+  // A cached copy could be of an older release than the one that runs.
   'cache-control': 'no-store',
 };
 
-export function runbookRoutes({ onCall, texts }: Runbooks): Route[] {
-  const list = [...texts.keys()].map((name) => `- runbooks/${name}`).join('\n');
+/**
+ * Reads every runbook at the start, so a requested name is looked up in a list and never becomes a path.
+ * @throws Error where the files are missing.
+ */
+export function runbookRoutes(): Route[] {
+  const folder = join(FOLDER, 'runbooks');
+  const names = readdirSync(folder).filter((name) => name.endsWith('.md'));
+  const texts = new Map(
+    names.sort().map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+  );
+  const onCall = readFileSync(join(FOLDER, 'on-call.md'), 'utf8');
+  const list = names.map((name) => `- runbooks/${name}`).join('\n');
   const index = `${onCall}\n## Runbooks\n\n${list}\n`;
   return [
     defineRoute({
       method: 'get',
-      // Without a name: what is the same for all of them, and their names. The runbooks' own links to it lead to the second.
+      // Without a name: the instructions that all runbooks share, and their list. Links in runbooks use the second path.
       paths: ['/runbooks{/:name}', '/on-call.md'],
       access: 'anyone',
       params: Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })) }),

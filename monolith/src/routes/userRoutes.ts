@@ -1,16 +1,25 @@
-/** Users: create one or many, list, look at one. */
-import { UserId } from '@fit/contract';
+/** Users: create one or many, list them, read one, read the workout of one. */
+import { DateText, dayIn, UserId, Wod } from '@fit/contract';
+import { jobId } from '@fit/jobs';
+import type { JobStore } from '@fit/jobs/store';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
-import { NewUser, User } from '../store/user.ts';
-import type { UserStore } from '../store/userStore.ts';
+import { NewUser, User, type UserStore } from '../store/userStore.ts';
+import { limitOf, listQuery, nextOf } from './keysetList.ts';
+
+export interface UserRouteParts {
+  readonly users: UserStore;
+  readonly jobs: JobStore;
+  /** The time zone whose today is meant where a request names no date. */
+  readonly timezone: string;
+}
 
 const Many = Type.Object(
   { users: Type.Array(NewUser, { minItems: 1, maxItems: 500 }) },
   { additionalProperties: false },
 );
 
-export function userRoutes(users: UserStore): Route[] {
+export function userRoutes({ users, jobs, timezone }: UserRouteParts): Route[] {
   return [
     defineRoute({
       method: 'post',
@@ -44,22 +53,13 @@ export function userRoutes(users: UserStore): Route[] {
       method: 'get',
       paths: ['/users'],
       access: 'admin',
-      query: Type.Object(
-        {
-          after: Type.Optional(UserId),
-          limit: Type.Optional(
-            Type.String({ pattern: '^([1-9]\\d?|[1-4]\\d\\d|500)$', maxLength: 3 }),
-          ),
-        },
-        { additionalProperties: false },
-      ),
+      query: Type.Object(listQuery(UserId), { additionalProperties: false }),
       reply: Type.Object({ users: Type.Array(User), next: Type.Optional(UserId) }),
       handle: async ({ query }) => {
-        const limit = Number(query.limit ?? 100);
-        const page = await users.list(query.after ?? '', limit);
-        const last = page.at(-1)?.id;
-        const isFull = page.length === limit && last !== undefined;
-        return { body: { users: page, ...(isFull ? { next: last } : {}) } };
+        const limit = limitOf(query);
+        const found = await users.list(query.after ?? '', limit);
+        const ids = found.map(({ id }) => id);
+        return { body: { users: found, ...nextOf(ids, limit) } };
       },
     }),
     defineRoute({
@@ -70,13 +70,32 @@ export function userRoutes(users: UserStore): Route[] {
       reply: User,
       handle: async ({ params }) => {
         const user = await users.find(params.id);
-        if (user === undefined)
-          throw new Problem({
-            status: 404,
-            code: 'user_not_found',
-            title: `There is no user ${params.id}`,
-          });
-        return { body: user };
+        if (user !== undefined) return { body: user };
+        throw new Problem({
+          status: 404,
+          code: 'user_not_found',
+          title: `There is no user ${params.id}`,
+        });
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      paths: ['/users/:id/wod'],
+      access: 'admin',
+      params: Type.Object({ id: UserId }),
+      query: Type.Object({ date: Type.Optional(DateText) }, { additionalProperties: false }),
+      reply: Wod,
+      handle: async ({ params, query }) => {
+        const date = query.date ?? dayIn(timezone, new Date());
+        const wod = await users.findWod(params.id, date);
+        if (wod !== undefined) return { body: wod };
+        const job = await jobs.find(jobId('createWod', params.id, date));
+        throw new Problem({
+          status: 404,
+          code: job === null ? 'wod_not_requested' : 'wod_not_ready',
+          title: `No workout is stored for ${params.id} on ${date}`,
+          members: job === null ? {} : { jobId: job._id, jobState: job.state },
+        });
       },
     }),
   ];

@@ -1,4 +1,4 @@
-/** How far a run is, from the jobs themselves. Pure. */
+/** How far a run is, computed from the states of its jobs. Pure. */
 import type { JobState } from '@fit/jobs';
 import type { RunCounts } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
@@ -10,7 +10,7 @@ export const RunStatus = Type.Object({
   runId: Type.String(),
   date: Type.String(),
   createdAt: Type.String(),
-  /** Everyone there was then: members who joined later are not part of it. */
+  /** True: the run is for every user that existed when it was started. */
   isForEveryone: Type.Boolean(),
   /** accepting: not every job is recorded yet. finished: every job is done, dead or cancelled. */
   state: Type.Enum(['accepting', 'running', 'finished']),
@@ -22,7 +22,7 @@ export const RunStatus = Type.Object({
   causes: Type.Record(Type.String(), Count),
   percent: Type.Number(),
   ratePerSecond: Type.Number(),
-  /** Absent while nothing is done, and after the end. */
+  /** Absent while no job is done, and after the end of the run. */
   etaSeconds: Type.Optional(Type.Number()),
 });
 export type RunStatus = Static<typeof RunStatus>;
@@ -34,12 +34,12 @@ export function runStatus(run: Run, counts: RunCounts, now: Date): RunStatus {
   const isFinished = run.accepted !== undefined && ended >= total;
   const seconds = Math.max(0.001, (now.getTime() - run.createdAt.getTime()) / 1_000);
   const ratePerSecond = Math.round((count('done') / seconds) * 10) / 10;
-  const isPaced = !isFinished && ratePerSecond > 0;
+  const hasEta = !isFinished && ratePerSecond > 0;
   return {
     runId: run._id,
     date: run.date,
     createdAt: run.createdAt.toISOString(),
-    isForEveryone: run.isForEveryone === true,
+    isForEveryone: run.isForEveryone,
     state: run.accepted === undefined ? 'accepting' : isFinished ? 'finished' : 'running',
     total,
     created,
@@ -48,11 +48,11 @@ export function runStatus(run: Run, counts: RunCounts, now: Date): RunStatus {
     causes: counts.causes,
     percent: total === 0 ? 100 : Math.floor((ended / total) * 1_000) / 10,
     ratePerSecond,
-    ...(isPaced ? { etaSeconds: Math.ceil((total - ended) / ratePerSecond) } : {}),
+    ...(hasEta ? { etaSeconds: Math.ceil((total - ended) / ratePerSecond) } : {}),
   };
 }
 
-/** Of a run that is still being accepted only its jobs are known. */
+/** The counts of a run that is still being accepted: only the jobs that are recorded so far are known. */
 function recordedSoFar({ states }: RunCounts): NonNullable<Run['accepted']> {
   const total = Object.values(states).reduce((sum, count) => sum + count, 0);
   return { total, created: total, skipped: 0 };

@@ -1,19 +1,18 @@
-/** One request → a run and a job record per user. Only when all are durable is the request answered. */
+/** Starts a run: one request becomes a run and a job record per user, and is answered when all of them are stored. */
 import { createHash, randomUUID } from 'node:crypto';
 import { type JobRecord, newJob } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
 import { Problem } from '@fit/service';
 import type { Run, RunStore } from '../store/runStore.ts';
-import type { User } from '../store/user.ts';
-import type { UserStore } from '../store/userStore.ts';
+import type { User, UserStore } from '../store/userStore.ts';
 
 export interface RunRequest {
-  /** YYYY-MM-DD, fixed here: a retry after midnight still makes this day's workout. */
+  /** YYYY-MM-DD. Attempts after midnight still make the workout of this day. */
   readonly date: string;
-  /** Undefined: everyone. */
+  /** Undefined: every user. */
   readonly userIds: readonly string[] | undefined;
   readonly idempotencyKey: string | undefined;
-  /** Of the request; undefined where nobody traces. */
+  /** Trace context of the request; undefined while tracing is off. */
   readonly traceparent: string | undefined;
 }
 
@@ -21,19 +20,23 @@ export interface StartRunParts {
   readonly users: UserStore;
   readonly runs: RunStore;
   readonly jobs: JobStore;
-  /** Of the jobs of a run that is too large for one trace, the share that gets traces of its own; 0 to 1. */
+  /** The share of jobs that get a trace of their own in a run that is too large for one trace; 0 to 1. */
   readonly largeRunShare: number;
-  /** New records are pending. */
+  /** Called after new pending records were stored. */
   readonly onPending: () => void;
 }
 
-const GROUP_COUNT = 1_000;
-/** Of more jobs than this a share gets a trace each, linked to the request's: no viewer shows one of 40,000 spans. */
+const GROUP_SIZE = 1_000;
+/**
+ * The jobs of a run of up to this size share the trace of the request. Of a larger run a share of the jobs get a trace
+ * each, linked to the request, because no trace viewer shows a trace of 40,000 spans.
+ */
 const JOBS_IN_ONE_TRACE = 100;
 
 /**
- * Safe to repeat at any point: the run's id comes from its key, each job's id from user and date.
- * @throws Problem 422 `idempotency_key_reused` where the same key came with another request.
+ * Repeating a request is safe after a failure at any point: the id of the run comes from its key, and the id of each job
+ * from user and date.
+ * @throws Problem 422 `idempotency_key_reused` where another request had the same key.
  */
 export async function startRun(request: RunRequest, parts: StartRunParts): Promise<Run> {
   const run = await parts.runs.open(newRun(request));
@@ -41,7 +44,7 @@ export async function startRun(request: RunRequest, parts: StartRunParts): Promi
     throw new Problem({
       status: 422,
       code: 'idempotency_key_reused',
-      title: 'This Idempotency-Key came with another request before',
+      title: 'Another request had this Idempotency-Key before',
     });
   if (run.accepted !== undefined) return run;
   const accepted = await recordJobs(run, request, parts);
@@ -68,9 +71,9 @@ async function recordJobs(
   parts: StartRunParts,
 ): Promise<NonNullable<Run['accepted']>> {
   const accepted = { total: 0, created: 0, skipped: 0 };
-  for await (const group of parts.users.groups(request.userIds, GROUP_COUNT)) {
+  for await (const group of parts.users.groups(request.userIds, GROUP_SIZE)) {
     const now = new Date();
-    // With those before: the last group of a large run may itself be small.
+    // Groups before this one count too, since the last group of a large run may be small.
     const jobCount = accepted.total + group.length;
     const nextTrace = () => traceOf(request, jobCount, parts.largeRunShare);
     const jobs = group.map((user) => jobOf(user, { run, trace: nextTrace() }, now));
@@ -78,7 +81,7 @@ async function recordJobs(
     accepted.total += group.length;
     accepted.created += created;
     accepted.skipped += skipped;
-    // The relay starts on the first group while the next one is being recorded.
+    // The relay publishes the first groups while the next ones are being recorded.
     parts.onPending();
   }
   return accepted;
@@ -87,8 +90,9 @@ async function recordJobs(
 type NewJobTrace = Pick<JobRecord, 'traceparent' | 'tracelinks'>;
 
 /**
- * Chosen before anything is written: a job that nobody follows carries no context through the store and the broker.
- * @param jobCount of the run so far.
+ * The trace of a job is chosen before the job is written, so a job that is not traced carries no trace context through
+ * the database and the broker.
+ * @param jobCount jobs of the run so far.
  */
 function traceOf(
   { traceparent }: RunRequest,

@@ -1,15 +1,27 @@
-/** The state of everything in one piece, for a page and for scripts: read on demand, told to readers when it changes. */
+/**
+ * The status of the whole system as one document: today's workouts, alerts, queues. It is read on demand, and broadcast to
+ * the readers of the event stream when it changes.
+ */
 import { dayIn } from '@fit/contract';
-import type { EventStreams } from '@fit/service';
-import type { QueuePlan } from '@fit/topology';
+import { EventStreams } from '@fit/service';
+import { type Declaration, planTopology, type QueuePlan } from '@fit/topology';
 import Type, { type Static } from 'typebox';
-import { type AlertList, AlertReport } from '../alerts/alertReport.ts';
 import { CachedSource } from '../cachedSource.ts';
-import type { QueueSampler } from '../queues/queueSampler.ts';
+import { openSampleReader, QueueSampler } from '../queues/queueSampler.ts';
 import { QueueReport, queueStatus } from '../queues/queueStatus.ts';
-import { type TodayFacts, TodayReport, todayReport, unknownToday } from './todayReport.ts';
+import type { MonolithConfig } from '../readMonolithConfig.ts';
+import { type AlertList, AlertReport, readAlerts } from './alertReport.ts';
+import {
+  readToday,
+  type TodayFacts,
+  TodayReport,
+  type TodaySources,
+  todayReport,
+  unknownToday,
+} from './todayReport.ts';
 
 export const Status = Type.Object({
+  /** When the status was put together. */
   at: Type.String(),
   today: TodayReport,
   alerts: AlertReport,
@@ -20,109 +32,121 @@ export type Status = Static<typeof Status>;
 export interface StatusBoardOptions {
   readonly queues: readonly QueuePlan[];
   readonly sampler: Pick<QueueSampler, 'samples' | 'freshness'>;
-  readonly askAlerts: () => Promise<AlertList>;
-  readonly askToday: () => Promise<TodayFacts>;
+  readonly readAlerts: () => Promise<AlertList>;
+  readonly readToday: () => Promise<TodayFacts>;
+  /** The time zone whose day is today, as an IANA name. */
   readonly timezone: string;
   readonly streams: EventStreams;
 }
 
-const TICK_MS = 1_000;
-/** No answer waits for a slow source longer than this; it says instead how old it is. */
-const WAIT_MS = 2_200;
-const ALERTS_AGE_MS = 4_000;
-const TODAY_AGE_MS = 2_000;
-const STALE_MS = 13_000;
-/** Counting every job of a large run takes the store a while, and it may be busy. */
-const TODAY_STALE_MS = 20_000;
-/** These change with each answer, and with nothing else. */
-const CLOCKS: ReadonlySet<string> = new Set(['at', 'answeredAt', 'ageSeconds']);
+const BROADCAST_INTERVAL_MS = 1_000;
+/** A reply waits at most this long for a slow source; after that it carries the last answer and its age. */
+const SOURCE_WAIT_MS = 2_200;
+const ALERTS_MAX_AGE_MS = 4_000;
+const ALERTS_STALE_AFTER_MS = 13_000;
+const TODAY_MAX_AGE_MS = 2_000;
+/** Longer than for alerts: counting every job of a large run takes a busy database a while. */
+const TODAY_STALE_AFTER_MS = 20_000;
+/** Fields that change with every reading, so a change of them alone is not broadcast. */
+const CLOCK_FIELDS: ReadonlySet<string> = new Set(['at', 'answeredAt', 'ageSeconds']);
+const NO_ALERTS: AlertList = { isEvaluated: false, firing: [], pending: [], unlistedCount: 0 };
 
 export class StatusBoard {
   readonly #options: StatusBoardOptions;
   readonly #alerts: CachedSource<AlertList>;
   readonly #today: CachedSource<TodayFacts>;
   readonly #timer: NodeJS.Timeout;
-  #told = '';
-  #toldAtMs = 0;
-  #number = 0;
-  #telling: Promise<void> | undefined;
+  /** The last broadcast without its clock fields. */
+  #lastContent = '';
+  #lastBroadcastAtMs = 0;
+  #eventId = 0;
+  #broadcasting: Promise<void> | undefined;
 
   constructor(options: StatusBoardOptions) {
     this.#options = options;
-    this.#alerts = new CachedSource({ ask: options.askAlerts, staleMs: STALE_MS });
-    this.#today = new CachedSource({ ask: options.askToday, staleMs: TODAY_STALE_MS });
-    // Nobody watches: nobody is asked.
+    this.#alerts = new CachedSource({
+      read: options.readAlerts,
+      staleAfterMs: ALERTS_STALE_AFTER_MS,
+    });
+    this.#today = new CachedSource({
+      read: options.readToday,
+      staleAfterMs: TODAY_STALE_AFTER_MS,
+    });
+    // Without readers no source is asked.
     this.#timer = setInterval(() => {
-      if (options.streams.readerCount > 0) void this.tell();
-    }, TICK_MS);
+      if (options.streams.readerCount > 0) void this.broadcast();
+    }, BROADCAST_INTERVAL_MS);
     this.#timer.unref();
   }
 
   async read(): Promise<Status> {
     await Promise.all([
-      this.#alerts.refreshed({ maxAgeMs: ALERTS_AGE_MS, waitMs: WAIT_MS }),
+      this.#alerts.refreshIfOlder({ maxAgeMs: ALERTS_MAX_AGE_MS, waitMs: SOURCE_WAIT_MS }),
       this.#refreshToday(),
     ]);
     const now = new Date();
     return {
       at: now.toISOString(),
-      today: this.#readToday(now),
+      today: this.#todayAt(now),
       alerts: { ...(this.#alerts.value ?? NO_ALERTS), freshness: this.#alerts.freshness(now) },
-      queues: this.#readQueues(now),
+      queues: this.#queuesAt(now),
     };
   }
 
   async readQueues(): Promise<QueueReport> {
     await this.#refreshToday();
-    return this.#readQueues(new Date());
+    return this.#queuesAt(new Date());
   }
 
-  /** One reading at a time, sent where it differs from the last one by more than a clock; once a second at most. */
-  tell(): Promise<void> {
-    this.#telling ??= this.#tell().finally(() => {
-      this.#telling = undefined;
+  /**
+   * Sends the status to all readers where it differs from the last broadcast by more than clock fields; once a second at
+   * most. Calls during a broadcast share it.
+   */
+  broadcast(): Promise<void> {
+    this.#broadcasting ??= this.#broadcast().finally(() => {
+      this.#broadcasting = undefined;
     });
-    return this.#telling;
+    return this.#broadcasting;
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  async #tell(): Promise<void> {
-    // Many readers may come at once; what was told a moment ago is what they begin with.
-    if (Date.now() - this.#toldAtMs < TICK_MS) return;
+  async #broadcast(): Promise<void> {
+    // Many readers may connect at once; each begins with the last broadcast, so they need none of their own.
+    if (Date.now() - this.#lastBroadcastAtMs < BROADCAST_INTERVAL_MS) return;
     const status = await this.read();
-    const text = JSON.stringify(status, (key, value: unknown) =>
-      CLOCKS.has(key) ? undefined : value,
+    const content = JSON.stringify(status, (key, value: unknown) =>
+      CLOCK_FIELDS.has(key) ? undefined : value,
     );
     const { streams } = this.#options;
-    const event = { name: 'status', data: JSON.stringify(status) };
-    if (text === this.#told) {
-      // Or the next reader would begin with the clock of the last change, and tell every age by it.
-      streams.setInitialEvent({ ...event, id: String(this.#number) });
+    const data = JSON.stringify(status);
+    if (content === this.#lastContent) {
+      // A new reader begins with this event. With the clock of the last change it would compute every age wrongly.
+      streams.setInitialEvent({ name: 'status', data, id: String(this.#eventId) });
       return;
     }
-    this.#told = text;
-    this.#toldAtMs = Date.now();
-    this.#number += 1;
-    streams.send({ ...event, id: String(this.#number) });
+    this.#lastContent = content;
+    this.#lastBroadcastAtMs = Date.now();
+    this.#eventId += 1;
+    streams.send({ name: 'status', data, id: String(this.#eventId) });
   }
 
   async #refreshToday(): Promise<void> {
-    await this.#today.refreshed({ maxAgeMs: TODAY_AGE_MS, waitMs: WAIT_MS });
+    await this.#today.refreshIfOlder({ maxAgeMs: TODAY_MAX_AGE_MS, waitMs: SOURCE_WAIT_MS });
   }
 
-  #readToday(now: Date): TodayReport {
+  #todayAt(now: Date): TodayReport {
     const facts = this.#today.value;
     const freshness = this.#today.freshness(now);
     if (facts === undefined || freshness.answeredAt === null)
       return { ...unknownToday(dayIn(this.#options.timezone, now)), freshness };
-    // As of its answer: with the store away, the age of what may be long done must not go on growing.
+    // Ages are those of the answer: while the database is away, a job that may be done must not seem to grow older.
     return { ...todayReport(facts, new Date(freshness.answeredAt)), freshness };
   }
 
-  #readQueues(now: Date): QueueReport {
+  #queuesAt(now: Date): QueueReport {
     const { queues, sampler } = this.#options;
     const { samples } = sampler;
     const facts = { samples, now, oldestQueuedAt: this.#today.value?.oldest.queued };
@@ -134,4 +158,42 @@ export class StatusBoard {
   }
 }
 
-const NO_ALERTS: AlertList = { isEvaluated: false, firing: [], pending: [], unlistedCount: 0 };
+/** The status board with the sampler that it reads and the streams that it broadcasts to. */
+export interface OpenStatus {
+  readonly board: StatusBoard;
+  readonly streams: EventStreams;
+  readonly sampler: QueueSampler;
+  stop(): Promise<void>;
+}
+
+/** The status needs names, roles, limits and time-to-live of the queues, and these do not depend on the broker. */
+const ANY_BROKER = { version: '4.3.6', hasManagement: true } as const;
+
+/** Never fails at the start: a source that does not answer is reported by the status itself. */
+export function openStatus(
+  config: MonolithConfig,
+  declaration: Declaration,
+  stores: Pick<TodaySources, 'jobs' | 'runs'>,
+): OpenStatus {
+  const { queues } = planTopology(declaration, ANY_BROKER);
+  const queueNames = queues.map(({ name }) => name);
+  const sampler = new QueueSampler(openSampleReader({ ...config, queueNames }));
+  const streams = new EventStreams();
+  const board = new StatusBoard({
+    queues,
+    sampler,
+    streams,
+    timezone: config.timezone,
+    readAlerts: () => readAlerts(config),
+    readToday: () => readToday({ ...stores, timezone: config.timezone }),
+  });
+  return {
+    board,
+    streams,
+    sampler,
+    stop: async () => {
+      board.stop();
+      await sampler.stop();
+    },
+  };
+}

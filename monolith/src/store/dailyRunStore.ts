@@ -1,4 +1,7 @@
-/** By when the next daily run must have ended, as cron said last: kept here, since a cron that died tells nothing any more. */
+/**
+ * The deadline of the next daily run, as cron reported it last. It is stored here because a cron process that died reports
+ * nothing any more.
+ */
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 
 interface DailyRunDocument {

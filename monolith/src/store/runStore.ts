@@ -1,16 +1,16 @@
-/** The runs collection: who was asked for, when, and under which idempotency key. */
+/** The runs: which day and users were requested, when, and what was recorded. */
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 
 export interface Run {
-  /** The run's id. A run with an idempotency key has an id made from it, so that two at once make one. */
+  /** The id of the run. It is made from the idempotency key where there is one, so equal requests at once are one run. */
   readonly _id: string;
   readonly date: string;
-  /** Hash of the request, to tell a repeat from another request under the same key. */
+  /** Hash of the request. It tells a repeated request from another request under the same key. */
   readonly requestHash: string;
   readonly createdAt: Date;
-  /** It named no users. Absent in runs from before this was recorded: they count as asked for some. */
-  readonly isForEveryone?: boolean;
-  /** Absent until every job is recorded: such a run is being recorded or was interrupted, and a repeat resumes it. */
+  /** True where the request named no users. */
+  readonly isForEveryone: boolean;
+  /** Absent until every job is recorded. The recording goes on or was interrupted; a repeated request resumes it. */
   readonly accepted?: {
     readonly total: number;
     readonly created: number;
@@ -18,7 +18,7 @@ export interface Run {
   };
 }
 
-/** A day's runs: those for everyone first, whatever came after them; then the newest. */
+/** The runs of a day: those for everyone before all others, each the newest first. */
 const OF_DAY = { date: 1, isForEveryone: -1, createdAt: -1 } as const;
 
 export class RunStore {
@@ -33,7 +33,7 @@ export class RunStore {
     await this.#runs.ensureIndex(OF_DAY);
   }
 
-  /** @returns the run as it stands: the given one, or the one that was there before under this id. */
+  /** @returns the stored run: the given one, or the one that had this id before. */
   async open(run: Run): Promise<Run> {
     return (await this.#runs.upsert(run._id, { $setOnInsert: run })) ?? run;
   }
@@ -46,7 +46,7 @@ export class RunStore {
     return await this.#runs.findOne(id);
   }
 
-  /** Runs for everyone before all others, each the newest first, so that no number of small runs hides the daily one. */
+  /** Runs for everyone come first, so no number of runs for some users hides the daily run. */
   async ofDay(date: string, limit: number): Promise<Run[]> {
     return await this.#runs.find({ filter: { date }, sort: OF_DAY, limit });
   }

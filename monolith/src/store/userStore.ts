@@ -1,7 +1,39 @@
-/** The users collection. */
+/** The users, and their workouts, which only the coach writes. */
 import { randomUUID } from 'node:crypto';
+import {
+  ProfileFields,
+  UserId,
+  WODS_COLLECTION,
+  type Wod,
+  type WodDocument,
+  wodId,
+  wodOf,
+} from '@fit/contract';
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
-import type { NewUser, User } from './user.ts';
+import Type, { type Static } from 'typebox';
+
+/** A user as a client creates one. `id` is optional: another system may bring its own, else one is made. */
+export const NewUser = Type.Object(
+  {
+    id: Type.Optional(UserId),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    level: ProfileFields.level,
+    equipment: ProfileFields.equipment,
+    exclusions: Type.Optional(ProfileFields.exclusions),
+  },
+  { additionalProperties: false },
+);
+export type NewUser = Static<typeof NewUser>;
+
+export const User = Type.Object({
+  id: UserId,
+  name: Type.Optional(Type.String()),
+  level: ProfileFields.level,
+  equipment: ProfileFields.equipment,
+  exclusions: Type.Optional(ProfileFields.exclusions),
+  createdAt: Type.String(),
+});
+export type User = Static<typeof User>;
 
 interface UserDocument extends Omit<User, 'id'> {
   readonly _id: string;
@@ -9,14 +41,14 @@ interface UserDocument extends Omit<User, 'id'> {
 
 export class UserStore {
   readonly #users: DocumentCollection<UserDocument>;
+  readonly #wods: DocumentCollection<WodDocument>;
 
   constructor(database: StoreDatabase) {
     this.#users = database.collection<UserDocument>('users');
+    this.#wods = database.collection<WodDocument>(WODS_COLLECTION);
   }
 
-  /**
-   * @returns the users as stored, and the ids that were taken already: those are left as they are.
-   */
+  /** @returns the users that were created, and the ids that were taken; users with those ids are left unchanged. */
   async create(
     users: readonly NewUser[],
     now: Date,
@@ -38,15 +70,25 @@ export class UserStore {
     return found === undefined ? undefined : toUser(found);
   }
 
-  /** Keyset page by id. */
+  async findWod(userId: string, date: string): Promise<Wod | undefined> {
+    const found = await this.#wods.findOne(wodId(userId, date));
+    return found === undefined ? undefined : wodOf(found);
+  }
+
+  /** @returns the next users after an id, in the order of their ids. */
   async list(after: string, limit: number): Promise<User[]> {
-    return (await this.#page(after, limit)).map(toUser);
+    const found = await this.#users.find({
+      filter: { _id: { $gt: after } },
+      sort: { _id: 1 },
+      limit,
+    });
+    return found.map(toUser);
   }
 
   /**
-   * Users in groups, in the order of their ids: memory stays flat however many there are, and no cursor stays open while
-   * a group is worked on.
-   * @param ids undefined: everyone.
+   * Users in groups, in the order of their ids. One group is in memory at a time, and no cursor stays open while a group
+   * is worked on.
+   * @param ids undefined: every user. Ids that do not exist are left out.
    */
   async *groups(ids: readonly string[] | undefined, size: number): AsyncGenerator<User[]> {
     if (ids !== undefined) {
@@ -58,17 +100,13 @@ export class UserStore {
       return;
     }
     for (let after = ''; ; ) {
-      const group = await this.#page(after, size);
+      const group = await this.list(after, size);
       const last = group.at(-1);
       if (last === undefined) return;
-      yield group.map(toUser);
+      yield group;
       if (group.length < size) return;
-      after = last._id;
+      after = last.id;
     }
-  }
-
-  async #page(after: string, limit: number): Promise<UserDocument[]> {
-    return await this.#users.find({ filter: { _id: { $gt: after } }, sort: { _id: 1 }, limit });
   }
 }
 

@@ -18,7 +18,7 @@ import {
   testDatabaseUrl,
 } from '@fit/stack/testing';
 import { openProxy, type Proxy } from '../../../topology/test/support/openProxy.ts';
-import { faintTexts } from './faintTexts.ts';
+import { lowContrastTexts } from './lowContrastTexts.ts';
 import { alert, closeServer, serveAlerts, urlOf } from './serveAlerts.ts';
 import { type Page, watchFaults } from './watchFaults.ts';
 
@@ -161,7 +161,7 @@ describe('the status page', () => {
         return [window.innerWidth, scrollWidth, clientWidth] as const;
       });
       assert.deepEqual([inner, scroll], [360, client]);
-      const faint = await page.evaluate(faintTexts);
+      const faint = await page.evaluate(lowContrastTexts);
       assert.deepEqual(faint, []);
     });
 
@@ -195,7 +195,7 @@ describe('the status page', () => {
     );
     for (const scheme of SCHEMES) {
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-      assert.deepEqual(await page.evaluate(faintTexts), []);
+      assert.deepEqual(await page.evaluate(lowContrastTexts), []);
     }
     release();
     await shows(page, '#today', /^Everyone is served/);
@@ -238,7 +238,7 @@ describe('the status page', () => {
     assert.notEqual((await looks(page, '#today .headline')).colour, now.colour);
     for (const scheme of SCHEMES) {
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-      assert.deepEqual(await page.evaluate(faintTexts), []);
+      assert.deepEqual(await page.evaluate(lowContrastTexts), []);
     }
     const told = await page.evaluate(() => document.body.dataset['announced']);
     assert.equal(told, 'Connection lost. What is shown is the last known.|');

@@ -1,11 +1,15 @@
-/** Goal: what the sampler last saw stands, with its age, when nobody answers. Method: a reader by hand, and no broker. */
+/**
+ * Goal: samples are right by either source, and the last ones stay, with their age, when no source answers. Method: a
+ * reader by hand, and a real broker.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { eventually } from '@fit/stack/testing';
-import { QueueSampler } from '../../src/queues/queueSampler.ts';
-import { openSampleReader, type QueueSample } from '../../src/queues/readSample.ts';
+import { eventually, testBroker } from '@fit/stack/testing';
+import { openSession } from '@fit/topology/amqp';
+import { openSampleReader, type QueueSample, QueueSampler } from '../../src/queues/queueSampler.ts';
 
-const NOBODY = 'amqp://guest:guest@127.0.0.1:1';
+/** Nothing listens there. */
+const UNREACHABLE = 'amqp://guest:guest@127.0.0.1:1';
 
 function sampling(t: TestContext, read: () => Promise<QueueSample>, intervalMs: number) {
   const reader = { read, close: () => Promise.resolve() };
@@ -19,7 +23,7 @@ const sample: QueueSample = {
   queues: new Map([['q', { ready: 7, consumers: 1 }]]),
 };
 
-test('the broker goes away: the last values stand, and the reason is told', async (t) => {
+test('when the broker goes away, the last samples stay and the freshness says why', async (t) => {
   let isUp = true;
   const read = () => (isUp ? Promise.resolve(sample) : Promise.reject(new Error('away')));
   const sampler = sampling(t, read, 10);
@@ -32,7 +36,7 @@ test('the broker goes away: the last values stand, and the reason is told', asyn
   assert.equal(sampler.freshness(new Date(Date.now() + 20_000)).isStale, true);
 });
 
-test('a minute is kept, and no more', async (t) => {
+test('the sampler keeps the samples of one minute', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: 1_795_000_000_000 });
   const sampler = sampling(t, () => Promise.resolve(sample), 5_000);
   for (let count = 0; count < 30; count += 1) {
@@ -43,9 +47,55 @@ test('a minute is kept, and no more', async (t) => {
   assert.equal(sampler.samples.length, 12);
 });
 
-test('neither way leads to an answer: the reader says which one was asked', async (t) => {
+test('when both sources fail, the error names the management API', async (t) => {
   const managementUrl = 'http://guest:guest@127.0.0.1:1';
-  const reader = openSampleReader({ amqpUrl: NOBODY, managementUrl, queueNames: ['q'] });
+  const reader = openSampleReader({ amqpUrl: UNREACHABLE, managementUrl, queueNames: ['q'] });
   t.after(() => reader.close());
   await assert.rejects(reader.read(), /management API at 127\.0\.0\.1:1 did not answer/);
+});
+
+test('AMQP and the management API report the same depth, and a missing queue has no entry', async (t) => {
+  const { amqpUrl, managementUrl } = await testBroker({
+    after: (undo) => {
+      t.after(undo);
+    },
+  });
+  const session = await openSession({
+    url: amqpUrl,
+    label: 'sampler test',
+    setup: async (model) => {
+      const channel = await model.createConfirmChannel();
+      await channel.assertQueue('full', { durable: true, arguments: { 'x-max-length': 50 } });
+      for (let count = 0; count < 3; count += 1) channel.sendToQueue('full', Buffer.from('x'));
+      await channel.waitForConfirms();
+    },
+  });
+  t.after(() => session.close());
+  const queueNames = ['missing', 'full'];
+
+  const byAmqp = openSampleReader({ amqpUrl, managementUrl: undefined, queueNames });
+  t.after(() => byAmqp.close());
+  const sample = await byAmqp.read();
+  assert.equal(sample.source, 'amqp');
+  assert.deepEqual([...sample.queues], [['full', { ready: 3, consumers: 0 }]]);
+
+  const byApi = openSampleReader({ amqpUrl, managementUrl, queueNames });
+  t.after(() => byApi.close());
+  // The broker renews the counts of its API every five seconds.
+  const full = await eventually(
+    async () => {
+      const reading = (await byApi.read()).queues.get('full');
+      return reading?.ready === 3 && reading;
+    },
+    { deadlineMs: 20_000, describe: async () => JSON.stringify([...(await byApi.read()).queues]) },
+  );
+  assert.deepEqual([full.unacked, full.awaitingTransfer, full.limitInForce], [0, 0, 50]);
+
+  const byFallback = openSampleReader({
+    amqpUrl,
+    managementUrl: 'http://127.0.0.1:1',
+    queueNames,
+  });
+  t.after(() => byFallback.close());
+  assert.equal((await byFallback.read()).source, 'amqp', 'AMQP answers where the API does not');
 });

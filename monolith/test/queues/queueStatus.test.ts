@@ -1,11 +1,10 @@
-/** Goal: each figure of a queue says what is known and no more. Method: the pure function on samples made by hand. */
+/** Goal: each value of a queue's status is exact or null. Method: the pure function on samples made by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fitTopology } from '@fit/contract';
 import { planTopology } from '@fit/topology';
-import type { TimedSample } from '../../src/queues/queueSampler.ts';
+import type { QueueReading, TimedSample } from '../../src/queues/queueSampler.ts';
 import { type QueueStatus, queueStatus } from '../../src/queues/queueStatus.ts';
-import type { QueueReading } from '../../src/queues/readSample.ts';
 
 const declaration = fitTopology({ profile: 'assignment' });
 const plan = planTopology(declaration, { version: '4.3.6', hasManagement: true });
@@ -28,19 +27,19 @@ function statusOf(
   return queueStatus(queue, { samples, oldestQueuedAt, now: new Date(START_MS + 20_000) });
 }
 
-test('fill counts ready and held, not unacked, and may exceed 1', () => {
-  const reading = { ready: 90, unacked: 50, held: 20, consumers: 2, limitInForce: 100 };
+test('the fill counts messages that are ready or awaiting transfer, not unacked ones, and may exceed 1', () => {
+  const reading = { ready: 90, unacked: 50, awaitingTransfer: 20, consumers: 2, limitInForce: 100 };
   const status = statusOf(samplesOf(main!.name, [reading]));
-  assert.deepEqual([status.counted, status.limit, status.fillRatio], [110, 100, 1.1]);
+  assert.deepEqual([status.countedByLimit, status.limit, status.fillRatio], [110, 100, 1.1]);
   assert.equal(status.hasLimitDrift, false);
   assert.equal(status.timeToFullSeconds, null);
 });
 
-test('two a second more with one a second leaving: in 3, out 1, full in so many seconds', () => {
+test('a queue that grows by two a second while one a second leaves: 3 in, 1 out, and the time to full', () => {
   const readings = [0, 10, 20, 30, 40].map((ready, index) => ({
     ready,
     unacked: 0,
-    held: 0,
+    awaitingTransfer: 0,
     consumers: 1,
     limitInForce: 100,
     delivered: 500 + index * 5,
@@ -50,7 +49,7 @@ test('two a second more with one a second leaving: in 3, out 1, full in so many 
   assert.equal(status.timeToFullSeconds, 30);
 });
 
-test('a limit that is not the declared one is drift; where the source does not tell, it is not', () => {
+test('a limit that differs from the declared one is drift; a source that reports no limits shows no drift', () => {
   const reading = { ready: 1, consumers: 1, limitInForce: 50 };
   assert.equal(statusOf(samplesOf(main!.name, [reading])).hasLimitDrift, true);
   const [sample] = samplesOf(main!.name, [{ ready: 1, consumers: 1 }]);
@@ -58,7 +57,7 @@ test('a limit that is not the declared one is drift; where the source does not t
   assert.equal(statusOf([{ ...sample!, source: 'amqp' }]).hasLimitDrift, false);
 });
 
-test('missing, not counted yet and never asked are told apart, and none of them is an empty queue', () => {
+test('a queue that is missing, not counted yet or never read is not an empty queue', () => {
   const elsewhere = samplesOf('another', [{ ready: 0, consumers: 0 }]);
   assert.deepEqual(
     [elsewhere, samplesOf(main!.name, [undefined]), []].map((samples) => {
@@ -73,23 +72,23 @@ test('missing, not counted yet and never asked are told apart, and none of them 
   );
 });
 
-test('of a wait queue no rate is pretended, and no limit', () => {
-  const reading = { ready: 5, unacked: 0, held: 0, consumers: 0, delivered: 0 };
+test('a wait queue has no rates and no limit', () => {
+  const reading = { ready: 5, unacked: 0, awaitingTransfer: 0, consumers: 0, delivered: 0 };
   const status = statusOf(samplesOf(wait!.name, [reading, { ...reading, ready: 10 }]), wait);
   assert.deepEqual([status.inPerSecond, status.outPerSecond], [null, null]);
   assert.deepEqual([status.limit, status.fillRatio, status.timeToFullSeconds], [null, null, null]);
   assert.deepEqual([status.netPerSecond, status.ttlSeconds], [1, 5]);
 });
 
-test('a change of the source is no trend', () => {
+test('samples of different sources give no trend', () => {
   const [one, two] = samplesOf(main!.name, [
-    { ready: 10, held: 500, consumers: 1 },
+    { ready: 10, awaitingTransfer: 500, consumers: 1 },
     { ready: 10, consumers: 1 },
   ]);
   assert.equal(statusOf([one!, { ...two!, source: 'amqp' }]).netPerSecond, null);
 });
 
-test('the oldest is the head where the queue tells it, else the oldest queued job; a wait queue has neither', () => {
+test('the oldest age is that of the head message if reported, else of the oldest queued job; a wait queue has none', () => {
   const queuedAt = new Date(START_MS + 15_000);
   const headAt = new Date(START_MS + 10_000);
   const reading = { ready: 1, consumers: 1 };

@@ -1,4 +1,4 @@
-/** Goal: the page's forecast is the alerts' forecast. Method: the pure functions on series whose answer is known. */
+/** Goal: the status forecasts as the alerts do. Method: the pure functions on series with a known answer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -10,12 +10,12 @@ import {
   timeToFullSeconds,
 } from '../../src/queues/trend.ts';
 
-/** A value every five seconds, at a time as large as the real one. */
+/** One value every five seconds, at times as large as real ones, where precision could be lost. */
 function series(...values: number[]): Point[] {
   return values.map((value, index) => ({ atMs: 1_795_000_000_000 + index * 5_000, value }));
 }
 
-test('a line has its own slope, whatever its offset', () => {
+test('the slope of a line is exact, whatever its offset', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: -1_000, max: 1_000 }),
@@ -29,18 +29,18 @@ test('a line has its own slope, whatever its offset', () => {
   );
 });
 
-test('least squares, not first to last: one late jump counts as Prometheus counts it', () => {
+test('the slope is that of least squares and not from first to last, as in Prometheus', () => {
   // By hand: the covariance of that series is 125, the variance of its times 437.5.
   assert.ok(Math.abs((slopePerSecond(series(0, 0, 0, 0, 0, 10)) ?? NaN) - 125 / 437.5) < 1e-9);
 });
 
-test('one moment, or none, is no trend', () => {
+test('fewer than two moments give no slope', () => {
   assert.equal(slopePerSecond([]), undefined);
   assert.equal(slopePerSecond(series(7)), undefined);
   assert.equal(slopePerSecond([...series(7), ...series(9)]), undefined);
 });
 
-test('time to full is what is left by the slope, 0 where nothing is left, and unknown where nothing fills', () => {
+test('time to full is the remaining capacity by the slope; 0 at the limit, undefined where the queue is not filling', () => {
   const queue = { counted: 40, limit: 100 };
   assert.equal(timeToFullSeconds(queue, 2), 30);
   assert.equal(timeToFullSeconds({ counted: 120, limit: 100 }, 2), 0);
@@ -49,7 +49,7 @@ test('time to full is what is left by the slope, 0 where nothing is left, and un
   assert.ok(timeToFullSeconds(queue, 0.051) !== undefined);
 });
 
-test('a rate is not known across a restart of the broker; a growth may be negative', () => {
+test('a rate is undefined across a restart of the broker; a growth may be negative', () => {
   assert.equal(ratePerSecond(series(100, 150, 200)), 10);
   assert.equal(ratePerSecond(series(100, 150, 0, 50)), undefined);
   assert.equal(growthPerSecond(series(100, 50)), -10);

@@ -1,4 +1,4 @@
-/** Goal: no body makes the schema check fail or stop the process. Method: a real server with the users' and runs' routes. */
+/** Goal: no request body breaks the schema check or the process. Method: a real server with the routes of users and runs. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { EQUIPMENT, EXCLUSIONS } from '@fit/contract';
@@ -24,10 +24,10 @@ async function serve(t: TestContext) {
   const store = await testStore(t);
   const defects: unknown[] = [];
   const users = new UserStore(store.database);
-  // What starts a run is never reached here.
+  // Every request of these tests is refused before a run would start.
   const parts = { isStoreUp: () => Promise.resolve(true), timezone: 'UTC' } as RunRouteParts;
   const app = createApp({
-    routes: [...userRoutes(users), ...runRoutes(parts)],
+    routes: [...userRoutes({ users, jobs: store.jobs, timezone: 'UTC' }), ...runRoutes(parts)],
     adminToken: TOKEN,
     onRequest: () => undefined,
     onDefect: (error) => defects.push(error),
@@ -45,7 +45,7 @@ async function serve(t: TestContext) {
   };
 }
 
-test('deeply nested JSON is a 400 that says so, wherever it stands', async (t) => {
+test('deeply nested JSON is answered with 400 and the reason, in every field', async (t) => {
   const { post, defects } = await serve(t);
   const deep = `${'['.repeat(40_000)}${']'.repeat(40_000)}`;
   for (const [path, body] of [
@@ -62,7 +62,7 @@ test('deeply nested JSON is a 400 that says so, wherever it stands', async (t) =
   assert.deepEqual(defects, []);
 });
 
-test('an array of more elements than any input may have is a 400 that says so', async (t) => {
+test('an array with too many elements is answered with 400 and the reason', async (t) => {
   const { post, defects } = await serve(t);
   const many = JSON.stringify(Array.from({ length: 24_000 }, () => 'a'));
   for (const [path, body] of [
@@ -76,7 +76,7 @@ test('an array of more elements than any input may have is a 400 that says so', 
   assert.deepEqual(defects, []);
 });
 
-test('a duplicate is a fault of its array, and so is one element too many', async (t) => {
+test('a duplicate element and one element too many are reported for their array', async (t) => {
   const { post } = await serve(t);
   const profile = { level: 'rx', equipment: ['box', 'box'] };
   assert.deepEqual((await post('/users', JSON.stringify(profile))).body.errors, [
@@ -93,7 +93,7 @@ test('a duplicate is a fault of its array, and so is one element too many', asyn
   );
 });
 
-test('a date in the query of a new run is refused instead of making the run of today', async (t) => {
+test('a date in the query of a new run is refused, since it belongs in the body', async (t) => {
   const { post } = await serve(t);
   const { status, body } = await post('/generateWods?date=2026-12-05', '{}');
   assert.deepEqual(
@@ -102,7 +102,7 @@ test('a date in the query of a new run is refused instead of making the run of t
   );
 });
 
-test('a batch takes 500 of the largest profiles, however they are written', async (t) => {
+test('a batch accepts 500 of the largest profiles, also with escaped characters', async (t) => {
   const { post, store } = await serve(t);
   const users = (prefix: string) => ({
     users: Array.from({ length: 500 }, (_, number) => ({

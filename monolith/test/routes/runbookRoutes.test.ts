@@ -1,11 +1,10 @@
-/** Goal: whoever follows the link of an alert reads its runbook, and nothing else can be read. Method: a real server. */
+/** Goal: the link of an alert leads to its runbook, and no other file can be read. Method: a real server. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createApp, listen } from '@fit/service';
 import { runbookRoutes } from '../../src/routes/runbookRoutes.ts';
-import { readRunbooks } from '../../src/runbooks/readRunbooks.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../prometheus/runbooks');
 
@@ -14,7 +13,7 @@ describe('runbooks', () => {
 
   before(async () => {
     const app = createApp({
-      routes: runbookRoutes(readRunbooks()),
+      routes: runbookRoutes(),
       onRequest: () => undefined,
       onDefect: (error) => {
         assert.ifError(error);
@@ -26,7 +25,7 @@ describe('runbooks', () => {
     await server.close();
   });
 
-  test('each is served as it is, as text, to anybody', async () => {
+  test('each runbook is served unchanged, as text, without a token', async () => {
     const names = readdirSync(FOLDER);
     assert.ok(names.length > 30);
     for (const name of names) {
@@ -39,7 +38,7 @@ describe('runbooks', () => {
     }
   });
 
-  test('without a name: what is the same for all, and their names; the link of each leads there', async () => {
+  test('without a name the shared instructions and the list of runbooks are served, and the link in each runbook leads there', async () => {
     const index = await (await fetch(`${server.url}/runbooks`)).text();
     assert.match(index, /^# On call\n/);
     for (const name of readdirSync(FOLDER)) assert.ok(index.includes(`- runbooks/${name}\n`), name);
@@ -47,7 +46,7 @@ describe('runbooks', () => {
     assert.equal(await (await fetch(linked)).text(), index);
   });
 
-  test('a name that is not in the list is a problem, however it is spelt', async () => {
+  test('a name that is not in the list is answered with 404, also where it is a path', async () => {
     for (const name of [
       'StoreDown',
       'storedown.md',
@@ -63,7 +62,7 @@ describe('runbooks', () => {
     }
   });
 
-  test('they are read only', async () => {
+  test('runbooks cannot be written', async () => {
     const json = { headers: { 'content-type': 'application/json' }, body: '{}' };
     for (const method of ['POST', 'PUT', 'DELETE']) {
       const { status } = await fetch(`${server.url}/runbooks/StoreDown.md`, { method, ...json });

@@ -1,4 +1,7 @@
-/** Goal: without the database every route that needs it is 503 and asks to come again, and none is a defect. Method: real servers over a database that is not there, and one that answers nothing. */
+/**
+ * Goal: without the database every route that needs it answers 503 with Retry-After. Method: real servers over a database
+ * that is not there, and over one that hangs.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { connectStore, JobStore } from '@fit/jobs/store';
@@ -10,10 +13,8 @@ import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';
 import { runRoutes } from '../../src/routes/runRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
-import { wodRoutes } from '../../src/routes/wodRoutes.ts';
 import { RunStore } from '../../src/store/runStore.ts';
 import { UserStore } from '../../src/store/userStore.ts';
-import { WodReader } from '../../src/store/wodReader.ts';
 
 const TOKEN = 'q7Zr2mXc9Lw4Tn8Vb1Ks6Jd3Hf5Gy0Pe';
 const REQUESTS = [
@@ -30,7 +31,7 @@ const REQUESTS = [
   ['POST', '/generateWods', {}],
 ] as const;
 
-/** Every route of both services that reads or writes, over one database. */
+/** Serves every route of both services that uses the database. */
 async function serve(t: TestContext, databaseUrl: string) {
   const store = connectStore(databaseUrl);
   t.after(() => store.close());
@@ -40,15 +41,14 @@ async function serve(t: TestContext, databaseUrl: string) {
   const defects: unknown[] = [];
   const app = createApp({
     routes: [
-      ...userRoutes(users),
+      ...userRoutes({ users, jobs, timezone: 'UTC' }),
       ...jobRoutes(jobs),
-      ...wodRoutes(new WodReader(database), jobs, 'UTC'),
       ...coachRoutes(new WodStore(database), 'UTC'),
       ...runRoutes({
         users,
         jobs,
         runs: new RunStore(database),
-        // As if the outage came right after the question.
+        // The outage begins right after this check.
         isStoreUp: () => Promise.resolve(true),
         queue: 'createWodQueue',
         timezone: 'UTC',
@@ -81,16 +81,20 @@ async function assertAllUnavailable(url: string): Promise<void> {
   );
 }
 
-test('nothing listens where the database should be', { timeout: 120_000 }, async (t) => {
+test('every route answers 503 when nothing listens at the address of the database', {
+  timeout: 120_000,
+}, async (t) => {
   const { url, defects } = await serve(t, 'mongodb://127.0.0.1:1/none');
   await assertAllUnavailable(url);
   assert.deepEqual(defects, []);
 });
 
-test('the database takes connections and answers nothing', { timeout: 120_000 }, async (t) => {
+test('every route answers 503 when the database accepts connections and answers nothing', {
+  timeout: 120_000,
+}, async (t) => {
   const proxy = await openProxy(t, testDatabaseUrl());
   const { url, defects } = await serve(t, proxy.url);
-  // Once while it works, so that there are connections to it.
+  // One request while the database answers opens connections to it.
   const response = await fetch(`${url}/users`, { headers: { authorization: `Bearer ${TOKEN}` } });
   assert.equal(response.status, 200);
   proxy.holdReplies();

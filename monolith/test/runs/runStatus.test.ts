@@ -1,4 +1,4 @@
-/** Goal: a run's status says how far it is, and never claims an end too early. Method: the pure function. */
+/** Goal: the status of a run is exact, and never `finished` too early. Method: the pure function. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runStatus } from '../../src/runs/runStatus.ts';
@@ -10,11 +10,12 @@ const run: Run = {
   _id: 'run-1',
   date: '2026-11-23',
   requestHash: 'h',
+  isForEveryone: false,
   createdAt,
   accepted: { total: 100, created: 90, skipped: 10 },
 };
 
-test('a run under way tells share, rate and time left', () => {
+test('a running run has percent, rate and time left', () => {
   const status = runStatus(
     run,
     { states: { done: 40, waiting: 10, queued: 50 }, causes: {} },
@@ -34,19 +35,19 @@ test('dead jobs count as ended, with their causes', () => {
   assert.equal(status.etaSeconds, undefined);
 });
 
-test('while jobs are still being recorded nothing is finished, even if all known ones are done', () => {
+test('a run whose jobs are still being recorded is not finished, even if all recorded jobs are done', () => {
   const { accepted, ...accepting } = run;
   const status = runStatus(accepting, { states: { done: 5 }, causes: {} }, tenSecondsLater);
   assert.ok(accepted);
   assert.equal(status.state, 'accepting');
 });
 
-test('a run of nobody is finished', () => {
+test('a run without jobs is finished', () => {
   const nobody = { ...run, accepted: { total: 0, created: 0, skipped: 0 } };
   assert.equal(runStatus(nobody, { states: {}, causes: {} }, tenSecondsLater).state, 'finished');
 });
 
-test('a run says whether it is for everyone; one that does not tell is not', () => {
+test('the status says whether the run is for everyone', () => {
   const isForEveryone = (given: Run) =>
     runStatus(given, { states: {}, causes: {} }, tenSecondsLater).isForEveryone;
   assert.deepEqual(

@@ -1,6 +1,6 @@
 /**
- * Goal: runs that are asked for at once over the same members are all accepted, with the right counts. Method: nine runs on
- * the real database, some for everyone, some with the members named in differing orders.
+ * Goal: runs that start at once for the same users are all accepted, with the right counts. Method: nine runs on a real
+ * database, some for everyone, some with the users named in different orders.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,17 +9,17 @@ import { type StartRunParts, startRun } from '../../src/runs/startRun.ts';
 import { RunStore } from '../../src/store/runStore.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 
-const MEMBER_COUNT = 2_000;
+const USER_COUNT = 2_000;
 const DEADLINE_MS = 90_000;
 const date = '2026-12-05';
 
-test('nine runs at once over the same two thousand members are all accepted, and each job is made once', async (t) => {
+test('nine runs at once for the same two thousand users are accepted, and each job is created once', async (t) => {
   const store = await testStore(t);
   const users = new UserStore(store.database);
-  const ids = Array.from({ length: MEMBER_COUNT }, (_, index) => `member-${index}`);
-  const members = ids.map((id) => ({ id, level: 'rx' as const, equipment: [] }));
-  // In an order that is not that of the ids.
-  await users.create(members.toReversed(), new Date());
+  const ids = Array.from({ length: USER_COUNT }, (_, index) => `user-${index}`);
+  const profiles = ids.map((id) => ({ id, level: 'rx' as const, equipment: [] }));
+  // The users are not created in the order of their ids.
+  await users.create(profiles.toReversed(), new Date());
   const parts: StartRunParts = {
     users,
     runs: new RunStore(store.database),
@@ -45,22 +45,22 @@ test('nine runs at once over the same two thousand members are all accepted, and
   }, DEADLINE_MS);
   const accepted = await Promise.race([Promise.all(runs), deadline.promise]);
   clearTimeout(timer);
-  assert.ok(accepted.every((run) => run.accepted?.total === MEMBER_COUNT));
+  assert.ok(accepted.every((run) => run.accepted?.total === USER_COUNT));
   const created = accepted.reduce((sum, run) => sum + (run.accepted?.created ?? 0), 0);
-  assert.equal(created, MEMBER_COUNT);
+  assert.equal(created, USER_COUNT);
   for (const { _id } of accepted)
-    assert.deepEqual((await store.jobs.countRun(_id)).states, { pending: MEMBER_COUNT });
+    assert.deepEqual((await store.jobs.countRun(_id)).states, { pending: USER_COUNT });
 });
 
-test('equal requests at once with one key are one run, and both are told what it created', async (t) => {
+test('equal requests at once with one key are one run, and each gets its counts', async (t) => {
   const store = await testStore(t);
   const users = new UserStore(store.database);
-  const members = Array.from({ length: 50 }, (_, index) => ({
-    id: `member-${index}`,
+  const profiles = Array.from({ length: 50 }, (_, index) => ({
+    id: `user-${index}`,
     level: 'rx' as const,
     equipment: [],
   }));
-  await users.create(members, new Date());
+  await users.create(profiles, new Date());
   const parts: StartRunParts = {
     users,
     runs: new RunStore(store.database),

@@ -1,4 +1,4 @@
-/** Goal: readers are told of changes, once a second at most, and of nothing else. Method: sources by hand, the clock too. */
+/** Goal: changes are broadcast, at most once a second, and nothing else is. Method: sources and a clock by hand. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { EventStreams } from '@fit/service';
@@ -9,17 +9,17 @@ function openBoard(t: TestContext) {
   t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.parse('2026-11-23T05:00:00Z') });
   const streams = new EventStreams();
   const sent = t.mock.method(streams, 'send');
-  const world = { pendingCount: 0, isStoreUp: true, oldest: {} };
-  const silent = new CachedSource({ ask: () => Promise.resolve(), staleMs: 1 });
+  const facts = { pendingCount: 0, isStoreUp: true, oldest: {} };
+  const neverRead = new CachedSource({ read: () => Promise.resolve(), staleAfterMs: 1 });
   const board = new StatusBoard({
     queues: [],
     streams,
     timezone: 'UTC',
-    sampler: { samples: [], freshness: (now) => silent.freshness(now) },
-    askAlerts: () => Promise.reject(new Error('away')),
-    askToday: () => {
-      if (!world.isStoreUp) return Promise.reject(new Error('away'));
-      const { pendingCount, oldest } = world;
+    sampler: { samples: [], freshness: (now) => neverRead.freshness(now) },
+    readAlerts: () => Promise.reject(new Error('away')),
+    readToday: () => {
+      if (!facts.isStoreUp) return Promise.reject(new Error('away'));
+      const { pendingCount, oldest } = facts;
       const counts = { states: {}, causes: {} };
       return Promise.resolve({ date: '2026-11-23', run: undefined, counts, oldest, pendingCount });
     },
@@ -28,48 +28,48 @@ function openBoard(t: TestContext) {
     board.stop();
     streams.close();
   });
-  return { board, streams, world, told: () => sent.mock.callCount(), tick: t.mock.timers };
+  return { board, streams, facts, sentCount: () => sent.mock.callCount(), tick: t.mock.timers };
 }
 
-test('a clock that goes on is no change; a number is', async (t) => {
-  const { board, world, told, tick } = openBoard(t);
-  await board.tell();
+test('a change of the clock alone is not broadcast; a change of a number is', async (t) => {
+  const { board, facts, sentCount, tick } = openBoard(t);
+  await board.broadcast();
   tick.tick(5_000);
-  await board.tell();
-  assert.equal(told(), 1);
-  world.pendingCount = 3;
+  await board.broadcast();
+  assert.equal(sentCount(), 1);
+  facts.pendingCount = 3;
   tick.tick(5_000);
-  await board.tell();
-  assert.equal(told(), 2);
+  await board.broadcast();
+  assert.equal(sentCount(), 2);
 });
 
-test('who comes after an hour in which nothing changed begins with the clock of now', async (t) => {
-  const { board, streams, told, tick } = openBoard(t);
-  await board.tell();
+test('a reader who connects after an hour without a change begins with the current time', async (t) => {
+  const { board, streams, sentCount, tick } = openBoard(t);
+  await board.broadcast();
   tick.tick(3_600_000);
-  await board.tell();
+  await board.broadcast();
   const text = String(streams.open().read());
   const { at } = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? '') as Status;
-  assert.deepEqual([at, told()], ['2026-11-23T06:00:00.000Z', 1]);
+  assert.deepEqual([at, sentCount()], ['2026-11-23T06:00:00.000Z', 1]);
 });
 
-test('with the store away its numbers are those of then: no age grows on', async (t) => {
-  const { board, world, tick } = openBoard(t);
-  world.oldest = { pending: new Date('2026-11-23T04:59:00Z') };
+test('while the database is away, ages are those of its last answer', async (t) => {
+  const { board, facts, tick } = openBoard(t);
+  facts.oldest = { pending: new Date('2026-11-23T04:59:00Z') };
   await board.read();
-  world.isStoreUp = false;
+  facts.isStoreUp = false;
   tick.tick(60_000);
   const { today } = await board.read();
   assert.deepEqual([today.freshness.isStale, today.outbox?.oldestAgeSeconds], [true, 60]);
 });
 
-test('many who come in one second are told once, and a change waits for the next', async (t) => {
-  const { board, world, told, tick } = openBoard(t);
-  await Promise.all([board.tell(), board.tell()]);
-  world.pendingCount = 1;
-  await board.tell();
-  assert.equal(told(), 1);
+test('many broadcasts within a second send one event, and a change waits for the next second', async (t) => {
+  const { board, facts, sentCount, tick } = openBoard(t);
+  await Promise.all([board.broadcast(), board.broadcast()]);
+  facts.pendingCount = 1;
+  await board.broadcast();
+  assert.equal(sentCount(), 1);
   tick.tick(3_000);
-  await board.tell();
-  assert.equal(told(), 2);
+  await board.broadcast();
+  assert.equal(sentCount(), 2);
 });

@@ -1,4 +1,4 @@
-/** Goal: no number of small runs hides the day's run for everyone, and the question stays cheap. Method: a real database. */
+/** Goal: no number of runs for some users hides the run for everyone, and the query has an index. Method: a real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
@@ -12,20 +12,20 @@ function run(minute: number, parts: Partial<Run> = {}): Run {
   return { ...whole, ...parts };
 }
 
-test('a day is read with its runs for everyone first, then the newest, none of another day', async (t) => {
+test('the runs of a day are those for everyone first, then the newest, and none of another day', async (t) => {
   const store = await testStore(t);
   const runs = new RunStore(store.database);
   await runs.ensureIndexes();
-  const { isForEveryone, ...before } = run(90);
   const given = [
-    ...[run(0, { isForEveryone: true }), run(1, { isForEveryone: true })],
+    run(0, { isForEveryone: true }),
+    run(1, { isForEveryone: true }),
     ...Array.from({ length: 60 }, (_, index) => run(2 + index)),
-    ...[before, run(95, { date: '2026-11-24', isForEveryone: true })],
+    run(95, { date: '2026-11-24', isForEveryone: true }),
   ];
   for (const one of given) await runs.open(one);
   const ids = async (limit: number) => (await runs.ofDay(date, limit)).map(({ _id }) => _id);
   assert.deepEqual(await ids(5), ['run-1', 'run-0', 'run-61', 'run-60', 'run-59']);
-  assert.equal((await ids(100)).at(-1), 'run-90', `not told: ${isForEveryone}`);
+  assert.equal((await ids(100)).length, 62);
   const indexes = await store.raw('runs').indexes();
   assert.ok(indexes.some(({ key }) => Object.keys(key).join() === 'date,isForEveryone,createdAt'));
 });

@@ -30,7 +30,7 @@ const CONSUMERS: readonly AlertRule[] = [
     annotations: {
       summary: 'Nobody takes in dead letters from {{ $labels.queue }}',
       description: 'Failed jobs are not marked dead in the records until their letters are read.',
-      remedy: 'Start the monolith; where DEAD_LETTER_INTAKE is off, set it to on.',
+      remedy: 'Start the monolith; where DEAD_LETTER_RECORDER is off, set it to on.',
     },
   },
   {

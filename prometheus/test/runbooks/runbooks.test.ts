@@ -14,7 +14,7 @@ import { promtool } from '@fit/stack';
 import { planTopology } from '@fit/topology';
 import { stringify } from 'yaml';
 import { parseArguments } from '../../../dev/stack/src/cli/parseArguments.ts';
-import { readReplayArguments } from '../../../monolith/src/replay/readReplayArguments.ts';
+import { readReplayArguments } from '../../../monolith/src/readReplayArguments.ts';
 import { COMMANDS } from '../../../topology-cli/src/commands.ts';
 import { readCall } from '../../../topology-cli/src/readCall.ts';
 import { DEFAULT_PAGES, rulesOf } from '../../src/index.ts';

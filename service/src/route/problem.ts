@@ -51,3 +51,16 @@ export class Problem extends Error {
 export function notFound(): Problem {
   return new Problem({ status: 404, code: 'not_found', title: 'There is no such resource' });
 }
+
+/**
+ * @param field what is wrong, such as `body.date`; its first part names where it came from.
+ * @returns Problem 400 `invalid_input`, as the schema check of a route reports it. For faults that a schema cannot find.
+ */
+export function invalidInput(field: string, reason: string): Problem {
+  return new Problem({
+    status: 400,
+    code: 'invalid_input',
+    title: `The ${field.split('.')[0]} is not as this route expects`,
+    errors: [{ field, reason }],
+  });
+}

@@ -7,7 +7,7 @@ const TIERS = '1s,2s,4s';
 /** Intake on: letters become records at once. Off: they lie on the broker until the replay takes them. */
 function exhaustedWith(intake: 'on' | 'off', kills: boolean): Scenario['play'] {
   return async (userCount = 1_000, say) => {
-    const env = { COACH_FAILURE_RATE: '1', FIT_TIERS: TIERS, DEAD_LETTER_INTAKE: intake };
+    const env = { COACH_FAILURE_RATE: '1', FIT_TIERS: TIERS, DEAD_LETTER_RECORDER: intake };
     return await Arena.play({ env, coachCount: 1, say }, async (arena) => {
       await arena.follow(await arena.ask(userCount));
       const letters = intake === 'on' ? 0 : userCount;

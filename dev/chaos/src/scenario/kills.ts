@@ -13,7 +13,7 @@ export const kills: Scenario = {
     // Small batches and a share of failures, so that every kill meets work in every stage.
     const env = {
       FIT_TIERS: '1s,2s,4s',
-      FIT_RECONCILE_AFTER_MS: '15000',
+      FIT_STALE_AFTER_MS: '15000',
       COACH_PREFETCH: '5',
       COACH_CONCURRENCY: '1',
       COACH_FAILURE_RATE: '0.05',

@@ -19,7 +19,7 @@ export const malformed: Scenario = {
   name: 'malformed',
   about: 'not JSON, wrong types, unknown version, 200 kB: dead at the first attempt with a reason',
   play: async (userCount = 1_000, say) => {
-    const env = { DEAD_LETTER_INTAKE: 'off', FIT_TIERS: '1s,2s,4s' };
+    const env = { DEAD_LETTER_RECORDER: 'off', FIT_TIERS: '1s,2s,4s' };
     return await Arena.play({ env, coachCount: 1, say }, async (arena) => {
       const runId = await arena.ask(userCount);
       await putByHand(arena.stack.amqpUrl);
@@ -32,7 +32,7 @@ export const malformed: Scenario = {
       const found = await readReasons(arena.stack.amqpUrl);
       for (const { reason } of found) say(`letter: ${reason}`);
       // With the intake on, what is no job is kept whole in the database, and the queue is empty.
-      await arena.restart({ DEAD_LETTER_INTAKE: 'on' });
+      await arena.restart({ DEAD_LETTER_RECORDER: 'on' });
       await until(async () => (await depth()) === 0, {
         deadlineMs: 20_000,
         describe: async () => `${await depth()} letters`,

@@ -10,7 +10,7 @@ export const purge: Scenario = {
     const env = {
       COACH_FAILURE_RATE: '0.5',
       FIT_TIERS: '2s,4s,6s',
-      FIT_RECONCILE_AFTER_MS: '12000',
+      FIT_STALE_AFTER_MS: '12000',
       COACH_PREFETCH: '20',
     };
     return await Arena.play({ env, coachCount: 1, say }, async (arena) => {

@@ -14,7 +14,7 @@ import { lastPidOf, NpmStart } from '../support/npmStart.ts';
 
 const BOTH_READY = /(?:prometheus|alertmanager) ready[^]*(?:prometheus|alertmanager) ready/;
 const STAGES: readonly (readonly [after: RegExp, never: RegExp])[] = [
-  [/starting the services/, BOTH_READY],
+  [/starting the servers/, BOTH_READY],
   [/(?:prometheus|alertmanager) ready/, /monolith ready/],
   [/monolith ready/, /coach-1 ready/],
 ];

@@ -104,13 +104,13 @@ export const tierFilling: Fault = {
 
 export const lettersPiling: Fault = {
   name: 'dead-letter queue growing',
-  about: 'the intake is off (DEAD_LETTER_INTAKE=off), and 30 messages that are no jobs arrive',
+  about: 'the intake is off (DEAD_LETTER_RECORDER=off), and 30 messages that are no jobs arrive',
   expected: ['NoConsumers warning'],
   consequences: {
     'DeadLetters warning': 'the letters are counted when the intake reads them after all',
   },
   inject: async ({ system, stack }) => {
-    await system.restartMonolith({ DEAD_LETTER_INTAKE: 'off' });
+    await system.restartMonolith({ DEAD_LETTER_RECORDER: 'off' });
     const connection = await connect(stack.amqpUrl);
     const channel = await connection.createConfirmChannel();
     for (let count = 0; count < LETTER_COUNT; count += 1)

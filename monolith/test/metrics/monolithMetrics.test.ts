@@ -1,9 +1,14 @@
-/** Goal: a scrape never waits for the store, and stale figures are seen to be stale. Method: a store that never answers. */
+/**
+ * Goal: a scrape never waits for the database, stale figures show as stale, and the limits in force are exported. Method: a
+ * database that hangs, and samples made by hand.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMetrics } from '@fit/service';
+import { fitTopology } from '@fit/contract';
+import { createMetrics, createServiceMetrics } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
-import { recordMetrics } from '../../src/metrics/recordMetrics.ts';
+import { exportJobRecords, exportLimitsInForce } from '../../src/metrics/monolithMetrics.ts';
+import type { QueueReading, QueueSample } from '../../src/queues/queueSampler.ts';
 
 const DEADLINE_MS = 1_000;
 
@@ -15,14 +20,14 @@ async function valueOf(metrics: ReturnType<typeof createMetrics>, series: string
   return Number(line?.slice(series.length + 1));
 }
 
-test('a store that hangs: the scrape answers, the age grows, failures count, one question is open', async (t) => {
+test('while the database hangs the scrape answers, the age grows, failures count, and one refresh is under way', async (t) => {
   const metrics = createMetrics('monolith');
   let askedCount = 0;
   const hung = () => {
     askedCount += 1;
     return new Promise<never>(() => undefined);
   };
-  const stop = recordMetrics(
+  const stop = exportJobRecords(
     metrics,
     { countStates: hung, oldestEligible: hung },
     { dueBy: hung },
@@ -36,16 +41,16 @@ test('a store that hangs: the scrape answers, the age grows, failures count, one
     { describe: () => metrics.registry.metrics() },
   );
   assert.equal(askedCount, 3);
-  // A 0 would say that no daily run is expected, and end the alert on one that is late.
+  // A 0 would mean that no daily run is expected, and would end the alert on a late one.
   assert.doesNotMatch(await metrics.registry.metrics(), /^daily_run_due/m);
 });
 
-test('a store that answers again: new figures, and the age begins anew', async (t) => {
+test('when the database answers again the figures are new', async (t) => {
   const metrics = createMetrics('monolith');
   let isOut = true;
   const answer = <Value>(value: Value) =>
     isOut ? Promise.reject(new Error('out')) : Promise.resolve(value);
-  const stop = recordMetrics(
+  const stop = exportJobRecords(
     metrics,
     {
       countStates: () => answer({ pending: 3, waiting: 2 }),
@@ -68,6 +73,38 @@ test('a store that answers again: new figures, and the age begins anew', async (
   assert.equal(await valueOf(metrics, 'daily_run_due_timestamp_seconds'), 7_200);
   const pendingAge = await valueOf(metrics, 'jobs_oldest_age_seconds{state="pending"}');
   assert.ok(pendingAge >= 60 && pendingAge < 70, String(pendingAge));
-  // Its wait ends in a minute: it is not late, and its age is not below 0.
+  // The wait of this job ends in a minute, so its age is 0 and not negative.
   assert.equal(await valueOf(metrics, 'jobs_oldest_age_seconds{state="waiting"}'), 0);
+});
+
+const QUEUE = 'createWodQueue';
+const SERIES = /^jobs_queue_live_max_length\{vhost="\/",queue="createWodQueue"\} (\S+)$/m;
+
+function exportOf() {
+  const declaration = fitTopology({ profile: 'default' });
+  const { metrics, plan } = createServiceMetrics('monolith', {
+    declaration,
+    vhost: '/',
+    routes: [],
+  });
+  const take = exportLimitsInForce(metrics, plan, '/');
+  const value = async () => SERIES.exec(await metrics.registry.metrics())?.[1];
+  return { take, value };
+}
+
+function sample(reading: Partial<QueueReading>, source: QueueSample['source']): QueueSample {
+  return { source, queues: new Map([[QUEUE, { ready: 0, consumers: 1, ...reading }]]) };
+}
+
+test('a limit in force is exported, none as infinite, and a source without limits changes nothing', async () => {
+  const { take, value } = exportOf();
+  assert.equal(await value(), undefined);
+  take(sample({}, 'amqp'));
+  assert.equal(await value(), undefined);
+  take(sample({ limitInForce: 150 }, 'management'));
+  assert.equal(await value(), '150');
+  take(sample({}, 'amqp'));
+  assert.equal(await value(), '150');
+  take(sample({}, 'management'));
+  assert.equal(await value(), '+Inf');
 });

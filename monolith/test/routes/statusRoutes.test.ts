@@ -1,4 +1,4 @@
-/** Goal: scripts get queues, status and events from a running monolith. Method: real monolith, broker and database, no coach. */
+/** Goal: a running monolith serves queues, status and events. Method: a real monolith, broker and database, without a coach. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -17,11 +17,11 @@ describe('a monolith without coaches', () => {
   let folder: string;
   const undos: (() => Promise<void>)[] = [];
 
-  /** Nothing listens there: a Prometheus of this machine must not be asked. */
+  /** Nothing listens there; a Prometheus that runs on this machine must not be asked. */
   const PROMETHEUS_URL = 'http://127.0.0.1:1';
 
   before(async () => {
-    // Not node:test's own `after`: called in a hook, it ends with the hook.
+    // `after` of node:test would run at the end of this hook when it is called in a hook.
     const broker = await testBroker({ after: (undo) => undos.push(undo) });
     folder = await mkdtemp(join(tmpdir(), 'fit-status-'));
     system = await startSystem({
@@ -42,7 +42,7 @@ describe('a monolith without coaches', () => {
 
   const status = async () => (await client.request('GET', '/status')) as Status;
 
-  /** A status may tell what was so two seconds ago. @returns the first that holds. */
+  /** The status may be two seconds old. @returns the first one that passes the check. */
   async function eventualStatus(check: (status: Status) => void): Promise<Status> {
     let seen: Status | undefined;
     const probe = async () => {
@@ -53,7 +53,7 @@ describe('a monolith without coaches', () => {
     return await eventually(probe, { deadlineMs: 30_000, describe: () => JSON.stringify(seen) });
   }
 
-  test('before any run: no run, alerts unknown, every queue there and empty', async () => {
+  test('before any run the status has no run, unknown alerts, and every queue', async () => {
     const { queues } = await eventualStatus(({ today, alerts }) => {
       assert.deepEqual([today.verdict, today.outbox?.pending], ['none', 0]);
       assert.equal(alerts.freshness.isStale, true);
@@ -68,7 +68,7 @@ describe('a monolith without coaches', () => {
     ]);
   });
 
-  test('a run for one member is told as such, and nobody else is said to be served', async () => {
+  test('a run for one user is reported as a run for some', async () => {
     const users = sampleUsers(20);
     await client.createUsers(users);
     await client.generateWods({ userIds: users.slice(0, 1).map(({ id }) => id) });
@@ -82,7 +82,7 @@ describe('a monolith without coaches', () => {
     assert.deepEqual([today.run?.isForEveryone, today.total], [false, 1]);
   });
 
-  test('a run nobody works off: its jobs are in the queue, in the fill, and in what is missing', async () => {
+  test('without a coach the jobs of a run show in the queue, in its fill and as missing', async () => {
     await client.generateWods();
     const mainOf = ({ queues }: QueueReport) => queues.find(({ role }) => role === 'main');
     let seen: QueueReport | undefined;
@@ -91,7 +91,7 @@ describe('a monolith without coaches', () => {
         seen = (await client.request('GET', '/queues')) as QueueReport;
         const main = mainOf(seen);
         assert.deepEqual(
-          [seen.source, seen.freshness.isStale, main?.counted, main?.limit, main?.fillRatio],
+          [seen.source, seen.freshness.isStale, main?.countedByLimit, main?.limit, main?.fillRatio],
           ['management', false, 20, 10_000, 0.002],
         );
         assert.ok((main?.oldestAgeSeconds ?? -1) >= 0);
@@ -106,7 +106,7 @@ describe('a monolith without coaches', () => {
     });
   });
 
-  test('the stream begins with the same status, and ends when the monolith stops', async () => {
+  test('the event stream begins with the status, and ends when the monolith stops', async () => {
     const response = await fetch(`${system.monolith.url}/events`, {
       headers: { authorization: `Bearer ${system.adminToken}` },
     });
@@ -118,11 +118,11 @@ describe('a monolith without coaches', () => {
     const startedAt = performance.now();
     await system.monolith.child.stop();
     while (!(await body.read()).done);
-    assert.ok(performance.now() - startedAt < 4_500, 'an open stream does not hold up the stop');
+    assert.ok(performance.now() - startedAt < 4_500, 'an open stream delayed the stop');
     await system.restartMonolith();
   });
 
-  test('what Prometheus says is passed on', async (t) => {
+  test('alerts that fire in Prometheus are in the status', async (t) => {
     const prometheus = createServer((_, response) => {
       const labels = { alertname: 'Watchdog', severity: 'none' };
       const alert = {

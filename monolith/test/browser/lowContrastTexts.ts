@@ -2,7 +2,7 @@
  * Texts that are hard to read. Runs in the page.
  * @returns those whose contrast with what is behind them is below 4.5 to 1 (WCAG AA).
  */
-export function faintTexts(): string[] {
+export function lowContrastTexts(): string[] {
   const channels = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number);
   const luminance = (colour: number[]) => {
     const [red = 0, green = 0, blue = 0] = colour

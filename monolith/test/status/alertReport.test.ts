@@ -1,7 +1,7 @@
-/** Goal: what fires is shown as it is, in order of urgency, and nothing hostile becomes a link. Method: the pure function. */
+/** Goal: firing alerts are listed by urgency, and a hostile text of a rule does no harm. Method: the pure function. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listAlerts, type PrometheusAlert } from '../../src/alerts/alertReport.ts';
+import { listAlerts, type PrometheusAlert } from '../../src/status/alertReport.ts';
 
 const watchdog = alert('Watchdog', 'none');
 
@@ -20,7 +20,7 @@ function alert(
   };
 }
 
-test('critical first, then by age; pending apart; the watchdog is a sign of life and no alert', () => {
+test('alerts are sorted by severity and then by age; pending ones are apart, and the watchdog is not listed', () => {
   const list = listAlerts([
     alert('C', 'info'),
     alert('B', 'warning', { activeAt: '2026-11-23T04:00:00Z' }),
@@ -41,7 +41,7 @@ test('critical first, then by age; pending apart; the watchdog is a sign of life
   assert.equal(list.isEvaluated, true);
 });
 
-test('no watchdog: an empty list is no good news', () => {
+test('without the watchdog the alerts count as not evaluated', () => {
   assert.deepEqual(listAlerts([]), {
     isEvaluated: false,
     firing: [],
@@ -50,7 +50,7 @@ test('no watchdog: an empty list is no good news', () => {
   });
 });
 
-test('a runbook is a link only on the web', () => {
+test('a runbook address that is not http or https is left out', () => {
   const urlOf = (runbook_url: string) =>
     listAlerts([alert('A', 'info', { annotations: { runbook_url } })]).firing[0]?.runbookUrl;
   assert.equal(urlOf('https://example.org/A.md'), 'https://example.org/A.md');
@@ -58,7 +58,7 @@ test('a runbook is a link only on the web', () => {
     assert.equal(urlOf(hostile), null);
 });
 
-test('silenced and inhibited are told from told, by the labels that both know', () => {
+test('silenced and inhibited alerts are marked; they are matched by the labels that both servers know', () => {
   const labels = { queue: 'createWodQueue' };
   const managed = (name: string, silencedBy: string[], inhibitedBy: string[]) => ({
     labels: { alertname: name, severity: 'warning', cluster: 'one', ...labels },
@@ -69,13 +69,13 @@ test('silenced and inhibited are told from told, by the labels that both know', 
     [managed('A', ['id'], []), managed('B', [], ['id']), managed('C', [], [])],
   );
   assert.deepEqual(
-    list.firing.map(({ muted }) => muted),
+    list.firing.map(({ suppression }) => suppression),
     ['silenced', 'inhibited', null, null],
   );
   assert.equal(list.firing[0]?.subject, 'createWodQueue');
 });
 
-test('a flood and an endless text are cut, and what is not listed is counted', () => {
+test('many alerts and long texts are cut, and the alerts that are not listed are counted', () => {
   const flood = Array.from({ length: 120 }, (_, index) =>
     alert(`A${index}`, 'warning', { annotations: { summary: 'x'.repeat(10_000) } }),
   );

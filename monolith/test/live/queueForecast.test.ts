@@ -1,6 +1,6 @@
 /**
- * Goal: fill and time to full on the page are those that alerts fire on. Method: a real broker that fills steadily, the
- * sampler beside a real Prometheus with the generated rules.
+ * Goal: the fill and time to full of the status are those that alerts fire on. Method: a real queue that fills steadily,
+ * read by the sampler and by a real Prometheus with the generated rules.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -15,17 +15,16 @@ import { eventually } from '@fit/stack/testing';
 import { planTopology } from '@fit/topology';
 import { openSession } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
-import { QueueSampler } from '../../src/queues/queueSampler.ts';
+import { openSampleReader, QueueSampler } from '../../src/queues/queueSampler.ts';
 import { type QueueStatus, queueStatus } from '../../src/queues/queueStatus.ts';
-import { openSampleReader } from '../../src/queues/readSample.ts';
 
 const QUEUE = 'createWodQueue';
 const LIMIT = 1_000;
 const PER_SECOND = 5;
-/** Both look every five seconds, at moments of their own, at numbers that the broker renews every five seconds. */
-const LAG = 0.3;
+/** Both sample every five seconds, at different moments, counts that the broker renews every five seconds. */
+const TOLERANCE = 0.3;
 
-test('a queue that fills at five a second: the same fill, and full at the same time', async (t) => {
+test('for a queue that fills at five messages a second, status and Prometheus agree on fill and time to full', async (t) => {
   const declaration = fitTopology({ profile: 'default', maxLength: LIMIT });
   const plan = planTopology(declaration, { version: '4.3.6', hasManagement: true });
   const name = `test-${randomUUID().slice(0, 8)}`;
@@ -61,7 +60,7 @@ test('a queue that fills at five a second: the same fill, and full at the same t
   const sampler = new QueueSampler(openSampleReader({ amqpUrl, managementUrl, queueNames }));
   t.after(() => sampler.stop());
   const main = plan.queues.find((queue) => queue.name === QUEUE)!;
-  const ours = (): QueueStatus =>
+  const own = (): QueueStatus =>
     queueStatus(main, { samples: sampler.samples, oldestQueuedAt: undefined, now: new Date() });
 
   const publisher = setInterval(() => publish(), 1_000 / PER_SECOND);
@@ -70,34 +69,38 @@ test('a queue that fills at five a second: the same fill, and full at the same t
   });
   const agreed = await eventually(
     async () => {
-      const theirs = await query(stack, 'queue:fill:time_to_full_seconds');
-      const { timeToFullSeconds: seconds, netPerSecond } = ours();
+      const prometheus = await query(stack, 'queue:fill:time_to_full_seconds');
+      const { timeToFullSeconds: seconds, netPerSecond } = own();
       const isSteady = netPerSecond !== null && netPerSecond > PER_SECOND * 0.7;
-      if (theirs === undefined || seconds === null || !isSteady) return false;
-      return Math.abs(seconds - theirs) < LAG * theirs && { seconds, theirs };
+      if (prometheus === undefined || seconds === null || !isSteady) return false;
+      return Math.abs(seconds - prometheus) < TOLERANCE * prometheus && { seconds, prometheus };
     },
     {
       deadlineMs: 90_000,
       describe: async () =>
-        `${JSON.stringify(ours())} here, ${await query(stack, 'queue:fill:time_to_full_seconds')} there`,
+        `${JSON.stringify(own())} in the status, ${await query(stack, 'queue:fill:time_to_full_seconds')} in Prometheus`,
     },
   );
-  t.diagnostic(`full in ${agreed.seconds.toFixed(0)} s here, ${agreed.theirs.toFixed(0)} s there`);
+  t.diagnostic(
+    `full in ${agreed.seconds.toFixed(0)} s in the status, ${agreed.prometheus.toFixed(0)} s in Prometheus`,
+  );
 
   clearInterval(publisher);
   const fill = await eventually(
     async () => {
-      const theirs = await query(stack, 'queue:fill:ratio');
-      return theirs !== undefined && theirs > 0 && ours().fillRatio === theirs && theirs;
+      const prometheus = await query(stack, 'queue:fill:ratio');
+      return (
+        prometheus !== undefined && prometheus > 0 && own().fillRatio === prometheus && prometheus
+      );
     },
     {
       deadlineMs: 30_000,
       describe: async () =>
-        `${ours().fillRatio} here, ${await query(stack, 'queue:fill:ratio')} there`,
+        `${own().fillRatio} in the status, ${await query(stack, 'queue:fill:ratio')} in Prometheus`,
     },
   );
-  assert.equal(ours().counted, Math.round(fill * LIMIT));
-  assert.equal(ours().limitInForce, LIMIT);
+  assert.equal(own().countedByLimit, Math.round(fill * LIMIT));
+  assert.equal(own().limitInForce, LIMIT);
 });
 
 async function query(stack: Stack, record: string): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 /**
- * Goal: the status says who is muted, from an Alertmanager that asks for a password. Method: a real Prometheus with a rule
- * that always fires, a real Alertmanager, and a silence.
+ * Goal: the status marks alerts that an Alertmanager with a password suppresses. Method: a real Prometheus with a rule that
+ * always fires, a real Alertmanager, and a silence.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ALERTMANAGER_LOGIN, freePorts, startStack } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import { readAlerts } from '../../src/alerts/readAlerts.ts';
+import { readAlerts } from '../../src/status/alertReport.ts';
 
-// Later than Prometheus finds Alertmanager, after which an alert is sent again only in a minute.
+// The alert fires after Prometheus has found Alertmanager: one that was sent before is sent again only in a minute.
 const RULE = { alert: 'AlwaysFires', expr: 'vector(1)', for: '15s' };
 const RULES = { groups: [{ name: 'test', interval: '1s', rules: [RULE] }] };
 
-test('a silenced alert is muted, and without the password nobody is known to be', async (t) => {
+test('a silenced alert is marked as suppressed; without the password no alert is', async (t) => {
   const name = `test-${randomUUID().slice(0, 8)}`;
   const folder = join(tmpdir(), `fit-stack-${name}`);
   const ports = await freePorts();
@@ -27,7 +27,7 @@ test('a silenced alert is muted, and without the password nobody is known to be'
     basic_auth: { username, password_file: passwordFile },
     static_configs: [{ targets: [`127.0.0.1:${ports.alertmanager}`] }],
   };
-  // JSON is YAML, too.
+  // Every JSON document is a YAML document.
   await writeFile(
     join(config, 'prometheus.yml'),
     JSON.stringify({ rule_files: ['rules.yml'], alerting: { alertmanagers: [alertmanager] } }),
@@ -60,14 +60,14 @@ test('a silenced alert is muted, and without the password nobody is known to be'
   });
   assert.equal(reply.status, 200, await reply.text());
 
-  const muted = async (url: string): Promise<[string, string | null][]> => {
+  const suppressed = async (url: string): Promise<[string, string | null][]> => {
     const { firing } = await readAlerts({ prometheusUrl, alertmanagerUrl: url });
-    return firing.map(({ name: alert, muted: how }) => [alert, how]);
+    return firing.map(({ name: alert, suppression }) => [alert, suppression]);
   };
-  await eventually(async () => (await muted(alertmanagerUrl))[0]?.[1] === 'silenced', {
+  await eventually(async () => (await suppressed(alertmanagerUrl))[0]?.[1] === 'silenced', {
     deadlineMs: 120_000,
-    describe: async () => JSON.stringify(await muted(alertmanagerUrl)),
+    describe: async () => JSON.stringify(await suppressed(alertmanagerUrl)),
   });
-  assert.deepEqual(await muted(alertmanagerUrl), [['AlwaysFires', 'silenced']]);
-  assert.deepEqual(await muted(origin), [['AlwaysFires', null]]);
+  assert.deepEqual(await suppressed(alertmanagerUrl), [['AlwaysFires', 'silenced']]);
+  assert.deepEqual(await suppressed(origin), [['AlwaysFires', null]]);
 });
