@@ -1,6 +1,6 @@
 /** The coach, top to bottom: configuration, store, worker, HTTP. Stopped in reverse order. */
 import { useNativeBroker } from '@fit/contract';
-import { type JobEvent, Worker } from '@fit/jobs';
+import { type JobEvent, JobWorker } from '@fit/jobs';
 import { connectStore, JobStore } from '@fit/jobs/store';
 import {
   countJobs,
@@ -50,7 +50,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   shutdownHooks.push({ part: 'store', stop: () => store.close() });
   const wods = new WodStore(store.database);
 
-  const running: { worker?: Worker } = {};
+  const running: { worker?: JobWorker } = {};
   const pulse = new ConsumerHeartbeat(config.deadlineMs, () => running.worker);
   const health = new Health({
     stopping,
@@ -83,7 +83,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   const server = await listen(app.callback(), config.host, config.port);
   shutdownHooks.push({ part: 'HTTP server', stop: () => server.close() });
 
-  running.worker = await Worker.open({
+  running.worker = await JobWorker.open({
     ...config,
     declaration,
     kind,

@@ -7,7 +7,7 @@ export {
 } from './dead-letters/deadLetterRecorder.ts';
 export { recordDeadLetters } from './dead-letters/recordDeadLetters.ts';
 export type { JobEnd, JobEvent, JobListener } from './event.ts';
-export { reconcileOnce, staleAfterMs } from './reconcile/reconcile.ts';
+export { defaultStaleAfterMs, reconcileOnce } from './reconcile/reconcile.ts';
 export { compilePayload, type PayloadCheck } from './record/jobMessage.ts';
 export {
   type AttemptRecord,
@@ -35,4 +35,4 @@ export { formatTraceparent, parseTraceparent, type TraceContext } from './trace/
 export { type Wait, waitOf } from './trace/waitOf.ts';
 export type { AttemptScope } from './work/attemptScope.ts';
 export type { Handler, Handlers, Job } from './work/handler.ts';
-export { Worker, type WorkerOptions } from './work/worker.ts';
+export { JobWorker, type JobWorkerOptions } from './work/worker.ts';

@@ -3,6 +3,7 @@
  * pending again, and a recorder per kind of job moves dead letters from the broker into the database.
  */
 import {
+  defaultStaleAfterMs,
   type JobListener,
   type JobTracer,
   LeasedLoop,
@@ -10,7 +11,6 @@ import {
   RELAY_BATCH_COUNT,
   reconcileOnce,
   relayOnce,
-  staleAfterMs,
 } from '@fit/jobs';
 import type { DeadLetterStore, JobStore, LeaseStore } from '@fit/jobs/store';
 import { Heartbeat } from '@fit/service';
@@ -23,7 +23,7 @@ export interface BackgroundTaskOptions extends MonolithConfig {
   readonly declaration: Declaration;
   readonly store: JobStore;
   readonly leases: LeaseStore;
-  readonly letters: DeadLetterStore;
+  readonly deadLetters: DeadLetterStore;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
   readonly onSession: (event: SessionEvent) => void;
@@ -109,7 +109,7 @@ export async function startBackgroundTasks(
       const count = await reconcileOnce({
         ...options,
         readyCount,
-        quietMs: options.staleAfterMs ?? staleAfterMs(declaration),
+        staleAfterMs: options.staleAfterMs ?? defaultStaleAfterMs(declaration),
       });
       onEvent({ type: 'roundEnded', task: 'reconcile' });
       if (count > 0) relay.wake();

@@ -140,7 +140,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     // Relay and reconciler work under a lease, so their statements have limits that end before the lease does.
     store: new JobStore(store.database.withLimits(BACKGROUND_LIMITS)),
     leases: new LeaseStore(store.database),
-    letters: new DeadLetterStore(store.database),
+    deadLetters: new DeadLetterStore(store.database),
     tracer: tracing.jobs,
     onEvent: (event: JobEvent) => {
       countJob(event);

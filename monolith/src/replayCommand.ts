@@ -89,11 +89,11 @@ async function recordFromBroker(
     try {
       const found = await collectDeadLetters({
         kind,
-        box: reader,
+        reader,
         filter,
         isDryRun,
         store: new JobStore(store.database),
-        letters: new DeadLetterStore(store.database),
+        deadLetters: new DeadLetterStore(store.database),
         onEvent: () => undefined,
       });
       total.matched += found.matched;

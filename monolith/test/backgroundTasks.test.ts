@@ -30,7 +30,7 @@ test('/livez is 503 and names the relay while a round of it does not end, and 20
     declaration: fitTopology({ profile: 'default' }),
     store: new HangingStore(store.database),
     leases: store.leases,
-    letters: store.letters,
+    deadLetters: store.deadLetters,
     onEvent: () => undefined,
     onSession: () => undefined,
     onPublish: () => undefined,

@@ -1,6 +1,6 @@
 /** The consumer's heartbeat: stuck is what a restart would mend, so an outage of store or broker never is. */
 
-import type { JobEvent, Worker } from '@fit/jobs';
+import type { JobEvent, JobWorker } from '@fit/jobs';
 import { Heartbeat } from '@fit/service';
 
 /** What a pause between two signs of life may last beyond the bound of an attempt. */
@@ -8,7 +8,7 @@ const MARGIN_MS = 60_000;
 
 export class ConsumerHeartbeat {
   readonly #pulse: Heartbeat;
-  readonly #worker: () => Pick<Worker, 'isUp' | 'inFlightCount'> | undefined;
+  readonly #worker: () => Pick<JobWorker, 'isUp' | 'inFlightCount'> | undefined;
   #isStoreOut = false;
 
   /**
@@ -17,7 +17,7 @@ export class ConsumerHeartbeat {
    */
   constructor(
     deadlineMs: number,
-    worker: () => Pick<Worker, 'isUp' | 'inFlightCount'> | undefined,
+    worker: () => Pick<JobWorker, 'isUp' | 'inFlightCount'> | undefined,
   ) {
     this.#pulse = new Heartbeat(deadlineMs + MARGIN_MS);
     this.#worker = worker;

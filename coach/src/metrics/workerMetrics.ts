@@ -1,13 +1,13 @@
 /** What the worker is busy with, read at each scrape. */
 
-import type { Worker, WorkerOptions } from '@fit/jobs';
+import type { JobWorker, JobWorkerOptions } from '@fit/jobs';
 import type { MetricSet } from '@fit/service';
 
 /** @param worker undefined until it is open. */
 export function exportWorkerGauges(
   metrics: MetricSet,
-  worker: () => Worker | undefined,
-  { concurrency, prefetchCount }: Pick<WorkerOptions, 'concurrency' | 'prefetchCount'>,
+  worker: () => JobWorker | undefined,
+  { concurrency, prefetchCount }: Pick<JobWorkerOptions, 'concurrency' | 'prefetchCount'>,
 ): void {
   // What is not delivered cannot run.
   metrics.set('jobs_worker_concurrency', {}, Math.min(concurrency, prefetchCount));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fitTopology } from '@fit/contract';
-import { newJob, relayOnce, Worker } from '@fit/jobs';
+import { JobWorker, newJob, relayOnce } from '@fit/jobs';
 import { eventually, testBroker } from '@fit/stack/testing';
 import { deadLetterQueue } from '@fit/topology';
 import { Inspector, Publisher } from '@fit/topology/amqp';
@@ -34,7 +34,7 @@ async function open(t: TestContext) {
   const inspector = await Inspector.open({ url: broker.amqpUrl, label: 'test inspects' });
   closers.push(() => inspector.close());
   const wods = new WodStore(store.database);
-  const worker = await Worker.open({
+  const worker = await JobWorker.open({
     ...broker,
     declaration,
     kind: declaration.kind.createWod,

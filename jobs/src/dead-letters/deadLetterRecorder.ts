@@ -50,7 +50,7 @@ export async function openDeadLetterRecorder(
     onRefused: async ({ delivery, letter }, error) => {
       onEvent({ type: 'stageFailed', stage: 'deadLetterRecorder', error });
       // Short plain text alone: were that refused too, no letter could be at fault.
-      await options.letters.keep([outlineOf(letter, error)], new Date());
+      await options.deadLetters.keep([outlineOf(letter, error)], new Date());
       delivery.ack();
     },
     onOutage: (error) => {

@@ -9,7 +9,7 @@ import type { ReadDeadLetter } from './readDeadLetter.ts';
 
 export interface RecordDeadLettersOptions {
   readonly store: JobStore;
-  readonly letters: DeadLetterStore;
+  readonly deadLetters: DeadLetterStore;
   readonly onEvent: JobListener;
 }
 
@@ -63,7 +63,7 @@ export async function recordDeadLetters(
 /** Those without a job, the forged and the malformed. Told are those that no job's death has told of already. */
 async function keep(judged: readonly Judged[], options: RecordDeadLettersOptions): Promise<void> {
   const kept = judged.filter((one) => !isOwn(one) || one.letter.cause === 'malformed');
-  const newIds = await options.letters.keep(kept.map(storedOf), new Date());
+  const newIds = await options.deadLetters.keep(kept.map(storedOf), new Date());
   const told = kept.filter((one) => newIds.delete(one.letter.id) && !isOwn(one));
   const causeOf = ({ letter, forgery }: Judged) =>
     forgery === undefined ? letter.cause : ('forged' as const);

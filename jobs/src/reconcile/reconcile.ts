@@ -9,8 +9,8 @@ export interface ReconcileOptions {
   readonly store: JobStore;
   /** Messages ready in a queue, from the broker itself. @throws where it does not tell. */
   readonly readyCount: (queue: string) => Promise<number>;
-  /** A job without any change for this long may be lost; see `quietLimitMs`. */
-  readonly quietMs: number;
+  /** A job without any change for this long may be lost; see `defaultStaleAfterMs`. */
+  readonly staleAfterMs: number;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
 }
@@ -18,7 +18,7 @@ export interface ReconcileOptions {
 const MARGIN_MS = 30_000;
 
 /** @returns the longest retry path and a margin: within it silence is normal. */
-export function staleAfterMs(declaration: Declaration): number {
+export function defaultStaleAfterMs(declaration: Declaration): number {
   const paths = declaration.kinds.map(({ tiersMs }) => tiersMs.reduce((sum, ms) => sum + ms, 0));
   return Math.max(...paths) + MARGIN_MS;
 }
@@ -29,7 +29,7 @@ export function staleAfterMs(declaration: Declaration): number {
  * guarded by its generation, so an error here costs work and never a second effect.
  */
 export async function reconcileOnce(options: ReconcileOptions): Promise<number> {
-  const before = new Date(Date.now() - options.quietMs);
+  const before = new Date(Date.now() - options.staleAfterMs);
   const silentCount = await options.store.countStale(before);
   if (silentCount === 0) return 0;
   const depths = await Promise.all(

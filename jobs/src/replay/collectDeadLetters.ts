@@ -10,7 +10,7 @@ import type { ReplayFilter } from './replayFilter.ts';
 
 export interface CollectDeadLettersOptions extends RecordDeadLettersOptions {
   readonly kind: KindDeclaration;
-  readonly box: DeadLetterReader;
+  readonly reader: DeadLetterReader;
   readonly filter: ReplayFilter;
   /** True: only count. */
   readonly isDryRun: boolean;
@@ -45,7 +45,7 @@ export async function collectDeadLetters(
     group = [];
   };
   while (tally.matched + tally.others < LETTERS_LIMIT) {
-    const delivery = await options.box.next();
+    const delivery = await options.reader.next();
     if (delivery === undefined) break;
     const letter = readDeadLetter(delivery, options.kind, new Date());
     delivery.discardContent();

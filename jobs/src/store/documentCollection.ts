@@ -33,7 +33,7 @@ export interface UpdateCounts {
 export type Update<Stored> = UpdateFilter<Stored> | Document[];
 
 /** Which documents, in which order, and how many at most. */
-export interface Page<Stored> {
+export interface DocumentQuery<Stored> {
   readonly filter: Filter<Stored>;
   readonly sort?: Sort;
   /** A page is one answer: there is no cursor that a second statement would have to go on with. */
@@ -145,7 +145,7 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   /** @throws StoreUnavailable, StatementRefused */
-  async find({ filter, sort, limit, fields }: Page<Stored>): Promise<Stored[]> {
+  async find({ filter, sort, limit, fields }: DocumentQuery<Stored>): Promise<Stored[]> {
     return (await this.#run((options) => {
       // One batch: a cursor's further statements would have no limit of their own.
       const cursor = this.#collection.find(filter, { ...options, limit, batchSize: limit });

@@ -132,7 +132,7 @@ export class JobStore {
   }
 
   /** Keyset page by id. */
-  async list(page: JobPage): Promise<JobRecord[]> {
+  async list(page: JobQuery): Promise<JobRecord[]> {
     return await this.#jobs.find({
       filter: {
         ...(page.state === undefined ? {} : { state: page.state }),
@@ -194,7 +194,7 @@ export class JobStore {
   }
 }
 
-export interface JobPage {
+export interface JobQuery {
   readonly state?: JobState;
   readonly runId?: string;
   /** Id of the last job of the page before. */

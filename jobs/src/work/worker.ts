@@ -22,7 +22,7 @@ import { BusyTime } from './busyTime.ts';
 import type { Handlers } from './handler.ts';
 import { waitsOf } from './waits.ts';
 
-export interface WorkerOptions extends TopologyMaintainerOptions {
+export interface JobWorkerOptions extends TopologyMaintainerOptions {
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
   readonly handlers: Handlers;
@@ -43,22 +43,22 @@ export interface WorkerOptions extends TopologyMaintainerOptions {
   readonly around?: (<Answer>(scope: AttemptScope, run: () => Answer) => Answer) | undefined;
 }
 
-export class Worker {
-  readonly #options: WorkerOptions;
+export class JobWorker {
+  readonly #options: JobWorkerOptions;
   readonly #settler: Batcher<Settlement>;
   /** Of attempts that run; one whose settlement never comes goes with its delivery. */
   readonly #traces = new WeakMap<Delivery, AttemptTrace>();
   readonly #busy = new BusyTime();
   #worker: QueueWorker<JobMessage> | undefined;
 
-  private constructor(options: WorkerOptions) {
+  private constructor(options: JobWorkerOptions) {
     this.#options = options;
     this.#settler = openSettler({ ...options, maxCount: options.prefetchCount });
   }
 
   /** @throws TopologyError where the broker cannot carry the declaration. */
-  static async open(options: WorkerOptions): Promise<Worker> {
-    const worker = new Worker(options);
+  static async open(options: JobWorkerOptions): Promise<JobWorker> {
+    const worker = new JobWorker(options);
     const { handlers } = options;
     worker.#worker = await QueueWorker.open({
       ...options,

@@ -33,7 +33,7 @@ async function keptLetters(line: Line, count: number) {
     },
     {
       describe: async () =>
-        `${await line.store.letters.count()} letters of ${count}; ${JSON.stringify(line.events)}`,
+        `${await line.store.deadLetters.count()} letters of ${count}; ${JSON.stringify(line.events)}`,
     },
   );
 }

@@ -22,7 +22,7 @@ test('an expired job is dead with that cause', async (t) => {
   await line.intake();
   for (const job of jobs)
     assert.equal((await line.expectState(job, 'dead')).death?.cause, 'expired');
-  assert.equal(await line.store.letters.count(), 0);
+  assert.equal(await line.store.deadLetters.count(), 0);
   assert.equal(
     line.eventsOf('deadLettered').reduce((sum, { count }) => sum + count, 0),
     5,
@@ -66,7 +66,7 @@ test('a letter without a record is kept whole, once for each that differs', asyn
       const seen = stored.reduce((sum, letter) => sum + Number(letter['seen']), 0);
       return seen === 3 && stored;
     },
-    { describe: async () => `${await line.store.letters.count()} letters` },
+    { describe: async () => `${await line.store.deadLetters.count()} letters` },
   );
   assert.deepEqual(
     letters.map(({ messageId, cause, routingKey, seen }) => [messageId, cause, routingKey, seen]),

@@ -34,14 +34,14 @@ test('a refused letter is kept in outline, and the others are kept whole', async
     declaration: line.declaration,
     kind: line.declaration.kinds[0]!,
     store: line.store.jobs,
-    letters: new RefusingStore(line.store.database),
+    deadLetters: new RefusingStore(line.store.database),
     onEvent: (event) => line.events.push(event),
     onSession: () => undefined,
   });
   t.after(() => intake.close());
-  await eventually(async () => (await line.store.letters.count()) === 20, {
+  await eventually(async () => (await line.store.deadLetters.count()) === 20, {
     describe: async () =>
-      `${await line.store.letters.count()} letters of 20; ${JSON.stringify(line.events)}`,
+      `${await line.store.deadLetters.count()} letters of 20; ${JSON.stringify(line.events)}`,
   });
   await eventually(async () => (await line.readyCount('trivial.dead')) === 0, {
     describe: () => 'letters are left',

@@ -106,7 +106,7 @@ test('purged: the reconciler finds what the broker lost, and it is done without 
     reconcileOnce({
       declaration,
       store: line.store.jobs,
-      quietMs: -1_000,
+      staleAfterMs: -1_000,
       readyCount: () => Promise.resolve(ready),
       onEvent: (event) => events.push(event),
     });

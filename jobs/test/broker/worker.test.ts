@@ -21,7 +21,7 @@ test('done at the first attempt: one effect, one ack, no letter', async (t) => {
   }
   assert.deepEqual(line.effects.toSorted(), jobs.map(({ _id }) => _id).sort());
   assert.deepEqual(await line.store.jobs.countStates(), { done: 100 });
-  assert.equal(await line.store.letters.count(), 0);
+  assert.equal(await line.store.deadLetters.count(), 0);
 });
 
 test('two failures, then done: the third attempt has the effect', async (t) => {
@@ -101,8 +101,8 @@ test('rejected: dead at once with the reason, and one letter on the broker', asy
   // Behind it in the same queue: once this one is kept, the letter before it was read.
   const marker = { exchange: 'trivial.park', key: 'job.trivial', id: 'marker' };
   await publisher.publish({ ...marker, body: Buffer.from('marker') });
-  await eventually(async () => (await line.store.letters.count()) === 1, {
-    describe: async () => `${await line.store.letters.count()} letters kept`,
+  await eventually(async () => (await line.store.deadLetters.count()) === 1, {
+    describe: async () => `${await line.store.deadLetters.count()} letters kept`,
   });
   const after = await line.store.jobs.find(job._id);
   assert.deepEqual(after?.death, death);
@@ -126,8 +126,8 @@ test('malformed: a letter each at the first attempt, while good jobs go on', asy
     await publishBody(publisher, `bad-${index}`, Buffer.from(body));
   await submitted;
   for (const job of good) await line.expectState(job, 'done');
-  await eventually(async () => (await line.store.letters.count()) === bad.length, {
-    describe: async () => `${await line.store.letters.count()} letters of ${bad.length}`,
+  await eventually(async () => (await line.store.deadLetters.count()) === bad.length, {
+    describe: async () => `${await line.store.deadLetters.count()} letters of ${bad.length}`,
   });
   const letters = await line.store.raw('deadLetters').find().toArray();
   assert.deepEqual(new Set(letters.map((letter) => letter['cause'])), new Set(['malformed']));
@@ -182,8 +182,8 @@ test('nonsense under the id of a live job is a letter, and the job stays alive',
   const victim = pendingJob();
   await line.store.jobs.accept('run', [victim]);
   await publishBody(publisher, victim._id, Buffer.from('{"generation":1,"forged":true}'));
-  await eventually(async () => (await line.store.letters.count()) === 1, {
-    describe: async () => `${await line.store.letters.count()} letters of 1`,
+  await eventually(async () => (await line.store.deadLetters.count()) === 1, {
+    describe: async () => `${await line.store.deadLetters.count()} letters of 1`,
   });
   assert.equal((await line.store.jobs.find(victim._id))?.state, 'pending');
   assert.equal(line.eventsOf('deadLettered').length, 0);
@@ -197,8 +197,8 @@ test('a record that its own worker cannot read is dead as malformed, and its let
   const unreadable = { ...pendingJob(), payload: { outcome: 7 } as unknown as { outcome: string } };
   await line.submit(publisher, [unreadable]);
   assert.equal((await line.expectState(unreadable, 'dead')).death?.cause, 'malformed');
-  await eventually(async () => (await line.store.letters.count()) === 1, {
-    describe: async () => `${await line.store.letters.count()} letters of 1`,
+  await eventually(async () => (await line.store.deadLetters.count()) === 1, {
+    describe: async () => `${await line.store.deadLetters.count()} letters of 1`,
   });
 });
 

@@ -1,7 +1,7 @@
 /** Goal: silent jobs are republished only where no backlog explains them. Method: a recorder in place of the store. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reconcileOnce, staleAfterMs } from '@fit/jobs';
+import { defaultStaleAfterMs, reconcileOnce } from '@fit/jobs';
 import type { JobStore } from '@fit/jobs/store';
 import { declareTopology } from '@fit/topology';
 import { QUICK } from '../support/fakes.ts';
@@ -14,7 +14,7 @@ test('quiet is the longest retry path of any kind, and half a minute', () => {
       two: { key: 'job.two', queue: 'two', tiers: ['1s'] },
     },
   });
-  assert.equal(staleAfterMs(declaration), 185_000);
+  assert.equal(defaultStaleAfterMs(declaration), 185_000);
 });
 
 async function reconciled(silent: number, ready: number | Error) {
@@ -29,7 +29,7 @@ async function reconciled(silent: number, ready: number | Error) {
   const count = await reconcileOnce({
     declaration: QUICK,
     store,
-    quietMs: 1_000,
+    staleAfterMs: 1_000,
     readyCount: (queue) => {
       seen.asked.push(queue);
       return ready instanceof Error ? Promise.reject(ready) : Promise.resolve(ready);

@@ -31,7 +31,7 @@ function letterOf(body: Buffer): DeadLetter {
 
 test('kept once however often it comes, byte for byte', async (t) => {
   const store = await testStore(t);
-  const { letters } = store;
+  const { deadLetters: letters } = store;
   const body = Buffer.from([0, 0xff, 0xfe, 7]);
   await letters.keep([], FIRST);
   await letters.keep([letterOf(body)], FIRST);
@@ -49,7 +49,7 @@ test('of a letter that is too large the head, the size and the hash are kept', a
   const store = await testStore(t);
   const whole = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES, 'a');
   const large = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES + 1, 'b');
-  await store.letters.keep([letterOf(whole), letterOf(large)], FIRST);
+  await store.deadLetters.keep([letterOf(whole), letterOf(large)], FIRST);
   const stored = async (body: Buffer) =>
     await store.raw('deadLetters').findOne({ _id: letterOf(body).id });
   const kept = await stored(whole);

@@ -6,10 +6,10 @@ import {
   type Handler,
   type JobEvent,
   type JobRecord,
+  JobWorker,
+  type JobWorkerOptions,
   openDeadLetterRecorder,
   relayOnce,
-  Worker,
-  type WorkerOptions,
 } from '@fit/jobs';
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
 import type { Declaration, Outcome } from '@fit/topology';
@@ -69,8 +69,8 @@ export class Line {
     return publisher;
   }
 
-  async worker(change: Partial<WorkerOptions> = {}): Promise<Worker> {
-    const worker = await Worker.open({
+  async worker(change: Partial<JobWorkerOptions> = {}): Promise<JobWorker> {
+    const worker = await JobWorker.open({
       ...this.#shared(),
       handlers: new Map([['trivial', this.#handler()]]),
       store: this.store.jobs,
@@ -84,8 +84,8 @@ export class Line {
   }
 
   async intake(): Promise<DeadLetterRecorder> {
-    const { jobs: store, letters } = this.store;
-    const intake = await openDeadLetterRecorder({ ...this.#shared(), store, letters });
+    const { jobs: store, deadLetters } = this.store;
+    const intake = await openDeadLetterRecorder({ ...this.#shared(), store, deadLetters });
     this.#closers.push(() => intake.close());
     return intake;
   }

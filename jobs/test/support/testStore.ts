@@ -15,7 +15,7 @@ export interface TestStore {
   readonly database: StoreDatabase;
   readonly jobs: JobStore;
   readonly leases: LeaseStore;
-  readonly letters: DeadLetterStore;
+  readonly deadLetters: DeadLetterStore;
   /** As it lies in the database, for what the stores do not return. */
   raw(name: string): Collection<{ _id: string } & Record<string, unknown>>;
 }
@@ -37,7 +37,7 @@ export async function testStore(teardown: Teardown): Promise<TestStore> {
     database,
     jobs,
     leases: new LeaseStore(database),
-    letters: new DeadLetterStore(database),
+    deadLetters: new DeadLetterStore(database),
     raw: (name) => client.db().collection(name),
   };
 }

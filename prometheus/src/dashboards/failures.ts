@@ -59,7 +59,7 @@ const CAUSES: RowSpec = {
       kind: 'lines',
       title: 'Letters on the broker',
       description:
-        'Not yet read into the records. Above 0 for long: the intake is off or the monolith is down.',
+        'Not yet read into the records. Above 0 for long: the dead-letter recorder is off or the monolith is down.',
       unit: 'short',
       queries: [
         {

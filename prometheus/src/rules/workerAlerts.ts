@@ -22,7 +22,7 @@ const CONSUMERS: readonly AlertRule[] = [
     },
   },
   {
-    // A warning only: the intake may be paused on purpose, and letters wait on the broker unharmed.
+    // A warning only: the dead-letter recorder may be paused on purpose, and letters wait on the broker unharmed.
     alert: 'NoConsumers',
     expr: ofRole('queue:consumers == 0', 'dlq'),
     for: '30s',

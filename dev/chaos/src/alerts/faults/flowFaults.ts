@@ -107,7 +107,7 @@ export const lettersPiling: Fault = {
   about: 'the intake is off (DEAD_LETTER_RECORDER=off), and 30 messages that are no jobs arrive',
   expected: ['NoConsumers warning'],
   consequences: {
-    'DeadLetters warning': 'the letters are counted when the intake reads them after all',
+    'DeadLetters warning': 'the letters are counted when the recorder reads them after all',
   },
   inject: async ({ system, stack }) => {
     await system.restartMonolith({ DEAD_LETTER_RECORDER: 'off' });
