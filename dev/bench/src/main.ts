@@ -1,12 +1,12 @@
 /** `npm run bench -- [workload] [options]`: measures one workload and prints its report. */
 import { parseArgs } from 'node:util';
 import { isWrongOption } from '@fit/stack';
-import { createReport, describeMachine, isWithinBounds, renderReport } from './report.ts';
+import { createReport, describeMachine, isWithinBounds, renderReport } from './benchReport.ts';
 import type { Workload } from './workload.ts';
-import { connectionLoss } from './workloads/connectionLoss.ts';
-import { jobs } from './workloads/jobs.ts';
-import { observability } from './workloads/observability.ts';
-import { topology } from './workloads/topology.ts';
+import { connectionLoss } from './workloads/connectionLossWorkload.ts';
+import { jobs } from './workloads/jobsWorkload.ts';
+import { observability } from './workloads/observabilityWorkload.ts';
+import { topology } from './workloads/topologyWorkload.ts';
 
 const WORKLOADS: readonly Workload[] = [jobs, topology, observability, connectionLoss];
 

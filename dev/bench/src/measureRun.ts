@@ -43,7 +43,7 @@ export async function measureRun(
   const client = new FitClient(system.monolith.url, system.adminToken);
   const users = sampleUsers(userCount);
   await client.createUsers(users);
-  const memory = new MemoryWatch(pids);
+  using memory = new MemoryWatch(pids);
   const requestedAt = Date.now();
   const { runId } = await client.generateWods(
     userCount <= NAMED_USERS_LIMIT ? { date, userIds: users.map(({ id }) => id) } : { date },
@@ -55,7 +55,7 @@ export async function measureRun(
     waitMs: RUN_TIMEOUT_MS,
     onProgress: () => undefined,
   });
-  const [monolithPeak = 0, coachPeak = 0] = memory.stop();
+  const [monolithPeak = 0, coachPeak = 0] = memory.peakBytes;
   if (status.states['done'] !== userCount)
     throw new Error(`not every workout was stored: ${JSON.stringify(status)}`);
   const times = await database

@@ -37,27 +37,28 @@ export function processorTimeMs(pids: readonly number[]): number {
   }, 0);
 }
 
-/** Samples the resident memory of processes and remembers the largest of each. */
-export class MemoryWatch {
+/** Samples the resident memory of processes until it is disposed, and remembers the largest of each. */
+export class MemoryWatch implements Disposable {
   readonly #pids: readonly number[];
   readonly #peaks: number[];
   readonly #timer: NodeJS.Timeout;
 
-  /** Starts sampling; `stop` must be called, or the timer keeps this process alive. */
   constructor(pids: readonly number[]) {
     this.#pids = pids;
     this.#peaks = pids.map(() => 0);
-    this.#sample();
     this.#timer = setInterval(() => {
       this.#sample();
     }, SAMPLE_INTERVAL_MS);
   }
 
-  /** @returns the largest resident set of each process in bytes, in the order of the process ids. */
-  stop(): readonly number[] {
-    clearInterval(this.#timer);
+  /** The largest resident set of each process until now in bytes, in the order of the process ids. */
+  get peakBytes(): readonly number[] {
     this.#sample();
     return this.#peaks;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
   }
 
   #sample(): void {

@@ -1,32 +1,46 @@
-/** `npm run chaos`: scenarios one after the other, each on a stack of its own; every job is counted. */
+/** `npm run chaos -- [scenario …]`: runs scenarios one after the other, each in a test environment of its own. */
 import { parseArgs } from 'node:util';
+import { isWrongOption } from '@fit/stack';
 import { assignment } from './scenario/assignment.ts';
-import { exhausted, letters } from './scenario/exhausted.ts';
+import { deadLetters } from './scenario/deadLettersOnBroker.ts';
+import { exhausted } from './scenario/exhausted.ts';
 import { flaky } from './scenario/flaky.ts';
 import { kills } from './scenario/kills.ts';
 import { malformed } from './scenario/malformed.ts';
+import { portAttacks } from './scenario/portAttacks.ts';
 import { purge } from './scenario/purge.ts';
 import type { Scenario, ScenarioOptions, ScenarioResult } from './scenario/scenario.ts';
-import { strangers } from './scenario/strangers.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   malformed,
   exhausted,
-  letters,
+  deadLetters,
   purge,
   kills,
   assignment,
   flaky,
-  strangers,
+  portAttacks,
 ];
 
 const USAGE = `npm run chaos -- [scenario …] [--users N] [--seconds N] [--json] [--help]
 
-${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n')}
+${SCENARIOS.map(({ name, description }) => `  ${name.padEnd(14)}${description}`).join('\n')}
 
-Without a name all of them, about twenty minutes. Exit code 0: every one passed; 1: one did not.`;
+  --users N     users of each run; the default depends on the scenario
+  --seconds N   for which port-attacks attacks; default 300
+  --json        print the results as JSON
 
-process.exitCode = await main();
+Without a scenario all of them are run, which takes about twenty minutes. Progress goes to standard error.
+Exit code 0: every scenario passed; 1: one did not; 2: wrong word or option.`;
+
+/** The command line is wrong; the message says how. */
+class UsageError extends Error {}
+
+process.exitCode = await main().catch((error: unknown) => {
+  if (!(error instanceof UsageError || isWrongOption(error))) throw error;
+  process.stderr.write(`${error.message}\n\n${USAGE}\n`);
+  return 2;
+});
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -45,48 +59,49 @@ async function main(): Promise<number> {
   const unknown = positionals.filter(
     (name) => !SCENARIOS.some((scenario) => scenario.name === name),
   );
-  if (unknown.length > 0) {
-    process.stderr.write(`no scenario is called ${unknown.join(', ')}\n\n${USAGE}\n`);
-    return 1;
-  }
-  const chosen = SCENARIOS.filter(
-    ({ name }) => positionals.length === 0 || positionals.includes(name),
-  );
-  const userCount = countOf('--users', values.users);
-  const seconds = countOf('--seconds', values.seconds);
-  const results: Record<string, ScenarioResult & { seconds: number }> = {};
-  for (const scenario of chosen) {
-    results[scenario.name] = await play(scenario, userCount, { seconds });
-    if (!values.json) print(scenario.name, results[scenario.name]);
+  if (unknown.length > 0) throw new UsageError(`there is no scenario '${unknown.join("', '")}'`);
+  const userCount = readCount('--users', values.users);
+  const attackSeconds = readCount('--seconds', values.seconds);
+  const results: Record<string, TimedResult> = {};
+  for (const scenario of SCENARIOS) {
+    if (positionals.length > 0 && !positionals.includes(scenario.name)) continue;
+    const result = await execute(scenario, { userCount, attackSeconds });
+    results[scenario.name] = result;
+    if (!values.json) printResult(scenario.name, result);
   }
   if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`);
   return Object.values(results).every(({ failures }) => failures.length === 0) ? 0 : 1;
 }
 
-/** @throws where the text is no whole number above 0. */
-function countOf(option: string, text: string | undefined): number | undefined {
+/** @throws UsageError where the text is no whole number above 0. */
+function readCount(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new Error(`${option} '${text}' must be a whole number, at least 1`);
+  throw new UsageError(`${option} '${text}' must be a whole number of at least 1`);
 }
 
-async function play(scenario: Scenario, userCount: number | undefined, options: ScenarioOptions) {
+interface TimedResult extends ScenarioResult {
+  readonly seconds: number;
+}
+
+async function execute(
+  scenario: Scenario,
+  options: Omit<ScenarioOptions, 'report'>,
+): Promise<TimedResult> {
   const startedAt = Date.now();
-  const seconds = () => Math.round((Date.now() - startedAt) / 1_000);
-  process.stderr.write(`\n${scenario.name}: ${scenario.about}\n`);
-  const say = (line: string) => {
-    process.stderr.write(`${String(seconds()).padStart(5)} s  ${line}\n`);
+  const elapsedSeconds = () => Math.round((Date.now() - startedAt) / 1_000);
+  process.stderr.write(`\n${scenario.name}: ${scenario.description}\n`);
+  const report = (line: string) => {
+    process.stderr.write(`${String(elapsedSeconds()).padStart(5)} s  ${line}\n`);
   };
-  const result = await scenario.play(userCount, say, options);
-  return { ...result, seconds: seconds() };
+  const result = await scenario.execute({ ...options, report });
+  return { ...result, seconds: elapsedSeconds() };
 }
 
-function print(name: string, result: (ScenarioResult & { seconds: number }) | undefined): void {
-  if (result === undefined) return;
-  const { verdict, failures, notes, seconds } = result;
+function printResult(name: string, { verdict, failures, figures, seconds }: TimedResult): void {
   const { accepted, done, dead, workouts, lost, doubled, unexpected, mostAttempts } = verdict;
-  const figures = {
+  const printed = {
     accepted,
     done,
     dead,
@@ -95,10 +110,9 @@ function print(name: string, result: (ScenarioResult & { seconds: number }) | un
     doubled,
     unexpected,
     mostAttempts,
-    ...notes,
+    ...figures,
   };
-  process.stdout.write(
-    `${failures.length === 0 ? 'PASS' : 'FAIL'} ${name} (${seconds} s) ${JSON.stringify(figures)}\n`,
-  );
+  const result = failures.length === 0 ? 'PASS' : 'FAIL';
+  process.stdout.write(`${result} ${name} (${seconds} s) ${JSON.stringify(printed)}\n`);
   for (const failure of failures) process.stdout.write(`     ${failure}\n`);
 }

@@ -1,21 +1,23 @@
-/** The verdict over a ledger. Pure, so that planted faults can show that it turns red. */
-import type { Ledger, LedgerJob } from './ledger.ts';
+/** The verdict on a ledger. Pure, so that tests can show with broken ledgers that it finds each fault. */
+import type { Ledger, LedgerJob } from './readLedger.ts';
 
 export interface Verdict {
   readonly accepted: number;
   readonly done: number;
+  /** Dead jobs by cause. */
   readonly dead: Readonly<Record<string, number>>;
   readonly workouts: number;
-  /** Accepted, and neither done nor dead: must be 0. */
+  /** Accepted jobs that are neither done nor dead; must be 0. */
   readonly lost: number;
-  /** Workouts or jobs beyond one per member and day: must be 0. */
+  /** Workouts or jobs beyond one per user and day; must be 0. */
   readonly doubled: number;
-  /** Done without a workout, a workout without a job, a job that nobody asked for: must be 0. */
+  /** Done jobs without a workout, workouts without a job, and jobs that were not requested; must be 0. */
   readonly unexpected: number;
+  /** Jobs with more than one attempt. */
   readonly retried: number;
   readonly mostAttempts: number;
   readonly depths: Readonly<Record<string, number>>;
-  readonly letters: number;
+  readonly storedDeadLetters: number;
 }
 
 export function judge(ledger: Ledger): Verdict {
@@ -23,36 +25,37 @@ export function judge(ledger: Ledger): Verdict {
   const done = ledger.jobs.filter(({ state }) => state === 'done');
   const dead = ledger.jobs.filter(({ state }) => state === 'dead');
   const ended = new Set([...done, ...dead].map(keyOf));
-  const wods = new Set(ledger.wods);
-  const known = new Set(keys);
-  const asked = new Set(ledger.accepted);
+  const workouts = new Set(ledger.workouts);
+  const jobKeys = new Set(keys);
+  const accepted = new Set(ledger.accepted);
   return {
     accepted: ledger.accepted.length,
     done: done.length,
     dead: countBy(dead.map(({ cause }) => cause ?? 'without a cause')),
-    workouts: ledger.wods.length,
+    workouts: ledger.workouts.length,
     lost: ledger.accepted.filter((key) => !ended.has(key)).length,
-    doubled: repeats(keys) + repeats(ledger.wods),
+    doubled: repeats(keys) + repeats(ledger.workouts),
     unexpected:
-      done.filter((job) => !wods.has(keyOf(job))).length +
-      ledger.wods.filter((key) => !known.has(key)).length +
-      keys.filter((key) => !asked.has(key)).length,
+      done.filter((job) => !workouts.has(keyOf(job))).length +
+      ledger.workouts.filter((key) => !jobKeys.has(key)).length +
+      keys.filter((key) => !accepted.has(key)).length,
     retried: ledger.jobs.filter(({ attempts }) => attempts.length > 1).length,
-    // Not spread into Math.max: its arguments are on the stack, which 120,000 jobs overflow.
+    // Not Math.max(...counts): arguments are passed on the stack, which overflows at 120,000 jobs.
     mostAttempts: ledger.jobs.reduce((most, { attempts }) => Math.max(most, attempts.length), 0),
     depths: ledger.depths,
-    letters: ledger.letterCount,
+    storedDeadLetters: ledger.storedDeadLetterCount,
   };
 }
 
 /**
- * Retries against the declared tiers.
- * @returns a sentence for each attempt that waited for another time than its tier; later ones may be up to `slackMs`.
+ * Compares retries with the declared tiers.
+ * @param toleranceMs by which a retry may be later than its tier.
+ * @returns a sentence for each attempt that came too early, too late, or after the wait of another tier.
  */
 export function misplacedRetries(
   jobs: readonly LedgerJob[],
   tiersMs: readonly number[],
-  slackMs: number,
+  toleranceMs: number,
 ): string[] {
   return jobs.flatMap(({ id, attempts }) =>
     attempts.flatMap((attempt, index) => {
@@ -60,11 +63,11 @@ export function misplacedRetries(
       if (next?.generation !== attempt.generation) return [];
       const tierMs = tiersMs[attempt.number - 1] ?? 0;
       const waitedMs = next.startedAt.getTime() - attempt.endedAt.getTime();
-      const isRight =
-        attempt.delayMs === tierMs && waitedMs >= tierMs && waitedMs <= tierMs + slackMs;
-      return isRight
+      const isAtItsTier =
+        attempt.delayMs === tierMs && waitedMs >= tierMs && waitedMs <= tierMs + toleranceMs;
+      return isAtItsTier
         ? []
-        : [`${id} waited ${waitedMs} ms after attempt ${attempt.number}, declared ${tierMs}`];
+        : [`${id} waited ${waitedMs} ms after attempt ${attempt.number}, its tier is ${tierMs}`];
     }),
   );
 }

@@ -1,54 +1,95 @@
-/** Reads the ledger from the database and, by passive declares, from the broker. */
+/** The ledger: what the database and the broker hold at the end of a scenario. */
+import { WODS_COLLECTION } from '@fit/contract';
 import { connect } from 'amqplib';
 import type { Db } from 'mongodb';
-import type { Ledger, LedgerAttempt, LedgerJob } from './ledger.ts';
+
+export interface Ledger {
+  /** `<userId>:<date>` of every job that was accepted. */
+  readonly accepted: readonly string[];
+  readonly jobs: readonly LedgerJob[];
+  /** `<userId>:<date>` of every stored workout; one that is stored twice is listed twice. */
+  readonly workouts: readonly string[];
+  /** Dead letters that were stored in the database because they belong to no job. */
+  readonly storedDeadLetterCount: number;
+  /** Ready messages by queue. */
+  readonly depths: Readonly<Record<string, number>>;
+}
+
+export interface LedgerJob {
+  readonly id: string;
+  readonly userId: string;
+  readonly date: string;
+  readonly state: string;
+  readonly generation: number;
+  /** Of its death; undefined where it is not dead. */
+  readonly cause: string | undefined;
+  readonly attempts: readonly LedgerAttempt[];
+}
+
+export interface LedgerAttempt {
+  readonly number: number;
+  readonly generation: number;
+  readonly outcome: string;
+  readonly delayMs?: number;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+}
 
 interface JobDocument {
   readonly _id: string;
-  readonly key: { readonly userId: string; readonly date: string };
+  readonly key: WorkoutDocument;
   readonly state: string;
   readonly generation: number;
   readonly death?: { readonly cause: string };
   readonly attempts: readonly LedgerAttempt[];
 }
 
-interface WodKey {
+interface WorkoutDocument {
   readonly userId: string;
   readonly date: string;
 }
 
-export async function readLedger(
-  database: Db,
-  amqpUrl: string,
-  {
-    accepted,
-    queues,
-  }: { readonly accepted: readonly string[]; readonly queues: readonly string[] },
-): Promise<Ledger> {
+export interface LedgerSources {
+  readonly database: Db;
+  readonly amqpUrl: string;
+  readonly queueNames: readonly string[];
+  /** `<userId>:<date>` of every job that was accepted, as the caller counted them. */
+  readonly accepted: readonly string[];
+}
+
+export async function readLedger(sources: LedgerSources): Promise<Ledger> {
+  const { database, amqpUrl, queueNames, accepted } = sources;
   const jobs = await database.collection<JobDocument>('jobs').find().toArray();
-  const wods = await database.collection('wods').find<WodKey>({}).toArray();
+  const workouts = await database.collection<WorkoutDocument>(WODS_COLLECTION).find().toArray();
   return {
     accepted,
-    jobs: jobs.map(toJob),
-    wods: wods.map(({ userId, date }) => `${userId}:${date}`),
-    letterCount: await database.collection('deadLetters').countDocuments(),
-    depths: await readDepths(amqpUrl, queues),
+    jobs: jobs.map(({ _id: id, key, state, generation, death, attempts }) => ({
+      id,
+      userId: key.userId,
+      date: key.date,
+      state,
+      generation,
+      cause: death?.cause,
+      attempts,
+    })),
+    workouts: workouts.map(({ userId, date }) => `${userId}:${date}`),
+    storedDeadLetterCount: await database.collection('deadLetters').countDocuments(),
+    depths: await readDepths(amqpUrl, queueNames),
   };
 }
 
+/** @returns ready messages by queue. @throws Error where one of the queues does not exist. */
 export async function readDepths(
   amqpUrl: string,
-  queues: readonly string[],
+  queueNames: readonly string[],
 ): Promise<Record<string, number>> {
   const connection = await connect(amqpUrl);
-  const channel = await connection.createChannel();
-  const depths: Record<string, number> = {};
-  for (const queue of queues) depths[queue] = (await channel.checkQueue(queue)).messageCount;
-  await connection.close();
-  return depths;
-}
-
-function toJob({ _id: id, key, state, generation, death, attempts }: JobDocument): LedgerJob {
-  const { userId, date } = key;
-  return { id, userId, date, state, generation, cause: death?.cause, attempts };
+  try {
+    const channel = await connection.createChannel();
+    const depths: Record<string, number> = {};
+    for (const name of queueNames) depths[name] = (await channel.checkQueue(name)).messageCount;
+    return depths;
+  } finally {
+    await connection.close();
+  }
 }

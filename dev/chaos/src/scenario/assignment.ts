@@ -1,45 +1,46 @@
-/** The assignment's profile: a queue of 100 and 60 s for 1,000 members. Most die; each with a true cause. */
-import { Arena, pause } from '../arena.ts';
-import { common, expect, type Scenario } from './scenario.ts';
+/** The assignment's profile: a main queue of 100 messages and a TTL of 60 s. Most jobs die, each with a true cause. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { TestEnvironment } from '../testEnvironment.ts';
+import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
 
 /** Longer than the message TTL of 60 s. */
-const ABSENCE_MS = 62_000;
+const WITHOUT_COACH_MS = 62_000;
 
 export const assignment: Scenario = {
   name: 'assignment',
-  about:
-    'FIT_PROFILE=assignment, 1,000 members, no coach for a minute, then one: all done or dead, causes true',
-  play: async (userCount = 1_000, say) => {
+  description:
+    'FIT_PROFILE=assignment, 1,000 users, a run with a coach and one without: all done or dead, with true causes',
+  execute: async ({ userCount = 1_000, report }) => {
     const env = { FIT_PROFILE: 'assignment' };
-    return await Arena.play({ env, coachCount: 1, say }, async (arena) => {
-      // With a coach at work: what the queue of 100 cannot hold overflows.
-      await arena.follow(await arena.ask(userCount));
-      const withCoach = await arena.verdict();
-      // Without one: 100 at most wait in the queue, and expire.
-      await arena.system.removeCoach(0, 'stop');
-      const runId = await arena.ask(userCount, '2026-01-06');
-      say('no coach for a minute: what waits in the queue expires');
-      await pause(ABSENCE_MS);
-      await arena.system.addCoach();
-      await arena.follow(runId);
-      const verdict = await arena.verdict();
-      const causes = Object.keys(verdict.dead).filter(
+    return await TestEnvironment.with({ env, coachCount: 1, report }, async (environment) => {
+      // With a coach: the jobs that the queue of 100 cannot hold overflow.
+      await environment.waitForRun(await environment.createUsersAndRequestRun(userCount));
+      const withCoach = await environment.judge();
+      // Without a coach: at most 100 jobs wait in the queue, and expire.
+      await environment.system.removeCoach(0, 'stop');
+      const runId = await environment.createUsersAndRequestRun(userCount, '2026-01-06');
+      report('no coach for a minute, so that the jobs in the queue expire');
+      await delay(WITHOUT_COACH_MS);
+      await environment.system.addCoach();
+      await environment.waitForRun(runId);
+      const verdict = await environment.judge();
+      const otherCauses = Object.keys(verdict.dead).filter(
         (cause) => cause !== 'overflowed' && cause !== 'expired',
       );
-      const ended =
+      const endedCount =
         verdict.done + Object.values(verdict.dead).reduce((sum, count) => sum + count, 0);
       return {
         verdict,
-        notes: {
+        figures: {
           overflowedWithCoach: withCoach.dead['overflowed'] ?? 0,
           expired: verdict.dead['expired'] ?? 0,
         },
         failures: [
-          ...common(verdict),
-          ...expect('done or dead', ended, 2 * userCount),
-          ...expect('other causes', causes, []),
-          ...(verdict.dead['expired'] ? [] : ['nothing expired']),
-          ...(verdict.dead['overflowed'] ? [] : ['nothing overflowed']),
+          ...brokenGuarantees(verdict),
+          ...mismatch('done or dead', endedCount, 2 * userCount),
+          ...mismatch('other causes', otherCauses, []),
+          ...(verdict.dead['expired'] ? [] : ['no job expired']),
+          ...(verdict.dead['overflowed'] ? [] : ['no job overflowed']),
         ],
       };
     });

@@ -1,16 +1,20 @@
-/** Coaches die every two seconds; broker, database and monolith once each. Nobody notices. */
-import { Arena, pause } from '../arena.ts';
-import { common, expect, type Scenario } from './scenario.ts';
+/** Coaches are killed every two seconds, broker, database and monolith once each; no job is lost or blamed. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { TestEnvironment } from '../testEnvironment.ts';
+import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
 
-const KILL_EVERY_MS = 2_000;
-const ROUNDS = 12;
-const DAYS = 10;
+const KILL_INTERVAL_MS = 2_000;
+/** So that the jobs of the round are in work when the coach is killed. */
+const WORK_BEFORE_KILL_MS = 300;
+const ROUND_COUNT = 12;
+const DAY_COUNT = 10;
+const RESTART_AFTER_MS = 500;
 
 export const kills: Scenario = {
   name: 'kills',
-  about: '2,000 jobs; coaches killed every 2 s, broker, database and monolith once each',
-  play: async (userCount = 2_000, say) => {
-    // Small batches and a share of failures, so that every kill meets work in every stage.
+  description: '2,000 jobs; coaches killed every 2 s, broker, database and monolith once each',
+  execute: async ({ userCount = 2_000, report }) => {
+    // Small batches and a share of failures, so that every kill meets jobs in every stage.
     const env = {
       FIT_TIERS: '1s,2s,4s',
       FIT_STALE_AFTER_MS: '15000',
@@ -18,62 +22,66 @@ export const kills: Scenario = {
       COACH_CONCURRENCY: '1',
       COACH_FAILURE_RATE: '0.05',
     };
-    return await Arena.play({ env, coachCount: 2, say }, async (arena) => {
-      const perDay = Math.ceil(userCount / DAYS);
-      const runs: string[] = [];
-      const notes = { coachKills: 0, brokerKills: 0, databaseKills: 0, monolithKills: 0 };
-      for (let round = 0; round < ROUNDS; round += 1) {
-        if (round < DAYS) runs.push(await ask(arena, perDay, round));
-        // A moment for the round's jobs to be under way, then the axe.
-        await pause(300);
-        await arena.system.removeCoach(0, 'kill');
-        notes.coachKills += 1;
-        if (round === 3) notes.brokerKills += await killService(arena, 'rabbitmq');
-        if (round === 6) notes.databaseKills += await killService(arena, 'postgresql');
+    return await TestEnvironment.with({ env, coachCount: 2, report }, async (environment) => {
+      const jobsPerDay = Math.ceil(userCount / DAY_COUNT);
+      const runIds: string[] = [];
+      for (let round = 0; round < ROUND_COUNT; round += 1) {
+        if (round < DAY_COUNT)
+          runIds.push(await requestUntilAccepted(environment, jobsPerDay, round));
+        await delay(WORK_BEFORE_KILL_MS);
+        await environment.system.removeCoach(0, 'kill');
+        if (round === 3) await killServer(environment, 'rabbitmq');
+        if (round === 6) await killServer(environment, 'postgresql');
         if (round === 9) {
-          say('killing the monolith');
-          await arena.system.restartMonolith();
-          notes.monolithKills += 1;
+          report('killing the monolith');
+          await environment.system.restartMonolith();
         }
-        await arena.system.addCoach();
-        say(`round ${round + 1} of ${ROUNDS}: a coach was killed and another started`);
-        await pause(KILL_EVERY_MS - 300);
+        await environment.system.addCoach();
+        report(`round ${round + 1} of ${ROUND_COUNT}: a coach was killed and another started`);
+        await delay(KILL_INTERVAL_MS - WORK_BEFORE_KILL_MS);
       }
-      for (const runId of runs) await arena.follow(runId);
-      // 0.05 to the fourth: about one job in 80,000 is exhausted honestly; the replay brings it back.
-      const before = await arena.verdict();
-      if (Object.keys(before.dead).length > 0) await arena.replay();
-      const verdict = await arena.verdict();
+      for (const runId of runIds) await environment.waitForRun(runId);
+      // 0.05 to the fourth: about one job in 160,000 is exhausted by its own failures, and the replay is for it.
+      const before = await environment.judge();
+      if (Object.keys(before.dead).length > 0) await environment.replay();
+      const verdict = await environment.judge();
+      const crashedCount = before.dead['crashed'] ?? 0;
       return {
         verdict,
-        notes: { ...notes, crashedInnocents: before.dead['crashed'] ?? 0 },
+        figures: { coachKills: ROUND_COUNT, crashed: crashedCount },
         failures: [
-          ...common(verdict),
-          ...expect('workouts', verdict.workouts, perDay * DAYS),
-          ...expect('innocents in the dead-letter queue', before.dead['crashed'] ?? 0, 0),
+          ...brokenGuarantees(verdict),
+          ...mismatch('workouts', verdict.workouts, jobsPerDay * DAY_COUNT),
+          ...mismatch('jobs that were blamed for the kills', crashedCount, 0),
         ],
       };
     });
   },
 };
 
-/** A refusal while the database is away is an answer: nothing was started, so it is asked again. */
-async function ask(arena: Arena, userCount: number, round: number): Promise<string> {
+/** Repeats a request that was refused, as it is while the database is down: a refused request has started nothing. */
+async function requestUntilAccepted(
+  environment: TestEnvironment,
+  userCount: number,
+  round: number,
+): Promise<string> {
   const date = `2026-01-${String(round + 1).padStart(2, '0')}`;
   for (;;) {
     try {
-      return await arena.ask(userCount, date);
+      return await environment.createUsersAndRequestRun(userCount, date);
     } catch (error) {
-      arena.say(`not accepted, asking again: ${String(error)}`);
-      await pause(1_000);
+      environment.report(`the run was not accepted, asking again: ${String(error)}`);
+      await delay(1_000);
     }
   }
 }
 
-async function killService(arena: Arena, name: 'rabbitmq' | 'postgresql'): Promise<1> {
-  arena.say(`kill -9 ${name}`);
-  await arena.stack.kill(name);
-  await pause(500);
-  await arena.stack.restart(name);
-  return 1;
+async function killServer(
+  { stack, report }: TestEnvironment,
+  name: 'rabbitmq' | 'postgresql',
+): Promise<void> {
+  report(`killing ${name}`);
+  await stack.kill(name);
+  await delay(RESTART_AFTER_MS);
+  await stack.restart(name);
 }

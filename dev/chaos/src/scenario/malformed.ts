@@ -1,75 +1,98 @@
-/** Messages put on the queue by hand: each in the dead-letter queue at its first attempt, good jobs unaffected. */
+/** Malformed messages on the main queue: each is dead-lettered at its first attempt, and the good jobs are done. */
+import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
-import { Arena, until } from '../arena.ts';
-import { common, expect, type Scenario } from './scenario.ts';
+import { TestEnvironment } from '../testEnvironment.ts';
+import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
 
-const payload = { userId: 'u', date: '2026-01-05', level: 'rx', equipment: [], exclusions: [] };
-const good = { version: 1, id: 'x', kind: 'createWod', generation: 1, payload };
+const PAYLOAD = { userId: 'u', date: '2026-01-05', level: 'rx', equipment: [], exclusions: [] };
+const MESSAGE = { version: 1, id: 'x', kind: 'createWod', generation: 1, payload: PAYLOAD };
 
-const BAD: readonly (readonly [name: string, body: string])[] = [
-  ['not JSON', '{"version":1'],
-  ['wrong types', JSON.stringify({ ...good, payload: { ...payload, level: 7 } })],
-  ['unknown version', JSON.stringify({ ...good, version: 99 })],
-  ['200 kB', JSON.stringify({ ...good, pad: 'x'.repeat(200_000) })],
-  ['unknown kind', JSON.stringify({ ...good, kind: 'makeCoffee' })],
-  ['empty', ''],
-];
+const MALFORMED_BODIES: Readonly<Record<string, string>> = {
+  'not JSON': '{"version":1',
+  'wrong types': JSON.stringify({ ...MESSAGE, payload: { ...PAYLOAD, level: 7 } }),
+  'unknown version': JSON.stringify({ ...MESSAGE, version: 99 }),
+  '200 kB': JSON.stringify({ ...MESSAGE, pad: 'x'.repeat(200_000) }),
+  'unknown kind': JSON.stringify({ ...MESSAGE, kind: 'makeCoffee' }),
+  empty: '',
+};
 
 export const malformed: Scenario = {
   name: 'malformed',
-  about: 'not JSON, wrong types, unknown version, 200 kB: dead at the first attempt with a reason',
-  play: async (userCount = 1_000, say) => {
+  description:
+    'not JSON, wrong types, unknown version, 200 kB …: dead-lettered at the first attempt with a reason',
+  execute: async ({ userCount = 1_000, report }) => {
     const env = { DEAD_LETTER_RECORDER: 'off', FIT_TIERS: '1s,2s,4s' };
-    return await Arena.play({ env, coachCount: 1, say }, async (arena) => {
-      const runId = await arena.ask(userCount);
-      await putByHand(arena.stack.amqpUrl);
-      await arena.follow(runId);
-      const depth = async () => (await arena.depths)['createWodQueue.dead'] ?? 0;
-      await until(async () => (await depth()) === BAD.length, {
-        deadlineMs: 20_000,
-        describe: async () => `${await depth()} letters`,
-      });
-      const found = await readReasons(arena.stack.amqpUrl);
-      for (const { reason } of found) say(`letter: ${reason}`);
-      // With the intake on, what is no job is kept whole in the database, and the queue is empty.
-      await arena.restart({ DEAD_LETTER_RECORDER: 'on' });
-      await until(async () => (await depth()) === 0, {
-        deadlineMs: 20_000,
-        describe: async () => `${await depth()} letters`,
-      });
-      const verdict = await arena.verdict();
+    return await TestEnvironment.with({ env, coachCount: 1, report }, async (environment) => {
+      const { amqpUrl } = environment.stack;
+      const malformedCount = Object.keys(MALFORMED_BODIES).length;
+      const expectDeadLetters = async (count: number) => {
+        const depth = async () => (await environment.readDepths())['createWodQueue.dead'] ?? 0;
+        await eventually(async () => (await depth()) === count, {
+          deadlineMs: 20_000,
+          intervalMs: 200,
+          describe: async () => `${await depth()} dead letters instead of ${count}`,
+        });
+      };
+      const runId = await environment.createUsersAndRequestRun(userCount);
+      await publishMalformed(amqpUrl);
+      await environment.waitForRun(runId);
+      await expectDeadLetters(malformedCount);
+      const found = await readDeadLetters(amqpUrl);
+      for (const { reason } of found) report(`dead letter: ${reason}`);
+      // The dead-letter recorder stores what belongs to no job in the database, and empties the queue.
+      await environment.restartServices({ DEAD_LETTER_RECORDER: 'on' });
+      await expectDeadLetters(0);
+      const verdict = await environment.judge();
+      const countWhere = (matches: (letter: FoundDeadLetter) => boolean) =>
+        found.filter(matches).length;
       return {
         verdict,
-        notes: { bad: BAD.length },
+        figures: { malformed: malformedCount },
         failures: [
-          ...common(verdict),
-          ...expect('workouts', verdict.workouts, userCount),
-          ...expect('letters kept', verdict.letters, BAD.length),
-          ...expect(
-            'malformed',
-            found.filter(({ cause }) => cause === 'malformed').length,
-            BAD.length,
+          ...brokenGuarantees(verdict),
+          ...mismatch('workouts', verdict.workouts, userCount),
+          ...mismatch('stored dead letters', verdict.storedDeadLetters, malformedCount),
+          ...mismatch(
+            'dead letters with the cause malformed',
+            countWhere(({ cause }) => cause === 'malformed'),
+            malformedCount,
           ),
-          ...expect('without a reason', found.filter(({ reason }) => reason === '').length, 0),
-          ...expect('after a retry', found.filter(({ wasRetried }) => wasRetried).length, 0),
+          ...mismatch(
+            'without a reason',
+            countWhere(({ reason }) => reason === ''),
+            0,
+          ),
+          ...mismatch(
+            'after a retry',
+            countWhere(({ wasRetried }) => wasRetried),
+            0,
+          ),
         ],
       };
     });
   },
 };
 
-async function putByHand(amqpUrl: string): Promise<void> {
+async function publishMalformed(amqpUrl: string): Promise<void> {
   const connection = await connect(amqpUrl);
   const channel = await connection.createConfirmChannel();
-  for (const [, body] of BAD) channel.publish('jobs', 'job.createWod', Buffer.from(body));
+  for (const body of Object.values(MALFORMED_BODIES))
+    channel.publish('jobs', 'job.createWod', Buffer.from(body));
   await channel.waitForConfirms();
   await connection.close();
 }
 
-async function readReasons(amqpUrl: string) {
+interface FoundDeadLetter {
+  readonly cause: unknown;
+  readonly reason: string;
+  readonly wasRetried: boolean;
+}
+
+/** Reads the dead letters without taking them: closing the channel without an ack requeues all of them. */
+async function readDeadLetters(amqpUrl: string): Promise<FoundDeadLetter[]> {
   const connection = await connect(amqpUrl);
   const channel = await connection.createChannel();
-  const found: { cause: unknown; reason: string; wasRetried: boolean }[] = [];
+  const found: FoundDeadLetter[] = [];
   for (;;) {
     const message = await channel.get('createWodQueue.dead');
     if (message === false) break;
@@ -81,7 +104,6 @@ async function readReasons(amqpUrl: string) {
       wasRetried: message.fields.routingKey !== 'job.createWod',
     });
   }
-  // Closing without an ack puts every letter back.
   await connection.close();
   return found;
 }

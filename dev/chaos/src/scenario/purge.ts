@@ -1,56 +1,58 @@
-/** Someone purges the main queue and every wait queue in the middle of a run: it only takes longer. */
+/** An operator purges the main queue and every wait queue during a run: all workouts are stored, only later. */
+import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
-import { Arena, until } from '../arena.ts';
-import { common, expect, type Scenario } from './scenario.ts';
+import { TestEnvironment } from '../testEnvironment.ts';
+import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
 
 export const purge: Scenario = {
   name: 'purge',
-  about: 'main and wait queues purged mid-run: every workout all the same, later',
-  play: async (userCount = 1_000, say) => {
+  description: 'main and wait queues purged during a run: every workout all the same, later',
+  execute: async ({ userCount = 1_000, report }) => {
     const env = {
       COACH_FAILURE_RATE: '0.5',
       FIT_TIERS: '2s,4s,6s',
       FIT_STALE_AFTER_MS: '12000',
       COACH_PREFETCH: '20',
     };
-    return await Arena.play({ env, coachCount: 1, say }, async (arena) => {
-      const runId = await arena.ask(userCount);
-      await until(async () => waiting(await arena.depths) > userCount / 10, {
+    return await TestEnvironment.with({ env, coachCount: 1, report }, async (environment) => {
+      const runId = await environment.createUsersAndRequestRun(userCount);
+      await eventually(async () => countWaiting(await environment.readDepths()) > userCount / 10, {
         deadlineMs: 30_000,
-        describe: async () => JSON.stringify(await arena.depths),
+        intervalMs: 200,
+        describe: async () => JSON.stringify(await environment.readDepths()),
       });
-      const purged = await purgeAll(arena);
-      say(`purged ${purged} messages`);
-      await arena.follow(runId);
-      const exhausted = (await arena.verdict()).dead['exhausted'] ?? 0;
-      await arena.restart({ COACH_FAILURE_RATE: '0' });
-      await arena.replay();
-      const verdict = await arena.verdict();
+      const purgedCount = await purgeQueues(environment);
+      report(`purged ${purgedCount} messages`);
+      await environment.waitForRun(runId);
+      const exhausted = (await environment.judge()).dead['exhausted'] ?? 0;
+      await environment.restartServices({ COACH_FAILURE_RATE: '0' });
+      await environment.replay();
+      const verdict = await environment.judge();
       return {
         verdict,
-        notes: { purged, exhausted },
+        figures: { purged: purgedCount, exhausted },
         failures: [
-          ...common(verdict),
-          ...expect('workouts', verdict.workouts, userCount),
-          ...(purged === 0 ? ['nothing was purged'] : []),
+          ...brokenGuarantees(verdict),
+          ...mismatch('workouts', verdict.workouts, userCount),
+          ...(purgedCount === 0 ? ['no message was purged'] : []),
         ],
       };
     });
   },
 };
 
-function waiting(depths: Readonly<Record<string, number>>): number {
+function countWaiting(depths: Readonly<Record<string, number>>): number {
   return Object.entries(depths)
     .filter(([queue]) => queue.includes('.wait.'))
     .reduce((sum, [, depth]) => sum + depth, 0);
 }
 
-async function purgeAll({ stack, queues }: Arena): Promise<number> {
+async function purgeQueues({ stack, queueNames }: TestEnvironment): Promise<number> {
   const connection = await connect(stack.amqpUrl);
   const channel = await connection.createChannel();
-  let purged = 0;
-  for (const queue of queues.filter((name) => !name.endsWith('.dead')))
-    purged += (await channel.purgeQueue(queue)).messageCount;
+  let purgedCount = 0;
+  for (const queue of queueNames.filter((name) => !name.endsWith('.dead')))
+    purgedCount += (await channel.purgeQueue(queue)).messageCount;
   await connection.close();
-  return purged;
+  return purgedCount;
 }

@@ -1,44 +1,45 @@
-/** A scenario: faults, and what must hold afterwards. */
+/** A scenario injects faults into a system of its own and says what does not hold afterwards. */
 import type { Verdict } from '../ledger/judge.ts';
 
 export interface ScenarioResult {
   readonly verdict: Verdict;
-  /** What does not hold; empty is a pass. */
+  /** What does not hold; a scenario with an empty list has passed. */
   readonly failures: readonly string[];
-  /** Figures worth keeping, such as faults injected. */
-  readonly notes: Readonly<Record<string, number>>;
+  /** Figures for the report, such as the number of injected faults. */
+  readonly figures: Readonly<Record<string, number>>;
 }
 
 export interface ScenarioOptions {
-  /** How long a scenario that has no end of its own goes on. */
-  readonly seconds?: number | undefined;
+  /** Each scenario has its own default. */
+  readonly userCount?: number | undefined;
+  /** Of `port-attacks` alone. */
+  readonly attackSeconds?: number | undefined;
+  /** Is called with each line of progress. */
+  readonly report: (line: string) => void;
 }
 
 export interface Scenario {
   readonly name: string;
-  readonly about: string;
-  play(
-    userCount: number | undefined,
-    say: (line: string) => void,
-    options?: ScenarioOptions,
-  ): Promise<ScenarioResult>;
+  /** A phrase for `--help`. */
+  readonly description: string;
+  execute(options: ScenarioOptions): Promise<ScenarioResult>;
 }
 
-/** What holds after every scenario: nothing lost, doubled or unexpected, and quiet queues. */
-export function common(verdict: Verdict): string[] {
-  const { lost, doubled, unexpected, depths } = verdict;
-  const busy = Object.entries(depths).filter(
+/** @returns what breaks a guarantee of every scenario: nothing lost, doubled or unexpected, and empty queues. */
+export function brokenGuarantees(verdict: Verdict): string[] {
+  const filledQueues = Object.entries(verdict.depths).filter(
     ([queue, depth]) => depth > 0 && !queue.endsWith('.dead'),
   );
   return [
-    ...expect('lost', lost, 0),
-    ...expect('doubled', doubled, 0),
-    ...expect('unexpected', unexpected, 0),
-    ...busy.map(([queue, depth]) => `${queue} still holds ${depth}`),
+    ...mismatch('lost', verdict.lost, 0),
+    ...mismatch('doubled', verdict.doubled, 0),
+    ...mismatch('unexpected', verdict.unexpected, 0),
+    ...filledQueues.map(([queue, depth]) => `${queue} still holds ${depth} messages`),
   ];
 }
 
-export function expect(name: string, actual: unknown, wanted: unknown): string[] {
-  const [a, w] = [JSON.stringify(actual), JSON.stringify(wanted)];
-  return a === w ? [] : [`${name}: ${a} instead of ${w}`];
+/** @returns a sentence where the values differ as JSON, else nothing. */
+export function mismatch(name: string, actual: unknown, expected: unknown): string[] {
+  const [actualText, expectedText] = [JSON.stringify(actual), JSON.stringify(expected)];
+  return actualText === expectedText ? [] : [`${name}: ${actualText} instead of ${expectedText}`];
 }

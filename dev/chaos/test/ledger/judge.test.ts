@@ -1,8 +1,8 @@
-/** Goal: the verdict turns red on every planted fault. Method: the pure judge over ledgers broken by hand. */
+/** Goal: the verdict finds each kind of fault. Method: the pure judge on ledgers with one fault each. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judge, misplacedRetries } from '../../src/ledger/judge.ts';
-import type { Ledger, LedgerAttempt, LedgerJob } from '../../src/ledger/ledger.ts';
+import type { Ledger, LedgerAttempt, LedgerJob } from '../../src/ledger/readLedger.ts';
 
 const at = (ms: number) => new Date(1_000_000 + ms);
 const attempt = (number: number, ms: number, delayMs?: number): LedgerAttempt => ({
@@ -22,16 +22,16 @@ const job = (userId: string, state = 'done', cause?: string): LedgerJob => ({
   cause,
   attempts: [attempt(1, 0)],
 });
-const clean: Ledger = {
+const faultless: Ledger = {
   accepted: ['a:d', 'b:d'],
   jobs: [job('a'), job('b', 'dead', 'exhausted')],
-  wods: ['a:d'],
-  letterCount: 0,
+  workouts: ['a:d'],
+  storedDeadLetterCount: 0,
   depths: {},
 };
 
-test('a clean ledger is clean, and its dead have causes', () => {
-  const { lost, doubled, unexpected, dead, done } = judge(clean);
+test('a ledger without a fault has nothing lost, doubled or unexpected, and its dead jobs are counted by cause', () => {
+  const { lost, doubled, unexpected, dead, done } = judge(faultless);
   assert.deepEqual(
     { lost, doubled, unexpected, done },
     { lost: 0, doubled: 0, unexpected: 0, done: 1 },
@@ -41,36 +41,36 @@ test('a clean ledger is clean, and its dead have causes', () => {
 
 const faults: readonly [name: string, broken: Ledger, field: 'lost' | 'doubled' | 'unexpected'][] =
   [
-    ['a job that never ended', { ...clean, jobs: [job('a'), job('b', 'queued')] }, 'lost'],
-    ['an accepted job without a record', { ...clean, jobs: [job('a')] }, 'lost'],
-    ['two workouts for one day', { ...clean, wods: ['a:d', 'a:d'] }, 'doubled'],
-    ['two jobs for one day', { ...clean, jobs: [...clean.jobs, job('a')] }, 'doubled'],
-    ['a done job without its workout', { ...clean, wods: [] }, 'unexpected'],
+    ['a job that never ended', { ...faultless, jobs: [job('a'), job('b', 'queued')] }, 'lost'],
+    ['an accepted job without a record', { ...faultless, jobs: [job('a')] }, 'lost'],
+    ['two workouts for one day', { ...faultless, workouts: ['a:d', 'a:d'] }, 'doubled'],
+    ['two jobs for one day', { ...faultless, jobs: [...faultless.jobs, job('a')] }, 'doubled'],
+    ['a done job without its workout', { ...faultless, workouts: [] }, 'unexpected'],
     [
-      'a job that nobody asked for',
-      { ...clean, jobs: [...clean.jobs, job('z', 'dead')] },
+      'a job that was not requested',
+      { ...faultless, jobs: [...faultless.jobs, job('z', 'dead')] },
       'unexpected',
     ],
-    ['a workout that nobody asked for', { ...clean, wods: ['a:d', 'z:d'] }, 'unexpected'],
+    ['a workout that was not requested', { ...faultless, workouts: ['a:d', 'z:d'] }, 'unexpected'],
   ];
 for (const [name, broken, field] of faults)
-  test(`${name} is ${field}`, () => {
+  test(`${name} is counted as ${field}`, () => {
     assert.equal(judge(broken)[field], 1);
   });
 
-test('a ledger of 200,000 jobs is judged', () => {
+test('a ledger of 200,000 jobs is judged without overflowing the stack', () => {
   const ids = Array.from({ length: 200_000 }, (_, index) => String(index));
   const { lost, mostAttempts } = judge({
     accepted: ids.map((id) => `${id}:d`),
     jobs: ids.map((id) => job(id)),
-    wods: ids.map((id) => `${id}:d`),
-    letterCount: 0,
+    workouts: ids.map((id) => `${id}:d`),
+    storedDeadLetterCount: 0,
     depths: {},
   });
   assert.deepEqual({ lost, mostAttempts }, { lost: 0, mostAttempts: 1 });
 });
 
-test('a retry at its tier is right; too early, too late or at another tier is not', () => {
+test('a retry at its tier is accepted; too early, too late or at another tier is misplaced', () => {
   const retried = (waitedMs: number, delayMs: number): LedgerJob => ({
     ...job('a'),
     attempts: [attempt(1, 0, delayMs), attempt(2, waitedMs)],

@@ -1,4 +1,7 @@
-/** A program of its own that accepts every connection and discards what it gets: what an attack costs without a target. */
+/**
+ * A program that listens on as many ports as it is told, accepts every connection and discards what it receives:
+ * `connectionSink.ts COUNT`. An attack on it costs the machine the same as one on the services. Prints the ports as JSON.
+ */
 import { createServer } from 'node:net';
 
 const servers = Array.from({ length: Number(process.argv[2]) }, () =>

@@ -189,13 +189,18 @@ class ComparedSystems implements AsyncDisposable {
     const processorMsBefore = processorTimeMs(tested.pids);
     const spanCountBefore = this.#spanCounter?.spanCount ?? 0;
     const scraping = startScraping(tested);
-    const { jobsPerSecondFromRequest } = await measureRun(tested, { userCount, date });
-    const metricsBytes = await scraping.stop();
+    let jobsPerSecond: number;
+    let metricsBytes: number;
+    try {
+      jobsPerSecond = (await measureRun(tested, { userCount, date })).jobsPerSecondFromRequest;
+    } finally {
+      metricsBytes = await scraping.stop();
+    }
     // In every variant, because being idle takes processor time, too.
     await delay(SPANS_SENT_MS);
     const processorMs = processorTimeMs(tested.pids) - processorMsBefore;
     return {
-      jobsPerSecond: jobsPerSecondFromRequest,
+      jobsPerSecond,
       processorMsPerThousandJobs: Math.round(processorMs / (userCount / 1_000)),
       spansPerJob: ((this.#spanCounter?.spanCount ?? 0) - spanCountBefore) / userCount,
       metricsBytes,
