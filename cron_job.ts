@@ -1,8 +1,16 @@
 /**
- * Asks the monolith for everyone's workout, daily, and waits until every one is stored.
+ * The daily trigger: asks the monolith for a workout for every user, and waits until all of them are stored.
  *
- * `npm run cron` stays and fires by CRON_SCHEDULE; `npm run cron -- --once` does one run, for any other scheduler.
- * The slot is the idempotency key: two of these at once, or one that fires twice, make one run.
+ * `npm run cron` stays and does this at each slot of CRON_SCHEDULE. `npm run cron -- --once` does it once and ends, for
+ * another scheduler. What it does, moment by moment:
+ * - at the start: reads the configuration, serves metrics and health, and requests the last slot if it is recent, because
+ *   nothing may have been running when it was due;
+ * - at each slot: requests a run under the slot's own idempotency key, follows it, counts its outcome;
+ * - after each run: reports to the monolith by when the next run must have ended, so that the alert CronOverdue fires
+ *   even where this process dies;
+ * - at a stop signal: ends at once. A run that the monolith accepted goes on without this process.
+ *
+ * The idempotency key makes repeating safe: two of these processes, or a slot that is requested twice, make one run.
  */
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -12,21 +20,30 @@ import { planAt, ScheduleError, type Slot, Slots } from '@fit/contract/slots';
 import { createMetrics, Health, type MetricSet, serveOperations } from '@fit/service';
 import { readSecretFile } from '@fit/service/secret-file';
 import { type Job, scheduleJob } from 'node-schedule';
+import pRetry, { type Options as RetryOptions } from 'p-retry';
 
 const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--retire] [--help]
 
-  --once   one run for today in CRON_TIMEZONE, then exit: 0 every workout exists, 2 some do not, 1 error
-  --date   the day to make workouts for
-  --again  a further run for that day, for members who joined since; nobody gets a second workout
-  --retire  no daily run is expected any more, where cron shall not come back: CronOverdue ends
+Asks the monolith for a workout for every user, daily, and waits until all of them are stored.
+
+  (no option)  stay, and start a run at each slot of CRON_SCHEDULE
+  --once       start one run for today in CRON_TIMEZONE, wait for it, and exit
+  --date DAY   with --once: the day to make workouts for
+  --again      with --once: a further run for that day, for users who joined since; nobody gets a second workout
+  --retire     report that no daily run is expected any more, so CronOverdue ends; for a cron that will not come back
+  --help       print this text
+
+Exit code of --once: 0 every workout exists, 2 some do not, 1 an error, 128 + number of the signal that stopped it.
+The process that stays exits with 0 after SIGTERM, SIGINT or SIGHUP.
 
   FIT_URL           the monolith, default http://127.0.0.1:12100
   FIT_ADMIN_TOKEN   its bearer token; or FIT_ADMIN_TOKEN_FILE, default .fit/admin-token
   CRON_SCHEDULE     cron expression, default 0 5 * * *
   CRON_TIMEZONE     IANA name, default UTC
-  CRON_WAIT_MS      how long to wait for a run, default 3600000 (one hour)
-  CRON_CATCH_UP_MS  a slot that was missed is asked for at start where it is no older, default 86400000 (a day); 0: never
-  HOST, METRICS_PORT  where /metrics, /livez and /readyz are served while it stays, default 127.0.0.1, 12115`;
+  CRON_WAIT_MS      how long to wait for a run, in milliseconds, default 3600000 (an hour)
+  CRON_CATCH_UP_MS  the last slot is requested at the start if it is at most this old, in milliseconds,
+                    default 86400000 (a day); 0: never
+  HOST, METRICS_PORT  where /metrics, /livez and /readyz are served by the process that stays, default 127.0.0.1, 12115`;
 
 interface Config {
   readonly client: FitClient;
@@ -41,25 +58,34 @@ interface Config {
 
 interface RunRequest {
   readonly date: string;
+  /** The idempotency key. */
   readonly key: string;
 }
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 const RETRY_MS = 2_000;
-/** Then it is asked all the same: without its broker the monolith still records what it is asked for. */
+/** After this the run is requested even if the monolith is not ready: without its broker it still records the jobs. */
 const READY_WAIT_MS = 60_000;
 const CLOCK_CHECK_MS = 60_000;
-/** A slot of this age was fired by the timer, not missed: it is asked for even where CRON_CATCH_UP_MS is 0. */
+/** A slot up to this age came while the process was running, so it is requested even where CRON_CATCH_UP_MS is 0. */
 const ON_TIME_MS = 2 * CLOCK_CHECK_MS;
-/** How much longer than CRON_WAIT_MS after its slot a daily run may take before it is overdue. */
+/** A daily run is overdue this long after its slot plus CRON_WAIT_MS. */
 const OVERDUE_GRACE_MS = 300_000;
-/** Of a whole stop: longer than the five seconds that the port of metrics and health waits for its answers. */
-const CLOSE_MS = 7_000;
+/** Deadline of the whole stop. It is longer than the five seconds that the metrics server waits for open replies. */
+const STOP_DEADLINE_MS = 7_000;
 
-/** What ends with the process, in the reverse order of its start. */
+/** Requests are repeated until the monolith answers; a refusal (4xx) is final. */
+const UNTIL_ANSWERED: RetryOptions = {
+  retries: Number.POSITIVE_INFINITY,
+  minTimeout: RETRY_MS,
+  factor: 1,
+  shouldRetry: ({ error }) => !(error instanceof FitRequestError) || error.status >= 500,
+};
+
+/** Parts of the process that stays; they are stopped in reverse order. */
 const shutdownHooks: (() => Promise<void> | void)[] = [];
 const stopping = new AbortController();
-// First of all: the first process of a container ignores a signal that it has no listener for.
+// The first process of a container ignores a signal without a listener, so the listeners come before everything else.
 for (const signal of STOP_SIGNALS) process.on(signal, () => void stop(signal));
 
 async function main(): Promise<void> {
@@ -81,100 +107,85 @@ async function main(): Promise<void> {
   const config = await readConfig();
   if (values.retire) {
     await config.client.expectDailyRun(undefined);
-    say('no daily run is expected any more, until cron runs again');
-    return;
-  }
-  if (!values.once) {
-    await serve(config);
-    return;
-  }
-  const date = values.date ?? dayIn(config.timezone, new Date());
-  const key = values.again ? `cron:${date}:${crypto.randomUUID()}` : `cron:${date}`;
-  process.exitCode = (await runOnce(config, { date, key })) ? 0 : 2;
+    log('no daily run is expected any more, until cron runs again');
+  } else if (values.once) {
+    const date = values.date ?? dayIn(config.timezone, new Date());
+    const key = values.again ? `cron:${date}:${crypto.randomUUID()}` : `cron:${date}`;
+    process.exitCode = (await run(config, { date, key })) ? 0 : 2;
+  } else await stay(config);
 }
 
-/** The staying process ends with 0, since it was asked to; one run that was cut off with that of its signal. */
-async function stop(signal: (typeof STOP_SIGNALS)[number]): Promise<void> {
-  if (stopping.signal.aborted) process.exit(1);
-  stopping.abort();
-  say('stopping; a run that was accepted goes on without this process');
-  const isStaying = shutdownHooks.length > 0;
-  setTimeout(() => process.exit(1), CLOSE_MS);
-  for (const hook of shutdownHooks.reverse())
-    try {
-      await hook();
-    } catch (error) {
-      say(`a part did not stop cleanly: ${messageOf(error)}`);
-    }
-  process.exit(isStaying ? 0 : 128 + constants.signals[signal]);
-}
-
-/** Fires by the schedule. A slot that passed while nothing ran is caught up at start: asking again is free. */
-async function serve(config: Config): Promise<void> {
-  const { slots, schedule, timezone } = config;
+/** Starts the process that stays: schedule, metrics and health, and the last slot if it is recent. */
+async function stay(config: Config): Promise<void> {
+  const { slots, schedule, timezone, catchUpMs } = config;
   const metrics = createMetrics('cron');
-  const expectation = new Expectation(config);
-  const fire = async (slot: Slot) => {
-    if (await runCounted(config, metrics, slot)) expectation.ended(slot);
+  const deadline = new RunDeadline(config);
+  const requestSlot = async (slot: Slot) => {
+    if (await runSlot(config, metrics, slot)) deadline.runEnded(slot);
   };
-  metrics.readAtScrape('cron_next_run_timestamp_seconds', {}, () => nextSeconds(slots));
-  shutdownHooks.push(keepSchedule(slots, config.catchUpMs, (slot) => void fire(slot)));
-  await watchCron(config, metrics);
-  const { due, tooOld, next } = planAt(slots, new Date(), config.catchUpMs);
-  say(`schedule '${schedule}' in ${timezone}; next ${describe(next)}`);
-  if (due === undefined) expectation.begins(next);
-  else expectation.beginsWhereNoneIs(due);
-  if (due !== undefined) {
-    say(
-      `asking for the last slot, ${describe(due)}, in case it was missed: it is no older than CRON_CATCH_UP_MS=${config.catchUpMs}`,
-    );
-    void fire(due);
-  } else if (tooOld !== undefined)
-    say(
-      `the last slot, ${describe(tooOld)}, is not asked for: it is older than CRON_CATCH_UP_MS=${config.catchUpMs}`,
-    );
+  shutdownHooks.push(startSchedule(slots, catchUpMs, (slot) => void requestSlot(slot)));
+  await serveMetricsAndHealth(config, metrics);
+
+  const { due, tooOld, next } = planAt(slots, new Date(), catchUpMs);
+  log(`schedule '${schedule}' in ${timezone}; next slot ${describe(next)}`);
+  if (due === undefined) {
+    deadline.firstSlotIs(next);
+    if (tooOld !== undefined)
+      log(
+        `the last slot, ${describe(tooOld)}, is not requested: it is older than CRON_CATCH_UP_MS=${catchUpMs}`,
+      );
+    return;
+  }
+  deadline.slotIsRequested(due);
+  log(
+    `requesting the last slot, ${describe(due)}, which may have been missed: it is not older than CRON_CATCH_UP_MS=${catchUpMs}`,
+  );
+  void requestSlot(due);
 }
 
 /**
- * Waits for one slot after the other. node-schedule gets each as a date; besides, the clock is looked at every minute, since
- * timers count the time that the machine runs and not the time of day: after a suspend or a step of the clock they fire late.
- * A slot that fires late is asked for under its own key and day.
- * @returns ends the waiting.
+ * Waits for one slot after the other and calls `onSlot` for each. node-schedule gets each slot as a date. Besides, the
+ * clock is compared with the slot every minute, because timers count the time that the machine runs: after a suspend, or
+ * after the clock was set forward, they fire late. A slot that is noticed late keeps its own key and day.
+ * @returns a function that ends the waiting.
  */
-function keepSchedule(slots: Slots, catchUpMs: number, fire: (slot: Slot) => void): () => void {
+function startSchedule(slots: Slots, catchUpMs: number, onSlot: (slot: Slot) => void): () => void {
   let awaited: Slot | undefined;
   let job: Job | null = null;
   const waitFor = (slot: Slot | undefined) => {
     job?.cancel();
     awaited = slot;
-    // It takes no date that has passed; the look at the clock finds such a slot.
-    job = slot === undefined ? null : scheduleJob(slot.at, check);
+    // node-schedule returns null for a date that has passed; the check of the clock notices such a slot.
+    job = slot === undefined ? null : scheduleJob(slot.at, checkClock);
   };
-  const check = () => {
+  const checkClock = () => {
     const now = new Date();
-    const hasCome = awaited !== undefined && awaited.at <= now;
+    const isDue = awaited !== undefined && awaited.at <= now;
     const { due, tooOld, next } = planAt(slots, now, Math.max(catchUpMs, ON_TIME_MS));
-    // Other than awaited without having come: the clock was set back.
+    // The next slot changes when the awaited one is due, and also when the clock was set back.
     if (next?.at.getTime() !== awaited?.at.getTime()) waitFor(next);
-    if (!hasCome) return;
-    if (due !== undefined) fire(due);
+    if (!isDue) return;
+    if (due !== undefined) onSlot(due);
     else if (tooOld !== undefined)
-      say(`slept through ${describe(tooOld)}: it is older than CRON_CATCH_UP_MS=${catchUpMs}`);
+      log(
+        `the slot ${describe(tooOld)} passed while the machine was suspended: it is older than CRON_CATCH_UP_MS=${catchUpMs}`,
+      );
   };
   waitFor(slots.next(new Date()));
-  const clock = setInterval(check, CLOCK_CHECK_MS);
+  const clock = setInterval(checkClock, CLOCK_CHECK_MS);
   return () => {
     clearInterval(clock);
     job?.cancel();
   };
 }
 
-/** Metrics and health. A port that is taken is told, and the daily run goes on: it matters more. */
-async function watchCron(config: Config, metrics: MetricSet): Promise<void> {
+/** Serves metrics and health. Where the port is taken, that is logged, and the daily runs go on without them. */
+async function serveMetricsAndHealth(config: Config, metrics: MetricSet): Promise<void> {
   const { client, slots, host, metricsPort: port } = config;
+  metrics.readAtScrape('cron_next_run_timestamp_seconds', {}, () => nextSlotSeconds(slots));
   const ready = {
     monolith: () => client.unreadiness(),
-    schedule: () => (nextSeconds(slots) > 0 ? undefined : 'never fires again'),
+    schedule: () => (nextSlotSeconds(slots) > 0 ? undefined : 'has no further slot'),
   };
   try {
     const health = new Health({ stopping: stopping.signal, ready });
@@ -184,93 +195,27 @@ async function watchCron(config: Config, metrics: MetricSet): Promise<void> {
       metrics,
       health,
       onDefect: (error, path) => {
-        say(`no answer to ${path}: ${messageOf(error)}`);
+        log(`GET ${path} failed: ${messageOf(error)}`);
       },
     });
     shutdownHooks.push(() => operations.close());
-    say(`metrics and health on ${operations.url}`);
+    log(`metrics and health on ${operations.url}`);
   } catch (error) {
-    say(`no metrics and no health: ${messageOf(error)}`);
+    log(`metrics and health are not served: ${messageOf(error)}`);
   }
 }
 
-/** @returns when the schedule fires next, in seconds; 0 for never. */
-function nextSeconds(slots: Slots): number {
+/** @returns the time of the next slot in seconds since 1970; 0 where there is none. */
+function nextSlotSeconds(slots: Slots): number {
   const next = slots.next(new Date());
   return next === undefined ? 0 : next.at.getTime() / 1_000;
 }
 
-/**
- * Tells the monolith by when the next daily run must have ended; CronOverdue fires past that. The monolith keeps it, so that
- * the alert outlives this process, and a run that does not end leaves the former time standing.
- */
-class Expectation {
-  readonly #config: Config;
-  /** Of what was told last, or is being told: older news are dropped. */
-  #newest = 0;
-  #endedAtMs = 0;
-
-  constructor(config: Config) {
-    this.#config = config;
-  }
-
-  /**
-   * Nothing is to be caught up, so the next slot is the first that is expected. A time that has passed stays: its run was
-   * missed, and only a run that ends may end CronOverdue.
-   */
-  begins(next: Slot | undefined): void {
-    const { client } = this.#config;
-    void this.#tell(async () => {
-      const standing = await client.dailyRunDueBy();
-      if (standing === undefined || standing.getTime() > Date.now())
-        await client.expectDailyRun(this.#dueBy(next));
-    });
-  }
-
-  /** A slot is asked for. An earlier time that stands is one that was missed, and stays until a run ends. */
-  beginsWhereNoneIs(slot: Slot): void {
-    const { client } = this.#config;
-    void this.#tell(async () => {
-      if ((await client.dailyRunDueBy()) === undefined)
-        await client.expectDailyRun(this.#dueBy(slot));
-    });
-  }
-
-  /** Every job of its run has an end, done or dead. Runs may end in another order than they began. */
-  ended(slot: Slot): void {
-    if (slot.at.getTime() < this.#endedAtMs) return;
-    this.#endedAtMs = slot.at.getTime();
-    const { client, slots } = this.#config;
-    void this.#tell(() => client.expectDailyRun(this.#dueBy(slots.next(slot.at))));
-  }
-
-  #dueBy(slot: Slot | undefined): Date | undefined {
-    return slot && new Date(slot.at.getTime() + this.#config.waitMs + OVERDUE_GRACE_MS);
-  }
-
-  /** Repeated until the monolith answers, or there is newer news. */
-  async #tell(request: () => Promise<void>): Promise<void> {
-    this.#newest += 1;
-    const own = this.#newest;
-    while (own === this.#newest && !stopping.signal.aborted)
-      try {
-        await request();
-        return;
-      } catch (error) {
-        if (error instanceof FitRequestError && error.status < 500) {
-          say(`CronOverdue cannot tell when this process ends: ${error.message}`);
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-  }
-}
-
-/** @returns whether the run has ended. */
-async function runCounted(config: Config, metrics: MetricSet, slot: Slot): Promise<boolean> {
+/** Runs one slot and counts the outcome. @returns whether the run ended, with or without dead jobs. */
+async function runSlot(config: Config, metrics: MetricSet, slot: Slot): Promise<boolean> {
   const startedAt = performance.now();
   try {
-    const isComplete = await runOnce(config, {
+    const isComplete = await run(config, {
       date: slot.day,
       key: `cron:${slot.at.toISOString()}`,
     });
@@ -279,59 +224,121 @@ async function runCounted(config: Config, metrics: MetricSet, slot: Slot): Promi
     return true;
   } catch (error) {
     metrics.add('cron_runs_total', { outcome: 'failed' });
-    say(`failed, the next slot tries again: ${messageOf(error)}`);
+    log(`the run failed, and the next slot starts another: ${messageOf(error)}`);
     return false;
   } finally {
     metrics.observe('cron_run_duration_seconds', {}, (performance.now() - startedAt) / 1_000);
   }
 }
 
-/** @returns whether every workout of the run exists. */
-async function runOnce(config: Config, request: RunRequest): Promise<boolean> {
-  const { client, waitMs } = config;
-  const accepted = await acceptedRun(config, request);
-  const { runId, total, created, skipped } = accepted;
-  say(
-    `run ${runId} for ${request.date}: ${total} members, ${created} new jobs, ${skipped} there before`,
-  );
-  const status = await followRun({ client, runId, waitMs, onProgress: say });
-  const done = status.states['done'] ?? 0;
-  if (done === status.total) say(`every workout of ${request.date} is stored: ${done}`);
-  else
-    say(
-      `${status.total - done} of ${status.total} are missing: see GET /runs/${runId}, then npm run replay`,
-    );
-  return done === status.total;
-}
-
-/** Repeated until it is accepted: under the same key that can never start a second run. */
-async function acceptedRun({ client, waitMs }: Config, { date, key }: RunRequest) {
-  const deadline = Date.now() + waitMs;
+/**
+ * Requests a run, also where the monolith is not ready for a minute, and follows it to its end.
+ * @returns whether every workout of the run is stored.
+ * @throws Error where the run is refused, or does not end within CRON_WAIT_MS.
+ */
+async function run({ client, waitMs }: Config, { date, key }: RunRequest): Promise<boolean> {
+  const deadlineMs = Date.now() + waitMs;
   const isReady = await awaitReady({
     client,
     waitMs: Math.min(READY_WAIT_MS, waitMs),
-    onProgress: say,
+    onProgress: log,
   });
-  if (!isReady) say('it is asked all the same: what it accepts is kept, and done later');
-  for (;;) {
-    try {
-      return await client.generateWods({ date }, key);
-    } catch (error) {
-      const isRefused = error instanceof FitRequestError && error.status < 500;
-      if (isRefused || Date.now() > deadline) throw error;
-      say(`the monolith does not accept work yet (${String(error)}); trying again`);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+  if (!isReady)
+    log('the run is requested all the same: what the monolith accepts is stored, and done later');
+  const accepted = await pRetry(() => client.generateWods({ date }, key), {
+    ...UNTIL_ANSWERED,
+    maxRetryTime: Math.max(0, deadlineMs - Date.now()),
+    onFailedAttempt: ({ error }) => {
+      log(`the monolith does not accept the run: ${error.message}`);
+    },
+  });
+  const { runId, total, created, skipped } = accepted;
+  log(
+    `run ${runId} for ${date}: ${total} users, ${created} new jobs, ${skipped} jobs existed before`,
+  );
+  const { states, total: finalTotal } = await followRun({
+    client,
+    runId,
+    waitMs,
+    onProgress: log,
+  });
+  const done = states['done'] ?? 0;
+  log(
+    done === finalTotal
+      ? `every workout of ${date} is stored: ${done}`
+      : `${finalTotal - done} of ${finalTotal} workouts are missing: see GET /runs/${runId}, then npm run replay`,
+  );
+  return done === finalTotal;
+}
+
+/**
+ * Reports to the monolith by when the next daily run must have ended; the alert CronOverdue fires after that moment. The
+ * monolith stores it, so the alert fires also where this process died. A run that does not end leaves the deadline as it
+ * was, and it passes.
+ */
+class RunDeadline {
+  readonly #config: Config;
+  /** Aborted by a newer report, which replaces an older one that the monolith has not answered yet. */
+  #reporting = new AbortController();
+  #endedSlotMs = 0;
+
+  constructor(config: Config) {
+    this.#config = config;
+  }
+
+  /**
+   * The process started, and the next slot is the first one that it expects. A deadline that passed stays: a run was
+   * missed, and only a run that ends may end CronOverdue.
+   */
+  firstSlotIs(next: Slot | undefined): void {
+    const { client } = this.#config;
+    this.#report(async () => {
+      const current = await client.dailyRunDueBy();
+      if (current === undefined || current.getTime() > Date.now())
+        await client.expectDailyRun(this.#dueBy(next));
+    });
+  }
+
+  /** The process started and requests this slot. An earlier deadline belongs to a missed run, and stays until a run ends. */
+  slotIsRequested(slot: Slot): void {
+    const { client } = this.#config;
+    this.#report(async () => {
+      if ((await client.dailyRunDueBy()) === undefined)
+        await client.expectDailyRun(this.#dueBy(slot));
+    });
+  }
+
+  /** Every job of the slot's run is done or dead. Runs may end in another order than they started, so older ones are ignored. */
+  runEnded(slot: Slot): void {
+    if (slot.at.getTime() < this.#endedSlotMs) return;
+    this.#endedSlotMs = slot.at.getTime();
+    const { client, slots } = this.#config;
+    this.#report(() => client.expectDailyRun(this.#dueBy(slots.next(slot.at))));
+  }
+
+  #dueBy(slot: Slot | undefined): Date | undefined {
+    return slot && new Date(slot.at.getTime() + this.#config.waitMs + OVERDUE_GRACE_MS);
+  }
+
+  /** Repeats the request until the monolith answers, or a newer report replaces this one. */
+  #report(request: () => Promise<void>): void {
+    this.#reporting.abort();
+    this.#reporting = new AbortController();
+    const signal = AbortSignal.any([stopping.signal, this.#reporting.signal]);
+    pRetry(request, { ...UNTIL_ANSWERED, signal }).catch((error: unknown) => {
+      if (!signal.aborted)
+        log(`the monolith refuses the deadline, so CronOverdue cannot fire: ${messageOf(error)}`);
+    });
   }
 }
 
-/** @throws ConfigError naming every variable at fault, with its value and what would be right. */
+/** @throws ConfigError that lists every wrong variable with its value and the remedy. */
 async function readConfig(): Promise<Config> {
   const { fitUrl, adminToken, adminTokenFile, ...config } = readCronConfig(
     process.env,
-    problemOfSchedule,
+    scheduleFault,
   );
-  const token = adminToken ?? (await readSecretFile(adminTokenFile, say));
+  const token = adminToken ?? (await readSecretFile(adminTokenFile, log));
   if (token === undefined)
     throw new ConfigError([
       `no admin token: set FIT_ADMIN_TOKEN, or start the monolith, which writes ${adminTokenFile}`,
@@ -340,8 +347,8 @@ async function readConfig(): Promise<Config> {
   return { ...config, slots, client: new FitClient(fitUrl, token) };
 }
 
-/** Looked at in UTC, so that a time zone that is wrong hides no fault of the schedule. */
-function problemOfSchedule(schedule: string): string | undefined {
+/** The schedule is checked in UTC, so that a wrong time zone does not hide a fault of the schedule. */
+function scheduleFault(schedule: string): string | undefined {
   try {
     new Slots(schedule, 'UTC');
     return undefined;
@@ -351,7 +358,23 @@ function problemOfSchedule(schedule: string): string | undefined {
   }
 }
 
-/** @returns '2026-11-29T05:00:00.000Z for 2026-11-29'. */
+/** Ends the process. A second signal, or a part that does not stop within the deadline, ends it with exit code 1. */
+async function stop(signal: (typeof STOP_SIGNALS)[number]): Promise<void> {
+  if (stopping.signal.aborted) process.exit(1);
+  stopping.abort();
+  log('stopping; a run that the monolith accepted goes on without this process');
+  const hasStayed = shutdownHooks.length > 0;
+  setTimeout(() => process.exit(1), STOP_DEADLINE_MS);
+  for (const hook of shutdownHooks.reverse())
+    try {
+      await hook();
+    } catch (error) {
+      log(`a part did not stop cleanly: ${messageOf(error)}`);
+    }
+  process.exit(hasStayed ? 0 : 128 + constants.signals[signal]);
+}
+
+/** @returns text such as '2026-11-29T05:00:00.000Z for 2026-11-29'. */
 function describe(slot: Slot | undefined): string {
   return slot === undefined ? 'never' : `${slot.at.toISOString()} for ${slot.day}`;
 }
@@ -360,13 +383,13 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function say(line: string): void {
+function log(line: string): void {
   process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 }
 
 try {
   await main();
 } catch (error) {
-  say(messageOf(error));
+  log(messageOf(error));
   process.exitCode = 1;
 }
