@@ -87,7 +87,7 @@ test('a coach with a long job drains: 503 draining and alive on both ports, then
   const stopped = coach.child.stop();
   for (const { status, body } of await expectStatus(coach, 'draining', 'store')) {
     assert.equal(status, 503);
-    assert.match(body.checks['accepting']?.why ?? '', /told to stop/);
+    assert.match(body.checks['accepting']?.why ?? '', /asked to stop/);
   }
   await expectCode(coach, '/healthz', 503);
   await expectCode(coach, '/livez', 200);

@@ -93,7 +93,7 @@ test('lines tell job, run, attempt, trace and request, and no secret and no payl
   const { runId } = reply as { runId: string };
   const status = await followRun({ client, runId, waitMs: WAIT_MS, onProgress: () => undefined });
   assert.deepEqual(status.states, { dead: 3 });
-  await eventually(async () => (await logs()).coach.includes('message is no job'), {
+  await eventually(async () => (await logs()).coach.includes('refused before an attempt'), {
     describe: async () => (await logs()).coach,
   });
   const { monolith, coach } = await logs();

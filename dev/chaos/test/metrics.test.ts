@@ -93,7 +93,7 @@ function checkLabels(page: Page): void {
   }
 }
 
-/** Every combination of the closed labels of a metric without `appears` is there. */
+/** Every combination of the closed labels of a metric without `appearsWhen` is exported. */
 function checkStart(name: Name, page: Page): void {
   for (const [metric, { labels, exportedBy, appearsWhen }] of Object.entries(DEFINITIONS)) {
     if (!exportedBy.includes(name) || appearsWhen !== undefined) continue;

@@ -29,7 +29,7 @@ function head(): string {
   return [
     '# Metrics',
     '',
-    'Everything that monolith, coach and cron export, generated from `service/src/metrics/catalogue.ts` by `npm run rules`;',
+    'Everything that monolith, coach and cron export, generated from `service/src/metrics/metricCatalogue.ts` by `npm run rules`;',
     'a test compares it with the live processes, both ways. Metrics are served on a port of their own and never wait for',
     'a dependency. Every label set that is known at the start is there at 0, unless said otherwise: `increase()` would miss',
     'the first event. A value outside its label’s bound counts as `other`. What the broker, Prometheus and Alertmanager',

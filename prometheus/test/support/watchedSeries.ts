@@ -1,7 +1,7 @@
 /** Which series the dashboards and rules read, and which of FIT's own nobody reads, each list with its reasons. */
 import { fitTopology } from '@fit/contract';
 import { planTopology } from '@fit/topology';
-import { CATALOGUE } from '../../../service/src/metrics/catalogue.ts';
+import { CATALOGUE } from '../../../service/src/metrics/metricCatalogue.ts';
 import { DASHBOARDS } from '../../src/dashboards/dashboards.ts';
 import { rulesOf } from '../../src/index.ts';
 import { metricNames } from './metricNames.ts';
@@ -97,5 +97,9 @@ export const UNREAD: ReadonlyMap<string, string> = new Map([
   ['nodejs_heap_space_size_total_bytes', LEAK_HUNT],
   ['nodejs_heap_space_size_used_bytes', LEAK_HUNT],
   ['nodejs_heap_space_size_available_bytes', LEAK_HUNT],
+  [
+    'nodejs_gc_duration_seconds',
+    'its count is too low; the effect on jobs is seen in the event loop’s lag',
+  ],
   ['nodejs_version_info', 'Node is pinned by the lock file; a change of it is a deploy'],
 ]);

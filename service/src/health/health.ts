@@ -1,21 +1,27 @@
-/** What a process says of itself: alive, and ready for work. Every question has a deadline, so an answer always comes. */
+/** The health of a process: alive (a restart would not help) and ready (work may be sent to it). */
+import pTimeout from 'p-timeout';
 
-/** What holds; undefined. What does not: why, in words that may be shown to anybody. A rejection is a plain no. */
+/**
+ * Checks one condition.
+ * @returns undefined where the condition holds, else the reason why not, which is shown without a token. A rejection counts as a
+ * failed check, and its message is not shown, because it may hold a secret.
+ */
 export type HealthCheck = () => Promise<string | undefined> | string | undefined;
 
 export interface HealthOptions {
-  /** Aborted by the first signal to stop: from then on the process drains. */
+  /** Aborted by the first signal to stop; from then on the process drains and is not ready. */
   readonly stopping: AbortSignal;
-  /** What must hold before work is sent here; dependencies are asked. */
+  /** What must hold before work is sent to this process; these checks ask the dependencies. */
   readonly ready: Readonly<Record<string, HealthCheck>>;
-  /** What a restart would mend; no dependency is asked, or one outage would restart everything. */
+  /** What a restart would repair. No dependency is asked, because one outage would then restart every process. Default: none. */
   readonly alive?: Readonly<Record<string, () => string | undefined>>;
 }
 
 export interface CheckReply {
   readonly ok: boolean;
-  /** Since when it is so; ISO time. */
+  /** When the check last changed between ok and not ok; ISO time. */
   readonly since: string;
+  /** The reason; absent while the check is ok. */
   readonly why?: string;
 }
 
@@ -27,8 +33,9 @@ export interface HealthReply {
   };
 }
 
-const DEADLINE_MS = 1_000;
-const DRAINING = 'told to stop: finishes what runs and takes nothing new';
+/** A check that takes longer has failed, so that a probe is always answered. */
+const CHECK_TIMEOUT_MS = 1_000;
+const DRAINING = 'the process was asked to stop: it finishes running work and accepts no new work';
 
 export class Health {
   readonly #stopping: AbortSignal;
@@ -38,11 +45,11 @@ export class Health {
 
   constructor({ stopping, ready, alive = {} }: HealthOptions) {
     this.#stopping = stopping;
-    this.#ready = questionsOf(ready);
+    this.#ready = monitor(ready);
     this.#accepting = new MonitoredCheck(() => (stopping.aborted ? DRAINING : undefined));
-    // Who reads the answer knows that the loop turns.
-    this.#alive = questionsOf({ loop: () => undefined, ...alive });
-    // Asked at once, so that it is known since when.
+    // An answer of any kind proves that the event loop runs, so this check cannot fail.
+    this.#alive = monitor({ loop: () => undefined, ...alive });
+    // The check runs at once, so that `since` is the time of the signal and not of the next probe.
     stopping.addEventListener('abort', () => void this.#accepting.run());
   }
 
@@ -51,39 +58,47 @@ export class Health {
   }
 
   async ready(): Promise<HealthReply> {
-    const others = await askAll(this.#ready);
-    // Asked last: the signal may come while a dependency is waited for, and the answer is of now.
+    const others = await runAll(this.#ready);
+    // This check runs last, because the signal may arrive while the dependencies are asked.
     const accepting = await this.#accepting.run();
-    const no = accepting.ok ? 'not ready' : 'draining';
-    return replyOf({ ...others, accepting }, { yes: 'ready', no });
+    const failed = accepting.ok ? 'not ready' : 'draining';
+    return toReply({ ...others, accepting }, { passed: 'ready', failed });
   }
 
   async alive(): Promise<HealthReply> {
-    return replyOf(await askAll(this.#alive), { yes: 'alive', no: 'stuck' });
+    return toReply(await runAll(this.#alive), { passed: 'alive', failed: 'stuck' });
   }
 }
 
-function questionsOf(checks: Readonly<Record<string, HealthCheck>>): Map<string, MonitoredCheck> {
+function monitor(
+  checks: Readonly<Record<string, HealthCheck>>,
+): ReadonlyMap<string, MonitoredCheck> {
   return new Map(Object.entries(checks).map(([name, check]) => [name, new MonitoredCheck(check)]));
 }
 
-/** All at once, in their order. */
-async function askAll(
-  questions: ReadonlyMap<string, MonitoredCheck>,
+/** Runs the checks at the same time; the replies keep the order of the checks. */
+async function runAll(
+  checks: ReadonlyMap<string, MonitoredCheck>,
 ): Promise<Readonly<Record<string, CheckReply>>> {
-  const replies = [...questions].map(async ([name, one]) => [name, await one.run()] as const);
+  const replies = [...checks].map(async ([name, check]) => [name, await check.run()] as const);
   return Object.fromEntries(await Promise.all(replies));
 }
 
-function replyOf(
+function toReply(
   checks: Readonly<Record<string, CheckReply>>,
-  words: { readonly yes: string; readonly no: string },
+  status: { readonly passed: string; readonly failed: string },
 ): HealthReply {
   const isOk = Object.values(checks).every(({ ok }) => ok);
-  return { status: isOk ? 200 : 503, body: { status: isOk ? words.yes : words.no, checks } };
+  return {
+    status: isOk ? 200 : 503,
+    body: { status: isOk ? status.passed : status.failed, checks },
+  };
 }
 
-/** One check, asked once at a time however many want to know: one that hangs costs no memory. */
+/**
+ * A health check with its last change. The check runs at most once at a time: probes that arrive meanwhile share its result, so a
+ * check that hangs holds the memory of one run only.
+ */
 class MonitoredCheck {
   readonly #check: HealthCheck;
   #pending: Promise<string | undefined> | undefined;
@@ -95,36 +110,49 @@ class MonitoredCheck {
   }
 
   async run(): Promise<CheckReply> {
-    const why = await this.#answer();
+    // `finally` runs in a later microtask, so the field is cleared after it was set even if the check throws at once.
+    this.#pending ??= this.#start().finally(() => {
+      this.#pending = undefined;
+    });
+    const why = await pTimeout(this.#pending, {
+      milliseconds: CHECK_TIMEOUT_MS,
+      fallback: () => `no answer within ${CHECK_TIMEOUT_MS} ms`,
+    });
     const isOk = why === undefined;
     if (this.#isOk !== isOk) this.#since = new Date();
     this.#isOk = isOk;
-    return { ok: isOk, since: this.#since.toISOString(), ...(isOk ? {} : { why }) };
+    const since = this.#since.toISOString();
+    return isOk ? { ok: true, since } : { ok: false, since, why };
   }
 
-  async #answer(): Promise<string | undefined> {
-    // Cleared in a turn of its own, thus after it is set: also where the check throws at once.
-    this.#pending ??= this.#begin().finally(() => {
-      this.#pending = undefined;
-    });
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<string>((resolve) => {
-      timer = setTimeout(() => {
-        resolve(`no answer within ${DEADLINE_MS} ms`);
-      }, DEADLINE_MS);
-    });
-    try {
-      return await Promise.race([this.#pending, deadline]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #begin(): Promise<string | undefined> {
+  async #start(): Promise<string | undefined> {
     try {
       return await this.#check();
     } catch {
-      return 'the question failed';
+      return 'the check failed';
     }
   }
+}
+
+export interface Dependencies {
+  readonly isStoreUp: () => Promise<boolean>;
+  /** The part that holds the broker's connections; undefined until the topology is asserted. */
+  readonly broker: () =>
+    | { readonly isUp: boolean; readonly topologyFault?: string | undefined }
+    | undefined;
+}
+
+/** @returns the readiness checks of a service that needs the database and the broker. */
+export function dependencyChecks({
+  isStoreUp,
+  broker,
+}: Dependencies): Readonly<Record<'store' | 'channel' | 'topology', HealthCheck>> {
+  return {
+    store: async () => ((await isStoreUp()) ? undefined : 'does not answer a ping'),
+    channel: () => (broker()?.isUp === true ? undefined : 'a channel to the broker is not open'),
+    topology: () => {
+      const asserted = broker();
+      return asserted === undefined ? 'not asserted yet' : asserted.topologyFault;
+    },
+  };
 }

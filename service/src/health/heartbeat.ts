@@ -1,22 +1,22 @@
-/** A heartbeat: whoever is alive beats now and then; who has not for long is stuck. */
-const LIMIT_MS = 60_000;
+/** Liveness of a loop: the loop calls `beat` as it makes progress; a loop that has not for longer than the limit is stuck. */
+const DEFAULT_LIMIT_MS = 60_000;
 
 export class Heartbeat {
   readonly #limitMs: number;
-  #beatAtMs = performance.now();
+  #lastBeatAtMs = performance.now();
 
-  /** @param limitMs longer than any pause between beats of somebody alive; default a minute. */
-  constructor(limitMs = LIMIT_MS) {
+  /** @param limitMs longer than the longest pause between two beats of a loop that works; default 60,000. */
+  constructor(limitMs = DEFAULT_LIMIT_MS) {
     this.#limitMs = limitMs;
   }
 
   beat(): void {
-    this.#beatAtMs = performance.now();
+    this.#lastBeatAtMs = performance.now();
   }
 
-  /** @returns why it counts as stuck, else undefined. */
+  /** @returns the reason why the loop counts as stuck, else undefined. */
   check(): string | undefined {
-    const silentMs = performance.now() - this.#beatAtMs;
+    const silentMs = performance.now() - this.#lastBeatAtMs;
     if (silentMs <= this.#limitMs) return undefined;
     return `no sign of life for ${Math.round(silentMs / 1_000)} s`;
   }

@@ -1,12 +1,12 @@
-/** Publishes and sessions → metrics. */
+/** Counts publishes and the events of broker connections. */
 import { route, type TopologyPlan } from '@fit/topology';
 import type { PublishEnd, SessionEvent } from '@fit/topology/amqp';
-import { OTHER } from './definition.ts';
+import { OTHER } from './metricCatalogue.ts';
 import type { MetricSet } from './metricSet.ts';
 
 /**
- * A broker that restarts ends every connection of the process: that is one loss, however many there are.
- * @returns the listener of all sessions of the process together.
+ * Counts connections that are lost together as one loss, because a broker that restarts ends all connections of the process.
+ * @returns the listener for all sessions of the process.
  */
 export function countSessions(metrics: MetricSet): (event: SessionEvent) => void {
   let lostCount = 0;
@@ -15,7 +15,7 @@ export function countSessions(metrics: MetricSet): (event: SessionEvent) => void
       if (lostCount === 0) metrics.add('amqp_reconnects_total', {});
       lostCount += 1;
     }
-    // The first connection of each session follows no loss.
+    // The first connection of a session follows no loss, so the number must not fall below 0.
     if (event.type === 'connected') lostCount = Math.max(0, lostCount - 1);
     if (event.type !== 'channelFailed') return;
     const { code } = event.error as Error & { code?: unknown };
@@ -23,10 +23,10 @@ export function countSessions(metrics: MetricSet): (event: SessionEvent) => void
   };
 }
 
-/** Keys are few; a flood of others must not fill the memory. */
+/** Upper bound of the remembered pairs of exchange and key, so that unexpected keys cannot fill the memory. */
 const ADDRESSES_LIMIT = 100;
 
-/** @returns the listener of every publisher; it knows by the plan to which queue exchange and key lead. */
+/** @returns the listener for every publisher; the plan says to which queue an exchange and key lead. */
 export function countPublishes(metrics: MetricSet, plan: TopologyPlan): (end: PublishEnd) => void {
   const queues = new Map<string, string>();
   return ({ exchange, key, outcome, durationMs }) => {
@@ -34,7 +34,7 @@ export function countPublishes(metrics: MetricSet, plan: TopologyPlan): (end: Pu
     const queue = queues.get(address) ?? route(plan, exchange, { key })[0] ?? OTHER;
     if (queues.size < ADDRESSES_LIMIT) queues.set(address, queue);
     metrics.add('jobs_published_total', { queue, outcome });
-    // Without an answer there is nothing to time.
+    // A publish without an answer has no duration.
     if (outcome !== 'error' && outcome !== 'timeout')
       metrics.observe('jobs_publish_confirm_seconds', { queue }, durationMs / 1_000);
   };

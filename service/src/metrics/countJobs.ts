@@ -1,4 +1,4 @@
-/** Job events → metrics. */
+/** Counts job events. */
 import type { JobEnd, JobEvent, JobListener } from '@fit/jobs';
 import type { MetricSet } from './metricSet.ts';
 
@@ -10,7 +10,7 @@ const ATTEMPT_OUTCOMES = {
   discard: 'discarded',
 } as const;
 
-/** @returns the listener that counts; pass it every event. */
+/** @returns the listener, which must get every event. */
 export function countJobs(metrics: MetricSet): JobListener {
   return (event) => {
     count(metrics, event);
@@ -55,7 +55,7 @@ function count(metrics: MetricSet, event: JobEvent): void {
       metrics.set('jobs_store_down', { stage: event.stage }, 0);
       return;
     case 'published':
-      // Every other publish is counted where the broker's answer arrives; this one had no queue to go to.
+      // `countPublishes` counts a publish when the broker answers. A record of a kind that is not declared has no queue and is counted here.
       if (event.queue === 'unknown')
         metrics.add('jobs_published_total', { queue: 'other', outcome: 'error' }, event.count);
       return;
@@ -82,7 +82,7 @@ function countMessage(metrics: MetricSet, event: JobEvent): void {
 
 function countAttempt(metrics: MetricSet, event: Extract<JobEvent, { type: 'attempted' }>): void {
   const { queue, kind: type, waitQueue, errorClass, queueWaitMs } = event;
-  // Nothing waits after the last attempt, whatever its handler asked for.
+  // A failure of the last attempt has no delay, whatever its handler asked for.
   const outcome = isExhausted(event) ? 'dead' : ATTEMPT_OUTCOMES[event.outcome];
   metrics.add('jobs_attempts_total', { queue, type, outcome });
   metrics.observe('jobs_run_seconds', { type, outcome }, event.durationMs / 1_000);

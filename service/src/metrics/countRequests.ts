@@ -1,18 +1,18 @@
-/** Requests → metrics, by route pattern and never by path. */
+/** Counts requests by the pattern of their route, never by their path. */
 import type { Route } from '../route/defineRoute.ts';
 import type { CompletedRequest } from '../server/observeRequest.ts';
 import type { MetricSet } from './metricSet.ts';
 
-/** No route matched: whatever was asked for, it is one series (`createApp`). */
+/** The label of all requests that no route matches, so that unknown paths are one series. */
 const NO_ROUTE = 'none';
 const CLASSES = ['2xx', '4xx', '5xx'];
 
-/** @returns the patterns that may stand in the label `route`. */
+/** @returns the values of the label `route`. */
 export function routePatterns(routes: readonly Route[]): string[] {
   return [...routes.flatMap(({ paths }) => paths), NO_ROUTE];
 }
 
-/** @returns the listener of the application; each of its routes is there from the start. */
+/** @returns the listener of the application; each of its routes is exported from the start. */
 export function countRequests(
   metrics: MetricSet,
   routes: readonly Route[],

@@ -1,8 +1,8 @@
-/** The database client's events → metrics. */
+/** Counts the events of the database client. */
 import type { StoreConnection, StoreEvent } from '@fit/jobs/store';
 import type { MetricSet } from './metricSet.ts';
 
-/** @returns the listener that counts; pass it every event. */
+/** @returns the listener, which must get every event. */
 export function countStore(metrics: MetricSet): (event: StoreEvent) => void {
   return (event) => {
     if (event.type === 'checkoutFailed') {
@@ -14,7 +14,7 @@ export function countStore(metrics: MetricSet): (event: StoreEvent) => void {
   };
 }
 
-/** The pool's connections, read at each scrape. */
+/** Exports the number of connections in the pool, read at each scrape. */
 export function exportPoolGauges(
   metrics: MetricSet,
   { pool }: Pick<StoreConnection, 'pool'>,

@@ -1,11 +1,10 @@
-/** The metrics of a service: everything that is known at its start is there, at zero or at its value. */
+/** Creates the metrics of a process; the label sets that are known at its start are exported from the start. */
 import { optionalText } from '@fit/contract';
 import { type Declaration, planTopology, type TopologyPlan } from '@fit/topology';
 import type { Route } from '../route/defineRoute.ts';
 import { routePatterns } from './countRequests.ts';
-import type { ProcessName } from './definition.ts';
-import type { KnownLabels } from './labelBounds.ts';
-import { MetricSet } from './metricSet.ts';
+import type { ProcessName } from './metricCatalogue.ts';
+import { type KnownLabels, MetricSet } from './metricSet.ts';
 
 export interface ServiceMetricsOptions {
   readonly declaration: Declaration;
@@ -19,10 +18,10 @@ export interface ServiceMetrics {
   readonly plan: TopologyPlan;
 }
 
-/** Names, roles, limits and lifetimes are alike on every broker; only bindings and the place of a limit differ. */
+/** The names, roles, limits and lifetimes of a plan are the same for every broker, so that any version serves here. */
 const ANY_BROKER = { version: '4.3.6', hasManagement: true } as const;
 
-/** @returns the metrics, and the plan that their queue labels are from. */
+/** @returns the metrics and the plan, whose queues are the values of the queue labels. */
 export function createServiceMetrics(
   process: ProcessName,
   { declaration, vhost, routes }: ServiceMetricsOptions,
@@ -40,11 +39,11 @@ export function createServiceMetrics(
     type: plan.kinds.map(({ kind }) => kind),
     route: routePatterns(routes),
   });
-  setDeclared(metrics, plan, vhost);
+  exportDeclaredQueues(metrics, plan, vhost);
   return { metrics, plan };
 }
 
-/** Of a process that knows nothing of queues. */
+/** Creates the metrics of a process that declares no queues, such as cron. */
 export function createMetrics(process: ProcessName, known: KnownLabels = {}): MetricSet {
   const metrics = new MetricSet(process, known);
   const { env } = globalThis.process;
@@ -54,8 +53,8 @@ export function createMetrics(process: ProcessName, known: KnownLabels = {}): Me
   return metrics;
 }
 
-/** The declared limits as gauges: Prometheus compares them with the rules made from the same declaration. */
-function setDeclared(metrics: MetricSet, plan: TopologyPlan, vhost: string): void {
+/** Exports the declared limits, which Prometheus compares with its rules: both are made from the declaration. */
+function exportDeclaredQueues(metrics: MetricSet, plan: TopologyPlan, vhost: string): void {
   for (const { name: queue, role, tier, maxLength, ttlMs } of plan.queues) {
     metrics.set('jobs_queue_info', { vhost, queue, role, tier: String(tier) }, 1);
     if (maxLength !== undefined) metrics.set('jobs_queue_max_length', { vhost, queue }, maxLength);

@@ -1,6 +1,6 @@
 /**
- * An error as a log field: class, message, code, stack, cause, each bounded. Not its other properties, as pino's own
- * serializer would have it: a bulk write that fails carries every document that it meant to write.
+ * An error as a log field: class, message, code, stack and causes, each bounded. Other properties are left out, unlike in pino's own
+ * serializer, because the error of a failed bulk write carries every document of the write.
  */
 const MESSAGE_LIMIT_CHARS = 500;
 const STACK_LIMIT_CHARS = 4_000;
@@ -14,7 +14,7 @@ export interface LoggedError {
   readonly cause?: LoggedError;
 }
 
-/** @param thrown anything at all; what is no error is named by its type alone. */
+/** @param thrown any value; a value that is not an Error is described by its type, a string also by its text. */
 export function describeForLog(thrown: unknown, depth = 0): LoggedError {
   if (!(thrown instanceof Error))
     return { type: typeof thrown, message: typeof thrown === 'string' ? bounded(thrown) : '' };
@@ -35,7 +35,7 @@ function bounded(text: string): string {
   return text.slice(0, MESSAGE_LIMIT_CHARS);
 }
 
-/** V8 repeats the message, whole, at the head of the stack. */
+/** V8 repeats the message at the head of the stack, so it is shortened there too. */
 function stackOf(stack: string, message: string): string {
   return stack.replace(message, () => bounded(message)).slice(0, STACK_LIMIT_CHARS);
 }

@@ -1,24 +1,32 @@
-/** Job and session events → log lines, field by field: an event may carry whole records, a line never does. */
+/**
+ * Writes log lines for jobs, broker connections and requests. Each line names its fields one by one, because an event may carry whole
+ * records with payloads, which must not reach the log.
+ */
 import type { JobEvent } from '@fit/jobs';
 import type { SessionEvent } from '@fit/topology/amqp';
+import { type CompletedRequest, PROBES } from '../server/observeRequest.ts';
+import type { WrongTokenBurst } from '../server/wrongTokens.ts';
 import { traceLogFields } from './logContext.ts';
 import type { Log } from './openLog.ts';
 
 type EventOf<Type extends JobEvent['type']> = Extract<JobEvent, { type: Type }>;
 
-/** A line names this many of the jobs that it is about; the page of dead jobs has all. */
-const JOBS_NAMED = 10;
+/** A line about many jobs names at most this many of them; GET /jobs lists all. */
+const NAMED_JOBS_LIMIT = 10;
 
-/** A job's change of state is a line at debug; what an operator must know of is one above it, for all jobs together. */
+/** Logs the state change of a single job at debug, and what an operator must know at info or above, one line for all jobs together. */
 export function logJobEvent(log: Log, event: JobEvent): void {
   switch (event.type) {
     case 'storeDown':
-      log.error({ stage: event.stage, err: event.error }, 'store is out: paused, nothing is lost');
+      log.error(
+        { stage: event.stage, err: event.error },
+        'the database is unavailable: this stage pauses and continues when the database answers; no job is lost',
+      );
       return;
     case 'stageFailed':
       log.error(
         { stage: event.stage, err: event.error },
-        'a stage failed, and not for an outage: the database refuses a write, or it is a defect; it is set aside or tried again, and the others go on',
+        'a stage failed although the database is available: the document was refused or the stage has a defect; it is set aside or tried again, and other jobs are not affected',
       );
       return;
     case 'published':
@@ -30,29 +38,44 @@ export function logJobEvent(log: Log, event: JobEvent): void {
     case 'refused':
       log.warn(
         { queue: event.queue, reason: event.reason },
-        'message is no job; it goes to the dead-letter queue',
+        'a message was refused before an attempt and goes to the dead-letter queue',
       );
       return;
     case 'circuitBreaker':
-      logBreaker(log, event);
+      logCircuitBreaker(log, event);
       return;
     case 'deadLettered':
       logDeadLettered(log, event);
       return;
     case 'reconciled':
-      log.warn({ count: event.count }, 'broker had lost jobs; they are published again');
+      log.warn(
+        { count: event.count },
+        'jobs were stale, so the broker may have lost them; they are pending again and will be published',
+      );
       return;
-    default:
-      logOther(log, event);
+    case 'finished':
+      // `ends` holds one entry for each job, and a batch has hundreds.
+      log.debug({ kind: event.kind, count: event.count }, 'finished');
+      return;
+    case 'redelivered':
+    case 'roundEnded': {
+      const { type, ...fields } = event;
+      log.debug(fields, type);
+      return;
+    }
+    default: {
+      const { type, ...fields } = event;
+      log.info(fields, type);
+    }
   }
 }
 
-/** Payloads are in the records that come along, and stay there. */
+/** The event carries records; only these fields of them are logged. */
 function logPublished(log: Log, { queue, result, count, jobs }: EventOf<'published'>): void {
   if (result !== 'confirmed')
     log.warn(
       { queue, outcome: result, count },
-      'broker would not take jobs; they stay pending and are offered again',
+      'the broker did not confirm jobs; they stay pending and are published again',
     );
   if (!log.isLevelEnabled('debug')) return;
   const state = result === 'confirmed' ? 'queued' : 'pending';
@@ -83,48 +106,53 @@ function logAttempt(log: Log, event: EventOf<'attempted'>): void {
 }
 
 function logDeadLettered(log: Log, { kind, cause, count, ends }: EventOf<'deadLettered'>): void {
-  const job_ids = ends.flatMap(({ jobId }) => jobId ?? []).slice(0, JOBS_NAMED);
-  log.warn({ kind, cause, count, job_ids }, 'jobs died; they can be replayed');
+  const job_ids = ends.flatMap(({ jobId }) => jobId ?? []).slice(0, NAMED_JOBS_LIMIT);
+  log.warn({ kind, cause, count, job_ids }, 'jobs died; npm run replay makes them pending again');
   if (!log.isLevelEnabled('debug')) return;
   for (const { jobId: job_id } of ends)
     if (job_id !== undefined) log.debug({ job_id, kind, cause, state: 'dead' }, 'deadLettered');
 }
 
-function logBreaker(log: Log, { queue, state }: EventOf<'circuitBreaker'>): void {
+function logCircuitBreaker(log: Log, { queue, state }: EventOf<'circuitBreaker'>): void {
   const fields = { queue, state: state.type };
   if (state.type === 'open')
     log.warn(
       { ...fields, pause_ms: state.pauseMs },
-      'most attempts fail alike: paused, and the rest of the jobs keep their attempts',
+      'most attempts fail with the same error, so the worker pauses; jobs that wait keep their attempts',
     );
   else log.info(fields, 'circuitBreaker');
-}
-
-type OtherEvent = Exclude<
-  JobEvent,
-  EventOf<
-    | 'storeDown'
-    | 'stageFailed'
-    | 'published'
-    | 'attempted'
-    | 'refused'
-    | 'circuitBreaker'
-    | 'deadLettered'
-    | 'reconciled'
-  >
->;
-
-const STEADY: ReadonlySet<JobEvent['type']> = new Set(['finished', 'redelivered', 'roundEnded']);
-
-/** The steady stream stays at debug; what happens now and then is worth a line. */
-function logOther(log: Log, event: OtherEvent): void {
-  // `ends` tell of each single job, and a batch holds hundreds.
-  const { type, ...fields } = { ...event, ends: undefined };
-  log[STEADY.has(type) ? 'debug' : 'info'](fields, type);
 }
 
 export function logSessionEvent(log: Log, event: SessionEvent): void {
   if (event.type === 'connected') log.debug('broker connected');
   else if ('error' in event) log.warn({ err: event.error }, `broker ${event.type}`);
   else log.warn(event, `broker ${event.type}`);
+}
+
+/** @returns a listener that logs each request and then calls `next`. A probe is logged at debug unless it fails. */
+export function logRequests(log: Log, next: (request: CompletedRequest) => void) {
+  return (request: CompletedRequest): void => {
+    const { method, route, status, durationMs } = request;
+    // Requests that `logWrongTokens` reports as one burst are not logged one by one.
+    const isQuiet = status === 429 || (status < 400 && PROBES.has(route));
+    log[isQuiet ? 'debug' : 'info'](
+      { method, route, status, duration_ms: Math.round(durationMs) },
+      'request',
+    );
+    next(request);
+  };
+}
+
+/** @returns a listener that logs one line for a burst, without the tokens. */
+export function logWrongTokens(log: Log) {
+  return ({ address, count }: WrongTokenBurst): void => {
+    log.warn({ address, count }, 'wrong tokens: this address is answered with 429 for a minute');
+  };
+}
+
+/** @returns a listener that logs an error that the answer does not show; the line has the id of the request. */
+export function logDefect(log: Log) {
+  return (error: unknown, path: string): void => {
+    log.error({ err: error, path }, 'request failed');
+  };
 }

@@ -1,30 +1,31 @@
-/** Start, run, drain, stop of a process, alike for all: one reason printed, one exit code, a second signal ends at once. */
+/** Starts a process and stops it in order: one logged reason, one exit code; a second signal ends it at once. */
 import { TopologyError } from '@fit/topology';
+import pTimeout from 'p-timeout';
 import type { Log } from './openLog.ts';
 
-/** A part of the process that must be stopped; parts are stopped in reverse order. */
+/** Stops one part of the process. Hooks run in the reverse order of their registration. */
 export interface ShutdownHook {
-  /** Its name is logged when it does not stop in time. */
+  /** The name of the part; it is logged when the part does not stop in time. */
   readonly part: string;
   readonly stop: () => Promise<void> | void;
 }
 
 export interface ServiceOptions {
-  /** Bound of a whole stop, all parts together, in milliseconds; default `STOP_DEADLINE_MS`. */
+  /** Bound of the whole stop, all parts together, in milliseconds; default `STOP_DEADLINE_MS`. */
   readonly stopDeadlineMs?: number;
 }
 
 /**
- * Longer than the coach's drain of 20 s and the five seconds that a server waits for its answers; shorter than the 30 s after
- * which `npm start` kills its services, and the 45 s of docker-compose.yml.
+ * Longer than the coach's drain (20 s, `DRAIN_MS` in coach/src/main.ts) plus the 5 s in which a server finishes its answers.
+ * Shorter than the 30 s after which `npm start` kills its services, and than the 45 s of docker-compose.yml.
  */
 const STOP_DEADLINE_MS = 27_000;
 
 /**
- * Exit codes: 0 after SIGTERM or SIGINT; 1 where the start failed, a promise was lost, a second signal came, or the stop did
- * not end within its deadline.
- * @param start composes the process; it pushes onto `shutdownHooks` as it goes, so that a failed start is undone too. `stopping`
- * is aborted by the first signal, before anything is undone: whoever asks from then on is told that it drains.
+ * Exit codes: 0 after SIGTERM or SIGINT; 1 where the start failed, a promise was rejected without a handler, a second signal came, or
+ * the stop took longer than its deadline.
+ * @param start composes the process. It adds to `shutdownHooks` as it goes, so that a start that fails halfway is stopped too.
+ * `stopping` is aborted by the first signal, before the first hook runs, so that /readyz answers `draining` from then on.
  */
 export async function runService(
   log: Log,
@@ -36,7 +37,7 @@ export async function runService(
   const stop = async (signal: string) => {
     if (stopping.signal.aborted) process.exit(1);
     stopping.abort();
-    log.info({ signal }, 'stopping: finishing what runs');
+    log.info({ signal }, 'stopping: running work is finished first');
     process.exit((await stopAll(shutdownHooks, log, stopDeadlineMs)) ? 0 : 1);
   };
   process.on('SIGTERM', (signal) => void stop(signal));
@@ -44,47 +45,42 @@ export async function runService(
   try {
     await start(shutdownHooks, stopping.signal);
   } catch (error) {
-    // A stop that came during the start closes what the start is using; the stop then ends the process.
+    // A stop during the start closes what the start is using. The error is then a consequence, and `stop` ends the process.
     if (stopping.signal.aborted) return;
     if (error instanceof TopologyError) log.fatal({ faults: error.faults }, error.message);
-    else log.fatal({ err: error }, error instanceof Error ? error.message : 'start failed');
+    else log.fatal({ err: error }, error instanceof Error ? error.message : 'the start failed');
     await stopAll(shutdownHooks, log, stopDeadlineMs);
     process.exit(1);
   }
 }
 
-/** @returns false where a part still ran at the deadline; it is named in the log, with those that were not reached. */
+/** @returns false where a part still ran at the deadline; the log names that part and the parts that were not reached. */
 async function stopAll(
   shutdownHooks: readonly ShutdownHook[],
   log: Log,
   deadlineMs: number,
 ): Promise<boolean> {
-  const left = shutdownHooks.map(({ part }) => part);
-  let timer: NodeJS.Timeout | undefined;
-  const overdue = new Promise<false>((resolve) => {
-    timer = setTimeout(() => {
-      const [hung, ...others] = left.toReversed();
-      log.fatal(
-        { part: hung, not_stopped: others, deadline_ms: deadlineMs },
-        `${hung ?? 'nothing'} did not stop within ${deadlineMs} ms of the whole stop; the process ends without it`,
-      );
-      resolve(false);
-    }, deadlineMs);
-  });
-  const stopped = (async () => {
+  const remaining = shutdownHooks.map(({ part }) => part);
+  const runHooks = async () => {
     for (const { part, stop } of shutdownHooks.toReversed()) {
       try {
         await stop();
       } catch (error) {
-        log.error({ err: error, part }, 'a part did not stop cleanly');
+        log.error({ err: error, part }, 'a part of the process failed to stop cleanly');
       }
-      left.pop();
+      remaining.pop();
     }
     return true;
-  })();
-  try {
-    return await Promise.race([stopped, overdue]);
-  } finally {
-    clearTimeout(timer);
-  }
+  };
+  return await pTimeout(runHooks(), {
+    milliseconds: deadlineMs,
+    fallback: () => {
+      const [part, ...others] = remaining.toReversed();
+      log.fatal(
+        { part, not_stopped: others, deadline_ms: deadlineMs },
+        `${part ?? 'nothing'} did not stop within ${deadlineMs} ms of the whole stop; the process ends without it`,
+      );
+      return false;
+    },
+  });
 }

@@ -1,8 +1,8 @@
 /**
- * Secrets in files: made once, complete or absent, readable by their owner alone.
+ * Secrets in files: each is created once, is complete or absent, and can be read by its owner only.
  *
- * A file that was opened under its final name could be seen empty, by a second process that starts at the same time or
- * after the disk was full. So a secret is written and synced under another name first, and then linked to its own.
+ * A secret is written and synced under a temporary name and then linked to its own name. A file that was written under its final name
+ * could be read while it is empty: by a second process that starts at the same time, or after the disk was full.
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -10,28 +10,28 @@ import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { SECRET_REMEDY, weaknessOfSecret } from '@fit/contract';
 
-/** A secret that is missing, weak, or open to others; the message names the file and the remedy, never the secret. */
+/** A secret is missing, weak, or accessible to others. The message names the file and the remedy, never the secret. */
 export class SecretError extends Error {
   override readonly name = 'SecretError';
 }
 
-/** Gets one sentence for each file that is used although others may read it. */
+/** Called with one sentence for each file that is used although other users may read it. */
 export type OnWarning = (line: string) => void;
 
-/** Most bytes of a secret file; a longer one is no secret. */
+/** Upper bound of a secret file; a longer file is refused. */
 export const SECRET_FILE_MAX_BYTES = 4_096;
 const OTHERS_READ = 0o044;
 const OTHERS_WRITE = 0o022;
 
-/** @returns 256 random bits as 43 characters that URLs and headers carry unchanged. */
+/** @returns 256 random bits as 43 characters that need no escaping in URLs and headers. */
 export function makeSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
 /**
  * Reads a secret, without the white space around it.
- * A file that others may read is used with a warning, since secret mounts of containers are like that; one that others
- * may write is refused, since they could choose the secret.
+ * A file that other users may read is used with a warning, because secret mounts of containers are readable. A file that other users
+ * may write is refused, because they could choose the secret.
  * @returns undefined where there is no such file.
  * @throws SecretError where it cannot be read, is writable by others, empty, short or easy to guess.
  */
@@ -50,9 +50,9 @@ export async function readSecretFile(
 }
 
 /**
- * Reads a secret, or makes it where there is none yet.
- * Of several processes that make it at once exactly one succeeds, and all get the secret of that one. Folders that are
- * missing are made for the owner alone. A failure leaves no file, so that the next start tries again.
+ * Reads a secret, or creates it where there is none yet.
+ * Of several processes that create it at the same time exactly one succeeds, and all return the secret of that one. Missing folders are
+ * created for the owner only. A failure leaves no file, so that the next start tries again.
  * @throws SecretError as `readSecretFile` does, or where it cannot be written.
  */
 export async function loadSecretFile(path: string, onWarning: OnWarning): Promise<string> {
@@ -64,7 +64,7 @@ export async function loadSecretFile(path: string, onWarning: OnWarning): Promis
     if (await createFile(path, `${secret}\n`)) return secret;
   } catch (cause) {
     throw new SecretError(
-      `the secret file ${resolve(path)} cannot be written: ${reasonOf(cause)}`,
+      `the secret file ${resolve(path)} cannot be written: ${messageOf(cause)}`,
       {
         cause,
       },
@@ -75,7 +75,7 @@ export async function loadSecretFile(path: string, onWarning: OnWarning): Promis
   throw new SecretError(`${resolve(path)} was removed while this process started; start it again`);
 }
 
-/** One level at a time: Node's recursive `mkdir` tries for ever where each one is answered by ENOENT, as in /proc. */
+/** Creates one level at a time, because Node's recursive `mkdir` never ends where each level is answered by ENOENT, as in /proc. */
 async function makeFolders(folder: string): Promise<void> {
   const make = () => mkdir(folder, { mode: 0o700 });
   try {
@@ -90,7 +90,7 @@ async function makeFolders(folder: string): Promise<void> {
 }
 
 /**
- * Replaces a file of secrets whole: whoever opens it sees the old content or the new one, never a part.
+ * Replaces a file of secrets as a whole: a reader sees the old content or the new content, never a part of it.
  * @param mode its permissions, such as 0o600.
  */
 export async function replaceSecretFile(
@@ -98,37 +98,37 @@ export async function replaceSecretFile(
   content: string | Uint8Array,
   mode: number,
 ): Promise<void> {
-  await writeAside(path, content, mode, async (aside) => {
-    await rename(aside, path);
+  await writeTemporary(path, content, mode, async (temporary) => {
+    await rename(temporary, path);
     return true;
   });
 }
 
-/** @returns false where the file exists already; it is left as it is. */
+/** @returns false where the file exists already; it is not changed. */
 async function createFile(path: string, content: string): Promise<boolean> {
-  return await writeAside(path, content, 0o600, async (aside) => {
+  return await writeTemporary(path, content, 0o600, async (temporary) => {
     try {
-      // Unlike a rename, a link never replaces a file that another process has put there meanwhile.
-      await link(aside, path);
+      // Unlike a rename, a link never replaces a file that another process has created meanwhile.
+      await link(temporary, path);
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
       throw error;
     } finally {
-      await unlink(aside);
+      await unlink(temporary);
     }
   });
 }
 
-/** Writes and syncs a file under another name, publishes it under its own, and syncs the folder. */
-async function writeAside(
+/** Writes and syncs a file under a temporary name, moves it to its own name by `publish`, and syncs the folder. */
+async function writeTemporary(
   path: string,
   content: string | Uint8Array,
   mode: number,
-  publish: (aside: string) => Promise<boolean>,
+  publish: (temporary: string) => Promise<boolean>,
 ): Promise<boolean> {
-  const aside = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
-  const file = await open(aside, 'wx', 0o600);
+  const temporary = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
+  const file = await open(temporary, 'wx', 0o600);
   try {
     try {
       await file.writeFile(content);
@@ -138,10 +138,10 @@ async function writeAside(
       await file.close();
     }
   } catch (error) {
-    await unlink(aside);
+    await unlink(temporary);
     throw error;
   }
-  const isPublished = await publish(aside);
+  const isPublished = await publish(temporary);
   const folder = await open(dirname(path), 'r');
   try {
     await folder.sync();
@@ -153,7 +153,7 @@ async function writeAside(
 
 async function readText(path: string, onWarning: OnWarning): Promise<string | undefined> {
   try {
-    // A named pipe without a writer would otherwise keep this process waiting for ever.
+    // Without O_NONBLOCK the open of a named pipe without a writer never returns.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stats = await file.stat();
@@ -175,7 +175,7 @@ async function readText(path: string, onWarning: OnWarning): Promise<string | un
   } catch (cause) {
     if (cause instanceof SecretError) throw cause;
     if (codeOf(cause) === 'ENOENT') return undefined;
-    throw new SecretError(`the secret file ${resolve(path)} cannot be read: ${reasonOf(cause)}`, {
+    throw new SecretError(`the secret file ${resolve(path)} cannot be read: ${messageOf(cause)}`, {
       cause,
     });
   }
@@ -185,6 +185,6 @@ function codeOf(error: unknown): unknown {
   return (error as NodeJS.ErrnoException).code;
 }
 
-function reasonOf(cause: unknown): string {
+function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

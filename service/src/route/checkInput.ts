@@ -1,4 +1,4 @@
-/** Input against its schema; every fault is told at once, each with its field. */
+/** Checks the input of a route against its schema; all faults are reported together, each with its field. */
 import { type JsonBounds, jsonFault } from '@fit/jobs';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -10,16 +10,16 @@ export interface SchemaCheck {
 }
 
 const FAULTS_LIMIT = 20;
-/** A path is made of whatever keys the caller sent. */
+/** A field path contains keys that the caller chose, so its length is bounded. */
 const FIELD_LIMIT_CHARS = 200;
-/** No schema of a route nests deeper than this, and none needs to. */
+/** Deeper nesting is refused before the schema is checked; no schema of a route is deeper. */
 const INPUT_DEPTH_LIMIT = 32;
-/** Elements of any input; a schema that allows more has its own number. */
-const INPUT_ELEMENTS_LEAST = 1_000;
+/** The lowest limit of values in an input; a schema that allows more values has its own limit. */
+const INPUT_ELEMENTS_MIN = 1_000;
 
-/** @returns what an input may be before its schema looks at it; ample, so that most faults are named by their field. */
+/** @returns the bounds that are checked before the schema; they are generous, so that most faults are reported by their field. */
 export function inputBounds(schemaElements: number): JsonBounds {
-  return { depth: INPUT_DEPTH_LIMIT, elements: Math.max(INPUT_ELEMENTS_LEAST, schemaElements) };
+  return { depth: INPUT_DEPTH_LIMIT, elements: Math.max(INPUT_ELEMENTS_MIN, schemaElements) };
 }
 
 export function compileCheck(schema: TSchema): SchemaCheck {
@@ -32,14 +32,14 @@ export function compileCheck(schema: TSchema): SchemaCheck {
         .slice(0, FAULTS_LIMIT)
         .map(({ keyword, instancePath, schemaPath, message }) => ({
           field: `${place}${instancePath.replaceAll('/', '.')}`.slice(0, FIELD_LIMIT_CHARS),
-          // typebox tells of each unknown property that it met the schema `false`.
-          reason: keyword === 'boolean' ? unknownReason(schema, schemaPath) : message,
+          // typebox reports an unknown property as a mismatch with the schema `false`.
+          reason: keyword === 'boolean' ? unknownPropertyReason(schema, schemaPath) : message,
         })),
   };
 }
 
-/** @param schemaPath of the `additionalProperties: false` that refused a property. */
-function unknownReason(schema: TSchema, schemaPath: string): string {
+/** @param schemaPath the path of the `additionalProperties: false` that refused the property. */
+function unknownPropertyReason(schema: TSchema, schemaPath: string): string {
   let node: unknown = schema;
   for (const key of schemaPath.split('/').slice(1, -1))
     node = (node as Readonly<Record<string, unknown>> | undefined)?.[key];
@@ -50,7 +50,7 @@ function unknownReason(schema: TSchema, schemaPath: string): string {
 }
 
 /**
- * Depth and number of elements first: only a value within them is given to the schema check.
+ * Checks depth and number of values first: only a value within these bounds is given to the schema check, whose time grows with both.
  * @throws Problem 400 `invalid_input` naming each field and reason.
  */
 export function requireValid(

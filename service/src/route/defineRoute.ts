@@ -1,4 +1,4 @@
-/** A route as data: what it takes, who may call it, what it answers. */
+/** A route as data: its input, who may call it, and its reply. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { BODY_LIMIT_BYTES } from '../server/readBody.ts';
 import { schemaBounds } from './schemaBounds.ts';
@@ -26,12 +26,12 @@ export interface Route {
   readonly paths: readonly string[];
   readonly access: 'anyone' | 'admin';
   readonly params: TSchema | undefined;
-  /** Without one declared it allows no parameter at all. */
+  /** A route that declares no query schema allows no query parameter. */
   readonly query: TSchema;
   readonly body: TSchema | undefined;
-  /** Of the request's body, from the bounds of its schema; a route without a body has 0. */
+  /** Upper bound of the request body in bytes, from its schema; 0 for a route without a body. */
   readonly bodyLimitBytes: number;
-  /** Values in a valid body. */
+  /** Upper bound of the number of values in a valid body. */
   readonly bodyElements: number;
   readonly reply: TSchema;
   readonly handle: (input: RouteInput<unknown, unknown, unknown>) => Promise<Reply<unknown>>;
@@ -49,7 +49,7 @@ interface RouteOptions<
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
-  /** Checked before it is sent: a reply that breaks its promise is a 500 here, not a riddle there. */
+  /** Checked before the reply is sent: a reply that does not match is answered with 500 and logged as a defect. */
   readonly reply: Answer;
   readonly handle: (
     input: RouteInput<Static<Params>, Static<Query>, Static<Body>>,
@@ -59,7 +59,7 @@ interface RouteOptions<
 const NO_QUERY = Type.Object({}, { additionalProperties: false });
 
 /**
- * @throws Error where a schema of the input leaves a string, array or object without a bound: see `schemaBounds`.
+ * @throws Error where a schema of the input has a string, array or object without a bound: see `schemaBounds`.
  */
 export function defineRoute<
   Params extends TSchema = TSchema,
@@ -79,7 +79,7 @@ export function defineRoute<
     params,
     query,
     body,
-    // A shorter body than this is read even where its schema needs less, so that a fault in it is told by its field.
+    // At least BODY_LIMIT_BYTES are read, so that a fault in a body that is somewhat too long is reported by its field.
     bodyLimitBytes: bounds === undefined ? 0 : Math.max(BODY_LIMIT_BYTES, bounds.bytes),
     bodyElements: bounds?.elements ?? 0,
     reply,
@@ -87,7 +87,7 @@ export function defineRoute<
   };
 }
 
-/** The names of path parameters are those of the pattern, so only their values need bounds. */
+/** The names of path parameters come from the pattern, so only their values need bounds. */
 function requireBounds(params: TSchema | undefined, query: TSchema, place: string): void {
   const { properties = {} } = (params ?? {}) as { properties?: Readonly<Record<string, TSchema>> };
   for (const [name, schema] of Object.entries(properties))

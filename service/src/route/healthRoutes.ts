@@ -1,4 +1,4 @@
-/** Health on the public port, for load balancers and people: /livez asks nobody, /readyz the dependencies. */
+/** Health on the public port, for load balancers and people: /livez asks no dependency, /readyz asks all of them. */
 import Type from 'typebox';
 import type { Health } from '../health/health.ts';
 import { defineRoute, type Route } from './defineRoute.ts';
@@ -11,7 +11,7 @@ const Reply = Type.Object({
   ),
 });
 
-/** A probe must be given the state of now. */
+/** A cached answer would show a probe an old state. */
 const headers = { 'cache-control': 'no-store' };
 
 export function healthRoutes(health: Health): Route[] {

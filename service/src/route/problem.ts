@@ -1,4 +1,4 @@
-/** Errors as RFC 9457 problem documents, with a code that scripts can rely on. */
+/** Errors as RFC 9457 problem documents, with a stable code for scripts. */
 import Type from 'typebox';
 
 export const ProblemSchema = Type.Object({
@@ -23,7 +23,7 @@ export interface ProblemOptions {
   readonly title: string;
   readonly detail?: string;
   readonly errors?: readonly FieldFault[];
-  /** Sent as Retry-After. */
+  /** Sent as the header Retry-After. */
   readonly retryAfterSeconds?: number;
   /** Further headers of the answer. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -31,7 +31,7 @@ export interface ProblemOptions {
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
-/** Thrown anywhere in a route; the outermost middleware answers with it. */
+/** An error that is thrown anywhere in a route; the outermost middleware answers with its document. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly options: ProblemOptions;
@@ -47,7 +47,7 @@ export class Problem extends Error {
   }
 }
 
-/** What is asked for does not exist, and never did. */
+/** @returns the answer to a path that no route or file has. */
 export function notFound(): Problem {
   return new Problem({ status: 404, code: 'not_found', title: 'There is no such resource' });
 }

@@ -1,22 +1,22 @@
-/** How large an input can be that its schema accepts. A schema that sets no bound is refused when the process starts. */
+/** The largest input that a schema accepts. A schema without a bound is refused when the process starts. */
 import type { TSchema } from 'typebox';
 
 export interface SchemaBounds {
   /** The longest JSON text of a valid value, as an encoder writes it, escaped and indented. */
   readonly bytes: number;
-  /** Objects and arrays inside each other. */
+  /** The deepest nesting of objects and arrays. */
   readonly depth: number;
-  /** Values in all arrays and objects together. */
+  /** The number of values in all arrays and objects together. */
   readonly elements: number;
 }
 
-/** An encoder that writes ASCII alone (Python's default) makes two escapes of six bytes of one code point. */
+/** An encoder that writes only ASCII (Python's default) writes a code point as up to two escapes of six bytes. */
 const BYTES_PER_CODE_POINT = 12;
 /** The longest number that JSON.stringify writes is -1.7976931348623157e+308. */
 const NUMBER_BYTES = 24;
 const INDENT_BYTES = 4;
 
-/** The keywords that matter here; typebox writes JSON Schema. */
+/** The JSON Schema keywords that decide a bound. */
 interface SchemaNode {
   readonly type?: string;
   readonly enum?: readonly unknown[];
@@ -38,7 +38,7 @@ interface SchemaNode {
  */
 export function schemaBounds(schema: TSchema, place: string): SchemaBounds {
   const { bytes, depth, elements } = boundsOf(schema, place);
-  // Each element on a line of its own, with a blank behind its colon.
+  // An indenting encoder writes each element on its own line, with a space after the colon.
   return { depth, elements, bytes: bytes + elements * (depth * INDENT_BYTES + 2) };
 }
 
@@ -61,13 +61,13 @@ function boundsOf(node: SchemaNode, place: string): SchemaBounds {
     case 'object':
       return objectBounds(node, place);
     default:
-      throw new Error(`${place} accepts anything; declare its type, so that it has a bound`);
+      throw new Error(`${place} has no type and so no bound; declare its type`);
   }
 }
 
 function stringBounds({ maxLength, pattern }: SchemaNode, place: string): SchemaBounds {
   if (maxLength === undefined) throw new Error(`${place} is a string without maxLength`);
-  // Every pattern of FIT allows printable ASCII alone, which no encoder escapes.
+  // Every pattern of FIT allows only printable ASCII, which no encoder escapes.
   return scalar(2 + maxLength * (pattern === undefined ? BYTES_PER_CODE_POINT : 1));
 }
 

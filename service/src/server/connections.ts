@@ -1,23 +1,23 @@
 /**
- * The connections of one port: how many there may be, what each may have under way, and which one goes first.
+ * The connections of one port: their number, the requests of each, and which one is closed where there are too many.
  *
- * Node bounds their number by refusing the newest, so that whoever opens a thousand and sends nothing shuts everybody out.
- * Here the one that has been idle for longest makes room, so that a new client is served at once.
+ * Node's own `maxConnections` refuses the newest connection, so that a client that opens a thousand and sends nothing locks everybody
+ * out. Here the connection that has been idle for longest is closed instead, so that a new client is served at once.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 export interface ConnectionBounds {
-  /** Open at a time; beyond it the one that has been idle for longest is closed. */
+  /** Connections open at a time; one more closes the connection that has been idle for longest. */
   readonly connectionLimit: number;
-  /** Requests of one connection that are not answered yet; one more closes it. No client of ours sends a second one early. */
+  /** Unanswered requests of one connection; one more closes the connection. FIT's own clients never send a second one early. */
   readonly pipelineLimit: number;
-  /** Answers that their clients have not taken yet, of all connections; beyond it the largest are cut. */
+  /** Answers that clients have not received yet, of all connections together; beyond it the connections that hold most are closed. */
   readonly unsentBudgetBytes: number;
-  /** How long a client may take to read an answer that is complete here. */
+  /** How long a client may take to read an answer that is complete in this process. */
   readonly unreadTimeoutMs: number;
-  /** How long a connection stays whose body goes on although its request is answered: the client can still read the answer. */
+  /** How long a connection stays open whose request is answered while its body still arrives, so that the client can read the answer. */
   readonly lingerTimeoutMs: number;
 }
 
@@ -29,60 +29,63 @@ export const CONNECTION_BOUNDS: ConnectionBounds = {
   lingerTimeoutMs: 2_000,
 };
 
-/** How often deadlines are looked at; they act late by this much at most. */
+/** Interval of the checks; a deadline acts late by at most this. */
 export const DEADLINE_CHECK_MS = 1_000;
-/** Between two sums over all connections, however many requests arrive. */
-const SUM_EVERY_MS = 20;
+/** The least time between two sums over all connections, whatever the rate of requests. */
+const SUM_INTERVAL_MS = 20;
 
-interface State {
+interface ConnectionState {
   readonly responses: Set<ServerResponse>;
-  /** Since when a sweep found it waiting for its client alone, and for what. */
-  waits: { readonly for: 'read' | 'end'; readonly sinceMs: number } | undefined;
-  /** The request that was answered last, whose body may still be arriving. */
+  /** What only the client can do next, and since when; undefined while this process has something to do. */
+  clientWait: { readonly action: ClientAction; readonly sinceMs: number } | undefined;
+  /** The newest request, whose body may still arrive after its answer. */
   lastRequest: IncomingMessage | undefined;
 }
 
+/** `readAnswer`: the answer is complete here; `endBody`: the request is answered, and its body still arrives. */
+type ClientAction = 'readAnswer' | 'endBody';
+
 export class Connections {
   readonly #bounds: ConnectionBounds;
-  readonly #states = new Map<Duplex, State>();
-  /** Those without a request under way, the one that has been so for longest first. */
+  readonly #states = new Map<Duplex, ConnectionState>();
+  /** Connections without a request under way; the one that has been idle for longest comes first. */
   readonly #idle = new Set<Duplex>();
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #checkTimer: NodeJS.Timeout;
   #isClosing = false;
   #summedAtMs = 0;
 
-  /** Watches the connections of a server that does not listen yet. */
+  /** @param server a server that does not listen yet. */
   constructor(server: Server, bounds: ConnectionBounds) {
     this.#bounds = bounds;
     server.on('connection', (socket) => {
       this.#accept(socket);
     });
-    this.#sweeper = setInterval(() => {
-      this.#sweep();
+    this.#checkTimer = setInterval(() => {
+      this.#closeOverdue();
     }, DEADLINE_CHECK_MS);
-    this.#sweeper.unref();
+    this.#checkTimer.unref();
   }
 
   get count(): number {
     return this.#states.size;
   }
 
-  /** @returns false where the connection is closed instead: it has too many requests under way. */
+  /** Registers a request. @returns false where it is not to be answered: its connection had too many requests and is closed. */
   begin(request: IncomingMessage, response: ServerResponse): boolean {
     const { socket } = request;
     const state = this.#states.get(socket);
     if (state === undefined) return false;
     if (state.responses.size >= this.#bounds.pipelineLimit) {
-      this.#cut(socket);
+      this.#destroy(socket);
       return false;
     }
     state.responses.add(response);
     state.lastRequest = request;
-    state.waits = undefined;
+    state.clientWait = undefined;
     this.#idle.delete(socket);
     response.once('finish', () => {
-      // Each chunk costs a call, however small it is; a body of declared length costs one for each read, and is discarded.
-      // Node itself begins to discard the rest of a body in this turn, and would resume a connection that is paused before.
+      // A chunked body costs a call for each chunk, however small, so it is not read on. A body of declared length costs one call for
+      // each read and is discarded. The pause waits for the next turn, because Node resumes the connection in this one.
       setImmediate(() => {
         if (!request.complete && request.headers['transfer-encoding'] !== undefined) socket.pause();
       });
@@ -93,31 +96,31 @@ export class Connections {
       if (this.#isClosing) socket.end();
       else this.#idle.add(socket);
     });
-    this.#boundUnsent();
+    this.#enforceUnsentBudget();
     return true;
   }
 
-  /** @returns whether an answer to it has begun, so that no other can be written. */
+  /** @returns whether an answer has begun on this connection, so that no other one can be written to it. */
   hasBegunAnswer(socket: Duplex): boolean {
     const responses = this.#states.get(socket)?.responses ?? [];
     return [...responses].some(({ headersSent }) => headersSent);
   }
 
-  /** Closes every connection that has no request under way, the others after their answers, and watches no longer. */
+  /** Closes every idle connection at once and the others after their answers, and ends the checks. */
   close(): void {
     this.#isClosing = true;
-    clearInterval(this.#sweeper);
-    for (const socket of this.#idle) this.#cut(socket);
+    clearInterval(this.#checkTimer);
+    for (const socket of this.#idle) this.#destroy(socket);
   }
 
   #accept(socket: Socket): void {
-    if (this.#states.size >= this.#bounds.connectionLimit && !this.#makeRoom()) {
+    if (this.#states.size >= this.#bounds.connectionLimit && !this.#closeOne()) {
       socket.destroy();
       return;
     }
     this.#states.set(socket, {
       responses: new Set(),
-      waits: undefined,
+      clientWait: undefined,
       lastRequest: undefined,
     });
     this.#idle.add(socket);
@@ -127,52 +130,55 @@ export class Connections {
   }
 
   /** @returns false where every connection has a request that is being answered. */
-  #makeRoom(): boolean {
+  #closeOne(): boolean {
     const [idle] = this.#idle;
     const victim = idle ?? this.#oldestUnfinished();
     if (victim === undefined) return false;
-    this.#cut(victim);
+    this.#destroy(victim);
     return true;
   }
 
-  /** Of those that still send their request; the map has them by age. */
+  /** @returns the oldest connection that still sends its request; the map is ordered by age. */
   #oldestUnfinished(): Duplex | undefined {
     for (const [socket, { lastRequest }] of this.#states)
       if (lastRequest?.complete === false) return socket;
     return undefined;
   }
 
-  #sweep(): void {
+  #closeOverdue(): void {
     const nowMs = performance.now();
-    const limitsMs = { read: this.#bounds.unreadTimeoutMs, end: this.#bounds.lingerTimeoutMs };
+    const limitsMs = {
+      readAnswer: this.#bounds.unreadTimeoutMs,
+      endBody: this.#bounds.lingerTimeoutMs,
+    };
     for (const [socket, state] of this.#states) {
-      const waitsFor = waitOf(state);
-      if (waitsFor === undefined) state.waits = undefined;
-      else if (state.waits?.for !== waitsFor) state.waits = { for: waitsFor, sinceMs: nowMs };
-      else if (nowMs - state.waits.sinceMs >= limitsMs[waitsFor]) this.#cut(socket);
+      const action = clientActionOf(state);
+      if (action === undefined) state.clientWait = undefined;
+      else if (state.clientWait?.action !== action) state.clientWait = { action, sinceMs: nowMs };
+      else if (nowMs - state.clientWait.sinceMs >= limitsMs[action]) this.#destroy(socket);
     }
-    this.#boundUnsent();
+    this.#enforceUnsentBudget();
   }
 
-  /** What is not sent is held here for a client that does not read; the largest is the one to give up. */
-  #boundUnsent(): void {
+  /** Closes the connections with the most unsent bytes where all together exceed the budget: their clients do not read. */
+  #enforceUnsentBudget(): void {
     const nowMs = performance.now();
-    if (nowMs - this.#summedAtMs < SUM_EVERY_MS) return;
+    if (nowMs - this.#summedAtMs < SUM_INTERVAL_MS) return;
     this.#summedAtMs = nowMs;
     const unsent = [...this.#states]
       .map(([socket, { responses }]) => ({ socket, bytes: unsentBytes(socket, responses) }))
       .filter(({ bytes }) => bytes > 0);
     let sum = unsent.reduce((total, { bytes }) => total + bytes, 0);
     if (sum <= this.#bounds.unsentBudgetBytes) return;
-    for (const { socket, bytes } of unsent.sort((one, other) => other.bytes - one.bytes)) {
+    for (const { socket, bytes } of unsent.sort((left, right) => right.bytes - left.bytes)) {
       if (sum <= this.#bounds.unsentBudgetBytes) return;
-      this.#cut(socket);
+      this.#destroy(socket);
       sum -= bytes;
     }
   }
 
   /** Closes the connection at once, without an answer. */
-  #cut(socket: Duplex): void {
+  #destroy(socket: Duplex): void {
     this.#forget(socket);
     socket.destroy();
   }
@@ -183,13 +189,13 @@ export class Connections {
   }
 }
 
-/** @returns what only the client can do next: read its answers, or end a body that nobody wants; else undefined. */
-function waitOf({ responses, lastRequest }: State): 'read' | 'end' | undefined {
-  if (responses.size === 0) return lastRequest?.complete === false ? 'end' : undefined;
-  return [...responses].every(({ writableEnded }) => writableEnded) ? 'read' : undefined;
+/** @returns what only the client can do next; undefined while this process works on an answer or waits for a request. */
+function clientActionOf({ responses, lastRequest }: ConnectionState): ClientAction | undefined {
+  if (responses.size === 0) return lastRequest?.complete === false ? 'endBody' : undefined;
+  return [...responses].every(({ writableEnded }) => writableEnded) ? 'readAnswer' : undefined;
 }
 
-/** Of the answer that is being sent, in the socket; of those behind it, in each of them. */
+/** The answer that is being sent is buffered in the socket, the answers behind it in their own objects. */
 function unsentBytes(socket: Duplex, responses: ReadonlySet<ServerResponse>): number {
   let bytes = socket.writableLength;
   for (const response of responses) if (response.socket === null) bytes += response.writableLength;

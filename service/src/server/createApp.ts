@@ -1,34 +1,35 @@
-/** Routes → a Koa application: problems, timing, bearer token, JSON bodies, checks of input and reply. */
+/** Builds a Koa application from routes: security headers, problems, timing, bearer token, JSON bodies, checks of input and reply. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { StoreUnavailable } from '@fit/jobs';
 import Router, { type RouterContext } from '@koa/router';
+import type { HelmetOptions } from 'helmet';
 import Koa, { type Context, type Next } from 'koa';
+import helmet from 'koa-helmet';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
 import { notFound, Problem } from '../route/problem.ts';
-import { type ByteBudget, bodyBudget } from './byteBudget.ts';
 import { type ObserveRequestOptions, observeRequest, PROBES } from './observeRequest.ts';
-import { type ReadBodyOptions, readJsonBody } from './readBody.ts';
+import { type ByteBudget, bodyBudget, type ReadBodyOptions, readJsonBody } from './readBody.ts';
 import { type WrongTokenBurst, WrongTokens } from './wrongTokens.ts';
 
 export interface AppOptions extends ObserveRequestOptions {
   readonly routes: readonly Route[];
-  /** Undefined: no route here needs one, admin routes answer 401. */
+  /** The bearer token of routes with access `admin`; undefined: they always answer 401. */
   readonly adminToken?: string;
-  /** A defect: answered with 500 without any detail. */
+  /** Called with an unexpected error; the answer is 500 without any detail. */
   readonly onDefect: (error: unknown, path: string) => void;
-  /** Of the bodies of all requests under way; default: that of the process, `BODY_BUDGET_BYTES`. */
+  /** Bounds the bodies of all requests that are handled; default: the budget of the process, `BODY_BUDGET_BYTES`. */
   readonly bodies?: ByteBudget;
-  /** Told once for each burst of wrong tokens from one address. */
+  /** Called once for each burst of wrong tokens from one address. */
   readonly onWrongTokens?: (burst: WrongTokenBurst) => void;
-  /** Requests handled at a time, probes apart; one more is answered with 503. Default `REQUEST_LIMIT`. */
+  /** Requests handled at a time, without health probes; one more is answered with 503. Default `REQUEST_LIMIT`. */
   readonly requestLimit?: number;
 }
 
-/** Each holds its context and what it has read from the store: without a bound these would add up to the whole heap. */
+/** Each request holds its context and what it has read from the database; without a bound these could fill the heap. */
 export const REQUEST_LIMIT = 256;
 
-/** What all routes of an application share. */
+/** State that all routes of an application share. */
 interface Shared {
   readonly bodies: ByteBudget;
   readonly requestLimit: number;
@@ -36,8 +37,29 @@ interface Shared {
   readonly wrongTokens: WrongTokens;
 }
 
-/** Path and query hold no arrays worth mentioning. */
-const SMALL = inputBounds(0);
+const PATH_AND_QUERY_BOUNDS = inputBounds(0);
+
+/**
+ * A page loads only files of its own origin and cannot be framed. Strict-Transport-Security is left to the proxy that terminates TLS,
+ * because only that proxy knows whether every service of the host has TLS.
+ */
+const SECURITY_HEADERS: HelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'"],
+      connectSrc: ["'self'"],
+      imgSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  xFrameOptions: { action: 'deny' },
+  strictTransportSecurity: false,
+};
 
 export function createApp(options: AppOptions): Koa {
   const app = new Koa();
@@ -50,6 +72,7 @@ export function createApp(options: AppOptions): Koa {
     if (!isCallerGone(error)) options.onDefect(error, context?.path ?? '');
   });
   app.use(observeRequest(options));
+  app.use(helmet(SECURITY_HEADERS));
   app.use(answerProblems(options));
   app.use(router.routes());
   app.use((context) => {
@@ -59,8 +82,8 @@ export function createApp(options: AppOptions): Koa {
 }
 
 /**
- * No route has taken the request: its path is unknown, or its method. The router's own `allowedMethods` answers OPTIONS with
- * 200 and an unknown method with 501, and neither as a problem document.
+ * Answers a request whose path or method no route has. The router's own `allowedMethods` is not used, because it answers OPTIONS with
+ * 200 and an unknown method with 501, neither as a problem document.
  */
 function answerOtherMethod(context: Context, router: Router): void {
   const routes = router.match(context.path, context.method).path;
@@ -93,16 +116,16 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
   const reply = compileCheck(route.reply);
   const bodyBounds = inputBounds(route.bodyElements);
   router[route.method]([...route.paths], async (context: RouterContext) => {
-    // Everything that can be decided without the body comes before it: strangers must not have it read.
+    // The checks that need no body come first, so that the body of a refused request is never read.
     if (route.access === 'admin') requireToken(context, options.adminToken, shared.wrongTokens);
     const input = {
       params: context.params as unknown,
       query: { ...context.query } as unknown,
       headers: context.headers as Record<string, string | undefined>,
     };
-    requireValid(params, 'path', input.params, SMALL);
-    requireValid(query, 'query', input.query, SMALL);
-    // A probe must be answered above all when there is much to do, and all probes at a time ask each dependency once.
+    requireValid(params, 'path', input.params, PATH_AND_QUERY_BOUNDS);
+    requireValid(query, 'query', input.query, PATH_AND_QUERY_BOUNDS);
+    // Probes do not count: they must be answered above all under load, and simultaneous probes ask each dependency only once.
     if (shared.requestCount >= shared.requestLimit && !PROBES.has(context.path)) throw busy();
     shared.requestCount += 1;
     const share = shared.bodies.open();
@@ -113,12 +136,14 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
           : await readJson(context, { share, limitBytes: route.bodyLimitBytes });
       requireValid(body, 'body', given, bodyBounds);
       const answer = await route.handle({ ...input, body: given });
-      requireKept(reply, answer.body, context.path);
+      requireValidReply(reply, answer.body, context.path);
       context.status = answer.status ?? 200;
       context.set({ ...answer.headers });
       context.body = answer.body;
+      // Koa compares the ETag of the reply with If-None-Match, and empties the body of a 304.
+      if (context.response.etag !== '' && context.fresh) context.status = 304;
     } finally {
-      // Not before: until then the handler may hold the body.
+      // The share is released only here, because the handler may hold the body until it ends.
       share.release();
       shared.requestCount -= 1;
     }
@@ -126,44 +151,45 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
 }
 
 function busy(): Problem {
-  const title = 'This process is handling as many requests as it can hold; come again';
+  const title =
+    'This process handles as many requests as it can hold; send the request again later';
   return new Problem({ status: 503, code: 'busy', title, retryAfterSeconds: 1 });
 }
 
-/** Unread, it would stay in the buffers of its connection for as long as the answer takes. */
+/** An unread body would stay in the buffers of its connection until the request is answered. */
 function discardBody(context: RouterContext): object {
   context.req.resume();
   return {};
 }
 
 /**
- * A connection that ended before its request or its answer did: the caller left, broke the protocol, or was cut because it
- * was too slow. That is no defect, and a stranger must not be able to fill the log with such lines.
+ * Recognizes a connection that ended before its request or its answer: the caller left, broke the protocol, or was too slow. This is not
+ * a defect, and a stranger must not be able to fill the log with it.
  */
 function isCallerGone(error: unknown): boolean {
   const code = String((error as { code?: unknown }).code);
-  return CALLER_GONE.has(code) || code.startsWith('HPE_');
+  return CALLER_GONE_CODES.has(code) || code.startsWith('HPE_');
 }
 
-const CALLER_GONE: ReadonlySet<string> = new Set([
+const CALLER_GONE_CODES: ReadonlySet<string> = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
   'ERR_HTTP_REQUEST_TIMEOUT',
   'ECONNRESET',
   'EPIPE',
 ]);
 
-function requireKept(check: SchemaCheck, body: unknown, path: string): void {
+function requireValidReply(check: SchemaCheck, body: unknown, path: string): void {
   if (check.check(body)) return;
   const [first] = check.faults('reply', body);
-  throw new Error(`the reply of ${path} breaks its schema: ${JSON.stringify(first)}`);
+  throw new Error(`the reply of ${path} does not match its schema: ${JSON.stringify(first)}`);
 }
 
-/** The realm names what the token opens: RFC 6750 asks for it in each challenge. */
+/** RFC 6750 requires a realm in each challenge. */
 const CHALLENGE = 'Bearer realm="fit"';
-/** The scheme's name in any case, as RFC 9110 says. */
+/** The scheme in upper or lower case, as RFC 9110 allows. */
 const BEARER = /^bearer +(.+)$/i;
 
-/** Hashed first, because a comparison in constant time needs equal lengths. */
+/** Both tokens are hashed first, because a comparison in constant time needs equal lengths. */
 function requireToken(
   context: Context,
   adminToken: string | undefined,
@@ -171,7 +197,7 @@ function requireToken(
 ): void {
   const given = BEARER.exec(context.get('authorization'))?.[1];
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  // Without a token on either side nothing is compared: an absent header must not equal an empty token.
+  // An absent or empty token is never compared, so that an absent header cannot equal an empty configured token.
   if (
     given !== undefined &&
     adminToken !== undefined &&
@@ -201,7 +227,7 @@ function requireToken(
 
 async function readJson(context: RouterContext, options: ReadBodyOptions): Promise<unknown> {
   if (isBodyless(context)) return {};
-  // false, and not null, means a body of another type; without this it would pass as an empty one.
+  // `false` means a body of another type, `null` no body at all. Without this check the other type would pass as an empty body.
   if (context.is('json') === false)
     throw new Problem({
       status: 415,
@@ -218,10 +244,10 @@ async function readJson(context: RouterContext, options: ReadBodyOptions): Promi
   return await readJsonBody(context.req, options);
 }
 
-/** JSON is UTF-8 (RFC 8259), with or without saying so; ASCII is a part of it. */
+/** JSON is UTF-8 (RFC 8259) whether the header says so or not; ASCII is a subset of UTF-8. */
 const JSON_CHARSETS: ReadonlySet<string> = new Set(['', 'utf-8', 'utf8', 'us-ascii']);
 
-/** fetch and others declare a length of 0, and no type, where there is no body. */
+/** fetch and other clients send a length of 0 and no type where there is no body. */
 function isBodyless({ headers }: RouterContext): boolean {
   return headers['content-length'] === '0' && headers['transfer-encoding'] === undefined;
 }
@@ -244,18 +270,18 @@ function answerProblems(options: AppOptions) {
 
 function problemOf(error: unknown, context: Context, options: AppOptions): Problem {
   if (error instanceof Problem) return error;
-  // Where a statement failed says that it was the database's, whatever the driver calls it: see jobs/src/store/statement.ts.
+  // jobs/src/store/statement.ts turns each failure of the database into this class, whatever the driver calls it.
   if (error instanceof StoreUnavailable) return storeProblem(error);
   return defect(error, context, options);
 }
 
-/** No defect, and nothing that the caller did: it is asked to come again. */
+/** An outage or contention of the database is neither a defect nor the fault of the caller, so the caller is asked to retry. */
 function storeProblem({ reason }: StoreUnavailable): Problem {
   return reason === 'contention'
     ? new Problem({
         status: 503,
         code: 'store_busy',
-        title: 'Other statements were in the way in the database',
+        title: 'Other statements blocked this one in the database',
         retryAfterSeconds: 1,
       })
     : new Problem({

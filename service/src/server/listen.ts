@@ -1,6 +1,7 @@
-/** An HTTP server with bounds, that stops without cutting replies. */
+/** An HTTP server with bounds, which finishes running answers before it stops. */
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import pTimeout from 'p-timeout';
 import {
   CONNECTION_BOUNDS,
   type ConnectionBounds,
@@ -10,14 +11,14 @@ import {
 
 export interface ListeningServer {
   readonly url: string;
-  /** Takes no new connection, lets running requests end, then cuts what is left after five seconds. */
+  /** Accepts no new connection, lets running requests end, and closes what is left after five seconds. */
   close(): Promise<void>;
 }
 
 export interface ListenBounds extends ConnectionBounds {
-  /** From the connection, or the request before, to the last header. */
+  /** From the connection, or from the previous request, to the last header. */
   readonly headersTimeoutMs: number;
-  /** From the first byte to the last of a request. */
+  /** From the first to the last byte of a request. */
   readonly requestTimeoutMs: number;
 }
 
@@ -27,27 +28,27 @@ export const LISTEN_BOUNDS: ListenBounds = {
   requestTimeoutMs: 30_000,
 };
 
-/** Of one request: all its headers together, 431 beyond. Node's own 16 KiB times 1,000 connections would be too much. */
+/** Size of all headers of one request, 431 beyond. Node's default of 16 KiB times 1,000 connections would be too much memory. */
 export const HEADER_LIMIT_BYTES = 8 * 1024;
-/** Of one request: how many headers, 431 beyond. Node keeps each as two strings. */
+/** Number of headers of one request, 431 beyond. Node keeps each header as two strings. */
 export const HEADER_LIMIT_COUNT = 100;
 
 /**
- * Of every answer that a handler does not say otherwise for: an answer is of now, and of the type that it names. Helmet
- * would add a dozen headers that only mean something to pages; those of the status page are in fileRoutes.ts.
+ * Headers of every answer unless its handler sets others: answers are not cached, and browsers do not guess their type. They are set
+ * here and not by koa-helmet (createApp.ts) alone, because refused requests and the operations port do not pass through Koa.
  */
 export const ANSWER_HEADERS = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
 } as const;
 
-const CLOSE_MS = 5_000;
-/** What the kernel may hand over in one turn, before a connection that makes room is really closed. */
+const CLOSE_TIMEOUT_MS = 5_000;
+/** Connections that the kernel may deliver in one turn, before the connection that is closed for a new one is really gone. */
 const ACCEPT_BURST = 512;
 
 /**
  * @param port 0 picks a free one.
- * @param bounds replace those of `LISTEN_BOUNDS`.
+ * @param bounds override `LISTEN_BOUNDS`.
  * @throws an error that names the address and the remedy where the port is taken.
  */
 export async function listen(
@@ -72,7 +73,7 @@ export async function listen(
     void listener(request, response);
   };
   server.on('request', answer);
-  // Answered like any other, without 100 Continue: who may not send a body is told so before it sends one.
+  // The request is answered like any other, without 100 Continue, so that a client learns of a refusal before it sends its body.
   server.on('checkContinue', answer);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuse(error, socket, connections);
@@ -99,25 +100,27 @@ export async function listen(
       );
       connections.close();
       server.closeIdleConnections();
-      const cut = setTimeout(() => {
-        server.closeAllConnections();
-      }, CLOSE_MS);
-      await closed;
-      clearTimeout(cut);
+      await pTimeout(closed, {
+        milliseconds: CLOSE_TIMEOUT_MS,
+        fallback: () => {
+          server.closeAllConnections();
+          return closed;
+        },
+      });
     },
   };
 }
 
-/** @returns host and port as a URL has them: an IPv6 address in brackets. */
+/** @returns host and port as in a URL, with an IPv6 address in brackets. */
 function authorityOf(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** @returns which variable is at fault, and what to do. */
+/** @returns the variable at fault and what to do. */
 function remedyOf({ code = 'unknown error' }: NodeJS.ErrnoException, host: string): string {
   switch (code) {
     case 'EADDRINUSE':
-      return 'the port is taken; set PORT or METRICS_PORT, or stop what holds it';
+      return 'the port is in use; set PORT or METRICS_PORT, or stop the process that uses it';
     case 'EACCES':
       return 'ports below 1024 need privileges; set PORT or METRICS_PORT';
     case 'EADDRNOTAVAIL':
@@ -125,7 +128,7 @@ function remedyOf({ code = 'unknown error' }: NodeJS.ErrnoException, host: strin
     case 'EINVAL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `HOST='${host}' is no address of this machine (${code}); set HOST to one, such as 127.0.0.1`;
+      return `HOST='${host}' is not an address of this machine (${code}); set HOST to one, such as 127.0.0.1`;
     default:
       return code;
   }
@@ -137,7 +140,7 @@ const REFUSALS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** What is no request, or not in time: as Node answers it, with the headers of every answer. */
+/** Answers a request that cannot be parsed or is late, as Node does by default, with the headers of every answer. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex, connections: Connections): void {
   if (socket.writable && !connections.hasBegunAnswer(socket)) {
     const status = REFUSALS[error.code ?? ''] ?? 400;

@@ -1,4 +1,4 @@
-/** Around every request: its id, its trace, its duration. */
+/** Gives each request its id, its trace and its log fields, and reports its end with its duration. */
 import { randomUUID } from 'node:crypto';
 import type { RouterContext } from '@koa/router';
 import type { Context, Middleware, Next } from 'koa';
@@ -6,13 +6,13 @@ import { withLogContext } from '../process/logContext.ts';
 
 export interface CompletedRequest {
   readonly method: string;
-  /** The route's pattern, never the raw path: labels must be bounded. */
+  /** The pattern of the route and not the path of the request, because the values of a metric label must be bounded. */
   readonly route: string;
   readonly status: number;
   readonly durationMs: number;
 }
 
-/** What follows requests into other processes; given by tracing, or not at all. */
+/** Begins a trace or continues the trace of the caller; implemented by `requestSpans`. */
 export interface RequestTracer {
   begin(request: RequestBegin): RequestTrace;
 }
@@ -21,7 +21,7 @@ export interface RequestBegin {
   readonly method: string;
   readonly path: string;
   readonly requestId: string;
-  /** As the caller sent it: anything. */
+  /** The header as the caller sent it; it may be any text. */
   readonly traceparent: unknown;
 }
 
@@ -35,12 +35,12 @@ export interface ObserveRequestOptions {
   readonly tracer?: RequestTracer | undefined;
 }
 
-/** Asked every few seconds by machines: a trace or a line of each would bury the others. */
+/** Paths that machines ask every few seconds. They are not traced, and are logged only where they fail. */
 export const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
-/** A caller's own id is kept where it can stand in a log line and a header as it is. */
+/** The id of a caller is used only if it needs no escaping in a log line or a header. */
 const VALID_REQUEST_ID = /^[\w.:-]{1,64}$/;
 
-/** An `x-request-id` is taken over or made, and returned. */
+/** Uses the caller's `x-request-id` or a new one, and returns it in the answer. */
 export function observeRequest({ onRequest, tracer }: ObserveRequestOptions): Middleware {
   return async (context: Context, next: Next): Promise<void> => {
     const startedAt = performance.now();

@@ -1,21 +1,70 @@
 /**
- * The JSON body of a request, read within a limit and a budget that all requests share.
+ * The JSON body of a request, read within a limit of its own and a budget that all requests share.
  *
- * Body parsers of npm bound the bytes of one body and not of all: raw-body, which most of them stand on, keeps every
- * chunk as an object of its own, so that a body of 100 kB in chunks of one byte holds some 30 MB. Here the chunks are
- * copied into one buffer, and the size of that buffer is what the budget counts.
+ * Body parsers of npm bound the bytes of one body but not of all bodies together. raw-body, on which most of them are built, also
+ * keeps each chunk as an object of its own, so that a body of 100 kB in chunks of one byte holds some 30 MB. Here the chunks are
+ * copied into one buffer, and the budget counts the size of that buffer.
  */
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, unzip, type ZlibOptions } from 'node:zlib';
 import { parse } from 'secure-json-parse';
 import { Problem } from '../route/problem.ts';
-import type { BudgetShare } from './byteBudget.ts';
 
-/** Of one body, after decompression, unless the schema of its route allows longer ones. */
+/** Upper bound of one body after decompression; a route whose schema allows longer bodies has its own limit. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
 
-const FIRST_BYTES = 4 * 1024;
+/** Upper bound of all bodies that a process holds; a small part of its heap of 96 MiB (dev/stack/src/system/nodeFlags.ts). */
+export const BODY_BUDGET_BYTES = 8 * 1024 * 1024;
+
+/** A number of bytes that many holders share, so that the memory of the process is bounded whatever the number of holders. */
+export class ByteBudget {
+  readonly #limitBytes: number;
+  #heldBytes = 0;
+
+  /** @param limitBytes upper bound of all shares together. */
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** The sum of all shares now. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** @returns a share of 0 bytes. Its holder must release it also after a failure. */
+  open(): BudgetShare {
+    let shareBytes = 0;
+    return {
+      tryReserve: (bytes) => {
+        if (this.#heldBytes - shareBytes + bytes > this.#limitBytes) return false;
+        this.#heldBytes += bytes - shareBytes;
+        shareBytes = bytes;
+        return true;
+      },
+      release: () => {
+        this.#heldBytes -= shareBytes;
+        shareBytes = 0;
+      },
+    };
+  }
+}
+
+/** The part of a budget that one holder has. */
+export interface BudgetShare {
+  /**
+   * Sets the size of the share, in bytes; larger or smaller than before.
+   * @returns false where the budget has not enough left; the share is then unchanged.
+   */
+  tryReserve(bytes: number): boolean;
+  /** Sets the share to 0; a second call does nothing. */
+  release(): void;
+}
+
+/** One budget for all ports of the process, because budgets of single ports would add up. */
+export const bodyBudget = new ByteBudget(BODY_BUDGET_BYTES);
+
+const INITIAL_BUFFER_BYTES = 4 * 1024;
 
 type Decompress = (body: Buffer, options: ZlibOptions) => Promise<Buffer>;
 
@@ -26,7 +75,7 @@ const DECOMPRESSORS: ReadonlyMap<string, Decompress> = new Map([
 ]);
 
 export interface ReadBodyOptions {
-  /** Of this request; it keeps its bytes after the return, because the caller still holds the body. */
+  /** The share of this request. It keeps its bytes after the return, because the caller still holds the body. */
   readonly share: BudgetShare;
   /** Default `BODY_LIMIT_BYTES`. */
   readonly limitBytes?: number;
@@ -35,7 +84,7 @@ export interface ReadBodyOptions {
 /**
  * @returns the parsed body; an empty object where the body is empty.
  * @throws Problem 400 `invalid_json`, `body_incomplete`; 413 `body_too_large`; 415 `unsupported_encoding`; 503 `busy`
- * where the budget is spent. What still arrives of a refused body is discarded.
+ * where the budget is spent. The rest of a refused body is discarded as it arrives.
  */
 export async function readJsonBody(
   request: IncomingMessage,
@@ -51,19 +100,17 @@ export async function readJsonBody(
     });
   const sent = await readBytes(request, { share, limitBytes });
   if (decompress === undefined) return parseJson(sent);
-  // The result and the decompressor's own buffers are no larger than this.
+  // The result and the internal buffers of the decompressor together need no more than this.
   if (!share.tryReserve(sent.length + 2 * limitBytes)) throw busy();
   const body = await decompressed(sent, decompress, limitBytes);
   share.tryReserve(body.length);
   return parseJson(body);
 }
 
-interface Bounds {
-  readonly share: BudgetShare;
-  readonly limitBytes: number;
-}
-
-async function readBytes(request: IncomingMessage, { share, limitBytes }: Bounds): Promise<Buffer> {
+async function readBytes(
+  request: IncomingMessage,
+  { share, limitBytes }: Required<ReadBodyOptions>,
+): Promise<Buffer> {
   const declaredBytes = Number(request.headers['content-length'] ?? 0);
   if (declaredBytes > limitBytes) throw tooLarge(limitBytes);
   let buffer = Buffer.alloc(0);
@@ -72,8 +119,8 @@ async function readBytes(request: IncomingMessage, { share, limitBytes }: Bounds
     const neededBytes = usedBytes + chunk.length;
     if (neededBytes > limitBytes) throw tooLarge(limitBytes);
     if (neededBytes > buffer.length) {
-      // Doubled, so that small chunks are not copied over and over; a declared length alone reserves nothing.
-      const grownBytes = Math.max(neededBytes, 2 * buffer.length, FIRST_BYTES);
+      // The buffer doubles, so that small chunks are not copied again and again. A declared length alone reserves nothing.
+      const grownBytes = Math.max(neededBytes, 2 * buffer.length, INITIAL_BUFFER_BYTES);
       const size = Math.min(grownBytes, limitBytes);
       if (!share.tryReserve(size)) throw busy();
       const larger = Buffer.allocUnsafeSlow(size);
@@ -85,8 +132,8 @@ async function readBytes(request: IncomingMessage, { share, limitBytes }: Bounds
   };
   await new Promise<void>((resolve, reject) => {
     const settle = (error?: Error): void => {
-      request.off('data', onData).off('end', settle).off('error', onGone).off('close', onGone);
-      // Without a listener for data the rest is discarded; paused, it would be kept in the buffers of the stream.
+      request.off('data', onData).off('end', settle).off('error', onClosed).off('close', onClosed);
+      // Without a data listener the rest is discarded; a paused request would keep it in the buffers of the stream.
       request.resume();
       if (error === undefined) resolve();
       else reject(error);
@@ -98,10 +145,10 @@ async function readBytes(request: IncomingMessage, { share, limitBytes }: Bounds
         settle(error as Problem);
       }
     };
-    const onGone = (): void => {
+    const onClosed = (): void => {
       settle(incomplete());
     };
-    request.on('data', onData).once('end', settle).once('error', onGone).once('close', onGone);
+    request.on('data', onData).once('end', settle).once('error', onClosed).once('close', onClosed);
   });
   return buffer.subarray(0, usedBytes);
 }
@@ -137,11 +184,12 @@ function tooLarge(limitBytes: number): Problem {
 }
 
 function busy(): Problem {
-  const title = 'This process is reading as many request bodies as it can hold; come again';
+  const title =
+    'This process is reading as many request bodies as it can hold; send the request again later';
   return new Problem({ status: 503, code: 'busy', title, retryAfterSeconds: 1 });
 }
 
-/** Its sender is gone, so that nobody reads this; it is what the log says of the request. */
+/** The sender has closed the connection, so this answer appears only in the log. */
 function incomplete(): Problem {
   return new Problem({ status: 400, code: 'body_incomplete', title: 'The body ended too early' });
 }

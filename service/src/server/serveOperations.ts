@@ -1,4 +1,4 @@
-/** The operators' port: metrics and health, never on the public one. Open until the very end of the process. */
+/** The operations port: metrics and health. It is not public, and stays open until the end of the process. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Health } from '../health/health.ts';
 import type { MetricSet } from '../metrics/metricSet.ts';
@@ -9,22 +9,24 @@ export interface OperationsOptions {
   readonly port: number;
   readonly metrics: MetricSet;
   readonly health: Health;
-  /** The answer says nothing of it. */
+  /** Called with an error that is answered with 500; the answer does not show it. */
   readonly onDefect: (error: unknown, path: string) => void;
 }
 
-/** Scrapers and probes, a few of each. */
+/** Enough for a few scrapers and probes. */
 const CONNECTION_LIMIT = 100;
 
 /** @throws an error that names the address and the remedy where the port is taken. */
 export async function serveOperations(options: OperationsOptions): Promise<ListeningServer> {
   const { host, port, metrics, health, onDefect } = options;
   metrics.readAtScrape('app_draining', {}, () => Number(health.isDraining));
-  const page = sharedWhileAsked(async () => Buffer.from(await metrics.registry.metrics()));
+  const renderMetrics = shareWhilePending(async () =>
+    Buffer.from(await metrics.registry.metrics()),
+  );
   const listener = (request: IncomingMessage, response: ServerResponse) => {
-    // No route here takes a body; unread, it would stay in the buffers of its connection.
+    // No route here takes a body. An unread body would stay in the buffers of its connection.
     request.resume();
-    answer(request, response, { metrics, health, page }).catch((error: unknown) => {
+    answer(request, response, { metrics, health, renderMetrics }).catch((error: unknown) => {
       onDefect(error, request.url ?? '');
       send(response, { status: 500, body: { status: 'this is a defect, and it was logged' } });
     });
@@ -32,8 +34,8 @@ export async function serveOperations(options: OperationsOptions): Promise<Liste
   return await listen(listener, host, port, { connectionLimit: CONNECTION_LIMIT });
 }
 
-/** @returns what `make` makes; those who ask while it does get the same, so that their number costs neither time nor memory. */
-function sharedWhileAsked<Value>(make: () => Promise<Value>): () => Promise<Value> {
+/** Calls that arrive while `make` is running share its result, so that many scrapers cost no more than one. */
+function shareWhilePending<Value>(make: () => Promise<Value>): () => Promise<Value> {
   let pending: Promise<Value> | undefined;
   return () => {
     pending ??= make().finally(() => {
@@ -44,18 +46,18 @@ function sharedWhileAsked<Value>(make: () => Promise<Value>): () => Promise<Valu
 }
 
 interface Answers extends Pick<OperationsOptions, 'metrics' | 'health'> {
-  readonly page: () => Promise<Buffer>;
+  readonly renderMetrics: () => Promise<Buffer>;
 }
 
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { metrics, health, page }: Answers,
+  { metrics, health, renderMetrics }: Answers,
 ): Promise<void> {
   switch (request.url?.split('?')[0]) {
     case '/metrics': {
-      // Whole before the first byte: a defect is then a 500, and never half a page.
-      const text = await page();
+      // The text is complete before the first byte is sent, so that a defect is answered with 500 and not with half of the metrics.
+      const text = await renderMetrics();
       response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
       return;
     }

@@ -1,21 +1,21 @@
 /**
- * Counts wrong tokens by address, so that a burst of them is told once and answered with 429.
+ * Counts wrong tokens by address, so that a burst of them is logged once and answered with 429.
  *
- * The right token is accepted whatever came before it from the same address: behind a reverse proxy all clients share one,
- * and a stranger must not be able to lock the administrator out. What makes guessing hopeless is the token's length; this
- * keeps the log readable. The address is the one of the connection, because a client can write any into X-Forwarded-For.
- * rate-limiter-flexible was considered: its memory store keeps a record and a timer for each address without a bound.
+ * The right token is always accepted. Behind a reverse proxy all clients have one address, and a stranger must not be able to lock the
+ * administrator out. The length of the token makes guessing hopeless; this limit keeps the log readable. The address is that of the
+ * connection, because a client can write any address into X-Forwarded-For. rate-limiter-flexible was not taken: its memory store keeps
+ * a record and a timer for each address without a bound.
  */
 
-/** Wrong tokens of one address within `WRONG_TOKEN_WINDOW_MS` that are answered with 401; those beyond with 429. */
+/** Wrong tokens of one address within `WRONG_TOKEN_WINDOW_MS` that are answered with 401; further ones with 429. */
 export const WRONG_TOKEN_LIMIT = 20;
 export const WRONG_TOKEN_WINDOW_MS = 60_000;
-/** Addresses remembered at a time; beyond it the one whose window began first is forgotten. */
+/** Addresses counted at a time; one more drops the address whose window began first. */
 export const WRONG_TOKEN_ADDRESSES = 1_000;
 
 export interface WrongTokenBurst {
   readonly address: string;
-  /** Wrong tokens until now, in this window. */
+  /** Wrong tokens in this window so far. */
   readonly count: number;
 }
 
@@ -26,8 +26,8 @@ export class WrongTokens {
   readonly #windows = new Map<string, { readonly startedAtMs: number; count: number }>();
 
   /**
-   * @param onBurst told once in each window, when its limit is passed.
-   * @param now milliseconds that never go back.
+   * @param onBurst called once in each window, when its limit is exceeded.
+   * @param now a monotonic clock in milliseconds; default `performance.now`.
    */
   constructor(
     onBurst: (burst: WrongTokenBurst) => void,
@@ -47,7 +47,7 @@ export class WrongTokens {
     let window = this.#windows.get(address);
     if (window === undefined || nowMs - window.startedAtMs >= WRONG_TOKEN_WINDOW_MS) {
       window = { startedAtMs: nowMs, count: 0 };
-      // Deleted first, so that it stands last.
+      // The entry is deleted first, so that it becomes the last one of the map.
       this.#windows.delete(address);
       this.#windows.set(address, window);
       const [oldest] = this.#windows.keys();

@@ -1,33 +1,33 @@
-/** Server-sent events for a bounded number of readers, none of whom can make the process wait or remember. */
+/** Server-sent events for a bounded number of readers. A slow reader is dropped, so that it cannot fill the memory. */
 import { Readable } from 'node:stream';
 import { Problem } from '../route/problem.ts';
 
 export interface StreamEvent {
   readonly name: string;
-  /** What a reader sends back as Last-Event-ID. */
+  /** Sent back by a reader as Last-Event-ID. */
   readonly id: string;
-  /** Without line breaks, as JSON is. */
+  /** One line, such as JSON. */
   readonly data: string;
 }
 
 export interface EventStreamsOptions {
-  /** Readers at a time; default 20. One more is answered with 503. */
+  /** Readers at a time; one more is answered with 503. Default 20. */
   readonly readerLimit?: number;
-  /** Between comments that keep proxies from closing a quiet stream; default 15,000. */
+  /** Interval of the comments that keep proxies from closing an idle stream; default 15,000. */
   readonly heartbeatMs?: number;
 }
 
-/** Of one reader, in this process: a few status events. Whoever lags behind by more is dropped, and may come again. */
+/** Unsent bytes of one reader, which are a few status events. A reader with more is dropped and may connect again. */
 const BUFFER_BYTES = 128 * 1024;
-/** How long a browser waits before it comes again, unless it knows better. */
+/** How long a browser waits before it connects again. */
 const RETRY_MS = 2_000;
 
-/** Headers of each stream. It ends with its connection, so that a stop need not wait for an idle one. */
+/** Headers of each stream. The connection ends with the stream, so that a stop need not wait for an idle connection. */
 export const EVENT_STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
   connection: 'close',
-  // Proxies of the nginx kind would collect it into buffers.
+  // Without this header nginx collects the events in a buffer.
   'x-accel-buffering': 'no',
 } as const;
 
@@ -51,7 +51,7 @@ export class EventStreams {
   }
 
   /**
-   * Begins with the last event, whatever Last-Event-ID the reader names: each event is the whole state.
+   * Opens a stream that begins with the last event. Last-Event-ID is ignored, because each event holds the whole state.
    * @throws Problem 503 `too_many_streams`, `stopping`.
    */
   open(): Readable {
@@ -70,12 +70,12 @@ export class EventStreams {
     this.#sendText(this.#last);
   }
 
-  /** What new readers begin with from now on; those who are there have no use for it. */
+  /** Sets the first event of new readers; present readers do not receive it. */
   setInitialEvent(event: StreamEvent): void {
     this.#last = textOf(event);
   }
 
-  /** Ends every stream, and opens no further one. */
+  /** Ends every stream and opens no further one. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -85,7 +85,7 @@ export class EventStreams {
 
   #sendText(text: string): void {
     if (this.#isClosed) return;
-    // Cut, not waited for: what one slow reader does not take would be kept for it without bound.
+    // A reader whose buffer is full is dropped. Waiting for it would hold an unbounded number of events.
     for (const reader of this.#readers) if (!reader.push(text)) reader.destroy();
   }
 }

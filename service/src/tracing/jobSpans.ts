@@ -1,4 +1,4 @@
-/** Jobs as spans: publish, wait, attempt, store, and what publishes again. Names and attributes as OpenTelemetry's conventions have them. */
+/** Spans of a job: publish, wait, attempt, store, replay and reconcile, named by OpenTelemetry's semantic conventions. */
 import { type AttemptTrace, type JobTracer, type StoreWrite, type Wait, waitOf } from '@fit/jobs';
 import {
   type Attributes,
@@ -15,8 +15,8 @@ import { contextOf, linksOf, traceparentOf } from './spanContext.ts';
 const RABBITMQ = { 'messaging.system': 'rabbitmq' } as const;
 
 /**
- * The publish is the parent of everything that its message leads to: a bounce through a wait queue keeps the header,
- * so attempts and waits stand side by side below it, in the order of time.
+ * The publish is the parent of all attempts and waits of its message: the message keeps its header in the wait queues, so they are
+ * siblings in the order of time.
  */
 export function jobSpans(tracer: Tracer): JobTracer {
   return {
@@ -42,7 +42,7 @@ export function jobSpans(tracer: Tracer): JobTracer {
         traceparent: traceparentOf(span),
         end: (result) => {
           span.setAttribute('fit.outcome', result);
-          if (result !== 'confirmed') fail(span, result);
+          if (result !== 'confirmed') markFailed(span, result);
           span.end();
         },
       };
@@ -83,7 +83,7 @@ export function jobSpans(tracer: Tracer): JobTracer {
   };
 }
 
-/** Nobody stands beside a wait queue: whoever takes the message next tells of it. */
+/** Wait queues have no consumers, so the worker that receives the message next records the span of its wait. */
 function recordWaitSpan(
   tracer: Tracer,
   parent: Context,
@@ -107,7 +107,7 @@ function attemptTrace(tracer: Tracer, span: Span): AttemptTrace {
     end: ({ outcome, step, endedAt }) => {
       span.setAttribute('fit.outcome', outcome.type).setAttribute('fit.next_step', step.type);
       if ('delayMs' in step) span.setAttribute('fit.next_delay_seconds', step.delayMs / 1_000);
-      if ('error' in outcome) fail(span, classOf(outcome.error));
+      if ('error' in outcome) markFailed(span, classOf(outcome.error));
       span.end(endedAt);
     },
     stored: (write) => {
@@ -134,11 +134,11 @@ function recordStoreSpan(tracer: Tracer, attempt: Span, write: StoreWrite): void
     .end(endedAt);
 }
 
-/** The class alone: what an error says may hold what the job holds. */
+/** Only the class of the error, because its message may contain a part of the payload. */
 function classOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-function fail(span: Span, type: string): void {
+function markFailed(span: Span, type: string): void {
   span.setAttribute('error.type', type).setStatus({ code: SpanStatusCode.ERROR });
 }

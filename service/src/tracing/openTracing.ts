@@ -1,8 +1,8 @@
-/** Tracing: off unless a collector is named; then, and only then, the OpenTelemetry SDK is loaded. */
+/** Tracing is off unless a collector is configured. The OpenTelemetry SDK is loaded only then. */
 import { type Environment, parseEnvironment, TRACING_VARIABLES } from '@fit/contract';
 import Type from 'typebox';
 import type { WarningLog } from './exporterDiagnostics.ts';
-import type { Tracing } from './tracing.ts';
+import type { Tracing } from './startTracing.ts';
 
 const OFF: Tracing = {
   jobs: undefined,
@@ -10,12 +10,12 @@ const OFF: Tracing = {
   largeRunShare: 0,
   stop: () => Promise.resolve(),
 };
-/** Either switches it on; both are OpenTelemetry's own, as are all that it reads beside them. */
+/** Each of these variables of OpenTelemetry switches tracing on. */
 const SWITCHES = Type.Object(TRACING_VARIABLES);
 
 /**
- * @param service the name under which its spans appear, unless OTEL_SERVICE_NAME says another.
- * @throws ConfigError where a collector is named by something that is no URL.
+ * @param service the service name of the spans where OTEL_SERVICE_NAME is not set.
+ * @throws ConfigError where the address of the collector is not a URL.
  */
 export async function openTracing(
   service: string,

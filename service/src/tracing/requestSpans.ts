@@ -1,4 +1,4 @@
-/** Requests as spans of kind SERVER; a caller's `traceparent` is gone on with, anything else begins a trace. */
+/** A request as a span of kind SERVER. It continues the trace of a caller that sent a valid `traceparent`, else it begins one. */
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import type { RequestTracer } from '../server/observeRequest.ts';
 import { contextOf, traceparentOf } from './spanContext.ts';

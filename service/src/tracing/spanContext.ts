@@ -1,35 +1,33 @@
-/** A `traceparent` as the API's context, and back. */
-import { formatTraceparent, parseTraceparent } from '@fit/jobs';
+/** Conversion between a `traceparent` and the context of OpenTelemetry's API, by OpenTelemetry's own propagator. */
 import {
   type Context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
   type Link,
   ROOT_CONTEXT,
   type Span,
-  type SpanContext,
   trace,
 } from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
 
-/** @returns undefined where the text is no traceparent. */
+const propagator = new W3CTraceContextPropagator();
+
+/** @returns undefined where the value is not a valid traceparent; a header may hold anything. */
 export function contextOf(traceparent: unknown): Context | undefined {
-  const context = spanContextOf(traceparent);
-  return context === undefined ? undefined : trace.setSpanContext(ROOT_CONTEXT, context);
+  if (typeof traceparent !== 'string') return undefined;
+  const context = propagator.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter);
+  return context === ROOT_CONTEXT ? undefined : context;
 }
 
 export function linksOf(traceparents: readonly unknown[] = []): Link[] {
   return traceparents.flatMap((traceparent) => {
-    const context = spanContextOf(traceparent);
+    const context = trace.getSpanContext(contextOf(traceparent) ?? ROOT_CONTEXT);
     return context === undefined ? [] : [{ context }];
   });
 }
 
 export function traceparentOf(span: Span): string {
-  const { traceId, spanId, traceFlags } = span.spanContext();
-  return formatTraceparent({ traceId, spanId, flags: traceFlags });
-}
-
-function spanContextOf(traceparent: unknown): SpanContext | undefined {
-  const parsed = parseTraceparent(traceparent);
-  if (parsed === undefined) return undefined;
-  const { traceId, spanId, flags } = parsed;
-  return { traceId, spanId, traceFlags: flags, isRemote: true };
+  const carrier: { traceparent?: string } = {};
+  propagator.inject(trace.setSpan(ROOT_CONTEXT, span), carrier, defaultTextMapSetter);
+  return carrier.traceparent ?? '';
 }

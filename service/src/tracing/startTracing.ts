@@ -1,34 +1,49 @@
-/** The OpenTelemetry SDK, for traces alone: started with bounds, stopped within a deadline. Loaded only when tracing is on. */
+/** Starts the OpenTelemetry SDK for traces only. `openTracing` loads this file where a collector is configured. */
 import { optionalText } from '@fit/contract';
+import type { JobTracer } from '@fit/jobs';
 import { DiagLogLevel, diag, trace } from '@opentelemetry/api';
 import { startNodeSdk } from '@opentelemetry/sdk-node';
+import pTimeout from 'p-timeout';
+import type { RequestTracer } from '../server/observeRequest.ts';
 import { exporterDiagnostics, type WarningLog } from './exporterDiagnostics.ts';
 import { jobSpans } from './jobSpans.ts';
 import { requestSpans } from './requestSpans.ts';
-import type { Tracing } from './tracing.ts';
+
+/** The tracing of a process, on or off. */
+export interface Tracing {
+  /** Undefined while tracing is off. */
+  readonly jobs: JobTracer | undefined;
+  /** Undefined while tracing is off. */
+  readonly requests: RequestTracer | undefined;
+  /** The share of the jobs that is traced in a run too large for one trace; 0 to 1. */
+  readonly largeRunShare: number;
+  /** Exports what is left, for at most `STOP_TIMEOUT_MS`. It must stop last, because the other parts make spans while they stop. */
+  stop(): Promise<void>;
+}
 
 /**
- * The SDK takes these from the environment alone. Its own queue of 2,048 is a third of a second of one coach at full
- * speed. Small batches, sent often: a span that waits outlives the young generation, and costs its collection twice.
+ * Defaults for the variables of the SDK, which reads its bounds from the environment only. The SDK's own queue of 2,048 spans holds a
+ * third of a second of one coach at full speed. Batches are small and frequent, because a span that waits longer than a collection of the
+ * young generation is copied twice.
  */
-const BOUNDS = {
+const SDK_DEFAULTS = {
   OTEL_BSP_MAX_QUEUE_SIZE: '16384',
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '512',
   OTEL_BSP_SCHEDULE_DELAY: '500',
   OTEL_BSP_EXPORT_TIMEOUT: '5000',
   OTEL_EXPORTER_OTLP_TIMEOUT: '5000',
 };
-const STOP_MS = 3_000;
-/** Nobody looks at 10,000 traces a night, and each costs (npm run bench -- observability). */
+const STOP_TIMEOUT_MS = 3_000;
+/** Nobody reads 10,000 traces a night, and each trace costs time (npm run bench -- observability). Set: OTEL_TRACES_SAMPLER. */
 const LARGE_RUN_SHARE = 0.1;
 
-/** A collector that is away costs its spans: they are dropped at the queue's bound, and one line a minute says so. */
+/** While the collector does not answer, spans beyond the queue are dropped, and one log line a minute reports it. */
 export function startTracing(service: string, log: WarningLog): Tracing {
-  for (const [name, value] of Object.entries(BOUNDS))
+  for (const [name, value] of Object.entries(SDK_DEFAULTS))
     process.env[name] = optionalText(process.env, name) ?? value;
   const sdk = startNodeSdk({
     logLevel: 'none',
-    // Only traces: metrics are Prometheus's, logs are standard output's. Baggage and tracestate are not carried on.
+    // Metrics go to Prometheus and logs to standard output. Baggage and tracestate are not propagated.
     metricReaders: [],
     logRecordProcessors: [],
     propagators: [],
@@ -45,16 +60,11 @@ export function startTracing(service: string, log: WarningLog): Tracing {
     jobs: jobSpans(tracer),
     requests: requestSpans(tracer),
     largeRunShare: process.env['OTEL_TRACES_SAMPLER'] ? 1 : LARGE_RUN_SHARE,
-    stop: () => within(STOP_MS, sdk.shutdown()),
+    // The process must end although the collector hangs, so that spans not sent within the timeout are dropped.
+    stop: () =>
+      pTimeout(
+        sdk.shutdown().catch(() => undefined),
+        { milliseconds: STOP_TIMEOUT_MS, message: false },
+      ),
   };
-}
-
-/** What is not sent by then is dropped: a process must end even if its collector hangs. */
-async function within(deadlineMs: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, deadlineMs);
-  });
-  await Promise.race([work.catch(() => undefined), late]);
-  clearTimeout(timer);
 }

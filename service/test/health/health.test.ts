@@ -1,4 +1,4 @@
-/** Goal: health answers in time whatever its dependencies do, and says why and since when. Method: checks of every temper. */
+/** Goal: health answers within its timeout whatever the dependencies do, with the reason and the time of the last change. Method: checks that pass, fail, throw and hang. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dependencyChecks, Health, type HealthCheck } from '@fit/service';
@@ -17,7 +17,7 @@ test('ready while every check holds', async () => {
     assert.ok(ok && !Number.isNaN(Date.parse(since)));
 });
 
-test('one that fails is named with its reason; what it threw is nobody’s business', async () => {
+test('a failed check is named with its reason; the message of a rejection is not shown', async () => {
   const { health } = open({
     store: () => 'does not answer a ping',
     channel: () => Promise.reject(new Error('secret')),
@@ -25,11 +25,11 @@ test('one that fails is named with its reason; what it threw is nobody’s busin
   const { status, body } = await health.ready();
   assert.deepEqual([status, body.status], [503, 'not ready']);
   assert.equal(body.checks['store']?.why, 'does not answer a ping');
-  assert.equal(body.checks['channel']?.why, 'the question failed');
+  assert.equal(body.checks['channel']?.why, 'the check failed');
   assert.doesNotMatch(JSON.stringify(body), /secret/);
 });
 
-test('one that throws at once is asked again: it does not stay failed', async () => {
+test('a check that throws synchronously runs again at the next probe', async () => {
   const state = { isBroken: true };
   const { health } = open({
     store: () => {
@@ -37,17 +37,17 @@ test('one that throws at once is asked again: it does not stay failed', async ()
       return undefined;
     },
   });
-  assert.equal((await health.ready()).body.checks['store']?.why, 'the question failed');
+  assert.equal((await health.ready()).body.checks['store']?.why, 'the check failed');
   state.isBroken = false;
   assert.equal((await health.ready()).status, 200);
 });
 
-test('one that hangs is a no at the deadline, and is asked once however many want to know', async (t) => {
+test('a check that hangs fails at its timeout, and runs once for all probes that wait for it', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  let askedCount = 0;
+  let runCount = 0;
   const { health } = open({
     store: () => {
-      askedCount += 1;
+      runCount += 1;
       return new Promise(() => undefined);
     },
   });
@@ -57,10 +57,10 @@ test('one that hangs is a no at the deadline, and is asked once however many wan
     assert.equal(status, 503);
     assert.match(body.checks['store']?.why ?? '', /no answer within 1000 ms/);
   }
-  assert.equal(askedCount, 1);
+  assert.equal(runCount, 1);
 });
 
-test('since moves only when the answer does', async () => {
+test('`since` changes only when the result of the check changes', async () => {
   const state: { why?: string } = {};
   const { health } = open({ store: () => state.why });
   const since = async () => (await health.ready()).body.checks['store']?.since;
@@ -74,17 +74,17 @@ test('since moves only when the answer does', async () => {
   assert.equal(await since(), second);
 });
 
-test('from the signal on it drains: not ready, still alive', async () => {
+test('after the signal the process is draining: not ready, still alive', async () => {
   const { health, stopping } = open({ store: () => undefined });
   stopping.abort();
   const { status, body } = await health.ready();
   assert.deepEqual([status, body.status, health.isDraining], [503, 'draining', true]);
-  assert.match(body.checks['accepting']?.why ?? '', /told to stop/);
+  assert.match(body.checks['accepting']?.why ?? '', /asked to stop/);
   assert.equal(body.checks['store']?.ok, true);
   assert.equal((await health.alive()).status, 200);
 });
 
-test('a signal that comes while a dependency is asked is in the answer', async () => {
+test('a signal that arrives while a dependency is asked is reported in the same answer', async () => {
   for (const why of [undefined, 'does not answer a ping']) {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     const { health, stopping } = open({ store: () => promise });
@@ -93,12 +93,12 @@ test('a signal that comes while a dependency is asked is in the answer', async (
     resolve(why);
     const { status, body } = await reply;
     assert.deepEqual([status, body.status], [503, 'draining']);
-    assert.match(body.checks['accepting']?.why ?? '', /told to stop/);
+    assert.match(body.checks['accepting']?.why ?? '', /asked to stop/);
     assert.equal(body.checks['store']?.ok, why === undefined);
   }
 });
 
-test('alive asks no dependency, and is told what is stuck', async () => {
+test('liveness asks no dependency and names what is stuck', async () => {
   const { health } = open(
     { store: () => new Promise(() => undefined) },
     { consumer: () => 'no sign of life for 90 s' },
@@ -108,7 +108,7 @@ test('alive asks no dependency, and is told what is stuck', async () => {
   assert.deepEqual(Object.keys(body.checks), ['loop', 'consumer']);
 });
 
-test('a topology that cannot be mended is no topology, with its reason', async () => {
+test('a topology that cannot be repaired is not ready, with its reason', async () => {
   const broker: { isUp: boolean; topologyFault?: string } = { isUp: true };
   const isStoreUp = () => Promise.resolve(true);
   const { health } = open(dependencyChecks({ isStoreUp, broker: () => broker }));

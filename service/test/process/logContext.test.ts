@@ -1,7 +1,7 @@
-/** Goal: a line knows what it is about, however late it is written, and names no trace that nobody records. */
+/** Goal: a line has the fields of its request or attempt, however late it is written, and no trace id of an unsampled trace. Method: concurrent requests. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   addLogFields,
   currentTraceparent,
@@ -13,12 +13,12 @@ import {
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
 
-test('fields stay with their request, two at once, and later notes are added', async () => {
+test('two concurrent requests keep their own fields, and fields added later are included', async () => {
   const one = async (request_id: string) =>
     await withLogContext({ request_id }, async () => {
-      await turn();
+      await nextTurn();
       addLogFields({ run_id: `run of ${request_id}` });
-      await turn();
+      await nextTurn();
       return logFields();
     });
   assert.deepEqual(await Promise.all([one('a'), one('b')]), [
@@ -27,16 +27,16 @@ test('fields stay with their request, two at once, and later notes are added', a
   ]);
 });
 
-test('outside of everything there is nothing, and a note is harmless', () => {
+test('outside of a request there are no fields, and adding some does nothing', () => {
   addLogFields({ run_id: 'lost' });
   assert.deepEqual([logFields(), currentTraceparent()], [{}, undefined]);
 });
 
-test('an attempt is told with its job, and its trace only where it is recorded', () => {
+test('the lines of an attempt name its job, and its trace only where the trace is sampled', () => {
   const scope = { jobId: 'mail:1', runId: 'r', queue: 'mail', attempt: 2 };
   const fieldsWith = (flags: string) =>
     withAttemptLogContext({ ...scope, traceparent: `00-${TRACE}-${SPAN}-${flags}` }, logFields);
-  const told = { job_id: 'mail:1', run_id: 'r', queue: 'mail', attempt: 2 };
-  assert.deepEqual(fieldsWith('01'), { ...told, trace_id: TRACE, span_id: SPAN });
-  assert.deepEqual(fieldsWith('00'), told);
+  const fields = { job_id: 'mail:1', run_id: 'r', queue: 'mail', attempt: 2 };
+  assert.deepEqual(fieldsWith('01'), { ...fields, trace_id: TRACE, span_id: SPAN });
+  assert.deepEqual(fieldsWith('00'), fields);
 });

@@ -1,4 +1,4 @@
-/** Goal: a stop ends in bounded time, whatever hangs, and says what hung. Method: real processes that are sent SIGTERM. */
+/** Goal: a stop ends in bounded time, whatever hangs, and the log names what hung. Method: real processes that get SIGTERM. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ interface Ended {
 
 /**
  * Starts a service of these parts, sends it SIGTERM once it is up, and waits for its end.
- * @param parts source text: elements of an array of `Stop`.
+ * @param parts source text: elements of an array of `ShutdownHook`.
  * @param failure source text, run at the end of the start.
  */
 async function stopped(t: TestContext, parts: string, failure = ''): Promise<Ended> {
@@ -47,7 +47,7 @@ async function stopped(t: TestContext, parts: string, failure = ''): Promise<End
   return { code, lines };
 }
 
-test('a part that hangs is named, with those behind it, and the process ends with 1', {
+test('a part that hangs is named, with the parts that were not reached, and the exit code is 1', {
   timeout: 60_000,
 }, async (t) => {
   const { code, lines } = await stopped(
@@ -60,7 +60,9 @@ test('a part that hangs is named, with those behind it, and the process ends wit
   assert.match(String(last?.['msg']), /^server did not stop within 300 ms/);
 });
 
-test('a failed start whose parts hang ends too', { timeout: 60_000 }, async (t) => {
+test('a failed start ends within the deadline although a part hangs', {
+  timeout: 60_000,
+}, async (t) => {
   const { code, lines } = await stopped(
     t,
     `{ part: 'store', stop: never }`,
@@ -73,7 +75,9 @@ test('a failed start whose parts hang ends too', { timeout: 60_000 }, async (t) 
   ]);
 });
 
-test('a stop during the start is no failed start', { timeout: 60_000 }, async (t) => {
+test('a stop during the start is not reported as a failed start', {
+  timeout: 60_000,
+}, async (t) => {
   const { code, lines } = await stopped(
     t,
     `{ part: 'store', stop: async () => undefined }`,
@@ -89,7 +93,7 @@ test('a stop during the start is no failed start', { timeout: 60_000 }, async (t
   );
 });
 
-test('parts that stop are stopped in reverse order, one that fails does not keep the others, and the code is 0', {
+test('parts stop in reverse order, a part that fails does not prevent the others, and the exit code is 0', {
   timeout: 60_000,
 }, async (t) => {
   const { code, lines } = await stopped(

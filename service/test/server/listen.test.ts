@@ -19,7 +19,7 @@ test('a host that is not of this machine is blamed on HOST', async () => {
   // 192.0.2.0/24 is reserved for documentation, .invalid for names that never resolve.
   for (const host of ['192.0.2.1', 'nowhere.invalid'])
     await assert.rejects(listen(refuse, host, 0), ({ message }: Error) => {
-      assert.ok(message.includes(`HOST='${host}' is no address of this machine`), message);
+      assert.ok(message.includes(`HOST='${host}' is not an address of this machine`), message);
       assert.doesNotMatch(message, /PORT/);
       return true;
     });
@@ -28,7 +28,7 @@ test('a host that is not of this machine is blamed on HOST', async () => {
 test('a port that is taken is blamed on PORT', async (t) => {
   const port = await takenPort(t, '127.0.0.1');
   await assert.rejects(listen(refuse, '127.0.0.1', port), ({ message }: Error) => {
-    assert.match(message, /the port is taken; set PORT or METRICS_PORT/);
+    assert.match(message, /the port is in use; set PORT or METRICS_PORT/);
     assert.doesNotMatch(message, /HOST/);
     return true;
   });

@@ -9,7 +9,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { createApp, defineRoute, listen } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
-import { ByteBudget } from '../../src/server/byteBudget.ts';
+import { ByteBudget } from '../../src/server/readBody.ts';
 
 /** One byte a character, so that a body is within the limit of every route. */
 const PAD = Type.String({ pattern: '^[a-z]*$', maxLength: 90_000 });

@@ -1,12 +1,12 @@
-/** Goal: a dead collector is one line a minute, with the number of complaints. Method: a clock and a log of its own. */
+/** Goal: a collector that does not answer causes one log line a minute, with the number of warnings. Method: an injected clock and log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exporterDiagnostics } from '../../src/tracing/exporterDiagnostics.ts';
 
-test('the first complaint is told, the next after a minute, with how many there were', () => {
+test('the first warning is logged at once, the next after a minute, with the number of warnings so far', () => {
   const lines: object[] = [];
   const clock = { now: 0 };
-  const troubles = exporterDiagnostics(
+  const diagnostics = exporterDiagnostics(
     {
       warn: (fields) => {
         lines.push(fields);
@@ -15,13 +15,13 @@ test('the first complaint is told, the next after a minute, with how many there 
     () => clock.now,
   );
   for (clock.now = 0; clock.now < 60_000; clock.now += 1_000)
-    troubles.error('connect ECONNREFUSED');
+    diagnostics.error('connect ECONNREFUSED');
   assert.deepEqual(lines, [{ count: 1, reason: 'connect ECONNREFUSED' }]);
   clock.now = 60_000;
-  troubles.warn('x'.repeat(1_000));
+  diagnostics.warn('x'.repeat(1_000));
   assert.deepEqual(lines[1], { count: 61, reason: 'x'.repeat(200) });
-  troubles.info('started');
-  troubles.debug('sent');
-  troubles.verbose('really');
+  diagnostics.info('started');
+  diagnostics.debug('sent');
+  diagnostics.verbose('really');
   assert.equal(lines.length, 2);
 });

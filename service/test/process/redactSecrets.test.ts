@@ -1,7 +1,7 @@
-/** Goal: no secret survives in a line, and the line stays JSON. Method: lines as drivers and people would write them. */
+/** Goal: no secret remains in a log line, and the line stays JSON. Method: lines as drivers and people write them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readSecrets, scrub } from '../../src/process/scrub.ts';
+import { redactSecrets, secretsOf } from '../../src/process/redactSecrets.ts';
 
 const PASSWORD = 's3cret"p\\ss/word';
 const URL_PASSWORD = encodeURIComponent(PASSWORD);
@@ -12,7 +12,7 @@ const ENV = {
   AMQP_MANAGEMENT_URL: '',
   OTEL_EXPORTER_OTLP_HEADERS: 'x-scope=a%20tenant,x-api-key=key-of-the-collector%21',
 };
-const SECRETS = readSecrets(ENV);
+const SECRETS = secretsOf(ENV);
 
 const lines: readonly [name: string, text: string][] = [
   ['a URL', `cannot reach ${ENV.AMQP_URL}`],
@@ -25,29 +25,32 @@ const lines: readonly [name: string, text: string][] = [
 ];
 for (const [name, text] of lines)
   test(`${name} is masked, and the line is still JSON`, () => {
-    const line = scrub(JSON.stringify({ msg: text, err: { message: text } }), SECRETS);
+    const line = redactSecrets(JSON.stringify({ msg: text, err: { message: text } }), SECRETS);
     const { msg } = JSON.parse(line) as { msg: string };
     assert.match(msg, /\[redacted\]/);
     for (const secret of [PASSWORD, URL_PASSWORD, ENV.FIT_ADMIN_TOKEN, 'key-of-the-collector'])
       assert.ok(!msg.includes(secret), msg);
   });
 
-test('URLs of which nobody spoke are masked too, even with short passwords', () => {
-  const line = scrub(JSON.stringify({ msg: 'mongodb://u:pw@a,b/fit and amqps://x:y@h' }), []);
+test('the password of any URL is masked, also a short or unknown one', () => {
+  const line = redactSecrets(
+    JSON.stringify({ msg: 'mongodb://u:pw@a,b/fit and amqps://x:y@h' }),
+    [],
+  );
   assert.equal(line, '{"msg":"mongodb://u:[redacted]@a,b/fit and amqps://x:[redacted]@h"}');
 });
 
-test('what holds no secret is left as it is', () => {
+test('a line without a secret is not changed', () => {
   const line = '{"url":"http://127.0.0.1:12100","time":"10:20","to":"a@b","msg":"guest @ home: 5"}';
-  assert.equal(scrub(line, SECRETS), line);
+  assert.equal(redactSecrets(line, SECRETS), line);
 });
 
-test('the password of a replica set is found by itself, whatever the driver says about it', () => {
+test('the password in a replica set URL is masked also outside of the URL', () => {
   const env = { MONGODB_URL: `mongodb://fit:${URL_PASSWORD}@a:1,b:2/fit?replicaSet=rs0` };
-  const line = scrub(JSON.stringify({ msg: `refused ${PASSWORD}` }), readSecrets(env));
+  const line = redactSecrets(JSON.stringify({ msg: `refused ${PASSWORD}` }), secretsOf(env));
   assert.equal(line, '{"msg":"refused [redacted]"}');
 });
 
-test('short secrets are not searched for in words', () => {
-  assert.deepEqual(readSecrets({ MONGODB_URL: 'mongodb://u:guest@db/fit' }), []);
+test('secrets shorter than 8 characters are not searched for in words', () => {
+  assert.deepEqual(secretsOf({ MONGODB_URL: 'mongodb://u:guest@db/fit' }), []);
 });
