@@ -1,9 +1,9 @@
-/** The status page: static files, handed out as they are. Nothing is built, and nothing here knows who serves it. */
+/** The status page: static files that any server can serve unchanged. There is no build step. */
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
 export interface PageFile {
-  /** Where it is served. */
+  /** The path that the file is served under. */
   readonly path: string;
   /** Media type with character set. */
   readonly type: string;
@@ -19,7 +19,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml; charset=utf-8',
 };
 
-/** By name: what is not listed here is not served. */
+/** Files by path. A file that is not listed is not served. */
 const FILES: Readonly<Record<string, string>> = {
   '/': 'index.html',
   '/console/console.css': 'console.css',
@@ -32,12 +32,12 @@ const FILES: Readonly<Record<string, string>> = {
   '/console/todayView.js': 'todayView.js',
   '/console/alertsView.js': 'alertsView.js',
   '/console/queuesView.js': 'queuesView.js',
-  '/console/oldView.js': 'oldView.js',
+  '/console/staleView.js': 'staleView.js',
   '/console/element.js': 'element.js',
   '/console/text.js': 'text.js',
 };
 
-/** @throws Error where a file is missing: found at start, not by a visitor. */
+/** @throws Error where a file is missing, so the server that calls this at its start does not start. */
 export function pageFiles(): readonly PageFile[] {
   return Object.entries(FILES).map(([path, name]) => ({
     path,

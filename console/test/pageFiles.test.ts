@@ -1,4 +1,4 @@
-/** Goal: the page is complete, and nothing in it needs a weaker policy. Method: the files as text. */
+/** Goal: the page is complete, and works under a strict Content-Security-Policy. Method: the files as text. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { pageFiles } from '@fit/console';
 const files = new Map(pageFiles().map(({ path, content }) => [path, content.toString()]));
 const page = files.get('/') ?? '';
 
-test('whatever the page and its scripts name is served', () => {
+test('every file that the page or a script names is served', () => {
   const named = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path);
   assert.ok(named.length >= 3);
   for (const path of named) assert.ok(files.has(path ?? ''), path);
@@ -17,17 +17,17 @@ test('whatever the page and its scripts name is served', () => {
       assert.ok(files.has(`/console/${name}`), `${path} imports ${name}`);
 });
 
-test('no file is left behind, but types', () => {
+test('every file of the folder is served, except types', () => {
   const folder = join(import.meta.dirname, '../src/page');
   const names = readdirSync(folder).filter((name) => !['model.js', 'tsconfig.json'].includes(name));
   assert.equal(names.length, files.size, names.join());
 });
 
-test('nothing inline: no script, no style, no handler', () => {
+test('the page has no inline script, style or handler', () => {
   assert.doesNotMatch(page, /<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|javascript:/i);
 });
 
-test('text never becomes markup', () => {
+test('no script turns text into markup', () => {
   const markup =
     /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|createContextualFragment/;
   for (const [path, text] of files)

@@ -1,6 +1,6 @@
 /** The alerts: which fire, since when, and the runbook of each. */
 import { element, link } from './element.js';
-import { elapsed, lastKnown, unknownView } from './oldView.js';
+import { elapsed, lastKnown, unknownView } from './staleView.js';
 import { countText } from './text.js';
 
 /**
@@ -29,9 +29,9 @@ export function alertsView(alerts) {
       : element(`p.headline.${toneOf(active)}`, `${active.length} firing`),
     ...(firing.length > 0 ? [alertList(firing)] : []),
     ...(pending.length > 0
-      ? [element('p.quiet', `About to fire: ${pending.map(({ name }) => name).join(', ')}`)]
+      ? [element('p.secondary', `About to fire: ${pending.map(({ name }) => name).join(', ')}`)]
       : []),
-    ...(unlistedCount > 0 ? [element('p.quiet', `and ${countText(unlistedCount)} more`)] : []),
+    ...(unlistedCount > 0 ? [element('p.secondary', `and ${countText(unlistedCount)} more`)] : []),
   ];
 }
 
@@ -48,13 +48,13 @@ function alertList(alerts) {
 /** @param {import('./model.js').Alert} alert */
 function alertItem(alert) {
   const { name, severity, summary, subject, since, runbookUrl, suppression } = alert;
-  const tone = severity === 'critical' ? 'bad' : severity === 'warning' ? 'warn' : 'quiet';
+  const tone = severity === 'critical' ? 'bad' : severity === 'warning' ? 'warn' : 'secondary';
   return element(
     'li',
     element('h3', element(`span.tag.${tone}`, severity), ` ${name}`),
     element('p', summary === '' ? subject : summary),
     element(
-      'p.quiet',
+      'p.secondary',
       'for ',
       elapsed(since),
       suppression !== null && `, ${suppression}`,

@@ -1,10 +1,10 @@
-/** What a screen reader is told: changes of state alone, not each number, and not each second of a silence. Pure. */
+/** The text for screen readers. It changes with the state only, and not with each number or second. Pure. */
 import { verdictText } from './text.js';
 
 /**
- * @param {import('./model.js').Status | undefined} status the last one.
+ * @param {import('./model.js').Status | undefined} status the last status.
  * @param {'off' | 'live' | 'lost'} connection
- * @returns {{ state: string, text: string }} the text is said where the state is another than before.
+ * @returns {{ state: string, text: string }} the text is announced where the state differs from the one before.
  */
 export function announcement(status, connection) {
   if (connection === 'lost')

@@ -1,32 +1,32 @@
 /**
- * The stream of events, read by fetch: the browser's own EventSource can send no header, and a token in an address would end up
- * in logs. Comes back by itself, later each time.
+ * The event stream of the monolith. It is read by fetch because EventSource of the browser cannot send the token in a header,
+ * and a token in an address would appear in logs. After a loss it reconnects by itself, with growing pauses.
  */
 import { EventParser } from './eventParser.js';
 
 /**
  * @typedef {object} Listener
  * @property {(data: string) => void} onStatus
- * @property {() => void} onLife anything was heard, be it a heartbeat.
+ * @property {() => void} onActivity any data arrived, also a heartbeat.
  * @property {(lost: { reason: string, retryAt: number }) => void} onLost retryAt in milliseconds since the epoch.
- * @property {() => void} onRefused the token is wrong.
+ * @property {() => void} onRefused the server refused the token.
  */
 
-const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 15_000;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 15_000;
 /**
- * The server's heartbeat comes every 15 s: a connection that is silent for longer is dead, and nobody said so. It holds from
- * the request on: a server that hangs takes it, and answers nothing.
+ * The server sends a heartbeat every 15 s, so a connection without data for this long is dead. The limit holds from the
+ * request on, because a server that hangs accepts a request and answers nothing.
  */
-const SILENCE_MS = 40_000;
+const IDLE_TIMEOUT_MS = 40_000;
 
 export class Connection {
   #token;
   #listener;
   #abort = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #silence;
-  #waitMs = FIRST_WAIT_MS;
+  #idleTimer;
+  #pauseMs = FIRST_PAUSE_MS;
   #lastId = '';
   #isClosed = false;
 
@@ -45,27 +45,27 @@ export class Connection {
     this.#abort.abort();
   }
 
-  /** A question and not a field: it changes while others are waited for. */
-  #isOver() {
+  /** A method, because type checking would take a field as unchanged across `await`. */
+  #hasClosed() {
     return this.#isClosed;
   }
 
   async #run() {
-    while (!this.#isOver()) {
+    while (!this.#hasClosed()) {
       const reason = await this.#readOnce();
-      if (this.#isOver()) return;
-      // Some at random, or all pages would come back in the same moment after a restart.
-      const waitMs = this.#waitMs * (0.75 + Math.random() / 2);
-      this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
-      this.#listener.onLost({ reason, retryAt: Date.now() + waitMs });
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (this.#hasClosed()) return;
+      // The pause is partly random, so that after a restart not all pages reconnect at the same moment.
+      const pauseMs = this.#pauseMs * (0.75 + Math.random() / 2);
+      this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2);
+      this.#listener.onLost({ reason, retryAt: Date.now() + pauseMs });
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 
-  /** @returns {Promise<string>} why it ended. */
+  /** @returns {Promise<string>} why the stream ended. */
   async #readOnce() {
     this.#abort = new AbortController();
-    this.#awaitLife();
+    this.#restartIdleTimer();
     try {
       const response = await fetch('/events', {
         headers: { authorization: `Bearer ${this.#token}`, 'last-event-id': this.#lastId },
@@ -83,18 +83,17 @@ export class Connection {
     } catch {
       return 'the server does not answer';
     } finally {
-      clearTimeout(this.#silence);
-      // An answer that is no stream has a body, too, which nobody reads.
+      clearTimeout(this.#idleTimer);
+      // The abort also closes a reply that is not a stream, whose body is not read.
       this.#abort.abort();
     }
   }
 
-  /** Anew with each sign of life. */
-  #awaitLife() {
-    clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => {
+  #restartIdleTimer() {
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => {
       this.#abort.abort();
-    }, SILENCE_MS);
+    }, IDLE_TIMEOUT_MS);
   }
 
   /** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body */
@@ -102,11 +101,11 @@ export class Connection {
     const parser = new EventParser();
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
-      this.#awaitLife();
+      this.#restartIdleTimer();
       const { done, value } = await reader.read();
       if (done) return;
-      this.#waitMs = FIRST_WAIT_MS;
-      this.#listener.onLife();
+      this.#pauseMs = FIRST_PAUSE_MS;
+      this.#listener.onActivity();
       for (const event of parser.push(value)) {
         this.#lastId = event.id;
         if (event.name === 'status') this.#listener.onStatus(event.data);

@@ -1,31 +1,31 @@
-/** What is said of the connection, and whether what is shown is of now. Pure. */
+/** The state of the connection, and whether the shown status is current. Pure. */
 import { durationText } from './text.js';
 
 /**
- * @typedef {object} Heard
- * @property {boolean} isOpen somebody is asked.
+ * @typedef {object} ConnectionFacts
+ * @property {boolean} isOpen true while a connection is open or being opened.
  * @property {{ reason: string, retryAt: number } | undefined} lost retryAt in milliseconds since the epoch.
- * @property {number} heardAt in milliseconds since the epoch; 0: nothing was heard yet.
+ * @property {number} activeAt when data last arrived, in milliseconds since the epoch; 0: none arrived yet.
  */
 
-/** The server's heartbeat comes every 15 s. */
-const SILENT_MS = 20_000;
+/** The server sends a heartbeat every 15 s. */
+const LIVE_LIMIT_MS = 20_000;
 
 /**
- * @param {Heard} heard
+ * @param {ConnectionFacts} facts
  * @param {number} now in milliseconds since the epoch.
- * @returns {{ state: 'off' | 'live' | 'lost', text: string }} of what is not live, nothing may look like now.
+ * @returns {{ state: 'off' | 'live' | 'lost', text: string }} while the state is not live, the page must not look current.
  */
-export function connectionState({ isOpen, lost, heardAt }, now) {
+export function connectionState({ isOpen, lost, activeAt }, now) {
   if (!isOpen) return { state: 'off', text: 'not connected' };
-  const agoText = durationText((now - heardAt) / 1_000);
+  const agoText = durationText((now - activeAt) / 1_000);
   if (lost !== undefined) {
     const waitText = durationText((lost.retryAt - now) / 1_000);
-    const seen = heardAt === 0 ? '' : `, last seen ${agoText} ago`;
+    const seen = activeAt === 0 ? '' : `, last seen ${agoText} ago`;
     return { state: 'lost', text: `${lost.reason}${seen}; trying again in ${waitText}` };
   }
-  if (heardAt === 0) return { state: 'off', text: 'connecting' };
-  return now - heardAt < SILENT_MS
+  if (activeAt === 0) return { state: 'off', text: 'connecting' };
+  return now - activeAt < LIVE_LIMIT_MS
     ? { state: 'live', text: 'live' }
-    : { state: 'lost', text: `silent, last seen ${agoText} ago` };
+    : { state: 'lost', text: `no data, last seen ${agoText} ago` };
 }

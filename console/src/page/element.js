@@ -1,8 +1,8 @@
-/** Elements of text and other elements. Text only ever becomes text: there is no way here to make markup of it. */
+/** Makes elements from text and other elements. Text stays text: nothing here turns it into markup. */
 
 /**
- * @param {string} name of the element, with classes after dots, such as `p.quiet`.
- * @param {...(Node | string | false)} children false is left out.
+ * @param {string} name of the element, with classes after dots, such as `p.secondary`.
+ * @param {...(Node | string | false)} children `false` is left out.
  * @returns {HTMLElement}
  */
 export function element(name, ...children) {
@@ -14,8 +14,8 @@ export function element(name, ...children) {
 }
 
 /**
- * A definition list of what is known.
- * @param {Readonly<Record<string, string | false>>} facts false is left out.
+ * @param {Readonly<Record<string, string | false>>} facts terms and their descriptions; `false` is left out.
+ * @returns {HTMLElement} a definition list.
  */
 export function factList(facts) {
   const pairs = Object.entries(facts).flatMap(([name, value]) =>
@@ -25,7 +25,7 @@ export function factList(facts) {
 }
 
 /**
- * @param {number} ratio above 1 is shown as full.
+ * @param {number} ratio a value above 1 is shown as full.
  * @param {{ label: string, tone: string }} look
  */
 export function meter(ratio, { label, tone }) {
@@ -38,7 +38,7 @@ export function meter(ratio, { label, tone }) {
 }
 
 /**
- * @param {string} url from a rule, hence checked here again.
+ * @param {string} url comes from an alerting rule, so its protocol is checked here as well.
  * @param {string} text
  */
 export function link(url, text) {

@@ -1,4 +1,4 @@
-/** Server-sent events out of pieces of text, however they were cut. Pure. */
+/** Parses server-sent events from pieces of text, which may be cut anywhere. Pure. */
 
 /**
  * @typedef {object} ServerEvent
@@ -12,7 +12,7 @@ export class EventParser {
 
   /**
    * @param {string} piece
-   * @returns {ServerEvent[]} those that are complete now; comments and empty ones are left out.
+   * @returns {ServerEvent[]} the events that this piece completes, without comments and empty events.
    */
   push(piece) {
     const blocks = (this.#rest + piece).replaceAll('\r\n', '\n').split('\n\n');

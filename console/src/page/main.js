@@ -1,4 +1,4 @@
-/** The page: asks for the token once, shows each status, says when it is old. */
+/** The page: asks for the token once, shows each status, and marks a status that is not current. */
 import { alertsView } from './alertsView.js';
 import { announcement } from './announcement.js';
 import { Connection } from './connection.js';
@@ -7,16 +7,16 @@ import { queuesView } from './queuesView.js';
 import { durationText } from './text.js';
 import { todayView } from './todayView.js';
 
-/** The tab's own memory: no cookie, so nothing is sent that the page did not mean to send. */
+/** The key in the session storage of the tab. A cookie would be sent with every request; this is sent by the page alone. */
 const TOKEN_KEY = 'fit-admin-token';
 
 /** @type {Connection | undefined} */
 let connection;
 /** @type {{ reason: string, retryAt: number } | undefined} */
 let lost;
-let heardAt = 0;
-/** The server's clock less this one's: ages are told by the server's. */
-let skewMs = 0;
+let activeAt = 0;
+/** The server's clock minus this one. Ages are computed with the server's clock. */
+let clockSkewMs = 0;
 /** @type {import('./model.js').Status | undefined} */
 let latest;
 let announced = '';
@@ -36,9 +36,9 @@ byId('token-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const given = token.value.trim();
   token.value = '';
-  // A header takes no other characters; fetch would throw, and the page would try again for ever.
+  // fetch refuses other characters in a header, and the page would reconnect without end.
   if (!/^[\x21-\x7e]+$/.test(given)) {
-    askForToken('A token has no spaces and no special letters.');
+    askForToken('A token has no spaces and no characters outside ASCII.');
     return;
   }
   sessionStorage.setItem(TOKEN_KEY, given);
@@ -68,15 +68,15 @@ function connect(given) {
   byId('token-problem').textContent = '';
   byId('forget').hidden = false;
   lost = undefined;
-  heardAt = 0;
+  activeAt = 0;
   connection = new Connection(given, {
     onStatus: (data) => {
       const status = /** @type {unknown} */ (JSON.parse(data));
       show(/** @type {import('./model.js').Status} */ (status));
     },
-    onLife: () => {
-      // A connection that was lost is back with its first status: until then what is shown is old.
-      heardAt = Date.now();
+    onActivity: () => {
+      // After a loss the page is current again only with the next status, so `lost` stays set until then.
+      activeAt = Date.now();
       showConnection();
     },
     onLost: (state) => {
@@ -95,7 +95,7 @@ function show(status) {
   byId('status').hidden = false;
   latest = status;
   lost = undefined;
-  skewMs = Date.parse(status.at) - Date.now();
+  clockSkewMs = Date.parse(status.at) - Date.now();
   showPart('today', status.today, todayView);
   showPart('alerts', status.alerts, alertsView);
   showPart('queues', status.queues, queuesView);
@@ -103,7 +103,7 @@ function show(status) {
 }
 
 /**
- * A part that is unchanged is left alone, with whatever is focused or selected in it.
+ * Renders a part that changed. An unchanged part is not rendered again, so focus and selection in it stay.
  * @template Part
  * @param {string} id
  * @param {Part} part
@@ -120,11 +120,11 @@ function showPart(id, part, view) {
 
 function showConnection() {
   const place = byId('connection');
-  const heard = { isOpen: connection !== undefined, lost, heardAt };
-  const { state, text } = connectionState(heard, Date.now());
+  const facts = { isOpen: connection !== undefined, lost, activeAt };
+  const { state, text } = connectionState(facts, Date.now());
   place.dataset.state = state;
   place.textContent = text;
-  byId('status').classList.toggle('is-old', state !== 'live');
+  byId('status').classList.toggle('is-stale', state !== 'live');
   byId('last-known').hidden = state === 'live';
   announce(state);
 }
@@ -137,12 +137,12 @@ function announce(connection) {
   byId('announcer').textContent = text;
 }
 
-/** What grows old by itself. */
+/** Updates everything that changes with time alone. */
 function tick() {
   showConnection();
   for (const place of document.querySelectorAll('time[data-since]')) {
     const since = Date.parse(place.getAttribute('datetime') ?? '');
-    place.textContent = durationText((Date.now() + skewMs - since) / 1_000);
+    place.textContent = durationText((Date.now() + clockSkewMs - since) / 1_000);
   }
 }
 

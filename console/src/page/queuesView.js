@@ -1,6 +1,6 @@
 /** The queues: how full each is, and when it will be full. */
 import { element, factList, meter } from './element.js';
-import { lastKnown, unknownView } from './oldView.js';
+import { lastKnown, unknownView } from './staleView.js';
 import { countText, durationText, ifKnown, percentText, rateText } from './text.js';
 
 /** The thresholds of the alert QueueNearFull. */
@@ -28,7 +28,7 @@ export function queuesView({ freshness, source, queues }) {
     ...(source === 'amqp'
       ? [
           element(
-            'p.quiet',
+            'p.secondary',
             'The management API does not answer: only ready messages and consumers are known.',
           ),
         ]
@@ -43,10 +43,10 @@ export function queuesView({ freshness, source, queues }) {
  */
 function queueItem(queue, isStale) {
   const { name, presence } = queue;
-  const title = element('h3', name, element('span.quiet', ` ${roleText(queue)}`));
+  const title = element('h3', name, element('span.secondary', ` ${roleText(queue)}`));
   if (presence === 'missing')
     return element('li', title, element('p.bad', 'Declared, but not on the broker'));
-  if (presence === 'unknown') return element('li', title, element('p.quiet', 'Not known yet'));
+  if (presence === 'unknown') return element('li', title, element('p.secondary', 'Not known yet'));
   return element('li', title, ...fillView(queue, isStale), queueFacts(queue));
 }
 
@@ -85,7 +85,7 @@ function queueFacts(queue) {
   const hasConsumers = role !== 'wait';
   return factList({
     ready: countText(ready),
-    'being worked on': hasConsumers && ifKnown(unacked, countText),
+    unacknowledged: hasConsumers && ifKnown(unacked, countText),
     'awaiting transfer': ifKnown(awaitingTransfer === 0 ? null : awaitingTransfer, countText),
     consumers: hasConsumers && countText(consumers),
     in: ifKnown(inPerSecond, rateText),

@@ -1,4 +1,4 @@
-/** Numbers and states as short plain words. Pure. */
+/** Numbers and states as short texts. Pure. */
 
 const numbers = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 
@@ -9,7 +9,7 @@ export function countText(count) {
 
 /**
  * @param {number | null} seconds
- * @returns {string} the two largest units: '45 s', '3 min 20 s', '2 h 5 min', '4 d 1 h'.
+ * @returns {string} the two largest units, such as '45 s', '3 min 20 s', '2 h 5 min', '4 d 1 h'.
  */
 export function durationText(seconds) {
   if (seconds === null) return 'not known';
@@ -30,7 +30,7 @@ export function durationText(seconds) {
 }
 
 /**
- * Down, never up: 99.96 % is not everyone.
+ * Rounds down, so that 99.96 % does not show as everyone.
  * @param {number} ratio
  */
 export function percentText(ratio) {
@@ -39,11 +39,11 @@ export function percentText(ratio) {
 
 /**
  * @param {number | null} value
- * @param {(value: number) => string} say
- * @returns {string | false} false where there is nothing to say.
+ * @param {(value: number) => string} format
+ * @returns {string | false} false where the value is not known.
  */
-export function ifKnown(value, say) {
-  return value !== null && say(value);
+export function ifKnown(value, format) {
+  return value !== null && format(value);
 }
 
 /** @param {number | null} perSecond */
@@ -53,7 +53,7 @@ export function rateText(perSecond) {
 
 /**
  * @param {Readonly<Record<string, number>>} counts
- * @returns {string} 'waiting 3, dead 1', the most first.
+ * @returns {string} such as 'waiting 3, dead 1', largest count first.
  */
 export function partsText(counts) {
   return Object.entries(counts)
@@ -64,7 +64,7 @@ export function partsText(counts) {
 }
 
 /**
- * The one line that answers whether everyone is served: a run for some says so, and is never good news.
+ * The line that says whether everyone is served. A run for some users says so, and never has the tone `good`.
  * @param {import('./model.js').Today} today
  * @returns {{ text: string, tone: '' | 'good' | 'warn' | 'bad' }}
  */
@@ -86,7 +86,7 @@ function runText(today) {
       if (total === 0) return { text: 'The run asked for nobody', tone: 'good' };
       return { text: isForSome(today) ? share : `Everyone is served: ${share}`, tone: 'good' };
     case 'running':
-      // Of how many is not known before all are recorded, and it may have been interrupted.
+      // The total is not known before every job is recorded, and the recording may have been interrupted.
       return run?.state === 'accepting'
         ? { text: `${share}, the run is still being recorded`, tone: '' }
         : { text: `${share}, the run goes on`, tone: '' };

@@ -1,6 +1,6 @@
-/** The day → whether everyone is served, who is not, and why. */
+/** Today: whether everyone is served, how many are missing, and why. */
 import { element, factList, meter } from './element.js';
-import { lastKnown, unknownView } from './oldView.js';
+import { lastKnown, unknownView } from './staleView.js';
 import {
   countText,
   durationText,
@@ -28,7 +28,7 @@ export function todayView(today) {
 }
 
 /**
- * What was known stays, but neither as large nor as coloured as what is.
+ * The last known state, smaller and without colour, so that it does not look current.
  * @param {import('./model.js').Today} today
  * @returns {Node[]}
  */
@@ -46,7 +46,7 @@ function todayFacts(today) {
     day: today.date,
     served: total > 0 && percentText(served / total),
     ...runFacts(today),
-    'not on the broker yet': outboxText(today.outbox),
+    'pending in the outbox': outboxText(today.outbox),
   });
 }
 
@@ -59,8 +59,8 @@ function runFacts({ freshness, verdict, run, missing }) {
   const isRunning = verdict === 'running' && !freshness.isStale;
   return {
     missing: partsText(missing) || false,
-    'died of': partsText(causes) || false,
-    pace: isRunning && rateText(ratePerSecond),
+    'causes of death': partsText(causes) || false,
+    rate: isRunning && rateText(ratePerSecond),
     'time left': isRunning && ifKnown(etaSeconds, durationText),
   };
 }

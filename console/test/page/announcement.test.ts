@@ -1,4 +1,4 @@
-/** Goal: a screen reader hears each change of state, once, and never old news as new. Method: the pure function. */
+/** Goal: each change of the state is announced once, and a stale state is not announced as current. Method: the pure function. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { announcement } from '../../src/page/announcement.js';
@@ -19,30 +19,32 @@ function statusOf(parts: { today?: object; alerts?: object; queues?: object } = 
   } as unknown as Status;
 }
 
-const told = (status: Status) => announcement(status, 'live').text;
-const well = 'Everyone is served: 20 of 20 served. Nothing fires.';
+const textOf = (status: Status) => announcement(status, 'live').text;
+const ALL_WELL = 'Everyone is served: 20 of 20 served. Nothing fires.';
 
-test('all well is told where all is known', () => {
-  assert.equal(told(statusOf()), well);
+test('a fresh and good state is announced as such', () => {
+  assert.equal(textOf(statusOf()), ALL_WELL);
 });
 
-test('of what does not answer it is told that it is not known', () => {
+test('a source that does not answer is announced as unknown', () => {
   assert.equal(
-    told(statusOf({ today: { freshness: stale } })),
+    textOf(statusOf({ today: { freshness: stale } })),
     'Today is not known; last known: Everyone is served: 20 of 20 served. Nothing fires.',
   );
-  assert.match(told(statusOf({ alerts: { freshness: stale } })), /Alerts unknown\.$/);
-  assert.match(told(statusOf({ alerts: { isEvaluated: false } })), /Alerts are not evaluated\.$/);
+  assert.match(textOf(statusOf({ alerts: { freshness: stale } })), /Alerts unknown\.$/);
+  assert.match(textOf(statusOf({ alerts: { isEvaluated: false } })), /Alerts are not evaluated\.$/);
   assert.equal(
-    told(statusOf({ queues: { freshness: stale } })),
-    `${well} Queues unknown: the broker does not answer.`,
+    textOf(statusOf({ queues: { freshness: stale } })),
+    `${ALL_WELL} Queues unknown: the broker does not answer.`,
   );
 });
 
-test('each such change is another state, a number is none', () => {
+test('every change of verdict, freshness, alerts or scope is a new state; a change of a number is not', () => {
   const running = (served: number) => statusOf({ today: { verdict: 'running', served } });
   const states = [
-    ...[statusOf(), running(3), statusOf({ today: { run: { isForEveryone: false } } })],
+    statusOf(),
+    running(3),
+    statusOf({ today: { run: { isForEveryone: false } } }),
     statusOf({ today: { freshness: stale } }),
     statusOf({ alerts: { freshness: stale } }),
     statusOf({ alerts: { isEvaluated: false } }),
@@ -53,7 +55,7 @@ test('each such change is another state, a number is none', () => {
   assert.equal(announcement(running(3), 'live').state, announcement(running(4), 'live').state);
 });
 
-test('a lost connection is told once, whatever is counted meanwhile, and is no good news', () => {
+test('a lost connection is one state, whatever status was the last', () => {
   const lost = announcement(statusOf(), 'lost');
   assert.equal(lost.text, 'Connection lost. What is shown is the last known.');
   assert.deepEqual(announcement(undefined, 'lost'), lost);

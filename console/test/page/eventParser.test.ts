@@ -1,4 +1,4 @@
-/** Goal: events come out whole however the network cut them. Method: every cut of one stream. */
+/** Goal: events are parsed whole, wherever the network cuts the stream. Method: every cut of one stream. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EventParser } from '../../src/page/eventParser.js';
@@ -10,7 +10,7 @@ const EVENTS = [
   { name: 'message', id: '', data: 'x\ny' },
 ];
 
-test('any two cuts of a stream give the same events', () => {
+test('a stream that is cut at any two places gives the same events', () => {
   for (let first = 0; first <= STREAM.length; first += 1)
     for (let second = first; second <= STREAM.length; second += 7) {
       const parser = new EventParser();
@@ -22,6 +22,6 @@ test('any two cuts of a stream give the same events', () => {
     }
 });
 
-test('an unfinished event is none', () => {
+test('an unfinished event is not returned', () => {
   assert.deepEqual(new EventParser().push('event: status\ndata: half'), []);
 });

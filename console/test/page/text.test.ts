@@ -1,4 +1,4 @@
-/** Goal: numbers read as people say them, and never better than they are. Method: the pure functions. */
+/** Goal: texts are short and exact, and never rounded to a better value. Method: the pure functions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -10,43 +10,46 @@ import {
   verdictText,
 } from '../../src/page/text.js';
 
-test('durations in their two largest units', () => {
+test('a duration has its two largest units', () => {
   const texts = [0, 45.4, 60, 200, 3_600, 7_500, 90_000].map(durationText);
   assert.deepEqual(texts, ['0 s', '45 s', '1 min', '3 min 20 s', '1 h', '2 h 5 min', '1 d 1 h']);
-  assert.equal(durationText(-3), '0 s', 'a clock that is ahead');
+  assert.equal(durationText(-3), '0 s', 'a clock that runs ahead');
 });
 
-test('what is not known is said, and is no zero', () => {
+test('an unknown value is not shown as zero', () => {
   assert.deepEqual(
     [countText(null), durationText(null), rateText(null)],
     Array(3).fill('not known'),
   );
 });
 
-test('a share is rounded down: 9,999 of 10,000 is not everyone', () => {
+test('a share is rounded down, so 9,999 of 10,000 is not 100 %', () => {
   assert.deepEqual(
     [percentText(0.9999), percentText(1), percentText(1.1)],
     ['99.9 %', '100 %', '110 %'],
   );
 });
 
-test('parts, the most first, without those that are none', () => {
+test('counts are sorted, and those of zero left out', () => {
   assert.equal(partsText({ dead: 1, waiting: 3, running: 0 }), 'waiting 3, dead 1');
 });
 
-test('the verdict is plain, and only everyone is good news', () => {
+test('only a day on which everyone is served has the tone good', () => {
   const today = { served: 98, total: 100, run: { isForEveryone: true } };
-  const say = (verdict: string, rest = {}) =>
+  const verdictFor = (verdict: string, rest = {}) =>
     verdictText({ ...today, verdict, ...rest } as Parameters<typeof verdictText>[0]);
-  assert.deepEqual(say('incomplete'), { text: '98 of 100 served, 2 are missing', tone: 'bad' });
-  assert.equal(say('served', { served: 100 }).text, 'Everyone is served: 100 of 100 served');
+  assert.deepEqual(verdictFor('incomplete'), {
+    text: '98 of 100 served, 2 are missing',
+    tone: 'bad',
+  });
+  assert.equal(verdictFor('served', { served: 100 }).text, 'Everyone is served: 100 of 100 served');
   const good = ['served', 'running', 'incomplete', 'none', 'unknown'].filter(
-    (verdict) => say(verdict).tone === 'good',
+    (verdict) => verdictFor(verdict).tone === 'good',
   );
   assert.deepEqual(good, ['served']);
 });
 
-test('while a run is being recorded, those that are recorded are not all there is', () => {
+test('while a run is being recorded, the text says that its total may grow', () => {
   const today = { verdict: 'running', served: 5, total: 5 };
   const run = { state: 'accepting', isForEveryone: true };
   assert.deepEqual(verdictText({ ...today, run } as Parameters<typeof verdictText>[0]), {
@@ -55,13 +58,13 @@ test('while a run is being recorded, those that are recorded are not all there i
   });
 });
 
-test('a run for some serves nobody else: it says so, and is never good news', () => {
-  const say = (verdict: string, served: number, total: number) =>
+test('a run for some users says so, and never has the tone good', () => {
+  const verdictFor = (verdict: string, served: number, total: number) =>
     verdictText({ verdict, served, total, run: { isForEveryone: false } } as Parameters<
       typeof verdictText
     >[0]);
   assert.deepEqual(
-    [say('served', 1, 1), say('running', 0, 2), say('incomplete', 1, 2)],
+    [verdictFor('served', 1, 1), verdictFor('running', 0, 2), verdictFor('incomplete', 1, 2)],
     [
       { text: '1 of 1 asked for is served; no run for everyone yet', tone: 'warn' },
       {

@@ -1,6 +1,6 @@
 /**
- * Texts that are hard to read. Runs in the page.
- * @returns those whose contrast with what is behind them is below 4.5 to 1 (WCAG AA).
+ * Runs in the page.
+ * @returns the texts whose contrast with their background is below 4.5 to 1 (WCAG AA).
  */
 export function lowContrastTexts(): string[] {
   const channels = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number);
@@ -10,22 +10,25 @@ export function lowContrastTexts(): string[] {
       .map((value) => (value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };
-  const behind = (from: Element | null): string => {
+  const backgroundOf = (from: Element | null): string => {
     if (from === null) return 'rgb(255, 255, 255)';
     const colour = getComputedStyle(from).backgroundColor;
-    return channels(colour)[3] === 0 ? behind(from.parentElement) : colour;
+    return channels(colour)[3] === 0 ? backgroundOf(from.parentElement) : colour;
   };
   const opacity = (from: Element | null): number =>
     from === null ? 1 : Number(getComputedStyle(from).opacity) * opacity(from.parentElement);
-  /** What is not opaque is mixed with what is behind it. */
-  const seen = (front: number[], back: number[], share: number) =>
+  /** A colour that is not opaque mixes with its background. */
+  const mixed = (front: number[], back: number[], share: number) =>
     [0, 1, 2].map((index) => share * (front[index] ?? 0) + (1 - share) * (back[index] ?? 0));
   return [...document.querySelectorAll('h1,h2,h3,p,dt,dd,a,button,span,strong,time')]
-    .filter((place) => place.textContent.trim() !== '' && place.getClientRects().length > 0)
-    .flatMap((place) => {
-      const [ink, ground] = [channels(getComputedStyle(place).color), channels(behind(place))];
-      const [front, back] = [seen(ink, ground, opacity(place)), ground].map(luminance);
+    .filter((element) => element.textContent.trim() !== '' && element.getClientRects().length > 0)
+    .flatMap((element) => {
+      const [text, background] = [
+        channels(getComputedStyle(element).color),
+        channels(backgroundOf(element)),
+      ];
+      const [front, back] = [mixed(text, background, opacity(element)), background].map(luminance);
       const ratio = (Math.max(front!, back!) + 0.05) / (Math.min(front!, back!) + 0.05);
-      return ratio < 4.5 ? [`${ratio.toFixed(1)}: ${place.textContent.slice(0, 40)}`] : [];
+      return ratio < 4.5 ? [`${ratio.toFixed(1)}: ${element.textContent.slice(0, 40)}`] : [];
     });
 }

@@ -1,16 +1,16 @@
-/** A Prometheus by hand: it says what a test wants to fire. */
+/** A stand-in for Prometheus that reports the alerts of a test. */
 import { createServer, type Server } from 'node:http';
 
 export function alert(labels: object, annotations: object = {}): object {
   return { labels, annotations, state: 'firing', activeAt: new Date().toISOString() };
 }
 
-/** Undefined: it hangs up, as one that is not there. */
+/** @param alerts returns undefined: the server closes each connection, as if it were not there. */
 export async function serveAlerts(alerts: () => object[] | undefined): Promise<Server> {
   const server = createServer((request, response) => {
-    const known = alerts();
-    if (known === undefined) request.socket.destroy();
-    else response.end(JSON.stringify({ status: 'success', data: { alerts: known } }));
+    const reported = alerts();
+    if (reported === undefined) request.socket.destroy();
+    else response.end(JSON.stringify({ status: 'success', data: { alerts: reported } }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;

@@ -1,7 +1,7 @@
 /**
- * Goal: people see the truth on the page, by keyboard, on a phone, in the dark, and it comes back by itself. Method: a real
- * Chromium on a real monolith with broker, database (by wires that can be held) and coach; what Prometheus says is made by
- * hand.
+ * Goal: the page shows the current state or marks it as stale, works by keyboard, on a phone and in dark mode, and
+ * reconnects by itself. Method: a real Chromium and a real monolith, coach, broker and database, behind proxies that can
+ * hold replies; the alerts of Prometheus are made by hand.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,36 +18,36 @@ import {
   testDatabaseUrl,
 } from '@fit/stack/testing';
 import { openProxy, type Proxy } from '../../../topology/test/support/openProxy.ts';
+import { collectPageErrors, type Page } from './collectPageErrors.ts';
 import { lowContrastTexts } from './lowContrastTexts.ts';
 import { alert, closeServer, serveAlerts, urlOf } from './serveAlerts.ts';
-import { type Page, watchFaults } from './watchFaults.ts';
 
 type Browser = Awaited<ReturnType<typeof openBrowser>>;
 
 const HOSTILE = '<img src=x onerror="document.title=\'owned\'">';
 const WATCHDOG = { alertname: 'Watchdog', severity: 'none' };
 const SCHEMES = ['light', 'dark'] as const;
-/** Far below the default, so that a few messages are seen in the fill. */
+/** Far below the default, so that a few messages change the fill. */
 const LIMIT = 40;
 
 describe('the status page', () => {
-  const undos: (() => Promise<void>)[] = [];
+  const cleanups: (() => Promise<void>)[] = [];
   const prometheus: { alerts: object[] | undefined } = { alerts: undefined };
   let browser: Browser;
-  let wires: Proxy[];
+  let proxies: Proxy[];
   let system: System;
   let client: FitClient;
 
   before(async () => {
-    const teardown = { after: (undo: () => Promise<void>) => undos.push(undo) };
-    const broker = await testBroker(teardown);
+    const testContext = { after: (cleanup: () => Promise<void>) => cleanups.push(cleanup) };
+    const broker = await testBroker(testContext);
     const folder = await mkdtemp(join(tmpdir(), 'fit-page-'));
-    teardown.after(() => rm(folder, { recursive: true, force: true }));
+    testContext.after(() => rm(folder, { recursive: true, force: true }));
     const server = await serveAlerts(() => prometheus.alerts);
-    teardown.after(() => closeServer(server));
+    testContext.after(() => closeServer(server));
     const urls = [testDatabaseUrl(), broker.managementUrl, broker.amqpUrl];
-    wires = await Promise.all(urls.map((url) => openProxy(teardown, url)));
-    const [mongodbUrl = '', managementUrl, amqpUrl = ''] = wires.map(({ url }) => url);
+    proxies = await Promise.all(urls.map((url) => openProxy(testContext, url)));
+    const [mongodbUrl = '', managementUrl, amqpUrl = ''] = proxies.map(({ url }) => url);
     system = await startSystem({
       amqpUrl,
       managementUrl,
@@ -60,22 +60,22 @@ describe('the status page', () => {
         CRON_TIMEZONE: noonTimezone(),
       },
     });
-    teardown.after(() => system.stop());
+    testContext.after(() => system.stop());
     client = new FitClient(system.monolith.url, system.adminToken);
-    browser = await openBrowser(teardown);
+    browser = await openBrowser(testContext);
   });
   after(async () => {
-    for (const undo of undos.reverse()) await undo();
+    for (const cleanup of cleanups.reverse()) await cleanup();
   });
 
-  /** A page in a tab without history; whatever it complains of fails the test. */
-  async function openPage(t: TestContext): Promise<{ page: Page; faults: string[] }> {
+  /** Opens the page in a browser context of its own. @returns the page, and the list of errors that the browser reports. */
+  async function openPage(t: TestContext): Promise<{ page: Page; pageErrors: string[] }> {
     const context = await browser.createBrowserContext();
     t.after(() => context.close());
     const page = await context.newPage();
-    const faults = await watchFaults(page);
+    const pageErrors = await collectPageErrors(page);
     await page.goto(system.monolith.url);
-    return { page, faults };
+    return { page, pageErrors };
   }
 
   async function signIn(page: Page): Promise<void> {
@@ -84,15 +84,15 @@ describe('the status page', () => {
     await page.waitForSelector('#status:not([hidden])');
   }
 
-  test('a wrong token is refused in words; the right one needs the keyboard alone; no complaint', async (t) => {
-    const { page, faults } = await openPage(t);
+  test('a wrong token is refused with a reason; signing in needs the keyboard only; the browser reports no error', async (t) => {
+    const { page, pageErrors } = await openPage(t);
     assert.equal(await page.evaluate(() => document.activeElement?.id), 'token');
     await page.keyboard.type('wrong-token');
     await page.keyboard.press('Enter');
     await shows(page, '#token-problem', /refused this token/);
-    // The network's own line of the 401 is not the page's.
+    // The browser itself logs the status 401.
     assert.deepEqual(
-      faults.splice(0).filter((fault) => !fault.includes('401')),
+      pageErrors.splice(0).filter((error) => !error.includes('401')),
       [],
     );
     await page.keyboard.type(system.adminToken);
@@ -102,13 +102,13 @@ describe('the status page', () => {
     await shows(page, '#today', /No run yet today/);
     await page.reload();
     await shows(page, '#connection', /^live$/);
-    assert.deepEqual(faults, []);
+    assert.deepEqual(pageErrors, []);
     assert.equal(page.url(), `${system.monolith.url}/`);
     assert.doesNotMatch(await page.content(), new RegExp(system.adminToken));
   });
 
-  test('unknown, then well, then firing: alerts, and a hostile text stays text', async (t) => {
-    const { page, faults } = await openPage(t);
+  test('alerts are unknown, then none, then firing, and a hostile text stays text', async (t) => {
+    const { page, pageErrors } = await openPage(t);
     await signIn(page);
     await shows(page, '#alerts', /Alerts unknown, for \d/);
     prometheus.alerts = [alert(WATCHDOG)];
@@ -126,17 +126,17 @@ describe('the status page', () => {
       images: document.querySelectorAll('img').length,
       links: [...document.querySelectorAll('#alerts a')].map((link) => link.getAttribute('href')),
       title: document.title,
-      told: document.querySelector('#announcer')?.textContent,
+      announced: document.querySelector('#announcer')?.textContent,
     }));
     assert.deepEqual([found.images, found.title], [0, 'FIT status']);
     assert.deepEqual(found.links, ['https://example.org/QueueNearFull.md']);
-    assert.match(found.told ?? '', /Firing: QueueNearFull/);
-    assert.deepEqual(faults, []);
+    assert.match(found.announced ?? '', /Firing: QueueNearFull/);
+    assert.deepEqual(pageErrors, []);
     prometheus.alerts = [alert(WATCHDOG)];
   });
 
-  test('fill rises with a run that nobody works off, and the run ends when a coach comes', async (t) => {
-    const { page, faults } = await openPage(t);
+  test('without a coach the fill rises with a run, and the run ends when a coach starts', async (t) => {
+    const { page, pageErrors } = await openPage(t);
     await signIn(page);
     await shows(page, '#queues', /createWodQueue main.*0 % full – 0 of 40/s);
     await client.createUsers(sampleUsers(20));
@@ -146,11 +146,11 @@ describe('the status page', () => {
     await system.addCoach();
     await shows(page, '#today', /Everyone is served: 20 of 20 served/);
     await shows(page, '#queues', /createWodQueue main.*0 % full – 0 of 40/s);
-    assert.deepEqual(faults, []);
+    assert.deepEqual(pageErrors, []);
   });
 
   for (const scheme of SCHEMES)
-    test(`360 px wide, ${scheme}: nothing overflows, and every text stands out`, async (t) => {
+    test(`in a window 360 px wide, ${scheme}, nothing overflows and every text has enough contrast`, async (t) => {
       const { page } = await openPage(t);
       await page.setViewport({ width: 360, height: 740 });
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
@@ -161,20 +161,19 @@ describe('the status page', () => {
         return [window.innerWidth, scrollWidth, clientWidth] as const;
       });
       assert.deepEqual([inner, scroll], [360, client]);
-      const faint = await page.evaluate(lowContrastTexts);
-      assert.deepEqual(faint, []);
+      assert.deepEqual(await page.evaluate(lowContrastTexts), []);
     });
 
-  test('database and broker hang: what was known is told as of then, in no colour of now, until they are back', async (t) => {
-    const { page, faults } = await openPage(t);
+  test('while database and broker hang, the last known state is marked and has no colours; then the page is current again', async (t) => {
+    const { page, pageErrors } = await openPage(t);
     await signIn(page);
     await shows(page, '#today', /^Everyone is served/);
-    const now = await looks(page, '#today .headline');
+    const current = await appearanceOf(page, '#today .headline');
     const release = () => {
-      for (const wire of wires) wire.release();
+      for (const proxy of proxies) proxy.release();
     };
     t.after(release);
-    for (const wire of wires) wire.holdReplies();
+    for (const proxy of proxies) proxy.holdReplies();
     await shows(
       page,
       '#queues',
@@ -185,9 +184,9 @@ describe('the status page', () => {
       '#today',
       /^Not known, for \d+ s\s.*\sLast known:\s+Everyone is served: 20 of/s,
     );
-    const then = await looks(page, '#today .is-old p');
-    assert.notEqual(then.colour, now.colour);
-    assert.ok(then.size < now.size, 'what is not known is larger than what was');
+    const stale = await appearanceOf(page, '#today .is-stale p');
+    assert.notEqual(stale.colour, current.colour);
+    assert.ok(stale.size < current.size, 'the stale headline is as large as the current one');
     assert.equal(await page.$('#today meter'), null);
     assert.match(
       await textOf(page, '#announcer'),
@@ -201,15 +200,15 @@ describe('the status page', () => {
     await shows(page, '#today', /^Everyone is served/);
     await shows(page, '#queues', /^createWodQueue main/);
     await shows(page, '#announcer', /^Everyone is served.*fires\.$/);
-    assert.deepEqual(faults, []);
+    assert.deepEqual(pageErrors, []);
   });
 
-  test('the stream falls silent: nothing of it may look like now, before it is known to be dead', async (t) => {
+  test('a stream without data is marked as stale before the connection counts as dead', async (t) => {
     const { page } = await openPage(t);
     await signIn(page);
     await shows(page, '#connection', /^live$/);
-    assert.equal(await isMarkedOld(page), false);
-    // Its clock goes ahead by more than a heartbeat each time, until one of its seconds falls between two of them.
+    assert.equal(await isMarkedStale(page), false);
+    // Each attempt sets the clock of the page ahead by more than a heartbeat, until the page updates before the next one.
     await eventually(
       async () => {
         await page.evaluate(() => {
@@ -217,34 +216,34 @@ describe('the status page', () => {
           Date.now = () => ahead + performance.now();
         });
         const text = await textOf(page, '#connection');
-        return text.startsWith('silent, last seen') && (await isMarkedOld(page));
+        return text.startsWith('no data, last seen') && (await isMarkedStale(page));
       },
       { deadlineMs: 20_000, describe: () => textOf(page, '#connection') },
     );
   });
 
-  test('the monolith dies and comes back: the page says so, once, marks what it knew as old, and goes on', async (t) => {
+  test('when the monolith dies, the page announces it once and marks the status as stale, until the monolith is back', async (t) => {
     const { page } = await openPage(t);
     await signIn(page);
     await shows(page, '#connection', /^live$/);
     await shows(page, '#today', /^Everyone is served/);
-    const now = await looks(page, '#today .headline');
+    const current = await appearanceOf(page, '#today .headline');
     await page.evaluate(recordAnnouncements);
     await system.monolith.child.kill();
     await shows(page, '#connection', /last seen [3-9] s ago; trying again in \d+ s/);
     assert.match(await textOf(page, '#queues'), /createWodQueue main/);
     assert.match(await textOf(page, '#status'), /^Last known:/);
-    assert.ok(await isMarkedOld(page));
-    assert.notEqual((await looks(page, '#today .headline')).colour, now.colour);
+    assert.ok(await isMarkedStale(page));
+    assert.notEqual((await appearanceOf(page, '#today .headline')).colour, current.colour);
     for (const scheme of SCHEMES) {
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
       assert.deepEqual(await page.evaluate(lowContrastTexts), []);
     }
-    const told = await page.evaluate(() => document.body.dataset['announced']);
-    assert.equal(told, 'Connection lost. What is shown is the last known.|');
+    const announced = await page.evaluate(() => document.body.dataset['announced']);
+    assert.equal(announced, 'Connection lost. What is shown is the last known.|');
     await system.restartMonolith();
     await shows(page, '#connection', /^live$/);
-    assert.equal(await isMarkedOld(page), false);
+    assert.equal(await isMarkedStale(page), false);
     await shows(page, '#announcer', /^Everyone is served/);
   });
 });
@@ -253,15 +252,18 @@ async function textOf(page: Page, selector: string): Promise<string> {
   return await page.$eval(selector, (found) => (found as HTMLElement).innerText);
 }
 
-async function looks(page: Page, selector: string): Promise<{ colour: string; size: number }> {
+async function appearanceOf(
+  page: Page,
+  selector: string,
+): Promise<{ colour: string; size: number }> {
   return await page.$eval(selector, (found) => {
     const { color, fontSize } = getComputedStyle(found);
     return { colour: color, size: Number.parseFloat(fontSize) };
   });
 }
 
-async function isMarkedOld(page: Page): Promise<boolean> {
-  return await page.$eval('#status', (found) => found.classList.contains('is-old'));
+async function isMarkedStale(page: Page): Promise<boolean> {
+  return await page.$eval('#status', (found) => found.classList.contains('is-stale'));
 }
 
 async function shows(page: Page, selector: string, wanted: RegExp): Promise<void> {
@@ -271,7 +273,7 @@ async function shows(page: Page, selector: string, wanted: RegExp): Promise<void
   });
 }
 
-/** Runs in the page: what a screen reader is told from now on, each with a line after it. */
+/** Runs in the page. Collects all later announcements for screen readers, each followed by `|`. */
 function recordAnnouncements(): void {
   const place = document.querySelector('#announcer')!;
   new MutationObserver(() => {

@@ -1,9 +1,9 @@
-/** What is not known now: since when, and what was known then. */
+/** Views of a source that does not answer: since when, and its last answer. */
 import { element } from './element.js';
 import { durationText } from './text.js';
 
 /**
- * Loud, and with the time: nothing unknown may pass for all well.
+ * A headline in the colour of problems, so that an unknown state does not look like a good one.
  * @param {import('./model.js').Freshness} freshness
  * @param {string} what
  * @returns {Node[]}
@@ -12,7 +12,7 @@ export function unknownView({ isStale, unknownSince, reason }, what) {
   if (!isStale || unknownSince === null) return [];
   return [
     element('p.headline.bad', `${what}, for `, elapsed(unknownSince)),
-    ...(reason === null ? [] : [element('p.quiet', reason)]),
+    ...(reason === null ? [] : [element('p.secondary', reason)]),
   ];
 }
 
@@ -21,11 +21,11 @@ export function unknownView({ isStale, unknownSince, reason }, what) {
  * @returns {Node[]}
  */
 export function lastKnown(what) {
-  what.classList.add('is-old');
-  return [element('p.quiet', 'Last known:'), what];
+  what.classList.add('is-stale');
+  return [element('p.secondary', 'Last known:'), what];
 }
 
-/** @param {string} since a moment; `main` renews the text every second. */
+/** @param {string} since ISO time; main.js updates the text every second. */
 export function elapsed(since) {
   const made = document.createElement('time');
   made.dateTime = since;
