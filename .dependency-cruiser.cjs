@@ -237,7 +237,7 @@ module.exports = {
         orphan: true,
         path: sourcesOf(WORKSPACES),
         pathNot: [
-          '/(?:main|cli|index|generate|runTests|runUnitTests|endLate)[.]ts$',
+          '/(?:main|cli|index|generate|runTests|runUnitTests|runConformance|limitTestFile)[.]ts$',
           '^dev/(?:chaos|bench)/',
           // Types alone, which comments import.
           '^console/src/page/model[.]js$',

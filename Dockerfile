@@ -27,7 +27,7 @@ RUN npm pkg delete devDependencies && npm ci --omit=dev --ignore-scripts --no-au
 
 FROM node:24.21-slim AS base
 ENV NODE_ENV=production
-# The flags of the native launcher (dev/stack/src/system/nodeFlags.ts); a test holds the two together.
+# The flags of the native launcher (dev/stack/src/system/startSystem.ts); a test holds the two together.
 ENV NODE_OPTIONS="--max-semi-space-size=4 --max-old-space-size=96 --disable-proto=delete"
 WORKDIR /app
 # Owned by root and read by anybody: the process cannot change its own code.

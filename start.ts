@@ -28,8 +28,10 @@ import {
   DEFAULT_PORTS,
   defaultFolder,
   freeCoachPorts,
+  INTERRUPTED_EXIT_CODE,
+  isOptionError,
   isStackName,
-  isWrongOption,
+  killProcessesOnFolder,
   portsFrom,
   type RestartOptions,
   type Stack,
@@ -39,7 +41,6 @@ import {
   startStack,
   startSystem,
   stopOnSignal,
-  sweepFolder,
   withoutLogin,
 } from '@fit/stack';
 import { vhostOf } from '@fit/topology/amqp';
@@ -63,7 +64,6 @@ notified of alerts. docs/ describes them all.`;
 
 const RUN_WAIT_MS = 3_600_000;
 const RETRY_MS = 1_000;
-const INTERRUPTED = 130;
 /** Variables that `npm start` sets itself for each process, so their values in its own environment do not matter. */
 const OVERRIDDEN = ['HOST', 'PORT', 'METRICS_PORT', 'PROMETHEUS_URL', 'ALERTMANAGER_URL'] as const;
 const startedAt = performance.now();
@@ -106,7 +106,7 @@ async function main(): Promise<number> {
     throw new Error(`--name '${values.name}' must be 1 to 40 characters of a-z, 0-9 and -`);
   const config = readStartConfig(process.env);
   const folder = defaultFolder(values.name);
-  const stopping = stopOnSignal(() => sweepFolder(folder));
+  const stopping = stopOnSignal(() => killProcessesOnFolder(folder));
   const givingUp = new AbortController();
   const signal = AbortSignal.any([stopping, givingUp.signal]);
   signal.addEventListener('abort', () => {
@@ -155,8 +155,8 @@ async function main(): Promise<number> {
 function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) for (const finding of error.findings) report(finding);
   else report(messageOf(error));
-  if (isWrongOption(error)) return 2;
-  return error instanceof StackError && error.code === 'STOPPED' ? INTERRUPTED : 1;
+  if (isOptionError(error)) return 2;
+  return error instanceof StackError && error.code === 'STOPPED' ? INTERRUPTED_EXIT_CODE : 1;
 }
 
 // ---- Set up: what the environment says, checked before anything starts

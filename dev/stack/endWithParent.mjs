@@ -1,7 +1,7 @@
 /**
- * Loaded by launch.mjs into the program that it runs, which leads a process group: asks the program to stop when
- * launch.mjs is killed, and kills the rest of the group after it, as launch.mjs would have done. The closed channel
- * tells it at once, and also where launch.mjs died before this module was loaded.
+ * Loaded by launch.mjs into the program that it runs, which leads a process group. When launch.mjs is killed, its IPC
+ * channel closes: then this asks the program to stop, and kills the rest of the group after it, as launch.mjs would have
+ * done. This also works where launch.mjs died before this module was loaded.
  */
 import { isMainThread } from 'node:worker_threads';
 
@@ -11,7 +11,7 @@ if (isMainThread && process.channel) {
     process.once('exit', killGroup);
     process.kill(process.pid, 'SIGTERM');
   });
-  // Listening must not keep a program alive that has finished.
+  // The listener must not keep a finished program alive.
   process.channel.unref();
 }
 

@@ -1,10 +1,10 @@
 /**
  * Runs a TypeScript file of this repository on a fresh machine: `node dev/stack/launch.mjs <file> [arguments]`.
- * Plain JavaScript for any Node from 18 on, because it runs before anything is installed. It installs the packages
- * once per lock file, then hands over to the pinned Node 24, which runs the sources as they are.
+ * This is plain JavaScript for any Node from 18 on, because it runs before anything is installed. It installs the
+ * packages once per lock file, then runs the file with the pinned Node 24, which needs no build.
  *
- * It stops what it runs at a stop signal and when its own parent ends. Standard output belongs to the program that it
- * runs; its own lines go to standard error.
+ * A stop signal, and the end of this process's parent, stop the program that it runs. Standard output is the program's
+ * alone; the lines of this file go to standard error.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -20,29 +20,29 @@ const stampPath = join(repository, 'node_modules/.fit-lock-hash');
 const endWithParent = join(repository, 'dev/stack/endWithParent.mjs');
 
 const PARENT_POLL_MS = 250;
-/** Bound of the time that npm takes to stop in the middle of an installation. */
+/** Time from the stop signal to SIGKILL for an npm that is installing. */
 const INSTALL_STOP_MS = 3_000;
 const GROUP_POLL_MS = 10;
-/** Bound of the time that killed processes take to be gone; longer only where nobody collects them. */
+/** Bound of the wait for killed processes; it is reached only where their parent does not collect them. */
 const GROUP_END_MS = 1_000;
 
-/** Passes a stop signal to the program that runs; before the first program there is none. */
+/** Sends a stop signal to the program that runs now, if any. */
 let forward = () => {};
-/** The first signal that asked to stop; undefined while nobody did. */
+/** The first stop signal; undefined while there was none. */
 let stopSignal;
 
 watchSignals();
 watchParent(process.ppid);
 await installOnce();
-process.exit(await handOver(process.argv.slice(2)));
+process.exit(await runProgram(process.argv.slice(2)));
 
 function watchSignals() {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(signal));
-  // A closed terminal fails every write; stopping in order matters more than what cannot be read any more.
+  // A closed terminal fails every write; without a listener that error would end this process before its program.
   process.stderr.on('error', () => {});
 }
 
-/** The npm scripts begin with `exec`, so the parent is npm itself and not a shell that would outlive it. */
+/** The npm scripts begin with `exec`, so the parent is npm itself and not a shell that outlives npm. */
 function watchParent(parent) {
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
@@ -63,8 +63,8 @@ async function installOnce() {
   const isInstalled = existsSync(stampPath) && readFileSync(stampPath, 'utf8') === hash;
   if (isInstalled && existsSync(pinnedNode)) return;
   console.error('installing packages (npm install), about half a minute …');
-  // Not `npm ci`: it refuses a lock file that lacks the optional binaries of other platforms, and registry mirrors
-  // that carry only some platforms make such lock files. This installs the locked versions and writes nothing back.
+  // `npm ci` refuses a lock file that lacks the optional binaries of other platforms, as a registry mirror with only
+  // some platforms makes it. This command installs the locked versions and does not change the lock file.
   const command = ['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   const { code, error } = await run(command, { stdio: ['ignore', 2, 2] }, (npm, signal) => {
     console.error(`${signal}: stopping the installation; the next start begins it again`);
@@ -73,16 +73,18 @@ async function installOnce() {
   });
   if (stopSignal !== undefined) process.exit(exitCodeOf(stopSignal));
   if (error !== undefined) fail(`npm could not be started: ${error.message}`);
-  if (code !== 0) fail('npm install failed; its own message stands above');
+  if (code !== 0) fail('npm install failed; see its message above');
   if (!existsSync(pinnedNode))
-    fail('there is no Node 24: allow install scripts (npm config get ignore-scripts), then again');
+    fail(
+      'npm did not install Node 24, which takes install scripts: run `npm config set ignore-scripts false`, then try again',
+    );
   writeFileSync(stampPath, hash);
 }
 
 /** @returns the exit code of the program. */
-async function handOver(args) {
+async function runProgram(args) {
   const command = [pinnedNode, '--import', pathToFileURL(endWithParent).href, ...args];
-  // The IPC channel carries nothing: it closes when this process is killed, and so tells the program.
+  // The IPC channel carries no messages: it closes when this process is killed, and endWithParent.mjs reacts to that.
   const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
   const options = { stdio, env: environment() };
   const { code, error } = await run(command, options, (program, signal) => program.kill(signal));
@@ -92,7 +94,7 @@ async function handOver(args) {
 
 /**
  * Runs a program as the leader of a process group of its own. Ctrl-C in the terminal then reaches only this process,
- * which passes it on, and whatever the program leaves in its group is killed after it.
+ * which forwards it, and processes that the program leaves in its group are killed after it.
  */
 function run([program, ...args], options, onStop) {
   return new Promise((resolve) => {
@@ -108,13 +110,13 @@ function run([program, ...args], options, onStop) {
   });
 }
 
-/** Kills what is left of the group; whoever waits for npm finds nothing running afterwards. */
+/** Kills what is left of the group, so that nothing runs any more when npm ends. */
 async function endGroup(leader) {
   const end = Date.now() + GROUP_END_MS;
   while (killGroup(leader, 'SIGKILL') && Date.now() < end) await delay(GROUP_POLL_MS);
 }
 
-/** @returns false where nothing of the group is left. */
+/** @returns false where no process of the group is left. */
 function killGroup({ pid }, signal) {
   try {
     return process.kill(-pid, signal);
@@ -127,7 +129,7 @@ function exitCodeOf(signal) {
   return 128 + (constants.signals[signal] ?? 0);
 }
 
-/** The pinned Node first on PATH, for tools that start `node` themselves. */
+/** @returns the environment with the pinned Node first on PATH, for tools that start `node` themselves. */
 function environment() {
   const bin = join(repository, 'node_modules/.bin');
   return { ...process.env, PATH: `${bin}:${process.env.PATH ?? ''}` };

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import {
   freePorts,
-  type ServiceName,
+  type ServerName,
   type Stack,
   type System,
   startStack,
@@ -22,13 +22,13 @@ const DELETE_TIMEOUT_MS = 60_000;
 
 /** Starts the servers, runs `work`, and removes the servers with their data, also where `work` fails. */
 export async function withServers<Result>(
-  services: readonly ServiceName[],
+  servers: readonly ServerName[],
   work: (stack: Stack) => Promise<Result>,
 ): Promise<Result> {
   const stack = await startStack({
     name: STACK_NAME,
     ports: await freePorts(),
-    services,
+    servers,
     folder: STACK_FOLDER,
     endsOnSignal: true,
   });

@@ -1,6 +1,6 @@
 /** `npm run bench -- [workload] [options]`: measures one workload and prints its report. */
 import { parseArgs } from 'node:util';
-import { isWrongOption } from '@fit/stack';
+import { isOptionError } from '@fit/stack';
 import { createReport, describeMachine, isWithinBounds, renderReport } from './benchReport.ts';
 import type { Workload } from './workload.ts';
 import { connectionLoss } from './workloads/connectionLossWorkload.ts';
@@ -23,7 +23,7 @@ Exit code 0: every bound holds; 1: a bound is broken, or the measurement failed;
 class UsageError extends Error {}
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
-  if (!(error instanceof UsageError || isWrongOption(error))) throw error;
+  if (!(error instanceof UsageError || isOptionError(error))) throw error;
   process.stderr.write(`${error.message}\nnpm run bench -- --help lists workloads and options.\n`);
   return 2;
 });

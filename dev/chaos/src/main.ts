@@ -1,6 +1,6 @@
 /** `npm run chaos -- [scenario …]`: runs scenarios one after the other, each in a test environment of its own. */
 import { parseArgs } from 'node:util';
-import { isWrongOption } from '@fit/stack';
+import { isOptionError } from '@fit/stack';
 import { assignment } from './scenario/assignment.ts';
 import { deadLetters } from './scenario/deadLettersOnBroker.ts';
 import { exhausted } from './scenario/exhausted.ts';
@@ -37,7 +37,7 @@ Exit code 0: every scenario passed; 1: one did not; 2: wrong word or option.`;
 class UsageError extends Error {}
 
 process.exitCode = await main().catch((error: unknown) => {
-  if (!(error instanceof UsageError || isWrongOption(error))) throw error;
+  if (!(error instanceof UsageError || isOptionError(error))) throw error;
   process.stderr.write(`${error.message}\n\n${USAGE}\n`);
   return 2;
 });

@@ -61,7 +61,7 @@ export class TestEnvironment {
       name: STACK_NAME,
       folder: STACK_FOLDER,
       ports: await freePorts(),
-      services: ['rabbitmq', 'gateway'],
+      servers: ['rabbitmq', 'gateway'],
       endsOnSignal: true,
     });
     resources.defer(() => stack.stop({ purge: true }));

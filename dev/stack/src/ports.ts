@@ -1,6 +1,7 @@
-/** The ports FIT listens on, all on 127.0.0.1: fixed ones for people, free ones for tests. */
+/** The ports that FIT listens on, all on 127.0.0.1: documented ones for people, free ones for tests. */
 import { randomInt } from 'node:crypto';
-import { createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { holdLock } from './process/holdLock.ts';
 import { StackError } from './stackError.ts';
 
@@ -20,6 +21,16 @@ export interface StackPorts {
   cronMetrics: number;
 }
 
+/** Ports of one coach. */
+export type CoachPorts = Readonly<Pick<StackPorts, 'coach' | 'coachMetrics'>>;
+
+/** Ports of monolith and coaches. */
+export interface SystemPorts
+  extends Readonly<Pick<StackPorts, 'monolith' | 'monolithMetrics' | 'coach' | 'coachMetrics'>> {
+  /** Ports of coaches beyond the first, in their order; coaches beyond the list take free ones. */
+  readonly moreCoaches?: readonly CoachPorts[];
+}
+
 const DOCUMENTED_PORTS: Readonly<StackPorts> = Object.freeze({
   monolith: 12100,
   coach: 12101,
@@ -37,21 +48,20 @@ const DOCUMENTED_PORTS: Readonly<StackPorts> = Object.freeze({
 
 const PORT_NAMES = Object.keys(DOCUMENTED_PORTS) as (keyof StackPorts)[];
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
- * The documented ports with `FIT_PORT_<UPPER_SNAKE>` applied, for example
- * `FIT_PORT_BROKER_METRICS`.
- * @throws StackError `PORT_INVALID`, listing every bad variable at once.
+ * The documented ports with `FIT_PORT_<UPPER_SNAKE>` applied, for example `FIT_PORT_BROKER_METRICS`.
+ * @throws StackError `PORT_INVALID`, listing every wrong variable at once.
  */
 export function portsFrom(environment: Environment): StackPorts {
-  const { ports, findings } = checkPorts(environment);
+  const { ports, findings } = readPorts(environment);
   if (findings.length > 0) throw new StackError('PORT_INVALID', findings.join('\n'));
   return ports;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** As `portsFrom`; a variable at fault leaves its port where it is documented. */
-function checkPorts(environment: Environment): { ports: StackPorts; findings: string[] } {
+/** As `portsFrom`, but a wrong variable leaves its port as documented. */
+function readPorts(environment: Environment): { ports: StackPorts; findings: string[] } {
   const ports = { ...DOCUMENTED_PORTS };
   const findings: string[] = [];
   for (const name of PORT_NAMES) {
@@ -69,17 +79,17 @@ function checkPorts(environment: Environment): { ports: StackPorts; findings: st
 }
 
 /**
- * The ports of this process: documented ones, moved by the environment it was started with. Whatever starts a server
- * calls `portsFrom` first: an error here, while modules are still loading, would hide every other finding.
+ * The ports of this process: the documented ones, moved by its environment. A program that starts servers calls
+ * `portsFrom` first: an error here, while modules are loaded, would hide every other finding.
  */
-export const DEFAULT_PORTS: StackPorts = checkPorts(process.env).ports;
+export const DEFAULT_PORTS: StackPorts = readPorts(process.env).ports;
 
-/** The environment variable that moves a port. */
+/** @returns the environment variable that moves a port. */
 export function portVariable(name: keyof StackPorts): string {
-  return `FIT_PORT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return `FIT_PORT_${name.replace(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase()}`;
 }
 
-/** Free ports for every service, for tests and for several stacks on one machine. */
+/** @returns free ports for everything, for tests and for several stacks on one machine. */
 export async function freePorts(): Promise<StackPorts> {
   const free = await freePortList(PORT_NAMES.length);
   return Object.fromEntries(
@@ -87,34 +97,45 @@ export async function freePorts(): Promise<StackPorts> {
   ) as unknown as StackPorts;
 }
 
-/**
- * Above the documented ports and below Linux's ephemeral range (32768 on; ip-sysctl): the kernel gives none of these
- * to an outgoing connection while its server still starts. Port 0 would take from that range, and did collide.
- */
-const LENT_PORTS = { from: 15_000, below: 32_000 } as const;
-const LEND_TRIES = 1_000;
+export async function freeSystemPorts(): Promise<SystemPorts> {
+  const [monolith = 0, monolithMetrics = 0, coach = 0, coachMetrics = 0] = await freePortList(4);
+  return { monolith, monolithMetrics, coach, coachMetrics };
+}
+
+export async function freeCoachPorts(): Promise<CoachPorts> {
+  const [coach = 0, coachMetrics = 0] = await freePortList(2);
+  return { coach, coachMetrics };
+}
 
 /**
- * `count` distinct free loopback ports. This process holds each of them by a lock until it ends, so that no other
- * process that asks here gets the same one before a server listens on it.
+ * The range of reserved ports: above the documented ports and below Linux's ephemeral range (32768 on; ip-sysctl), from
+ * which the kernel takes ports of outgoing connections. A port of that range, such as port 0 gives, can be taken before
+ * its server listens.
+ */
+const RESERVED_PORTS = { from: 15_000, below: 32_000 } as const;
+const RESERVE_ATTEMPTS = 1_000;
+
+/**
+ * `count` distinct free ports. This process reserves each of them by a lock until it ends, so that no other process that
+ * calls this gets the same port before a server listens on it. `get-port` reserves ports within one process only.
  * @throws StackError `NO_FREE_PORT`.
  */
 export async function freePortList(count: number): Promise<number[]> {
   const ports: number[] = [];
-  for (let tries = 0; ports.length < count; tries += 1) {
-    if (tries === LEND_TRIES)
+  for (let attempts = 0; ports.length < count; attempts += 1) {
+    if (attempts === RESERVE_ATTEMPTS)
       throw new StackError(
         'NO_FREE_PORT',
-        `${tries} ports from ${LENT_PORTS.from} on were taken; stop what listens there`,
+        `${attempts} ports from ${RESERVED_PORTS.from} on were taken; stop the programs that listen there`,
       );
-    const port = randomInt(LENT_PORTS.from, LENT_PORTS.below);
-    if (await isLent(port)) ports.push(port);
+    const port = randomInt(RESERVED_PORTS.from, RESERVED_PORTS.below);
+    if (await reservePort(port)) ports.push(port);
   }
   return ports;
 }
 
-/** Locked first, then tried: who does not get the lock may not listen there even for a moment. */
-async function isLent(port: number): Promise<boolean> {
+/** Takes the lock before it tries the port: without the lock it must not listen there even for a moment. */
+async function reservePort(port: number): Promise<boolean> {
   const lock = await holdLock(`port ${port}`);
   if (lock === undefined) return false;
   if (!(await portIsTaken(port))) return true;
@@ -122,30 +143,16 @@ async function isLent(port: number): Promise<boolean> {
   return false;
 }
 
-/** Whether somebody listens on the loopback port already. */
+/** @returns whether a program listens on the loopback port already. */
 export async function portIsTaken(port: number): Promise<boolean> {
+  const server = createServer();
   try {
-    await close(await listen(port));
+    server.listen({ port, host: '127.0.0.1' });
+    await once(server, 'listening');
+    server.close();
+    await once(server, 'close');
     return false;
   } catch {
     return true;
   }
-}
-
-function listen(port: number): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ port, host: '127.0.0.1' }, () => {
-      resolve(server);
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-  });
 }

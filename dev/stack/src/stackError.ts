@@ -1,4 +1,4 @@
-/** The one error of the native stack: a stable code, and a message that says what to do next. */
+/** The only error class of the native stack. */
 
 export type StackErrorCode =
   | 'HOST_UNSUPPORTED'
@@ -7,17 +7,17 @@ export type StackErrorCode =
   | 'PORT_INVALID'
   | 'NO_FREE_PORT'
   | 'STACK_RUNNING'
-  | 'SERVICE_NOT_READY'
-  | 'SERVICE_DIED'
-  | 'SERVICE_UNKNOWN'
-  | 'SERVICE_GAVE_UP'
+  | 'SERVER_NOT_READY'
+  | 'SERVER_DIED'
+  | 'SERVER_UNKNOWN'
+  | 'RESTART_GIVEN_UP'
   | 'FOLDER_UNUSABLE'
   | 'LOCK_FAILED'
   | 'STOPPED'
   | 'COMMAND_FAILED'
   | 'PROCESSES_LEFT';
 
-/** Raised by everything in this workspace; nothing is left running when `startStack` raises it. */
+/** An error with a stable code and a message that says what to do next. */
 export class StackError extends Error {
   override readonly name = 'StackError';
   readonly code: StackErrorCode;
@@ -29,14 +29,19 @@ export class StackError extends Error {
 }
 
 /**
- * The answer for a machine on which the native stack cannot run.
- * @param reason why not, as a clause.
+ * The error for a machine on which the native stack cannot run.
+ * @param reason why it cannot, as a clause.
  */
 export function unsupportedHost(reason: string): StackError {
-  const ways =
+  const alternatives =
     'Two other ways: run `./compose.sh up` (Docker), or set AMQP_URL and MONGODB_URL to servers you have.';
   return new StackError(
     'HOST_UNSUPPORTED',
-    `The native stack cannot run here: ${reason}.\n${ways}`,
+    `The native stack cannot run here: ${reason}.\n${alternatives}`,
   );
+}
+
+/** @returns the message of an error, or the thrown value as text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

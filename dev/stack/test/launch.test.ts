@@ -1,7 +1,7 @@
 /**
- * Goal: launch.mjs leaves no process, whichever of its processes is killed and however, and keeps standard output to the
- * program. Method: a small repository with the real launch.mjs and npm scripts, a program with a child that never ends,
- * and an npm that never finishes its installation.
+ * Goal: launch.mjs leaves no process, whichever process is killed by whichever signal, and writes nothing to standard
+ * output. Method: a small repository with the real launch.mjs and npm scripts, a program with a child that never ends, and
+ * an npm that never finishes its installation.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -14,7 +14,7 @@ import { ProcessTree } from './support/processTree.ts';
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
 const PINNED_NODE = 'node_modules/node/bin/node';
 
-/** Has a child in its group, and stops in order. */
+/** A program with a child in its group that stops in order. */
 const PROGRAM = `
 import { spawn } from 'node:child_process';
 spawn('sleep', ['600'], { stdio: 'ignore' });
@@ -23,7 +23,7 @@ process.on('SIGINT', () => { console.log('interrupted'); process.exit(8); });
 console.log(JSON.stringify(process.argv.slice(2)));
 `;
 
-/** It is killed without having done anything. */
+/** An npm that has to be killed. */
 const NEVER_INSTALLS = '#!/bin/sh\nsleep 600 &\necho downloading\nwait\n';
 const INSTALLS = `#!/bin/sh\necho added 1 package\nmkdir -p node_modules/node/bin\nln -s "$TEST_NODE" ${PINNED_NODE}\n`;
 
@@ -32,16 +32,13 @@ interface Sandbox {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** @param installer the npm that the launcher finds; undefined: everything is installed. */
+/** @param installer script of the npm that the launcher finds; undefined: everything is installed. */
 async function repository(t: TestContext, installer?: string): Promise<Sandbox> {
   const cwd = await mkdtemp(join(tmpdir(), 'fit-launch-'));
   t.after(() => rm(cwd, { recursive: true, force: true, maxRetries: 5 }));
-  await mkdir(join(cwd, 'stack'));
-  const modules = (name: string) => /^(?:launch|endWithParent)\.mjs$/.test(name);
-  await cp(join(REPOSITORY, 'stack'), join(cwd, 'stack'), {
-    recursive: true,
-    filter: (path) => path === join(REPOSITORY, 'stack') || modules(path.split('/').at(-1) ?? ''),
-  });
+  await mkdir(join(cwd, 'dev/stack'), { recursive: true });
+  for (const file of ['dev/stack/launch.mjs', 'dev/stack/endWithParent.mjs'])
+    await cp(join(REPOSITORY, file), join(cwd, file));
   const text = await readFile(join(REPOSITORY, 'package.json'), 'utf8');
   const { scripts } = JSON.parse(text) as { scripts: Record<string, string> };
   await writeFile(join(cwd, 'package.json'), JSON.stringify({ type: 'module', scripts }));
@@ -72,7 +69,7 @@ for (const script of ['start', 'cron'] as const)
       await tree.says(signal === 'SIGINT' ? /interrupted/ : /stopped in order/);
     });
 
-test('npm ends after the program, with its exit code', async (t) => {
+test('npm ends after the program', async (t) => {
   const tree = ProcessTree.start(t, { ...(await repository(t)), words: ['start'] });
   await tree.says(/\[\]/);
   tree.child.kill('SIGTERM');
@@ -84,7 +81,7 @@ test('npm ends after the program, with its exit code', async (t) => {
 test('SIGKILL to the launcher stops the program in order', async (t) => {
   const tree = ProcessTree.start(t, { ...(await repository(t)), words: ['start'] });
   await tree.says(/\[\]/);
-  process.kill(tree.pidOf(/^node stack\/launch\.mjs/), 'SIGKILL');
+  process.kill(tree.pidOf(/^node dev\/stack\/launch\.mjs/), 'SIGKILL');
   await tree.leavesNothing();
   await tree.says(/stopped in order/);
 });

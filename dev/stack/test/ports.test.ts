@@ -1,13 +1,10 @@
-/**
- * Goal: documented ports, moved by the environment, refused when wrong. Method: pure calls; real
- * sockets.
- */
+/** Goal: ports are documented, moved by the environment, and refused when wrong. Method: pure calls; real sockets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freePortList, freePorts, portIsTaken, portsFrom, portVariable } from '../src/ports.ts';
 import { holdLock } from '../src/process/holdLock.ts';
 
-test('the documented ports hold without an environment', () => {
+test('without variables the ports are the documented ones', () => {
   const ports = portsFrom({});
   assert.equal(ports.amqp, 12104);
   assert.equal(ports.coachMetrics, 12112);
@@ -31,11 +28,11 @@ test('free ports are free and distinct', async () => {
   for (const port of ports) assert.equal(await portIsTaken(port), false);
 });
 
-test('a lent port is outside the ephemeral range, and nobody else gets it', async () => {
+test('a reserved port is outside the ephemeral range, and no other caller gets it', async () => {
   const lists = await Promise.all(Array.from({ length: 30 }, () => freePortList(10)));
   const ports = lists.flat();
   assert.equal(new Set(ports).size, 300);
   assert.ok(ports.every((port) => port >= 15_000 && port < 32_000));
   for (const port of ports.slice(0, 10))
-    assert.equal(await holdLock(`port ${port}`), undefined, `${port} is not held`);
+    assert.equal(await holdLock(`port ${port}`), undefined, `${port} is not reserved`);
 });

@@ -40,7 +40,7 @@ test('for a queue that fills at five messages a second, status and Prometheus ag
     folder: join(tmpdir(), `fit-stack-${name}`),
     ports,
     prometheusConfigFolder,
-    services: ['rabbitmq', 'prometheus'],
+    servers: ['rabbitmq', 'prometheus'],
   });
   t.after(() => stack.stop({ purge: true }));
   const managementUrl = withGuest(stack.managementUrl);

@@ -38,7 +38,7 @@ test('a silenced alert is marked as suppressed; without the password no alert is
     folder,
     ports,
     prometheusConfigFolder: config,
-    services: ['prometheus', 'alertmanager'],
+    servers: ['prometheus', 'alertmanager'],
     hasPasswords: true,
   });
   t.after(() => stack.stop({ purge: true }));

@@ -33,7 +33,7 @@ describe('the native rendition on a real broker', () => {
       name,
       folder: join(tmpdir(), `fit-stack-${name}`),
       ports,
-      services: ['rabbitmq', 'prometheus', 'alertmanager'],
+      servers: ['rabbitmq', 'prometheus', 'alertmanager'],
       prometheusConfigFolder: configFolder,
       hasPasswords: true,
     });

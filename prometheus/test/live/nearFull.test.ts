@@ -54,7 +54,7 @@ describe('near full', () => {
       folder,
       ports,
       prometheusConfigFolder: configFolder,
-      services: ['rabbitmq', 'alertmanager', 'prometheus'],
+      servers: ['rabbitmq', 'alertmanager', 'prometheus'],
     });
     const managementUrl = Object.assign(new URL(stack.managementUrl ?? ''), GUEST).href;
     const metricsPort = ports.monolithMetrics;

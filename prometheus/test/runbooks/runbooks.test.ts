@@ -13,7 +13,7 @@ import { fitTopology } from '@fit/contract';
 import { promtool } from '@fit/stack';
 import { planTopology } from '@fit/topology';
 import { stringify } from 'yaml';
-import { parseArguments } from '../../../dev/stack/src/cli/parseArguments.ts';
+import { parseStackCommand } from '../../../dev/stack/src/stackCommand.ts';
 import { readReplayArguments } from '../../../monolith/src/readReplayArguments.ts';
 import { COMMANDS } from '../../../topology-cli/src/commands.ts';
 import { readCall } from '../../../topology-cli/src/readCall.ts';
@@ -92,7 +92,7 @@ test('the command lines read them as they stand', () => {
   for (const { alert, words } of commandsThatBegin('npm run replay --'))
     assert.doesNotThrow(() => readReplayArguments(words), alert);
   for (const { alert, words } of commandsThatBegin('npm run stack --'))
-    assert.doesNotThrow(() => parseArguments(words), alert);
+    assert.doesNotThrow(() => parseStackCommand(words), alert);
   for (const { alert, words } of commandsThatBegin('npm run cron --'))
     assert.ok(CRON_CALLS.has(words.join(' ')), `${alert}: ${words.join(' ')}`);
 });

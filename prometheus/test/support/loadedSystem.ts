@@ -63,7 +63,7 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
       name: `panels-${randomUUID().slice(0, 8)}`,
       folder: join(folder, 'stack'),
       ports,
-      services: ['rabbitmq', 'gateway', 'prometheus', 'alertmanager'],
+      servers: ['rabbitmq', 'gateway', 'prometheus', 'alertmanager'],
       prometheusConfigFolder: monitoring,
     });
     const { amqpUrl, managementUrl, mongodbUrl, prometheusUrl = '' } = started.stack;

@@ -29,7 +29,7 @@ export async function startAlertmanager(
     name,
     folder: join(tmpdir(), `fit-stack-${name}`),
     ports,
-    services: ['alertmanager'],
+    servers: ['alertmanager'],
     prometheusConfigFolder: folder,
   });
   teardown.after(async () => {

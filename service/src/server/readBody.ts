@@ -14,7 +14,7 @@ import { Problem } from '../route/problem.ts';
 /** Upper bound of one body after decompression; a route whose schema allows longer bodies has its own limit. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
 
-/** Upper bound of all bodies that a process holds; a small part of its heap of 96 MiB (dev/stack/src/system/nodeFlags.ts). */
+/** Upper bound of all bodies that a process holds; a small part of its heap of 96 MiB (dev/stack/src/system/startSystem.ts). */
 export const BODY_BUDGET_BYTES = 8 * 1024 * 1024;
 
 /** A number of bytes that many holders share, so that the memory of the process is bounded whatever the number of holders. */

@@ -21,7 +21,7 @@ export function useOwnBroker(settings: Readonly<Record<string, number>> = {}): O
     const stack = await startStack({
       name: `own-${process.pid}`,
       ports: await freePorts(),
-      services: ['rabbitmq'],
+      servers: ['rabbitmq'],
       brokerSuite: (process.env['FIT_TEST_BROKER_SUITE'] ?? 'sid') as BrokerSuite,
       brokerSettings: { ...HURRY, ...settings },
     });

@@ -1,7 +1,13 @@
 /** `npm run compose-check`: docker-compose.yml brought up for real, with everything that an operator does to it. */
 import { rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { isWrongOption, runCommand, StackError, stopOnSignal } from '@fit/stack';
+import {
+  INTERRUPTED_EXIT_CODE,
+  isOptionError,
+  runCommand,
+  StackError,
+  stopOnSignal,
+} from '@fit/stack';
 import { CannotRun } from './cannotRun.ts';
 import { checkCompose } from './checkCompose.ts';
 import { runInNamespaces } from './namespaces.ts';
@@ -21,7 +27,6 @@ Takes ten to twenty minutes. Exit code 0: every step passed; 1: one did not; 2: 
 
 /** The second process of this program runs in the namespaces, and is told so by this variable. */
 const INNER = 'FIT_COMPOSE_CHECK_SOURCES';
-const INTERRUPTED = 130;
 
 const startedAt = performance.now();
 const say = (line: string): void => {
@@ -32,7 +37,7 @@ const say = (line: string): void => {
 const stopping = stopOnSignal(() => Promise.resolve());
 const code = await main();
 // In the namespaces the daemon would keep this process for ever; its end is the end of the daemon.
-process.exit(stopping.aborted ? INTERRUPTED : code);
+process.exit(stopping.aborted ? INTERRUPTED_EXIT_CODE : code);
 
 async function main(): Promise<number> {
   try {
@@ -55,8 +60,8 @@ async function main(): Promise<number> {
       console.error(`compose-check cannot run here: ${error.message}`);
       return 3;
     }
-    console.error(isWrongOption(error) || error instanceof StackError ? error.message : error);
-    return isWrongOption(error) ? 2 : 1;
+    console.error(isOptionError(error) || error instanceof StackError ? error.message : error);
+    return isOptionError(error) ? 2 : 1;
   }
 }
 

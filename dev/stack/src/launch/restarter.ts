@@ -1,45 +1,45 @@
-/** A program that died is started again, at longer and longer intervals, until it stays or cannot be started. */
+/** Starts a program that died again, at growing intervals, until it keeps running or repeatedly fails to start. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { StackError } from '../stackError.ts';
+import { messageOf, StackError } from '../stackError.ts';
 
-/** Before the first attempt; it doubles with each death that follows within a minute. */
+/** Delay before the first restart; it doubles with each further death within a minute. */
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
-/** Starts in a row that did not become ready: then a further one would not either. */
-const MOST_FAILED_STARTS = 5;
-/** Who ran for so long is no longer in a row with earlier deaths. */
-const STEADY_MS = 60_000;
+/** Failed starts in a row after which the program is given up, since a further start would fail too. */
+const MAX_FAILED_STARTS = 5;
+/** A program that ran for so long counts its deaths anew. */
+const STABLE_AFTER_MS = 60_000;
 
 export interface DeathCounts {
-  /** Deaths and failed starts since it last ran for a minute, the present one included. */
+  /** Deaths and failed starts since the program last ran for a minute, the present one included. */
   readonly inARow: number;
-  /** Starts since it was last ready, all of which failed. */
+  /** Failed starts since the program was last ready. */
   readonly failedStarts: number;
 }
 
-/** Pure. @returns milliseconds until the next start; undefined where there is none. */
+/** @returns milliseconds until the next start; undefined where the program is given up. */
 export function nextDelayMs({ inARow, failedStarts }: DeathCounts): number | undefined {
-  if (failedStarts >= MOST_FAILED_STARTS) return undefined;
+  if (failedStarts >= MAX_FAILED_STARTS) return undefined;
   return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (inARow - 1));
 }
 
 export interface RestarterOptions {
   readonly name: string;
-  /** Starts the program and resolves when it is ready; throws where it was not, with the end of its log. */
+  /** Starts the program and resolves when it is ready; throws with the end of its log where it did not become ready. */
   readonly start: () => Promise<void>;
-  /** Aborted: nothing is started any more. */
+  /** Aborted when the program must not be started again. */
   readonly signal: AbortSignal;
   readonly onProgress: ((line: string) => void) | undefined;
-  /** Told once, where the program is given up. */
+  /** Called once, when the program is given up. */
   readonly onGiveUp: (error: StackError) => void;
-  /** Waits before a start; throws where the signal is aborted. Default: a timer. */
+  /** Waits before a start; rejects where the signal is aborted. Default: a timer. */
   readonly wait?: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 const waitByTimer = (delayMs: number, signal: AbortSignal): Promise<void> =>
   delay(delayMs, undefined, { signal });
 
-/** One per program; made when the program is ready for the first time. */
+/** Restarts one program; constructed when the program is ready for the first time. */
 export class Restarter {
   readonly #options: RestarterOptions;
   #readyAt = performance.now();
@@ -49,17 +49,17 @@ export class Restarter {
     this.#options = options;
   }
 
-  /** Called after each death. Resolves when the program is ready again, stopped, or given up; never throws. */
+  /** Called after each death; resolves when the program is ready again, stopped, or given up. Never throws. */
   async restart(): Promise<void> {
     const { name, start, signal, onProgress, onGiveUp, wait = waitByTimer } = this.#options;
-    if (performance.now() - this.#readyAt >= STEADY_MS) this.#inARow = 0;
+    if (performance.now() - this.#readyAt >= STABLE_AFTER_MS) this.#inARow = 0;
     const isAborted = (): boolean => signal.aborted;
     for (let failedStarts = 0; !isAborted(); failedStarts += 1) {
       this.#inARow += 1;
       const delayMs = nextDelayMs({ inARow: this.#inARow, failedStarts });
       if (delayMs === undefined) {
         const text = `${name} did not become ready in ${failedStarts} starts in a row; giving up`;
-        onGiveUp(new StackError('SERVICE_GAVE_UP', text));
+        onGiveUp(new StackError('RESTART_GIVEN_UP', text));
         return;
       }
       onProgress?.(`${name}: starting again in ${delayMs / 1_000} s`);
@@ -70,7 +70,7 @@ export class Restarter {
         return;
       } catch (error) {
         if (isAborted()) return;
-        onProgress?.(error instanceof Error ? error.message : String(error));
+        onProgress?.(messageOf(error));
       }
     }
   }

@@ -1,36 +1,82 @@
-/** A stack that runs: its services, and the operations tests and launchers need on them. */
+/** A running stack: its servers, and what launchers and tests can do with them. */
 import { rm } from 'node:fs/promises';
 import type { Lock } from '../process/holdLock.ts';
+import { killProcessesOnFolder } from '../process/processTable.ts';
 import { mustRun } from '../process/runCommand.ts';
 import { type ChildExit, describeExit } from '../process/startChild.ts';
 import { waitUntil } from '../process/waitUntil.ts';
+import type { EntryMode } from '../root/checkHost.ts';
 import { enterRoot, ROOT_ENVIRONMENT, type RootEntry } from '../root/enterRoot.ts';
-import { brokerEnvironment } from '../service/rabbitmq.ts';
-import type { ServiceDefinition, ServiceName, StackPlace } from '../service/serviceDefinition.ts';
-import { StackError, unsupportedHost } from '../stackError.ts';
-import type { Roots } from './prepareRoots.ts';
+import { brokerEnvironment } from '../servers/rabbitmq.ts';
+import type { ServerDefinition, ServerName, StackSettings } from '../servers/serverDefinition.ts';
+import { messageOf, StackError, unsupportedHost } from '../stackError.ts';
 import { Restarter } from './restarter.ts';
-import { ServiceProcess } from './serviceProcess.ts';
-import type { ExitListener, RestartOptions, Stack } from './stack.ts';
-import { removeState, type ServiceState, type StackUrls, writeState } from './stackState.ts';
-import { sweepFolder } from './sweepFolder.ts';
-import { withoutLogins } from './withoutLogin.ts';
+import { ServerProcess } from './serverProcess.ts';
+import {
+  removeState,
+  type ServerState,
+  type StackUrls,
+  withoutLogin,
+  writeState,
+} from './stackFolder.ts';
+
+/** @param exit 'SIGKILL' or 'code 3'. */
+export type ExitListener = (server: ServerName, lastLogLines: string, exit: string) => void;
+
+/** Makes programs that die start again; without these options a death is only reported. */
+export interface RestartOptions {
+  /** Called when a program has failed to start five times in a row and is not started any more. */
+  readonly onGiveUp: (error: StackError) => void;
+}
+
+export interface Stack extends StackUrls {
+  /** Servers that run, in starting order. */
+  readonly servers: readonly ServerState[];
+  /**
+   * Signals a server, by default SIGKILL to all of its processes; resolves when it is gone. SIGSTOP and SIGCONT pause and
+   * resume it and resolve at once.
+   */
+  kill(name: ServerName, signal?: NodeJS.Signals): Promise<void>;
+  /** Starts a server again on the same data and ports, after stopping it where it runs; resolves when it is ready. */
+  restart(name: ServerName): Promise<void>;
+  /**
+   * Runs rabbitmqctl on this stack's broker.
+   * @returns its standard output.
+   * @throws StackError `COMMAND_FAILED` with its output.
+   */
+  rabbitmqctl(args: readonly string[]): Promise<string>;
+  /** Stops all in reverse order. With `purge` all are killed and the folder is removed. */
+  stop(options?: { readonly purge?: boolean }): Promise<void>;
+  /** The listener is called when a server exits that was not stopped or killed here, with the end of its log. */
+  onUnexpectedExit(listener: ExitListener): void;
+}
+
+/** What the servers run from, all in the cache. */
+export interface Roots {
+  readonly mode: EntryMode;
+  /** The root folder that a server runs in. */
+  readonly rootOf: (server: ServerName) => string;
+  /** Folder of the gateway's executable; undefined where no gateway is started. */
+  readonly gateway: string | undefined;
+  /** Undefined where no PostgreSQL is started. */
+  readonly databaseTemplate: string | undefined;
+}
 
 export interface StackParts {
-  readonly place: StackPlace;
-  readonly definitions: readonly ServiceDefinition[];
-  /** Undefined when no service is started. */
+  readonly settings: StackSettings;
+  readonly definitions: readonly ServerDefinition[];
+  /** Undefined when no server is started. */
   readonly roots: Roots | undefined;
   readonly urls: StackUrls;
   readonly lock: Lock;
-  /** Undefined: a service that dies is not started again. */
+  /** Undefined: a server that dies is not started again. */
   readonly restarts: RestartOptions | undefined;
-  /** Aborted while the services start: the start ends early. */
+  /** Aborted while the servers start: the start ends early. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** A service waits so long for the one that it needs, before it is started again. */
-const NEEDED_DEADLINE_MS = 600_000;
+/** Bounds the wait for the server that another one needs, before that one is started again. */
+const DEPENDENCY_DEADLINE_MS = 600_000;
 
 export class RunningStack implements Stack {
   readonly amqpUrl: string;
@@ -41,10 +87,10 @@ export class RunningStack implements Stack {
   readonly brokerMetricsUrl: string | undefined;
   readonly #parts: StackParts;
   readonly #onProgress: ((line: string) => void) | undefined;
-  readonly #processes: readonly ServiceProcess[];
+  readonly #processes: readonly ServerProcess[];
   readonly #exitListeners: ExitListener[] = [];
   readonly #stopped = new AbortController();
-  readonly #restarters = new Map<ServiceName, Restarter>();
+  readonly #restarters = new Map<ServerName, Restarter>();
   readonly #restarting = new Set<Promise<void>>();
   #isReady = false;
   #stopping: Promise<void> | undefined;
@@ -62,20 +108,20 @@ export class RunningStack implements Stack {
     this.#processes = parts.definitions.map((definition) => this.#processOf(definition));
   }
 
-  get services(): readonly ServiceState[] {
+  get servers(): readonly ServerState[] {
     return this.#processes
       .filter(({ pid }) => pid !== 0)
       .map(({ definition: { name, url }, pid, logPath }) => ({ name, pid, url, logPath }));
   }
 
-  /** Starts all services side by side, each after the one it needs; all or nothing. */
+  /** Starts all servers in parallel, each after the one that it needs. When one fails, all are stopped. */
   async startAll(): Promise<void> {
     const { signal } = this.#parts;
-    const started = new Map<ServiceName, Promise<void>>();
-    for (const service of this.#processes) {
-      const { name, after } = service.definition;
-      const before = after === undefined ? undefined : started.get(after);
-      const starting = Promise.resolve(before).then(() => service.start(signal));
+    const started = new Map<ServerName, Promise<void>>();
+    for (const server of this.#processes) {
+      const { name, startsAfter } = server.definition;
+      const before = startsAfter === undefined ? undefined : started.get(startsAfter);
+      const starting = Promise.resolve(before).then(() => server.start(signal));
       started.set(name, starting);
     }
     const results = await Promise.allSettled(started.values());
@@ -85,31 +131,31 @@ export class RunningStack implements Stack {
       this.#recordState();
       return;
     }
-    await this.stop().catch((left: unknown) => {
-      // What is still running matters more; the first failure must not be lost.
-      if (failure !== undefined) this.#onProgress?.(describe(failure.reason));
-      throw left;
+    await this.stop().catch((stopError: unknown) => {
+      // The error about processes that still run is thrown, so the first failure is logged, or it would be lost.
+      if (failure !== undefined) this.#onProgress?.(messageOf(failure.reason));
+      throw stopError;
     });
     signal?.throwIfAborted();
     throw failure?.reason;
   }
 
-  async kill(name: ServiceName, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  async kill(name: ServerName, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.#find(name).kill(signal);
     this.#recordState();
   }
 
-  async restart(name: ServiceName): Promise<void> {
-    const service = this.#find(name);
-    await service.stop();
-    await service.start();
+  async restart(name: ServerName): Promise<void> {
+    const server = this.#find(name);
+    await server.stop();
+    await server.start();
     this.#recordState();
   }
 
   async rabbitmqctl(args: readonly string[]): Promise<string> {
     const { definition } = this.#find('rabbitmq');
     const command = ['/usr/lib/rabbitmq/bin/rabbitmqctl', ...args];
-    const env = { ...ROOT_ENVIRONMENT, ...brokerEnvironment(this.#parts.place) };
+    const env = { ...ROOT_ENVIRONMENT, ...brokerEnvironment(this.#parts.settings) };
     const { stdout } = await mustRun(enterRoot(this.#entry(definition), command), { env });
     return stdout;
   }
@@ -124,17 +170,17 @@ export class RunningStack implements Stack {
   }
 
   async #stopAll(purge: boolean): Promise<void> {
-    const { folder } = this.#parts.place;
+    const { folder } = this.#parts.settings;
     this.#stopped.abort();
     await Promise.all(this.#restarting);
     try {
-      // Whatever one of them leaves, the others are stopped too; the sweep of the folder names all that is left.
+      // A server that leaves processes does not keep the others from being stopped; the kill on the folder names all of them.
       if (purge) {
-        await Promise.allSettled(this.#processes.map((service) => service.kill('SIGKILL')));
+        await Promise.allSettled(this.#processes.map((server) => server.kill('SIGKILL')));
       } else {
-        for (const service of this.#processes.toReversed()) await this.#stopService(service);
+        for (const server of this.#processes.toReversed()) await this.#stopServer(server);
       }
-      await sweepFolder(folder);
+      await killProcessesOnFolder(folder);
       removeState(folder);
       if (purge) await rm(folder, { recursive: true, force: true });
     } finally {
@@ -142,19 +188,19 @@ export class RunningStack implements Stack {
     }
   }
 
-  async #stopService(service: ServiceProcess): Promise<void> {
-    const { name } = service.definition;
-    if (service.pid === 0) return;
+  async #stopServer(server: ServerProcess): Promise<void> {
+    const { name } = server.definition;
+    if (server.pid === 0) return;
     try {
-      await service.stop();
+      await server.stop();
       this.#onProgress?.(`${name} stopped`);
     } catch (error) {
-      this.#onProgress?.(`${name}: ${describe(error)}`);
+      this.#onProgress?.(`${name}: ${messageOf(error)}`);
     }
   }
 
-  #processOf(definition: ServiceDefinition): ServiceProcess {
-    const service = new ServiceProcess({
+  #processOf(definition: ServerDefinition): ServerProcess {
+    const server = new ServerProcess({
       definition,
       entry: this.#entry(definition),
       onProgress: this.#onProgress,
@@ -166,38 +212,38 @@ export class RunningStack implements Stack {
     if (restarts !== undefined) {
       const restarter = new Restarter({
         name: definition.name,
-        start: () => this.#startAgain(service),
+        start: () => this.#startAgain(server),
         signal: this.#stopped.signal,
         onProgress: this.#onProgress,
         onGiveUp: restarts.onGiveUp,
       });
       this.#restarters.set(definition.name, restarter);
     }
-    return service;
+    return server;
   }
 
-  /** One that cannot live without another waits for it; that is no failed start. */
-  async #startAgain(service: ServiceProcess): Promise<void> {
+  /** Waits first for the server that this one needs: starting without it would count as a failed start. */
+  async #startAgain(server: ServerProcess): Promise<void> {
     const { signal } = this.#stopped;
-    const { after } = service.definition;
-    if (after !== undefined) {
-      const needed = this.#find(after);
-      await waitUntil(() => needed.pid !== 0, { deadlineMs: NEEDED_DEADLINE_MS, signal });
+    const { startsAfter } = server.definition;
+    if (startsAfter !== undefined) {
+      const dependency = this.#find(startsAfter);
+      await waitUntil(() => dependency.pid !== 0, { deadlineMs: DEPENDENCY_DEADLINE_MS, signal });
     }
-    await service.start(signal);
+    await server.start(signal);
     this.#recordState();
   }
 
-  #entry(definition: ServiceDefinition): RootEntry {
-    const { roots, place } = this.#parts;
+  #entry(definition: ServerDefinition): RootEntry {
+    const { roots, settings } = this.#parts;
     if (roots === undefined) throw unsupportedHost(`${definition.name} has no root folder`);
     const { gateway } = roots;
     const withGateway = definition.name === 'gateway' && gateway !== undefined;
-    const mounts = withGateway ? { stack: place.folder, gateway } : { stack: place.folder };
-    return { root: roots.rootOf(definition.name), mode: roots.mode, mounts, user: 'service' };
+    const mounts = withGateway ? { stack: settings.folder, gateway } : { stack: settings.folder };
+    return { root: roots.rootOf(definition.name), mode: roots.mode, mounts, user: 'server' };
   }
 
-  #report(name: ServiceName, exit: ChildExit, lastLogLines: string): void {
+  #report(name: ServerName, exit: ChildExit, lastLogLines: string): void {
     if (this.#stopping !== undefined) return;
     this.#recordState();
     const how = describeExit(exit);
@@ -212,21 +258,30 @@ export class RunningStack implements Stack {
   }
 
   #recordState(): void {
-    const { place, urls } = this.#parts;
-    writeState(place.folder, {
-      name: place.name,
+    const { settings, urls } = this.#parts;
+    writeState(settings.folder, {
+      name: settings.name,
       urls: this.#isReady ? withoutLogins(urls) : undefined,
-      services: this.services,
+      servers: this.servers,
     });
   }
 
-  #find(name: ServiceName): ServiceProcess {
+  #find(name: ServerName): ServerProcess {
     const found = this.#processes.find(({ definition }) => definition.name === name);
-    if (found === undefined) throw new StackError('SERVICE_UNKNOWN', `this stack has no ${name}`);
+    if (found === undefined) throw new StackError('SERVER_UNKNOWN', `this stack has no ${name}`);
     return found;
   }
 }
 
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function withoutLogins(urls: StackUrls): StackUrls {
+  const optional = (url: string | undefined): string | undefined =>
+    url === undefined ? undefined : withoutLogin(url);
+  return {
+    amqpUrl: withoutLogin(urls.amqpUrl),
+    managementUrl: optional(urls.managementUrl),
+    mongodbUrl: withoutLogin(urls.mongodbUrl),
+    prometheusUrl: optional(urls.prometheusUrl),
+    alertmanagerUrl: optional(urls.alertmanagerUrl),
+    brokerMetricsUrl: optional(urls.brokerMetricsUrl),
+  };
 }

@@ -1,4 +1,4 @@
-/** A lock between processes that the kernel releases when its holder dies, however it dies. */
+/** A lock between processes that the kernel releases when its holder ends, however it ends. */
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { StackError } from '../stackError.ts';
@@ -8,10 +8,10 @@ export interface Lock {
 }
 
 /**
- * Takes the lock of that name. It is a socket in Linux's abstract namespace: no file, hence nothing
- * stale to clear away after a kill -9, which is what defeats every lock file (adr/16).
- * Elsewhere than on Linux no server is started, so there is nothing to lock, and everybody gets it.
- * @returns undefined when somebody holds it.
+ * Takes the lock of that name. The lock is a socket in Linux's abstract namespace and not a lock file: a lock file stays
+ * behind after kill -9 and is free only seconds later, and its holder loses it while it is suspended (adr/16).
+ * Elsewhere than on Linux no server is started, so there is nothing to lock and every caller gets the lock.
+ * @returns undefined while another process holds the lock.
  * @throws StackError `LOCK_FAILED` where the kernel refuses for any other reason.
  */
 export function holdLock(name: string): Promise<Lock | undefined> {

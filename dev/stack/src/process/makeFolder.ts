@@ -1,11 +1,11 @@
-/** A folder at a place that a person chose, or an error that says which variable chooses another. */
+/** Makes a folder at a place that a person can choose. */
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { StackError } from '../stackError.ts';
+import { messageOf, StackError } from '../stackError.ts';
 
 /**
- * Makes the folder and what is missing above it, one level at a time. Node's own recursive `mkdir` tries for ever in a
- * file system that answers ENOENT to every `mkdir`, such as /proc (Node 24.21).
+ * Makes the folder and its missing parents, one level at a time. Node's own recursive `mkdir` never returns in a file
+ * system that answers ENOENT to every `mkdir`, such as /proc (Node 24.21).
  * @param remedy how another place is chosen, as a sentence.
  * @throws StackError `FOLDER_UNUSABLE` that names the folder and the reason.
  */
@@ -15,8 +15,8 @@ export function makeFolder(path: string, remedy: string): void {
     makeLevels(folder);
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StackError('FOLDER_UNUSABLE', `${folder} cannot be written: ${reason}.\n${remedy}`);
+    const message = `${folder} cannot be written: ${messageOf(error)}.\n${remedy}`;
+    throw new StackError('FOLDER_UNUSABLE', message);
   }
 }
 
@@ -27,7 +27,7 @@ function makeLevels(folder: string): void {
   try {
     mkdirSync(folder);
   } catch (error) {
-    // Another process may have made it in the meantime.
+    // Another process may have made the folder in the meantime.
     if (!isFolder(folder)) throw error;
   }
 }

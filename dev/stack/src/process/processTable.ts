@@ -1,36 +1,29 @@
 /**
- * What the kernel knows about processes: who is alive, since when, and who shares a mount
- * namespace.
+ * Processes by what the kernel knows of them: who is alive, and which processes belong to a server. The latter is read
+ * from their mount namespaces, which no package does.
  */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { StackError } from '../stackError.ts';
+import { waitUntil } from './waitUntil.ts';
 
-/** A process id alone is reused in time; with the start time it names one process of this boot. */
+/** Bounds the wait for killed processes: a process that waits for a busy disk ends only when the disk has answered. */
+const KILL_DEADLINE_MS = 30_000;
+
+/** A process id alone is reused in time; with the start time it identifies one process of this boot. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks since boot at which the process started; undefined where /proc is missing. */
   readonly startTicks: string | undefined;
 }
 
-/** The identity of a live process. */
 export function identify(pid: number): ProcessIdentity {
   return { pid, startTicks: statFields(pid)?.[19] };
 }
 
-/** Whether that very process still runs; a zombie does not count, it holds nothing any more. */
+/** @returns whether that very process still runs; a zombie does not count, since it holds nothing. */
 export function isAlive(identity: ProcessIdentity): boolean {
   const fields = statFields(identity.pid);
   return fields !== undefined && fields[0] !== 'Z' && fields[19] === identity.startTicks;
-}
-
-/**
- * The mount namespace a process is in, for example `mnt:[4026532281]`; undefined when it is gone.
- */
-export function mountNamespace(pid: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/mnt`);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A mount namespace that is kept open. */
@@ -41,9 +34,9 @@ export interface HeldNamespace {
 }
 
 /**
- * Keeps the mount namespace of a process, which then no other process can get the id of. The kernel gives the id of a
- * namespace away as soon as its last process has ended, and whoever kills by a remembered id would kill strangers.
- * @returns undefined where the process is gone, or still in the namespace of this one.
+ * Keeps the mount namespace of a process open. The kernel reuses the id of a namespace as soon as its last process has
+ * ended, so killing by a remembered id could otherwise hit processes of somebody else.
+ * @returns undefined where the process is gone, or is still in the namespace of this process.
  */
 export function holdNamespace(pid: number): HeldNamespace | undefined {
   try {
@@ -61,8 +54,8 @@ export function holdNamespace(pid: number): HeldNamespace | undefined {
 }
 
 /**
- * All live processes of a mount namespace. Each service has one of its own, so these are the
- * service with everything it ever forked, including what made itself a daemon.
+ * @returns all live processes of a mount namespace. Each server has a namespace of its own, so these are the server with
+ * everything that it ever forked, daemons included.
  */
 export function processesIn(namespace: string): number[] {
   return allPids().filter(
@@ -70,8 +63,89 @@ export function processesIn(namespace: string): number[] {
   );
 }
 
-/** Whether a process sees a folder of the host at `/stack`: then a stack started it. */
-export function seesStackFolder(pid: number, folder: string): boolean {
+/** @returns all live processes that see a folder of the host at `/stack`, which only servers of a stack do. */
+export function processesOnFolder(folder: string): number[] {
+  const host = mountNamespace(process.pid);
+  return allPids().filter((pid) => mountNamespace(pid) !== host && seesStackFolder(pid, folder));
+}
+
+/** @returns all live processes that a process started, directly or indirectly, except those whose parent has ended. */
+export function descendantsOf(pid: number): ProcessIdentity[] {
+  const parentOf = new Map(allPids().map((each) => [each, Number(statFields(each)?.[1])]));
+  const found = new Set([pid]);
+  // A parent may have a higher id than its child, so the search is repeated until it finds nothing new.
+  for (let count = 0; count !== found.size; ) {
+    count = found.size;
+    for (const [each, parent] of parentOf) if (found.has(parent)) found.add(each);
+  }
+  found.delete(pid);
+  return [...found].map(identify);
+}
+
+/** @returns false when the process is gone already. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Kills every process that runs on a stack's folder.
+ * @returns how many processes were killed.
+ * @throws StackError `PROCESSES_LEFT` where a process is still there after 30 s.
+ */
+export async function killProcessesOnFolder(folder: string): Promise<number> {
+  return await killAll(() => processesOnFolder(folder));
+}
+
+export interface KillOptions {
+  /** Milliseconds until it gives up; default 30,000. */
+  readonly deadlineMs?: number;
+  /** Default: SIGKILL. */
+  readonly kill?: (pid: number) => void;
+}
+
+/**
+ * Kills the processes that are found, until none is found any more.
+ * @returns how many processes were killed.
+ * @throws StackError `PROCESSES_LEFT` with the ids of the processes that are still found at the deadline.
+ */
+export async function killAll(find: () => number[], options: KillOptions = {}): Promise<number> {
+  const { deadlineMs = KILL_DEADLINE_MS, kill = (pid: number) => sendSignal(pid, 'SIGKILL') } =
+    options;
+  const killed = new Set<number>();
+  let left: number[] = [];
+  const areGone = await waitUntil(
+    () => {
+      left = find();
+      for (const pid of left) {
+        kill(pid);
+        killed.add(pid);
+      }
+      return left.length === 0;
+    },
+    { deadlineMs },
+  );
+  if (areGone) return killed.size;
+  throw new StackError(
+    'PROCESSES_LEFT',
+    `still running ${deadlineMs / 1_000} s after SIGKILL: pid ${left.join(', ')}. ` +
+      'Nothing is started on the data that they use. `ps -o pid,stat,wchan,args -p <pid>` shows what each waits for; ' +
+      'try again once they are gone.',
+  );
+}
+
+function mountNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+function seesStackFolder(pid: number, folder: string): boolean {
   try {
     const lines = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
     return lines.some((line) => {
@@ -83,45 +157,22 @@ export function seesStackFolder(pid: number, folder: string): boolean {
   }
 }
 
-/** All live processes that see a folder of the host at `/stack`. */
-export function processesOnFolder(folder: string): number[] {
-  const host = mountNamespace(process.pid);
-  return allPids().filter((pid) => mountNamespace(pid) !== host && seesStackFolder(pid, folder));
-}
-
-/** All live processes that a process started, and those started. Who lost its parent is nobody's descendant. */
-export function descendantsOf(pid: number): ProcessIdentity[] {
-  const parentOf = new Map(allPids().map((each) => [each, Number(statFields(each)?.[1])]));
-  const found = new Set([pid]);
-  // A parent may have a higher id than its child, so the search goes on until it finds nothing new.
-  for (let count = 0; count !== found.size; ) {
-    count = found.size;
-    for (const [each, parent] of parentOf) if (found.has(parent)) found.add(each);
-  }
-  found.delete(pid);
-  return [...found].map(identify);
-}
-
-/** Sends a signal; false when the process is gone already. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    return false;
-  }
+/** mountinfo writes blanks and the like as octal numbers. */
+function unescapeMount(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
 }
 
 function allPids(): number[] {
-  // Without /proc there are no mount namespaces either, and no service that has one of its own.
+  // Without /proc there are no mount namespaces either, and so no servers of a stack.
   if (!existsSync('/proc')) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
 }
 
-/**
- * Fields of /proc/PID/stat after the command name, which may itself contain blanks and brackets.
- */
+/** @returns the fields of /proc/PID/stat after the command name, which may itself contain blanks and brackets. */
 function statFields(pid: number): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -129,10 +180,4 @@ function statFields(pid: number): string[] | undefined {
   } catch {
     return undefined;
   }
-}
-
-function unescapeMount(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
 }

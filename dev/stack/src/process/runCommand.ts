@@ -1,19 +1,19 @@
-/** A program run to its end, with its output collected and a sign of life while it takes long. */
+/** Runs a program to its end and collects its output. */
 import { execa } from 'execa';
 import { StackError } from '../stackError.ts';
 import { descendantsOf, identify, isAlive, sendSignal } from './processTable.ts';
 
-const SIGN_OF_LIFE_MS = 3000;
-/** Milliseconds from a polite signal to SIGKILL, where a program is stopped in the middle. */
-const STOP_MS = 3000;
+const PROGRESS_INTERVAL_MS = 3_000;
+/** Milliseconds from SIGTERM to SIGKILL where a program is stopped early. */
+const STOP_GRACE_MS = 3_000;
 
-/** More is of no use to anybody; the beginning is dropped, the end says what went wrong. */
+/** Bounds the memory for output. The beginning is dropped, since the end says what went wrong. */
 const OUTPUT_LIMIT_CHARACTERS = 1_000_000;
 
-/** What every step of a start takes along. */
+/** Options that every step of a start passes on. */
 export interface StepOptions {
   readonly onProgress?: ((line: string) => void) | undefined;
-  /** Aborted when the start is not wanted any more: the step ends early and throws the reason of the signal. */
+  /** Aborted when the start is no longer wanted: the step ends early and throws the reason of the signal. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -22,21 +22,21 @@ export interface RunOptions extends StepOptions {
   readonly cwd?: string;
   /** Standard input; default: none. */
   readonly input?: string | undefined;
-  /** With a title, a line with the elapsed seconds appears every three seconds. */
+  /** With a title, a line with the elapsed seconds is reported every three seconds. */
   readonly title?: string;
 }
 
 export interface RunResult {
   /** Exit code; 127 when the program could not be started, 128 when a signal ended it. */
   readonly code: number;
-  /** Standard output and standard error as they came. */
+  /** Standard output and standard error in the order of their arrival. */
   readonly output: string;
   /** Standard output alone. */
   readonly stdout: string;
 }
 
 /**
- * Runs a program; a failure is an answer, not an exception. The program ends with this process.
+ * Runs a program; a failure is a result, not an exception. The program ends with this process.
  * @throws the reason of the signal where it was aborted; the program has ended by then.
  */
 export async function runCommand(
@@ -45,7 +45,7 @@ export async function runCommand(
 ): Promise<RunResult> {
   options.signal?.throwIfAborted();
   const [program = '', ...args] = command;
-  const ticking = signsOfLife(options);
+  const progressTimer = reportProgress(options);
   let output = '';
   let stdout = '';
   const child = execa(program, args, {
@@ -68,7 +68,7 @@ export async function runCommand(
     output = (output + text).slice(-OUTPUT_LIMIT_CHARACTERS);
   });
   const result = await child;
-  clearInterval(ticking);
+  clearInterval(progressTimer);
   options.signal?.removeEventListener('abort', stop);
   options.signal?.throwIfAborted();
   if (result.exitCode !== undefined) return { code: result.exitCode, output, stdout };
@@ -87,13 +87,14 @@ export async function mustRun(
   const result = await runCommand(command, options);
   if (result.code === 0) return result;
   const end = result.output.trimEnd().split('\n').slice(-25).join('\n');
-  const what = options.title ?? command.slice(0, 3).join(' ');
-  throw new StackError('COMMAND_FAILED', `${what} failed with code ${result.code}:\n${end}`);
+  const title = options.title ?? command.slice(0, 3).join(' ');
+  throw new StackError('COMMAND_FAILED', `${title} failed with code ${result.code}:\n${end}`);
 }
 
 /**
- * Asks a program to end, then kills it and what it started: a child that goes on would keep the output open, and be
- * waited for.
+ * Stops a program and its descendants: a descendant that continues would keep the output open, and `runCommand` would
+ * wait for it. Not execa's `killDescendants`, which puts the program into a process group of its own: launch.mjs kills
+ * the group of this process, so the program would survive a kill -9 of this process.
  */
 function stopTree(pid: number | undefined): void {
   if (pid === undefined) return;
@@ -101,14 +102,14 @@ function stopTree(pid: number | undefined): void {
   sendSignal(pid, 'SIGTERM');
   setTimeout(() => {
     for (const process of tree) if (isAlive(process)) sendSignal(process.pid, 'SIGKILL');
-  }, STOP_MS);
+  }, STOP_GRACE_MS);
 }
 
-function signsOfLife(options: RunOptions): NodeJS.Timeout | undefined {
+function reportProgress(options: RunOptions): NodeJS.Timeout | undefined {
   const { title, onProgress } = options;
   if (title === undefined || onProgress === undefined) return undefined;
   const startedAt = performance.now();
   return setInterval(() => {
-    onProgress(`${title} … ${Math.round((performance.now() - startedAt) / 1000)} s`);
-  }, SIGN_OF_LIFE_MS);
+    onProgress(`${title} … ${Math.round((performance.now() - startedAt) / 1_000)} s`);
+  }, PROGRESS_INTERVAL_MS);
 }

@@ -1,19 +1,21 @@
-/**
- * A long-running program as a direct child: its log in a file, ready when it answers, stopped for
- * sure.
- */
+/** A long-running program as a direct child: its output in a log file, started until it is ready, stopped completely. */
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StackError } from '../stackError.ts';
-import { logTail } from './logTail.ts';
 import { sendSignal } from './processTable.ts';
 import { waitUntil } from './waitUntil.ts';
 
-/** Longer than a coach drains (20 s): a clean stop under load is no kill. */
-const GRACE_MS = 30_000;
+/** Longer than a coach drains (20 s), so that a clean stop under load is not killed. */
+const STOP_GRACE_MS = 30_000;
 /** A child that is not ready yet has nothing to drain. */
-const START_GRACE_MS = 3_000;
+const START_STOP_GRACE_MS = 3_000;
+
+/** Written to a log before each start of a program: the log of an earlier run explains nothing about this one. */
+export const START_MARK = '--- start ';
+const LOG_TAIL_BYTES = 16 * 1024;
+const LOG_TAIL_LINES = 25;
 
 export interface ChildOptions {
   readonly name: string;
@@ -22,17 +24,17 @@ export interface ChildOptions {
   /** The whole environment of the child; default: that of this process. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Output and errors are appended here; the folder is made when missing. */
+  /** Output and errors are appended to this file; its folder is made when missing. */
   readonly logPath: string;
-  /** Asked again and again; throwing means not yet. */
+  /** Polled until it returns true; throwing counts as not ready yet. */
   readonly ready: () => Promise<boolean>;
-  /** What was missing when it was last asked; told where it does not become ready. */
-  readonly whyNot?: () => string | undefined;
-  /** Told the process id at once, before the child is ready. */
+  /** The reason of the last answer of `ready`; part of the error where the child does not become ready. */
+  readonly notReadyReason?: () => string | undefined;
+  /** Called with the process id at once, before the child is ready. */
   readonly onSpawn?: (pid: number) => void;
   /** Milliseconds from spawn until the child must be ready. */
   readonly deadlineMs: number;
-  /** The polite signal of `stop`; default SIGTERM. */
+  /** The signal that asks the child to stop; default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
   readonly onProgress?: ((line: string) => void) | undefined;
   /** Aborted before the child is ready: the child is stopped, and the start throws the reason of the signal. */
@@ -45,26 +47,19 @@ export interface ChildExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** @returns 'SIGKILL' or 'code 3'. */
-export function describeExit({ code, signal }: ChildExit): string {
-  return signal ?? `code ${String(code)}`;
-}
-
 export interface Child {
   readonly pid: number;
   readonly exited: Promise<ChildExit>;
-  /** Asks politely, kills the process group after `graceMs` (default 30 s), resolves when it is gone. */
+  /** Sends the stop signal, kills the process group after `graceMs` (default 30 s), resolves when the child is gone. */
   stop(graceMs?: number): Promise<void>;
-  /**
-   * Sends the signal (default SIGKILL) to the process group and resolves when the child is gone.
-   */
+  /** Sends the signal (default SIGKILL) to the process group and resolves when the child is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
 /**
  * Starts a program and waits until it is ready.
- * @throws StackError `SERVICE_NOT_READY` past the deadline, `SERVICE_DIED` when it exits before;
- * both carry the end of its log; the reason of the signal where it was aborted. The child is gone by then.
+ * @throws StackError `SERVER_NOT_READY` past the deadline, `SERVER_DIED` when it exits before; both with the end of its
+ * log; the reason of the signal where it was aborted. The child is gone by then.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { ready, deadlineMs, signal } = options;
@@ -72,32 +67,58 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const startedAt = performance.now();
   const child = spawnLogged(options);
   let exit: ChildExit | undefined;
-  void child.exited.then((how) => (exit = how));
+  void child.exited.then((childExit) => (exit = childExit));
   options.onSpawn?.(child.pid);
   const abandoned = () => exit !== undefined;
   if (!(await waitUntil(ready, { deadlineMs, abandoned, signal }))) {
     if (signal?.aborted === true) {
-      await child.stop(START_GRACE_MS);
+      await child.stop(START_STOP_GRACE_MS);
       throw signal.reason;
     }
     throw await startFailure(options, child, exit);
   }
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   options.onProgress?.(`${options.name} ready after ${seconds} s (pid ${child.pid})`);
   return child;
+}
+
+/** @returns 'SIGKILL' or 'code 3'. */
+export function describeExit({ code, signal }: ChildExit): string {
+  return signal ?? `code ${String(code)}`;
+}
+
+/** @returns the last lines since the last start, joined by newlines; empty when the file does not exist. */
+export async function readLogTail(path: string): Promise<string> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      const offset = Math.max(0, size - LOG_TAIL_BYTES);
+      const buffer = Buffer.alloc(LOG_TAIL_BYTES);
+      const { bytesRead } = await file.read(buffer, 0, LOG_TAIL_BYTES, offset);
+      const lines = buffer.toString('utf8', 0, bytesRead).trimEnd().split('\n');
+      const start = lines.findLastIndex((line) => line.startsWith(START_MARK));
+      return lines.slice(Math.max(start + 1, lines.length - LOG_TAIL_LINES)).join('\n');
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return '';
+  }
 }
 
 function spawnLogged(options: ChildOptions): Child {
   mkdirSync(dirname(options.logPath), { recursive: true });
   const log = openSync(options.logPath, 'a');
-  const [command = options.command, ...args] = [...deathBond(), options.command, ...options.args];
+  const words = [...killWithParent(), options.command, ...options.args];
+  const [command = options.command, ...args] = words;
   try {
-    // Not execa: its output to a file passes through this process, and stops when this process does (adr/16).
+    // Not execa, whose output to a file passes through this process and stops when this process does (adr/16).
     const subprocess = spawn(command, args, {
       cwd: options.cwd,
       env: options.env,
       stdio: ['ignore', log, log],
-      // A group of its own: a signal to the launcher's group must reach only the launcher, which stops in order.
+      // A group of its own: a signal to the launcher's group must reach only the launcher, which stops all in order.
       detached: true,
     });
     const exited = new Promise<ChildExit>((settle) => {
@@ -117,14 +138,15 @@ function spawnLogged(options: ChildOptions): Child {
 let setprivIsUsable: boolean | undefined;
 
 /**
- * Has the kernel kill the child when the launcher dies without stopping it. Only Linux can. A launcher that died before
- * the kernel was asked is no longer the parent, and the child ends by itself.
+ * @returns words before a command that make the kernel kill it when this process ends without stopping it; none where
+ * the kernel cannot, which is everywhere but on Linux. A parent that ended before the kernel was asked is no longer the
+ * parent, and the command is then not started.
  */
-function deathBond(): string[] {
-  const bond = ['setpriv', '--pdeathsig', 'KILL', '--'];
-  setprivIsUsable ??= spawnSync('setpriv', [...bond.slice(1), 'true']).status === 0;
+function killWithParent(): string[] {
+  const words = ['setpriv', '--pdeathsig', 'KILL', '--'];
+  setprivIsUsable ??= spawnSync('setpriv', [...words.slice(1), 'true']).status === 0;
   if (!setprivIsUsable) return [];
-  return [...bond, 'sh', '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)];
+  return [...words, 'sh', '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)];
 }
 
 /** @param pid undefined where the program could not be started. */
@@ -135,20 +157,20 @@ function childOf(
 ): Child {
   let hasExited = pid === undefined;
   void exited.then(() => (hasExited = true));
-  const toGroup = (signal: NodeJS.Signals): boolean =>
+  const signalGroup = (signal: NodeJS.Signals): boolean =>
     pid !== undefined && sendSignal(-pid, signal);
   return {
     pid: pid ?? 0,
     exited,
-    async stop(graceMs = GRACE_MS) {
-      const timer = setTimeout(() => toGroup('SIGKILL'), graceMs);
+    async stop(graceMs = STOP_GRACE_MS) {
+      const timer = setTimeout(() => signalGroup('SIGKILL'), graceMs);
       if (pid !== undefined && !hasExited) sendSignal(pid, stopSignal);
       await exited;
       clearTimeout(timer);
-      toGroup('SIGKILL');
+      signalGroup('SIGKILL');
     },
     async kill(signal = 'SIGKILL') {
-      toGroup(signal);
+      signalGroup(signal);
       await exited;
     },
   };
@@ -160,16 +182,14 @@ async function startFailure(
   exit: ChildExit | undefined,
 ): Promise<StackError> {
   await child.kill();
-  const log = `Last lines of ${options.logPath}:\n${await logTail(options.logPath)}`;
+  const { name, logPath, deadlineMs } = options;
+  const log = `Last lines of ${logPath}:\n${await readLogTail(logPath)}`;
   if (exit !== undefined) {
-    return new StackError(
-      'SERVICE_DIED',
-      `${options.name} ended before it was ready (${describeExit(exit)}).\n${log}`,
-    );
+    const message = `${name} ended before it was ready (${describeExit(exit)}).\n${log}`;
+    return new StackError('SERVER_DIED', message);
   }
-  const seconds = options.deadlineMs / 1000;
-  const why = options.whyNot?.();
-  const reason = why === undefined ? '' : `: ${why}`;
-  const message = `${options.name} was not ready within ${seconds} s and has been killed${reason}.\n${log}`;
-  return new StackError('SERVICE_NOT_READY', message);
+  const notReadyReason = options.notReadyReason?.();
+  const reason = notReadyReason === undefined ? '' : `: ${notReadyReason}`;
+  const message = `${name} was not ready within ${deadlineMs / 1_000} s and has been killed${reason}.\n${log}`;
+  return new StackError('SERVER_NOT_READY', message);
 }

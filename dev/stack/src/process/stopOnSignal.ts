@@ -1,21 +1,22 @@
-/** The signals that ask a program of the terminal to stop. */
-import { StackError } from '../stackError.ts';
+/** Stop signals of the terminal, and the exit codes of the commands that they end. */
+import { messageOf, StackError } from '../stackError.ts';
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * A terminal sends Ctrl-C to npm and to what npm started, and npm passes on its own copy: what arrives within this time
- * of the first signal is the same request.
+ * A terminal sends Ctrl-C to npm and to the program that npm started, and npm forwards its own copy. Signals within
+ * this time of the first one are therefore the same request.
  */
 const SAME_REQUEST_MS = 500;
 
-const INTERRUPTED = 130;
+/** Exit code of a command that a stop signal ended. */
+export const INTERRUPTED_EXIT_CODE = 130;
 
 /**
- * Turns stop signals into an abort signal, from the first signal of this process on.
- * @param killAll called at a second request: ends at once whatever the program started. The process then exits with
- * code 130, and a third request does not wait for it.
- * @returns aborted at the first request, with a StackError `STOPPED` as its reason.
+ * Turns stop signals into an abort signal; listens from the call on.
+ * @param killAll called at a second request; it ends at once whatever the program started. The process then exits with
+ * code 130. A third request exits without waiting for it.
+ * @returns a signal that is aborted at the first request, with a StackError `STOPPED` as its reason.
  */
 export function stopOnSignal(killAll: () => Promise<unknown>): AbortSignal {
   const stopping = new AbortController();
@@ -29,22 +30,32 @@ export function stopOnSignal(killAll: () => Promise<unknown>): AbortSignal {
     } else if (performance.now() - firstAt < SAME_REQUEST_MS) {
       return;
     } else if (isKilling) {
-      process.exit(INTERRUPTED);
+      process.exit(INTERRUPTED_EXIT_CODE);
     } else {
       isKilling = true;
       process.stderr.write(`${signal} again: killing everything\n`);
       void killAll()
         .catch((error: unknown) => {
-          process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+          process.stderr.write(`${messageOf(error)}\n`);
         })
-        .finally(() => process.exit(INTERRUPTED));
+        .finally(() => process.exit(INTERRUPTED_EXIT_CODE));
     }
   };
   for (const signal of STOP_SIGNALS) process.on(signal, handle);
   return stopping.signal;
 }
 
-/** A closed terminal fails every write; an unheard error event would end the process before everything is stopped. */
+/** A closed terminal fails every write, and an unhandled error event would end the process before everything is stopped. */
 function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+}
+
+/**
+ * @returns true for an error of `parseArgs` about a wrong option, whose message is meant for the person who typed it.
+ * Every other error of Node is a defect, which needs its stack trace.
+ */
+export function isOptionError(error: unknown): error is Error {
+  return (
+    error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  );
 }

@@ -1,25 +1,23 @@
-/** Waiting for a condition with a bound: polled, because what we wait for is another program. */
+/** Waiting for another program: its state cannot be awaited, so it is polled, always with a deadline. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_INTERVAL_MS = 50;
 
-/**
- * One attempt may hang (a server that accepts and says nothing), so each has a bound of its own.
- */
-const ATTEMPT_LIMIT_MS = 5000;
+/** Bounds one attempt: a server that accepts a connection and never answers must not stop the polling. */
+const ATTEMPT_LIMIT_MS = 5_000;
 
 export interface WaitOptions {
   /** Milliseconds until the wait gives up. */
   readonly deadlineMs: number;
-  /** Asked between attempts; true ends the wait early, unfulfilled. */
+  /** Called between attempts; true ends the wait early, unfulfilled. */
   readonly abandoned?: () => boolean;
-  /** Aborted: the wait ends at once, unfulfilled, even in the middle of an attempt. */
+  /** Ends the wait at once when it is aborted, unfulfilled, even during an attempt. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Polls until the condition holds. An attempt that throws counts as not yet.
- * @returns true when it held, false when the deadline passed or the wait was abandoned.
+ * Polls until the condition holds. An attempt that throws counts as not fulfilled yet.
+ * @returns true when the condition held, false when the deadline passed or the wait was abandoned.
  */
 export async function waitUntil(
   condition: () => boolean | Promise<boolean>,
@@ -40,8 +38,8 @@ async function attempt(
   condition: () => boolean | Promise<boolean>,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const tooLong = new AbortController();
-  const limit = signal === undefined ? tooLong.signal : AbortSignal.any([tooLong.signal, signal]);
+  const ended = new AbortController();
+  const limit = signal === undefined ? ended.signal : AbortSignal.any([ended.signal, signal]);
   try {
     return await Promise.race([
       Promise.resolve(condition()),
@@ -50,6 +48,6 @@ async function attempt(
   } catch {
     return false;
   } finally {
-    tooLong.abort();
+    ended.abort();
   }
 }

@@ -1,17 +1,18 @@
-/** One builder per cached folder, and never a half-built folder: built aside, then renamed. */
+/**
+ * Builds a folder of the cache once: one process builds at a time, under another name, and renames the folder when it is
+ * complete, so that a half-built folder is never used.
+ */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { holdLock } from '../process/holdLock.ts';
+import { userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+import { holdLock, type Lock } from '../process/holdLock.ts';
 import { makeFolder } from '../process/makeFolder.ts';
 import type { StepOptions } from '../process/runCommand.ts';
 import { waitUntil } from '../process/waitUntil.ts';
-import { StackError } from '../stackError.ts';
-import { cacheFolder } from './recipe.ts';
+import { messageOf, StackError } from '../stackError.ts';
 
-/**
- * A cold mirror on a slow line takes minutes; nobody waits longer than this for another builder.
- */
+/** Bounds the wait for another process that builds the same folder; a slow mirror takes minutes. */
 const OTHER_BUILDER_DEADLINE_MS = 15 * 60_000;
 
 export interface Build extends StepOptions {
@@ -30,56 +31,68 @@ export interface Build extends StepOptions {
 export async function buildOnce(build: Build): Promise<string> {
   const folder = join(cacheFolder(), build.key);
   if (existsSync(folder)) return folder;
-  makeFolder(cacheFolder(), 'FIT_STACK_CACHE=<folder> chooses another place for what is built.');
+  makeFolder(cacheFolder(), 'FIT_STACK_CACHE=<folder> chooses another cache folder.');
   const lock = await lockFor(build, folder);
   try {
     // Another builder may have finished while this one waited for the lock.
-    if (!existsSync(folder)) await buildAside(build, folder);
+    if (!existsSync(folder)) await buildFolder(build, folder);
     return folder;
   } finally {
     lock.release();
   }
 }
 
-async function lockFor(build: Build, folder: string): Promise<{ release(): void }> {
+async function lockFor(build: Build, folder: string): Promise<Lock> {
   const name = `build:${folder}`;
   const first = await holdLock(name);
   if (first !== undefined) return first;
   build.onProgress?.(`${build.title}: waiting for another process that builds it`);
-  let lock: { release(): void } | undefined;
+  let lock: Lock | undefined;
   const deadlineMs = OTHER_BUILDER_DEADLINE_MS;
   const { signal } = build;
   await waitUntil(async () => (lock = await holdLock(name)) !== undefined, { deadlineMs, signal });
   if (lock !== undefined) return lock;
   signal?.throwIfAborted();
-  throw new StackError('BUILD_FAILED', `${build.title}: another process builds it without end`);
+  throw new StackError(
+    'BUILD_FAILED',
+    `${build.title}: another process has been building it for 15 minutes`,
+  );
 }
 
-async function buildAside(build: Build, folder: string): Promise<void> {
+async function buildFolder(build: Build, folder: string): Promise<void> {
   const startedAt = performance.now();
   build.onProgress?.(`${build.title}: building, once`);
   await removeLeftovers(build.key);
-  const aside = `${folder}.building-${process.pid}`;
-  await mkdir(aside, { recursive: true });
+  const temporary = `${folder}.building-${process.pid}`;
+  await mkdir(temporary, { recursive: true });
   try {
-    await build.fill(aside);
-    await rename(aside, folder);
+    await build.fill(temporary);
+    await rename(temporary, folder);
   } catch (cause) {
-    await rm(aside, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true });
     if (existsSync(folder)) return;
     build.signal?.throwIfAborted();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StackError('BUILD_FAILED', `${build.title}: ${reason}`, cause);
+    throw new StackError('BUILD_FAILED', `${build.title}: ${messageOf(cause)}`, cause);
   }
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   build.onProgress?.(`${build.title}: built in ${seconds} s`);
 }
 
-/** What builders that were killed left behind; the lock says that none of them is alive. */
+/** Removes folders of builders that were killed; the caller holds the lock, so none of them is alive. */
 async function removeLeftovers(key: string): Promise<void> {
   const names = await readdir(cacheFolder());
   const leftovers = names.filter((name) => name.startsWith(`${key}.building-`));
   for (const name of leftovers) {
     await rm(join(cacheFolder(), name), { recursive: true, force: true });
   }
+}
+
+/**
+ * @returns the folder of the cache: `FIT_STACK_CACHE`, else `.cache/fit-stack` in `HOME`, else the same in the home
+ * folder of the user's account. Empty variables count as unset.
+ */
+export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const { FIT_STACK_CACHE: chosen = '', HOME: home = '' } = environment;
+  if (chosen !== '') return resolve(chosen);
+  return resolve(home === '' ? userInfo().homedir : home, '.cache', 'fit-stack');
 }

@@ -1,23 +1,20 @@
-/**
- * The command line that runs a program inside a root folder, as a direct child, leaving nothing
- * mounted.
- */
+/** The command line that runs a program inside a root folder, as a direct child, and leaves nothing mounted. */
 import type { EntryMode } from './checkHost.ts';
 
-/** The unprivileged user of all services: the broker and the database refuse to run as root. */
-export const SERVICE_USER_ID = 64_321;
+/** Unprivileged user of all servers: the broker and the database refuse to run as root. */
+export const SERVER_USER_ID = 64_321;
 
-/** The environment every program in a root folder gets. */
+/** Environment of every program in a root folder. */
 export const ROOT_ENVIRONMENT: Readonly<Record<string, string>> = Object.freeze({
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   LANG: 'C.UTF-8',
 });
 
-/**
- * Folders of the host made visible inside. The first one holds data; the second holds the gateway.
- */
+/** Folders of the host that are visible inside. */
 export interface RootMounts {
+  /** Visible as `/stack`; holds the data. */
   readonly stack: string;
+  /** Visible as `/gateway`; holds the gateway's executable. */
   readonly gateway?: string;
 }
 
@@ -25,17 +22,16 @@ export interface RootEntry {
   readonly root: string;
   readonly mode: EntryMode;
   readonly mounts: RootMounts;
-  /** `service` is the unprivileged user; `caller` keeps the rights of whoever started us. */
-  readonly user: 'service' | 'caller';
+  /** `server`: the unprivileged user; `caller`: the user of this process. */
+  readonly user: 'server' | 'caller';
 }
 
 /**
- * Each program gets a mount namespace of its own, in which the root folder becomes `/`. The mounts
- * vanish with the last process of the namespace, so there is nothing to unmount, several stacks
- * share one root folder, and the namespace tells which processes belong to a service. Every step is
- * an exec: the process id stays the same, and the service is a direct child of the launcher.
- * pivot_root and not chroot, because the kernel refuses a second user namespace (needed without
- * root) inside a chroot.
+ * Makes the root folder `/` of a mount namespace that only this program and its children have. The mounts end with the
+ * last process of the namespace, so there is nothing to unmount, several stacks share one root folder, and the namespace
+ * identifies the processes of a server. Every step is an exec: the process id stays the same, and the server is a direct
+ * child of the launcher. The script uses pivot_root and not chroot, because the kernel refuses a second user namespace
+ * (needed without root) inside a chroot.
  */
 const SCRIPT = `
 set -e
@@ -57,7 +53,7 @@ umount -l /oldroot
 exec "$@"
 `;
 
-/** The words to execute on the host so that `command` runs inside the root folder. */
+/** @returns the words to execute on the host so that `command` runs inside the root folder. */
 export function enterRoot(entry: RootEntry, command: readonly string[]): string[] {
   const mounts = [entry.mounts.stack, '/stack'];
   if (entry.mounts.gateway !== undefined) mounts.push(entry.mounts.gateway, '/gateway');
@@ -73,16 +69,14 @@ export function enterRoot(entry: RootEntry, command: readonly string[]): string[
     entry.root,
     ...mounts,
     '--',
-    ...(entry.user === 'service' ? becomeService(entry.mode) : []),
+    ...(entry.user === 'server' ? becomeServerUser(entry.mode) : []),
     ...command,
   ];
 }
 
-/**
- * The kernel forgets the parent-death signal when the user changes, so it is asked for again after.
- */
-function becomeService(mode: EntryMode): string[] {
-  const id = SERVICE_USER_ID;
+/** Sets the parent-death signal again, which the kernel clears when the user changes. */
+function becomeServerUser(mode: EntryMode): string[] {
+  const id = SERVER_USER_ID;
   if (mode === 'user') {
     const map = [`--map-user=${id}`, `--map-group=${id}`];
     return ['unshare', '--user', ...map, 'setpriv', '--pdeathsig=KILL', '--'];

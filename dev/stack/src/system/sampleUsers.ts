@@ -1,4 +1,4 @@
-/** Sample members, the same at each call: level and equipment in every combination of a small gym. */
+/** Sample users: the same ones at each call, with every combination of level and equipment of a small gym. */
 const LEVELS = ['beginner', 'intermediate', 'rx'] as const;
 const GYMS: readonly (readonly string[])[] = [
   [],

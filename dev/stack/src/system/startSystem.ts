@@ -1,20 +1,30 @@
-/** Monolith and coaches as child processes on a running stack: what `npm start`, tests, bench and campaign share. */
+/** Monolith and coaches as child processes on a running stack; `npm start`, tests, benchmarks and fault campaign use it. */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Restarter } from '../launch/restarter.ts';
-import type { RestartOptions } from '../launch/stack.ts';
-import { logTail } from '../process/logTail.ts';
+import type { RestartOptions } from '../launch/runningStack.ts';
+import { freeCoachPorts, freeSystemPorts, type SystemPorts } from '../ports.ts';
 import type { StepOptions } from '../process/runCommand.ts';
-import { type Child, describeExit, startChild } from '../process/startChild.ts';
-import { NODE_FLAGS } from './nodeFlags.ts';
-import { freeCoachPorts, freeSystemPorts, type SystemPorts } from './systemPorts.ts';
-import { unreadiness } from './unreadiness.ts';
+import { type Child, describeExit, readLogTail, startChild } from '../process/startChild.ts';
+
+/**
+ * Flags of the services' Node; a test compares them with those in the Dockerfile.
+ *
+ * The two heap bounds keep memory flat: without them V8 collects little garbage while there is much work, and a run of
+ * 10,000 jobs took 1.7 times the memory of one of 1,000; with them 1.1 times, at the same speed (npm run bench).
+ */
+export const NODE_FLAGS: readonly string[] = [
+  '--max-semi-space-size=4',
+  '--max-old-space-size=96',
+  // Keeps parsed JSON from reaching a prototype.
+  '--disable-proto=delete',
+];
 
 export interface SystemOptions extends StepOptions {
   readonly amqpUrl: string;
   readonly managementUrl: string | undefined;
   readonly mongodbUrl: string;
-  /** Logs go here. */
+  /** Folder of the logs. */
   readonly folder: string;
   /** Default: free ones. */
   readonly ports?: SystemPorts;
@@ -23,7 +33,7 @@ export interface SystemOptions extends StepOptions {
   readonly adminToken?: string;
   /** Further variables of both processes, such as FIT_TIERS or COACH_FAILURE_RATE. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Processes that die are started again, on the same ports; absent: a death is not even told. */
+  /** Starts processes that die again, on the same ports; absent: a death is not even reported. */
   readonly restarts?: RestartOptions;
 }
 
@@ -41,7 +51,7 @@ export interface System {
   readonly coaches: readonly Service[];
   /** @param env overrides for this coach alone. */
   addCoach(env?: Readonly<Record<string, string>>): Promise<Service>;
-  /** Kills or stops the coach at this place; it is then off the list. */
+  /** Stops or kills the coach with this index and removes it from the list. */
   removeCoach(index: number, how: 'stop' | 'kill'): Promise<void>;
   /**
    * Starts the monolith again on the same ports, after killing it.
@@ -49,16 +59,18 @@ export interface System {
    */
   restartMonolith(env?: Readonly<Record<string, string>>): Promise<void>;
   /**
-   * Starts the coach at this place again on the same ports, after killing it.
+   * Starts the coach with this index again on the same ports, after killing it.
    * @param env overrides for this start alone.
    */
   restartCoach(index: number, env?: Readonly<Record<string, string>>): Promise<void>;
-  /** Coaches first, then the monolith; every child is gone afterwards. */
+  /** Stops the coaches, then the monolith; every child is gone afterwards. */
   stop(): Promise<void>;
 }
 
 const REPOSITORY = resolve(import.meta.dirname, '../../../..');
-const READY_MS = 60_000;
+const READY_DEADLINE_MS = 60_000;
+/** A service answers within a second, whatever its dependencies do. */
+const READINESS_ANSWER_MS = 2_000;
 
 /**
  * Starts the monolith, then the coaches, one after the other.
@@ -70,24 +82,24 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const ports = options.ports ?? (await freeSystemPorts());
   const launch = { options, env: sharedEnvironment(options), adminToken };
   const supervisor = new Supervisor(launch);
-  const monolithPlace = {
+  const monolithSettings = {
     name: 'monolith',
     port: ports.monolith,
     metricsPort: ports.monolithMetrics,
   };
-  const monolith: Slot = {
-    place: monolithPlace,
-    service: await startService(launch, monolithPlace),
+  const monolith: SupervisedService = {
+    settings: monolithSettings,
+    service: await startService(launch, monolithSettings),
   };
-  const coaches: Slot[] = [];
+  const coaches: SupervisedService[] = [];
   let coachNumber = 0;
   supervisor.watch(monolith);
   const addCoach = async (env: Readonly<Record<string, string>> = {}): Promise<Service> => {
     coachNumber += 1;
     const declared = [ports, ...(ports.moreCoaches ?? [])][coachNumber - 1];
     const { coach: port, coachMetrics: metricsPort } = declared ?? (await freeCoachPorts());
-    const place = { name: `coach-${coachNumber}`, port, metricsPort };
-    const coach = { place, service: await startService(launch, { ...place, env }) };
+    const settings = { name: `coach-${coachNumber}`, port, metricsPort };
+    const coach = { settings, service: await startService(launch, { ...settings, env }) };
     coaches.push(coach);
     supervisor.watch(coach);
     return coach.service;
@@ -115,67 +127,67 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     removeCoach: async (index, how) => {
       const [coach] = coaches.splice(index, 1);
       if (coach === undefined) return;
-      supervisor.expect(coach);
+      supervisor.expectExit(coach);
       await coach.service.child[how]();
     },
     restartMonolith: async (env = {}) => {
-      supervisor.expect(monolith);
+      supervisor.expectExit(monolith);
       await monolith.service.child.kill();
-      monolith.service = await startService(launch, { ...monolithPlace, env });
+      monolith.service = await startService(launch, { ...monolithSettings, env });
       supervisor.watch(monolith);
     },
     restartCoach: async (index, env = {}) => {
       const coach = coaches[index];
-      if (coach === undefined) throw new Error(`there is no coach at place ${index}`);
-      supervisor.expect(coach);
+      if (coach === undefined) throw new Error(`there is no coach with index ${index}`);
+      supervisor.expectExit(coach);
       await coach.service.child.kill();
-      coach.service = await startService(launch, { ...coach.place, env });
+      coach.service = await startService(launch, { ...coach.settings, env });
       supervisor.watch(coach);
     },
     stop,
   };
 }
 
-/** A process of the system that may be replaced by its successor, and what it is started with. */
-interface Slot {
+/** A process of the system with the settings of its starts; a restart replaces `service`. */
+interface SupervisedService {
   service: Service;
-  readonly place: ServiceOptions;
+  readonly settings: ServiceSettings;
 }
 
-/** Starts processes again that nobody ended; without `restarts` it does nothing. */
+/** Starts processes again that ended unexpectedly; without `restarts` it does nothing. */
 class Supervisor {
   readonly #launch: Launch;
   readonly #stopped = new AbortController();
-  readonly #expected = new WeakSet<Child>();
-  readonly #restarters = new WeakMap<Slot, Restarter>();
+  readonly #expectedExits = new WeakSet<Child>();
+  readonly #restarters = new WeakMap<SupervisedService, Restarter>();
   readonly #restarting = new Set<Promise<void>>();
 
   constructor(launch: Launch) {
     this.#launch = launch;
   }
 
-  /** The next end of this process is wanted. */
-  expect({ service }: Slot): void {
-    this.#expected.add(service.child);
+  /** Makes the next exit of this process expected. */
+  expectExit({ service }: SupervisedService): void {
+    this.#expectedExits.add(service.child);
   }
 
-  watch(slot: Slot): void {
+  watch(supervised: SupervisedService): void {
     const { restarts, onProgress } = this.#launch.options;
     if (restarts === undefined) return;
-    const { name, child, logPath } = slot.service;
+    const { name, child, logPath } = supervised.service;
     const restarter =
-      this.#restarters.get(slot) ??
+      this.#restarters.get(supervised) ??
       new Restarter({
         name,
-        start: () => this.#startAgain(slot),
+        start: () => this.#startAgain(supervised),
         signal: this.#stopped.signal,
         onProgress,
         onGiveUp: restarts.onGiveUp,
       });
-    this.#restarters.set(slot, restarter);
+    this.#restarters.set(supervised, restarter);
     void child.exited.then(async (exit) => {
-      if (this.#stopped.signal.aborted || this.#expected.has(child)) return;
-      const lines = await logTail(logPath);
+      if (this.#stopped.signal.aborted || this.#expectedExits.has(child)) return;
+      const lines = await readLogTail(logPath);
       onProgress?.(
         `${name} ended unexpectedly (${describeExit(exit)}). Last lines of its log:\n${lines}`,
       );
@@ -185,15 +197,19 @@ class Supervisor {
     });
   }
 
-  /** Nothing is started any more. */
+  /** Ends the restarts; resolves when the running ones have ended. */
   async end(): Promise<void> {
     this.#stopped.abort();
     await Promise.all(this.#restarting);
   }
 
-  async #startAgain(slot: Slot): Promise<void> {
-    slot.service = await startService(this.#launch, slot.place, this.#stopped.signal);
-    this.watch(slot);
+  async #startAgain(supervised: SupervisedService): Promise<void> {
+    supervised.service = await startService(
+      this.#launch,
+      supervised.settings,
+      this.#stopped.signal,
+    );
+    this.watch(supervised);
   }
 }
 
@@ -203,7 +219,7 @@ interface Launch {
   readonly env: Readonly<Record<string, string>>;
 }
 
-interface ServiceOptions {
+interface ServiceSettings {
   readonly name: string;
   readonly port: number;
   readonly metricsPort: number;
@@ -212,7 +228,7 @@ interface ServiceOptions {
 
 async function startService(
   launch: Launch,
-  service: ServiceOptions,
+  service: ServiceSettings,
   signal = launch.options.signal,
 ): Promise<Service> {
   const { name, port, metricsPort } = service;
@@ -220,7 +236,7 @@ async function startService(
   const workspace = name.split('-')[0] ?? name;
   const url = `http://127.0.0.1:${port}`;
   const logPath = resolve(folder, `${name}.log`);
-  let why: string | undefined;
+  let notReadyReason: string | undefined;
   const child = await startChild({
     name,
     command: process.execPath,
@@ -229,7 +245,7 @@ async function startService(
     env: {
       ...process.env,
       ...launch.env,
-      // No coach has a route that needs the token, also where this process was given it, and none asks Alertmanager.
+      // No coach has a route that needs the token or asks Alertmanager, so neither is inherited from this process.
       ...(workspace === 'monolith'
         ? { FIT_ADMIN_TOKEN: launch.adminToken }
         : { FIT_ADMIN_TOKEN: undefined, ALERTMANAGER_URL: undefined }),
@@ -238,13 +254,13 @@ async function startService(
       METRICS_PORT: String(metricsPort),
     },
     logPath,
-    // On the operators' port, where asking often leaves no trace; the public one is open before it says ready.
+    // Polled on the metrics port, whose requests are not logged; the public port opens before the service is ready.
     ready: async () => {
-      why = await unreadiness(`http://127.0.0.1:${metricsPort}/readyz`);
-      return why === undefined;
+      notReadyReason = await reasonNotReady(`http://127.0.0.1:${metricsPort}/readyz`);
+      return notReadyReason === undefined;
     },
-    whyNot: () => why,
-    deadlineMs: READY_MS,
+    notReadyReason: () => notReadyReason,
+    deadlineMs: READY_DEADLINE_MS,
     onProgress,
     signal,
   });
@@ -255,10 +271,33 @@ function sharedEnvironment(options: SystemOptions): Readonly<Record<string, stri
   const { amqpUrl, managementUrl, mongodbUrl, env } = options;
   return {
     AMQP_URL: amqpUrl,
-    // Empty counts as unset: an inherited one would belong to another broker.
+    // Set to empty, which counts as unset: an inherited URL would belong to another broker.
     AMQP_MANAGEMENT_URL: managementUrl ?? '',
     MONGODB_URL: mongodbUrl,
     HOST: '127.0.0.1',
     ...env,
   };
+}
+
+/** Body of /readyz. */
+interface ReadinessReply {
+  readonly checks?: Readonly<Record<string, { readonly why?: string }>>;
+}
+
+/** @returns why a service is not ready, such as 'store: does not answer a ping'; undefined where it is ready. */
+export async function reasonNotReady(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(READINESS_ANSWER_MS) });
+    if (response.ok) {
+      await response.body?.cancel();
+      return undefined;
+    }
+    const { checks = {} } = (await response.json()) as ReadinessReply;
+    const reasons = Object.entries(checks).flatMap(([name, { why }]) =>
+      why === undefined ? [] : [`${name}: ${why}`],
+    );
+    return reasons.join('; ') || `status ${response.status}`;
+  } catch {
+    return `no answer from ${url}`;
+  }
 }

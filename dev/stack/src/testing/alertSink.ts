@@ -1,9 +1,9 @@
-/** Where Alertmanager's webhooks arrive in a test: every notification in order, with the moment it came. */
+/** Receives Alertmanager's webhooks in a test and keeps every notification with its time of arrival. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** One alert of one webhook. */
+/** One alert of a webhook request. */
 export interface Notification {
   /** The last part of the webhook's path, such as page for `/page`. */
   readonly receiver: string;
@@ -25,7 +25,7 @@ export class AlertSink {
     this.#server = createServer((request, response) => {
       void text(request).then((body) => {
         const receiver = request.url?.split('/').at(-1) ?? '';
-        this.#take(receiver, JSON.parse(body) as Webhook);
+        this.#record(receiver, JSON.parse(body) as Webhook);
         response.end();
       });
     });
@@ -38,13 +38,13 @@ export class AlertSink {
     return sink;
   }
 
-  /** For a receiver's webhook. */
+  /** @returns the URL of a receiver's webhook. */
   urlOf(receiver: string): string {
     const { port } = this.#server.address() as AddressInfo;
     return `http://127.0.0.1:${port}/${receiver}`;
   }
 
-  /** In the order of arrival. */
+  /** All notifications in the order of arrival. */
   get notifications(): readonly Notification[] {
     return this.#notifications;
   }
@@ -54,7 +54,7 @@ export class AlertSink {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #take(receiver: string, { alerts }: Webhook): void {
+  #record(receiver: string, { alerts }: Webhook): void {
     const at = Date.now();
     for (const { status, labels } of alerts)
       this.#notifications.push({ receiver, status, labels, at });

@@ -1,7 +1,5 @@
-/** What broker and store tests stand on; the servers are those that `npm test` started. */
+/** What tests on real servers use; the servers are those that `npm test` started. */
 export { AlertSink, type Notification } from './alertSink.ts';
-export { type EventuallyOptions, eventually } from './eventually.ts';
-export { noonTimezone } from './noonTimezone.ts';
 export { openBrowser } from './openBrowser.ts';
 export {
   type ActiveAlert,
@@ -10,6 +8,12 @@ export {
   type Series,
   type TimeRange,
 } from './prometheusApi.ts';
-export { type TestBroker, testBroker } from './testBroker.ts';
-export { testDatabaseUrl } from './testDatabaseUrl.ts';
-export { askManagement, type ManagementRequest, type Teardown } from './testServer.ts';
+export {
+  askManagement,
+  type ManagementRequest,
+  type Teardown,
+  type TestBroker,
+  testBroker,
+  testDatabaseUrl,
+} from './testServers.ts';
+export { type EventuallyOptions, eventually, noonTimezone } from './testTime.ts';

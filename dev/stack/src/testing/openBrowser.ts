@@ -1,21 +1,20 @@
-/** A headless Chromium of its own for one test: Debian's, in a root folder like the servers', gone with the test. */
+/** Starts Debian's headless Chromium for one test, in a root folder as the servers; the teardown ends it. */
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'puppeteer-core';
 import { type Child, startChild } from '../process/startChild.ts';
 import { checkHost } from '../root/checkHost.ts';
-import { ensureRoot } from '../root/ensureRoot.ts';
 import { enterRoot, ROOT_ENVIRONMENT } from '../root/enterRoot.ts';
-import { BROWSER_ROOT } from '../root/recipe.ts';
-import type { Teardown } from './testServer.ts';
+import { BROWSER_ROOT, ensureRoot } from '../root/rootFolders.ts';
+import type { Teardown } from './testServers.ts';
 
 const PROGRAM = '/usr/lib/chromium/chromium-headless-shell';
-const READY_MS = 30_000;
+const READY_DEADLINE_MS = 30_000;
 
 const FLAGS = [
-  // The program runs as a user without rights, in a folder that holds nothing else; its own sandbox would need more of the
-  // kernel than containers allow.
+  // Chromium's sandbox needs kernel features that containers do not allow. It runs as an unprivileged user in a folder
+  // that holds nothing else.
   '--no-sandbox',
   '--disable-gpu',
   '--disable-dev-shm-usage',
@@ -28,7 +27,7 @@ const FLAGS = [
 ];
 
 /**
- * Built at the first use (about 20 s, 0.6 GB). Tests open it by the pages' own address on loopback.
+ * Starts a browser, which is built at the first use (about 20 s, 0.6 GB). It reaches servers on loopback.
  * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`, `SERVICE_NOT_READY`.
  */
 export async function openBrowser(teardown: Teardown): Promise<Browser> {
@@ -45,11 +44,11 @@ export async function openBrowser(teardown: Teardown): Promise<Browser> {
     await open.child?.kill();
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   });
-  // It is another user's inside.
+  // The browser runs as another user.
   await chmod(profile, 0o777);
   const mode = await checkHost();
   const [command = '', ...args] = enterRoot(
-    { root, mode, mounts: { stack: profile }, user: 'service' },
+    { root, mode, mounts: { stack: profile }, user: 'server' },
     [PROGRAM, ...FLAGS, 'about:blank'],
   );
   let browserWSEndpoint = '';
@@ -59,14 +58,14 @@ export async function openBrowser(teardown: Teardown): Promise<Browser> {
     args,
     env: { ...ROOT_ENVIRONMENT, HOME: '/stack' },
     logPath: join(profile, 'chromium.log'),
-    // Written once it listens: the port, then the path.
+    // Chromium writes the file once it listens: the port, then the path.
     ready: async () => {
       const text = await readFile(join(profile, 'DevToolsActivePort'), 'utf8');
       const [port = '', path = ''] = text.split('\n');
       browserWSEndpoint = `ws://127.0.0.1:${port}${path}`;
       return path !== '';
     },
-    deadlineMs: READY_MS,
+    deadlineMs: READY_DEADLINE_MS,
   });
   open.browser = await connect({ browserWSEndpoint });
   return open.browser;

@@ -1,7 +1,8 @@
-/** Prometheus's HTTP API, as far as live tests and campaigns ask it. */
+/** The part of Prometheus's HTTP API that tests and campaigns use. */
+
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
-  /** NaN among them. */
+  /** May contain NaN. */
   readonly values: readonly number[];
 }
 
@@ -21,11 +22,11 @@ export interface EvaluatedRule {
   readonly name: string;
   readonly health: 'ok' | 'unknown' | 'err';
   readonly lastError?: string;
-  /** Of an alert. */
+  /** Only for alerting rules. */
   readonly alerts?: readonly ActiveAlert[];
 }
 
-/** Every question throws where Prometheus does not answer or refuses, with its own words. */
+/** Every method throws where Prometheus does not answer, or with its message where it refuses. */
 export class PrometheusApi {
   readonly #url: string;
 
@@ -33,7 +34,7 @@ export class PrometheusApi {
     this.#url = url;
   }
 
-  /** @returns each series with its value of now. */
+  /** @returns each series with its current value. */
   async query(query: string): Promise<Series[]> {
     const { result } = (await this.#ask('query', { query })) as {
       result: { metric: Record<string, string>; value: [number, string] }[];
@@ -52,12 +53,12 @@ export class PrometheusApi {
     }));
   }
 
-  /** Pending and firing. */
+  /** @returns pending and firing alerts. */
   async alerts(): Promise<readonly ActiveAlert[]> {
     return ((await this.#ask('alerts')) as { alerts: ActiveAlert[] }).alerts;
   }
 
-  /** Of all groups. */
+  /** @returns the rules of all groups. */
   async rules(): Promise<readonly EvaluatedRule[]> {
     const { groups } = (await this.#ask('rules')) as { groups: { rules: EvaluatedRule[] }[] };
     return groups.flatMap(({ rules }) => rules);
@@ -68,7 +69,7 @@ export class PrometheusApi {
     return (await this.#ask(`label/${label}/values`, parameters)) as string[];
   }
 
-  /** @returns the tree that Prometheus makes of an expression. */
+  /** @returns the syntax tree of an expression. */
   async parse(query: string): Promise<unknown> {
     return await this.#ask('parse_query', { query });
   }

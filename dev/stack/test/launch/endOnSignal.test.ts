@@ -1,4 +1,4 @@
-/** Goal: an interrupted campaign leaves nothing. Method: a program with a real server of its own, and a signal. */
+/** Goal: an interrupted campaign leaves nothing. Method: a program that starts a real server, and a signal. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts, startStack } from ${JSON.stringify(join(import.meta.dirname, '../../src/index.ts'))};
 const folder = join(mkdtempSync(join(tmpdir(), 'fit-signal-')), 'stack');
-const options = { name: 'signal', folder, ports: await freePorts(), services: ['alertmanager'] };
+const options = { name: 'signal', folder, ports: await freePorts(), servers: ['alertmanager'] };
 await startStack({ ...options, endsOnSignal: true });
 console.log('up in ' + folder);
 setInterval(() => undefined, 1_000);

@@ -1,4 +1,4 @@
-/** Goal: what died is started again later and later, and given up in the end. Method: the pure rule; starts that fail. */
+/** Goal: a program that died is started again at growing intervals, and given up at last. Method: the pure rule; starts that fail. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nextDelayMs, Restarter } from '../../src/launch/restarter.ts';
@@ -11,7 +11,7 @@ test('the delay doubles with each death in a row, up to 15 s', () => {
   assert.deepEqual(delays, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
 });
 
-test('after five failed starts there is none', () => {
+test('after five failed starts there is no further one', () => {
   assert.equal(nextDelayMs({ inARow: 5, failedStarts: 4 }), 8_000);
   assert.equal(nextDelayMs({ inARow: 6, failedStarts: 5 }), undefined);
 });
@@ -36,7 +36,7 @@ function restarterOf(results: boolean[]) {
   return { restarter, waits, lines, givenUp, stopping };
 }
 
-test('a start that fails is told and tried again; ready ends it', async () => {
+test('a failed start is reported and tried again until the program is ready', async () => {
   const { restarter, waits, lines, givenUp } = restarterOf([false, true]);
   await restarter.restart();
   assert.deepEqual(waits, [500, 1_000]);
@@ -44,24 +44,24 @@ test('a start that fails is told and tried again; ready ends it', async () => {
   assert.deepEqual(givenUp, []);
 });
 
-test('it is given up once, with a reason', async () => {
+test('a program that never becomes ready is given up once, with a reason', async () => {
   const { restarter, waits, givenUp } = restarterOf([]);
   await restarter.restart();
   assert.equal(waits.length, 5);
   assert.deepEqual(
     givenUp.map(({ code, message }) => [code, message]),
-    [['SERVICE_GAVE_UP', 'gym did not become ready in 5 starts in a row; giving up']],
+    [['RESTART_GIVEN_UP', 'gym did not become ready in 5 starts in a row; giving up']],
   );
 });
 
-test('one that becomes ready and dies at once waits longer each time, and is not given up', async () => {
+test('a program that becomes ready and dies at once waits longer each time, and is not given up', async () => {
   const { restarter, waits, givenUp } = restarterOf([true, true, true, true, true, true, true]);
   for (let death = 1; death <= 7; death += 1) await restarter.restart();
   assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
   assert.deepEqual(givenUp, []);
 });
 
-test('nothing is started once the stop has begun', async () => {
+test('nothing is started after the stop has begun', async () => {
   const { restarter, waits, stopping } = restarterOf([true]);
   stopping.abort();
   await restarter.restart();

@@ -1,6 +1,6 @@
 /**
- * Goal: a start that is not wanted any more ends early, at each of its stages, and leaves nothing. Method: real services,
- * an unpacking that never ends, and signals.
+ * Goal: a start that is aborted ends early, at each of its stages, and leaves nothing. Method: real servers, an unpacking
+ * that never ends, and signals.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -10,13 +10,13 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { freePorts, startStack } from '@fit/stack';
-import { defaultFolder } from '../../src/launch/stackState.ts';
+import { defaultFolder } from '../../src/launch/stackFolder.ts';
 import { processesOnFolder } from '../../src/process/processTable.ts';
 import { ProcessTree } from '../support/processTree.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../../../..');
 
-test('an abort while the broker boots does not wait for it', async (t) => {
+test('an abort while the broker boots does not wait for the broker', async (t) => {
   const name = `test-${randomUUID().slice(0, 8)}`;
   const folder = join(tmpdir(), `fit-stack-${name}`);
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
@@ -29,7 +29,7 @@ test('an abort while the broker boots does not wait for it', async (t) => {
     signal: stopping.signal,
     onProgress: (line) => {
       lines.push(line);
-      // The gateway is the last of the quick ones, and the broker takes ten times as long.
+      // The gateway is ready before the broker, which takes ten times as long.
       if (line.startsWith('gateway ready')) stopping.abort(new Error('changed my mind'));
     },
   });
@@ -51,9 +51,9 @@ test('SIGTERM to npm in the middle of a build ends the build, and leaves nothing
   const bin = join(folder, 'bin');
   await mkdir(bin);
   const programs = {
-    // With a child of its own, as the real one has.
+    // With a child, as the real mmdebstrap has.
     mmdebstrap: 'sleep 600 & wait',
-    // Too old: its packages would be unpacked.
+    // A Go that is too old, so that Debian's would be unpacked.
     go: 'echo go version go1.1 linux/amd64',
   };
   for (const [program, script] of Object.entries(programs)) {

@@ -1,4 +1,4 @@
-/** Goal: a folder that cannot be made is named at once, with a remedy. Method: places where no kernel allows one. */
+/** Goal: a folder that cannot be made is named at once, with a remedy. Method: places where the kernel allows none. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
@@ -6,11 +6,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { defaultFolder } from '../../src/launch/stackState.ts';
+import { defaultFolder } from '../../src/launch/stackFolder.ts';
 import { makeFolder } from '../../src/process/makeFolder.ts';
-import { cacheFolder } from '../../src/root/recipe.ts';
+import { cacheFolder } from '../../src/root/buildOnce.ts';
 
-test('every missing level is made, and an existing folder is fine', async (t) => {
+test('every missing level is made, and an existing folder is accepted', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'fit-folder-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const deep = join(folder, 'a/b/c');
@@ -19,7 +19,7 @@ test('every missing level is made, and an existing folder is fine', async (t) =>
   assert.equal(existsSync(deep), true);
 });
 
-// The first would make Node's own recursive mkdir try for ever.
+// At the first of these Node's own recursive mkdir would never return.
 for (const [path, reason] of [
   ['/proc/fit/cache', 'ENOENT'],
   ['/sys/fit/cache', 'EPERM'],
@@ -43,17 +43,17 @@ test('the cache is where the variables say, and empty ones count as unset', () =
   assert.match(cacheFolder({ HOME: '' }), /^\/.+\/\.cache\/fit-stack$/);
 });
 
-// Without npm, whose own folder in the home it is that keeps it busy for ever at HOME=/proc, before it runs anything.
+// Not by npm, which at HOME=/proc never returns from making its own folder in the home.
 for (const home of ['/proc', '/sys', '/dev/null'])
   test(`HOME=${home} ends a start with exit code 1 and names FIT_STACK_CACHE`, () => {
     const { FIT_STACK_CACHE: _, ...env } = process.env;
     const name = `test-home-${process.pid}`;
-    const words = ['dev/stack/launch.mjs', 'dev/stack/src/cli.ts', 'up', '--name', name];
+    const words = ['dev/stack/launch.mjs', 'dev/stack/src/main.ts', 'up', '--name', name];
     const { status, stderr } = spawnSync(process.execPath, words, {
       cwd: join(import.meta.dirname, '../../../..'),
       env: { ...env, HOME: home },
       encoding: 'utf8',
-      // Where it does not end by itself.
+      // A bound for the case that it does not end by itself.
       timeout: 120_000,
       killSignal: 'SIGTERM',
     });

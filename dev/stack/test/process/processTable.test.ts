@@ -1,4 +1,4 @@
-/** Goal: who kills by namespace never meets a stranger in it. Method: real mount namespaces, one after the other. */
+/** Goal: killing by namespace never hits another program. Method: real mount namespaces, one after the other. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,13 +12,13 @@ import {
 } from '../../src/process/processTable.ts';
 import { checkHost } from '../../src/root/checkHost.ts';
 
-interface Inhabitant {
+interface NamespaceProcess {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly namespace: HeldNamespace;
 }
 
-async function inhabit(t: TestContext): Promise<Inhabitant> {
+async function startInNamespace(t: TestContext): Promise<NamespaceProcess> {
   const flags = (await checkHost()) === 'user' ? ['--user', '--map-root-user'] : [];
   const child = spawn('unshare', [...flags, '--mount', 'sleep', '600'], { stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
@@ -27,18 +27,18 @@ async function inhabit(t: TestContext): Promise<Inhabitant> {
   return { child, pid, namespace };
 }
 
-async function end({ child }: Inhabitant): Promise<void> {
+async function end({ child }: NamespaceProcess): Promise<void> {
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
 }
 
-test('the id of a held namespace is given to nobody else', async (t) => {
-  const first = await inhabit(t);
+test('the id of a held namespace is not reused', async (t) => {
+  const first = await startInNamespace(t);
   assert.deepEqual(processesIn(first.namespace.id), [first.pid]);
   await end(first);
   for (let count = 0; count < 10; count += 1) {
-    const next = await inhabit(t);
+    const next = await startInNamespace(t);
     assert.notEqual(next.namespace.id, first.namespace.id);
     await end(next);
     next.namespace.release();

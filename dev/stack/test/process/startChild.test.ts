@@ -1,4 +1,4 @@
-/** Goal: a child is ready, reported or gone, never in between. Method: small real programs. */
+/** Goal: a start ends with a child that is ready, or with an error and no process. Method: small real programs. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ async function shell(t: TestContext, script: string): Promise<ChildOptions> {
   return { name: 'child', command: 'sh', args: ['-c', script], logPath, ready, deadlineMs: 5000 };
 }
 
-test('stop is polite: the child may clean up', async (t) => {
+test('stop lets the child clean up', async (t) => {
   const options = await shell(
     t,
     'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done',
@@ -36,7 +36,7 @@ test('kill reaches the whole process group', async (t) => {
 
 test('a child that dies early is reported with its log', async (t) => {
   const options = await shell(t, 'echo "cannot open the gym" >&2; exit 4');
-  await assert.rejects(startChild(options), { code: 'SERVICE_DIED', message: /code 4[^]*the gym/ });
+  await assert.rejects(startChild(options), { code: 'SERVER_DIED', message: /code 4[^]*the gym/ });
 });
 
 test('a child that is never ready is killed and reported', async (t) => {
@@ -46,12 +46,12 @@ test('a child that is never ready is killed and reported', async (t) => {
     pid = spawned;
   };
   const starting = startChild({ ...options, deadlineMs: 200, onSpawn });
-  await assert.rejects(starting, { code: 'SERVICE_NOT_READY', message: /warming up/ });
+  await assert.rejects(starting, { code: 'SERVER_NOT_READY', message: /warming up/ });
   assert.equal(identify(pid).startTicks, undefined);
 });
 
 test('a program that does not exist is reported', async (t) => {
   const options = await shell(t, '');
   const starting = startChild({ ...options, command: '/nonexistent/program' });
-  await assert.rejects(starting, { code: 'SERVICE_DIED' });
+  await assert.rejects(starting, { code: 'SERVER_DIED' });
 });

@@ -1,4 +1,4 @@
-/** Goal: the first request stops in order, its copies change nothing, the second kills. Method: a program and signals. */
+/** Goal: the first request stops in order, its copies have no effect, the second kills. Method: a program and signals. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import { eventually } from '@fit/stack/testing';
 
 const MODULE = JSON.stringify(join(import.meta.dirname, '../../src/process/stopOnSignal.ts'));
 
-/** Stops only where a line comes in: until then the stop takes for ever. */
+/** Its stop ends only when a line is sent to it. */
 const PROGRAM = `
 import { stopOnSignal } from ${MODULE};
 const signal = stopOnSignal(async () => console.log('killed all'));
@@ -31,9 +31,9 @@ async function program(t: TestContext) {
   return { child, exited, lines, prints };
 }
 
-test('copies of the first request change nothing', async (t) => {
+test('copies of the first request have no effect', async (t) => {
   const { child, exited, lines, prints } = await program(t);
-  // Both are pending before the program sees either, as when a terminal and npm send one each.
+  // Both signals are pending before the program handles the first, as when a terminal and npm send one each.
   child.kill('SIGSTOP');
   child.kill('SIGINT');
   child.kill('SIGTERM');

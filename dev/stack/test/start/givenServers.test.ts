@@ -1,7 +1,6 @@
 /**
- * Goal: `npm start` answers a stop at every stage, refuses to touch a running one, starts again what died, and gives up
- * what cannot be started, with an exit code that tells. Method: the real command, on the broker and database of
- * `npm test`.
+ * Goal: `npm start` stops at every stage, does not touch a running stack, starts again what died, and gives up what cannot
+ * be started, with an exit code for each. Method: the real command, on the broker and database of `npm test`.
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -41,7 +40,7 @@ test('SIGKILL to npm during the run stops everything in order', async (t) => {
   assert.doesNotMatch(tree.output, /everything stays up/);
 });
 
-test('a running one is not touched by --fresh; what dies comes back, or is given up', async (t) => {
+test('--fresh does not touch a running stack; a program that dies is started again, or given up', async (t) => {
   const start = await NpmStart.withGivenServers(t);
   const running = start.run({ words: ['--users', '5'] });
   await running.says(/everything stays up/);
@@ -63,13 +62,13 @@ test('a running one is not touched by --fresh; what dies comes back, or is given
     await running.says(new RegExp(`${name}: starting again in 0\\.5 s[^]*${name} ready after`));
   }
 
-  // It cannot be started again while another program has its port.
+  // Alertmanager cannot be started again while another program has its port.
   const port = start.ports.alertmanager;
   process.kill(lastPidOf('alertmanager', running), 'SIGKILL');
-  const thief = createServer();
-  t.after(() => thief.close());
+  const otherProgram = createServer();
+  t.after(() => otherProgram.close());
   await eventually(async () => !(await portIsTaken(port)), { describe: () => `${port} is taken` });
-  thief.listen(port, '127.0.0.1');
+  otherProgram.listen(port, '127.0.0.1');
   assert.equal((await running.exit()).code, 1, running.output);
   assert.match(running.stderr, /alertmanager ended before it was ready/);
   assert.match(running.stderr, /stopping: alertmanager did not become ready in 5 starts in a row/);

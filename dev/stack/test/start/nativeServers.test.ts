@@ -1,6 +1,6 @@
 /**
- * Goal: a run ends complete although every process of the system was killed in the middle of it. Method: `npm start`
- * with servers of its own, kill -9, and its exit code.
+ * Goal: a run completes although every process of the system was killed during it. Method: `npm start` with servers of its
+ * own, kill -9, and its exit code.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ const PROGRAMS = [
   'coach-1',
 ];
 
-test('every process is killed once, comes back, and the run ends complete', async (t) => {
+test('every process is killed once and started again, and the run completes', async (t) => {
   const start = await NpmStart.native(t);
   const tree = start.run({ words: ['--once', '--users', '100'], env: { COACH_WORK_MS: '1000' } });
   await tree.says(/run for .*: 100 users, 100 new jobs/);

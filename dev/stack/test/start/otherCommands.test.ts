@@ -1,4 +1,4 @@
-/** Goal: `npm test` and `npm run stack -- up` leave no process either. Method: the commands, killed at their stages. */
+/** Goal: `npm test` and `npm run stack -- up` leave no process. Method: the commands, killed at their stages. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { defaultFolder, freePorts, type StackPorts } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import { readState } from '../../src/launch/stackState.ts';
+import { readState } from '../../src/launch/stackFolder.ts';
 import { portVariable } from '../../src/ports.ts';
 import { processesOnFolder } from '../../src/process/processTable.ts';
 import { ProcessTree } from '../support/processTree.ts';
@@ -16,7 +16,7 @@ const REPOSITORY = resolve(import.meta.dirname, '../../../..');
 
 for (const signal of ['SIGTERM', 'SIGKILL'] as const)
   test(`${signal} to npm test while its servers start stops them and removes their folder`, async (t) => {
-    const words = ['test', '--', '--only', 'dev/stack/test/testing/noonTimezone.test.ts'];
+    const words = ['test', '--', '--only', 'dev/stack/test/testing/testTime.test.ts'];
     const tree = ProcessTree.start(t, { cwd: REPOSITORY, words });
     await tree.says(/starting a broker/);
     const folder = defaultFolder(`test-${tree.pidOf(/bin\/node .*runTests\.ts/)}`);
@@ -29,7 +29,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const)
     assert.doesNotMatch(tree.output, /RabbitMQ 4/);
   });
 
-test('a stack that npm run stack -- up holds ends with npm, and down finds one that starts', async (t) => {
+test('a stack of npm run stack -- up ends with npm, and down stops a stack that is starting', async (t) => {
   const name = `test-${randomUUID().slice(0, 8)}`;
   const folder = defaultFolder(name);
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));

@@ -1,11 +1,11 @@
-/** `npm start` of this repository, with a name, a folder and ports of its own. */
+/** Runs `npm start` of this repository with a name, a folder and ports of its own. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
-import { defaultFolder } from '../../src/launch/stackState.ts';
+import { defaultFolder } from '../../src/launch/stackFolder.ts';
 import { freePorts, portVariable, type StackPorts } from '../../src/ports.ts';
 import { processesOnFolder } from '../../src/process/processTable.ts';
 import { ProcessTree } from './processTree.ts';
@@ -18,7 +18,7 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts of the same name share folder and ports. */
+/** Every `run` of one instance has the same name, folder and ports. */
 export class NpmStart {
   readonly folder: string;
   readonly ports: StackPorts;
@@ -36,14 +36,14 @@ export class NpmStart {
     this.#env = { ...(Object.fromEntries(variables) as Record<string, string>), ...env };
   }
 
-  /** With servers of its own. */
+  /** A start that starts all servers itself. */
   static async native(t: TestContext): Promise<NpmStart> {
     const start = new NpmStart(t, await freePorts(), {});
     t.after(() => rm(start.folder, { recursive: true, force: true, maxRetries: 5 }));
     return start;
   }
 
-  /** With broker and database of `npm test`, which makes it start within seconds. */
+  /** A start on broker and database of `npm test`, which takes seconds only. */
   static async withGivenServers(t: TestContext): Promise<NpmStart> {
     const { amqpUrl, managementUrl } = await testBroker(t);
     const start = new NpmStart(t, await freePorts(), {
@@ -67,13 +67,13 @@ export class NpmStart {
   async leavesNothing(tree: ProcessTree): Promise<void> {
     await tree.leavesNothing();
     await eventually(() => processesOnFolder(this.folder).length === 0, {
-      describe: () => `services left: ${processesOnFolder(this.folder).join(', ')}`,
+      describe: () => `servers left: ${processesOnFolder(this.folder).join(', ')}`,
     });
     assert.deepEqual(processesOnFolder(this.folder), []);
   }
 }
 
-/** @returns the process id that the launcher told last for that program. */
+/** @returns the process id that the launcher reported last for that program. */
 export function lastPidOf(name: string, { stderr }: ProcessTree): number {
   const ready = new RegExp(`${name} ready after .* \\(pid (\\d+)\\)`, 'g');
   const pid = Number([...stderr.matchAll(ready)].at(-1)?.[1]);

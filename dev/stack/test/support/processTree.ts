@@ -1,4 +1,7 @@
-/** A program under npm, with all that it starts: marked in the environment, so that nothing of it can hide. */
+/**
+ * A program under npm with all of its descendants. They are found by a variable in their environment, which also finds
+ * processes that lost their parent.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -19,7 +22,7 @@ export interface TreeOptions {
   readonly isInTerminal?: boolean;
 }
 
-/** A process with its words, as /proc tells it. */
+/** A process and its command line, from /proc. */
 export interface RunningProcess {
   readonly pid: number;
   readonly command: string;
@@ -60,7 +63,7 @@ export class ProcessTree {
     });
   }
 
-  /** Whatever the test leaves is killed after it. */
+  /** Starts the tree; the teardown kills what the test leaves of it. */
   static start(t: TestContext, options: TreeOptions): ProcessTree {
     const tree = new ProcessTree(options);
     t.after(() => {
@@ -90,7 +93,7 @@ export class ProcessTree {
     });
   }
 
-  /** All live processes that inherited the mark. */
+  /** @returns all live processes that inherited the variable. */
   processes(): RunningProcess[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -124,7 +127,7 @@ export class ProcessTree {
   }
 }
 
-/** Without what `npm test` and the runner of this file set, so that the tree is as a person would start it. */
+/** @returns the environment without the variables of `npm test` and its runner, as a person would start the tree. */
 function environment(): NodeJS.ProcessEnv {
   const own = /^(?:npm_|NODE_|FIT_|AMQP_|MONGODB_)|^INIT_CWD$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
@@ -134,6 +137,6 @@ function tryToKill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // Gone in the meantime.
+    // The process has ended in the meantime.
   }
 }

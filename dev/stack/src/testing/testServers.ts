@@ -1,0 +1,93 @@
+/** The servers that `npm test` started for the tests, and the parts of them that one test has for itself. */
+import { randomUUID } from 'node:crypto';
+
+export type TestVariable = 'FIT_TEST_AMQP_URL' | 'FIT_TEST_MANAGEMENT_URL' | 'FIT_TEST_MONGODB_URL';
+
+/** Registers a teardown: a test context, or the functions of node:test themselves. */
+export interface Teardown {
+  after(teardown: () => Promise<void>): void;
+}
+
+export interface ManagementRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Begins with /api/; the caller encodes names in it. */
+  readonly path: string;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** @throws Error that says how to run the tests, where the variable is missing. */
+export function testServerUrl(variable: TestVariable): URL {
+  const url = process.env[variable];
+  if (url !== undefined && url !== '') return new URL(url);
+  throw new Error(
+    `${variable} is not set: run \`npm test\`, or \`npm test -- --only '<glob>'\` for some of it`,
+  );
+}
+
+/**
+ * Sends one request to the broker's management API.
+ * @returns its JSON, undefined where the answer is empty.
+ * @throws Error with the answer where the broker refuses.
+ */
+export async function askManagement(request: ManagementRequest): Promise<unknown> {
+  const url = testServerUrl('FIT_TEST_MANAGEMENT_URL');
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const response = await fetch(new URL(request.path, url.origin), {
+    method: request.method,
+    headers: {
+      authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+      'content-type': 'application/json',
+      ...request.headers,
+    },
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+  });
+  const text = await response.text();
+  if (!response.ok)
+    throw new Error(`${request.method} ${request.path} answered ${response.status}: ${text}`);
+  return text === '' ? undefined : (JSON.parse(text) as unknown);
+}
+
+/** A virtual host of the broker. */
+export interface TestBroker {
+  readonly amqpUrl: string;
+  /** With credentials. */
+  readonly managementUrl: string;
+  readonly vhost: string;
+}
+
+/**
+ * Makes a virtual host that only this test uses; the teardown deletes it with everything in it.
+ * @throws Error where the FIT_TEST_ variables are missing, or the broker refuses.
+ */
+export async function testBroker(teardown: Teardown): Promise<TestBroker> {
+  const amqpUrl = testServerUrl('FIT_TEST_AMQP_URL');
+  const managementUrl = testServerUrl('FIT_TEST_MANAGEMENT_URL');
+  const vhost = `test-${randomUUID()}`;
+  await askManagement({ method: 'PUT', path: `/api/vhosts/${vhost}`, body: {} });
+  teardown.after(async () => {
+    await askManagement({ method: 'DELETE', path: `/api/vhosts/${vhost}` });
+  });
+  const user = encodeURIComponent(decodeURIComponent(managementUrl.username));
+  await askManagement({
+    method: 'PUT',
+    path: `/api/permissions/${vhost}/${user}`,
+    body: { configure: '.*', write: '.*', read: '.*' },
+  });
+  amqpUrl.pathname = `/${vhost}`;
+  return { amqpUrl: amqpUrl.href, managementUrl: managementUrl.href, vhost };
+}
+
+/**
+ * @returns the URL of a database that only this test uses and that does not exist yet. The caller drops it, since that
+ * takes a driver.
+ * @throws Error where FIT_TEST_MONGODB_URL is missing.
+ */
+export function testDatabaseUrl(): string {
+  const url = testServerUrl('FIT_TEST_MONGODB_URL');
+  url.pathname = `/test-${randomUUID().slice(0, 13)}`;
+  return url.href;
+}
