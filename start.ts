@@ -15,7 +15,7 @@ import {
   type MonitoringTargets,
   nativeTargets,
   ReceiverError,
-  readPages,
+  readLinks,
   readReceivers,
   writeMonitoringConfig,
 } from '@fit/prometheus';
@@ -199,12 +199,12 @@ function readStartConfig(env: Environment): StartConfig {
   const coach = attempt(() => readCoachConfig(inherited));
   const receivers = attempt(() => readReceivers(env));
   const statusPage = ports === undefined ? undefined : `http://localhost:${ports.monolith}`;
-  const pages = attempt(() => readPages(env, statusPage));
-  if (!monolith || !coach || !receivers || !pages || !ports) throw new ConfigError([...findings]);
+  const links = attempt(() => readLinks(env, statusPage));
+  if (!monolith || !coach || !receivers || !links || !ports) throw new ConfigError([...findings]);
   return {
     declaration: monolith.declaration,
     receivers,
-    runbookBase: pages.runbookBase,
+    runbookBase: links.runbookBase,
     timezone: monolith.timezone,
     adminToken: monolith.adminToken,
     amqpUrl: env['AMQP_URL'] ? monolith.amqpUrl : undefined,

@@ -1,4 +1,4 @@
-/** Part of `npm run check`: Prometheus' and Alertmanager's own checkers on what is committed and will be mounted. */
+/** Part of `npm run check`: promtool and amtool check the committed configurations that compose mounts. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { amtool, promtool, type ToolResult } from '@fit/stack';

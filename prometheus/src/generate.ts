@@ -1,21 +1,26 @@
 /**
- * `node prometheus/src/generate.ts [--check] [folder]`: writes the compose renditions, the dashboards, ALERTS.md and METRICS.md, by
- * default to prometheus/generated, prometheus/grafana/dashboards and prometheus. With `--check` it writes nothing, names what is stale and exits 1.
- * Only a folder of one's own gets the receivers and the addresses of the environment (ALERT_…, FIT_CONSOLE_URL,
- * FIT_RUNBOOK_BASE): what is committed tells nobody's.
+ * `npm run rules [-- [--check] [folder]]`: writes the configurations that compose mounts (one per profile), the dashboards, ALERTS.md
+ * and METRICS.md; by default into prometheus/generated, prometheus/grafana/dashboards and prometheus. `--check` writes nothing, names
+ * each stale file and exits with 1. Only a given folder gets the receivers and links of the environment (ALERT_…, FIT_CONSOLE_URL,
+ * FIT_RUNBOOK_BASE), so that committed files contain nobody's addresses.
  */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DEFAULT_PAGES, readPages } from './config/pages.ts';
-import { readReceivers, secretFiles } from './config/receivers.ts';
+import { fitTopology, PROFILES } from '@fit/contract';
+import { DEFAULT_LINKS, readLinks } from './config/links.ts';
+import { readReceivers } from './config/receivers.ts';
+import { COMPOSE_TARGETS } from './config/targets.ts';
+import {
+  copySecrets,
+  openToContainers,
+  renderMonitoringConfig,
+  secretFiles,
+  writeFiles,
+} from './config/writeMonitoringConfig.ts';
 import { renderDashboards } from './dashboards/renderDashboards.ts';
-import { renderAlertDocument } from './document/renderAlertDocument.ts';
-import { COMPOSE_RENDITIONS } from './generate/composeRenditions.ts';
-import { copySecrets, openToContainers } from './generate/copySecrets.ts';
-import { findStaleFiles } from './generate/findStaleFiles.ts';
-import { renderMetrics } from './generate/renderMetrics.ts';
-import { renderMonitoringConfig } from './generate/renderMonitoringConfig.ts';
-import { writeFiles } from './generate/writeFiles.ts';
+import { renderAlertDocument } from './documents/renderAlertDocument.ts';
+import { renderMetricsDocument } from './documents/renderMetricsDocument.ts';
 
 interface Output {
   readonly folder: string;
@@ -30,38 +35,66 @@ const { values, positionals } = parseArgs({
 });
 const [folder] = positionals;
 const receivers = folder === undefined ? {} : readReceivers(process.env);
-const pages = folder === undefined ? DEFAULT_PAGES : readPages(process.env);
+const links = folder === undefined ? DEFAULT_LINKS : readLinks(process.env);
 const outputs: readonly Output[] = [
-  ...COMPOSE_RENDITIONS.map(({ profile, options }) => ({
+  // One per profile, since the profiles have different limits.
+  ...PROFILES.map((profile) => ({
     folder: join(folder ?? join(PACKAGE, 'generated'), profile),
-    texts: renderMonitoringConfig({ ...options, receivers, runbookBase: pages.runbookBase }),
+    texts: renderMonitoringConfig({
+      declaration: fitTopology({ profile }),
+      targets: COMPOSE_TARGETS,
+      receivers,
+      runbookBase: links.runbookBase,
+    }),
   })),
   {
     folder: join(folder ?? join(PACKAGE, 'grafana'), 'dashboards'),
-    texts: renderDashboards(pages),
+    texts: renderDashboards(links),
   },
-  { folder: folder ?? PACKAGE, texts: new Map([['ALERTS.md', renderAlertDocument()]]) },
-  { folder: folder ?? PACKAGE, texts: renderMetrics() },
+  {
+    folder: folder ?? PACKAGE,
+    texts: new Map([
+      ['ALERTS.md', renderAlertDocument()],
+      ['METRICS.md', renderMetricsDocument()],
+    ]),
+  },
 ];
 
 for (const output of outputs)
-  if (values.check) await check(output);
+  if (values.check) await reportStaleFiles(output);
   else await writeFiles(output.folder, output.texts);
 if (folder !== undefined && !values.check && secretFiles(receivers).length > 0) {
-  const profiles = COMPOSE_RENDITIONS.map(({ profile }) => profile);
-  for (const profile of profiles) await copySecrets(join(folder, profile), receivers);
-  await openToContainers(folder, profiles);
+  for (const profile of PROFILES) await copySecrets(join(folder, profile), receivers);
+  await openToContainers(folder, PROFILES);
   console.log(
-    `${folder} has copies of secrets: it is closed to everybody but its owner (mode 0700), and what is below it is readable, ` +
+    `${folder} contains copies of secrets: only its owner can open it (mode 0700), and the files in it are readable, ` +
       'since Alertmanager runs as another user',
   );
 }
-if (process.exitCode === 1) console.error('Remedy: node prometheus/src/generate.ts');
+if (process.exitCode === 1) console.error('Remedy: npm run rules');
 
-async function check({ folder, texts }: Output): Promise<void> {
-  for (const { path, lineNumber, found, expected } of await findStaleFiles(folder, texts)) {
-    console.error(`${join(folder, path)}:${lineNumber} is stale`);
-    console.error(`  - ${found ?? '(end of file)'}\n  + ${expected ?? '(end of file)'}`);
+/** Prints each file that differs from what would be generated now, with the first line that differs. */
+async function reportStaleFiles({ folder, texts }: Output): Promise<void> {
+  for (const [path, expected] of texts) {
+    const file = join(folder, path);
+    const found = await readOrEmpty(file);
+    if (found === expected) continue;
+    const [foundLines, expectedLines] = [found.split('\n'), expected.split('\n')];
+    let index = 0;
+    while (foundLines[index] === expectedLines[index]) index += 1;
+    console.error(`${file}:${index + 1} is stale`);
+    console.error(`  - ${foundLines[index] ?? '(end of file)'}`);
+    console.error(`  + ${expectedLines[index] ?? '(end of file)'}`);
     process.exitCode = 1;
+  }
+}
+
+/** A missing file differs from its first line on. */
+async function readOrEmpty(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
   }
 }

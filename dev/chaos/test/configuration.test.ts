@@ -55,7 +55,7 @@ const PROGRAMS: readonly (readonly [file: string, env: Record<string, string>])[
       PROMETHEUS_URL: '',
       FIT_PORT_AMQP: 'amqp',
       FIT_CONSOLE_URL: 'console',
-      ALERT_PAGE_URL: 'page',
+      ALERT_CRITICAL_URL: 'page',
     },
   ],
 ];

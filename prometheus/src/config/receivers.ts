@@ -1,39 +1,39 @@
-/** Who is told, from the environment: webhooks, e-mail, Slack, each for pages and for tickets. */
+/** Who is notified of alerts, from the environment: webhooks, e-mail and Slack, for critical alerts and for warnings. */
 import { checkEnvironment, checkedText, type Environment, problemOfHttpUrl } from '@fit/contract';
 import Type from 'typebox';
 
-/** Ways to one kind of person. */
+/** The channels of one receiver. */
 export interface Receiver {
   readonly webhookUrl?: string | undefined;
   readonly emailTo?: string | undefined;
   readonly slackChannel?: string | undefined;
 }
 
-/** Without any way, alerts of that class are seen on Alertmanager's page only. */
+/** Alerts whose receiver has no channel are visible at Alertmanager and on the status page only. */
 export interface AlertReceivers {
-  /** For critical alerts: somebody is woken. */
-  readonly page?: Receiver;
-  /** For the rest. */
-  readonly ticket?: Receiver;
-  /** Gets the Watchdog every minute and raises the alarm itself when it stops. */
-  readonly deadManUrl?: string | undefined;
+  /** Somebody is woken. */
+  readonly critical?: Receiver;
+  /** Somebody looks today. */
+  readonly warning?: Receiver;
+  /** Gets the Watchdog every minute and raises an alarm of its own when the Watchdog stops. */
+  readonly watchdogUrl?: string | undefined;
   readonly mail?: MailServer;
-  /** A file that holds Slack's incoming webhook: the address is the secret. */
+  /** A file that holds the address of Slack's incoming webhook: that address is a secret. */
   readonly slackUrlFile?: string | undefined;
 }
 
 export interface MailServer {
-  /** host:port. */
+  /** As host:port. */
   readonly smarthost: string | undefined;
   readonly from: string | undefined;
   readonly username?: string | undefined;
   readonly passwordFile?: string | undefined;
 }
 
-/** What cannot be told to anybody. */
+/** Receivers that cannot be used. */
 export class ReceiverError extends Error {
   override readonly name = 'ReceiverError';
-  /** One sentence for each variable at fault. */
+  /** One sentence for each wrong variable. */
   readonly findings: readonly string[];
 
   constructor(findings: readonly string[], options?: ErrorOptions) {
@@ -42,37 +42,18 @@ export class ReceiverError extends Error {
   }
 }
 
-/** A file of the host, and where a rendition has its copy, relative to alertmanager.yml. */
-export interface SecretFile {
-  readonly variable: string;
-  readonly source: string;
-  readonly path: string;
-}
-
-/** Below the configuration's folder, which the native stack copies and compose mounts. */
-export const SLACK_URL_PATH = 'secrets/slack-url';
-export const SMTP_PASSWORD_PATH = 'secrets/smtp-password';
-
-/** @returns what must be copied beside the configuration. */
-export function secretFiles({ slackUrlFile, mail }: AlertReceivers): readonly SecretFile[] {
-  return [
-    { variable: 'ALERT_SLACK_URL_FILE', source: slackUrlFile, path: SLACK_URL_PATH },
-    { variable: 'ALERT_SMTP_PASSWORD_FILE', source: mail?.passwordFile, path: SMTP_PASSWORD_PATH },
-  ].flatMap(({ source, ...place }) => (source === undefined ? [] : [{ ...place, source }]));
-}
-
 const TEXT = Type.Optional(Type.String());
-/** Whoever knows the address of a webhook may call it, so that a finding does not show it. */
+/** The address of a webhook may be a secret, so a finding never shows it. */
 const WEBHOOK = Type.Optional(checkedText(problemOfHttpUrl, { show: 'never' }));
 
 const RECEIVER_VARIABLES = Type.Object({
-  ALERT_PAGE_URL: WEBHOOK,
-  ALERT_PAGE_EMAIL: TEXT,
-  ALERT_PAGE_SLACK_CHANNEL: TEXT,
-  ALERT_TICKET_URL: WEBHOOK,
-  ALERT_TICKET_EMAIL: TEXT,
-  ALERT_TICKET_SLACK_CHANNEL: TEXT,
-  ALERT_DEAD_MAN_URL: WEBHOOK,
+  ALERT_CRITICAL_URL: WEBHOOK,
+  ALERT_CRITICAL_EMAIL: TEXT,
+  ALERT_CRITICAL_SLACK_CHANNEL: TEXT,
+  ALERT_WARNING_URL: WEBHOOK,
+  ALERT_WARNING_EMAIL: TEXT,
+  ALERT_WARNING_SLACK_CHANNEL: TEXT,
+  ALERT_WATCHDOG_URL: WEBHOOK,
   ALERT_SLACK_URL_FILE: TEXT,
   ALERT_SMTP_HOST: TEXT,
   ALERT_SMTP_FROM: TEXT,
@@ -80,21 +61,21 @@ const RECEIVER_VARIABLES = Type.Object({
   ALERT_SMTP_PASSWORD_FILE: TEXT,
 });
 
-/** @throws ReceiverError naming every variable at fault. */
+/** @throws ReceiverError that names every wrong variable. */
 export function readReceivers(environment: Environment): AlertReceivers {
   const { value, findings } = checkEnvironment(RECEIVER_VARIABLES, environment);
   const receivers = {
-    page: {
-      webhookUrl: value.ALERT_PAGE_URL,
-      emailTo: value.ALERT_PAGE_EMAIL,
-      slackChannel: value.ALERT_PAGE_SLACK_CHANNEL,
+    critical: {
+      webhookUrl: value.ALERT_CRITICAL_URL,
+      emailTo: value.ALERT_CRITICAL_EMAIL,
+      slackChannel: value.ALERT_CRITICAL_SLACK_CHANNEL,
     },
-    ticket: {
-      webhookUrl: value.ALERT_TICKET_URL,
-      emailTo: value.ALERT_TICKET_EMAIL,
-      slackChannel: value.ALERT_TICKET_SLACK_CHANNEL,
+    warning: {
+      webhookUrl: value.ALERT_WARNING_URL,
+      emailTo: value.ALERT_WARNING_EMAIL,
+      slackChannel: value.ALERT_WARNING_SLACK_CHANNEL,
     },
-    deadManUrl: value.ALERT_DEAD_MAN_URL,
+    watchdogUrl: value.ALERT_WATCHDOG_URL,
     slackUrlFile: value.ALERT_SLACK_URL_FILE,
     mail: {
       smarthost: value.ALERT_SMTP_HOST,
@@ -103,21 +84,27 @@ export function readReceivers(environment: Environment): AlertReceivers {
       passwordFile: value.ALERT_SMTP_PASSWORD_FILE,
     },
   };
-  const all = [...findings, ...gapsOf(receivers)];
+  const all = [...findings, ...missingParts(receivers)];
   if (all.length > 0) throw new ReceiverError(all);
   return receivers;
 }
 
-/** Alertmanager refuses a way to somebody without its server; told here by the names of the variables. */
-function gapsOf({ page, ticket, mail, slackUrlFile }: Required<AlertReceivers>): string[] {
-  const ways = [page, ticket];
-  const gaps: string[] = [];
+/** Alertmanager refuses a channel without its server, but names its own fields and not the variables. */
+function missingParts({
+  critical,
+  warning,
+  mail,
+  slackUrlFile,
+}: Required<AlertReceivers>): string[] {
+  const receivers = [critical, warning];
+  const findings: string[] = [];
   if (mail.smarthost !== undefined && !/^[^\s:]+:\d+$/.test(mail.smarthost))
-    gaps.push(`ALERT_SMTP_HOST='${mail.smarthost}' is not host:port`);
+    findings.push(`ALERT_SMTP_HOST='${mail.smarthost}' is not host:port`);
   const hasServer = mail.smarthost !== undefined && mail.from !== undefined;
-  if (ways.some(({ emailTo }) => emailTo !== undefined) && !hasServer)
-    gaps.push('an e-mail receiver needs ALERT_SMTP_HOST and ALERT_SMTP_FROM');
-  if (ways.some(({ slackChannel }) => slackChannel !== undefined) && slackUrlFile === undefined)
-    gaps.push('a Slack channel needs ALERT_SLACK_URL_FILE');
-  return gaps;
+  if (receivers.some(({ emailTo }) => emailTo !== undefined) && !hasServer)
+    findings.push('an e-mail receiver needs ALERT_SMTP_HOST and ALERT_SMTP_FROM');
+  const hasSlack = receivers.some(({ slackChannel }) => slackChannel !== undefined);
+  if (hasSlack && slackUrlFile === undefined)
+    findings.push('a Slack channel needs ALERT_SLACK_URL_FILE');
+  return findings;
 }

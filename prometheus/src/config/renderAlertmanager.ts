@@ -1,16 +1,15 @@
-/** Receivers → alertmanager.yml: who is told, and which alert is noise while another fires. */
+/** Makes alertmanager.yml: who is notified, and which alert is only a consequence of another one that fires. */
 import { PRODUCTION_WINDOWS, type Windows } from '../rules/windows.ts';
-import {
-  type AlertReceivers,
-  type Receiver,
-  SLACK_URL_PATH,
-  SMTP_PASSWORD_PATH,
-} from './receivers.ts';
+import type { AlertReceivers, Receiver } from './receivers.ts';
 import { renderYaml } from './renderYaml.ts';
 import { COMPOSE_TARGETS } from './targets.ts';
 
+/** Where the copies of secrets are, relative to alertmanager.yml. */
+export const SLACK_URL_PATH = 'secrets/slack-url';
+export const SMTP_PASSWORD_PATH = 'secrets/smtp-password';
+
 /**
- * @param folder where Alertmanager sees its configuration; default: under compose.
+ * @param folder the folder of the configuration as Alertmanager sees it; default: under compose.
  * @returns the YAML text of alertmanager.yml.
  */
 export function renderAlertmanager(
@@ -20,96 +19,97 @@ export function renderAlertmanager(
 ): string {
   const { wait, interval, repeat, watchdogInterval, watchdogRepeat } = notification;
   return renderYaml({
-    ...globals(receivers, folder),
+    ...globalSettings(receivers, folder),
     route: {
-      receiver: 'ticket',
+      receiver: 'warning',
       group_by: ['alertname', 'queue'],
       group_wait: wait,
       group_interval: interval,
       repeat_interval: repeat,
       routes: [
         {
-          receiver: 'dead-man',
+          receiver: 'watchdog',
           matchers: ['alertname="Watchdog"'],
           group_wait: '0s',
           group_interval: watchdogInterval,
           repeat_interval: watchdogRepeat,
         },
-        { receiver: 'page', matchers: ['severity="critical"'] },
+        { receiver: 'critical', matchers: ['severity="critical"'] },
       ],
     },
     inhibit_rules: INHIBITIONS,
     receivers: [
-      receiver('ticket', receivers.ticket),
-      receiver('page', receivers.page),
-      // Its resolution is no good news; only its absence says something.
-      receiver('dead-man', { webhookUrl: receivers.deadManUrl }, false),
+      renderReceiver('warning', receivers.warning),
+      renderReceiver('critical', receivers.critical),
+      // Without resolved messages: only the absence of the Watchdog says something.
+      renderReceiver('watchdog', { webhookUrl: receivers.watchdogUrl }, false),
     ],
   });
 }
 
 const BROKER_IS_DOWN = ['alertname="TargetDown"', 'job=~"rabbitmq.*"'];
+const NO_COACH = ['alertname="NoConsumers"', 'severity="critical"'];
+const NO_PROGRESS = ['alertname=~"OutboxStalled|BacklogTooLong"'];
 
 /**
- * A label missing on both sides counts as equal. So each rule either has alertname among `equal` or asks its target for
- * a queue or a name; otherwise an alert without a queue would mute every other without one.
+ * Alertmanager takes a label that is missing on both sides as equal. So each rule has alertname among `equal`, or asks its
+ * target for a queue or a name; otherwise an alert without a queue would mute every other one without a queue.
  */
 const INHIBITIONS = [
   {
     source_matchers: ['severity="critical"'],
     target_matchers: ['severity="warning"'],
-    equal: ['alertname', 'vhost', 'queue', 'slo', 'type'],
+    equal: ['alertname', 'vhost', 'queue', 'how', 'resource'],
   },
   { source_matchers: BROKER_IS_DOWN, target_matchers: ['queue=~".+"'] },
+  { source_matchers: BROKER_IS_DOWN, target_matchers: NO_PROGRESS },
   {
-    source_matchers: BROKER_IS_DOWN,
-    target_matchers: ['alertname=~"BrokerMetricsAbsent|AmqpUnstable|OutboxStale"'],
-  },
-  {
-    // Its queue label is all that the waiting time of jobs has in common with it: processes do not tell the virtual host.
-    source_matchers: ['alertname="NoConsumers"'],
-    target_matchers: ['alertname=~"QueueStalled|QueueFillingUp|QueueWaitHigh"', 'queue=~".+"'],
+    source_matchers: NO_COACH,
+    target_matchers: ['alertname="QueueStalled"', 'queue=~".+"'],
     equal: ['queue'],
   },
+  { source_matchers: NO_COACH, target_matchers: NO_PROGRESS },
   {
-    source_matchers: ['alertname="BrokerAlarm"'],
-    target_matchers: [
-      'alertname=~"PublishRejected|BrokerRefusesPublishes|OutboxStale|AmqpUnstable"',
-    ],
+    source_matchers: ['alertname="QueueStalled"', 'severity="critical"'],
+    target_matchers: NO_PROGRESS,
   },
   {
-    // Nothing is settled without the store, so that attempts neither end nor make room.
+    source_matchers: ['alertname="BrokerAlarm"', 'severity="critical"'],
+    target_matchers: NO_PROGRESS,
+  },
+  {
+    // Without the database no result is stored, so attempts neither end nor free capacity.
     source_matchers: ['alertname="StoreDown"'],
-    target_matchers: ['alertname=~"OutboxStale|QueueStalled|JobStuck|WorkersSaturated"'],
+    target_matchers: ['alertname=~"OutboxStalled|BacklogTooLong|QueueStalled"'],
   },
 ];
 
-/** amtool and Alertmanager both accept a relative path here; it is opened from wherever the process was started. */
-function globals({ mail, slackUrlFile }: AlertReceivers, folder: string): object {
+/** Secrets have absolute paths: Alertmanager opens a relative path from the folder in which it was started. */
+function globalSettings({ mail, slackUrlFile }: AlertReceivers, folder: string): object {
   const { smarthost, from, username, passwordFile } = mail ?? {};
   const global = {
-    ...given('smtp_smarthost', smarthost),
-    ...given('smtp_from', from),
-    ...given('smtp_auth_username', username),
-    ...given('smtp_auth_password_file', passwordFile && `${folder}/${SMTP_PASSWORD_PATH}`),
-    ...given('slack_api_url_file', slackUrlFile && `${folder}/${SLACK_URL_PATH}`),
+    ...optional('smtp_smarthost', smarthost),
+    ...optional('smtp_from', from),
+    ...optional('smtp_auth_username', username),
+    ...optional('smtp_auth_password_file', passwordFile && `${folder}/${SMTP_PASSWORD_PATH}`),
+    ...optional('slack_api_url_file', slackUrlFile && `${folder}/${SLACK_URL_PATH}`),
   };
   return Object.keys(global).length === 0 ? {} : { global };
 }
 
-function receiver(name: string, ways: Receiver = {}, sendResolved = true): object {
-  const { webhookUrl, emailTo, slackChannel } = ways;
+function renderReceiver(name: string, receiver: Receiver = {}, sendResolved = true): object {
+  const { webhookUrl, emailTo, slackChannel } = receiver;
   const send_resolved = sendResolved;
   return {
     name,
-    ...given('webhook_configs', webhookUrl && [{ url: webhookUrl, send_resolved }]),
-    ...given('email_configs', emailTo && [{ to: emailTo, send_resolved }]),
-    ...given('slack_configs', slackChannel && [slackWay(slackChannel, send_resolved)]),
+    ...optional('webhook_configs', webhookUrl && [{ url: webhookUrl, send_resolved }]),
+    ...optional('email_configs', emailTo && [{ to: emailTo, send_resolved }]),
+    ...optional('slack_configs', slackChannel && [slackConfig(slackChannel, send_resolved)]),
   };
 }
 
-/** In full, since Slack shows nothing of the annotations by itself; e-mail and webhooks carry them all. */
-function slackWay(channel: string, send_resolved: boolean): object {
+/** Slack shows no annotations by itself; e-mail and webhooks carry all of them. */
+function slackConfig(channel: string, send_resolved: boolean): object {
   return {
     channel,
     send_resolved,
@@ -124,6 +124,6 @@ function slackWay(channel: string, send_resolved: boolean): object {
   };
 }
 
-function given(key: string, value: unknown): object {
+function optional(key: string, value: unknown): object {
   return value === undefined || value === '' ? {} : { [key]: value };
 }

@@ -1,8 +1,12 @@
-/** Targets → prometheus.yml. */
-import { INTERVAL, SCRAPE_TIMEOUT } from './interval.ts';
-import type { JobName } from './jobNames.ts';
+/** Makes prometheus.yml: what is scraped, how often, and where alerts are sent. */
 import { renderYaml } from './renderYaml.ts';
-import type { MonitoringTargets, Target } from './targets.ts';
+import type { JobName, MonitoringTargets, Target } from './targets.ts';
+
+/** Interval of scrapes and of rule evaluation; equal to the broker's `collect_statistics_interval`, since its gauges are no newer. */
+export const INTERVAL = '5s';
+
+/** Below the interval, or Prometheus refuses the configuration. A target that hangs costs one sample. */
+const SCRAPE_TIMEOUT = '4s';
 
 export interface ScrapeOptions {
   readonly targets: MonitoringTargets;
@@ -12,20 +16,20 @@ export interface ScrapeOptions {
   readonly alertmanagerLogin?: AlertmanagerLogin;
 }
 
-/** How Prometheus logs in at Alertmanager, to send alerts and to scrape it. */
+/** With it Prometheus sends alerts to Alertmanager and scrapes it. */
 export interface AlertmanagerLogin {
   readonly username: string;
-  /** As Prometheus sees it. */
+  /** The path as Prometheus sees it. */
   readonly passwordFile: string;
 }
 
 /** Relative to prometheus.yml, so that the folder can be mounted or copied anywhere. */
 export const RULES_FILE = 'rules/fit.yml';
 
-/** The families that hold depth, consumers and the head's age; each more costs a pass over all queues. */
+/** The families of metrics with depth and consumers; each further family costs the broker a pass over all queues. */
 const QUEUE_FAMILIES = ['queue_coarse_metrics', 'queue_metrics'] as const;
 
-/** How often a name is looked up: a new coach is seen within one scrape or two. */
+/** How often a DNS name is resolved: a new coach is scraped within two intervals. */
 const DNS_REFRESH = '10s';
 
 /** @returns the YAML text of prometheus.yml. */
@@ -44,7 +48,7 @@ export function renderScrapeConfig({
     rule_files: [RULES_FILE],
     alerting: { alertmanagers: [{ ...login, ...discovery(targets.alertmanager) }] },
     scrape_configs: [
-      // Node and global series. Never /metrics/per-object beside it: that counts twice.
+      // Metrics of the node and of all queues together. /metrics/per-object beside it would count everything twice.
       job('rabbitmq', targets.broker),
       job('rabbitmq-queues', targets.broker, {
         metrics_path: '/metrics/detailed',

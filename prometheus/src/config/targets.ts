@@ -1,6 +1,21 @@
-/** Where the scraped processes are: the only difference between compose and the native stack. */
+/** Where the scraped processes are: this is the only difference between compose and the native stack. */
 
-/** Addresses are `host:port`. With a name in DNS every instance behind it is scraped, however many there are. */
+/** The `job` labels whose absence is an alert (TargetDown). Rules and dashboards name them. */
+export const WATCHED_JOBS = [
+  'rabbitmq',
+  'rabbitmq-queues',
+  'monolith',
+  'coach',
+  'prometheus',
+  'alertmanager',
+] as const;
+
+/** Cron may be absent: something else may start the runs, and runbooks stop it. CronOverdue reports a slot that it misses. */
+export const JOB_NAMES = [...WATCHED_JOBS, 'cron'] as const;
+
+export type JobName = (typeof JOB_NAMES)[number];
+
+/** Addresses are `host:port`. With a DNS name every instance behind it is scraped. */
 export type Target =
   | { readonly addresses: readonly string[] }
   | { readonly dnsName: string; readonly port: number };
@@ -12,15 +27,15 @@ export interface MonitoringTargets {
   /** All coaches. */
   readonly coach: Target;
   readonly prometheus: Target;
-  /** Scraped, and sent the alerts. */
+  /** Alerts are sent to it, and it is scraped. */
   readonly alertmanager: Target;
-  /** Where Alertmanager finds its configuration, as it sees it: it takes the files of secrets by absolute paths only. */
+  /** The configuration folder as Alertmanager sees it, since secrets need absolute paths. */
   readonly alertmanagerFolder: string;
-  /** Absent where something else triggers the runs. */
+  /** Absent where something else starts the runs. */
   readonly cron?: Target;
 }
 
-/** Loopback ports, as `StackPorts` of `@fit/stack` has them. */
+/** Loopback ports, as in `StackPorts` of `@fit/stack`. */
 export interface NativePorts {
   readonly brokerMetrics: number;
   readonly monolithMetrics: number;
@@ -37,7 +52,7 @@ export const COMPOSE_TARGETS: MonitoringTargets = Object.freeze({
   prometheus: { addresses: ['prometheus:9090'] },
   alertmanager: { addresses: ['alertmanager:9093'] },
   alertmanagerFolder: '/etc/alertmanager',
-  // By name: the runbooks stop it on purpose, and a name that is gone is no target that is down.
+  // By DNS name: a cron that was stopped on purpose has no name, and so it is no target that is down.
   cron: { dnsName: 'cron', port: 12115 },
 });
 
@@ -59,7 +74,7 @@ export function nativeTargets(
 /** The standard port of the rabbitmq_prometheus plugin. */
 const PLUGIN_PORT = 15_692;
 
-/** @returns where a broker that was given by its URL exports its metrics: on its own host. */
+/** @returns where a broker given by its URL exports its metrics: on the same host. */
 export function brokerTarget(amqpUrl: string, port = PLUGIN_PORT): Target {
   return { addresses: [`${new URL(amqpUrl).hostname}:${port}`] };
 }

@@ -1,16 +1,59 @@
-/** Is it well, and if not, where to look. */
+/** The first dashboard: is every user served, and if not, why. */
 import type { DashboardSpec, RowSpec } from './dashboardSpec.ts';
 
-/** The share of jobs that may die: the objective is 99 %. */
-const BUDGET = '0.01';
+/** The share of jobs that may die. */
+const ALLOWED_FAILURES = '0.01';
 
-const NOW: RowSpec = {
-  title: 'Now',
+const FIRING: RowSpec = {
+  title: 'Must somebody act now?',
+  panels: [
+    {
+      kind: 'number',
+      title: 'Alerts firing',
+      description:
+        'Warnings and critical alerts; the list beside it names them. Empty if Prometheus evaluates no rules at all.',
+      unit: 'short',
+      queries: [
+        {
+          // The Watchdog gives the 0, since it always fires: without rules no alert can fire.
+          expr:
+            'count(ALERTS{alertstate="firing",severity=~"warning|critical"})\n' +
+            '  or 0 * max(ALERTS{alertname="Watchdog",alertstate="firing"})',
+          legend: 'firing',
+        },
+      ],
+      bounds: { warning: 1, critical: 3 },
+    },
+    {
+      kind: 'table',
+      title: 'Firing alerts',
+      description:
+        'One line for each; the name links to its runbook. The Watchdog always fires and proves that alerting works.',
+      unit: 'short',
+      queries: [{ expr: 'ALERTS{alertstate="firing"}', legend: '{{alertname}}' }],
+      width: 12,
+      runbooks: ['Watchdog'],
+    },
+    {
+      kind: 'number',
+      title: 'Processes up',
+      description: '1 is up; 0 is down: at least one instance does not answer.',
+      unit: 'short',
+      queries: [{ expr: 'min by (job) (up)', legend: '{{job}}' }],
+      bounds: { warning: 1, critical: 0.5 },
+      width: 8,
+      runbooks: ['TargetDown'],
+    },
+  ],
+};
+
+const SERVED: RowSpec = {
+  title: 'Is every user served?',
   panels: [
     {
       kind: 'number',
       title: 'Jobs done per minute',
-      description: 'Workouts that were made and stored. 0 is normal when no run is under way.',
+      description: 'Workouts made and stored. 0 is normal while no run is under way.',
       unit: 'cpm',
       queries: [
         {
@@ -23,109 +66,78 @@ const NOW: RowSpec = {
       kind: 'number',
       title: 'Success, last hour',
       description:
-        'Share of jobs that ended well; a retry that succeeds counts as good. The objective is 99 %. Empty where none ended.',
+        'Share of jobs that ended well; a retry that succeeds counts as good. The objective is 99 %. Empty if no job ended.',
       unit: 'percentunit',
       queries: [
         {
-          // The recorded share is 0 where no job ended: right for an alert, but coaches that are gone are no success.
+          // The recorded share is 0 if no job ended: right for an alert, but absent coaches are no success.
           expr: '1 - job:dead:ratio_rate1h\n  and on () sum(rate(jobs_finished_total[1h])) > 0',
           legend: 'success',
         },
       ],
       bounds: { warning: 0.99, critical: 0.95 },
       max: 1,
-      runbooks: ['JobSuccessBurn'],
+      runbooks: ['JobFailuresHigh'],
     },
     {
       kind: 'number',
-      title: 'Error budget left',
+      title: 'Allowed failures left',
       description:
-        'Of the 1 % of jobs that may die, in the time that is shown: 100 % is untouched, below 0 is overspent.',
+        'Of the 1 % of jobs that may die, over the time shown: 100 % is untouched, below 0 is overspent.',
       unit: 'percentunit',
       queries: [
         {
           expr:
             '1 - (sum(increase(jobs_finished_total{outcome="dead"}[$__range]))\n' +
-            // No job ended: 0/0, which the comparison drops.
-            `  / sum(increase(jobs_finished_total[$__range])) >= 0) / ${BUDGET}`,
+            // If no job ended, the quotient is 0/0, which the comparison drops.
+            `  / sum(increase(jobs_finished_total[$__range])) >= 0) / ${ALLOWED_FAILURES}`,
           legend: 'left',
         },
       ],
       bounds: { warning: 0.25, critical: 0 },
       min: null,
-      runbooks: ['JobSuccessBurn'],
+      runbooks: ['JobFailuresHigh'],
+    },
+    {
+      kind: 'number',
+      title: 'Time the backlog needs',
+      description: 'Jobs that wait, divided by the jobs that end each second. Empty if none ends.',
+      unit: 's',
+      queries: [
+        {
+          expr:
+            '(sum(queue:ready and on (vhost, queue) queue:info{role="main"}) + on () max(jobs_outbox_pending))\n' +
+            '  / on () (sum(rate(jobs_finished_total[$__rate_interval])) > 0)',
+          legend: 'needed',
+        },
+      ],
+      bounds: { warning: 1_800, critical: 3_600 },
+      runbooks: ['BacklogTooLong'],
     },
     {
       kind: 'number',
       title: 'Fullest queue',
-      description: 'Share of its limit. Full, it refuses jobs; they then wait in the outbox.',
+      description: 'Share of its limit. A full queue refuses jobs; they then wait in the outbox.',
       unit: 'percentunit',
       queries: [{ expr: 'max(queue:fill:ratio)', legend: 'full' }],
       bounds: { warning: 0.7, critical: 0.9 },
-      runbooks: ['QueueNearFull', 'QueueFillingUp'],
+      runbooks: ['QueueNearFull'],
     },
     {
       kind: 'number',
       title: 'Oldest job under way',
-      description: 'Since it could have begun. Jobs in a wait between attempts do not age.',
+      description:
+        'Since it could have started. Jobs that wait between two attempts are not counted.',
       unit: 's',
       queries: [{ expr: 'max(jobs_oldest_age_seconds)', legend: 'oldest' }],
       bounds: { warning: 60, critical: 300 },
-      runbooks: ['QueueStalled', 'JobLatencyBurn'],
+      runbooks: ['QueueStalled', 'OutboxStalled'],
     },
-    {
-      kind: 'number',
-      title: 'Alerts firing',
-      description:
-        'Warnings and critical ones; the list below names them. Empty where Prometheus evaluates no rules at all.',
-      unit: 'short',
-      queries: [
-        {
-          // 0 by the alert that fires always, and not by itself: without rules nothing can fire.
-          expr:
-            'count(ALERTS{alertstate="firing",severity=~"warning|critical"})\n' +
-            '  or 0 * max(ALERTS{alertname="Watchdog",alertstate="firing"})',
-          legend: 'firing',
-        },
-      ],
-      bounds: { warning: 1, critical: 3 },
-    },
-  ],
-};
-
-const ALERTS: RowSpec = {
-  title: 'Alerts and targets',
-  panels: [
-    {
-      kind: 'table',
-      title: 'Firing alerts',
-      description:
-        'One line each; the name leads to its runbook. The Watchdog fires always and proves that alerting works.',
-      unit: 'short',
-      queries: [{ expr: 'ALERTS{alertstate="firing"}', legend: '{{alertname}}' }],
-      width: 16,
-    },
-    {
-      kind: 'number',
-      title: 'Targets up',
-      description: '1 is up, 0 is down: at least one instance of that job does not answer.',
-      unit: 'short',
-      queries: [{ expr: 'min by (job) (up)', legend: '{{job}}' }],
-      bounds: { warning: 1, critical: 0.5 },
-      width: 8,
-      runbooks: ['TargetDown'],
-    },
-  ],
-};
-
-const TODAY: RowSpec = {
-  title: 'Work',
-  panels: [
     {
       kind: 'lines',
       title: 'Jobs by state',
       description:
-        'All job records. Done grows for ever; a plateau in waiting is retries, one in dead wants a replay.',
+        'All job records. done always grows; waiting jobs are retries; dead jobs need a replay.',
       unit: 'short',
       queries: [{ expr: 'max by (state) (jobs_by_state)', legend: '{{state}}' }],
       runbooks: ['DeadLetters'],
@@ -141,48 +153,48 @@ const TODAY: RowSpec = {
           legend: '{{outcome}}',
         },
       ],
-      runbooks: ['JobSuccessBurn'],
-    },
-    {
-      kind: 'lines',
-      title: 'Fill',
-      description:
-        'Share of each limit that is used: ready messages and held dead letters. Above 1 is possible for a moment.',
-      unit: 'percentunit',
-      queries: [{ expr: 'queue:fill:ratio{queue=~"$queue"}', legend: '{{queue}}' }],
-      bounds: { warning: 0.7, critical: 0.9 },
-      runbooks: ['QueueNearFull'],
+      runbooks: ['JobFailuresHigh'],
     },
     {
       kind: 'lines',
       title: 'Oldest job by state',
       description:
-        'Age since the job could have begun. A line that only rises is a job that nobody does.',
+        'Age since the job could have started. A line that only rises is a job that nobody does.',
       unit: 's',
       queries: [{ expr: 'max by (state) (jobs_oldest_age_seconds)', legend: '{{state}}' }],
       runbooks: ['QueueStalled'],
     },
+  ],
+};
+
+const DAILY_RUN: RowSpec = {
+  title: 'Did the daily run end?',
+  panels: [
     {
       kind: 'lines',
       title: 'Daily run',
       description:
-        'Seconds to the next planned run, and since the last that ended well. Empty where cron is not watched (natively).',
+        'Time until the next run fires, until it must have ended, and since the last complete one. The first and the last are empty natively, where cron is not scraped.',
       unit: 's',
       queries: [
-        { expr: 'max(cron_next_run_timestamp_seconds) - time()', legend: 'to the next' },
+        { expr: 'max(cron_next_run_timestamp_seconds) - time()', legend: 'until the next' },
+        {
+          expr: '(max(daily_run_due_timestamp_seconds) > 0) - time()',
+          legend: 'until it must have ended',
+        },
         {
           expr: 'time() - (max(cron_last_success_timestamp_seconds) > 0)',
-          legend: 'since the last good one',
+          legend: 'since the last complete one',
         },
       ],
       min: null,
-      runbooks: ['CronOverdue', 'CronRunFailed'],
+      width: 12,
+      runbooks: ['CronOverdue'],
     },
     {
       kind: 'lines',
-      title: 'Runs by cron',
-      description:
-        'Since cron was started: runs by outcome, and how long one takes on average. Empty natively, as above.',
+      title: 'Runs since cron started',
+      description: 'By outcome, and how long a run takes on average. Empty natively.',
       unit: 'short',
       queries: [
         { expr: 'sum by (outcome) (cron_runs_total)', legend: '{{outcome}}' },
@@ -191,7 +203,94 @@ const TODAY: RowSpec = {
           legend: 'seconds per run',
         },
       ],
+      width: 12,
       runbooks: ['CronRunFailed'],
+    },
+  ],
+};
+
+const FAILURES: RowSpec = {
+  title: 'What fails, and why?',
+  panels: [
+    {
+      kind: 'lines',
+      title: 'Failed attempts per minute, by error class',
+      description: 'One class above all others is a dependency; many alike are the jobs.',
+      unit: 'cpm',
+      queries: [
+        {
+          expr: '60 * sum by (type, error_class) (rate(jobs_failures_total[$__rate_interval]))',
+          legend: '{{type}} {{error_class}}',
+        },
+      ],
+      runbooks: ['RetryStorm'],
+    },
+    {
+      kind: 'lines',
+      title: 'Dead jobs per minute, by cause',
+      description:
+        'exhausted: all attempts failed. fatal: no retry helps. All other causes should be 0.',
+      unit: 'cpm',
+      queries: [
+        {
+          expr: '60 * sum by (type, reason) (rate(jobs_dead_lettered_total[$__rate_interval]))',
+          legend: '{{type}} {{reason}}',
+        },
+      ],
+      runbooks: ['DeadLetters'],
+    },
+    {
+      kind: 'lines',
+      title: 'Share of jobs that died',
+      description: 'Over five minutes and over an hour; the alert asks for both. May be 1 %.',
+      unit: 'percentunit',
+      queries: ['5m', '1h'].map((window) => ({
+        expr: `job:dead:ratio_rate${window}`,
+        legend: window,
+      })),
+      bounds: { warning: 0.01, critical: 0.144 },
+      max: 1,
+      runbooks: ['JobFailuresHigh'],
+    },
+  ],
+};
+
+const LOSSES: RowSpec = {
+  title: 'Is anything lost?',
+  panels: [
+    {
+      kind: 'lines',
+      title: 'Job records without a message',
+      description:
+        'Jobs under way that no queue holds. A few in either direction under load, since records and broker are read seconds apart.',
+      unit: 'short',
+      queries: [{ expr: 'job:unaccounted', legend: 'unaccounted' }],
+      min: null,
+      runbooks: ['JobsUnaccounted'],
+    },
+    {
+      kind: 'lines',
+      title: 'Dropped by the broker in ten minutes',
+      description:
+        'destroyed: no dead-letter exchange. overflowed: pushed out of a full queue. unroutable: no binding leads to a queue. Should be 0.',
+      unit: 'short',
+      queries: [{ expr: 'sum by (how) (broker:dropped:increase10m)', legend: '{{how}}' }],
+      runbooks: ['MessagesDropped'],
+    },
+    {
+      kind: 'lines',
+      title: 'Repaired',
+      description:
+        'Jobs whose message was lost and that the reconciler published again, and dead jobs that were replayed, over the time shown.',
+      unit: 'short',
+      queries: [
+        { expr: 'sum(increase(jobs_reconciled_total[$__range]))', legend: 'reconciled' },
+        {
+          expr: 'sum by (type) (increase(jobs_replayed_total[$__range]))',
+          legend: 'replayed, {{type}}',
+        },
+      ],
+      runbooks: ['JobsUnaccounted', 'DeadLetters'],
     },
   ],
 };
@@ -199,7 +298,7 @@ const TODAY: RowSpec = {
 export const OVERVIEW: DashboardSpec = {
   uid: 'fit-overview',
   title: 'FIT 1 Overview',
-  description: 'Is it well, and if not, where to look.',
-  variables: ['queue'],
-  rows: [NOW, ALERTS, TODAY],
+  description: 'Is every user served, and if not, why?',
+  variables: [],
+  rows: [FIRING, SERVED, DAILY_RUN, FAILURES, LOSSES],
 };

@@ -1,7 +1,7 @@
-/** A rule as Prometheus reads it: the field names are its own, so that rendering is copying. */
+/** A rule as Prometheus reads it. The field names are those of Prometheus, so a rule is rendered by copying it. */
 
-/** Somebody is woken; somebody looks today; nobody is told but the page shows it; the Watchdog. */
-export type Severity = 'critical' | 'warning' | 'info' | 'none';
+/** critical: somebody is woken. warning: somebody looks today. none: the Watchdog, which always fires. */
+export type Severity = 'critical' | 'warning' | 'none';
 
 export interface RecordingRule {
   readonly record: string;
@@ -12,19 +12,19 @@ export interface RecordingRule {
 export interface AlertRule {
   readonly alert: string;
   readonly expr: string;
-  /** How long the expression must hold. Absent: fires at the first evaluation. */
+  /** How long the expression must hold. Absent: the alert fires at the first evaluation. */
   readonly for?: string;
-  /** How long the alert outlives its expression, so that a value on the edge does not flap. */
+  /** How long the alert outlives its expression. */
   readonly keep_firing_for?: string;
   readonly labels: { readonly severity: Severity } & Readonly<Record<string, string>>;
   readonly annotations: {
-    /** One line, with the thing that is affected. */
+    /** One line that names the affected queue or process. */
     readonly summary: string;
-    /** What it means: what is lost or late. */
+    /** What is lost or late because of it. */
     readonly description: string;
     /** What to do first. */
     readonly remedy: string;
-    /** Set when rendered: what to do at three in the morning. */
+    /** Address of the runbook; added when the rules are rendered. */
     readonly runbook_url?: string;
   };
 }

@@ -1,4 +1,4 @@
-/** Goal: one template for compose and loopback, asking the broker for exactly what the rules need. Method: parse it. */
+/** Goal: one template for compose and the native stack, which scrapes what the rules need. Method: parse it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -31,12 +31,12 @@ function jobsOf(text: string): Map<string, Job> {
   return new Map(jobs.map((job) => [job.job_name, job]));
 }
 
-test('every job that the alerts know is scraped, and no other', () => {
+test('every job that the alerts name is scraped, and no other', () => {
   const jobs = jobsOf(renderScrapeConfig({ targets: COMPOSE_TARGETS }));
   assert.deepEqual([...jobs.keys()], [...JOB_NAMES]);
 });
 
-test('the broker is asked for both families of one virtual host, and never per object', () => {
+test('the broker is scraped for both families of one virtual host, and never per object', () => {
   const jobs = jobsOf(renderScrapeConfig({ targets: COMPOSE_TARGETS, vhost: 'test' }));
   assert.equal(jobs.get('rabbitmq')?.metrics_path, undefined);
   const queues = jobs.get('rabbitmq-queues');
@@ -47,7 +47,7 @@ test('the broker is asked for both families of one virtual host, and never per o
   });
 });
 
-test('under compose all coaches behind the name are scraped, and a cron that was stopped is no target', () => {
+test('under compose all coaches behind the DNS name are scraped, and a stopped cron is no target', () => {
   const jobs = jobsOf(renderScrapeConfig({ targets: COMPOSE_TARGETS }));
   for (const [name, port] of [['coach', 12112] as const, ['cron', 12115] as const]) {
     assert.deepEqual(jobs.get(name)?.dns_sd_configs, [
@@ -57,7 +57,7 @@ test('under compose all coaches behind the name are scraped, and a cron that was
   }
 });
 
-test('Prometheus logs in where Alertmanager asks for a password, to send alerts and to scrape', () => {
+test('Prometheus logs in at an Alertmanager with a password, to send alerts and to scrape', () => {
   const alertmanagerLogin = { username: 'fit', passwordFile: '/stack/password' };
   const text = renderScrapeConfig({ targets: COMPOSE_TARGETS, alertmanagerLogin });
   const expected = { username: 'fit', password_file: '/stack/password' };
@@ -78,7 +78,7 @@ test('Prometheus logs in where Alertmanager asks for a password, to send alerts 
   assert.doesNotMatch(renderScrapeConfig({ targets: COMPOSE_TARGETS }), /basic_auth/);
 });
 
-test('a broker that was given is asked on its own host', () => {
+test('a broker given by its URL is scraped on its own host', () => {
   const addresses = (url: string, port?: number) => {
     const targets = { ...nativeTargets(PORTS), broker: brokerTarget(url, port) };
     const jobs = jobsOf(renderScrapeConfig({ targets, vhost: 'fit' }));
@@ -91,7 +91,7 @@ test('a broker that was given is asked on its own host', () => {
   assert.deepEqual(addresses('amqp://[::1]:5673/fit', 7), [{ targets: ['[::1]:7'] }]);
 });
 
-test('natively everything is on loopback, more coaches included', () => {
+test('natively all targets are on loopback, further coaches included', () => {
   const jobs = jobsOf(renderScrapeConfig({ targets: nativeTargets(PORTS, [33, 34]) }));
   assert.deepEqual(jobs.get('coach')?.static_configs, [
     { targets: ['127.0.0.1:3', '127.0.0.1:33', '127.0.0.1:34'] },

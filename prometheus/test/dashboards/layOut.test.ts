@@ -1,8 +1,8 @@
-/** Goal: panels fill lines from left to right and never lie on each other. Method: a few rows, looked at as places. */
+/** Goal: panels fill lines from left to right and never overlap. Method: a few rows. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PanelSpec } from '../../src/dashboards/dashboardSpec.ts';
-import { layOut } from '../../src/dashboards/layOut.ts';
+import { layOut } from '../../src/dashboards/renderDashboards.ts';
 
 const panel = (kind: PanelSpec['kind'], width?: number): PanelSpec => ({
   kind,
@@ -13,7 +13,7 @@ const panel = (kind: PanelSpec['kind'], width?: number): PanelSpec => ({
   ...(width === undefined ? {} : { width }),
 });
 
-test('a panel that does not fit begins a line below the highest of the last', () => {
+test('a panel that does not fit starts a line below the highest panel of the last line', () => {
   const [row] = layOut([
     { title: 'row', panels: [panel('number'), panel('lines', 12), panel('lines', 12)] },
   ]);
@@ -28,7 +28,7 @@ test('a panel that does not fit begins a line below the highest of the last', ()
   );
 });
 
-test('a row begins below all of the row before', () => {
+test('a row starts below all panels of the row before', () => {
   const rows = layOut([
     { title: 'first', panels: [panel('lines', 16), panel('number', 8)] },
     { title: 'second', panels: [panel('lines')] },

@@ -1,4 +1,4 @@
-/** Goal: names are found wherever PromQL may have them. Method: the forms that FIT's expressions are made of. */
+/** Goal: metric names are found at every place of a PromQL expression. Method: the forms that FIT uses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { metricNames } from '../support/metricNames.ts';

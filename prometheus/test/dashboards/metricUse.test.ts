@@ -1,6 +1,6 @@
 /**
- * Goal: every metric that FIT exports is looked at by somebody, and every name that is looked at exists (O8). Method: names
- * out of panels, rules and runbooks against the catalogue, the recordings and the list of others' series.
+ * Goal: every metric that FIT exports is shown or used by an alert, and every name in a query exists. Method: names in panels,
+ * rules and runbooks against the catalogue, the recordings and the list of foreign series.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -25,7 +25,7 @@ test('every exported metric is read by a panel or a rule, or listed with the rea
   assert.deepEqual(nowhere, []);
 });
 
-test('what is listed as unread is exported, and indeed unread', () => {
+test('every metric that is listed as unread is exported and not read', () => {
   const wrong = [...UNREAD.keys()].filter((name) => !EXPORTED.has(name) || READ.has(name));
   assert.deepEqual(wrong, []);
 });
@@ -47,7 +47,7 @@ test('every name in a runbook exists', () => {
   }
 });
 
-test("the list of others' series has none that nobody reads", () => {
+test('every foreign series that is listed is read', () => {
   const stale = [...FOREIGN].filter((name) => !READ.has(metricOf(name)));
   assert.deepEqual(stale, []);
 });

@@ -1,6 +1,6 @@
 /**
- * Goal: nothing known is not shown as all well, and a deploy is marked whatever changed. Method: the expressions of panels and
- * annotations as they are, run by promtool on series that a system in trouble would leave.
+ * Goal: a panel without data does not look healthy, and every deploy is marked. Method: the expressions of panels and annotations,
+ * run by promtool on series of a system in trouble.
  */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -9,19 +9,19 @@ import { type TestContext, test } from 'node:test';
 import { promtool } from '@fit/stack';
 import { stringify } from 'yaml';
 import { RULES_FILE } from '../../src/config/renderScrapeConfig.ts';
-import { ANNOTATIONS } from '../../src/dashboards/frame.ts';
 import { OVERVIEW } from '../../src/dashboards/overview.ts';
+import { ANNOTATIONS } from '../../src/dashboards/renderDashboards.ts';
 import { queriesIn } from '../support/queriesIn.ts';
 import { renderedFolder } from '../support/renderedFolder.ts';
 
 interface Case {
-  /** By name with labels, one value a minute as promtool writes it. */
+  /** Values of each series, one per minute, in promtool's notation. */
   readonly series: Readonly<Record<string, string>>;
   readonly expr: string;
   readonly at: string;
   /** Labels and value. */
   readonly shown: readonly (readonly [string, number])[];
-  /** Default: the series are all there is. */
+  /** Default: without rules. */
   readonly hasRules?: boolean;
 }
 
@@ -47,19 +47,19 @@ function exprOf(legend: string): string {
 
 const finished = (outcome: string) => `jobs_finished_total{instance="c",outcome="${outcome}"}`;
 
-test('success is a share of jobs that ended', async (t) => {
+test('success is the share of jobs that ended well', async (t) => {
   const series = { [finished('success')]: '0+3x90', [finished('dead')]: '0+1x90' };
   const expr = exprOf('success');
   await holds(t, { series, expr, at: '90m', shown: [['{}', 0.75]], hasRules: true });
 });
 
-test('an hour in which no job ended is no success', async (t) => {
+test('an hour in which no job ended has no success', async (t) => {
   const series = { [finished('success')]: '0+3x20 60x90', [finished('dead')]: '0x110' };
   const expr = exprOf('success');
   await holds(t, { series, expr, at: '110m', shown: [], hasRules: true });
 });
 
-test('coaches that are gone for an hour are no success', async (t) => {
+test('coaches that have been gone for an hour are no success', async (t) => {
   const series = { [finished('success')]: '0+3x20', [finished('dead')]: '0x20' };
   const expr = exprOf('success');
   await holds(t, { series, expr, at: '110m', shown: [], hasRules: true });
@@ -68,12 +68,15 @@ test('coaches that are gone for an hour are no success', async (t) => {
 const alert = (name: string, severity: string) =>
   `ALERTS{alertname="${name}",alertstate="firing",severity="${severity}"}`;
 
-test('no alert is 0 while alerts are evaluated', async (t) => {
-  const series = { [alert('Watchdog', 'none')]: '1x5', [alert('QueueUndeclared', 'info')]: '1x5' };
+test('without alerts the number is 0 while rules are evaluated', async (t) => {
+  const series = {
+    [alert('Watchdog', 'none')]: '1x5',
+    [`ALERTS{alertname="StoreDown",alertstate="pending",severity="critical"}`]: '1x5',
+  };
   await holds(t, { series, expr: exprOf('firing'), at: '5m', shown: [['{}', 0]] });
 });
 
-test('alerts are counted', async (t) => {
+test('firing alerts are counted', async (t) => {
   const series = {
     [alert('Watchdog', 'none')]: '1x5',
     [alert('QueueNearFull', 'warning')]: '1x5',
@@ -82,7 +85,7 @@ test('alerts are counted', async (t) => {
   await holds(t, { series, expr: exprOf('firing'), at: '5m', shown: [['{}', 2]] });
 });
 
-test('a Prometheus without rules has no number of alerts', async (t) => {
+test('a Prometheus without rules shows no number of alerts', async (t) => {
   const series = { 'up{job="coach"}': '1x5' };
   await holds(t, { series, expr: exprOf('firing'), at: '5m', shown: [] });
 });
@@ -95,7 +98,7 @@ for (const [what, version, commit] of [
   ['version', '2', 'a'],
   ['commit', '1', 'b'],
 ] as const)
-  test(`a deploy that changes only the ${what} is marked`, async (t) => {
+  test(`a deploy with a new ${what} is marked`, async (t) => {
     const series = {
       [build('1', 'a', 'old')]: '1x4 stale',
       [build(version, commit, 'new')]: '_x5 1x5',
@@ -105,7 +108,7 @@ for (const [what, version, commit] of [
     await holds(t, { series, expr: deploys.expr, at: '7m', shown: [] });
   });
 
-test('the same build in another place is no deploy', async (t) => {
+test('the same build on another instance is no deploy', async (t) => {
   const series = { [build('1', 'a', 'old')]: '1x4 stale', [build('1', 'a', 'new')]: '_x5 1x5' };
   await holds(t, { series, expr: deploys.expr, at: '5m', shown: [] });
 });

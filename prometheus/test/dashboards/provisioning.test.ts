@@ -1,11 +1,11 @@
-/** Goal: Grafana finds data source and dashboards, and nobody changes them on the page. Method: files against compose and sources. */
+/** Goal: Grafana finds data source and dashboards, and they cannot be changed in it. Method: files against compose and sources. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { INTERVAL } from '../../src/config/interval.ts';
-import { DATASOURCE_UID } from '../../src/dashboards/frame.ts';
+import { INTERVAL } from '../../src/config/renderScrapeConfig.ts';
+import { DATASOURCE_UID } from '../../src/dashboards/renderDashboards.ts';
 import { service } from '../support/composeFile.ts';
 
 const PROVISIONING = join(import.meta.dirname, '../../grafana/provisioning');
@@ -14,7 +14,7 @@ function read(path: string): unknown {
   return parse(readFileSync(join(PROVISIONING, path), 'utf8'));
 }
 
-test('the data source has the uid that the dashboards choose, and the interval of the scrapes', () => {
+test('the data source has the uid of the dashboards and the interval of the scrapes', () => {
   const { datasources } = read('datasources/prometheus.yml') as {
     datasources: {
       uid: string;
@@ -30,7 +30,7 @@ test('the data source has the uid that the dashboards choose, and the interval o
   assert.equal(datasources[0].editable, false);
 });
 
-test('the dashboards are read from where compose mounts them, read-only, and cannot be saved over', () => {
+test('the dashboards are mounted read-only where Grafana reads them, and cannot be saved', () => {
   const { providers } = read('dashboards/fit.yml') as {
     providers: { allowUiUpdates: boolean; disableDeletion: boolean; options: { path: string } }[];
   };

@@ -1,12 +1,12 @@
 /**
- * Goal: Grafana can take the dashboards as they are, and a person can read them. Method: look at the committed files, as
- * Grafana will; that they are those of the sources is checked with all that is generated.
+ * Goal: Grafana accepts the dashboards, and a person can read them. Method: the committed files, which another test compares with
+ * the sources.
  */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { DASHBOARDS } from '../../src/dashboards/dashboards.ts';
+import { DASHBOARDS } from '../../src/dashboards/renderDashboards.ts';
 import { metricNames } from '../support/metricNames.ts';
 import { RUNBOOKS } from '../support/runbook.ts';
 
@@ -53,7 +53,7 @@ const VARIABLE = { type: 'prometheus', uid: `\${datasource}` };
 
 const queriesOf = ({ panels }: Dashboard) => panels.flatMap(({ targets = [] }) => targets);
 
-test('there is a file for every dashboard, under its uid, and no other', () => {
+test('there is one file for every dashboard, named by its uid, and no other', () => {
   assert.deepEqual(
     FOUND.map(({ name }) => name),
     DASHBOARDS.map(({ uid }) => uid).sort(),
@@ -65,6 +65,11 @@ test('there is a file for every dashboard, under its uid, and no other', () => {
 for (const { name, dashboard } of FOUND) {
   const panels = dashboard.panels.filter(({ type }) => type !== 'row');
 
+  test(`${name}: each row is a question`, () => {
+    for (const { title } of dashboard.panels.filter(({ type }) => type === 'row'))
+      assert.match(title, /\?$/);
+  });
+
   test(`${name}: ids and titles are unique, rows have ids as well`, () => {
     const ids = dashboard.panels.map(({ id }) => id);
     assert.ok(ids.every((id) => id > 0));
@@ -72,7 +77,7 @@ for (const { name, dashboard } of FOUND) {
     assert.equal(new Set(panels.map(({ title }) => title)).size, panels.length);
   });
 
-  test(`${name}: no panel lies on another or beyond the grid`, () => {
+  test(`${name}: no panel overlaps another or leaves the grid`, () => {
     const taken = new Map<string, string>();
     for (const { title, gridPos } of dashboard.panels) {
       assert.ok(gridPos.x + gridPos.w <= 24, title);
@@ -85,7 +90,7 @@ for (const { name, dashboard } of FOUND) {
     }
   });
 
-  test(`${name}: each panel has unit, description, queries, and asks the data source that was chosen`, () => {
+  test(`${name}: each panel has unit, description and queries, and uses the selected data source`, () => {
     for (const { title, description = '', ...panel } of panels) {
       assert.ok(description.length > 10, title);
       assert.ok(panel.fieldConfig?.defaults.unit, title);
@@ -101,22 +106,22 @@ for (const { name, dashboard } of FOUND) {
     }
   });
 
-  test(`${name}: several lines of one panel have several names`, () => {
+  test(`${name}: the lines of one panel have different names`, () => {
     for (const { title, targets = [] } of panels) {
       const names = targets.map(({ legendFormat }) => legendFormat);
       assert.equal(new Set(names).size, names.length, title);
     }
   });
 
-  test(`${name}: a label in a legend survives the aggregation`, () => {
+  test(`${name}: each label in a legend is a label of the result`, () => {
     for (const { expr, legendFormat } of queriesOf(dashboard))
       for (const [, label = ''] of legendFormat.matchAll(/\{\{(\w+)\}\}/g)) {
-        const kept = aggregationLabels(expr);
-        assert.ok(kept === undefined || kept.includes(label), `${label} is not in ${expr}`);
+        const labels = aggregationLabels(expr);
+        assert.ok(labels === undefined || labels.includes(label), `${label} is not in ${expr}`);
       }
   });
 
-  test(`${name}: what is chosen above is used below, and the other way round`, () => {
+  test(`${name}: each variable is used, and each used variable exists`, () => {
     const declared = dashboard.templating.list.map(({ name: variable }) => variable);
     assert.equal(declared[0], 'datasource');
     const texts = queriesOf(dashboard).map(({ expr }) => expr);
@@ -126,7 +131,7 @@ for (const { name, dashboard } of FOUND) {
     assert.deepEqual(new Set(used), new Set(declared.slice(1)));
   });
 
-  test(`${name}: it leads to the status page and to runbooks that exist, and marks deploys and alerts`, () => {
+  test(`${name}: it links to the status page and to existing runbooks, and marks deploys and alerts`, () => {
     assert.equal(dashboard.editable, false);
     assert.ok(dashboard.links.some(({ url }) => url === 'http://localhost:12100/'));
     const alerts = new Set(RUNBOOKS.map(({ alert }) => alert));
@@ -138,7 +143,7 @@ for (const { name, dashboard } of FOUND) {
   });
 }
 
-test('a heat map has colours to tell much from little', () => {
+test('a heat map has a scheme of colours', () => {
   const heats = FOUND.flatMap(({ dashboard }) => dashboard.panels).filter(
     ({ type }) => type === 'heatmap',
   );

@@ -1,6 +1,6 @@
 /**
- * Goal: the rules run on what a real broker exports, and a limit in the rules is the limit on the broker. Method: the
- * native broker and Prometheus with a native rendition; the topology is asserted, no process of FIT runs.
+ * Goal: the rules work on the metrics of a real broker, and a limit in the rules is the limit on the broker. Method: native broker
+ * and Prometheus; the topology is asserted, and no process of FIT runs.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -15,7 +15,7 @@ import { openSession } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
 
-describe('the native rendition on a real broker', () => {
+describe('the native configuration on a real broker', () => {
   const name = `test-${randomUUID().slice(0, 8)}`;
   const declaration = fitTopology({ profile: 'assignment' });
   let stack: Stack;
@@ -86,14 +86,14 @@ describe('the native rendition on a real broker', () => {
   test('the limit in the rules is the effective one on the broker', async () => {
     const expected = JSON.stringify(await query(stack, 'queue:max_length'));
     assert.match(expected, /createWodQueue/);
-    // The management API learns of a policy with the next statistics only.
+    // The management API shows a policy only with the next statistics.
     await eventually(async () => JSON.stringify(await effectiveLimits(stack)) === expected, {
       deadlineMs: 30_000,
       describe: async () => `${JSON.stringify(await effectiveLimits(stack))}, not ${expected}`,
     });
   });
 
-  test('the broker under compose is configured alike', async () => {
+  test('the broker under compose has the same settings', async () => {
     const text = await readFile(join(import.meta.dirname, '../../broker/fit.conf'), 'utf8');
     for (const key of ['max_message_size', 'collect_statistics_interval', 'heartbeat']) {
       const ask = `{ok, Value} = application:get_env(rabbit, ${key}), Value.`;
@@ -102,17 +102,17 @@ describe('the native rendition on a real broker', () => {
     }
   });
 
-  test('what does not run is told: processes down, nobody consumes; what runs is not', async () => {
+  test('missing processes and consumers are reported, running servers are not', async () => {
     const expected = 'NoConsumers,TargetDown,Watchdog; down: coach,monolith';
-    // Each target is first scraped at a moment of its own within the interval.
-    await eventually(async () => (await whatIsWrong(stack)) === expected, {
+    // The first scrapes of the targets are spread over the interval.
+    await eventually(async () => (await problemsOf(stack)) === expected, {
       deadlineMs: 30_000,
-      describe: () => whatIsWrong(stack),
+      describe: () => problemsOf(stack),
     });
   });
 
-  // Not the Watchdog: it fires before Prometheus has found Alertmanager, and is sent again only after a minute.
-  test('what fires reaches Alertmanager', async () => {
+  // The Watchdog may fire before Prometheus has found Alertmanager and is then sent again only after a minute.
+  test('an alert that fires reaches Alertmanager', async () => {
     await eventually(async () => (await alertsAt(stack)).includes('TargetDown'), {
       deadlineMs: 90_000,
       describe: async () => `only ${(await alertsAt(stack)).join()}`,
@@ -127,7 +127,7 @@ async function alertsAt(stack: Stack): Promise<string[]> {
   return alerts.map(({ labels }) => labels.alertname);
 }
 
-/** Under policies the management API has the only truth: the argument may be absent, or the policy lower. */
+/** With policies only the management API knows the limit: the argument may be absent, or the policy lower. */
 async function effectiveLimits(stack: Stack): Promise<{ queue: string; value: number }[]> {
   const queues = (await askWithLogin('/api/queues/%2F', stack.managementUrl)) as {
     name: string;
@@ -143,7 +143,7 @@ function prometheusOf({ prometheusUrl }: Stack): PrometheusApi {
 }
 
 /** @returns alerts pending or firing, and the jobs that are down, in alphabetical order. */
-async function whatIsWrong(stack: Stack): Promise<string> {
+async function problemsOf(stack: Stack): Promise<string> {
   const rules = await prometheusOf(stack).rules();
   const alerts = rules.filter((rule) => (rule.alerts ?? []).length > 0).map((rule) => rule.name);
   const down = (await query(stack, 'up == 0', 'job')).map(({ queue }) => queue);
@@ -162,7 +162,7 @@ async function query(
   }));
 }
 
-/** fetch takes no login from a URL. */
+/** fetch refuses a URL with a login. */
 async function askWithLogin(path: string, serverUrl = ''): Promise<unknown> {
   const { origin, username, password } = new URL(serverUrl);
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;

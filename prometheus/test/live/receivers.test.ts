@@ -1,6 +1,6 @@
 /**
- * Goal: a page reaches every way that was given for it, the secret one read from its copy, and says what happened and what to do
- * first. Method: a real Alertmanager, with servers in the place of the webhook, of Slack and of the mail.
+ * Goal: a critical alert reaches every channel of its receiver and says what happened and what to do first; the secret of Slack is
+ * read from its copy. Method: a real Alertmanager, with test servers for webhook, Slack and mail.
  */
 import assert from 'node:assert/strict';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -16,26 +16,26 @@ import { readReceivers, SHORT_WINDOWS } from '../../src/index.ts';
 import { MailSink } from '../support/mailSink.ts';
 import { startAlertmanager } from '../support/startAlertmanager.ts';
 
-const PAGE = {
-  labels: { alertname: 'QueueMissing', severity: 'critical' },
+const CRITICAL_ALERT = {
+  labels: { alertname: 'TopologyDrift', severity: 'critical' },
   annotations: {
     summary: 'Queue a is declared but not on the broker',
     description: 'Jobs routed to it are returned',
     remedy: 'Restart the monolith',
-    runbook_url: 'https://wiki.example.org/QueueMissing.md',
+    runbook_url: 'https://wiki.example.org/TopologyDrift.md',
   },
 };
-const TICKET = { labels: { alertname: 'QueueUndeclared', severity: 'info' } };
+const WARNING_ALERT = { labels: { alertname: 'RetryStorm', severity: 'warning' } };
 
-test('webhook, Slack and e-mail hear of a page, each with what to do first, and none of a ticket', async (t) => {
-  const heard = new Map<string, string>();
-  const base = await openServer(t, heard);
+test('webhook, Slack and e-mail get a critical alert with its first step, and no warning', async (t) => {
+  const received = new Map<string, string>();
+  const base = await openServer(t, received);
   const mail = await MailSink.open();
   t.after(() => mail.close());
-  const stack = await startTold(t, {
-    ALERT_PAGE_URL: `${base}/webhook`,
-    ALERT_PAGE_SLACK_CHANNEL: '#page',
-    ALERT_PAGE_EMAIL: 'page@example.org',
+  const stack = await startWithReceivers(t, {
+    ALERT_CRITICAL_URL: `${base}/webhook`,
+    ALERT_CRITICAL_SLACK_CHANNEL: '#critical',
+    ALERT_CRITICAL_EMAIL: 'critical@example.org',
     ALERT_SMTP_HOST: mail.address,
     ALERT_SMTP_FROM: 'fit@example.org',
     slack: `${base}/slack`,
@@ -44,29 +44,29 @@ test('webhook, Slack and e-mail hear of a page, each with what to do first, and 
   const response = await fetch(`${stack.alertmanagerUrl ?? ''}/api/v2/alerts`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify([TICKET, PAGE]),
+    body: JSON.stringify([WARNING_ALERT, CRITICAL_ALERT]),
   });
   assert.equal(response.status, 200);
 
-  await eventually(() => heard.size + mail.mails.length >= 3, {
+  await eventually(() => received.size + mail.mails.length >= 3, {
     deadlineMs: 20_000,
-    describe: () => `heard at ${[...heard.keys()].join()} and by ${mail.mails.length} mails`,
+    describe: () => `received at ${[...received.keys()].join()} and by ${mail.mails.length} mails`,
   });
-  assert.deepEqual([...heard.keys()].sort(), ['/slack', '/webhook']);
+  assert.deepEqual([...received.keys()].sort(), ['/slack', '/webhook']);
   assert.equal(mail.mails.length, 1);
-  const told = { ...Object.fromEntries(heard), mail: mail.mails[0] ?? '' };
-  for (const [way, body] of Object.entries(told)) {
-    assert.ok(!body.includes('QueueUndeclared'), way);
-    for (const part of ['QueueMissing', 'critical', ...Object.values(PAGE.annotations)])
-      assert.ok(body.includes(part), `${part} is not in what ${way} got: ${body}`);
+  const messages = { ...Object.fromEntries(received), mail: mail.mails[0] ?? '' };
+  for (const [channel, body] of Object.entries(messages)) {
+    assert.ok(!body.includes('RetryStorm'), channel);
+    for (const part of ['TopologyDrift', 'critical', ...Object.values(CRITICAL_ALERT.annotations)])
+      assert.ok(body.includes(part), `${part} is not in the message at ${channel}: ${body}`);
   }
 });
 
-/** In the place of the webhook and of Slack: the last body of each path. */
-async function openServer(t: TestContext, heard: Map<string, string>): Promise<string> {
+/** A server for the webhook and Slack that keeps the last body of each path. */
+async function openServer(t: TestContext, received: Map<string, string>): Promise<string> {
   const server = createServer((request, response) => {
     void text(request).then((body) => {
-      heard.set(request.url ?? '', body);
+      received.set(request.url ?? '', body);
       response.end('ok');
     });
   });
@@ -78,7 +78,7 @@ async function openServer(t: TestContext, heard: Map<string, string>): Promise<s
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function startTold(
+async function startWithReceivers(
   t: TestContext,
   { slack, ...environment }: Readonly<Record<string, string>> & { readonly slack: string },
 ): Promise<Stack> {
@@ -94,7 +94,7 @@ async function startTold(
   });
 }
 
-/** The sink has no certificate; nobody else is sent anything in the clear. */
+/** The test server for mail has no certificate. */
 async function allowPlainMail(path: string): Promise<void> {
   const config = await readFile(path, 'utf8');
   await writeFile(path, config.replace('global:\n', 'global:\n  smtp_require_tls: false\n'));

@@ -1,7 +1,6 @@
 /**
- * Goal: Prometheus itself accepts the rules, and each alert fires, stays quiet and recovers. Method: promtool on a
- * rendition; the cases are the *.test.yml beside this file.
- * That they would notice a wrong rule is shown by mutations.test.ts.
+ * Goal: Prometheus accepts the rules, and each alert fires, stays quiet and recovers. Method: promtool on the rendered files; the
+ * cases are the *.test.yml beside this file. mutations.test.ts shows that they fail on wrong rules.
  */
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
@@ -11,7 +10,7 @@ import { test } from 'node:test';
 import { fitTopology, PROFILES } from '@fit/contract';
 import { promtool } from '@fit/stack';
 import { planTopology } from '@fit/topology';
-import { rulesOf } from '../../src/index.ts';
+import { listRules } from '../../src/index.ts';
 import { firesAndRecovers, readAlertCases } from '../support/alertCases.ts';
 import { renderedFolder } from '../support/renderedFolder.ts';
 
@@ -35,15 +34,15 @@ for (const file of CASES)
     assert.equal(code, 0, output);
   });
 
-test('each alert, each severity and window of it, is seen quiet, firing and quiet again by one case', async () => {
+test('each severity of each alert is quiet, then firing, then quiet again in one case', async () => {
   const texts = await Promise.all(CASES.map((file) => readFile(file, 'utf8')));
   const cases = texts.flatMap((text) => readAlertCases(text));
   const plan = planTopology(fitTopology({ profile: 'default' }), {
     version: '4.3.6',
     hasManagement: true,
   });
-  const unseen = rulesOf(plan).flatMap((rule) => {
-    // It fires always.
+  const unseen = listRules(plan).flatMap((rule) => {
+    // The Watchdog always fires.
     if (!('alert' in rule) || rule.alert === 'Watchdog') return [];
     const isSeen = cases.some((one) => firesAndRecovers(one, rule.alert, rule.labels));
     return isSeen ? [] : [`${rule.alert} ${JSON.stringify(rule.labels)}`];

@@ -1,4 +1,4 @@
-/** The *.test.yml of the rules as data: when a case expects an alert to fire, and when it expects none. */
+/** The *.test.yml of the rules as data: at which moments a case expects an alert to fire, and at which not. */
 import { parse } from 'yaml';
 
 interface CaseFile {
@@ -11,9 +11,9 @@ interface CaseFile {
   }[];
 }
 
-/** What one case expects of `ALERTS{…}` at one moment. */
+/** The expectation of a case for `ALERTS{…}` at one moment. */
 interface Expectation {
-  /** The labels that were asked for. */
+  /** The label matchers of the query. */
   readonly selector: string;
   readonly atSeconds: number;
   readonly samples: readonly string[];
@@ -21,7 +21,7 @@ interface Expectation {
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** @returns the expectations of each case, in files' order. */
+/** @returns the expectations of each case, in the order of the file. */
 export function readAlertCases(text: string): readonly (readonly Expectation[])[] {
   const { tests } = parse(text) as CaseFile;
   return tests.map(({ promql_expr_test: expectations = [] }) =>
@@ -34,7 +34,7 @@ export function readAlertCases(text: string): readonly (readonly Expectation[])[
   );
 }
 
-/** True where one case sees the alert quiet, then firing with all of these labels, then quiet again. */
+/** True if the case sees the alert quiet, then firing with all of these labels, then quiet again. */
 export function firesAndRecovers(
   expectations: readonly Expectation[],
   alert: string,
@@ -58,7 +58,7 @@ export function firesAndRecovers(
   );
 }
 
-/** An empty answer speaks for the alert only where nothing narrower was asked for. */
+/** An empty result proves that the alert is quiet only if the query has no narrower matchers. */
 function selectsAll(selector: string, alert: string, wanted: readonly string[]): boolean {
   const asked = selector.split(/,\s*/);
   const allowed = [`alertname="${alert}"`, 'alertstate="firing"', ...wanted];

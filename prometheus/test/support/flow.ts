@@ -1,4 +1,4 @@
-/** A publisher and a slower consumer on one queue, counted and exported as FIT's own processes do it. */
+/** A publisher and a slower consumer on one queue, with the metrics of FIT's processes. */
 import { countPublishes, createServiceMetrics, Health, serveOperations } from '@fit/service';
 import type { Stack } from '@fit/stack';
 import { type Declaration, type KindDeclaration, publishTarget } from '@fit/topology';
@@ -9,7 +9,7 @@ export interface FlowPlan {
   readonly kind: string;
   readonly publishPerSecond: number;
   readonly consumePerSecond: number;
-  /** Give up past this; the queue was to be full and to refuse by then. */
+  /** The queue must be full and refuse by then. */
   readonly deadlineMs: number;
 }
 
@@ -31,7 +31,7 @@ export interface FlowOptions {
   /** With the user's name and password. */
   readonly managementUrl: string;
   readonly declaration: Declaration;
-  /** Where Prometheus looks for a process of FIT. */
+  /** The port that Prometheus scrapes. */
   readonly metricsPort: number;
 }
 
@@ -77,7 +77,7 @@ export async function openFlow(options: FlowOptions): Promise<Flow> {
         url: amqpUrl,
         label: 'flow',
         queue: kind.queue,
-        // A second's worth, which a late tick may have to catch up on.
+        // The deliveries of one second, which a late timer must catch up.
         prefetchCount: pace.consumePerSecond,
         prepare: () => Promise.resolve(),
         onDelivery: (delivery) => held.push(delivery),
@@ -121,8 +121,8 @@ async function publishUntilRefused(
 }
 
 /**
- * By the clock and not by a count of ticks, which come late on a busy machine.
- * @returns what ends it.
+ * Counts by the clock and not by timer ticks, which are late on a busy machine.
+ * @returns a function that stops it.
  */
 function atPace(perSecond: number, act: () => unknown): () => void {
   const startedAt = Date.now();

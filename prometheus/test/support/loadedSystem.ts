@@ -1,4 +1,4 @@
-/** The whole of FIT on servers of its own, watched by Prometheus and Alertmanager, with work that partly fails. */
+/** The whole of FIT on servers of its own, monitored by Prometheus and Alertmanager, with jobs that partly fail. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ export interface LoadedSystem {
   stop(): Promise<void>;
 }
 
-/** Short, so that jobs die of all their attempts within the test. */
+/** Short, so that some jobs use up their attempts within the test. */
 const TIERS = ['1s', '2s', '3s'] as const;
 const JOB_COUNT = 300;
 const DAYS = ['2026-01-05', '2026-01-06'] as const;
@@ -92,7 +92,7 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
   }
 }
 
-/** Before there are members: its first run, for the slot that passed last, is then complete at once, and is waited for. */
+/** Cron starts before there are users, so its first run is complete at once, and the function waits for it. */
 async function startCron(system: System, folder: string, metricsPort: number): Promise<Child> {
   return await startChild({
     name: 'cron',
@@ -132,8 +132,8 @@ function addressIn(ports: StackPorts, documentedPort: number): string {
 }
 
 /**
- * A wave per day, each when Prometheus has seen the one before: what began before the first scrape has no rate. Accepted
- * only, since the coach shall still work while the tests ask.
+ * One run per day, each after Prometheus has seen the one before: a counter that rose before its first scrape has no rate. The
+ * runs are accepted only, since the coach must still work during the tests.
  */
 async function load({ monolith, adminToken }: System, prometheus: PrometheusApi): Promise<void> {
   const client = new FitClient(monolith.url, adminToken);

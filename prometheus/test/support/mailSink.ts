@@ -1,4 +1,4 @@
-/** Where Alertmanager's e-mails arrive in a test: as little of SMTP as it asks for. */
+/** A mail server for tests with the part of SMTP that Alertmanager uses. */
 
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 export class MailSink {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** Each whole, headers included, with its long lines put together again. */
+  /** The received mails with headers and unfolded lines. */
   readonly mails: string[] = [];
 
   private constructor() {
@@ -51,7 +51,7 @@ export class MailSink {
   }
 }
 
-/** Undoes quoted-printable as far as ASCII goes. */
+/** Decodes quoted-printable, ASCII only. */
 function plain(lines: readonly string[]): string {
   const text = lines.join('\n').replaceAll('=\n', '');
   return text.replaceAll(/=([0-7][0-9A-F])/g, (_, code: string) =>

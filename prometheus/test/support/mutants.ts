@@ -1,4 +1,4 @@
-/** Rules that are wrong in one place, held against the cases of the alert that should notice. */
+/** Runs the cases of an alert with a rule that was changed in one place. */
 import { globSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ import { RULES } from './watchedSeries.ts';
 
 export interface Mutation {
   readonly alert: string;
-  /** The recording that is changed; default: the alert itself. */
+  /** The recording that is changed; default: the alert. */
   readonly record?: string;
-  /** As rendered. */
+  /** Part of the rendered expression. */
   readonly from: string;
   readonly to: string;
 }
@@ -23,12 +23,12 @@ const TEXTS = await Promise.all(
 );
 
 /**
- * One promtool for all, each mutation with the rules and cases of its alert only: otherwise this takes minutes.
- * @param cwd a folder to write to.
+ * Runs one promtool for all mutations, each with the rules and cases of its alert only; otherwise this takes minutes.
+ * @param cwd an empty folder for the files.
  * @returns for each mutation whether a case of its alert failed.
- * @throws Error where a mutation changes nothing, or promtool cannot read its rules.
+ * @throws Error if a mutation changes nothing, or promtool cannot read its rules.
  */
-export async function noticed(
+export async function detectMutations(
   cwd: string,
   mutations: readonly Mutation[],
 ): Promise<readonly boolean[]> {
@@ -49,7 +49,7 @@ export async function noticed(
   return files.map((names) => names.some((name) => hasFailed(report, name, output)));
 }
 
-/** @returns the names of its files: one for each that has cases of that alert. */
+/** @returns the names of the files, one for each original that has cases of the alert. */
 async function writeCases(cwd: string, alert: string, index: number): Promise<readonly string[]> {
   const texts = TEXTS.flatMap((text) => ownCases(text, `alertname="${alert}"`));
   const names = texts.map((_, part) => `${index}.${part}.test.yml`);
@@ -60,13 +60,13 @@ async function writeCases(cwd: string, alert: string, index: number): Promise<re
   return names;
 }
 
-/** By nodes, since a series of zeros such as 0x80 is a number in YAML, and must stay as it was written. */
+/** Works on the nodes of the document: a series of zeros such as 0x80 is a number in YAML and must stay as written. */
 function ownCases(text: string, asked: string): readonly string[] {
   if (!text.includes(asked)) return [];
   const document = parseDocument(text);
   const tests = document.get('tests');
   if (!isSeq(tests)) throw new Error('a file of cases has no tests');
-  // A node is told as JSON.
+  // String(node) is JSON.
   const quoted = JSON.stringify(asked).slice(1, -1);
   tests.items = tests.items.filter((one) => String(one).includes(quoted));
   return [document.toString({ lineWidth: 0 })];
@@ -86,7 +86,7 @@ function rulesFor({ alert, record = alert, from, to }: Mutation): readonly Rule[
   return [...mutated.filter((rule) => 'record' in rule && needed.has(rule.record)), ...alerts];
 }
 
-/** The recordings that these rules read, by way of others included. */
+/** The recordings that these rules read, also through other recordings. */
 function namesBehind(rules: readonly Rule[]): ReadonlySet<string> {
   const names = new Set<string>();
   const follow = (expr: string): void => {
@@ -102,7 +102,7 @@ function namesBehind(rules: readonly Rule[]): ReadonlySet<string> {
 
 function hasFailed(report: string, name: string, output: string): boolean {
   const suite = new RegExp(`<testsuite name="${name}"[^>]*>`).exec(report)?.[0] ?? '';
-  // Nothing is shown by a file without cases, nor by one that promtool could not read.
+  // A file without cases proves nothing, nor does one that promtool cannot read.
   if (!suite.includes(' errors="0"') || suite.includes(' tests="0"'))
     throw new Error(`${name}: ${output}`);
   return !suite.includes(' failures="0"');

@@ -1,4 +1,4 @@
-/** A folder of its own with a rendition in it, removed after the test. */
+/** A temporary folder with the rendered configuration of a profile, removed after the test. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** A runbook as data: its sections, its queries, and the commands that it tells somebody to type. */
+/** A runbook as data: its sections, queries and commands. */
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
@@ -10,7 +10,7 @@ export interface Runbook {
   /** The headings below the title, in order. */
   readonly sections: readonly string[];
   readonly queries: readonly string[];
-  /** What stands between backquotes in the prose. */
+  /** Texts between backquotes in the prose. */
   readonly commands: readonly string[];
 }
 
@@ -18,7 +18,7 @@ export const RUNBOOKS: readonly Runbook[] = globSync('*.md', { cwd: FOLDER })
   .sort()
   .map((file) => readRunbook(basename(file, '.md'), join(FOLDER, file)));
 
-/** For all who are on call; it is no runbook, but its commands must be right as well. */
+/** Not a runbook, but its commands must work as well. */
 export const ON_CALL = readRunbook('on-call', join(FOLDER, '../on-call.md'));
 
 function readRunbook(alert: string, path: string): Runbook {

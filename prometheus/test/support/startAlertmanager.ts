@@ -1,4 +1,4 @@
-/** An Alertmanager alone, on free ports, with its file as it is rendered. */
+/** Starts only Alertmanager, on free ports, with the rendered configuration. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,10 +8,10 @@ import { freePorts, type Stack, startStack } from '@fit/stack';
 import type { Teardown } from '@fit/stack/testing';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
 
-type Rendered = Parameters<typeof writeMonitoringConfig>[1];
+type RenderOptions = Parameters<typeof writeMonitoringConfig>[1];
 
-export interface AlertmanagerOptions extends Pick<Rendered, 'receivers' | 'windows'> {
-  /** Changes what was written, before it is read. */
+export interface AlertmanagerOptions extends Pick<RenderOptions, 'receivers' | 'windows'> {
+  /** Changes the written configuration before Alertmanager reads it. */
   readonly amend?: (configPath: string) => Promise<void>;
 }
 

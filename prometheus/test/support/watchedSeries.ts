@@ -1,9 +1,9 @@
-/** Which series the dashboards and rules read, and which of FIT's own nobody reads, each list with its reasons. */
+/** The series that dashboards and rules read, and the exported metrics that nobody reads, with the reasons. */
 import { fitTopology } from '@fit/contract';
 import { planTopology } from '@fit/topology';
 import { CATALOGUE } from '../../../service/src/metrics/metricCatalogue.ts';
-import { DASHBOARDS } from '../../src/dashboards/dashboards.ts';
-import { rulesOf } from '../../src/index.ts';
+import { DASHBOARDS } from '../../src/dashboards/renderDashboards.ts';
+import { listRules } from '../../src/index.ts';
 import { metricNames } from './metricNames.ts';
 import { queriesIn } from './queriesIn.ts';
 
@@ -13,36 +13,35 @@ const PLAN = planTopology(fitTopology({ profile: 'default' }), {
 });
 
 export const PANEL_EXPRESSIONS = DASHBOARDS.flatMap(queriesIn).map(({ expr }) => expr);
-export const RULES = rulesOf(PLAN);
+export const RULES = listRules(PLAN);
 export const RULE_EXPRESSIONS = RULES.map(({ expr }) => expr);
 
-/** What the rules record, by name. */
+/** Names of the recordings. */
 export const RECORDED: ReadonlySet<string> = new Set(
   RULES.flatMap((rule) => ('record' in rule ? [rule.record] : [])),
 );
 
-/** FIT's own metrics, histograms by the name of the whole. */
+/** Metrics of FIT; a histogram by its name without suffix. */
 export const EXPORTED: ReadonlyMap<string, { readonly kind: string }> = new Map(
   CATALOGUE.flatMap(({ metrics }) => Object.entries(metrics)),
 );
 
-/** @returns the metric that a series is part of: `x` for `x_bucket` where x is a histogram of FIT. */
+/** @returns the metric of a series: `x` for `x_bucket` if x is a histogram of FIT. */
 export function metricOf(series: string): string {
   const whole = series.replace(/_(?:bucket|sum|count)$/, '');
   return EXPORTED.get(whole)?.kind === 'histogram' ? whole : series;
 }
 
-/** @returns what the expressions read, each name once, FIT's histograms by the name of the whole. */
+/** @returns the metrics that the expressions read, each once, histograms of FIT without suffix. */
 export function readBy(expressions: readonly string[]): ReadonlySet<string> {
   return new Set(expressions.flatMap(metricNames).map(metricOf));
 }
 
-/** Series that others export. The live test finds each of them at a real broker, Prometheus or Alertmanager. */
+/** Series of other programs. The live test finds each of them at a real broker, Prometheus or Alertmanager. */
 export const FOREIGN: ReadonlySet<string> = new Set([
   ...['up', 'ALERTS', 'scrape_duration_seconds', 'scrape_samples_scraped'],
   'rabbitmq_build_info',
   ...['rabbitmq_connections', 'rabbitmq_channels'],
-  ...['rabbitmq_connections_opened_total', 'rabbitmq_connections_closed_total'],
   ...['rabbitmq_process_resident_memory_bytes', 'rabbitmq_resident_memory_limit_bytes'],
   ...['rabbitmq_disk_space_available_bytes', 'rabbitmq_disk_space_available_limit_bytes'],
   'rabbitmq_alarms_memory_used_watermark',
@@ -67,12 +66,12 @@ export const FOREIGN: ReadonlySet<string> = new Set([
   ...['alertmanager_notifications_total', 'alertmanager_notifications_failed_total'],
 ]);
 
-const LEAK_HUNT = 'for a leak hunt by hand; the heap in use shows that there is one';
-const OTHER_QUANTILE = 'the 99th percentile is watched: it is what requests and heartbeats feel';
+const LEAK_HUNT = 'for finding a leak by hand; the heap in use shows that there is one';
+const OTHER_QUANTILE = 'the 99th percentile is shown, since requests and heartbeats depend on it';
 const PART = 'a part of process_cpu_seconds_total';
-const OPEN_THINGS = 'for a look by hand; sockets and files are counted by process_open_fds';
+const OPEN_THINGS = 'for inspection by hand; sockets and files are counted by process_open_fds';
 
-/** Exported, and read by nobody. */
+/** Exported metrics that no panel and no rule reads, with the reason. */
 export const UNREAD: ReadonlyMap<string, string> = new Map([
   ['process_cpu_user_seconds_total', PART],
   ['process_cpu_system_seconds_total', PART],

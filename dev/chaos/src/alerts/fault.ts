@@ -1,28 +1,47 @@
-/** A fault that the alerts must tell, and how to mend it. */
-import type { AlertWorld } from './alertWorld.ts';
+/** A fault that must raise alerts, and how to repair it; and the alerts that may fire beside the expected ones. */
+import type { AlertTestEnvironment } from './alertTestEnvironment.ts';
 
-/** An alert and its severity, such as 'NoConsumers critical'; severities are told apart, since they go to other people. */
-export type AlertName = `${string} ${'critical' | 'warning' | 'info'}`;
+/** An alert and its severity, such as 'NoConsumers critical'. The severity counts, since it selects the receiver. */
+export type AlertName = `${string} ${'critical' | 'warning'}`;
 
-/** By alert: why. */
+/** The reason for each alert. */
 export type Reasons = Readonly<Partial<Record<AlertName, string>>>;
 
 export interface Fault {
   readonly name: string;
-  /** What is done, for the table. */
-  readonly about: string;
-  /** Each must reach a receiver within `deadlineSeconds` of the injection. */
+  /** What is done to the system, for the table. */
+  readonly description: string;
+  /** Each must reach its receiver within `deadlineSeconds` after the injection. */
   readonly expected: readonly AlertName[];
-  /** Of expected ones that are of one thing alone: its labels. The same alert of another thing is a failure. */
+  /** Labels that an expected alert must have. The same alert with other labels is a violation. */
   readonly labels?: Readonly<Partial<Record<AlertName, Readonly<Record<string, string | RegExp>>>>>;
-  /** Expected ones that may be over before the fault is mended. */
-  readonly passing?: Reasons;
-  /** What may come along; anything else is a failure. */
-  readonly consequences?: Reasons;
-  /** The sign is that the Watchdog no longer comes. */
+  /** Expected alerts that may end before the fault is repaired. */
+  readonly mayEndEarly?: Reasons;
+  /** Alerts that may fire as well; any other is a violation. */
+  readonly sideAlerts?: Reasons;
+  /** The fault is recognized by the absence of the Watchdog. */
   readonly silencesWatchdog?: boolean;
   /** Default 60. */
   readonly deadlineSeconds?: number;
-  inject(world: AlertWorld): Promise<void>;
-  mend(world: AlertWorld): Promise<void>;
+  inject(environment: AlertTestEnvironment): Promise<void>;
+  repair(environment: AlertTestEnvironment): Promise<void>;
 }
+
+/** Of faults during which more jobs arrive than are done: the queue of 200 is full within a minute. */
+export const fillingSideAlerts: Reasons = {
+  'QueueNearFull warning': 'jobs go on arriving',
+  'QueueNearFull critical': 'the same, a little later',
+  'BacklogTooLong warning': 'the backlog grows while few or no jobs end',
+};
+
+/** Of faults during which no job ends; another alert hides these until it ends. */
+export const stalledSideAlerts: Reasons = {
+  'QueueStalled critical': 'no attempt ends',
+  'OutboxStalled critical': 'the full queue takes nothing from the outbox',
+};
+
+/** Of outages of broker or database: hidden during the outage, and true until the outbox is empty again. */
+export const outageSideAlerts: Reasons = {
+  'OutboxStalled critical': 'the outage has ended, and nothing has been published yet',
+  'BacklogTooLong warning': 'no job ended during the outage',
+};

@@ -1,23 +1,22 @@
-/** `npm run alerts`: faults one after the other on a system of its own; which alert told it, after how long, and to whom. */
+/** `npm run alerts`: plays faults one after the other on a system of its own, and reports which alerts fire, when, and for whom. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { playInAlertWorld } from './alertWorld.ts';
+import { withAlertTestEnvironment } from './alertTestEnvironment.ts';
 import { FAULTS } from './faults/index.ts';
-import { type FaultReport, observe } from './observe.ts';
-import { renderMatrix, rowsIn, rowsOf } from './renderMatrix.ts';
-import { replaceSection, sectionOf } from './replaceSection.ts';
+import { type FaultReport, playFault } from './playFault.ts';
+import { readRows, readSection, renderMatrix, renderRows, replaceSection } from './renderMatrix.ts';
 
 const DOCUMENT = resolve(import.meta.dirname, '../../../../prometheus/FAULTS.md');
 const SECTION = 'alerts:matrix';
 
 const USAGE = `npm run alerts -- [fault …] [--write] [--json] [--help]
 
-${FAULTS.map(({ name, about }) => `  ${JSON.stringify(name).padEnd(34)}${about}`).join('\n')}
+${FAULTS.map(({ name, description }) => `  ${JSON.stringify(name).padEnd(34)}${description}`).join('\n')}
 
-On a system that is started for them, whatever else runs here. Without a name all of them, about three quarters of an hour.
---write puts the lines of those that passed into the table of prometheus/FAULTS.md.
-Exit code 0: each was told in time, nothing else was, and each was over in the end; 1: not so.`;
+Starts a system of its own for them. Without a name it plays all of them, about 40 minutes.
+--write puts the rows of the faults that passed into the table of prometheus/FAULTS.md.
+Exit code 0: the expected alerts came in time, no other came, and all were resolved after the repair; otherwise 1.`;
 
 process.exitCode = await main();
 
@@ -45,14 +44,14 @@ async function main(): Promise<number> {
   const reports = await playAll(chosen, values.json);
   const passed = reports.filter(({ failures }) => failures.length === 0);
   if (values.json) process.stdout.write(`${JSON.stringify(reports)}\n`);
-  else process.stdout.write(`\n${renderMatrix(chosen, rowsOf(reports))}\n`);
-  if (values.write) await write(passed);
+  else process.stdout.write(`\n${renderMatrix(chosen, renderRows(reports))}\n`);
+  if (values.write) await writeRows(passed);
   return passed.length === reports.length ? 0 : 1;
 }
 
-async function write(passed: readonly FaultReport[]): Promise<void> {
+async function writeRows(passed: readonly FaultReport[]): Promise<void> {
   const text = await readFile(DOCUMENT, 'utf8');
-  const rows = new Map([...rowsIn(sectionOf(text, SECTION)), ...rowsOf(passed)]);
+  const rows = new Map([...readRows(readSection(text, SECTION)), ...renderRows(passed)]);
   await writeFile(DOCUMENT, replaceSection(text, SECTION, renderMatrix(FAULTS, rows)));
 }
 
@@ -61,20 +60,22 @@ async function playAll(
   isQuiet: boolean,
 ): Promise<FaultReport[]> {
   const startedAt = Date.now();
-  const say = (line: string) => {
+  const log = (line: string) => {
     const seconds = String(Math.round((Date.now() - startedAt) / 1_000)).padStart(5);
     process.stderr.write(`${seconds} s  ${line}\n`);
   };
-  return await playInAlertWorld(say, async (world) => {
+  return await withAlertTestEnvironment(log, async (environment) => {
     const reports: FaultReport[] = [];
     for (const fault of chosen) {
-      say(`${fault.name}: ${fault.about}`);
-      const report = await observe(fault, world);
+      log(`${fault.name}: ${fault.description}`);
+      const report = await playFault(fault, environment);
       reports.push(report);
       if (isQuiet) continue;
-      for (const { alert, receiver, firedSeconds, resolvedSeconds } of report.told)
-        say(`  ${alert} to ${receiver} after ${firedSeconds} s, over after ${resolvedSeconds} s`);
-      for (const failure of report.failures) say(`  FAIL ${failure}`);
+      for (const { alert, receiver, firedSeconds, resolvedSeconds } of report.alerts)
+        log(
+          `  ${alert} to ${receiver} after ${firedSeconds} s, resolved after ${resolvedSeconds} s`,
+        );
+      for (const failure of report.failures) log(`  FAIL ${failure}`);
     }
     return reports;
   });

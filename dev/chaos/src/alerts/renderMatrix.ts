@@ -1,59 +1,82 @@
-/** Reports → the table of the documentation, and back. Pure. */
+/** Makes the generated section of FAULTS.md from reports, and reads it back, so that one fault can be played again alone. Pure. */
 import type { Fault } from './fault.ts';
-import type { FaultReport } from './observe.ts';
-import type { Told } from './told.ts';
+import type { ReportedAlert } from './judgeNotifications.ts';
+import type { FaultReport } from './playFault.ts';
 
 const HEAD = [
-  '| fault | alert | told after | receiver | over after |',
+  '| fault | alert | reported after | receiver | resolved after |',
   '| --- | --- | --- | --- | --- |',
 ];
 
-/** A fault, and its lines of the table. */
+/** The rows of the table by fault. */
 export type Rows = ReadonlyMap<string, readonly string[]>;
 
-/** The seconds are those of this campaign's shortened windows. */
-export function rowsOf(reports: readonly FaultReport[]): Rows {
+/** The seconds are those of the short windows. */
+export function renderRows(reports: readonly FaultReport[]): Rows {
   return new Map(
-    reports.map(({ fault, told }) => [
+    reports.map(({ fault, alerts }) => [
       fault.name,
-      inOrder(told).map((item, index) => line(index === 0 ? fault.name : '', item)),
+      expectedFirst(alerts).map((alert, index) => row(index === 0 ? fault.name : '', alert)),
     ]),
   );
 }
 
-/** @returns what a table says of each fault: its first line has the name, the others have none. */
-export function rowsIn(table: string): Rows {
+/** @returns the rows of a table by fault: only the first row of a fault has its name. */
+export function readRows(table: string): Rows {
   const rows = new Map<string, string[]>();
   let name = '';
-  for (const row of table.split('\n').filter((text) => text.startsWith('| '))) {
-    const own = row.split('|')[1]?.trim() ?? '';
-    if (own !== '') name = own;
-    rows.set(name, [...(rows.get(name) ?? []), row]);
+  for (const line of table.split('\n').filter((text) => text.startsWith('| '))) {
+    const first = line.split('|')[1]?.trim() ?? '';
+    if (first !== '') name = first;
+    rows.set(name, [...(rows.get(name) ?? []), line]);
   }
   return rows;
 }
 
-/** @returns the table of these faults in their order, and what each of them is. */
-export function renderMatrix(faults: readonly Pick<Fault, 'name' | 'about'>[], rows: Rows): string {
+/** @returns the table of these faults in their order, and a description of each. */
+export function renderMatrix(
+  faults: readonly Pick<Fault, 'name' | 'description'>[],
+  rows: Rows,
+): string {
   const lines = faults.flatMap(({ name }) => rows.get(name) ?? []);
-  const abouts = faults.map(({ name, about }) => `- **${name}**: ${about}.`);
-  return [...HEAD, ...lines, '', ...abouts].join('\n');
+  const descriptions = faults.map(({ name, description }) => `- **${name}**: ${description}.`);
+  return [...HEAD, ...lines, '', ...descriptions].join('\n');
 }
 
-/** The expected ones first, then what came along. */
-function inOrder(told: readonly Told[]): Told[] {
-  return told.toSorted(
+function expectedFirst(alerts: readonly ReportedAlert[]): readonly ReportedAlert[] {
+  return alerts.toSorted(
     (a, b) => Number(b.isExpected) - Number(a.isExpected) || a.firedSeconds - b.firedSeconds,
   );
 }
 
-function line(name: string, told: Told): string {
-  const alert = told.isExpected ? `**${told.alert}**` : told.alert;
-  const { resolvedSeconds } = told;
-  const over = Number.isNaN(resolvedSeconds)
-    ? 'not told'
+function row(name: string, { alert, isExpected, ...rest }: ReportedAlert): string {
+  const { firedSeconds, receiver, resolvedSeconds } = rest;
+  const resolved = Number.isNaN(resolvedSeconds)
+    ? 'never'
     : resolvedSeconds < 0
       ? 'before'
       : `${resolvedSeconds} s`;
-  return `| ${name} | ${alert} | ${told.firedSeconds} s | ${told.receiver} | ${over} |`;
+  return `| ${name} | ${isExpected ? `**${alert}**` : alert} | ${firedSeconds} s | ${receiver} | ${resolved} |`;
+}
+
+/** @returns the text between the two marks of a section. @throws Error if the document has no such section. */
+export function readSection(document: string, name: string): string {
+  const { from, to } = findSection(document, name);
+  return document.slice(from, to);
+}
+
+/** @throws Error if the document has no such section. */
+export function replaceSection(document: string, name: string, text: string): string {
+  const { from, to } = findSection(document, name);
+  return `${document.slice(0, from)}\n${text}\n${document.slice(to)}`;
+}
+
+function findSection(
+  document: string,
+  name: string,
+): { readonly from: number; readonly to: number } {
+  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [start, to] = [document.indexOf(open), document.indexOf(close)];
+  if (start < 0 || to < start) throw new Error(`the document has no section ${open} … ${close}`);
+  return { from: start + open.length, to };
 }

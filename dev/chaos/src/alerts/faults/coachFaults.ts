@@ -1,23 +1,22 @@
-/** The coach is frozen, dead, slow, or fails at everything. */
+/** The coach is frozen, dead, slow, or fails every attempt. */
 import type { System } from '@fit/stack';
-import { BURNS, FILLS, REFUSES, WAITED } from '../consequences.ts';
-import type { Fault } from '../fault.ts';
+import { type Fault, fillingSideAlerts, stalledSideAlerts } from '../fault.ts';
 
-const MAIN = 'createWodQueue';
-const GONE: Fault['labels'] = {
+const MAIN_QUEUE = 'createWodQueue';
+const COACH_IS_GONE: Fault['labels'] = {
   'TargetDown critical': { job: 'coach' },
-  'NoConsumers critical': { queue: MAIN },
+  'NoConsumers critical': { queue: MAIN_QUEUE },
 };
 
-export const frozen: Fault = {
-  name: 'consumer paused',
-  about: 'the coach is frozen (SIGSTOP) with jobs in hand',
+export const coachFrozen: Fault = {
+  name: 'coach frozen',
+  description: 'the coach is frozen (SIGSTOP) while it has jobs',
   expected: ['TargetDown critical', 'NoConsumers critical'],
-  labels: GONE,
-  consequences: { ...FILLS, ...REFUSES, ...WAITED },
+  labels: COACH_IS_GONE,
+  sideAlerts: { ...fillingSideAlerts, ...stalledSideAlerts },
   deadlineSeconds: 90,
   inject: ({ system }) => signal(system, 'SIGSTOP'),
-  mend: ({ system }) => signal(system, 'SIGCONT'),
+  repair: ({ system }) => signal(system, 'SIGCONT'),
 };
 
 function signal({ coaches }: System, name: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
@@ -28,30 +27,29 @@ function signal({ coaches }: System, name: 'SIGSTOP' | 'SIGCONT'): Promise<void>
 
 export const coachDown: Fault = {
   name: 'coach down',
-  about: 'the only coach is killed',
+  description: 'the only coach is killed',
   expected: ['TargetDown critical', 'NoConsumers critical'],
-  labels: GONE,
-  consequences: { ...FILLS, ...REFUSES, ...WAITED },
+  labels: COACH_IS_GONE,
+  sideAlerts: { ...fillingSideAlerts, ...stalledSideAlerts },
   inject: async ({ system }) => {
     await system.coaches[0]?.child.kill();
   },
-  mend: ({ system }) => system.restartCoach(0),
+  repair: ({ system }) => system.restartCoach(0),
 };
 
-export const failing: Fault = {
-  name: 'failure rate 1',
-  about: 'every attempt fails (COACH_FAILURE_RATE=1)',
-  expected: ['RetryStorm warning', 'DeadLetters warning', 'JobSuccessBurn critical'],
-  consequences: BURNS,
+export const everyAttemptFails: Fault = {
+  name: 'every attempt fails',
+  description: 'every attempt fails (COACH_FAILURE_RATE=1)',
+  expected: ['RetryStorm warning', 'DeadLetters warning', 'JobFailuresHigh critical'],
   inject: ({ system }) => system.restartCoach(0, { COACH_FAILURE_RATE: '1' }),
-  mend: ({ system }) => system.restartCoach(0),
+  repair: ({ system }) => system.restartCoach(0),
 };
 
-export const slow: Fault = {
+export const slowJobs: Fault = {
   name: 'slow jobs',
-  about: 'each attempt takes 2 s, one at a time (COACH_WORK_MS=2000)',
-  expected: ['QueueWaitHigh warning', 'WorkersSaturated warning'],
-  consequences: { ...FILLS, ...REFUSES, ...WAITED },
+  description: 'each attempt takes 2 s, one at a time (COACH_WORK_MS=2000)',
+  expected: ['BacklogTooLong warning'],
+  sideAlerts: fillingSideAlerts,
   deadlineSeconds: 120,
   inject: ({ system }) =>
     system.restartCoach(0, {
@@ -59,15 +57,15 @@ export const slow: Fault = {
       COACH_CONCURRENCY: '1',
       COACH_PREFETCH: '1',
     }),
-  mend: ({ system }) => system.restartCoach(0),
+  repair: ({ system }) => system.restartCoach(0),
 };
 
-export const hanging: Fault = {
+export const hangingJobs: Fault = {
   name: 'jobs hang',
-  about: 'the only attempt that may run at a time takes ten minutes',
-  expected: ['QueueStalled critical', 'WorkersSaturated warning'],
-  labels: { 'QueueStalled critical': { queue: MAIN } },
-  consequences: { ...FILLS, ...REFUSES, ...WAITED },
+  description: 'the only attempt that may run at a time takes ten minutes',
+  expected: ['QueueStalled critical'],
+  labels: { 'QueueStalled critical': { queue: MAIN_QUEUE } },
+  sideAlerts: { ...fillingSideAlerts, ...stalledSideAlerts },
   deadlineSeconds: 120,
   inject: ({ system }) =>
     system.restartCoach(0, {
@@ -76,5 +74,5 @@ export const hanging: Fault = {
       COACH_CONCURRENCY: '1',
       COACH_PREFETCH: '1',
     }),
-  mend: ({ system }) => system.restartCoach(0),
+  repair: ({ system }) => system.restartCoach(0),
 };

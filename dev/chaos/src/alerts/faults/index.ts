@@ -1,15 +1,49 @@
-/** All faults, in the order in which they are played. */
+/** All faults in the order in which they are played. */
 import type { Fault } from '../fault.ts';
-import { policyChanged, queueDeleted, waitConsumed } from './brokerFaults.ts';
-import { coachDown, failing, frozen, hanging, slow } from './coachFaults.ts';
-import { flooded, lettersPiling, purged, retriesHeld, tierFilling } from './flowFaults.ts';
-import { brokerAlarm, brokerDown, databaseDown, monolithDown, prometheusDown } from './outages.ts';
-import { destroyed, overflowed, sentToNobody } from './strangers.ts';
+import { coachDown, coachFrozen, everyAttemptFails, hangingJobs, slowJobs } from './coachFaults.ts';
+import {
+  bindingDeleted,
+  policyChanged,
+  queueDeleted,
+  waitQueueConsumed,
+} from './declarationFaults.ts';
+import { messagesDestroyed, queueOverflowed, unroutablePublishes } from './foreignSystemFaults.ts';
+import {
+  brokerDown,
+  brokerOutOfMemory,
+  databaseDown,
+  monolithDown,
+  prometheusDown,
+} from './outageFaults.ts';
+import {
+  deadLettersGrow,
+  publisherTooFast,
+  queuePurged,
+  retriesMeetFullQueue,
+  tierFills,
+} from './queueFaults.ts';
 
 export const FAULTS: readonly Fault[] = [
-  ...[frozen, coachDown, failing, slow, hanging],
-  ...[flooded, retriesHeld, purged, tierFilling, lettersPiling],
-  ...[queueDeleted, policyChanged, waitConsumed],
-  ...[sentToNobody, destroyed, overflowed],
-  ...[brokerAlarm, brokerDown, databaseDown, monolithDown, prometheusDown],
+  coachFrozen,
+  coachDown,
+  everyAttemptFails,
+  slowJobs,
+  hangingJobs,
+  publisherTooFast,
+  retriesMeetFullQueue,
+  queuePurged,
+  tierFills,
+  deadLettersGrow,
+  queueDeleted,
+  bindingDeleted,
+  policyChanged,
+  waitQueueConsumed,
+  unroutablePublishes,
+  messagesDestroyed,
+  queueOverflowed,
+  brokerOutOfMemory,
+  brokerDown,
+  databaseDown,
+  monolithDown,
+  prometheusDown,
 ];

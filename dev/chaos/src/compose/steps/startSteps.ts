@@ -104,7 +104,7 @@ const receivers: Step = {
       await chmod(secret, OWNER_ONLY);
       const before = await project.containers();
       await project.run(
-        ...['env', 'ALERT_PAGE_SLACK_CHANNEL=#page', `ALERT_SLACK_URL_FILE=${secret}`],
+        ...['env', 'ALERT_CRITICAL_SLACK_CHANNEL=#page', `ALERT_SLACK_URL_FILE=${secret}`],
         ...[process.execPath, join(REPOSITORY, 'prometheus/src/generate.ts'), '.stack/monitoring'],
       );
       assert.equal(await modeOf(join(project.folder, '.stack/monitoring')), 0o700);
