@@ -1,4 +1,4 @@
-/** The coach, top to bottom: configuration, store, worker, HTTP. Stopped in reverse order. */
+/** The process of the coach: configuration, database, HTTP, worker. The shutdown hooks run in reverse order. */
 import { useNativeBroker } from '@fit/contract';
 import { type JobEvent, JobWorker } from '@fit/jobs';
 import { connectStore, JobStore } from '@fit/jobs/store';
@@ -33,7 +33,7 @@ import { readCoachConfig } from './readCoachConfig.ts';
 import { storedWodRoutes } from './routes/storedWodRoutes.ts';
 import { WodStore } from './store/wodStore.ts';
 
-/** Shorter than the deadline of the whole stop (`STOP_DEADLINE_MS`), which still has to close the servers. */
+/** How long the worker may finish running attempts. Shorter than the whole stop (`STOP_DEADLINE_MS`), which also closes the servers. */
 const DRAIN_MS = 20_000;
 
 useNativeBroker(process.env);
@@ -51,11 +51,11 @@ await runService(log, async (shutdownHooks, stopping) => {
   const wods = new WodStore(store.database);
 
   const running: { worker?: JobWorker } = {};
-  const pulse = new ConsumerHeartbeat(config.deadlineMs, () => running.worker);
+  const heartbeat = new ConsumerHeartbeat(config.deadlineMs, () => running.worker);
   const health = new Health({
     stopping,
     ready: dependencyChecks({ isStoreUp: store.isUp, broker: () => running.worker }),
-    alive: { consumer: () => pulse.check() },
+    alive: { consumer: () => heartbeat.check() },
   });
   const routes = [...storedWodRoutes(wods, config.timezone), ...healthRoutes(health)];
 
@@ -79,7 +79,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     tracer: tracing.requests,
     onDefect: logDefect(log),
   });
-  // Before the worker, so that it is closed after it: while the worker drains, /readyz says so.
+  // The server opens before the worker and so closes after it: while the worker drains, /readyz answers `draining`.
   const server = await listen(app.callback(), config.host, config.port);
   shutdownHooks.push({ part: 'HTTP server', stop: () => server.close() });
 
@@ -89,18 +89,18 @@ await runService(log, async (shutdownHooks, stopping) => {
     kind,
     handlers: new Map([['createWod', createWodHandler({ wods, ...config })]]),
     store: new JobStore(store.database),
-    // A simulated failure stands for one job's own fault; an outage would have another name.
+    // A simulated failure stands for a fault of one job and must not open the circuit breaker.
     circuitBreaker: { ignored: [SimulatedFailure.name] },
     tracer: tracing.jobs,
     around: withAttemptLogContext,
     onEvent: (event: JobEvent) => {
       countJob(event);
-      pulse.onEvent(event);
+      heartbeat.onEvent(event);
       logJobEvent(log, event);
     },
     onSession: (event: SessionEvent) => {
       countSession(event);
-      pulse.onSession();
+      heartbeat.onSession();
       logSessionEvent(log, event);
     },
     onPublish: countPublishes(metrics, plan),

@@ -1,4 +1,4 @@
-/** The coach's configuration. */
+/** Reads the configuration of the coach from the environment. */
 import {
   type Environment,
   readServiceConfig,
@@ -10,15 +10,15 @@ import {
 import Type from 'typebox';
 
 export interface CoachConfig extends ServiceConfig {
-  /** Share of attempts that fail on purpose; default 0. */
+  /** The share of attempts that fail on purpose, 0 to 1; default 0. */
   readonly failureRate: number;
-  /** Time that each attempt takes on purpose; default 0. */
+  /** Milliseconds that each attempt waits on purpose; default 0. */
   readonly workMs: number;
-  /** Deliveries unsettled at a time, and the largest batch; default 250. */
+  /** Unsettled deliveries at a time, and the largest batch of settlements; default 250. */
   readonly prefetchCount: number;
   /** Handlers that run at a time; default 10. */
   readonly concurrency: number;
-  /** Bound of one attempt, far below the broker's ack timeout of 30 minutes; default 30,000. */
+  /** The bound of one attempt in milliseconds, far below the broker's acknowledgement timeout of 30 minutes; default 30,000. */
   readonly deadlineMs: number;
 }
 

@@ -1,4 +1,4 @@
-/** Makes one workout. Deterministic per (user, date), so a retry makes the same one. */
+/** The handler of `createWod` jobs: makes one workout. A retry makes the same workout, because only user and date decide it. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { CreateWodPayload, type WodDocument, wodId } from '@fit/contract';
 import { compilePayload, type Handler, type Job } from '@fit/jobs';
@@ -9,20 +9,20 @@ import { generateWorkout, type Workout } from '../workout/index.ts';
 
 type Payload = Static<typeof CreateWodPayload>;
 
-/** Thrown on purpose, to show what retries and dead letters do. */
+/** Thrown on purpose by COACH_FAILURE_RATE, to demonstrate retries and dead letters. */
 export class SimulatedFailure extends Error {
   override readonly name = 'SimulatedFailure';
 }
 
 export interface CreateWodOptions {
   readonly wods: Pick<WodStore, 'storeAll'>;
-  /** Share of attempts that fail on purpose, 0 to 1. */
+  /** The share of attempts that fail on purpose, 0 to 1. */
   readonly failureRate: number;
-  /** What each attempt takes beside its real work, in milliseconds, to show what slow jobs do; default 0. */
+  /** Milliseconds that each attempt waits on purpose, to demonstrate slow jobs; default 0. */
   readonly workMs?: number;
 }
 
-/** The generator takes under 0.1 ms, so it runs here and not in a worker thread, whose hand-over costs more. */
+/** The generator takes under 0.1 ms, so it runs in the event loop; a worker thread would cost more than that. */
 export function createWodHandler(options: CreateWodOptions): Handler<Payload, WodDocument> {
   const { workMs = 0 } = options;
   return {
@@ -31,26 +31,22 @@ export function createWodHandler(options: CreateWodOptions): Handler<Payload, Wo
       if (workMs > 0) await pause(workMs, undefined, { signal: job.signal });
       if (Math.random() < options.failureRate)
         throw new SimulatedFailure(`COACH_FAILURE_RATE is ${options.failureRate}`);
-      return make(job);
+      return generateWod(job);
     },
     store: (wods) => options.wods.storeAll(wods),
   };
 }
 
-function make(job: Job<Payload>): Outcome<WodDocument> {
+function generateWod(job: Job<Payload>): Outcome<WodDocument> {
   const { userId, date } = job.payload;
-  const workout = generate(job.payload);
-  // A day that is in no calendar will not be in one at the next attempt either.
-  if (workout instanceof RangeError) return { type: 'reject', error: workout };
-  const document = { ...workout, _id: wodId(userId, date), jobId: job.id, storedAt: new Date() };
-  return { type: 'done', effect: document as unknown as WodDocument };
-}
-
-function generate(payload: Payload): Workout | RangeError {
+  let workout: Workout;
   try {
-    return generateWorkout(payload, payload.date);
+    workout = generateWorkout(job.payload, date);
   } catch (error) {
-    if (error instanceof RangeError) return error;
+    // A date that is not a calendar day fails at every attempt, so no retry is asked for.
+    if (error instanceof RangeError) return { type: 'reject', error };
     throw error;
   }
+  const document = { ...workout, _id: wodId(userId, date), jobId: job.id, storedAt: new Date() };
+  return { type: 'done', effect: document as unknown as WodDocument };
 }

@@ -1,44 +1,43 @@
-/** The consumer's heartbeat: stuck is what a restart would mend, so an outage of store or broker never is. */
-
+/** Liveness of the consumer. An outage of database or broker does not count as stuck, because a restart would not help. */
 import type { JobEvent, JobWorker } from '@fit/jobs';
 import { Heartbeat } from '@fit/service';
 
-/** What a pause between two signs of life may last beyond the bound of an attempt. */
+/** How much longer than the longest attempt the pause between two signs of life may be. */
 const MARGIN_MS = 60_000;
 
 export class ConsumerHeartbeat {
-  readonly #pulse: Heartbeat;
+  readonly #heartbeat: Heartbeat;
   readonly #worker: () => Pick<JobWorker, 'isUp' | 'inFlightCount'> | undefined;
-  #isStoreOut = false;
+  #isStoreDown = false;
 
   /**
-   * @param deadlineMs bound of one attempt.
-   * @param worker undefined until it is open.
+   * @param deadlineMs the bound of one attempt.
+   * @param worker returns undefined until the worker is open.
    */
   constructor(
     deadlineMs: number,
     worker: () => Pick<JobWorker, 'isUp' | 'inFlightCount'> | undefined,
   ) {
-    this.#pulse = new Heartbeat(deadlineMs + MARGIN_MS);
+    this.#heartbeat = new Heartbeat(deadlineMs + MARGIN_MS);
     this.#worker = worker;
   }
 
-  /** A connection that is lost is tried again within seconds, and each try is told: silence means that nobody tries. */
+  /** A lost connection is retried within seconds and each try is an event, so no events mean that nothing is tried. */
   onSession(): void {
-    this.#pulse.beat();
+    this.#heartbeat.beat();
   }
 
   onEvent(event: JobEvent): void {
-    if (event.type === 'storeDown') this.#isStoreOut = true;
-    if (event.type === 'storeUp') this.#isStoreOut = false;
-    this.#pulse.beat();
+    if (event.type === 'storeDown') this.#isStoreDown = true;
+    if (event.type === 'storeUp') this.#isStoreDown = false;
+    this.#heartbeat.beat();
   }
 
-  /** @returns why it counts as stuck: neither idle, nor an attempt that ended, nor a try to connect, for too long. */
+  /** @returns the reason where for too long the consumer was not idle, no attempt ended and no connect was tried; else undefined. */
   check(): string | undefined {
     const worker = this.#worker();
     const isIdle = worker?.isUp === true && worker.inFlightCount === 0;
-    if (isIdle || this.#isStoreOut) this.#pulse.beat();
-    return this.#pulse.check();
+    if (isIdle || this.#isStoreDown) this.#heartbeat.beat();
+    return this.#heartbeat.check();
   }
 }

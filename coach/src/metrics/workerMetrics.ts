@@ -1,15 +1,14 @@
-/** What the worker is busy with, read at each scrape. */
-
+/** Exports the load of the worker, read at each scrape. */
 import type { JobWorker, JobWorkerOptions } from '@fit/jobs';
 import type { MetricSet } from '@fit/service';
 
-/** @param worker undefined until it is open. */
+/** @param worker returns undefined until the worker is open. */
 export function exportWorkerGauges(
   metrics: MetricSet,
   worker: () => JobWorker | undefined,
   { concurrency, prefetchCount }: Pick<JobWorkerOptions, 'concurrency' | 'prefetchCount'>,
 ): void {
-  // What is not delivered cannot run.
+  // A worker cannot run more handlers than the broker delivers messages.
   metrics.set('jobs_worker_concurrency', {}, Math.min(concurrency, prefetchCount));
   metrics.readAtScrape('jobs_in_flight', {}, () => worker()?.inFlightCount ?? 0);
   metrics.readAtScrape('jobs_oldest_in_flight_seconds', {}, () => {

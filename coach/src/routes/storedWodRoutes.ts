@@ -1,10 +1,10 @@
-/** A user's workout, from the process that made it. */
+/** GET /wods/:userId: the stored workout of a user. */
 import { DateText, dayIn, UserId, Wod } from '@fit/contract';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
 
-/** @param timezone whose today is meant where no date is given. */
+/** @param timezone IANA name; a request without a date asks for today in this zone. */
 export function storedWodRoutes(wods: Pick<WodStore, 'find'>, timezone: string): Route[] {
   return [
     defineRoute({

@@ -1,4 +1,4 @@
-/** The wods collection: one workout per (userId, date), the first one stored wins. */
+/** The collection `wods`: one workout for each user and date; the first one that is stored stays. */
 import { WODS_COLLECTION, type Wod, type WodDocument, wodId, wodOf } from '@fit/contract';
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 
@@ -10,8 +10,8 @@ export class WodStore {
   }
 
   /**
-   * Stores many at once. One that is there already is success: its natural key is the `_id`, so a redelivered or
-   * doubled job cannot make a second workout, however late it comes.
+   * Stores many workouts at once. A workout that exists already counts as stored: user and date are its `_id`, so a redelivered or
+   * duplicated job cannot make a second workout, however late it runs.
    * @throws StoreUnavailable, StatementRefused
    */
   async storeAll(wods: readonly WodDocument[]): Promise<void> {

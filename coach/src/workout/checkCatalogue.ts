@@ -1,18 +1,17 @@
-/** What must hold of the catalogue, so that the generator need not doubt it. */
+/** The conditions on the catalogue that the generator relies on. */
 
-import type { Level } from './level.ts';
-import { HIGHEST_TIER, LEVELS, LOAD_SHARE } from './level.ts';
 import type { Movement } from './movement.ts';
+import type { Level } from './user.ts';
+import { HIGHEST_TIER, LEVELS, LOAD_SHARE } from './user.ts';
 
-/** Patterns that a beginner with no equipment and every tag excluded must still have (rule W9). */
-const LEAST_SAFE_PATTERNS = 4;
+/** The least number of patterns for a beginner without equipment who excludes every tag (rule W9). */
+const SAFE_PATTERNS_MIN = 4;
 
 /**
- * Lists every mistake; an empty list is a sound catalogue.
+ * @returns every fault; empty for a correct catalogue.
  *
- * The promise that matters most: from each movement, each level finds a regression within its
- * tier that needs no further equipment and carries no further tag. So scaling never fails, and a
- * member of any level can be handed the same Rx workout, scaled (rules W2, W7).
+ * The most important condition: for each movement each level has a replacement within its tier that needs no further equipment and has no
+ * further tag. Scaling therefore never fails, and a user of any level can get the same Rx workout, scaled (rules W2, W7).
  */
 export function checkCatalogue(movements: readonly Movement[]): readonly string[] {
   const byId = new Map(movements.map((movement) => [movement.id, movement]));
@@ -21,7 +20,7 @@ export function checkCatalogue(movements: readonly Movement[]): readonly string[
     ...checkLinks(movement, byId),
   ]);
   if (byId.size !== movements.length) findings.push('an id occurs twice');
-  if (safePatternCount(movements) < LEAST_SAFE_PATTERNS) {
+  if (safePatternCount(movements) < SAFE_PATTERNS_MIN) {
     findings.push('too few patterns without equipment, tags and skill (W9)');
   }
   return findings;
@@ -52,26 +51,30 @@ function checkLinks(movement: Movement, byId: ReadonlyMap<string, Movement>): re
   const { id, regressions } = movement;
   const unknown = regressions.filter((link) => !byId.has(link));
   if (unknown.length > 0) return unknown.map((link) => `${id}: unknown regression ${link}`);
-  // Strictly downwards, so the links cannot form a ring.
+  // A regression must be strictly easier, so that the links cannot form a cycle.
   const easier = regressions.filter(
     (link) => (byId.get(link)?.skillTier ?? Infinity) < movement.skillTier,
   );
   if (easier.length < regressions.length) return [`${id}: a regression is not easier`];
-  return LEVELS.filter((level) => !scalesTo(movement, level, byId)).map(
+  return LEVELS.filter((level) => !hasReplacement(movement, level, byId)).map(
     (level) => `${id}: no substitute for ${level} within its own equipment and tags`,
   );
 }
 
-function scalesTo(movement: Movement, level: Level, byId: ReadonlyMap<string, Movement>): boolean {
-  // The list grows while it is walked; links lead downwards, so it ends.
-  const relatives: Movement[] = [movement];
-  for (const relative of relatives) {
+function hasReplacement(
+  movement: Movement,
+  level: Level,
+  byId: ReadonlyMap<string, Movement>,
+): boolean {
+  // A breadth-first search: the list grows in the loop, and ends because a regression is always easier.
+  const candidates: Movement[] = [movement];
+  for (const candidate of candidates) {
     const fits =
-      relative.skillTier <= HIGHEST_TIER[level] &&
-      relative.equipment.every((item) => movement.equipment.includes(item)) &&
-      relative.tags.every((tag) => movement.tags.includes(tag));
+      candidate.skillTier <= HIGHEST_TIER[level] &&
+      candidate.equipment.every((item) => movement.equipment.includes(item)) &&
+      candidate.tags.every((tag) => movement.tags.includes(tag));
     if (fits) return true;
-    relatives.push(...relative.regressions.flatMap((link) => byId.get(link) ?? []));
+    candidates.push(...candidate.regressions.flatMap((link) => byId.get(link) ?? []));
   }
   return false;
 }

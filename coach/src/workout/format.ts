@@ -1,17 +1,17 @@
-/** The shapes a workout can take, as data: bounds, score, and what each one may hold. */
-import { sortedById } from './sortedById.ts';
+/** The workout formats as data: bounds, score, and the movements that each format accepts. */
+import { sortedById } from './random.ts';
 
 export type FormatId = 'amrap' | 'emom' | 'for-time' | 'intervals' | 'strength' | 'tabata';
 
 export type ScoreType = 'time' | 'rounds + reps' | 'reps' | 'load' | 'completion';
 
-/** One way to run a format, drawn as a whole. */
+/** One variant of a format; the generator draws one of them. */
 export interface Setting {
-  /** The duration aimed at; Tabata follows from its number of movements instead. */
+  /** The intended duration; the duration of Tabata follows from its number of movements instead. */
   readonly aimSeconds: number;
-  /** Work aimed at for one set of one movement. */
+  /** The intended work of one set of one movement. */
   readonly workSeconds: number;
-  /** Sets (strength, Tabata) or windows (intervals); absent where they follow from the pace. */
+  /** Sets (strength, Tabata) or intervals; absent where they follow from the pace. */
   readonly rounds?: number;
   /** Reps in one set (strength). */
   readonly reps?: number;
@@ -20,10 +20,10 @@ export interface Setting {
 export interface Format {
   readonly id: FormatId;
   readonly scoreType: ScoreType;
-  /** How many movements one workout of this format holds. */
+  /** The possible numbers of movements; a number that is listed twice is twice as likely. */
   readonly movementCounts: readonly [number, ...number[]];
   readonly boundSeconds: Readonly<{ least: number; most: number }>;
-  /** `quick` is unloaded and counted in reps, `lift` a strength lift. */
+  /** `quick`: movements without load that are counted in reps; `lift`: strength lifts. */
   readonly accepts: 'any' | 'quick' | 'lift';
   readonly settings: readonly [Setting, ...Setting[]];
   readonly intent: string;
@@ -31,7 +31,7 @@ export interface Format {
 
 const MINUTE = 60;
 
-/** Sorted by id. Bounds: design page on workouts, section 3; settings are first figures. */
+/** Sorted by id. The settings are first guesses, to be reviewed by a coach. */
 export const FORMATS: readonly Format[] = sortedById<Format>([
   {
     id: 'amrap',

@@ -1,54 +1,52 @@
-/** The workout of the day: a pure function of member, date and version. */
-import { CATALOGUE } from './catalogue.ts';
-import { coolDown } from './coolDown.ts';
-import type { Dose } from './dose.ts';
-import { doseOf } from './dose.ts';
-import type { Frame } from './drawMovements.ts';
-import { FORMATS } from './format.ts';
-import type { Level } from './level.ts';
-import type { Member } from './member.ts';
-import type { Pool } from './memberPool.ts';
-import { memberPool } from './memberPool.ts';
-import type { Movement } from './movement.ts';
-import type { Plan } from './planDay.ts';
-import { planDay } from './planDay.ts';
-import { createRandom, seedOf } from './random.ts';
-import { timeDomain } from './timeDomain.ts';
-import { warmUp } from './warmUp.ts';
-import type { Explain, PrescribedMovement, Stimulus, Workout } from './workout.ts';
+/** Makes the workout of the day: a pure function of user, date and version. */
 
-/** Covers generator and catalogue: raise it with any change that alters a workout. */
+import type { DrawnWorkout, WorkoutShape } from './drawWorkout.ts';
+import { drawWorkout } from './drawWorkout.ts';
+import { coolDown, warmUp } from './drills.ts';
+import { FORMATS } from './format.ts';
+import type { Movement } from './movement.ts';
+import { CATALOGUE } from './movementCatalogue.ts';
+import type { MovementPool } from './movementPool.ts';
+import { movementPool } from './movementPool.ts';
+import { createRandom, seedOf } from './random.ts';
+import type { Level, User } from './user.ts';
+import type { Volume } from './volume.ts';
+import { volumeOf } from './volume.ts';
+import type { Explain, PrescribedMovement, Stimulus, Workout } from './workout.ts';
+import { timeDomainOf } from './workout.ts';
+
+/** The version of generator and catalogue. Any change that alters a workout must raise it. */
 export const GENERATOR_VERSION = 1;
 
 /**
- * Draws the Rx workout from all the member may do, then scales it: movement, load, volume.
- * @param date the member's day as YYYY-MM-DD; no clock is read.
+ * Draws the Rx workout from the movements open to the user, then scales movements, loads and volume to the user's level.
+ * @param date YYYY-MM-DD; no clock is read.
  * @returns plain JSON; equal inputs give equal bytes.
- * @throws RangeError if the date is not a calendar day or the user id is empty.
+ * @throws RangeError where the date is not a calendar day or the user id is empty.
  */
-export function generateWorkout(member: Member, date: string): Workout {
-  assertInputs(member.userId, date);
-  const seed = seedOf(member.userId, date, GENERATOR_VERSION);
-  const pool = memberPool(member);
-  const plan = planDay(createRandom(seed), pool);
-  const movements = plan.movements.map((movement) => pool.scaled(movement, member.level));
-  const { frame, dose, fallback } = doseWithFallback(plan, movements, member.level);
+export function generateWorkout(user: User, date: string): Workout {
+  assertInputs(user.userId, date);
+  const seed = seedOf(user.userId, date, GENERATOR_VERSION);
+  const pool = movementPool(user);
+  const drawn = drawWorkout(createRandom(seed), pool);
+  const movements = drawn.movements.map((movement) => pool.scaled(movement, user.level));
+  const { shape, volume, fallback } = volumeWithFallback(drawn, movements, user.level);
   const patterns = movements.map((movement) => movement.pattern);
-  const { sets, scheme, ...timing } = dose;
+  const { sets, scheme, ...timing } = volume;
   return {
     version: GENERATOR_VERSION,
-    userId: member.userId,
+    userId: user.userId,
     date,
-    format: frame.format.id,
-    title: titleOf(frame, dose, movements),
+    format: shape.format.id,
+    title: titleOf(shape, volume, movements),
     scheme,
-    scoreType: frame.format.scoreType,
+    scoreType: shape.format.scoreType,
     ...timing,
-    stimulus: stimulusOf(frame, dose, movements),
+    stimulus: stimulusOf(shape, volume, movements),
     warmUp: warmUp(patterns),
-    movements: movements.map((movement, index) => prescribe(movement, member.level, sets[index])),
+    movements: movements.map((movement, index) => prescribe(movement, user.level, sets[index])),
     coolDown: coolDown(patterns),
-    explain: explainOf({ ...plan, frame, fallback }, pool, { seed, level: member.level }),
+    explain: explainOf({ ...drawn, shape, fallback }, pool, { seed, level: user.level }),
   };
 }
 
@@ -59,26 +57,26 @@ function assertInputs(userId: string, date: string): void {
   if (!real) throw new RangeError(`date is not a day as YYYY-MM-DD: ${date}`);
 }
 
-/** Where no number of rounds keeps the time domain, the same movements run against the clock. */
-function doseWithFallback(
-  { frame, fallback }: Plan,
+/** Where no number of rounds fits the time domain, the same movements become an AMRAP. */
+function volumeWithFallback(
+  { shape, fallback }: DrawnWorkout,
   movements: readonly Movement[],
   level: Level,
-): Readonly<{ frame: Frame; dose: Dose; fallback: readonly string[] }> {
-  const dose = doseOf(frame, movements, level);
-  if (dose !== undefined) return { frame, dose, fallback };
+): Readonly<{ shape: WorkoutShape; volume: Volume; fallback: readonly string[] }> {
+  const volume = volumeOf(shape, movements, level);
+  if (volume !== undefined) return { shape, volume, fallback };
   const amrap = FORMATS.find((format) => format.id === 'amrap');
-  const clocked = amrap && { ...frame, format: amrap };
-  const second = clocked && doseOf(clocked, movements, level);
-  if (!second) throw new Error('AMRAP takes any movements, yet gave no dose');
-  const step = `${frame.format.id}: no rounds fit the time domain`;
-  return { frame: clocked, dose: second, fallback: [...fallback, step] };
+  const amrapShape = amrap && { ...shape, format: amrap };
+  const second = amrapShape && volumeOf(amrapShape, movements, level);
+  if (!second) throw new Error('AMRAP accepts any movements, yet has no volume');
+  const step = `${shape.format.id}: no rounds fit the time domain`;
+  return { shape: amrapShape, volume: second, fallback: [...fallback, step] };
 }
 
 function prescribe(
   movement: Movement,
   level: Level,
-  set: Dose['sets'][number] | undefined,
+  set: Volume['sets'][number] | undefined,
 ): PrescribedMovement {
   const { id, name, cue, perSide, loadKg } = movement;
   return {
@@ -92,17 +90,21 @@ function prescribe(
   };
 }
 
-function stimulusOf({ format }: Frame, dose: Dose, movements: readonly Movement[]): Stimulus {
+function stimulusOf(
+  { format }: WorkoutShape,
+  volume: Volume,
+  movements: readonly Movement[],
+): Stimulus {
   const loaded = movements.some((movement) => movement.loadKg !== undefined);
   const heavy = format.accepts === 'lift';
   return {
-    timeDomain: timeDomain(dose.estimatedSeconds),
+    timeDomain: timeDomainOf(volume.estimatedSeconds),
     load: heavy ? 'heavy' : loaded ? 'moderate' : 'bodyweight',
     intent: format.intent,
   };
 }
 
-const NAMES: Readonly<Record<Frame['format']['id'], string>> = {
+const FORMAT_NAMES: Readonly<Record<WorkoutShape['format']['id'], string>> = {
   amrap: 'AMRAP',
   emom: 'EMOM',
   'for-time': 'For time',
@@ -111,32 +113,32 @@ const NAMES: Readonly<Record<Frame['format']['id'], string>> = {
   tabata: 'Tabata',
 };
 
-function titleOf({ format }: Frame, dose: Dose, movements: readonly Movement[]): string {
+function titleOf({ format }: WorkoutShape, volume: Volume, movements: readonly Movement[]): string {
   const names = movements.map((movement) => movement.name.toLowerCase()).join(', ');
-  const minutes = String(Math.ceil(dose.estimatedSeconds / 60));
-  return `${NAMES[format.id]}, ${minutes} min: ${names}`;
+  const minutes = String(Math.ceil(volume.estimatedSeconds / 60));
+  return `${FORMAT_NAMES[format.id]}, ${minutes} min: ${names}`;
 }
 
 function explainOf(
-  plan: Plan,
-  pool: Pool,
+  drawn: DrawnWorkout,
+  pool: MovementPool,
   { seed, level }: Readonly<{ seed: string; level: Level }>,
 ): Explain {
-  const scaling = plan.movements
+  const scaling = drawn.movements
     .map((movement) => [movement.id, pool.scaled(movement, level).id] as const)
-    .filter(([drawn, given]) => drawn !== given)
-    .map(([drawn, given]) => `W2 ${drawn} → ${given}`);
-  const { format, movementCount } = plan.frame;
+    .filter(([original, replacement]) => original !== replacement)
+    .map(([original, replacement]) => `W2 ${original} → ${replacement}`);
+  const { format, movementCount } = drawn.shape;
   return {
     seed,
-    reason: `Drawn by lot: ${NAMES[format.id]} with ${String(movementCount)} of the ${String(
+    reason: `Drawn by lot: ${FORMAT_NAMES[format.id]} with ${String(movementCount)} of the ${String(
       pool.movements.length,
     )} movements open to you.`,
     catalogue: CATALOGUE.length,
     pool: pool.movements.length,
     excluded: pool.excluded,
-    passedOver: plan.passedOver,
+    passedOver: drawn.passedOver,
     scaling,
-    fallback: plan.fallback,
+    fallback: drawn.fallback,
   };
 }

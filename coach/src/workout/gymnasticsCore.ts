@@ -1,7 +1,7 @@
 /** Bodyweight movements that brace, fold or carry the trunk. Own wording; facts only. */
 import type { Movement } from './movement.ts';
 
-/** Sorted by id. Paces and loads are first figures, to be set with a coach. */
+/** Sorted by id. Paces and loads are first guesses, to be reviewed by a coach. */
 export const GYMNASTICS_CORE: readonly Movement[] = [
   {
     id: 'bear-crawl',

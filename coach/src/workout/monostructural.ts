@@ -1,7 +1,7 @@
 /** Cardio that repeats one motion: on foot, on a rope, on a machine. Own wording; facts only. */
 import type { Movement } from './movement.ts';
 
-/** Sorted by id. Paces and loads are first figures, to be set with a coach. */
+/** Sorted by id. Paces and loads are first guesses, to be reviewed by a coach. */
 export const MONOSTRUCTURAL: readonly Movement[] = [
   {
     id: 'bike',

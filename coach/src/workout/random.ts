@@ -1,17 +1,16 @@
-/** The one source of chance: seeded once, handed down, the same on every machine (rule W8). */
+/** Seeded random choices, the same on every machine (rule W8). */
 import { hash } from 'node:crypto';
-import { sortedById } from './sortedById.ts';
 
 export interface Random {
-  /** One of a list that is never empty, in the list's own order. */
+  /** @returns one item of a list. */
   pick<T>(items: readonly [T, ...T[]]): T;
-  /** A shuffled copy, drawn from the items sorted by id. */
+  /** @returns a shuffled copy. The order of `items` does not matter, because they are sorted by id first. */
   shuffled<T extends Readonly<{ id: string }>>(items: readonly T[]): T[];
 }
 
 /**
- * 128 bits as 32 hexadecimal digits, from user, date and version alone.
- * They are hashed as JSON, since plain joining would give ('a', 'b1') and ('ab', '1') one seed.
+ * @returns 128 bits as 32 hexadecimal digits. The inputs are hashed as JSON, because plain joining would give ('a', 'b1') and ('ab', '1')
+ * the same seed.
  */
 export function seedOf(userId: string, date: string, version: number): string {
   return hash('sha256', JSON.stringify([userId, date, version]), 'hex').slice(0, 32);
@@ -43,4 +42,16 @@ function sfc32(seed: string): () => number {
     c = (((c << 21) | (c >>> 11)) + sum) | 0;
     return sum >>> 0;
   };
+}
+
+/**
+ * @returns a copy sorted by code unit. Locale-dependent sorting would give different workouts on different machines (rule W8).
+ */
+export function sortedById<T extends Readonly<{ id: string }>>(items: readonly T[]): T[] {
+  return [...items].sort((left, right) => compare(left.id, right.id));
+}
+
+function compare(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
 }

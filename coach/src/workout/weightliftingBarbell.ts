@@ -1,7 +1,7 @@
 /** Lifts with a barbell; loads are the whole bar. Own wording; facts only. */
 import type { Movement } from './movement.ts';
 
-/** Sorted by id. Paces and loads are first figures, to be set with a coach. */
+/** Sorted by id. Paces and loads are first guesses, to be reviewed by a coach. */
 export const WEIGHTLIFTING_BARBELL: readonly Movement[] = [
   {
     id: 'back-squat',

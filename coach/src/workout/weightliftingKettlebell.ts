@@ -1,7 +1,7 @@
 /** Lifts with a kettlebell or a ball; loads are for one. Own wording; facts only. */
 import type { Movement } from './movement.ts';
 
-/** Sorted by id. Paces and loads are first figures, to be set with a coach. */
+/** Sorted by id. Paces and loads are first guesses, to be reviewed by a coach. */
 export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
   {
     id: 'goblet-squat',

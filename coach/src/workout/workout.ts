@@ -1,12 +1,11 @@
-/** The workout of the day as it is stored: plain JSON, small, complete without the catalogue. */
+/** The workout of the day as it is stored: plain JSON that can be shown without the catalogue. */
 import type { FormatId, ScoreType } from './format.ts';
-import type { Unit } from './movement.ts';
-import type { Pattern } from './pattern.ts';
+import type { Pattern, Unit } from './movement.ts';
 
-/** A band of duration: short to 10 min, medium to 20 min, long beyond. */
+/** A range of durations: short up to 10 minutes, medium up to 20 minutes, long above. A scaled workout stays in the range of the Rx workout (rule W7). */
 export type TimeDomain = 'short' | 'medium' | 'long';
 
-/** What a good result looks like; both bounds included. */
+/** The range of a good result, both bounds included. */
 export interface Target {
   readonly low: number;
   readonly high: number;
@@ -16,7 +15,7 @@ export interface Target {
 export interface Stimulus {
   readonly timeDomain: TimeDomain;
   readonly load: 'bodyweight' | 'moderate' | 'heavy';
-  /** How it should feel, as a sentence to the member. */
+  /** How it should feel, as a sentence to the user. */
   readonly intent: string;
 }
 
@@ -32,27 +31,27 @@ export interface PrescribedMovement {
   readonly cue: string;
 }
 
-/** A drill before or a stretch after; it needs no equipment and carries no tag. */
+/** A drill of the warm-up or a stretch of the cool-down; it needs no equipment and has no tag. */
 export interface Drill {
   readonly name: string;
   readonly amount: number;
   readonly unit: Unit;
-  /** The patterns it prepares or relaxes; empty is the whole body. */
+  /** The patterns that it prepares or relaxes; empty for the whole body. */
   readonly patterns: readonly Pattern[];
 }
 
-/** Why this workout: for the operator a record, for the member `reason`. */
+/** How the workout was chosen: `reason` is for the user, the rest for the operator. */
 export interface Explain {
   readonly seed: string;
   readonly reason: string;
-  /** Size of the catalogue, and what was left after the exclusions. */
+  /** The number of movements in the catalogue, and in `pool` after the exclusions. */
   readonly catalogue: number;
   readonly pool: number;
-  /** Movements excluded by rule and cause; with `pool` they add up to `catalogue`. */
+  /** The number of excluded movements by rule and cause; with `pool` they add up to `catalogue`. */
   readonly excluded: Readonly<Record<'W1' | 'W3', Readonly<Record<string, number>>>>;
-  /** Movements drawn but not taken, counted by cause. */
+  /** The number of movements that were drawn and not taken, by cause. */
   readonly passedOver: Readonly<Record<string, number>>;
-  /** Substitutions made for the level (W2), and formats given up. */
+  /** Movements replaced for the level (W2), and formats that were tried without success. */
   readonly scaling: readonly string[];
   readonly fallback: readonly string[];
 }
@@ -64,7 +63,7 @@ export interface Workout {
   readonly date: string;
   readonly format: FormatId;
   readonly title: string;
-  /** How rounds, work and rest run, as a sentence to the member. */
+  /** How rounds, work and rest run, as a sentence to the user. */
   readonly scheme: string;
   readonly scoreType: ScoreType;
   readonly capSeconds: number;
@@ -73,10 +72,24 @@ export interface Workout {
   readonly stimulus: Stimulus;
   readonly warmUp: readonly Drill[];
   readonly movements: readonly PrescribedMovement[];
-  /** Rounds, sets or windows; absent where the clock alone ends the work (AMRAP). */
+  /** Rounds, sets or intervals; absent where only the clock ends the work (AMRAP). */
   readonly rounds?: number;
-  /** A new minute or window starts this often (EMOM, intervals). */
+  /** A new minute or interval starts this often (EMOM, intervals). */
   readonly everySeconds?: number;
   readonly coolDown: readonly Drill[];
   readonly explain: Explain;
+}
+
+/** Seconds of each time domain, both bounds included. */
+export const TIME_DOMAIN_SECONDS: Readonly<
+  Record<TimeDomain, Readonly<{ least: number; most: number }>>
+> = {
+  short: { least: 0, most: 600 },
+  medium: { least: 601, most: 1200 },
+  long: { least: 1201, most: 1800 },
+};
+
+export function timeDomainOf(durationSeconds: number): TimeDomain {
+  if (durationSeconds <= TIME_DOMAIN_SECONDS.short.most) return 'short';
+  return durationSeconds <= TIME_DOMAIN_SECONDS.medium.most ? 'medium' : 'long';
 }

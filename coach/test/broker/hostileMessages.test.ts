@@ -1,4 +1,4 @@
-/** Goal: messages made to keep the schema check busy are dead-lettered at once, and real jobs go on. Method: a real broker, database and worker. */
+/** Goal: messages that would keep the schema check busy are dead-lettered at once, and real jobs are worked on. Method: a real broker, database and worker. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fitTopology } from '@fit/contract';
@@ -52,7 +52,7 @@ async function open(t: TestContext) {
   return { declaration, store, publisher, inspector, refusals, wods };
 }
 
-test('20 messages of 16,200 equal exclusions are malformed before any schema sees them', async (t) => {
+test('20 messages with 16,200 equal exclusions are dead-lettered as malformed before their schema is checked', async (t) => {
   const { declaration, store, publisher, inspector, refusals, wods } = await open(t);
   const payload = { userId: 'eve', date, level: 'rx', equipment: [] };
   const exclusions = Array.from({ length: 16_200 }, () => 'a');

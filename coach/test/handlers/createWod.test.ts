@@ -1,4 +1,4 @@
-/** Goal: the handler answers with the closed vocabulary, and what it stores is what the contract promises. */
+/** Goal: the handler returns outcomes, and its workouts match the schema of the contract. Method: the handler without a database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EQUIPMENT, EXCLUSIONS, LEVELS, Wod, type WodDocument } from '@fit/contract';
@@ -9,7 +9,7 @@ import * as workout from '../../src/workout/index.ts';
 
 type Payload = Parameters<ReturnType<typeof createWodHandler>['run']>[0]['payload'];
 
-const nowhere = { storeAll: () => Promise.resolve() };
+const noStore = { storeAll: () => Promise.resolve() };
 const payload: Payload = {
   userId: 'u1',
   date: '2026-11-23',
@@ -30,8 +30,8 @@ test('the contract and the generator know the same levels, equipment and exclusi
   assert.deepEqual([...EXCLUSIONS], [...workout.TAGS]);
 });
 
-test('a workout of every level and gym keeps the contract, and a retry makes the same one', async () => {
-  const handler = createWodHandler({ wods: nowhere, failureRate: 0 });
+test('a workout of every level and equipment matches the contract, and a retry makes the same workout', async () => {
+  const handler = createWodHandler({ wods: noStore, failureRate: 0 });
   for (const level of LEVELS)
     for (const equipment of [[], ['barbell', 'box'], [...EQUIPMENT]] as Payload['equipment'][]) {
       const outcome = await handler.run(jobOf({ level, equipment }));
@@ -48,19 +48,19 @@ test('a workout of every level and gym keeps the contract, and a retry makes the
     }
 });
 
-test('a failure rate of 1 throws, which the runtime takes for a retry', async () => {
-  const handler = createWodHandler({ wods: nowhere, failureRate: 1 });
+test('with a failure rate of 1 the handler throws, which the worker treats as a retry', async () => {
+  const handler = createWodHandler({ wods: noStore, failureRate: 1 });
   await assert.rejects(async () => await handler.run(jobOf()), { name: 'SimulatedFailure' });
 });
 
-test('work on purpose ends with the deadline of the attempt', async () => {
-  const handler = createWodHandler({ wods: nowhere, failureRate: 0, workMs: 600_000 });
+test('the wait of COACH_WORK_MS ends at the deadline of the attempt', async () => {
+  const handler = createWodHandler({ wods: noStore, failureRate: 0, workMs: 600_000 });
   const job = { ...jobOf(), signal: AbortSignal.abort(new Error('late')) };
   await assert.rejects(async () => await handler.run(job), { name: 'AbortError' });
 });
 
-test('a day of no calendar is rejected, since no retry can mend it', async () => {
-  const handler = createWodHandler({ wods: nowhere, failureRate: 0 });
+test('a date that is not a calendar day is rejected, because no retry would succeed', async () => {
+  const handler = createWodHandler({ wods: noStore, failureRate: 0 });
   const outcome = await handler.run(jobOf({ date: '2026-02-30' }));
   assert.equal(outcome.type, 'reject');
 });

@@ -1,4 +1,4 @@
-/** Goal: only what a restart mends counts as stuck. Method: a worker by hand, and a clock by hand. */
+/** Goal: only a condition that a restart repairs counts as stuck. Method: a stub worker and an injected clock. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ConsumerHeartbeat } from '../../src/health/consumerHeartbeat.ts';
@@ -10,48 +10,48 @@ function open(t: TestContext) {
   const clock = { nowMs: 0 };
   t.mock.method(performance, 'now', () => clock.nowMs);
   const worker = { isUp: true, inFlightCount: 3 };
-  const pulse = new ConsumerHeartbeat(DEADLINE_MS, () => worker);
-  return { clock, worker, pulse };
+  const heartbeat = new ConsumerHeartbeat(DEADLINE_MS, () => worker);
+  return { clock, worker, heartbeat };
 }
 
-test('deliveries in hand and no attempt that ended: stuck, once the bound of an attempt is long past', (t) => {
-  const { clock, pulse } = open(t);
+test('with unsettled deliveries and no attempt that ends the consumer is stuck after the limit', (t) => {
+  const { clock, heartbeat } = open(t);
   clock.nowMs = LIMIT_MS;
-  assert.equal(pulse.check(), undefined);
+  assert.equal(heartbeat.check(), undefined);
   clock.nowMs += 1;
-  assert.match(pulse.check() ?? '', /no sign of life for 90 s/);
+  assert.match(heartbeat.check() ?? '', /no sign of life for 90 s/);
 });
 
-test('an attempt that ended, and a try to connect, are signs of life', (t) => {
-  const { clock, pulse } = open(t);
+test('the end of an attempt and a try to connect are signs of life', (t) => {
+  const { clock, heartbeat } = open(t);
   clock.nowMs = LIMIT_MS;
-  pulse.onEvent({ type: 'redelivered', queue: 'q' });
+  heartbeat.onEvent({ type: 'redelivered', queue: 'q' });
   clock.nowMs += LIMIT_MS;
-  pulse.onSession();
+  heartbeat.onSession();
   clock.nowMs += LIMIT_MS;
-  assert.equal(pulse.check(), undefined);
+  assert.equal(heartbeat.check(), undefined);
 });
 
-test('idle is alive, however long', (t) => {
-  const { clock, worker, pulse } = open(t);
+test('an idle consumer is alive, however long it is idle', (t) => {
+  const { clock, worker, heartbeat } = open(t);
   worker.inFlightCount = 0;
   clock.nowMs = 10 * LIMIT_MS;
-  assert.equal(pulse.check(), undefined);
+  assert.equal(heartbeat.check(), undefined);
 });
 
-test('disconnected, and nobody tries to connect: stuck', (t) => {
-  const { clock, worker, pulse } = open(t);
+test('a disconnected consumer that does not try to connect is stuck', (t) => {
+  const { clock, worker, heartbeat } = open(t);
   Object.assign(worker, { isUp: false, inFlightCount: 0 });
   clock.nowMs = LIMIT_MS + 1;
-  assert.match(pulse.check() ?? '', /no sign of life/);
+  assert.match(heartbeat.check() ?? '', /no sign of life/);
 });
 
-test('while the store is out nothing ends, and a restart would mend nothing', (t) => {
-  const { clock, pulse } = open(t);
-  pulse.onEvent({ type: 'storeDown', stage: 'settle', error: new Error('out') });
+test('a consumer that waits for the database is not stuck', (t) => {
+  const { clock, heartbeat } = open(t);
+  heartbeat.onEvent({ type: 'storeDown', stage: 'settle', error: new Error('out') });
   clock.nowMs = 10 * LIMIT_MS;
-  assert.equal(pulse.check(), undefined);
-  pulse.onEvent({ type: 'storeUp', stage: 'settle' });
+  assert.equal(heartbeat.check(), undefined);
+  heartbeat.onEvent({ type: 'storeUp', stage: 'settle' });
   clock.nowMs += LIMIT_MS + 1;
-  assert.match(pulse.check() ?? '', /no sign of life/);
+  assert.match(heartbeat.check() ?? '', /no sign of life/);
 });

@@ -1,4 +1,4 @@
-/** Goal: without a date, today is that of the daily run's time zone. Method: the route, asked for two zones that never share a day. */
+/** Goal: a request without a date asks for today in the time zone of the daily run. Method: the route in two zones that never have the same day. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { storedWodRoutes } from '../../src/routes/storedWodRoutes.ts';
@@ -19,7 +19,7 @@ async function askedDay(timezone: string): Promise<string> {
   return asked;
 }
 
-test('an undated question is for today in the time zone of the daily run', async () => {
+test('a request without a date asks for today in the time zone of the daily run', async () => {
   // 25 hours apart.
   const [east = '', west = ''] = await Promise.all(
     ['Pacific/Kiritimati', 'Pacific/Niue'].map(askedDay),

@@ -1,52 +1,54 @@
 /**
- * Goal: every rule holds for every member and day. Method: one property per rule over seeded
- * members of all levels, equipment and exclusions; golden workouts show what a version changes.
+ * Goal: every rule holds for every user and day. Method: one property for each rule over seeded users of all levels, equipment
+ * and exclusions; golden workouts show what a new version of the generator changes.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import type { Member, Rule, Workout } from '../../src/workout/index.ts';
-import { checkWorkout, EQUIPMENT, generateWorkout, LEVELS, TAGS } from '../../src/workout/index.ts';
-import type { Sample } from './sampleMember.ts';
-import { forEachSample } from './sampleMember.ts';
+import type { User, Workout } from '../../src/workout/index.ts';
+import { EQUIPMENT, generateWorkout, LEVELS, TAGS } from '../../src/workout/index.ts';
+import type { Rule } from './checkWorkout.ts';
+import { checkWorkout } from './checkWorkout.ts';
+import type { Sample } from './sampleUser.ts';
+import { forEachSample } from './sampleUser.ts';
 
-/** Bytes of stored JSON; 10,000 workouts are stored in one run. */
-const MOST_BYTES = 2500;
+/** Upper bound of the stored JSON; 10,000 workouts are stored in one run. */
+const WORKOUT_BYTES_MAX = 2500;
 
 describe('generateWorkout keeps every rule', () => {
-  property('W1', 'needs only equipment that the member owns');
+  property('W1', 'needs only equipment that the user owns');
   property('W2', 'stays within the skill of the level');
   property('W3', 'carries no excluded tag');
-  property('W4', 'holds one high-skill and one grip-heavy movement at most');
+  property('W4', 'has at most one high-skill and one grip-heavy movement');
   property('W5', 'fits cap and format');
-  property('W6', 'states everything a member needs', (workout) => {
+  property('W6', 'states everything a user needs', (workout) => {
     assert.ok(workout.warmUp.length > workout.movements.length, 'a whole-body drill as well');
     assert.ok(workout.movements.every(({ cue, name }) => cue !== '' && name !== ''));
   });
-  property('W7', 'stays in the time domain and format of Rx', (workout, { member, date }) => {
-    const rx = generateWorkout({ ...member, level: 'rx' }, date);
+  property('W7', 'stays in the time domain and format of Rx', (workout, { user, date }) => {
+    const rx = generateWorkout({ ...user, level: 'rx' }, date);
     assert.equal(workout.stimulus.timeDomain, rx.stimulus.timeDomain);
     assert.equal(workout.movements.length, rx.movements.length);
   });
-  property('W8', 'gives the same bytes again', (workout, { member, date }) => {
-    const shuffled: Member = {
-      exclusions: [...(member.exclusions ?? [])].reverse(),
-      equipment: [...member.equipment, ...member.equipment].reverse(),
-      level: member.level,
-      userId: member.userId,
+  property('W8', 'gives the same bytes again', (workout, { user, date }) => {
+    const shuffled: User = {
+      exclusions: [...(user.exclusions ?? [])].reverse(),
+      equipment: [...user.equipment, ...user.equipment].reverse(),
+      level: user.level,
+      userId: user.userId,
     };
     const again = generateWorkout(shuffled, date);
     assert.equal(JSON.stringify(again), JSON.stringify(workout));
     assert.deepEqual(JSON.parse(JSON.stringify(workout)), workout, 'is plain JSON');
   });
-  property('W9', 'is never empty', (_, { member, date }) => {
-    const barest: Member = { ...member, level: 'beginner', equipment: [], exclusions: TAGS };
+  property('W9', 'is never empty', (_, { user, date }) => {
+    const barest: User = { ...user, level: 'beginner', equipment: [], exclusions: TAGS };
     const workout = generateWorkout(barest, date);
     assert.deepEqual(checkWorkout(workout, barest), []);
     assert.ok(workout.movements.length >= 2);
   });
-  property('W10', 'accounts for every exclusion and substitute', (workout, { member, date }) => {
-    const rx = generateWorkout({ ...member, level: 'rx' }, date);
+  property('W10', 'accounts for every exclusion and substitute', (workout, { user, date }) => {
+    const rx = generateWorkout({ ...user, level: 'rx' }, date);
     const changed = workout.movements.filter(({ id }, index) => rx.movements[index]?.id !== id);
     assert.equal(workout.explain.scaling.length, changed.length);
   });
@@ -55,33 +57,33 @@ describe('generateWorkout keeps every rule', () => {
 describe('generateWorkout', () => {
   test('is small enough to store', () => {
     forEachSample((workout) => {
-      assert.ok(Buffer.byteLength(JSON.stringify(workout)) <= MOST_BYTES);
+      assert.ok(Buffer.byteLength(JSON.stringify(workout)) <= WORKOUT_BYTES_MAX);
     });
   });
 
   test('draws every format, at every level', () => {
     const seen = new Set<string>();
-    forEachSample((workout, { member }) => seen.add(`${member.level} ${workout.format}`));
+    forEachSample((workout, { user }) => seen.add(`${user.level} ${workout.format}`));
     assert.equal(seen.size, LEVELS.length * 6);
   });
 
   test('changes with the user and with the day', () => {
-    const member: Member = { userId: 'ada', level: 'rx', equipment: EQUIPMENT };
+    const user: User = { userId: 'ada', level: 'rx', equipment: EQUIPMENT };
     const titles = new Set<string>();
     for (let day = 1; day <= 28; day += 1) {
       const date = `2026-02-${String(day).padStart(2, '0')}`;
-      titles.add(generateWorkout(member, date).title);
-      titles.add(generateWorkout({ ...member, userId: 'bob' }, date).title);
+      titles.add(generateWorkout(user, date).title);
+      titles.add(generateWorkout({ ...user, userId: 'bob' }, date).title);
     }
     assert.ok(titles.size >= 54, `${String(titles.size)} different titles of 56`);
   });
 
-  test('refuses what is no day and no user', () => {
-    const member: Member = { userId: 'ada', level: 'rx', equipment: [] };
+  test('refuses a date that is not a day and an empty user id', () => {
+    const user: User = { userId: 'ada', level: 'rx', equipment: [] };
     for (const date of ['', '2026-02-30', '2026-2-3', '2026-02-03T00:00', 'today']) {
-      assert.throws(() => generateWorkout(member, date), RangeError, date);
+      assert.throws(() => generateWorkout(user, date), RangeError, date);
     }
-    assert.throws(() => generateWorkout({ ...member, userId: '' }, '2026-02-03'), RangeError);
+    assert.throws(() => generateWorkout({ ...user, userId: '' }, '2026-02-03'), RangeError);
   });
 
   golden('beginnerWithoutEquipment', { userId: 'golden-1', level: 'beginner', equipment: [] });
@@ -95,7 +97,7 @@ function property(
 ): void {
   test(`${rule} ${sentence}`, () => {
     forEachSample((workout, sample) => {
-      const findings = checkWorkout(workout, sample.member);
+      const findings = checkWorkout(workout, sample.user);
       assert.deepEqual(
         findings.filter((finding) => finding.rule === rule),
         [],
@@ -105,12 +107,12 @@ function property(
   });
 }
 
-/** On a wanted change: raise the version, and store what the failure shows. */
-function golden(name: string, member: Member): void {
+/** After a wanted change raise GENERATOR_VERSION and store the workout that the failure shows. */
+function golden(name: string, user: User): void {
   test(`golden: ${name}`, () => {
     const file = new URL(`golden/${name}.json`, import.meta.url);
     const stored: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    const workout = generateWorkout(member, '2026-03-02');
+    const workout = generateWorkout(user, '2026-03-02');
     assert.deepEqual(workout, stored);
     assert.equal(JSON.stringify(workout), JSON.stringify(stored), 'the order of keys as well');
   });

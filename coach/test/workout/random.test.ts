@@ -1,4 +1,4 @@
-/** Goal: chance is fair and repeatable. Method: counts over many draws of a fixed seed. */
+/** Goal: random choices are uniform and repeatable. Method: counts over many draws of a fixed seed. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createRandom, seedOf } from '../../src/workout/random.ts';
@@ -6,7 +6,7 @@ import { createRandom, seedOf } from '../../src/workout/random.ts';
 const SEED = seedOf('ada', '2026-01-01', 1);
 
 describe('random', () => {
-  test('the seed depends on user, date and version, and on where one ends', () => {
+  test('the seed depends on user, date and version, also where their concatenation is equal', () => {
     const seeds = [
       SEED,
       seedOf('adb', '2026-01-01', 1),
@@ -36,6 +36,6 @@ describe('random', () => {
     const shuffled = createRandom(SEED).shuffled(items);
     assert.deepEqual(createRandom(SEED).shuffled([...items].reverse()), shuffled);
     assert.deepEqual(shuffled.map(({ id }) => id).sort(), ['a', 'b', 'c', 'd']);
-    assert.equal(items[0]?.id, 'd', 'the argument is left alone');
+    assert.equal(items[0]?.id, 'd', 'the argument is not changed');
   });
 });

@@ -1,29 +1,28 @@
 /**
- * How much of each movement, for how long: the volume is cut to the member's pace, so that every
- * level stays in the time domain of the Rx workout (rules W5, W7).
+ * The volume of a workout: amounts, rounds and time. It follows the pace of the user's level, so that every level stays in the time domain
+ * of the Rx workout (rules W5, W7).
  */
-import type { Frame } from './drawMovements.ts';
-import type { Level } from './level.ts';
+import type { WorkoutShape } from './drawWorkout.ts';
 import type { Movement, Unit } from './movement.ts';
 import { setSeconds } from './movement.ts';
-import { niceAmount } from './niceAmount.ts';
-import { DOMAIN_SECONDS, timeDomain } from './timeDomain.ts';
+import type { Level } from './user.ts';
 import type { Target } from './workout.ts';
+import { TIME_DOMAIN_SECONDS, timeDomainOf } from './workout.ts';
 
-/** Seconds to change from one movement to the next. */
+/** Seconds between one movement and the next. */
 const CHANGE_SECONDS = 5;
 /** Seconds of rest after each strength set. */
 const STRENGTH_REST_SECONDS = 150;
 const TABATA_REST_SECONDS = 10;
 const TABATA_BREAK_SECONDS = 60;
 const MINUTE = 60;
-/** More rounds than this are tedious to count. */
+/** An athlete cannot count more rounds than this reliably. */
 const MOST_ROUNDS = 12;
 
-/** Share of a time domain that an estimate may fill, so that a slow day stays within the cap. */
+/** The largest share of a time domain that the estimate may take, so that a slow athlete finishes within the cap. */
 const LARGEST_ESTIMATE_SHARE = 0.9;
 
-export interface Dose {
+export interface Volume {
   /** In the order of the movements. */
   readonly sets: readonly Readonly<{ amount: number; unit: Unit }>[];
   readonly scheme: string;
@@ -34,29 +33,29 @@ export interface Dose {
   readonly everySeconds?: number;
 }
 
-/** Undefined where no number of rounds keeps the time domain (for time only). */
-export function doseOf(
-  frame: Frame,
+/** @returns undefined where no number of rounds fits the time domain; this happens for the format `for-time` only. */
+export function volumeOf(
+  shape: WorkoutShape,
   movements: readonly Movement[],
   level: Level,
-): Dose | undefined {
-  switch (frame.format.id) {
+): Volume | undefined {
+  switch (shape.format.id) {
     case 'amrap':
-      return amrap(frame, movements, level);
+      return amrap(shape, movements, level);
     case 'emom':
-      return emom(frame, movements, level);
+      return emom(shape, movements, level);
     case 'for-time':
-      return forTime(frame, movements, level);
+      return forTime(shape, movements, level);
     case 'intervals':
-      return intervals(frame, movements, level);
+      return intervals(shape, movements, level);
     case 'strength':
-      return strength(frame, movements, level);
+      return strength(shape, movements, level);
     case 'tabata':
-      return tabata(frame, movements);
+      return tabata(shape, movements);
   }
 }
 
-function amrap({ setting }: Frame, movements: readonly Movement[], level: Level): Dose {
+function amrap({ setting }: WorkoutShape, movements: readonly Movement[], level: Level): Volume {
   const capSeconds = setting.aimSeconds;
   const { sets, roundSeconds } = roundOf(movements, level, setting.workSeconds);
   const rounds = capSeconds / roundSeconds;
@@ -70,7 +69,7 @@ function amrap({ setting }: Frame, movements: readonly Movement[], level: Level)
   };
 }
 
-function emom({ setting }: Frame, movements: readonly Movement[], level: Level): Dose {
+function emom({ setting }: WorkoutShape, movements: readonly Movement[], level: Level): Volume {
   const rounds = Math.floor(setting.aimSeconds / MINUTE / movements.length);
   const minutes = rounds * movements.length;
   const { sets } = roundOf(movements, level, setting.workSeconds);
@@ -86,11 +85,11 @@ function emom({ setting }: Frame, movements: readonly Movement[], level: Level):
 }
 
 function forTime(
-  { format, setting }: Frame,
+  { format, setting }: WorkoutShape,
   movements: readonly Movement[],
   level: Level,
-): Dose | undefined {
-  const domain = DOMAIN_SECONDS[timeDomain(setting.aimSeconds)];
+): Volume | undefined {
+  const domain = TIME_DOMAIN_SECONDS[timeDomainOf(setting.aimSeconds)];
   const { sets, roundSeconds } = roundOf(movements, level, setting.workSeconds);
   const rounds = Math.min(MOST_ROUNDS, Math.round(setting.aimSeconds / roundSeconds));
   const estimatedSeconds = Math.round(rounds * roundSeconds);
@@ -109,7 +108,11 @@ function forTime(
   };
 }
 
-function intervals({ setting }: Frame, movements: readonly Movement[], level: Level): Dose {
+function intervals(
+  { setting }: WorkoutShape,
+  movements: readonly Movement[],
+  level: Level,
+): Volume {
   const rounds = setting.rounds ?? 1;
   const everySeconds = setting.aimSeconds / rounds;
   const { sets, roundSeconds } = roundOf(movements, level, setting.workSeconds);
@@ -129,7 +132,11 @@ function intervals({ setting }: Frame, movements: readonly Movement[], level: Le
   };
 }
 
-function strength({ format, setting }: Frame, movements: readonly Movement[], level: Level): Dose {
+function strength(
+  { format, setting }: WorkoutShape,
+  movements: readonly Movement[],
+  level: Level,
+): Volume {
   const rounds = setting.rounds ?? 1;
   const reps = setting.reps ?? 1;
   const work = movements.reduce((sum, movement) => sum + setSeconds(movement, reps, level), 0);
@@ -144,7 +151,7 @@ function strength({ format, setting }: Frame, movements: readonly Movement[], le
   };
 }
 
-function tabata({ setting }: Frame, movements: readonly Movement[]): Dose {
+function tabata({ setting }: WorkoutShape, movements: readonly Movement[]): Volume {
   const rounds = setting.rounds ?? 1;
   const count = movements.length;
   const block = rounds * (setting.workSeconds + TABATA_REST_SECONDS);
@@ -164,13 +171,38 @@ function roundOf(
   movements: readonly Movement[],
   level: Level,
   workSeconds: number,
-): Readonly<{ sets: Dose['sets']; roundSeconds: number }> {
+): Readonly<{ sets: Volume['sets']; roundSeconds: number }> {
   let roundSeconds = 0;
   const sets = movements.map((movement) => {
     const wanted = workSeconds / setSeconds(movement, 1, level);
-    const amount = niceAmount(movement.unit, wanted, movement.amount);
+    const amount = roundedAmount(movement.unit, wanted, movement.amount);
     roundSeconds += setSeconds(movement, amount, level) + CHANGE_SECONDS;
     return { amount, unit: movement.unit };
   });
   return { sets, roundSeconds };
+}
+
+/** Amounts that a coach would prescribe: 12 or 15 push-ups, never 13. */
+const COUNTS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20, 24, 25, 30, 40, 50, 60, 80, 100, 120];
+
+const ALLOWED_AMOUNTS: Readonly<Record<Unit, readonly number[]>> = {
+  reps: COUNTS,
+  calories: COUNTS,
+  metres: [10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400],
+  seconds: [10, 15, 20, 25, 30, 40, 45, 50, 60],
+};
+
+/**
+ * @returns the largest allowed amount up to `wanted` and within the range. It is at least `range.least`, so it may exceed `wanted`.
+ */
+function roundedAmount(
+  unit: Unit,
+  wanted: number,
+  range: Readonly<{ least: number; most: number }>,
+): number {
+  const most = Math.min(wanted, range.most);
+  return Math.max(
+    range.least,
+    ALLOWED_AMOUNTS[unit].findLast((amount) => amount <= most) ?? range.least,
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * Every movement the generator may set, checked once when the module loads.
- * A change here changes old days, so it raises `GENERATOR_VERSION`.
+ * Every movement that a workout may contain, checked once when the module loads.
+ * A change here changes the workouts of past days, so it must raise `GENERATOR_VERSION`.
  */
 import { checkCatalogue } from './checkCatalogue.ts';
 import { GYMNASTICS_CORE } from './gymnasticsCore.ts';
@@ -8,14 +8,14 @@ import { GYMNASTICS_LOWER } from './gymnasticsLower.ts';
 import { GYMNASTICS_UPPER } from './gymnasticsUpper.ts';
 import { MONOSTRUCTURAL } from './monostructural.ts';
 import type { Movement } from './movement.ts';
-import { sortedById } from './sortedById.ts';
+import { sortedById } from './random.ts';
 import { WEIGHTLIFTING_BARBELL } from './weightliftingBarbell.ts';
 import { WEIGHTLIFTING_DUMBBELL } from './weightliftingDumbbell.ts';
 import { WEIGHTLIFTING_KETTLEBELL } from './weightliftingKettlebell.ts';
 
 /**
  * All movements, sorted by id.
- * @throws Error at load, with every finding at once: a faulty catalogue stops the process at start.
+ * @throws Error at load with every finding, so that a faulty catalogue stops the process at its start.
  */
 export const CATALOGUE: readonly Movement[] = checked([
   ...MONOSTRUCTURAL,
