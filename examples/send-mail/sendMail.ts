@@ -2,7 +2,7 @@
 import { declareTopology } from '@fit/topology';
 import { Publisher } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
-import { Worker } from '@fit/topology/work';
+import { QueueWorker } from '@fit/topology/work';
 
 const amqpUrl = process.env['AMQP_URL'] ?? 'amqp://127.0.0.1';
 const broker = { amqpUrl, managementUrl: process.env['AMQP_MANAGEMENT_URL'] };
@@ -22,7 +22,7 @@ for (const id of ['to ann', 'to busy bob', 'to nobody'])
     await publisher.publish({ exchange: 'mail', key: 'mail.send', id, body: Buffer.from(id) }),
   );
 
-await Worker.open({
+await QueueWorker.open({
   ...broker,
   declaration,
   kind: 'send',

@@ -1,4 +1,4 @@
-/** Every way in which a topology is refused, with a stable code. The process stops at start; nothing is lost. */
+/** Stable code of each way in which a topology is refused. The process stops at its start, so nothing is lost. */
 export type TopologyErrorCode =
   | 'DECLARATION_INVALID'
   | 'PLAN_REFUSED'
@@ -13,12 +13,15 @@ export interface Fault {
   readonly code: string;
   /** The queue, exchange, key or option at fault. */
   readonly subject: string;
+  /** What to do about it. */
   readonly remedy: string;
 }
 
-/** Why a topology is refused. `faults` holds all that were found at once, never only the first. */
+/** A topology is refused. `faults` has all faults that were found, not only the first. */
 export class TopologyError extends Error {
+  /** Which way it was refused. */
   readonly code: TopologyErrorCode;
+  /** At least one. */
   readonly faults: readonly Fault[];
 
   constructor(code: TopologyErrorCode, faults: readonly Fault[], options?: ErrorOptions) {
@@ -30,7 +33,7 @@ export class TopologyError extends Error {
   }
 }
 
-/** @param subject the queue, exchange, key or option at fault. */
+/** @returns a fault. @param subject the queue, exchange, key or option at fault. */
 export function fault(code: string, subject: string, remedy: string): Fault {
   return { code, subject, remedy };
 }

@@ -1,6 +1,7 @@
-/** Declare a retry topology, plan it, prove it. Nothing here does I/O; `@fit/topology/amqp` does. */
+/** Declare a retry topology, plan it, prove it. Nothing here does I/O; `@fit/topology/amqp` and its siblings do. */
 export {
   type Declaration,
+  type DeclaredOr,
   declareTopology,
   type KindDeclaration,
   type KindsOptions,
@@ -8,7 +9,14 @@ export {
   tierMs,
 } from './declaration/declareTopology.ts';
 export { type Duration, formatDuration, parseDurationMs } from './declaration/duration.ts';
-export type { Backend, KindOptions, Load, Unsafe } from './declaration/kindOptions.ts';
+export {
+  BACKENDS,
+  type Backend,
+  type KindOptions,
+  type Load,
+  UNSAFE,
+  type Unsafe,
+} from './declaration/kindOptions.ts';
 export { type Fault, fault, TopologyError, type TopologyErrorCode } from './errors.ts';
 export { type BrokerProfile, compareVersions, isAtLeast } from './plan/brokerProfile.ts';
 export {
@@ -17,6 +25,7 @@ export {
   parkExchange,
   retryExchange,
   returnExchange,
+  type TieredKind,
   tierKey,
   tierOfKey,
   waitQueue,
@@ -27,43 +36,45 @@ export { type ReturnCapacity, returnCapacity } from './plan/returnCapacity.ts';
 export type {
   BindingPlan,
   ExchangePlan,
+  ExchangeType,
   PlannedKind,
   PolicyPlan,
   QueuePlan,
   QueueRole,
   TopologyPlan,
 } from './plan/topologyPlan.ts';
+export { provePlan } from './proof/provePlan.ts';
 export {
   afterDeath,
   type DeathReason,
   deathReasons,
   type MessagePosition,
-} from './proof/deathRoutes.ts';
-export { provePlan } from './proof/provePlan.ts';
-export { route } from './proof/route.ts';
+  type RoutedMessage,
+  route,
+} from './proof/routes.ts';
 export {
   type Attempt,
   attemptOf,
-  type Death,
-  deliveryCount,
-  type Headers,
-  readDeaths,
+  type PublishTarget,
+  publishTarget,
+  type RetriedKind,
 } from './retry/attempt.ts';
 export {
-  CircuitBreaker,
-  type CircuitBreakerOptions,
-  type CircuitBreakerState,
-} from './retry/breaker.ts';
-export { type CrashRisk, crashesOf, crashRisk, type RedeliveryEvidence } from './retry/crashes.ts';
+  type CrashRisk,
+  crashesOf,
+  crashRisk,
+  type RedeliveryEvidence,
+} from './retry/crashRisk.ts';
 export {
   CAUSE_HEADER,
   DEATH_CAUSES,
   type DeathCause,
   deathCause,
+  WORKER_CAUSES,
   type WorkerCause,
 } from './retry/deathCause.ts';
 export { type DeathDescription, describeDeath, fingerprint } from './retry/describeDeath.ts';
-export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligible.ts';
+export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligibleAt.ts';
 export { type NextStep, nextStep } from './retry/nextStep.ts';
 export {
   errorClass,
@@ -73,4 +84,10 @@ export {
   type OutcomeType,
   outcomeOfThrow,
 } from './retry/outcome.ts';
-export { type PublishTarget, publishTarget } from './retry/publishTarget.ts';
+export {
+  type Death,
+  deliveryCount,
+  type Headers,
+  readDeaths,
+  rejectionCount,
+} from './retry/xDeath.ts';

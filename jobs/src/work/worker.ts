@@ -1,11 +1,12 @@
 /** A worker of durable jobs: the topology's worker, with records around each attempt. */
-import type { CircuitBreakerOptions, Declaration, KindDeclaration } from '@fit/topology';
+import type { Declaration, KindDeclaration } from '@fit/topology';
 import type { Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
 import type { TopologyMaintainerOptions } from '@fit/topology/assert';
 import {
   type AttemptEnd,
   type AttemptResult,
-  Worker as QueueWorker,
+  type CircuitBreakerOptions,
+  QueueWorker,
   type Task,
 } from '@fit/topology/work';
 import type { JobListener } from '../event.ts';

@@ -82,7 +82,7 @@ export class Attendant {
     }
     const outcome = fate.type === 'malformed' ? undefined : outcomeOf(fate);
     if (outcome === undefined || attempt === undefined) {
-      if (await deadLetter(publisher, kind, { delivery, reason: MALFORMED })) delivery.ack();
+      if (await deadLetter(publisher, kind, { delivery, details: MALFORMED })) delivery.ack();
       else delivery.reject();
       return;
     }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology, type Outcome } from '@fit/topology';
-import { Worker } from '@fit/topology/work';
+import { QueueWorker } from '@fit/topology/work';
 import fc from 'fast-check';
 import { brokerFacts } from '../../../topology/test/support/brokerFacts.ts';
 import {
@@ -49,7 +49,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
 
     const attempts = new Map<string, number[]>();
     const { amqpUrl, managementUrl } = bench;
-    const worker = await Worker.open({
+    const worker = await QueueWorker.open({
       declaration,
       kind: 'one',
       amqpUrl,
@@ -74,7 +74,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
 
     const expectedAttempts = explained.map(({ steps }) => visitsOf(steps));
     const dead = explained.filter(({ ending }) => ending.type === 'dead');
-    const letters: DeadLetterSummary[] = await bench.takeLetters(dead.length);
+    const letters: DeadLetterSummary[] = await bench.takeDeadLetters(dead.length);
     await eventually(
       () => expectedAttempts.every((wanted, i) => attempts.get(`m${i}`)?.length === wanted.length),
       { describe: () => JSON.stringify([...attempts]) },

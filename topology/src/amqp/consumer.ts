@@ -1,35 +1,40 @@
-/** Consumes one queue with a bounded prefetch; every delivery can be settled only on the channel that brought it. */
+/** Consumes one queue with a bounded prefetch. A delivery can be settled only on the channel that brought it. */
 import type { Channel, ChannelModel } from 'amqplib';
-import { type Delivery, deliveryOf, type Holder } from './delivery.ts';
+import { type Delivery, type DeliveryChannel, deliveryOf } from './delivery.ts';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
-/** What to consume, how much at a time, and whom to tell. */
+/** What to consume, how many messages at a time, and what to call. */
 export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
+  /** Queue to consume. */
   readonly queue: string;
-  /** Deliveries unsettled at a time; 0 is only what is pulled. Drives basic.qos. Every new channel begins with it. */
+  /**
+   * Unsettled deliveries at a time (basic.qos); at most 65,535; 0 delivers only what is pulled. Each new channel begins with
+   * it. `QueueWorker` sets 0 and regulates it by `setPrefetch`.
+   */
   readonly prefetchCount: number;
+  /** Runs on each connection before its channel is opened: assert the topology here. */
   readonly prepare: (model: ChannelModel) => Promise<unknown>;
-  /** A new channel is open; what an earlier one brought is somebody else's by now. */
+  /** A new channel is open. Deliveries of an earlier channel are delivered again, perhaps elsewhere. */
   readonly onOpen?: () => void;
-  /** Must not throw; what it starts, it settles. */
+  /** Handles a delivery: settles it sooner or later. Must not throw. */
   readonly onDelivery: (delivery: Delivery) => void;
-  /** The channel is gone, and with it these deliveries: the broker gives their messages to somebody again. */
+  /** The channel is lost with these unsettled deliveries; the broker delivers their messages again. */
   readonly onLost?: (deliveries: readonly Delivery[]) => void;
-  /** A delivery of the current channel was settled, or another prefetch is in force; then there is no delivery. */
+  /** A delivery of the current channel was settled, or, without an argument, another prefetch is in force. */
   readonly onChange?: (settled?: Delivery) => void;
 }
 
-/** A consumer that comes back after a loss; what an earlier channel brought cannot be settled any more. */
+/** A consumer that is opened again after a loss. Deliveries of a lost channel can no longer be settled. */
 export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #unsettled = new Set<Delivery>();
-  #idle: (() => void) | undefined;
+  #onIdle: (() => void) | undefined;
   #channel: Channel | undefined;
   #consumerTag: string | undefined;
-  /** What is wanted, and what the channel has; 0 is not consuming. */
+  /** Prefetch that was asked for, and the one that the channel has; 0 is not consuming. */
   #wantedCount: number;
   #actualCount = 0;
-  #isSwitching = false;
+  #isChangingPrefetch = false;
   #isStopping = false;
   #pulled: Promise<boolean> | undefined;
   #session: Session | undefined;
@@ -52,37 +57,39 @@ export class Consumer {
     return consumer;
   }
 
+  /** True while the channel is open. */
   get isUp(): boolean {
     return this.#channel !== undefined;
   }
 
+  /** Deliveries of the current channel that are not settled. */
   get unsettledCount(): number {
     return this.#unsettled.size;
   }
 
-  /** Since when the oldest unsettled delivery is here; undefined without any. */
+  /** Milliseconds since 1970 at which the oldest unsettled delivery arrived; undefined without any. */
   get oldestReceivedAtMs(): number | undefined {
     // A set keeps the order of arrival.
     return this.#unsettled.values().next().value?.receivedAtMs;
   }
 
-  /** True once nothing more arrives: paused, and the broker has confirmed it. */
+  /** True once the broker has confirmed that this consumer is cancelled, so that nothing more arrives. */
   get isPaused(): boolean {
-    return this.#actualCount === 0 && this.#consumerTag === undefined && !this.#isSwitching;
+    return this.#actualCount === 0 && this.#consumerTag === undefined && !this.#isChangingPrefetch;
   }
 
   /**
-   * Consumes with another prefetch from now on; 0 pauses. What was delivered stays to be settled.
-   * basic.qos binds new consumers only, so the old one is cancelled first (RabbitMQ, consumer prefetch).
+   * Consumes with another prefetch from now on; 0 pauses. Earlier deliveries remain to be settled. basic.qos applies to new
+   * consumers only, so the old consumer is cancelled first (RabbitMQ, consumer prefetch).
    */
   setPrefetch(prefetchCount: number): void {
     this.#wantedCount = prefetchCount;
-    if (!this.#isSwitching) void this.#switch();
+    if (!this.#isChangingPrefetch) void this.#changePrefetch();
   }
 
   /**
-   * Takes one message beside the prefetch, whatever that is; for whoever must look at one before the next is on its way.
-   * @returns false where the queue is empty or the channel gone.
+   * Gets one message by basic.get, for a caller that must examine it before the next one is delivered.
+   * @returns false where the queue is empty or the channel is lost.
    */
   async pull(): Promise<boolean> {
     const pulled = this.#pullOne();
@@ -91,8 +98,8 @@ export class Consumer {
   }
 
   /**
-   * Takes no new work and waits for what runs; what is unsettled at the deadline goes back to the queue.
-   * @param deadlineMs must be shorter than the grace that the process is stopped with.
+   * Stops consuming and waits until all deliveries are settled; those that are not at the deadline are requeued.
+   * @param deadlineMs must be shorter than the time that the process has for its stop.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#isStopping = true;
@@ -100,16 +107,17 @@ export class Consumer {
     await this.#cancel();
     await Promise.race([this.#pulled, deadline]);
     if (this.#unsettled.size > 0) {
-      const settled = new Promise<void>((resolve) => (this.#idle = resolve));
+      const settled = new Promise<void>((resolve) => (this.#onIdle = resolve));
       await Promise.race([settled, deadline]);
     }
     for (const delivery of [...this.#unsettled]) delivery.requeue();
   }
 
+  /** Closes the connection; unsettled deliveries are requeued by the broker. */
   async close(): Promise<void> {
     this.#isStopping = true;
-    // A channel that is closed forgets acks which its queue has not confirmed; after the answer to a cancel fewer are
-    // open. What is forgotten is delivered again, never lost.
+    // A channel that is closed forgets acks that its queue has not confirmed; after the answer to a cancel fewer are
+    // unconfirmed. A message whose ack is forgotten is delivered again, never lost.
     await this.#cancel();
     await this.#channel?.close().catch(() => undefined);
     await this.#session?.close();
@@ -138,13 +146,13 @@ export class Consumer {
     try {
       const message = await channel.get(this.#options.queue);
       if (message === false || this.#channel !== channel) return false;
-      const delivery = deliveryOf(message, this.#holderOf(channel));
+      const delivery = deliveryOf(message, this.#channelOf(channel));
       this.#unsettled.add(delivery);
       if (this.#hasBegunToStop()) delivery.requeue();
       else this.#options.onDelivery(delivery);
       return true;
     } catch {
-      // The channel is gone; its close event has begun a new one.
+      // The channel is lost; the session opens another.
       return false;
     }
   }
@@ -153,14 +161,14 @@ export class Consumer {
     if (this.#isStopping) return;
     const wantedCount = this.#wantedCount;
     await channel.prefetch(wantedCount);
-    const holder = this.#holderOf(channel);
+    const deliveryChannel = this.#channelOf(channel);
     const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
-      // null: the queue was deleted. A new connection asserts the topology and consumes again.
+      // null: the queue was deleted. A new connection asserts the topology, and the queue with it.
       if (message === null) {
         this.#loseChannel(channel, model);
         return;
       }
-      const delivery = deliveryOf(message, holder);
+      const delivery = deliveryOf(message, deliveryChannel);
       this.#unsettled.add(delivery);
       this.#options.onDelivery(delivery);
     });
@@ -168,11 +176,11 @@ export class Consumer {
     this.#consumerTag = consumerTag;
     this.#actualCount = wantedCount;
     if (this.#hasBegunToStop()) await this.#cancel();
-    // A delivery may have asked for another prefetch before the answer to the consume came in.
+    // A delivery may have led to another prefetch before the answer to the consume arrived.
     else this.setPrefetch(this.#wantedCount);
   }
 
-  /** A method, since it may have changed while the broker answered. */
+  /** A method, because the value may change during an await, which the compiler does not assume of a property. */
   #hasBegunToStop(): boolean {
     return this.#isStopping;
   }
@@ -180,24 +188,24 @@ export class Consumer {
   /** Consumes again on the current channel. */
   #reconsume: () => Promise<void> = () => Promise.resolve();
 
-  /** One switch at a time, to the newest wish. A channel that closes meanwhile begins anew by itself. */
-  async #switch(): Promise<void> {
-    this.#isSwitching = true;
+  /** Changes the prefetch, one change at a time, until it is the latest that was asked for. */
+  async #changePrefetch(): Promise<void> {
+    this.#isChangingPrefetch = true;
     try {
-      while (this.#mustSwitch()) {
+      while (this.#mustChangePrefetch()) {
         await this.#cancel();
         this.#actualCount = 0;
         if (this.#wantedCount > 0) await this.#reconsume();
       }
     } catch {
-      // The channel is gone; its close event has begun a new one, with the first prefetch.
+      // The channel is lost; the session opens another, which begins with the first prefetch.
     } finally {
-      this.#isSwitching = false;
+      this.#isChangingPrefetch = false;
     }
     this.#options.onChange?.();
   }
 
-  #mustSwitch(): boolean {
+  #mustChangePrefetch(): boolean {
     const isReady = this.#channel !== undefined && !this.#isStopping;
     return isReady && this.#wantedCount !== this.#actualCount;
   }
@@ -208,23 +216,23 @@ export class Consumer {
     if (tag !== undefined) await this.#channel?.cancel(tag).catch(() => undefined);
   }
 
-  /** A dead channel on a live connection: end the connection, and recovery makes both anew. */
+  /** Only the channel may be dead. Closing the connection makes the session open both again. */
   #loseChannel(channel: Channel, model: ChannelModel): void {
     if (this.#channel !== channel) return;
     this.#channel = undefined;
     this.#options.onLost?.([...this.#unsettled]);
     this.#unsettled.clear();
-    this.#idle?.();
+    this.#onIdle?.();
     if (!this.#isStopping) model.close().catch(() => undefined);
   }
 
-  #holderOf(channel: Channel): Holder {
+  #channelOf(channel: Channel): DeliveryChannel {
     return {
       isCurrent: () => this.#channel === channel,
       settle: (delivery, message, answer) => {
         if (this.#channel !== channel || !this.#unsettled.delete(delivery)) return;
         answer(channel, message);
-        if (this.#unsettled.size === 0) this.#idle?.();
+        if (this.#unsettled.size === 0) this.#onIdle?.();
         this.#options.onChange?.(delivery);
       },
     };

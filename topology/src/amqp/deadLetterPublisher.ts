@@ -1,73 +1,70 @@
-/** Publishes letters as they are: any header, any property; mandatory, persistent, confirmed. For the dead-letter desk. */
-import { type ConfirmChannel, connect, type Message } from 'amqplib';
-import { connectFailure } from './connectFailure.ts';
-import { endConnection } from './endConnection.ts';
-import type { DeadLetterProperties } from './heldDeadLetter.ts';
-import { credentialsIn, withHeartbeat } from './openSession.ts';
+/** Publishes dead letters again with any header and property: mandatory, persistent, confirmed. */
+import type { ConfirmChannel, Message } from 'amqplib';
+import { closeConnection, openConnection } from './connection.ts';
+import type { DeadLetterProperties } from './deadLetterReader.ts';
 import type { PublishResult } from './publisher.ts';
 
-/** A letter to be published as it is. */
+/** A dead letter to publish. */
 export interface OutgoingDeadLetter {
+  /** Exchange to publish to. */
   readonly exchange: string;
+  /** Routing key to publish with. */
   readonly key: string;
+  /** Published unchanged. */
   readonly body: Buffer;
-  /** As given: whoever calls has taken out what steers the broker. */
+  /** Published as given: the caller has removed headers that would steer the broker. */
   readonly headers: Readonly<Record<string, unknown>>;
   /** Delivery mode, expiration and user id are not passed on; the broker refuses the name of another user. */
   readonly properties: DeadLetterProperties;
 }
 
-/** unsendable: amqplib cannot encode it (headers above 64 kB, for instance); nothing was sent. */
+/** What became of a dead letter. unsendable: amqplib cannot encode it (headers above 64 kB, for instance); nothing was sent. */
 export interface DeadLetterPublishResult {
+  /** As of `Publisher`, or unsendable. */
   readonly result: PublishResult | 'unsendable';
   /** Present for unsendable and unknown. */
   readonly reason?: string;
 }
 
-/** A connection that publishes letters. */
+/** A connection that publishes dead letters. It does not come back after a loss. */
 export interface DeadLetterPublisher {
-  /** Never rejects. After the first `unknown` the post is over: open another. */
-  publish(letter: OutgoingDeadLetter): Promise<DeadLetterPublishResult>;
+  /** Never rejects. After the first result `unknown` this publisher sends nothing more: open another. */
+  publish(deadLetter: OutgoingDeadLetter): Promise<DeadLetterPublishResult>;
+  /** Closes the connection. */
   close(): Promise<void>;
 }
 
 const CONFIRM_TIMEOUT_MS = 10_000;
 
 /**
- * @returns a post on a connection of its own.
+ * Opens a publisher on a connection of its own.
  * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED`.
  */
 export async function openDeadLetterPublisher(url: string): Promise<DeadLetterPublisher> {
-  const model = await connect(withHeartbeat(url), {
-    credentials: credentialsIn(url),
-    timeout: 5_000,
-    noDelay: true,
-  }).catch((error: unknown) => {
-    throw connectFailure(error, url);
-  });
+  const model = await openConnection(url, 'dead-letter publisher');
   let alarm = '';
   model.on('blocked', (reason: string) => (alarm = `; the broker blocks publishers: ${reason}`));
   model.on('unblocked', () => (alarm = ''));
-  const post = new Post(await model.createConfirmChannel(), () => alarm);
+  const publisher = new ChannelPublisher(await model.createConfirmChannel(), () => alarm);
   model.on('error', (error) => {
-    post.end(error.message);
+    publisher.end(error.message);
   });
   model.on('close', () => {
-    post.end('the connection was closed');
+    publisher.end('the connection was closed');
   });
   return {
-    publish: (letter) => post.post(letter),
-    close: () => endConnection(model),
+    publish: (deadLetter) => publisher.publish(deadLetter),
+    close: () => closeConnection(model),
   };
 }
 
-class Post {
+class ChannelPublisher {
   readonly #channel: ConfirmChannel;
   readonly #alarm: () => string;
   readonly #returnedIds = new Set<string>();
-  /** By message id: a return names its message by nothing else, so two of one id are never under way at once. */
+  /** By message id. A return names its message by the id alone, so two messages of one id are never published at once. */
   readonly #lastOf = new Map<string, Promise<unknown>>();
-  readonly #pending = new Set<(posted: DeadLetterPublishResult) => void>();
+  readonly #pending = new Set<(published: DeadLetterPublishResult) => void>();
   #endReason: string | undefined;
 
   constructor(channel: ConfirmChannel, alarm: () => string) {
@@ -79,22 +76,22 @@ class Post {
     channel.on('error', (error: Error) => {
       this.end(error.message);
     });
-    // First of the listeners: amqplib's own would report every lost confirm as if it were a nack.
+    // This listener must run before amqplib's own, which would report every lost confirm as a nack.
     channel.prependListener('close', () => {
       this.end('the channel was closed');
     });
   }
 
-  async post(letter: OutgoingDeadLetter): Promise<DeadLetterPublishResult> {
-    const id = idOf(letter.properties);
+  async publish(deadLetter: OutgoingDeadLetter): Promise<DeadLetterPublishResult> {
+    const id = idOf(deadLetter.properties);
     const before = this.#lastOf.get(id);
-    const posted = (async () => {
+    const published = (async () => {
       await before;
-      return await this.#send(letter, id);
+      return await this.#send(deadLetter, id);
     })();
-    this.#lastOf.set(id, posted);
-    const result = await posted;
-    if (this.#lastOf.get(id) === posted) this.#lastOf.delete(id);
+    this.#lastOf.set(id, published);
+    const result = await published;
+    if (this.#lastOf.get(id) === published) this.#lastOf.delete(id);
     return result;
   }
 
@@ -103,12 +100,12 @@ class Post {
     for (const settle of [...this.#pending]) settle({ result: 'unknown', reason: this.#endReason });
   }
 
-  async #send(letter: OutgoingDeadLetter, id: string): Promise<DeadLetterPublishResult> {
+  async #send(deadLetter: OutgoingDeadLetter, id: string): Promise<DeadLetterPublishResult> {
     return await new Promise((resolve) => {
-      const settle = (posted: DeadLetterPublishResult) => {
+      const settle = (published: DeadLetterPublishResult) => {
         clearTimeout(timer);
         this.#pending.delete(settle);
-        resolve(posted);
+        resolve(published);
       };
       const timer = setTimeout(() => {
         this.end(`no confirm within ${CONFIRM_TIMEOUT_MS} ms${this.#alarm()}`);
@@ -118,8 +115,16 @@ class Post {
         settle({ result: 'unknown', reason: this.#endReason });
         return;
       }
+      const { userId, expiration, deliveryMode, ...properties } = deadLetter.properties;
+      const { exchange, key, body } = deadLetter;
       try {
-        this.#publish(letter, (error) => {
+        const options = {
+          ...properties,
+          persistent: true,
+          mandatory: true,
+          headers: encodableTable(deadLetter.headers),
+        };
+        this.#channel.publish(exchange, key, body, options, (error: unknown) => {
           const wasReturned = this.#returnedIds.delete(id);
           settle({ result: error ? 'nacked' : wasReturned ? 'returned' : 'confirmed' });
         });
@@ -130,36 +135,25 @@ class Post {
       }
     });
   }
-
-  #publish(letter: OutgoingDeadLetter, onConfirm: (error: unknown) => void): void {
-    const { userId, expiration, deliveryMode, ...properties } = letter.properties;
-    const options = {
-      ...properties,
-      persistent: true,
-      mandatory: true,
-      headers: encodable(letter.headers),
-    };
-    this.#channel.publish(letter.exchange, letter.key, letter.body, options, onConfirm);
-  }
 }
 
 function idOf(properties: { readonly messageId?: string }): string {
   return properties.messageId === undefined ? '' : `id ${properties.messageId}`;
 }
 
-/** amqplib takes every number that is not between these for a 64-bit integer, and then cannot write it. */
-function encodable(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).map(([name, held]) => [name, typed(held)]));
+function encodableTable(table: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, encodable(value)]));
 }
 
-function typed(value: unknown): unknown {
+function encodable(value: unknown): unknown {
   if (typeof value === 'number') {
-    // RabbitMQ cannot read it, and ends the connection with an internal error (541, measured on 3.10.8).
+    // RabbitMQ cannot read such a number, and ends the connection with an internal error (541, measured on 3.10.8).
     if (!Number.isFinite(value)) throw new TypeError(`${value} is no number that a broker takes`);
+    // amqplib takes every larger number for a 64-bit integer, and then cannot encode it.
     return Math.abs(value) < 2 ** 63 ? value : { '!': 'double', value };
   }
-  if (Array.isArray(value)) return value.map(typed);
+  if (Array.isArray(value)) return value.map(encodable);
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value;
   if (Object.hasOwn(value, '!')) return value;
-  return encodable(value as Record<string, unknown>);
+  return encodableTable(value as Record<string, unknown>);
 }

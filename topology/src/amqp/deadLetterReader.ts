@@ -1,69 +1,102 @@
-/** Takes letters from a dead-letter queue one by one, in order, without consuming it. */
+/** Reads the messages of a dead-letter queue one by one, in order, and leaves in it what is not acknowledged. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
-import { connectFailure } from './connectFailure.ts';
-import { endConnection } from './endConnection.ts';
-import { type DeadLetterDelivery, heldLetterOf } from './heldDeadLetter.ts';
-import { credentialsIn, withHeartbeat } from './openSession.ts';
-import { tolerateHeaders } from './tolerateHeaders.ts';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import { closeConnection, openConnection } from './connection.ts';
+import { type Delivery, deliveryOf } from './delivery.ts';
+
+/** Properties of an AMQP message besides its headers; absent where the publisher set none. */
+export interface DeadLetterProperties {
+  readonly messageId?: string;
+  readonly correlationId?: string;
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly replyTo?: string;
+  readonly type?: string;
+  readonly appId?: string;
+  readonly userId?: string;
+  /** Milliseconds, as text. */
+  readonly expiration?: string;
+  readonly priority?: number;
+  /** 2 is persistent. */
+  readonly deliveryMode?: number;
+  /** Seconds since 1970 by convention; a client can send any number. */
+  readonly timestamp?: number;
+}
+
+const PROPERTY_NAMES = [
+  'messageId',
+  'correlationId',
+  'contentType',
+  'contentEncoding',
+  'replyTo',
+  'type',
+  'appId',
+  'userId',
+  'expiration',
+  'priority',
+  'deliveryMode',
+  'timestamp',
+] as const satisfies readonly (keyof DeadLetterProperties)[];
+
+/** A delivery from a dead-letter queue, with all its properties. */
+export interface DeadLetterDelivery extends Delivery {
+  /** Properties as published. */
+  readonly properties: DeadLetterProperties;
+}
 
 /**
- * Letters are delivered and kept unacknowledged: ack one, or leave it. What is left goes back in order when the box is
- * closed or lost, unless another consumer reads the same queue meanwhile: then the broker mixes what both give back.
+ * Dead letters are delivered unacknowledged: the caller acknowledges one, or leaves it. Those that are left are requeued in
+ * their order when the reader is closed or lost. Only where another consumer reads the same queue meanwhile does the broker
+ * mix what both requeue.
  */
 export interface DeadLetterReader {
   /**
-   * One call at a time.
-   * @returns undefined where no further letter is ready.
-   * @throws DeadLetterReaderLost; every letter in the hand is back in the queue then.
+   * Reads the next dead letter; one call at a time.
+   * @returns undefined where no further dead letter is ready.
+   * @throws DeadLetterReaderLost; all unacknowledged dead letters are requeued then.
    */
   next(): Promise<DeadLetterDelivery | undefined>;
-  /** Letters behind those in the hand. @throws DeadLetterReaderLost */
+  /** @returns the number of dead letters that `next` has not returned yet. @throws DeadLetterReaderLost */
   readyCount(): Promise<number>;
   /**
-   * Resolves when the broker reports every letter that was left as ready again, so that the next reader meets the whole
-   * queue in its order; without this the next reader would take the letters behind them first. It waits at most
-   * `requeueTimeoutMs`, and not at all where another consumer takes the letters as they come back.
+   * Resolves when the broker reports every requeued dead letter as ready again, so that the next reader finds the whole
+   * queue in its order. It waits at most `requeueTimeoutMs`, and not at all where another consumer takes them.
    */
   close(): Promise<void>;
 }
 
-/** The connection or its channel ended under the reader; the message says why. */
+/** The connection or channel of the reader ended; the message says why. */
 export class DeadLetterReaderLost extends Error {
   override readonly name = 'DeadLetterReaderLost';
 }
 
-/** What is done with a letter as it arrives, and how long a box may take to give its letters back. */
+/** What happens to a dead letter on arrival, and how long closing may wait. */
 export interface DeadLetterReaderOptions {
   /**
-   * Told of each letter as it arrives, before anyone asks for it: whoever needs no whole bodies releases them here, because
-   * a window of letters is under way at a time. Must not throw.
+   * Is called for each dead letter as it arrives, which is before `next` returns it: a caller that needs no whole bodies
+   * discards them here, because up to a prefetch of dead letters is in memory at a time. Must not throw.
    */
-  readonly onArrival?: ((letter: DeadLetterDelivery) => void) | undefined;
-  /** Milliseconds, at least 0; default 2,000. Letters are usually ready again within milliseconds. */
+  readonly onArrival?: ((delivery: DeadLetterDelivery) => void) | undefined;
+  /** Milliseconds, at least 0; default 2,000. Requeued messages are usually ready again within milliseconds. */
   readonly requeueTimeoutMs?: number | undefined;
 }
 
 const DEFAULT_REQUEUE_TIMEOUT_MS = 2_000;
 const REQUEUE_POLL_MS = 10;
-const connectOptions = (url: string) => ({
-  credentials: credentialsIn(url),
-  timeout: 5_000,
-  noDelay: true,
-});
-const FIRST_WINDOW_COUNT = 256;
-/** basic.qos takes 16 bits. */
-const LARGEST_WINDOW_COUNT = 65_535;
-/** A letter that is ready but never comes is somebody else's by then. */
-const WAIT_TURNS = 100;
-const WAIT_MS = 50;
-/** Sorts behind the windows: its one letter goes back behind theirs. */
-const LAST_TAG = 'desk-last';
+const CONNECTION_LABEL = 'dead-letter reader';
+const FIRST_PREFETCH_COUNT = 256;
+/** The prefetch count of basic.qos has 16 bits. */
+const LARGEST_PREFETCH_COUNT = 65_535;
+/** After so many waits a dead letter that is ready but not delivered has gone to another consumer. */
+const ARRIVAL_WAIT_LIMIT = 100;
+const ARRIVAL_WAIT_MS = 50;
+/** Sorts behind the other consumer tags, so that its one message is requeued behind theirs. */
+const LAST_CONSUMER_TAG = 'reader-last';
 
 /**
- * Letters are consumed, not got: every basic.get is a consumer of its own to a quorum queue, and a closing channel gives
- * theirs back sorted as text, 1, 10, 11, 2 (measured on 3.10.8: 12 letters come back as 1, 10, 11, 12, 2, ...). What one
- * consumer holds goes back in the order of the queue, also when its process is killed.
+ * Opens a reader on a connection of its own. It consumes instead of using basic.get, because to a quorum queue every
+ * basic.get is a consumer of its own, and a closing channel requeues their messages sorted as text: 1, 10, 11, 2 (measured
+ * on 3.10.8). What one consumer holds is requeued in the order of the queue, also when its process is killed.
  * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED`; Error where the queue is missing.
  */
 export async function openDeadLetterReader(
@@ -71,42 +104,37 @@ export async function openDeadLetterReader(
   queue: string,
   { requeueTimeoutMs = DEFAULT_REQUEUE_TIMEOUT_MS, onArrival }: DeadLetterReaderOptions = {},
 ): Promise<DeadLetterReader> {
-  const model = await connect(withHeartbeat(url), connectOptions(url)).catch((error: unknown) => {
-    throw connectFailure(error, url);
-  });
-  // Before anything can fail: an error event without a listener would end the process.
-  let reader: Reader | undefined;
-  model.on('error', (error) => {
-    reader?.end(error);
-  });
-  model.on('close', (error) => {
-    reader?.end(error);
-  });
-  tolerateHeaders(model);
+  const model = await openConnection(url, CONNECTION_LABEL);
+  const opened: { reader?: Reader } = {};
+  const onEnd = (error: unknown) => {
+    opened.reader?.end(error);
+  };
+  model.on('error', onEnd);
+  model.on('close', onEnd);
   try {
-    const opened = new Reader(await model.createChannel(), queue, onArrival);
-    reader = opened;
-    await opened.openWindow();
+    const reader = new Reader(await model.createChannel(), queue, onArrival);
+    opened.reader = reader;
+    await reader.openConsumer();
     return {
-      next: () => opened.next(),
-      readyCount: () => opened.readyCount(),
+      next: () => reader.next(),
+      readyCount: () => reader.readyCount(),
       close: async () => {
-        await endConnection(model, () => opened.close());
+        await closeConnection(model, () => reader.close());
         await waitUntilRequeued(url, queue, {
-          expectedCount: opened.expectedCount,
+          expectedCount: reader.expectedCount,
           timeoutMs: requeueTimeoutMs,
         });
       },
     };
   } catch (error) {
-    await endConnection(model);
+    await closeConnection(model);
     throw error;
   }
 }
 
 /**
- * Asks on a connection of its own, since that of the box may be lost. Gives up without an error: the letters are safe in
- * the queue, only a reader that starts at once might meet it incomplete.
+ * Asks on a connection of its own, since the reader's may be lost. It gives up without an error: the dead letters are safe
+ * in the queue, only a reader that starts at once might find the queue incomplete.
  */
 async function waitUntilRequeued(
   url: string,
@@ -117,9 +145,7 @@ async function waitUntilRequeued(
   const deadline = performance.now() + timeoutMs;
   let model: ChannelModel | undefined;
   try {
-    model = await connect(withHeartbeat(url), connectOptions(url));
-    // Without a listener an error event would end the process.
-    model.on('error', () => undefined);
+    model = await openConnection(url, CONNECTION_LABEL);
     const channel = await model.createChannel();
     channel.on('error', () => undefined);
     for (;;) {
@@ -131,34 +157,42 @@ async function waitUntilRequeued(
   } catch {
     // The broker went away or the queue was deleted: there is no order left to wait for.
   } finally {
-    if (model !== undefined) await endConnection(model);
+    if (model !== undefined) await closeConnection(model);
   }
 }
 
+/** One consumer of the reader. */
+interface ReaderConsumer {
+  readonly tag: string;
+  readonly prefetchCount: number;
+  /** Delivered by this consumer and not settled. */
+  unsettledCount: number;
+}
+
 /**
- * Reads in windows, each a consumer with a prefetch: a full one is cancelled, keeps its letters, and a larger one goes
- * on. So the memory holds few letters that nobody asked for, and the letters of few consumers go back in order: the
- * broker takes consumers by their tags, as long as they are not more than 32.
+ * Reads with one consumer after the other. A consumer whose prefetch is used up is cancelled and keeps its messages; the next
+ * one has twice the prefetch. So few messages are in memory that nobody asked for, and few consumers hold all of them: the
+ * broker requeues in the order of the consumer tags only for up to 32 consumers.
  */
 class Reader {
   readonly #channel: Channel;
   readonly #queue: string;
-  readonly #onLetter: DeadLetterReaderOptions['onArrival'];
+  readonly #onDelivery: DeadLetterReaderOptions['onArrival'];
   readonly #arrived: DeadLetterDelivery[] = [];
-  #window: Window = { tag: '', size: 0, heldCount: 0 };
-  #windowCount = 0;
+  #consumer: ReaderConsumer = { tag: '', prefetchCount: 0, unsettledCount: 0 };
+  #consumerCount = 0;
   #deliveredCount = 0;
   #settledCount = 0;
-  /** Ready messages at the last question, less what was delivered since; 0 before the first. */
+  /** Ready messages at the last passive declare, less what was delivered since; 0 before the first. */
   #readyCount = 0;
   #lost: DeadLetterReaderLost | undefined;
   #onLost: ((error: DeadLetterReaderLost) => void) | undefined;
   #onArrival: (() => void) | undefined;
 
-  constructor(channel: Channel, queue: string, onLetter: DeadLetterReaderOptions['onArrival']) {
+  constructor(channel: Channel, queue: string, onDelivery: DeadLetterReaderOptions['onArrival']) {
     this.#channel = channel;
     this.#queue = queue;
-    this.#onLetter = onLetter;
+    this.#onDelivery = onDelivery;
     channel.on('error', (error: Error) => {
       this.end(error);
     });
@@ -173,103 +207,116 @@ class Reader {
     this.#onLost?.(this.#lost);
   }
 
-  async openWindow(): Promise<void> {
-    const size = Math.min(FIRST_WINDOW_COUNT * 2 ** this.#windowCount, LARGEST_WINDOW_COUNT);
-    this.#windowCount += 1;
-    const consumerTag = `desk-${String(this.#windowCount).padStart(4, '0')}`;
-    const window = { tag: consumerTag, size, heldCount: 0 };
-    this.#window = window;
-    await this.#channel.prefetch(size);
+  async openConsumer(): Promise<void> {
+    const prefetchCount = Math.min(
+      FIRST_PREFETCH_COUNT * 2 ** this.#consumerCount,
+      LARGEST_PREFETCH_COUNT,
+    );
+    this.#consumerCount += 1;
+    const consumerTag = `reader-${String(this.#consumerCount).padStart(4, '0')}`;
+    const consumer = { tag: consumerTag, prefetchCount, unsettledCount: 0 };
+    this.#consumer = consumer;
+    await this.#channel.prefetch(prefetchCount);
     await this.#channel.consume(
       this.#queue,
       (message) => {
         // null: the queue was deleted.
         if (message === null) this.end(new Error(`the queue '${this.#queue}' was deleted`));
-        else this.#take(message, window);
+        else this.#receive(message, consumer);
       },
       { consumerTag },
     );
   }
 
   async next(): Promise<DeadLetterDelivery | undefined> {
-    for (let readyTurns = 0, emptyTurns = 0; readyTurns < WAIT_TURNS; ) {
+    for (let waitCount = 0, emptyCount = 0; waitCount < ARRIVAL_WAIT_LIMIT; ) {
       if (this.#lost !== undefined) throw this.#lost;
-      const letter = this.#shift();
-      if (letter !== undefined) return letter;
-      await this.#orLost(() => this.#renewWindow());
-      const readyCount = await this.#askReady();
+      const delivery = this.#arrived.shift();
+      if (delivery !== undefined) return delivery;
+      await this.#orLost(() => this.#replaceFullConsumer());
+      const readyCount = await this.#askReadyCount();
       if (this.#arrived.length > 0) continue;
       if (readyCount > 0) {
-        readyTurns += 1;
-        emptyTurns = 0;
+        waitCount += 1;
+        emptyCount = 0;
         await this.#arrival();
         continue;
       }
-      // A letter that is on its way to us is not ready. The queue sent it before it answered, but the channel puts its
-      // own answer first: so only the answer to a second question comes after it.
-      emptyTurns += 1;
-      if (emptyTurns === 2) return undefined;
+      // A dead letter on its way to this consumer is not ready. The queue sends it before it answers, but the channel sends
+      // its own answer first: only the answer to a second request is sure to come after the dead letter.
+      emptyCount += 1;
+      if (emptyCount === 2) return undefined;
     }
     return undefined;
   }
 
   async readyCount(): Promise<number> {
-    return (await this.#askReady()) + this.#arrived.length;
+    return (await this.#askReadyCount()) + this.#arrived.length;
   }
 
-  /** Messages that the queue must have ready once everything that is held is back. 0: nothing is held. */
+  /** Messages that the queue must have ready once all unsettled ones are requeued; 0 where none is unsettled. */
   get expectedCount(): number {
-    const heldCount = this.#deliveredCount - this.#settledCount;
-    return heldCount === 0 ? 0 : this.#readyCount + heldCount;
+    const unsettledCount = this.#deliveredCount - this.#settledCount;
+    return unsettledCount === 0 ? 0 : this.#readyCount + unsettledCount;
   }
 
   /**
-   * A channel passes on 32 acks to a quorum queue, keeps those beyond until the queue has confirmed some, and forgets
-   * them when it is closed (measured on 3.10.8: 33 of 100 arrive). A new consumer is answered once what was passed on is
-   * stored; at the next question the channel has passed on the rest. What is not settled goes back in order. A cancel
-   * would do as well, but for the letters that are under way to the consumer then: amqplib fails at them.
+   * A channel passes 32 acks on to a quorum queue, keeps further ones until the queue has confirmed some, and forgets those
+   * when it is closed (measured on 3.10.8: 33 of 100 arrive). A new consumer is answered once the first acks are stored,
+   * and at the next request the channel has passed on the rest. A basic.cancel would do as well, but amqplib fails at
+   * deliveries that are on their way to a cancelled consumer.
    */
   async close(): Promise<void> {
     await this.#channel.prefetch(1);
-    const onLast = () => {
+    const onLastDelivery = () => {
       this.#deliveredCount += 1;
     };
-    await this.#channel.consume(this.#queue, onLast, { consumerTag: LAST_TAG });
+    await this.#channel.consume(this.#queue, onLastDelivery, { consumerTag: LAST_CONSUMER_TAG });
     await this.#channel.checkQueue(this.#queue);
     // Deliveries that were on their way have arrived before the second answer: from then on the sum is exact.
     this.#readyCount = (await this.#channel.checkQueue(this.#queue)).messageCount;
     await this.#channel.close();
   }
 
-  #take(message: ConsumeMessage, window: Window): void {
-    window.heldCount += 1;
+  #receive(message: ConsumeMessage, consumer: ReaderConsumer): void {
+    consumer.unsettledCount += 1;
     this.#deliveredCount += 1;
-    // What was delivered since the last question is no longer ready.
+    // What was delivered since the last answer is no longer ready.
     this.#readyCount = Math.max(0, this.#readyCount - 1);
-    const letter = heldLetterOf(message, {
-      channel: this.#channel,
-      isCurrent: () => this.#lost === undefined,
-      onSettled: () => {
-        window.heldCount -= 1;
-        this.#settledCount += 1;
-      },
-    });
-    this.#onLetter?.(letter);
-    this.#arrived.push(letter);
+    const delivery = this.#deliveryOf(message, consumer);
+    this.#onDelivery?.(delivery);
+    this.#arrived.push(delivery);
     this.#onArrival?.();
   }
 
-  #shift(): DeadLetterDelivery | undefined {
-    return this.#arrived.shift();
+  /** Settles at most once: a second ack would close the channel (406) and requeue every unsettled dead letter. */
+  #deliveryOf(message: ConsumeMessage, consumer: ReaderConsumer): DeadLetterDelivery {
+    let isSettled = false;
+    const isCurrent = () => this.#lost === undefined;
+    const delivery = deliveryOf(message, {
+      isCurrent,
+      settle: (_, settled, answer) => {
+        if (isSettled || !isCurrent()) return;
+        isSettled = true;
+        answer(this.#channel, settled);
+        consumer.unsettledCount -= 1;
+        this.#settledCount += 1;
+      },
+    });
+    const values = message.properties as unknown as Record<string, unknown>;
+    const properties: DeadLetterProperties = Object.fromEntries(
+      PROPERTY_NAMES.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
+    );
+    return Object.assign(delivery, { properties });
   }
 
-  async #renewWindow(): Promise<void> {
-    if (this.#window.heldCount < this.#window.size) return;
-    await this.#channel.cancel(this.#window.tag);
-    await this.openWindow();
+  async #replaceFullConsumer(): Promise<void> {
+    if (this.#consumer.unsettledCount < this.#consumer.prefetchCount) return;
+    await this.#channel.cancel(this.#consumer.tag);
+    await this.openConsumer();
   }
 
-  async #askReady(): Promise<number> {
+  async #askReadyCount(): Promise<number> {
     const { messageCount } = await this.#orLost(() => this.#channel.checkQueue(this.#queue));
     this.#readyCount = messageCount;
     return messageCount;
@@ -280,29 +327,22 @@ class Reader {
       () =>
         new Promise<void>((resolve) => {
           this.#onArrival = resolve;
-          setTimeout(resolve, WAIT_MS);
+          setTimeout(resolve, ARRIVAL_WAIT_MS);
         }),
     );
   }
 
-  /** amqplib does not answer every question whose connection ends; the reason of the end says more than its own. */
-  async #orLost<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  /** amqplib does not answer every request whose connection ends; the reason of the end says more than amqplib's error. */
+  async #orLost<Answer>(request: () => Promise<Answer>): Promise<Answer> {
     return await new Promise<Answer>((resolve, reject) => {
       this.#onLost = reject;
       if (this.#lost !== undefined) reject(this.#lost);
       else
-        ask().then(resolve, (error: unknown) => {
+        request().then(resolve, (error: unknown) => {
           setImmediate(() => {
             reject(this.#lost ?? (error as Error));
           });
         });
     });
   }
-}
-
-interface Window {
-  readonly tag: string;
-  readonly size: number;
-  /** Delivered by this consumer, and not settled. */
-  heldCount: number;
 }

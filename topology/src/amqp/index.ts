@@ -1,4 +1,5 @@
-/** The only part that speaks AMQP: publish with confirms, consume with care, come back after a loss. */
+/** The only folder that speaks AMQP: sessions, publishers, consumers, dead letters, changes of a topology. */
+export { CONNECTION_LIMITS, vhostOf } from './connection.ts';
 export { Consumer, type ConsumerOptions } from './consumer.ts';
 export {
   type DeadLetterPublisher,
@@ -7,22 +8,21 @@ export {
   openDeadLetterPublisher,
 } from './deadLetterPublisher.ts';
 export {
+  type DeadLetterDelivery,
+  type DeadLetterProperties,
   type DeadLetterReader,
   DeadLetterReaderLost,
   type DeadLetterReaderOptions,
   openDeadLetterReader,
 } from './deadLetterReader.ts';
 export type { Delivery } from './delivery.ts';
-export type { DeadLetterDelivery, DeadLetterProperties } from './heldDeadLetter.ts';
-export { Inspector, type QueueDepth } from './inspector.ts';
+export { Inspector, type InspectorOptions, type QueueDepth } from './inspector.ts';
 export {
   openSession,
   type Session,
   type SessionEvent,
   type SessionOptions,
-  vhostOf,
 } from './openSession.ts';
-export { type OpenTopologyAdmin, openTopologyAdmin } from './openTopologyAdmin.ts';
 export {
   type OutgoingMessage,
   type PublishEnd,
@@ -30,4 +30,4 @@ export {
   type PublisherOptions,
   type PublishResult,
 } from './publisher.ts';
-export type { Depth, TopologyAdmin } from './topologyAdmin.ts';
+export { type OpenTopologyAdmin, openTopologyAdmin, type TopologyAdmin } from './topologyAdmin.ts';

@@ -1,21 +1,36 @@
-/** Asks the broker for queue depths, by passive declares: exact and fresh, where metrics lag seconds behind. */
+/** Asks the broker for queue depths by passive declares: exact and current, where the management API lags by seconds. */
 import type { Channel, ChannelModel } from 'amqplib';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
 /** Messages and consumers of a queue at the moment of the answer. */
 export interface QueueDepth {
-  /** Ready only; what a worker holds is not in it. */
+  /** Ready messages only: neither unacknowledged messages nor those awaiting transfer are counted. */
   readonly readyCount: number;
+  /** Consumers of the queue. */
   readonly consumerCount: number;
 }
 
-/** A connection that asks for depths, and comes back after a loss. */
+/** Where to connect, and how long to wait for an answer. */
+export interface InspectorOptions extends Omit<SessionOptions, 'setup'> {
+  /** Milliseconds for the answer to one queue.declare; default 10,000; above 0. No service overrides it. */
+  readonly timeoutMs?: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** A connection that asks for queue depths, and is opened again after a loss. */
 export class Inspector {
+  readonly #timeoutMs: number;
   #channel: Channel | undefined;
   #session: Session | undefined;
 
-  static async open(options: Omit<SessionOptions, 'setup'>): Promise<Inspector> {
-    const inspector = new Inspector();
+  private constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @throws TopologyError as `openSession` does. */
+  static async open(options: InspectorOptions): Promise<Inspector> {
+    const inspector = new Inspector(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     inspector.#session = await openSession({
       ...options,
       setup: (model) => inspector.#openChannel(model),
@@ -23,17 +38,30 @@ export class Inspector {
     return inspector;
   }
 
+  /** True while its channel is open. */
   get isUp(): boolean {
     return this.#channel !== undefined;
   }
 
-  /** @throws where the queue is missing or the broker away. */
+  /** @throws Error where the queue is missing, the broker is away, or no answer comes within `timeoutMs`. */
   async depthOf(queue: string): Promise<QueueDepth> {
     if (this.#channel === undefined) throw new Error('the broker is away');
-    const { messageCount, consumerCount } = await this.#channel.checkQueue(queue);
-    return { readyCount: messageCount, consumerCount };
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error(`no answer about queue '${queue}' within ${this.#timeoutMs} ms`));
+      }, this.#timeoutMs);
+    });
+    try {
+      const answer = this.#channel.checkQueue(queue);
+      const { messageCount, consumerCount } = await Promise.race([answer, timeout]);
+      return { readyCount: messageCount, consumerCount };
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
+  /** Closes the connection for good. */
   async close(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
@@ -43,7 +71,7 @@ export class Inspector {
   async #openChannel(model: ChannelModel): Promise<void> {
     const channel = await model.createChannel();
     channel.on('error', () => undefined);
-    // A missing queue closes the channel (404); the next question gets a new one.
+    // A missing queue closes the channel (404). Closing the connection makes the session open both again.
     channel.on('close', () => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;

@@ -1,74 +1,74 @@
-/** One AMQP connection that comes back. Built on amqplib's recovery; what belongs to a connection is made in `setup`. */
-import { type ChannelModel, connect, credentials, type RecoveringChannelModel } from 'amqplib';
+/** An AMQP connection that is opened again whenever it is lost. Built on amqplib's recovery. */
+import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib';
 import { TopologyError } from '../errors.ts';
-import { endConnection } from './endConnection.ts';
+import { CONNECTION_LIMITS, closeConnection, credentialsIn, withHeartbeat } from './connection.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
-/** What befalls a connection; for logs and metrics. */
+/** What happens to a connection; for logs and metrics. */
 export type SessionEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'disconnected'; readonly error: Error }
   | { readonly type: 'connectFailed'; readonly error: Error }
+  /** A memory or disk alarm of the broker blocks publishers. */
   | { readonly type: 'blocked'; readonly reason: string }
   | { readonly type: 'unblocked' }
   | { readonly type: 'channelFailed'; readonly error: Error };
 
-/** Where to connect, and what to make on each connection. */
+/** Where to connect, and what to set up on each connection. Heartbeat, timeouts and reconnect delays: `CONNECTION_LIMITS`. */
 export interface SessionOptions {
+  /** AMQP URL with credentials. */
   readonly url: string;
-  /** Shown in the broker's list of connections. */
+  /** Name in the broker's list of connections. */
   readonly label: string;
-  /** Makes channels, topology, consumers; runs after each connect, on the connection of that generation. */
+  /** Opens channels, asserts the topology, starts consumers. It runs on each new connection, because a lost one takes them along. */
   readonly setup: (model: ChannelModel) => Promise<void>;
+  /** Is called for each event of the connection; must not throw. */
   readonly onEvent?: (event: SessionEvent) => void;
 }
 
-/** A connection that is made anew whenever it is lost, until it is closed. */
+/** A connection that is opened again whenever it is lost, until it is closed. */
 export interface Session {
+  /** True while the connection is open and set up. */
   readonly isUp: boolean;
-  /** True while a memory or disk alarm blocks publishers: confirms come only when it ends. */
+  /** True while a memory or disk alarm blocks publishers: confirms come only when the alarm ends. */
   readonly isBlocked: boolean;
+  /** Closes the connection for good. */
   close(): Promise<void>;
 }
-
-/** A frozen broker accepts TCP and says nothing: without this bound a connect is pending for ever (measured). */
-const CONNECT_TIMEOUT_MS = 2_000;
-/** A half-open link is noticed after about 2.9 heartbeats (measured). */
-const HEARTBEAT_SECONDS = 10;
 
 interface State {
   isUp: boolean;
   isBlocked: boolean;
-  /** The connection that was made last. */
+  /** The newest connection. */
   model?: ChannelModel;
 }
 
 /**
- * Resolves at the first connection; until then it retries with growing pauses, at most 5 s, and reports each failure.
- * @throws TopologyError from `setup`: what the broker holds differs from the plan, and retrying cannot mend that.
+ * Resolves at the first connection. Until then it tries again, with growing delays, and reports each failure.
+ * @throws TopologyError from `setup`: what the broker holds differs from the plan, and trying again cannot change that.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const state: State = { isUp: false, isBlocked: false };
   const recovering = await connect(withHeartbeat(options.url), {
     credentials: credentialsIn(options.url),
-    timeout: CONNECT_TIMEOUT_MS,
+    timeout: CONNECTION_LIMITS.sessionConnectTimeoutMs,
     noDelay: true,
     keepAlive: true,
     clientProperties: { connection_name: options.label },
     recovery: {
-      initialDelay: 200,
-      maxDelay: 5_000,
+      initialDelay: CONNECTION_LIMITS.firstReconnectDelayMs,
+      maxDelay: CONNECTION_LIMITS.longestReconnectDelayMs,
       waitForConnect: false,
       setup: async (model: ChannelModel) => {
-        // Before recovery listens itself, an error event without a listener would end the process.
+        // amqplib's recovery listens for errors only after the setup; an error event without a listener would end the process.
         model.on('error', () => undefined);
         tolerateHeaders(model);
         state.model = model;
-        const life = { hasEnded: false };
-        model.once('close', () => (life.hasEnded = true));
+        const connection = { hasEnded: false };
+        model.once('close', () => (connection.hasEnded = true));
         await options.setup(model);
-        // Recovery listens from here on: an end before that would go unseen, and the session would never come back.
-        if (life.hasEnded) throw new Error('the connection ended during its setup');
+        // amqplib's recovery would not notice an end before this line, and the session would stay down for ever.
+        if (connection.hasEnded) throw new Error('the connection ended during its setup');
       },
     },
   });
@@ -83,7 +83,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     close: async () => {
       const close = () => recovering.close();
-      await (state.model === undefined ? close() : endConnection(state.model, close));
+      await (state.model === undefined ? close() : closeConnection(state.model, close));
     },
   };
 }
@@ -98,7 +98,8 @@ function watch(
     onEvent?.({ type: 'connected' });
   });
   recovering.on('disconnect', (error) => {
-    Object.assign(state, { isUp: false, isBlocked: false });
+    state.isUp = false;
+    state.isBlocked = false;
     onEvent?.({ type: 'disconnected', error });
   });
   recovering.on('connect-failed', (error) => onEvent?.({ type: 'connectFailed', error }));
@@ -110,7 +111,7 @@ function watch(
     state.isBlocked = false;
     onEvent?.({ type: 'unblocked' });
   });
-  // Followed by `disconnect`, which carries the reason; without a listener it would end the process.
+  // An error is followed by `disconnect`, which carries the reason; without a listener the error would end the process.
   recovering.on('error', () => undefined);
 }
 
@@ -126,34 +127,4 @@ async function firstConnection(recovering: RecoveringChannelModel): Promise<void
     await recovering.close();
     throw error;
   }
-}
-
-/**
- * Given to every connect: amqplib 2.3.1 decodes both by the global `unescape`, which takes each byte of an escape for a
- * character, so that 'ä', %C3%A4 in a URL, would reach the broker as 'Ã¤' and be refused.
- * @returns the user and the password of an AMQP URL; guest and guest where it has neither.
- * @throws Error where one of them has a % that is no escape.
- */
-export function credentialsIn(url: string): ReturnType<typeof credentials.plain> {
-  const { username, password } = new URL(url);
-  if (username === '' && password === '') return credentials.plain('guest', 'guest');
-  try {
-    return credentials.plain(decodeURIComponent(username), decodeURIComponent(password));
-  } catch (cause) {
-    const remedy = 'has a % that is no escape in its user or password; write % itself as %25';
-    throw new Error(`the AMQP URL ${remedy}`, { cause });
-  }
-}
-
-/** @returns the URL with a heartbeat that notices a half-open link. */
-export function withHeartbeat(url: string): string {
-  const parsed = new URL(url);
-  parsed.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
-  return parsed.href;
-}
-
-/** @returns the plain virtual host of an AMQP URL; no path means '/'. */
-export function vhostOf(amqpUrl: string): string {
-  const path = new URL(amqpUrl).pathname.slice(1);
-  return path === '' ? '/' : decodeURIComponent(path);
 }

@@ -1,46 +1,53 @@
-/** Publishes persistent, mandatory, confirmed messages, bounded in flight. */
+/** Publishes persistent, mandatory messages with publisher confirms, with a limit of unconfirmed ones. */
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
-import { URGENT_PRIORITY } from './lane.ts';
+import { URGENT_PRIORITY } from './delivery.ts';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
 /**
- * confirmed: the broker has it on disk, in a queue. nacked: the queue is full, it was refused. returned: no queue is
- * bound to the key. unknown: the confirm was lost or late; it may have arrived, so resend it under the same id.
+ * confirmed: the broker has stored the message in a queue. nacked: the queue is full and refused it. returned: no queue is
+ * bound to the key. unknown: the confirm was lost or late, so the message may be stored; publish it again with the same id.
  */
 export type PublishResult = 'confirmed' | 'nacked' | 'returned' | 'unknown';
 
-/** A publish that is over. error: there was no connection, or it was lost before the answer. */
+/** A publish that ended. error: there was no connection, or it was lost before the answer. */
 export interface PublishEnd {
+  /** Exchange that was published to. */
   readonly exchange: string;
+  /** Routing key that was published with. */
   readonly key: string;
+  /** How the publish ended. */
   readonly outcome: Exclude<PublishResult, 'unknown'> | 'timeout' | 'error';
-  /** From sending to the answer, or to giving up. */
+  /** Milliseconds from sending to the answer, or to giving up. */
   readonly durationMs: number;
 }
 
-/** A message to be published: persistent, mandatory. */
+/** A message to publish. It is sent persistent and mandatory. */
 export interface OutgoingMessage {
   readonly exchange: string;
   readonly key: string;
-  /** Ties a returned message to its publish, and lets a reader tell a copy. */
+  /** Message id: relates a returned message to its publish, and lets a consumer recognise a copy. */
   readonly id: string;
   readonly body: Buffer;
+  /** Default application/json. */
   readonly contentType?: string;
-  /** Overtakes in the queue of a kind that declares `hasPriorities`. Default false. */
+  /** High priority, in the queue of a kind that declares `hasPriorities`. Default false. */
   readonly isUrgent?: boolean;
-  /** Own headers only; a name with `x-`, CC and BCC would steer the broker and are dropped. */
+  /** Names that begin with `x-`, CC and BCC would steer the broker, and are left out. */
   readonly headers?: Readonly<Record<string, string | number>>;
 }
 
-/** Where to publish, and how much may be under way. */
+/** Where to publish, and how many messages may be unconfirmed. */
 export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
-  /** Runs before the channel is opened, on each connection: assert the topology here. */
+  /** Runs on each connection before its channel is opened: assert the topology here. */
   readonly prepare: (model: ChannelModel) => Promise<unknown>;
-  /** Publishes without a confirm yet; default 1,000. Further ones wait. */
+  /**
+   * Messages whose basic.ack is awaited; further ones wait here. Default 1,000; at least 1. The monolith's relay sets the size
+   * of its batch (`monolith/src/backgroundTasks.ts`).
+   */
   readonly maxUnconfirmed?: number;
-  /** After this a missing confirm counts as unknown; default 10,000 ms. */
+  /** Milliseconds until a missing confirm counts as unknown; default 10,000. No service overrides it. */
   readonly confirmTimeoutMs?: number;
-  /** Told of each publish, once. */
+  /** Is called once for each publish. Must not throw. */
   readonly onPublish?: (end: PublishEnd) => void;
 }
 
@@ -55,27 +62,27 @@ interface Pending {
   readonly settle: (outcome: PublishEnd['outcome']) => void;
 }
 
-const SWEEP_MS = 500;
+const TIMEOUT_CHECK_MS = 500;
 
-/** A connection that publishes, and tells of each message what became of it. */
+/** A connection that publishes messages and reports what became of each. It is opened again after a loss. */
 export class Publisher {
-  readonly #windowCount: number;
+  readonly #maxUnconfirmed: number;
   readonly #confirmTimeoutMs: number;
   readonly #onPublish: PublisherOptions['onPublish'];
   readonly #pending = new Set<Pending>();
   readonly #returnedIds = new Set<string>();
   readonly #waiting: (() => void)[] = [];
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #timeoutTimer: NodeJS.Timeout;
   #channel: ConfirmChannel | undefined;
   #session: Session | undefined;
 
   private constructor(options: PublisherOptions) {
-    this.#windowCount = options.maxUnconfirmed ?? 1_000;
+    this.#maxUnconfirmed = options.maxUnconfirmed ?? 1_000;
     this.#confirmTimeoutMs = options.confirmTimeoutMs ?? 10_000;
     this.#onPublish = options.onPublish;
-    this.#sweeper = setInterval(() => {
+    this.#timeoutTimer = setInterval(() => {
       this.#settleOverdue();
-    }, SWEEP_MS);
+    }, TIMEOUT_CHECK_MS);
   }
 
   /** @throws TopologyError as `openSession` does. */
@@ -90,36 +97,37 @@ export class Publisher {
         },
       });
     } catch (error) {
-      // Its timer alone would keep a process alive that is refused at its start.
-      clearInterval(publisher.#sweeper);
+      // The timer would keep a process running whose start was refused.
+      clearInterval(publisher.#timeoutTimer);
       throw error;
     }
     return publisher;
   }
 
-  /** False while disconnected or blocked by an alarm: a relay had better wait than collect unknowns. */
+  /** False while disconnected or blocked by an alarm: a publish would only end as unknown. */
   get isReady(): boolean {
     return this.#channel !== undefined && this.#session?.isBlocked !== true;
   }
 
-  /** True while its channel is open, blocked or not. */
+  /** True while the channel is open, blocked or not. */
   get isUp(): boolean {
     return this.#channel !== undefined;
   }
 
-  /** True while an alarm of the broker keeps it from taking anything. */
+  /** True while an alarm of the broker blocks publishers. */
   get isBlocked(): boolean {
     return this.#session?.isBlocked === true;
   }
 
+  /** Messages without an answer yet. */
   get pendingCount(): number {
     return this.#pending.size;
   }
 
-  /** Never rejects; what went wrong is in the result. */
+  /** Publishes one message. It never rejects: the result says what went wrong. */
   publish(message: OutgoingMessage): Promise<PublishResult> {
     return new Promise((resolve) => {
-      if (this.#pending.size < this.#windowCount) this.#send(message, resolve);
+      if (this.#pending.size < this.#maxUnconfirmed) this.#send(message, resolve);
       else
         this.#waiting.push(() => {
           this.#send(message, resolve);
@@ -127,8 +135,9 @@ export class Publisher {
     });
   }
 
+  /** Closes the connection; unconfirmed messages end as unknown. */
   async close(): Promise<void> {
-    clearInterval(this.#sweeper);
+    clearInterval(this.#timeoutTimer);
     await this.#session?.close();
     this.#settleAll();
   }
@@ -136,16 +145,16 @@ export class Publisher {
   async #openChannel(model: ChannelModel, onEvent: SessionOptions['onEvent']): Promise<void> {
     const channel = await model.createConfirmChannel();
     channel.on('error', (error: Error) => onEvent?.({ type: 'channelFailed', error }));
-    // The return comes before the ack of the same message (RabbitMQ, publishers page).
+    // The broker sends the return of a message before its ack (RabbitMQ, publishers page).
     channel.on('return', (message: Message) => {
       this.#returnedIds.add(String(message.properties.messageId));
     });
-    // First of the listeners: amqplib's own would report every lost confirm as if it were a nack.
+    // This listener must run before amqplib's own, which would report every lost confirm as a nack.
     channel.prependListener('close', () => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
       this.#settleAll();
-      // A dead channel on a live connection: end the connection, and recovery makes both anew.
+      // Only the channel may be dead. Closing the connection makes the session open both again.
       model.close().catch(() => undefined);
     });
     this.#channel = channel;
@@ -155,14 +164,14 @@ export class Publisher {
     const channel = this.#channel;
     const publish = { message, resolve, sentAtMs: performance.now() };
     if (channel === undefined) {
-      this.#end(publish, 'error');
+      this.#finish(publish, 'error');
       return;
     }
     const pending: Pending = {
       deadlineMs: publish.sentAtMs + this.#confirmTimeoutMs,
       settle: (outcome) => {
         if (!this.#pending.delete(pending)) return;
-        this.#end(publish, outcome);
+        this.#finish(publish, outcome);
         this.#waiting.shift()?.();
       },
     };
@@ -173,13 +182,13 @@ export class Publisher {
         pending.settle(error ? 'nacked' : wasReturned ? 'returned' : 'confirmed');
       });
     } catch {
-      // amqplib throws on a channel that is closing; nothing was sent. Those who wait learn it when it is closed.
+      // amqplib throws where the channel is closing; nothing was sent. Waiting messages end when the channel is closed.
       this.#pending.delete(pending);
-      this.#end(publish, 'error');
+      this.#finish(publish, 'error');
     }
   }
 
-  #end({ message, resolve, sentAtMs }: Publish, outcome: PublishEnd['outcome']): void {
+  #finish({ message, resolve, sentAtMs }: Publish, outcome: PublishEnd['outcome']): void {
     const { exchange, key } = message;
     const durationMs = performance.now() - sentAtMs;
     this.#onPublish?.({ exchange, key, outcome, durationMs });
@@ -197,7 +206,7 @@ export class Publisher {
   #settleAll(): void {
     const waiting = this.#waiting.splice(0);
     for (const pending of [...this.#pending]) pending.settle('error');
-    // Without a channel each learns at once that it was not sent.
+    // Without a channel these end at once with outcome error.
     for (const send of waiting) send();
     this.#returnedIds.clear();
   }
@@ -210,13 +219,9 @@ function properties(message: OutgoingMessage): object {
     messageId: message.id,
     timestamp: Math.floor(Date.now() / 1_000),
     contentType: message.contentType ?? 'application/json',
-    headers: message.headers === undefined ? {} : ownHeaders(message.headers),
-    ...(message.isUrgent === true ? { priority: URGENT_PRIORITY } : {}),
+    priority: message.isUrgent === true ? URGENT_PRIORITY : undefined,
+    headers: Object.fromEntries(
+      Object.entries(message.headers ?? {}).filter(([name]) => !/^(x-|cc$|bcc$)/i.test(name)),
+    ),
   };
-}
-
-function ownHeaders(headers: Readonly<Record<string, string | number>>): object {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !/^(x-|cc$|bcc$)/i.test(name)),
-  );
 }

@@ -1,8 +1,7 @@
-/** Plan → broker. Safe to run at any time, by any number of processes: it only adds what is missing. */
+/** Makes a broker equal to the plan. It only adds what is missing, so any number of processes may run it at any time. */
 import type { ChannelModel } from 'amqplib';
-import { brokerVersion } from '../amqp/brokerVersion.ts';
-import { declareExchange, declareQueue } from '../amqp/declareObject.ts';
-import { vhostOf } from '../amqp/openSession.ts';
+import { brokerVersion, vhostOf } from '../amqp/connection.ts';
+import { declareExchange, declareQueue } from '../amqp/topologyAdmin.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import type { Fault } from '../errors.ts';
 import { applyPolicies } from '../management/applyPolicies.ts';
@@ -14,15 +13,17 @@ import { provePlan } from '../proof/provePlan.ts';
 
 /** The broker that a topology is asserted on. */
 export interface AssertOptions {
+  /** AMQP URL with credentials; its path is the virtual host. */
   readonly amqpUrl: string;
   /**
-   * Present: limits are policies, which can be changed at any time. Absent: they are arguments of the queues, which only a
-   * migration can change. All processes of a broker must have it or none: `TOPOLOGY_DIFFERS` otherwise.
+   * URL of the management API with credentials. With it limits are policies, which can be changed at any time; without it they
+   * are arguments of the queues, which only new queues can change. Give it to all processes of a broker or to none:
+   * `TOPOLOGY_DIFFERS` otherwise.
    */
   readonly managementUrl: string | undefined;
   /**
-   * Told of each policy of others that reaches our queues, and of checks that need the management API where there is
-   * none. Default: a warning of the process, each once.
+   * Is called for each foreign policy, and for checks that need the management API where there is none. Default: a warning of
+   * the process, each once.
    */
   readonly onWarning?: (warning: Fault) => void;
 }
@@ -31,7 +32,7 @@ export interface AssertOptions {
  * Plans for this broker's version, proves the plan, probes the broker, then asserts policies, exchanges, queues,
  * bindings in that order.
  * @throws TopologyError `BROKER_REFUSED` (version, feature flag, somebody's drop-head), `PLAN_REFUSED`,
- * `TOPOLOGY_DIFFERS` (an object with other arguments is there, or an old ladder is in service), `POLICY_FAILED`.
+ * `TOPOLOGY_DIFFERS` (an object exists with other arguments, or other tiers are in service), `POLICY_FAILED`.
  */
 export async function assertTopology(
   model: ChannelModel,
@@ -47,13 +48,13 @@ export async function assertTopology(
     managementUrl === undefined ? undefined : new ManagementApi(managementUrl, vhostOf(amqpUrl));
   const { warnings, skippedChecks } = await probeBroker(plan, api);
   for (const warning of [...warnings, ...skipped(skippedChecks)]) onWarning(warning);
-  // Policies first: no queue is ever without its limit.
+  // Policies come first, so that no queue is without its limit at any time.
   if (api !== undefined) await applyPolicies(api, plan.policies);
   await declareObjects(model, plan);
   return plan;
 }
 
-/** Exchanges, queues, then bindings; what is there already stays as it is. @throws TopologyError `TOPOLOGY_DIFFERS`. */
+/** Declares exchanges, queues, then bindings; existing objects stay as they are. @throws TopologyError `TOPOLOGY_DIFFERS`. */
 export async function declareObjects(
   model: ChannelModel,
   { exchanges, queues, bindings }: Pick<TopologyPlan, 'exchanges' | 'queues' | 'bindings'>,
@@ -69,16 +70,16 @@ export async function declareObjects(
 
 function skipped(checks: readonly string[]): Fault[] {
   if (checks.length === 0) return [];
-  const remedy = `not looked at, for want of a management URL: ${checks.join('; ')}`;
+  const remedy = `not checked, for want of a management URL: ${checks.join('; ')}`;
   return [{ code: 'CHECKS_SKIPPED', subject: 'management API', remedy }];
 }
 
-const told = new Set<string>();
+const emittedWarnings = new Set<string>();
 
-/** A warning of the process, which Node prints: once, though every reconnection asks again. */
+/** Emits a warning of the process, which Node prints: once, although every reconnection finds it again. */
 function warnOnce({ code, subject, remedy }: Fault): void {
   const text = `${subject}: ${remedy}`;
-  if (told.has(text)) return;
-  told.add(text);
+  if (emittedWarnings.has(text)) return;
+  emittedWarnings.add(text);
   process.emitWarning(text, { type: 'TopologyWarning', code });
 }

@@ -1,24 +1,25 @@
-/** A declaration: which kinds of job exist, where they queue, how often and how late they are tried again. */
-import { TopologyError } from '../errors.ts';
+/** A declaration: which kinds of job exist, in which queues they wait, how often and after which delays they are retried. */
+import { fault, TopologyError } from '../errors.ts';
+import { exchangeFaults, kindFaults } from './declarationFaults.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
-import { exchangeFaults, kindFaults } from './faults.ts';
 import type { Backend, KindOptions, Load } from './kindOptions.ts';
 
 /** Kinds of job by their names. */
 export type KindsOptions = Readonly<Record<string, KindOptions>>;
 
-/** What is declared by hand: one exchange, any number of kinds. */
+/** What an owner declares: one exchange, any number of kinds. */
 export interface TopologyOptions<Kinds extends KindsOptions = KindsOptions> {
   /** Topic exchange that every kind's public key is published to. */
   readonly exchange: string;
+  /** Kinds by name; at least one. */
   readonly kinds: Kinds;
 }
 
-/** The type of an option as it was written, or what it is where it was left out. */
-type Written<Options extends KindOptions, Name extends keyof KindOptions, Default> =
+/** The literal type of an option as written, or the type of its default where it was left out. */
+export type DeclaredOr<Options extends KindOptions, Name extends keyof KindOptions, Default> =
   Options extends Readonly<Record<Name, infer Value>> ? Value : Default;
 
-/** The validated form: no option left open, durations in milliseconds. Names, keys, tiers and limits are literal types. */
+/** A kind with every option set and durations in milliseconds: see `KindOptions`. Names, keys, tiers and limits are literal types. */
 export interface KindDeclaration<
   Kind extends string = string,
   Options extends KindOptions = KindOptions,
@@ -29,8 +30,8 @@ export interface KindDeclaration<
   /** As written: `'5s'` stays `'5s'`, so that an unknown tier does not compile. */
   readonly tiers: Options['tiers'];
   readonly tiersMs: readonly number[];
-  readonly maxLength: Written<Options, 'maxLength', number>;
-  readonly crashLimit: Written<Options, 'crashLimit', number>;
+  readonly maxLength: DeclaredOr<Options, 'maxLength', number>;
+  readonly crashLimit: DeclaredOr<Options, 'crashLimit', number>;
   readonly messageTtlMs: number | undefined;
   readonly deadlineMs: number;
   readonly nonRetryable: readonly string[];
@@ -41,12 +42,13 @@ export interface KindDeclaration<
   readonly dropsHead: boolean;
 }
 
-/** What was declared, validated and frozen: the input of `planTopology` and of everything that opens a connection. */
+/** A validated, frozen declaration: the input of `planTopology`, `assertTopology` and `QueueWorker`. */
 export interface Declaration<Kinds extends KindsOptions = KindsOptions> {
+  /** Topic exchange that every kind's public key is published to. */
   readonly exchange: string;
-  /** In the order of the declaration. */
+  /** Kinds in the order of the declaration. */
   readonly kinds: readonly KindDeclaration<Extract<keyof Kinds, string>>[];
-  /** By name: an unknown kind does not compile. */
+  /** Kinds by name: an unknown kind does not compile. */
   readonly kind: {
     readonly [Name in Extract<keyof Kinds, string>]: KindDeclaration<Name, Kinds[Name]>;
   };
@@ -65,13 +67,14 @@ const DEFAULTS = {
 } as const;
 
 /**
+ * Validates a declaration and sets defaults.
  * @returns a frozen declaration.
  * @throws TopologyError `DECLARATION_INVALID` with every fault found.
  */
 export function declareTopology<const Kinds extends KindsOptions>(
   options: TopologyOptions<Kinds>,
 ): Declaration<Kinds> {
-  // From JavaScript anything may be missing; what is names itself below.
+  // A program in JavaScript may pass anything; the checks below name what is missing.
   const given = (options as Partial<TopologyOptions> | undefined) ?? {};
   const entries = Object.entries<KindOptions>(given.kinds ?? {});
   const faults = [
@@ -87,12 +90,40 @@ export function declareTopology<const Kinds extends KindsOptions>(
   }) as unknown as Declaration<Kinds>;
 }
 
-/** The wait of one tier, by its place; a place that was not declared does not compile. Milliseconds. */
+/** @returns the milliseconds of a declared tier. A tier that was not declared does not compile. */
 export function tierMs<Options extends KindOptions>(
   kind: KindDeclaration<string, Options>,
   tier: Options['tiers'][number],
 ): number {
   return parseDurationMs(tier) ?? 0;
+}
+
+/**
+ * A program in JavaScript may pass anything as a declaration.
+ * @throws TopologyError `DECLARATION_INVALID` where it is not what `declareTopology` returned.
+ */
+export function requireDeclaration(declaration: unknown): asserts declaration is Declaration {
+  const { kinds, exchange } = Object(declaration) as Partial<Record<keyof Declaration, unknown>>;
+  if (Array.isArray(kinds) && typeof exchange === 'string') return;
+  const given = declaration === undefined ? 'is undefined' : 'is no declaration';
+  throw new TopologyError('DECLARATION_INVALID', [
+    fault('DECLARATION_MISSING', 'declaration', `${given}; pass what declareTopology returned`),
+  ]);
+}
+
+/** @throws TopologyError `DECLARATION_INVALID` where the kind is not declared; it names the declared ones. */
+export function requireKind(declaration: Declaration, name: unknown): KindDeclaration {
+  requireDeclaration(declaration);
+  const kind = declaration.kinds.find((candidate) => candidate.kind === name);
+  if (kind !== undefined) return kind;
+  const names = declaration.kinds.map((candidate) => `'${candidate.kind}'`).join(', ');
+  throw new TopologyError('DECLARATION_INVALID', [
+    fault(
+      'KIND_UNKNOWN',
+      'kind',
+      `'${String(name)}' is not declared; the declaration has ${names}`,
+    ),
+  ]);
 }
 
 function normalise(kind: string, options: KindOptions): KindDeclaration {
@@ -118,7 +149,7 @@ function normalise(kind: string, options: KindOptions): KindDeclaration {
   });
 }
 
-/** Validated before; a duration that cannot be read never comes here. */
+/** @returns the milliseconds of a duration that was validated before. */
 function milliseconds(duration: Duration): number {
   return parseDurationMs(duration) ?? 0;
 }

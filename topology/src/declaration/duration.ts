@@ -1,4 +1,4 @@
-/** Durations as people write them: '200ms', '5s', '2m', '1h', or a number of milliseconds. */
+/** A duration: '200ms', '5s', '2m', '1h', or a number of milliseconds. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h'}`;
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

@@ -1,11 +1,10 @@
-/** The planned policies, and nothing else: what every start makes sure of. */
+/** Sets the planned policies on the broker. */
 import { TopologyError } from '../errors.ts';
 import type { PolicyPlan } from '../plan/topologyPlan.ts';
-import { canonicalText, type LivePolicy } from './liveTopology.ts';
+import { canonicalText, type LivePolicy, readPolicies } from './liveTopology.ts';
 import type { ManagementApi } from './managementApi.ts';
-import { readPolicies } from './readLiveTopology.ts';
 
-/** How our policies are put. Not 'quorum_queues': brokers before 3.12 do not know it, and the patterns name single queues. */
+/** @returns the request body of a policy. `apply-to` is not 'quorum_queues', which brokers before 3.12 do not know. */
 export function policyBody({ pattern, definition }: PolicyPlan): object {
   return { pattern, definition, 'apply-to': 'queues', priority: 0 };
 }
@@ -19,7 +18,7 @@ export function isSamePolicy(planned: PolicyPlan, live: LivePolicy): boolean {
   );
 }
 
-/** Puts each policy that is missing or differs. @throws as `putPolicy`; Error where the API does not answer yet. */
+/** Sets each policy that is missing or differs. @throws as `putPolicy`; Error where the API does not answer yet. */
 export async function applyPolicies(
   api: ManagementApi,
   policies: readonly PolicyPlan[],

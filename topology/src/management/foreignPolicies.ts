@@ -1,89 +1,105 @@
-/** Policies of others that change what happens to a message in one of our queues. Pure. */
+/** Foreign policies: policies that are not planned, but change what happens to messages in an owned queue. Pure. */
 import type { PolicyPlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import type { Arguments, LivePolicy, LiveTopology } from './liveTopology.ts';
 import { formerWaitQueues } from './ownedObjects.ts';
 
-/** What decides when a message leaves a queue, and whereto. Others, such as where replicas are, are not our business. */
-const FATEFUL = [
-  ...['message-ttl', 'expires', 'max-length', 'max-length-bytes', 'overflow', 'delivery-limit'],
-  ...['dead-letter-exchange', 'dead-letter-routing-key', 'dead-letter-strategy'],
-  ...['delayed-retry-type', 'delayed-retry-min', 'delayed-retry-max'],
+/** Settings that decide when a message leaves a queue, and where it goes. Others, such as the place of replicas, do not matter. */
+const MESSAGE_SETTINGS = [
+  'message-ttl',
+  'expires',
+  'max-length',
+  'max-length-bytes',
+  'overflow',
+  'delivery-limit',
+  'dead-letter-exchange',
+  'dead-letter-routing-key',
+  'dead-letter-strategy',
+  'delayed-retry-type',
+  'delayed-retry-min',
+  'delayed-retry-max',
 ];
 
+/** A foreign policy and the owned queue that it changes. */
 export interface ForeignPolicy {
+  /** The policy as it is. */
   readonly policy: LivePolicy;
+  /** Name of the queue. */
   readonly queue: string;
+  /** True for an operator policy. */
   readonly isOperator: boolean;
-  /** What it does, for people. */
+  /** What it changes, as text for people. */
   readonly effect: string;
 }
 
-interface OwnQueue {
+interface OwnedQueue {
   readonly name: string;
   readonly type: string;
-  /** What we planned for it, by the names that policies use. */
+  /** Planned settings by the names that policies use. */
   readonly settings: Arguments;
-  /** Ours, where one is planned. */
+  /** Planned policy; undefined where none is planned. */
   readonly policy: PolicyPlan | undefined;
-  /** As the broker says. */
+  /** Names of the policies in force, as the broker reports them. */
   readonly inForce: readonly (string | undefined)[];
 }
 
 /**
- * A policy counts where its pattern fits, so that it is seen before the first queue exists, too.
- * @param live without queues at a first start.
+ * A policy counts where its pattern matches, so that it is found before the queue exists.
+ * @param live has no queues at a first start.
  */
 export function findForeignPolicies(
   plan: TopologyPlan,
   live: Pick<LiveTopology, 'queues' | 'policies' | 'operatorPolicies'>,
 ): ForeignPolicy[] {
   const own = new Set(plan.policies.map(({ name }) => name));
-  return ownQueues(plan, live).flatMap((queue) => [
+  return ownedQueues(plan, live).flatMap((queue) => [
     ...live.policies
       .filter(({ name }) => !own.has(name))
       .filter((policy) => reaches(policy, queue) && !isOutranked(policy, queue))
-      .flatMap((policy) => told(policy, queue, false)),
+      .flatMap((policy) => effectOn(policy, queue, false)),
     ...live.operatorPolicies
       .filter((policy) => reaches(policy, queue))
-      .flatMap((policy) => told(policy, queue, true)),
+      .flatMap((policy) => effectOn(policy, queue, true)),
   ]);
 }
 
-function told(policy: LivePolicy, queue: OwnQueue, isOperator: boolean): ForeignPolicy[] {
-  const changes = FATEFUL.filter((name) => isChanged(name, policy.definition[name], queue));
+/** @returns one foreign policy, or none where the policy changes nothing. */
+function effectOn(policy: LivePolicy, queue: OwnedQueue, isOperator: boolean): ForeignPolicy[] {
+  const changes = MESSAGE_SETTINGS.filter((name) =>
+    isChanged(name, policy.definition[name], queue),
+  );
   const setting = changes.map((name) => `${name} ${String(policy.definition[name])}`).join(', ');
   const displaced = isOperator ? undefined : queue.policy;
   if (displaced === undefined && changes.length === 0) return [];
   const parts = [
-    // One user policy per queue: a second one does not add to ours, it takes its place.
+    // The broker applies one user policy to a queue: a second one replaces the planned one.
     ...(displaced === undefined ? [] : [`it may take the place of policy '${displaced.name}'`]),
     ...(changes.length === 0 ? [] : [`it sets ${setting}`]),
   ];
   return [{ policy, queue: queue.name, isOperator, effect: parts.join(', and ') }];
 }
 
-/** Of two numbers the broker takes the lower (RabbitMQ, policies); a negative one is no limit. */
-function isChanged(name: string, value: unknown, { settings }: OwnQueue): boolean {
+/** Of two limits the broker applies the lower (RabbitMQ, policies); a negative one is no limit. */
+function isChanged(name: string, value: unknown, { settings }: OwnedQueue): boolean {
   const planned = settings[name];
   if (value === undefined || value === planned) return false;
   if (typeof value !== 'number' || typeof planned !== 'number') return true;
   return planned < 0 || (value >= 0 && value < planned);
 }
 
-/** Of equal rank the broker takes any. */
-function isOutranked(policy: LivePolicy, queue: OwnQueue): boolean {
+/** Between policies of equal priority the broker may choose either. */
+function isOutranked(policy: LivePolicy, queue: OwnedQueue): boolean {
   if (queue.inForce.includes(policy.name)) return false;
   return queue.policy !== undefined && policy.priority < 0;
 }
 
-function reaches(policy: LivePolicy, queue: OwnQueue): boolean {
+function reaches(policy: LivePolicy, queue: OwnedQueue): boolean {
   if (queue.inForce.includes(policy.name)) return true;
   const applies = ['all', 'queues', `${queue.type}_queues`].includes(policy.applyTo);
-  return applies && isMatch(policy.pattern, queue.name);
+  return applies && isPatternMatch(policy.pattern, queue.name);
 }
 
-/** The broker's patterns are Erlang's; what cannot be read here counts only where the broker says that it is in force. */
-function isMatch(pattern: string, name: string): boolean {
+/** The broker's patterns are Erlang's. One that JavaScript cannot read counts only where the broker reports it in force. */
+function isPatternMatch(pattern: string, name: string): boolean {
   try {
     return new RegExp(pattern).test(name);
   } catch {
@@ -91,7 +107,7 @@ function isMatch(pattern: string, name: string): boolean {
   }
 }
 
-function ownQueues(plan: TopologyPlan, live: Pick<LiveTopology, 'queues'>): OwnQueue[] {
+function ownedQueues(plan: TopologyPlan, live: Pick<LiveTopology, 'queues'>): OwnedQueue[] {
   const planned = plan.queues.map(({ name, arguments: settings }) => ({ name, settings }));
   const old = formerWaitQueues(plan, live).map(({ queue }) => ({
     name: queue.name,

@@ -1,4 +1,4 @@
-/** The management API of one virtual host: what is on the broker, what is ours of it, policies. */
+/** The management API of one virtual host: live objects, owned objects, policies, counts. */
 export { applyPolicies, isSamePolicy, policyBody, putPolicy } from './applyPolicies.ts';
 export { type ForeignPolicy, findForeignPolicies } from './foreignPolicies.ts';
 export {
@@ -10,9 +10,12 @@ export {
   type LivePolicy,
   type LiveQueue,
   type LiveTopology,
+  readLive,
+  readQueues,
 } from './liveTopology.ts';
 export { ManagementApi } from './managementApi.ts';
 export {
+  type FormerWaitQueue,
   formerWaitQueues,
   privateExchanges,
   publicExchange,
@@ -21,5 +24,4 @@ export {
   wantedBindings,
 } from './ownedObjects.ts';
 export { type ProbeReport, probeBroker, refuseVersion } from './probeBroker.ts';
-export { readLive, readQueues } from './readLiveTopology.ts';
 export { type QueueCounts, readQueueCounts } from './readQueueCounts.ts';

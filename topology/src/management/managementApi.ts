@@ -1,13 +1,13 @@
-/** One virtual host's side of the management API: HTTP in, plain JSON out. */
+/** HTTP requests to the management API about one virtual host. */
 import { TopologyError } from '../errors.ts';
 
 const REQUEST_TIMEOUT_MS = 5_000;
 const UNAUTHORIZED = 401;
 const NOT_FOUND = 404;
 
-/** Bound to one broker and one virtual host; holds no connection. */
+/** Requests about one virtual host of one broker. Each has a timeout of 5 s; no connection is kept. */
 export class ManagementApi {
-  /** Plain name, '/' is the default one. */
+  /** Name, not encoded; '/' is the default one. */
   readonly vhost: string;
   readonly #url: URL;
 
@@ -18,9 +18,9 @@ export class ManagementApi {
   }
 
   /**
-   * @param path names in it are plain words; each is encoded here.
-   * @returns the answer's JSON, or undefined where there is no such object.
-   * @throws TopologyError `BROKER_REFUSED` where the user may not ask; Error where nobody answers yet.
+   * @param path has names that are not encoded; each is encoded here.
+   * @returns the JSON of the answer; undefined where there is no such object.
+   * @throws TopologyError `BROKER_REFUSED` where the user has no permission; Error where the API does not answer, or not yet.
    */
   async find(path: readonly string[]): Promise<unknown> {
     const response = await this.#request('GET', path);
@@ -28,19 +28,19 @@ export class ManagementApi {
     return (await this.#accepted(response, path)).json();
   }
 
-  /** As `find`. @throws TopologyError also where there is no such object: then the virtual host is missing. */
+  /** As `find`. @throws TopologyError also where there is no such object, because then the virtual host is missing. */
   async get(path: readonly string[]): Promise<unknown> {
     const response = await this.#request('GET', path);
     return (await this.#accepted(response, path)).json();
   }
 
-  /** @returns undefined where it is done, otherwise the broker's answer. */
+  /** @returns undefined where the broker accepted, otherwise its answer. */
   async put(path: readonly string[], body: object): Promise<string | undefined> {
     const response = await this.#request('PUT', path, { body });
     return response.ok ? undefined : `${response.status} ${await response.text()}`;
   }
 
-  /** One that is not there is no error. @returns undefined where it is gone, otherwise the broker's answer. */
+  /** Deletes an object. A missing one is no error. @returns undefined where it is deleted, otherwise the broker's answer. */
   async delete(
     path: readonly string[],
     timeoutMs = REQUEST_TIMEOUT_MS,
@@ -50,13 +50,13 @@ export class ManagementApi {
     return `${response.status} ${await response.text()}`;
   }
 
-  /** @returns such as '4.3.6'. */
+  /** @returns the broker's version, such as '4.3.6'. */
   async version(): Promise<string> {
     const { rabbitmq_version } = (await this.get(['overview'])) as { rabbitmq_version?: string };
     return rabbitmq_version ?? '0.0.0';
   }
 
-  /** The same default as AMQP clients have; the broker takes it on loopback only. */
+  /** The default is that of AMQP clients; the broker accepts it on the loopback interface only. */
   get #user(): string {
     return decodeURIComponent(this.#url.username) || 'guest';
   }
@@ -64,7 +64,7 @@ export class ManagementApi {
   async #accepted(response: Response, path: readonly string[]): Promise<Response> {
     if (response.ok) return response;
     const answer = `${response.status} ${await response.text()}`;
-    // Not a TopologyError: a broker that is coming up is well soon, so the session tries again.
+    // No TopologyError: a broker that is starting answers soon, so the session tries again.
     if (response.status >= 500) throw new Error(`management API answered ${answer}`);
     const remedy =
       response.status === UNAUTHORIZED
@@ -82,7 +82,7 @@ export class ManagementApi {
   ): Promise<Response> {
     const password = decodeURIComponent(this.#url.password) || 'guest';
     const words = path.map((word) => encodeURIComponent(word)).join('/');
-    // An API behind a prefix of its own (`path_prefix`) keeps it.
+    // The API may have a prefix (`path_prefix`), which is kept.
     const prefix = this.#url.pathname.replace(/\/$/, '');
     try {
       return await fetch(new URL(`${prefix}/api/${words}`, this.#url.origin), {

@@ -1,4 +1,4 @@
-/** Which of the live objects belong to a plan, under its present tiers or under those of before. */
+/** Owned objects: which live objects belong to a plan, with its tiers or with other ones. Pure. */
 import { reasonHeader } from '../plan/brokerProfile.ts';
 import {
   deadLetterExchange,
@@ -15,17 +15,17 @@ import {
   type LiveTopology,
 } from './liveTopology.ts';
 
-/** Stands in for `.retry` while its bindings change: see `planSteps`. */
+/** @returns the exchange that replaces `.retry` while the tiers of a queue change: see `topology apply`. */
 export function tierChangeExchange(queue: string): string {
   return `${queue}.retry.switch`;
 }
 
-/** The topic exchange that publishers write to; it may have readers that are none of ours. */
+/** @returns the topic exchange that publishers use; queues that are not in the plan may be bound to it. */
 export function publicExchange(plan: TopologyPlan): string {
   return plan.exchanges.find(({ type }) => type === 'topic')?.name ?? '';
 }
 
-/** Written to by nobody but the broker and our own workers. */
+/** @returns the exchanges that only the broker and the workers of the plan publish to. */
 export function privateExchanges(plan: TopologyPlan): Set<string> {
   const names = [
     deadLetterExchange,
@@ -34,22 +34,25 @@ export function privateExchanges(plan: TopologyPlan): Set<string> {
     parkExchange,
     tierChangeExchange,
   ];
-  return new Set(plan.kinds.flatMap(({ queue }) => names.map((nameOf) => nameOf(queue))));
+  return new Set(plan.kinds.flatMap(({ queue }) => names.map((exchangeOf) => exchangeOf(queue))));
 }
 
+/** A wait queue of a tier that is no longer planned. */
 export interface FormerWaitQueue {
+  /** Kind that it belongs to. */
   readonly kind: PlannedKind;
+  /** The queue as it is. */
   readonly queue: LiveQueue;
 }
 
-/** @returns wait queues of other tiers than the plan's. */
+/** @returns the wait queues of other tiers than the plan's. */
 export function formerWaitQueues(
   plan: TopologyPlan,
   live: Pick<LiveTopology, 'queues'>,
 ): FormerWaitQueue[] {
   return live.queues.flatMap((queue) => {
     if (plan.queues.some(({ name }) => name === queue.name)) return [];
-    // The longest: a kind's queue may be named like another kind's wait queue.
+    // The kind with the longest name, because a kind's queue may be named like another kind's wait queue.
     const [kind] = plan.kinds
       .filter((candidate) => isWaitQueue(candidate.queue, queue.name))
       .sort((a, b) => b.queue.length - a.queue.length);
@@ -57,7 +60,7 @@ export function formerWaitQueues(
   });
 }
 
-/** @returns the planned bindings, and those by which the messages of old wait queues come back. */
+/** @returns the planned bindings, and those by which messages of former wait queues return. */
 export function wantedBindings(
   plan: TopologyPlan,
   live: Pick<LiveTopology, 'queues' | 'exchanges'>,
@@ -67,20 +70,20 @@ export function wantedBindings(
     const source = returnExchange(kind.queue);
     const key = queue.arguments['x-dead-letter-routing-key'];
     const exists = [...plan.exchanges, ...live.exchanges].some(({ name }) => name === source);
-    const isOurs = queue.arguments['x-dead-letter-exchange'] === source && exists;
-    if (!isOurs || typeof key !== 'string') return [];
+    const isOwned = queue.arguments['x-dead-letter-exchange'] === source && exists;
+    if (!isOwned || typeof key !== 'string') return [];
     return [asLive({ exchange: source, queue: kind.queue, key, arguments: {} })];
   });
   const isNew = (one: LiveBinding) => !planned.some((other) => isSameBinding(one, other));
   const added = returns.filter(
     (one, index) => isNew(one) && returns.findIndex((other) => isSameBinding(one, other)) === index,
   );
-  // The public ones stay last.
+  // The public bindings stay last: see `planTopology`.
   const isPublic = ({ source }: LiveBinding) => source === publicExchange(plan);
   return [...planned.filter((one) => !isPublic(one)), ...added, ...planned.filter(isPublic)];
 }
 
-/** By which the switch takes over: every rejected message, and no other. */
+/** @returns the binding that leads every rejected message, and no other, to the tier-change exchange. */
 export function tierChangeBinding(plan: TopologyPlan, queue: string): LiveBinding {
   return {
     source: deadLetterExchange(queue),
@@ -91,6 +94,7 @@ export function tierChangeBinding(plan: TopologyPlan, queue: string): LiveBindin
   };
 }
 
+/** @returns a planned binding in the form of a live one. */
 export function asLive({ exchange, queue, key, arguments: headers }: BindingPlan): LiveBinding {
   return {
     source: exchange,
@@ -101,6 +105,68 @@ export function asLive({ exchange, queue, key, arguments: headers }: BindingPlan
   };
 }
 
+/** @returns true where both bindings are the same. */
 export function isSameBinding(a: LiveBinding, b: LiveBinding): boolean {
   return bindingText(a) === bindingText(b);
+}
+
+/** @returns true for a binding at `.retry`, which chooses the wait queue: beside one of other tiers it would duplicate each rejected message. */
+export function isRetryBinding(
+  plan: Pick<TopologyPlan, 'kinds'>,
+  { exchange }: BindingPlan,
+): boolean {
+  return plan.kinds.some(({ queue }) => retryExchange(queue) === exchange);
+}
+
+/** What of a virtual host shows which tiers are applied. */
+export interface TierReading extends Pick<LiveTopology, 'queues' | 'bindings'> {
+  /** Main queues whose tier-change exchange exists: `topology apply` is running, or was ended halfway. */
+  readonly changingQueues: readonly string[];
+}
+
+/** @returns the main queues of kinds that have other tiers than the plan's, or get other tiers now. */
+export function queuesWithOtherTiers(plan: TopologyPlan, reading: TierReading): string[] {
+  const planned = new Set(plan.bindings.map((one) => bindingText(asLive(one))));
+  const others = new Set([
+    ...reading.changingQueues,
+    ...formerWaitQueues(plan, reading).map(({ kind }) => kind.queue),
+  ]);
+  return plan.kinds
+    .map(({ queue }) => queue)
+    .filter(
+      (queue) =>
+        others.has(queue) ||
+        reading.bindings.some(
+          (one) => one.source === retryExchange(queue) && !planned.has(bindingText(one)),
+        ),
+    );
+}
+
+/**
+ * @param queues main queues of the kinds that have other tiers.
+ * @returns the plan without their wait queues and without their bindings at `.retry`. Of their bindings at `.return` those
+ * remain that an existing wait queue needs; `topology drain` removes the others together with their queue.
+ */
+export function withoutTiers(
+  plan: TopologyPlan,
+  queues: readonly string[],
+  live: Pick<LiveTopology, 'queues'>,
+): TopologyPlan {
+  const isOfKind = (kindName: string) =>
+    plan.kinds.some(({ kind, queue }) => kind === kindName && queues.includes(queue));
+  const isUsed = ({ exchange, key }: BindingPlan) =>
+    live.queues.some(
+      ({ arguments: settings }) =>
+        settings['x-dead-letter-exchange'] === exchange &&
+        settings['x-dead-letter-routing-key'] === key,
+    );
+  return {
+    ...plan,
+    queues: plan.queues.filter(({ role, kind }) => role !== 'wait' || !isOfKind(kind)),
+    bindings: plan.bindings
+      .filter(({ exchange }) => !queues.some((queue) => retryExchange(queue) === exchange))
+      .filter(
+        (one) => !queues.some((queue) => returnExchange(queue) === one.exchange) || isUsed(one),
+      ),
+  };
 }

@@ -1,33 +1,33 @@
-/** Before anything is declared: can this broker carry the plan, as it is set up by others? */
+/** Checks before anything is declared: whether this broker, as it is configured by others, can carry the plan. */
 import { type Fault, fault, TopologyError } from '../errors.ts';
 import { compareVersions } from '../plan/brokerProfile.ts';
 import { retryExchange } from '../plan/names.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { findForeignPolicies } from './foreignPolicies.ts';
-import type { LiveBinding, LivePolicy } from './liveTopology.ts';
+import { type LiveBinding, type LivePolicy, readBindings, readPolicies } from './liveTopology.ts';
 import type { ManagementApi } from './managementApi.ts';
 import { asLive, isSameBinding } from './ownedObjects.ts';
-import { readBindings, readPolicies } from './readLiveTopology.ts';
 
-/** What nobody sees without the management API. */
+/** Checks that need the management API. */
 export const MANAGEMENT_CHECKS = [
   'feature flag stream_queue (at-least-once dead-lettering needs it)',
   'policies and operator policies of others',
-  'bindings of an old ladder',
+  'bindings of other retry tiers',
 ] as const;
 
-/** What a probe found that does not keep a process from starting. */
+/** Findings that do not keep a process from starting. */
 export interface ProbeReport {
-  /** Policies of others that reach our queues. */
+  /** Foreign policies. */
   readonly warnings: readonly Fault[];
+  /** Checks that were not made for want of the management API, as text for people. */
   readonly skippedChecks: readonly string[];
 }
 
 /**
- * Four requests at once; nothing is changed.
+ * Sends four requests at once, and changes nothing.
  * @param api undefined where there is no management API.
- * @throws TopologyError `BROKER_REFUSED` (feature flag, drop-head), `TOPOLOGY_DIFFERS` (an old ladder, which would
- * double rejected messages); Error where the API does not answer yet.
+ * @throws TopologyError `BROKER_REFUSED` (feature flag, drop-head), `TOPOLOGY_DIFFERS` (other tiers are in service, which
+ * would duplicate rejected messages); Error where the API does not answer yet.
  */
 export async function probeBroker(
   plan: TopologyPlan,
@@ -44,20 +44,20 @@ export async function probeBroker(
     ...overflowFaults(plan, policies),
   ];
   if (refusals.length > 0) throw new TopologyError('BROKER_REFUSED', refusals);
-  const old = oldLadderFaults(plan, bindings);
-  if (old.length > 0) throw new TopologyError('TOPOLOGY_DIFFERS', old);
+  const otherTiers = otherTierFaults(plan, bindings);
+  if (otherTiers.length > 0) throw new TopologyError('TOPOLOGY_DIFFERS', otherTiers);
   const warnings = findForeignPolicies(plan, { ...policies, queues: [] }).map(
     ({ policy, queue, isOperator, effect }) =>
       fault(
         isOperator ? 'POLICY_OPERATOR' : 'POLICY_FOREIGN',
         `${policy.name} on ${queue}`,
-        `${effect}; topology diff tells more`,
+        `${effect}; topology diff shows more`,
       ),
   );
   return { warnings, skippedChecks: [] };
 }
 
-/** @throws TopologyError `BROKER_REFUSED` */
+/** @throws TopologyError `BROKER_REFUSED` where this version of RabbitMQ is not supported. */
 export function refuseVersion(version: string): void {
   const isTooOld = compareVersions(version, '3.10.0') < 0;
   const isBroken =
@@ -73,11 +73,11 @@ export function refuseVersion(version: string): void {
 
 interface FeatureFlag {
   readonly name: string;
-  /** 'enabled' also where the flag is required. */
+  /** 'enabled' also for a required flag. */
   readonly state: string;
 }
 
-/** From 4.0 on the flag is required, and may one day be gone: only one that is there and off counts. */
+/** From 4.0 on the flag is required and may be removed one day, so only a flag that exists and is off is a fault. */
 export function flagFaults(plan: TopologyPlan, flags: readonly FeatureFlag[]): Fault[] {
   const needsIt = plan.queues.some(isAtLeastOnce);
   const flag = flags.find(({ name }) => name === 'stream_queue');
@@ -87,14 +87,17 @@ export function flagFaults(plan: TopologyPlan, flags: readonly FeatureFlag[]): F
   return [fault('FEATURE_FLAG_OFF', flag.name, remedy)];
 }
 
-/** Under drop-head at-least-once is silently off, and a full queue loses its oldest (RabbitMQ, quorum queues). */
+/** With drop-head the broker silently ignores at-least-once, and a full queue loses its oldest message (RabbitMQ, quorum queues). */
 function overflowFaults(
   plan: TopologyPlan,
   policies: { policies: readonly LivePolicy[]; operatorPolicies: readonly LivePolicy[] },
 ): Fault[] {
-  const safe = new Set(plan.queues.filter(isAtLeastOnce).map(({ name }) => name));
+  const atLeastOnce = new Set(plan.queues.filter(isAtLeastOnce).map(({ name }) => name));
   return findForeignPolicies(plan, { ...policies, queues: [] })
-    .filter(({ queue, policy }) => safe.has(queue) && policy.definition['overflow'] === 'drop-head')
+    .filter(
+      ({ queue, policy }) =>
+        atLeastOnce.has(queue) && policy.definition['overflow'] === 'drop-head',
+    )
     .map(({ queue, policy }) =>
       fault(
         'OVERFLOW_UNSAFE',
@@ -108,19 +111,21 @@ function isAtLeastOnce({ arguments: settings }: TopologyPlan['queues'][number]):
   return settings['x-dead-letter-strategy'] === 'at-least-once';
 }
 
-/** To bind a key to its new wait queue beside the old one would double every rejected message of that key. */
-function oldLadderFaults(plan: TopologyPlan, bindings: readonly LiveBinding[]): Fault[] {
+/** A key that is bound to wait queues of two tiers would duplicate every rejected message. */
+function otherTierFaults(plan: TopologyPlan, bindings: readonly LiveBinding[]): Fault[] {
   const planned = plan.bindings.map(asLive);
   return plan.kinds.flatMap(({ queue }) => {
-    const rungs = planned.filter(({ source }) => source === retryExchange(queue));
+    const retryBindings = planned.filter(({ source }) => source === retryExchange(queue));
     return bindings
-      .filter(({ source, key }) => rungs.some((one) => one.source === source && one.key === key))
-      .filter((one) => !rungs.some((rung) => isSameBinding(one, rung)))
+      .filter(({ source, key }) =>
+        retryBindings.some((one) => one.source === source && one.key === key),
+      )
+      .filter((one) => !retryBindings.some((other) => isSameBinding(one, other)))
       .map(({ source, key, destination }) =>
         fault(
           'OTHER_TIERS_IN_SERVICE',
           `${source} [${key}] -> ${destination}`,
-          'other tiers are in service, and both at once would double what is rejected: npm run topology -- apply',
+          'other tiers are in service, and both at once would duplicate rejected messages: npm run topology -- apply',
         ),
       );
   });

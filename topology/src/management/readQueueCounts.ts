@@ -1,25 +1,28 @@
-/** What each queue holds, by the management API: for those who watch depths rather than compare declarations. */
+/** Message counts of every queue, by the management API. */
 import type { ManagementApi } from './managementApi.ts';
 
-/** One queue's numbers, up to 5 s old; undefined where the broker has not counted it yet. */
+/** Counts of one queue, up to 5 s old; undefined where the broker has not counted yet. */
 export interface QueueCounts {
+  /** Name of the queue. */
   readonly name: string;
+  /** Messages that can be delivered. */
   readonly readyCount: number | undefined;
-  /** With a consumer, not settled yet. */
+  /** Messages that were delivered and are not settled. */
   readonly unackedCount: number | undefined;
-  /** Neither ready nor unacked: dead letters that a queue holds until their target takes them. */
+  /** Messages that are neither ready nor unacknowledged: dead-lettered, and awaiting transfer because the next queue is full. */
   readonly awaitingTransferCount: number | undefined;
+  /** Consumers of the queue. */
   readonly consumerCount: number | undefined;
-  /** Given to consumers since the broker counts, each message once however often it came back. */
+  /** Messages delivered since the broker's first count; a redelivered message counts once. */
   readonly deliveredCount: number;
-  /** In force, the lower of argument and policies; undefined is unlimited. */
+  /** Length limit in force, the lower of argument and policies; undefined is unlimited. */
   readonly maxLength: number | undefined;
-  /** When the oldest message was published; classic queues alone tell, and only of stamped messages. */
+  /** When the oldest message was published; only classic queues report it, and only of messages with a timestamp. */
   readonly headAt: Date | undefined;
 }
 
 /**
- * One request for the whole virtual host.
+ * Sends one request for the whole virtual host.
  * @throws TopologyError, Error as `ManagementApi.get`.
  */
 export async function readQueueCounts(api: ManagementApi): Promise<readonly QueueCounts[]> {
@@ -33,11 +36,11 @@ interface QueueJson {
   readonly messages_ready?: number;
   readonly messages_unacknowledged?: number;
   readonly consumers?: number;
-  /** Seconds since the epoch. Brokers that know none say so by null or by an empty text. */
+  /** Seconds since 1970; null or an empty text where the broker knows none. */
   readonly head_message_timestamp?: number | null | '';
   readonly message_stats?: { readonly deliver_get?: number; readonly redeliver?: number };
   readonly arguments?: { readonly 'x-max-length'?: number };
-  /** An empty list, where there is none. */
+  /** An empty list where there is no policy. */
   readonly effective_policy_definition?: { readonly 'max-length'?: number };
 }
 
@@ -48,7 +51,7 @@ function toCounts(json: QueueJson): QueueCounts {
     name: json.name,
     readyCount: json.messages_ready,
     unackedCount: json.messages_unacknowledged,
-    awaitingTransferCount: heldCount(json),
+    awaitingTransferCount: awaitingTransferCount(json),
     consumerCount: json.consumers,
     deliveredCount: delivered - redelivered,
     maxLength: lowestLimit(json),
@@ -56,7 +59,7 @@ function toCounts(json: QueueJson): QueueCounts {
   };
 }
 
-function heldCount(json: QueueJson): number | undefined {
+function awaitingTransferCount(json: QueueJson): number | undefined {
   const { messages, messages_ready: ready, messages_unacknowledged: unacked } = json;
   if (messages === undefined || ready === undefined || unacked === undefined) return undefined;
   return Math.max(0, messages - ready - unacked);

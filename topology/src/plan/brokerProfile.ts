@@ -1,8 +1,8 @@
-/** What a plan must know of a broker. */
+/** What a plan depends on: the broker's version, and whether its management API can be used. */
 export interface BrokerProfile {
   /** Such as '4.3.6'. */
   readonly version: string;
-  /** True where the management API is at hand: limits become policies, changeable without a migration. */
+  /** True where the management API can be used: limits are policies then, which can be changed while everything runs. */
   readonly hasManagement: boolean;
 }
 
@@ -22,8 +22,8 @@ export function isAtLeast(broker: BrokerProfile, version: string): boolean {
 }
 
 /**
- * The header that tells why a message died last. Brokers before 3.13 have none, and there the first reason must do: what
- * comes back from a tier was rejected first (RabbitMQ, dead letter exchanges).
+ * @returns the header with the reason of the last death. Brokers before 3.13 write only that of the first death, which serves
+ * as well: a message that comes back from a tier was rejected first (RabbitMQ, dead letter exchanges).
  */
 export function reasonHeader(broker: BrokerProfile): string {
   return isAtLeast(broker, '3.13.0') ? 'x-last-death-reason' : 'x-first-death-reason';

@@ -1,41 +1,51 @@
-/** The one place where the names of a kind's objects are made. A tier is counted from 1. */
+/** Names of a kind's exchanges, queues and routing keys; no other file makes them. Tiers are counted from 1. */
 import { formatDuration } from '../declaration/duration.ts';
 
+/** Exchange that a main queue dead-letters to; it routes by the reason of the death. */
 export const deadLetterExchange = (queue: string): string => `${queue}.dead-letter`;
+/** Exchange that routes a rejected message to the wait queue of its next tier. */
 export const retryExchange = (queue: string): string => `${queue}.retry`;
-/** Takes what has waited back into the main queue. */
+/** Exchange that routes a message from its wait queue back to the main queue. */
 export const returnExchange = (queue: string): string => `${queue}.return`;
-/** Takes whatever is to end in the dead-letter queue, under any key. */
+/** Exchange that routes every message to the dead-letter queue, whatever its key. */
 export const parkExchange = (queue: string): string => `${queue}.park`;
-/** The queue of those that no retry can mend. */
+/** Queue of the dead letters. */
 export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
 
-interface Ladder {
+/** What the names of a kind are made from. */
+export interface TieredKind {
+  /** Public routing key. */
   readonly key: string;
+  /** Main queue. */
   readonly queue: string;
+  /** Milliseconds of each tier. */
   readonly tiersMs: readonly number[];
 }
 
 /**
- * The delay is part of the name, since it is part of the identity: a wait queue cannot change its time to live, so other
- * tiers are other queues, and the old ones can be emptied beside them.
+ * The delay is part of the name, because a queue cannot change its TTL argument: other tiers need other queues, and those of
+ * earlier tiers can be drained beside them.
+ * @returns the name of the wait queue of a tier.
  */
-export function waitQueue(kind: Ladder, tier: number): string {
+export function waitQueue(kind: TieredKind, tier: number): string {
   return `${kind.queue}.wait.${tier}.${formatDuration(kind.tiersMs[tier - 1] ?? 0)}`;
 }
 
-/** @returns true for the name of any wait queue that this queue has or had, under whichever tiers. */
+/** @returns true for the name of a wait queue of this main queue, whatever its tiers are or were. */
 export function isWaitQueue(queue: string, name: string): boolean {
   return name.startsWith(`${queue}.wait.`);
 }
 
-/** @returns the key that a message carries after its `tier`-th wait; tier 0 is the public key. */
-export function tierKey(kind: Pick<Ladder, 'key' | 'queue'>, tier: number): string {
+/** @returns the routing key of a message after its wait in this tier; of tier 0 the public key. */
+export function tierKey(kind: Pick<TieredKind, 'key' | 'queue'>, tier: number): string {
   return tier === 0 ? kind.key : `${kind.queue}.r${tier}`;
 }
 
-/** @returns the tier that a key stands for, also one that is no longer declared; undefined where it is none of the kind's. */
-export function tierOfKey(kind: Pick<Ladder, 'key' | 'queue'>, key: string): number | undefined {
+/** @returns the tier of a routing key, also one that is no longer declared; undefined where the key is none of this kind's. */
+export function tierOfKey(
+  kind: Pick<TieredKind, 'key' | 'queue'>,
+  key: string,
+): number | undefined {
   if (key === kind.key) return 0;
   const prefix = `${kind.queue}.r`;
   const tier = key.startsWith(prefix) ? key.slice(prefix.length) : '';

@@ -1,15 +1,15 @@
-/** Retry by the broker itself (RabbitMQ from 4.3.1 on): one queue, which holds a returned message back for a while. */
+/** Retry by the broker itself (RabbitMQ from 4.3.1 on): one queue, which delays a returned message. */
 import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
 import { parkExchange } from './names.ts';
 import { AT_LEAST_ONCE, limitArguments } from './planTiers.ts';
 import type { KindPlan, PlannedKind } from './topologyPlan.ts';
 
-/** 4.3.0 refuses the arguments (measured). */
+/** @returns true from 4.3.1 on; 4.3.0 refuses the arguments (measured). */
 export function hasNativeRetry(broker: BrokerProfile): boolean {
   return isAtLeast(broker, '4.3.1');
 }
 
-/** The broker's delay after the n-th return is min(first × n, longest); other ladders it cannot do. */
+/** @returns true for tiers that native retry can do: the broker's delay after the n-th return is min(first × n, longest). */
 export function isLinear(tiersMs: readonly number[]): boolean {
   const [firstMs = 0] = tiersMs;
   const longestMs = Math.max(...tiersMs);
@@ -17,8 +17,8 @@ export function isLinear(tiersMs: readonly number[]): boolean {
 }
 
 /**
- * Every death in main is final: a failed attempt is returned (`basic.reject` with requeue, which counts), the last one
- * is rejected, and only a crash meets the delivery limit.
+ * Every death in the main queue is final: a failed attempt is returned (`basic.reject` with requeue, which counts as failed),
+ * the last attempt is rejected, and only crashes reach the delivery limit.
  */
 export function planNative(kind: PlannedKind, broker: BrokerProfile): KindPlan {
   return {

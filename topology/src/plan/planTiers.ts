@@ -1,4 +1,4 @@
-/** Retry by tiers: a rejected message waits in the queue of its tier, whose time to live brings it back with the next key. */
+/** Retry by tiers: a rejected message waits in the queue of its tier, whose TTL brings it back with the next routing key. */
 import { type BrokerProfile, reasonHeader } from './brokerProfile.ts';
 import {
   deadLetterExchange,
@@ -17,7 +17,7 @@ import type {
   QueuePlan,
 } from './topologyPlan.ts';
 
-/** Deaths that no retry can mend: they go to the dead-letter queue at once. The rest is a rejection, and retried. */
+/** Reasons of a death that lead to the dead-letter queue at once. Only a rejection is retried. */
 export const FINAL_REASONS = ['delivery_limit', 'expired', 'maxlen'] as const;
 
 export const AT_LEAST_ONCE = {
@@ -41,14 +41,14 @@ function planExchanges(queue: string): ExchangePlan[] {
   return [
     { name: retryExchange(queue), type: 'direct', alternate: park },
     { name: returnExchange(queue), type: 'direct', alternate: park },
-    // Headers, because only the reason of the death tells a rejection from a crash, an expiry or an overflow.
+    // A headers exchange, because only the reason of the death tells a rejection from a crash, an expiry or an overflow.
     { name: deadLetterExchange(queue), type: 'headers', alternate: retryExchange(queue) },
   ];
 }
 
 /**
- * One queue per tier with a time to live for the whole queue, never one per message: messages expire only at the head,
- * so a long wait would block a short one. Source: RabbitMQ TTL page.
+ * One queue per tier with a TTL of the whole queue, never of single messages: messages expire only at the head of a queue, so
+ * a long wait would block a short one. Source: RabbitMQ TTL page.
  */
 function planWaitQueue(kind: PlannedKind, tier: number, ttlMs: number): QueuePlan {
   return {
@@ -87,12 +87,12 @@ function planMainQueue(kind: PlannedKind, broker: BrokerProfile): QueuePlan {
 }
 
 function overflowArguments(kind: PlannedKind): Record<string, string> {
-  // Under drop-head at-least-once is silently off (RabbitMQ, quorum queues), so it is not asked for.
+  // With drop-head the broker silently ignores at-least-once (RabbitMQ, quorum queues), so it is not set.
   if (kind.dropsHead) return { 'x-overflow': 'drop-head' };
   return kind.queueType === 'quorum' ? AT_LEAST_ONCE : { 'x-overflow': 'reject-publish' };
 }
 
-/** Without the management API there are no policies, and a limit is part of the queue's identity. */
+/** Without the management API there are no policies, so limits are arguments of the queue. */
 export function limitArguments(kind: PlannedKind, broker: BrokerProfile): Record<string, number> {
   if (broker.hasManagement) return {};
   const crashes = kind.queueType === 'quorum' ? { 'x-delivery-limit': kind.crashLimit } : {};
@@ -118,7 +118,7 @@ function planBindings(kind: PlannedKind, broker: BrokerProfile): BindingPlan[] {
   ];
 }
 
-/** `all-with-x`, because plain `all` skips headers that begin with `x-` and so matches everything. */
+/** `all-with-x`, because `all` ignores headers that begin with `x-` and so matches every message. */
 function reasonMatch(reason: string, broker: BrokerProfile): Record<string, string> {
   return { 'x-match': 'all-with-x', [reasonHeader(broker)]: reason };
 }

@@ -1,6 +1,9 @@
 /** Declaration → plan. Pure and deterministic: the same declaration and broker give the same plan. */
-import type { Declaration, KindDeclaration } from '../declaration/declareTopology.ts';
-import { requireDeclaration } from '../declaration/requireKind.ts';
+import {
+  type Declaration,
+  type KindDeclaration,
+  requireDeclaration,
+} from '../declaration/declareTopology.ts';
 import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
 import { deadLetterQueue, parkExchange } from './names.ts';
 import { hasNativeRetry, isLinear, planNative } from './planNative.ts';
@@ -8,7 +11,8 @@ import { planTiers } from './planTiers.ts';
 import type { KindPlan, PlannedKind, PolicyPlan, QueuePlan, TopologyPlan } from './topologyPlan.ts';
 
 /**
- * @throws TopologyError `DECLARATION_INVALID` where there is none.
+ * Plans the topology of a declaration for one broker.
+ * @throws TopologyError `DECLARATION_INVALID` where `declaration` is none.
  * @returns a frozen plan; prove it (`provePlan`) before it is asserted on a broker.
  */
 export function planTopology(declaration: Declaration, broker: BrokerProfile): TopologyPlan {
@@ -19,14 +23,14 @@ export function planTopology(declaration: Declaration, broker: BrokerProfile): T
     broker,
     kinds: Object.freeze(kinds),
     exchanges: Object.freeze([
-      // No alternate here: with one, a mandatory publish would never be returned to the relay.
+      // Without an alternate exchange a mandatory publish that no queue takes is returned to its publisher.
       { name: declaration.exchange, type: 'topic' as const, alternate: undefined },
       ...plans.flatMap(({ exchanges }) => exchanges),
     ]),
     queues: Object.freeze(
       plans.flatMap(({ queues }) => queues.map((queue) => Object.freeze(queue))),
     ),
-    // The public binding comes last: nothing is accepted before every path behind it exists.
+    // The public bindings come last: no message is accepted before every path behind them exists.
     bindings: Object.freeze([
       ...plans.flatMap(({ bindings }) => bindings),
       ...kinds.map(({ queue, key }) => ({
@@ -42,7 +46,7 @@ export function planTopology(declaration: Declaration, broker: BrokerProfile): T
   });
 }
 
-/** `auto` takes the broker's own retry only where it keeps the declared waits exactly. */
+/** `auto` means the broker's own retry only where that keeps the declared waits exactly. */
 function chooseBackend(kind: KindDeclaration, broker: BrokerProfile): PlannedKind {
   if (kind.backend !== 'auto') return { ...kind, backend: kind.backend };
   const isSafe = kind.queueType === 'quorum' && !kind.dropsHead;
@@ -61,7 +65,7 @@ function planKind(kind: PlannedKind, broker: BrokerProfile): KindPlan {
   };
 }
 
-/** No time to live, no length, no dead-letter exchange: a letter stays until somebody takes it. */
+/** Without TTL, length limit and dead-letter exchange a dead letter stays until it is consumed. */
 function planDeadLetterQueue(kind: PlannedKind, broker: BrokerProfile): QueuePlan {
   const isUnlimited = broker.hasManagement || !limitsByDefault(broker);
   return {
@@ -80,16 +84,16 @@ function planDeadLetterQueue(kind: PlannedKind, broker: BrokerProfile): QueuePla
 
 function planPolicies(kind: PlannedKind, broker: BrokerProfile): PolicyPlan[] {
   const { queue, maxLength, crashLimit } = kind;
-  // Classic queues count no deliveries, and a key that a queue type does not know makes the policy void for it.
+  // Classic queues count no deliveries, and a policy with a key that a queue type does not know is void for that queue.
   const crashes = kind.queueType === 'quorum' ? { 'delivery-limit': crashLimit } : {};
   const main = policy(queue, { 'max-length': maxLength, ...crashes });
-  // Each look at a letter is a return; a default limit of 20 without a dead-letter exchange would delete it.
+  // Reading a dead letter without acknowledging it counts as a return; the default limit of 20 would delete it.
   return limitsByDefault(broker)
     ? [main, policy(deadLetterQueue(queue), { 'delivery-limit': -1 })]
     : [main];
 }
 
-/** From 4.0 on a quorum queue has a delivery limit of 20 unless told otherwise. */
+/** From 4.0 on a quorum queue has a delivery limit of 20 by default. */
 function limitsByDefault(broker: BrokerProfile): boolean {
   return isAtLeast(broker, '4.0.0');
 }

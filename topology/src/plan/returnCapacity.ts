@@ -1,19 +1,19 @@
-/** How much of a main queue's limit is spoken for before anything is published: what waits in the tiers comes back. */
+/** Return capacity: the share of a main queue's limit that is kept for messages that come back from their wait queues. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 
-/** Counts of messages, in the steady state of the declared load. */
+/** Numbers of messages in the steady state of the declared load. */
 export interface ReturnCapacity {
-  /** Messages in each tier in the steady state: rate × failureRatio^tier × wait (Little's law). */
+  /** Messages in each tier: rate × failureRatio^tier × wait (Little's law). */
   readonly waitingCounts: readonly number[];
-  /** Their sum, rounded up; 0 without a declared load. */
+  /** Sum over all tiers, rounded up; 0 without a declared load. */
   readonly reservedCount: number;
-  /** What publishers may fill: the limit less the reserve. Not above 0: bounces alone can fill the queue. */
+  /** Messages that publishers may fill: the limit less `reservedCount`. Not above 0 where returning messages alone fill the queue. */
   readonly producerLimit: number;
 }
 
 /**
- * A bounce that meets a full queue is held in its wait queue, and the broker tries again only after three minutes
- * (measured, 4.0.5): so publishers leave room for what will come back.
+ * A message that returns to a full main queue awaits transfer in its wait queue, and the broker tries again only after three
+ * minutes (measured, 4.0.5). So publishers leave capacity for returning messages.
  */
 export function returnCapacity(
   kind: Pick<KindDeclaration, 'load' | 'tiersMs' | 'maxLength'>,

@@ -1,9 +1,10 @@
-/** A plan: everything that shall exist on the broker, as data, in the order in which it is made. */
+/** A plan: everything that must exist on the broker, as data, in the order of its declaration. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import type { BrokerProfile } from './brokerProfile.ts';
 
+/** Exchange types that plans use. */
 export type ExchangeType = 'topic' | 'direct' | 'fanout' | 'headers';
-/** main: worked off. wait: holds a message for its tier. dlq: keeps letters. */
+/** main: workers consume it. wait: a message stays for the time of its tier. dlq: the dead-letter queue. */
 export type QueueRole = 'main' | 'wait' | 'dlq';
 
 /** A kind whose back end is chosen for this broker. */
@@ -15,7 +16,7 @@ export interface PlannedKind extends KindDeclaration {
 export interface ExchangePlan {
   readonly name: string;
   readonly type: ExchangeType;
-  /** Takes what no binding of this exchange matches. */
+  /** Alternate exchange: gets the messages that no binding of this exchange matches. */
   readonly alternate: string | undefined;
 }
 
@@ -24,16 +25,16 @@ export interface QueuePlan {
   readonly name: string;
   readonly role: QueueRole;
   readonly kind: string;
-  /** 1..N for a wait queue, otherwise 0. */
+  /** Tier of a wait queue, counted from 1; otherwise 0. */
   readonly tier: number;
-  /** Identity: a queue with other arguments is another queue, and declaring it is refused with 406. */
+  /** A queue cannot change its arguments: the broker refuses other ones with 406. */
   readonly arguments: Readonly<Record<string, string | number>>;
-  /** What the broker holds before it refuses; undefined is unlimited. */
+  /** Ready messages before the broker refuses more; undefined is unlimited. */
   readonly maxLength: number | undefined;
   readonly ttlMs: number | undefined;
 }
 
-/** One binding; where the exchange is of type `headers` the arguments choose, otherwise the key. */
+/** One binding. Of a `headers` exchange the arguments decide, of others the key. */
 export interface BindingPlan {
   readonly exchange: string;
   readonly queue: string;
@@ -49,16 +50,16 @@ export interface PolicyPlan {
   readonly definition: Readonly<Record<string, number>>;
 }
 
-/** What one kind needs, whichever its back end is. */
+/** Objects that one kind needs, whatever its back end is. */
 export interface KindPlan {
   readonly exchanges: readonly ExchangePlan[];
   readonly queues: readonly QueuePlan[];
   readonly bindings: readonly BindingPlan[];
 }
 
-/** Everything that shall exist, in the order in which it is made. Frozen. */
+/** Everything that must exist, in the order of its declaration. Frozen. */
 export interface TopologyPlan {
-  /** What the plan was made for. */
+  /** Broker that the plan was made for. */
   readonly broker: BrokerProfile;
   readonly kinds: readonly PlannedKind[];
   readonly exchanges: readonly ExchangePlan[];

@@ -1,18 +1,31 @@
-/** Proofs of each queue by itself: nothing in it is lost, and what is unsafe was declared. */
+/** Proofs of each queue by itself: it loses nothing that was not declared as unsafe, and has the declared limits. */
 import { type Fault, fault } from '../errors.ts';
+import { isAtLeast } from '../plan/brokerProfile.ts';
 import { deadLetterExchange, parkExchange } from '../plan/names.ts';
 import type { PlannedKind, QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
 
+/** @returns the faults of all queues and policies. */
 export function proveQueues(plan: TopologyPlan): Fault[] {
-  return plan.queues.flatMap((queue) => {
-    const kind = plan.kinds.find((candidate) => candidate.kind === queue.kind);
-    return kind === undefined
-      ? [fault('KIND_UNKNOWN', queue.name, `no kind '${queue.kind}' is declared`)]
-      : proveQueue(queue, kind);
-  });
+  return [
+    ...plan.queues.flatMap((queue) => {
+      const kind = plan.kinds.find((candidate) => candidate.kind === queue.kind);
+      return kind === undefined
+        ? [fault('KIND_UNKNOWN', queue.name, `no kind '${queue.kind}' is declared`)]
+        : [
+            ...proveQueue(queue, kind),
+            ...proveNumbers(plan, queue, kind),
+            ...proveLifetime(queue, kind),
+          ];
+    }),
+    ...plan.policies.flatMap((policy) => provePattern(plan, policy)),
+  ];
 }
 
-type Rule = readonly [isBroken: boolean, code: string, remedy: string];
+interface Rule {
+  readonly isBroken: boolean;
+  readonly code: string;
+  readonly remedy: string;
+}
 
 function proveQueue(queue: QueuePlan, kind: PlannedKind): Fault[] {
   const rules = [
@@ -21,70 +34,72 @@ function proveQueue(queue: QueuePlan, kind: PlannedKind): Fault[] {
     ...(queue.role === 'main' && kind.backend === 'native' ? delayRules(queue, kind) : []),
   ];
   return rules
-    .filter(([isBroken]) => isBroken)
-    .map(([, code, remedy]) => fault(code, queue.name, remedy));
+    .filter(({ isBroken }) => isBroken)
+    .map(({ code, remedy }) => fault(code, queue.name, remedy));
 }
 
-/** What holds in every role: nothing is lost unless it was declared. */
+/** Rules of every role: a queue loses messages only where that was declared. */
 function storageRules(queue: QueuePlan, kind: PlannedKind): Rule[] {
   const isClassic = queue.arguments['x-queue-type'] !== 'quorum';
   const mayBeClassic = queue.role !== 'dlq' && kind.queueType === 'classic';
   const mayDrop = queue.role === 'main' && kind.dropsHead;
   return [
-    [
-      isClassic && !mayBeClassic,
-      'NOT_QUORUM',
-      "a classic queue loses dead letters; make it a quorum queue, or declare unsafe: ['classic']",
-    ],
-    [
-      queue.arguments['x-overflow'] === 'drop-head' && !mayDrop,
-      'DROPS_UNDECLARED',
-      "a full queue would drop its oldest; take reject-publish, or declare unsafe: ['drop-head']",
-    ],
-    [
-      mayDrop && queue.arguments['x-overflow'] !== 'drop-head',
-      'OVERFLOW_WRONG',
-      "must drop its oldest, as unsafe: ['drop-head'] declares",
-    ],
-    [
-      queue.role !== 'wait' && queue.tier !== 0,
-      'TIER_WRONG',
-      'only a wait queue is one of a tier; its tier is 0',
-    ],
-    [
-      queue.role !== 'dlq' && !isClassic && !mayDrop && !isAtLeastOnce(queue),
-      'NOT_AT_LEAST_ONCE',
-      "needs at-least-once and reject-publish, or unsafe: ['drop-head']",
-    ],
+    {
+      isBroken: isClassic && !mayBeClassic,
+      code: 'NOT_QUORUM',
+      remedy:
+        "a classic queue loses dead letters; make it a quorum queue, or declare unsafe: ['classic']",
+    },
+    {
+      isBroken: queue.arguments['x-overflow'] === 'drop-head' && !mayDrop,
+      code: 'DROPS_UNDECLARED',
+      remedy:
+        "a full queue would drop its oldest; take reject-publish, or declare unsafe: ['drop-head']",
+    },
+    {
+      isBroken: mayDrop && queue.arguments['x-overflow'] !== 'drop-head',
+      code: 'OVERFLOW_WRONG',
+      remedy: "must drop its oldest, as unsafe: ['drop-head'] declares",
+    },
+    {
+      isBroken: queue.role !== 'wait' && queue.tier !== 0,
+      code: 'TIER_WRONG',
+      remedy: 'only a wait queue is one of a tier; its tier is 0',
+    },
+    {
+      isBroken: queue.role !== 'dlq' && !isClassic && !mayDrop && !isAtLeastOnce(queue),
+      code: 'NOT_AT_LEAST_ONCE',
+      remedy: "needs at-least-once and reject-publish, or unsafe: ['drop-head']",
+    },
   ];
 }
 
 const ROLE_RULES: Readonly<Record<QueuePlan['role'], (queue: QueuePlan) => Rule[]>> = {
   main: (queue) => [
-    [
-      queue.maxLength === undefined,
-      'LENGTH_UNLIMITED',
-      'a main queue without a limit fills the disk; give maxLength',
-    ],
-    [
-      !isDeadLettered(queue),
-      'DEAD_LETTER_EXCHANGE_WRONG',
-      `must dead-letter to ${deadLetterExchange(queue.name)} or ${parkExchange(queue.name)}`,
-    ],
-    [
-      queue.arguments['x-dead-letter-routing-key'] !== undefined,
-      'KEY_FORCED',
-      'a dead-letter key would give every attempt the same tier; drop it',
-    ],
+    {
+      isBroken: queue.maxLength === undefined,
+      code: 'LENGTH_UNLIMITED',
+      remedy: 'a main queue without a limit fills the disk; give maxLength',
+    },
+    {
+      isBroken: !isDeadLettered(queue),
+      code: 'DEAD_LETTER_EXCHANGE_WRONG',
+      remedy: `must dead-letter to ${deadLetterExchange(queue.name)} or ${parkExchange(queue.name)}`,
+    },
+    {
+      isBroken: queue.arguments['x-dead-letter-routing-key'] !== undefined,
+      code: 'KEY_FORCED',
+      remedy: 'a dead-letter key would give every attempt the same tier; drop it',
+    },
   ],
   wait: limitedRules,
   dlq: (queue) => [
     ...limitedRules(queue),
-    [
-      queue.ttlMs !== undefined,
-      'DEAD_LETTERS_EXPIRE',
-      'letters would vanish; drop the time to live',
-    ],
+    {
+      isBroken: queue.ttlMs !== undefined,
+      code: 'DEAD_LETTERS_EXPIRE',
+      remedy: 'dead letters would be deleted; drop the time to live',
+    },
   ],
 };
 
@@ -95,20 +110,20 @@ function delayRules(queue: QueuePlan, { tiersMs }: PlannedKind): Rule[] {
     'x-delayed-retry-min': tiersMs[0],
     'x-delayed-retry-max': Math.max(...tiersMs),
   };
-  return Object.entries(wanted).map(([name, value]) => [
-    queue.arguments[name] !== value,
-    'DELAY_WRONG',
-    `${name} must be ${value}, as the tiers declare`,
-  ]);
+  return Object.entries(wanted).map(([name, value]) => ({
+    isBroken: queue.arguments[name] !== value,
+    code: 'DELAY_WRONG',
+    remedy: `${name} must be ${value}, as the tiers declare`,
+  }));
 }
 
 function limitedRules(queue: QueuePlan): Rule[] {
   return [
-    [
-      queue.maxLength !== undefined,
-      'LENGTH_LIMITED',
-      'a limited wait or dead-letter queue loses letters; drop the limit',
-    ],
+    {
+      isBroken: queue.maxLength !== undefined,
+      code: 'LENGTH_LIMITED',
+      remedy: 'a limited wait or dead-letter queue loses messages; drop the limit',
+    },
   ];
 }
 
@@ -123,4 +138,80 @@ function isAtLeastOnce(queue: QueuePlan): boolean {
 function isDeadLettered(queue: QueuePlan): boolean {
   const exchange = queue.arguments['x-dead-letter-exchange'];
   return exchange === deadLetterExchange(queue.name) || exchange === parkExchange(queue.name);
+}
+
+/** The broker applies one policy to a queue, so a policy that also matches another queue could replace that queue's own. */
+function provePattern(
+  plan: TopologyPlan,
+  { name, pattern }: TopologyPlan['policies'][number],
+): Fault[] {
+  const matched = plan.queues.filter((queue) => new RegExp(pattern).test(queue.name));
+  const isAnchored = pattern.startsWith('^') && pattern.endsWith('$');
+  const isAlone = isAnchored && matched.length === 1 && matched[0]?.name === name;
+  const remedy = `pattern ${pattern} must match the queue ${name} alone; anchor it`;
+  return isAlone ? [] : [fault('POLICY_PATTERN_WRONG', name, remedy)];
+}
+
+/** The limits are in a policy, or in an argument where there is no management API. */
+function proveNumbers(plan: TopologyPlan, queue: QueuePlan, kind: PlannedKind): Fault[] {
+  const policy = plan.policies.find(({ name }) => name === queue.name)?.definition ?? {};
+  const planned = {
+    'max-length': policy['max-length'] ?? queue.arguments['x-max-length'],
+    'delivery-limit': policy['delivery-limit'] ?? queue.arguments['x-delivery-limit'],
+  };
+  const wanted = wantedNumbers(plan, queue, kind);
+  const isDescribed = queue.maxLength === wanted['max-length'];
+  const descriptionFault = fault(
+    'LIMIT_WRONG',
+    queue.name,
+    'the plan describes another max-length',
+  );
+  return Object.entries(wanted)
+    .filter(([name, number]) => planned[name as keyof typeof planned] !== number)
+    .map(([name, number]) =>
+      fault('LIMIT_WRONG', queue.name, `${name} must be ${number ?? 'unset'}, as declared`),
+    )
+    .concat(isDescribed ? [] : [descriptionFault]);
+}
+
+function wantedNumbers(
+  { broker }: TopologyPlan,
+  queue: QueuePlan,
+  kind: PlannedKind,
+): Record<'max-length' | 'delivery-limit', number | undefined> {
+  switch (queue.role) {
+    case 'main': {
+      const isCounted = kind.queueType === 'quorum';
+      return {
+        'max-length': kind.maxLength,
+        'delivery-limit': isCounted ? kind.crashLimit : undefined,
+      };
+    }
+    case 'wait':
+      return { 'max-length': undefined, 'delivery-limit': undefined };
+    case 'dlq': {
+      // From 4.0 on a dead letter that was read 20 times would be deleted.
+      const hasDefault = isAtLeast(broker, '4.0.0');
+      return { 'max-length': undefined, 'delivery-limit': hasDefault ? -1 : undefined };
+    }
+  }
+}
+
+function proveLifetime(queue: QueuePlan, kind: PlannedKind): Fault[] {
+  const ttlMs = queue.arguments['x-message-ttl'];
+  const wantedMs = {
+    main: kind.messageTtlMs,
+    wait: kind.tiersMs[queue.tier - 1],
+    dlq: undefined,
+  }[queue.role];
+  const isDescribed = ttlMs === queue.ttlMs;
+  return ttlMs === wantedMs && isDescribed
+    ? []
+    : [
+        fault(
+          'LIFETIME_WRONG',
+          queue.name,
+          `must have the time to live ${wantedMs ?? 'none'}, as declared`,
+        ),
+      ];
 }

@@ -1,9 +1,9 @@
-/** Why a letter lies in the dead-letter queue. */
+/** The cause of a dead letter: why its job died. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import { tierOfKey } from '../plan/names.ts';
-import { readDeaths } from './attempt.ts';
+import { readDeaths } from './xDeath.ts';
 
-/** `unknown`: no rule below explains the death; the routing key is unknown or a binding is missing. */
+/** Causes of dead letters. `unknown`: the headers explain nothing, as after an unknown routing key or a deleted binding. */
 export const DEATH_CAUSES = [
   'exhausted',
   'fatal',
@@ -13,26 +13,28 @@ export const DEATH_CAUSES = [
   'crashed',
   'unknown',
 ] as const;
-/** Why a letter lies in a dead-letter queue. */
+/** Why a job died. */
 export type DeathCause = (typeof DEATH_CAUSES)[number];
 
-/** Our own header on a parked message; never `x-`, which belongs to the broker. */
+/** Header that a worker writes on a dead letter. It does not begin with `x-`, which the broker uses. */
 export const CAUSE_HEADER = 'death-cause';
 
-/** Causes that only the worker knows, and writes on the letter that it parks. */
-const OWN_CAUSES = ['fatal', 'malformed', 'crashed'] as const;
-export type WorkerCause = (typeof OWN_CAUSES)[number];
+/** Causes that only the worker knows, and writes on the dead letter that it publishes. */
+export const WORKER_CAUSES = ['fatal', 'malformed', 'crashed'] as const;
+/** A cause that a worker writes on a dead letter. */
+export type WorkerCause = (typeof WORKER_CAUSES)[number];
 
 /**
- * Own header first, but not where the broker recorded a death: the worker parks a message as a new one, so there the
- * header is what a client wrote. Then the last death in the main queue. Before 3.13 the broker names only the first death.
+ * The worker's header decides, except where the broker recorded a death: a worker publishes a dead letter as a new message, so
+ * there a client wrote the header. Otherwise the last death in the main queue decides.
+ * @returns why the job of a dead letter died.
  */
 export function deathCause(
   kind: KindDeclaration,
   routingKey: string,
   headers: Readonly<Record<string, unknown>>,
 ): DeathCause {
-  const own = OWN_CAUSES.find((cause) => cause === headers[CAUSE_HEADER]);
+  const own = WORKER_CAUSES.find((cause) => cause === headers[CAUSE_HEADER]);
   if (own !== undefined && !hasDied(headers)) return own;
   const { queue, reason } = lastDeath(headers);
   if (queue !== kind.queue) return 'unknown';
@@ -51,8 +53,8 @@ export function deathCause(
 }
 
 /**
- * The routing key of an exhausted letter is its last one, or a later one of an older declaration with more tiers. The
- * native back end has one key, and there a rejection is the last attempt.
+ * An exhausted message has the key of the last tier, or of a later one under an earlier declaration with more tiers. The native
+ * back end has one key, and rejects only the last attempt.
  */
 function isLastKey(kind: KindDeclaration, routingKey: string): boolean {
   const tier = tierOfKey(kind, routingKey);
@@ -70,7 +72,7 @@ function lastDeath(headers: Readonly<Record<string, unknown>>): {
 } {
   const last = { queue: headers['x-last-death-queue'], reason: headers['x-last-death-reason'] };
   if (typeof last.reason === 'string') return last;
-  // 3.10 to 3.12: the newest record stands first in x-death.
+  // Before 3.13 there is no such header; the first record of x-death is the newest.
   const [newest] = readDeaths(headers);
   return { queue: newest?.queue, reason: newest?.reason };
 }

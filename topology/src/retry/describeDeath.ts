@@ -1,22 +1,25 @@
 /** What the headers of a dead letter say about its death: shared by the job records and by the operator's tools. */
 import { createHash } from 'node:crypto';
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
-import type { Headers } from './attempt.ts';
 import { type DeathCause, deathCause } from './deathCause.ts';
+import type { Headers } from './xDeath.ts';
 
-/** Headers that a worker writes on a message that it dead-letters itself, beside `CAUSE_HEADER`. */
+/** Header with the class of the handler's error. */
 export const ERROR_CLASS_HEADER = 'death-class';
+/** Header with the message of the handler's error. */
 export const ERROR_MESSAGE_HEADER = 'death-message';
 
 const TEXT_LIMIT_CHARS = 500;
 
 /** Why a message died. */
 export interface DeathDescription {
+  /** Cause of the death. */
   readonly cause: DeathCause;
   /** Class of the handler's error, at most 500 characters; the cause where the broker dead-lettered the message. */
   readonly errorClass: string;
   /** Message of that error, at most 500 characters; the cause where the broker dead-lettered the message. */
   readonly message: string;
+  /** As `fingerprint` of error class and message. */
   readonly fingerprint: string;
 }
 

@@ -1,24 +1,24 @@
-/** Outcome + attempt → next step. Total, without I/O: the worker only carries it out. */
+/** Outcome + attempt → next step: a total function without I/O, whose result the worker carries out. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import type { Attempt } from './attempt.ts';
 import type { Outcome } from './outcome.ts';
 
-/** What the worker does with a message after an attempt. */
+/** What a worker does with a message after an attempt. */
 export type NextStep =
-  /** The effect is stored: acknowledge. */
+  /** Acknowledge, once the effect is stored. */
   | { readonly type: 'ack' }
-  /** Nothing is to be done any more: acknowledge. */
+  /** Acknowledge, because the work is no longer wanted. */
   | { readonly type: 'drop' }
-  /** Reject: the broker moves it to the tier of its key (tiers), or holds it back itself (native). */
+  /** Reject: the broker moves the message to its next tier, or delays it itself (native retry). */
   | { readonly type: 'wait'; readonly delayMs: number }
-  /** A tier other than the next: confirmed publish to the retry exchange with that tier's key, then ack. */
+  /** Skip tiers: publish to the retry exchange with the key of a later tier, then acknowledge. */
   | { readonly type: 'skip'; readonly tier: number; readonly delayMs: number }
-  /** Reject: the key is the last, so the broker moves it to the dead-letter queue. */
+  /** Reject the last attempt: the broker moves the message to the dead-letter queue. */
   | { readonly type: 'exhaust' }
-  /** Confirmed publish to the park exchange with the reason, then ack. */
+  /** Publish to the park exchange with the cause, then acknowledge. */
   | { readonly type: 'deadLetter' };
 
-/** @returns the one thing to do with the message now. */
+/** @returns the step that follows from an outcome. */
 export function nextStep(
   kind: Pick<KindDeclaration, 'tiersMs' | 'backend'>,
   attempt: Attempt,
@@ -42,7 +42,7 @@ function waitOf({ nextDelayMs }: Attempt): NextStep {
   return nextDelayMs === undefined ? { type: 'exhaust' } : { type: 'wait', delayMs: nextDelayMs };
 }
 
-/** Of the tiers that are left, the shortest that is long enough; else the longest, which is the nearest there is. */
+/** Chooses, of the remaining tiers, the shortest that is long enough, or else the longest. */
 function skipTo(
   { tiersMs }: Pick<KindDeclaration, 'tiersMs'>,
   attempt: Attempt,

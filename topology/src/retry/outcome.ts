@@ -1,22 +1,22 @@
-/** What a handler makes of a message: the closed vocabulary, and the one place where a throw becomes part of it. */
+/** Outcomes: what a handler answered. Only here does a throw, or another answer, become one. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 
-/** How an attempt ended, as its handler says. */
+/** What a handler answered. */
 export type Outcome<Effect = unknown> =
   | { readonly type: 'done'; readonly effect?: Effect | undefined }
-  /** Again, at the tier that is next. */
+  /** Retry at the next tier. */
   | { readonly type: 'retry'; readonly error: unknown }
-  /** Again, not before `delayMs`: the nearest tier that is not shorter; the tiers in between count as spent. */
+  /** Retry not before `delayMs` milliseconds: at the shortest later tier that is long enough. Skipped tiers count as spent. */
   | { readonly type: 'retryAfter'; readonly delayMs: number; readonly error: unknown }
-  /** Trying again cannot help: straight to the dead-letter queue. */
+  /** No retry can help: the message is dead-lettered at once. */
   | { readonly type: 'reject'; readonly error: unknown }
-  /** Not wanted any more: acknowledged without an effect, with the reason on record. */
+  /** The work is no longer wanted: the message is acknowledged without an effect, and the reason is recorded. */
   | { readonly type: 'discard'; readonly reason: string };
 
 /** The name of an outcome. */
 export type OutcomeType = Outcome['type'];
 
-/** Thrown errors are retried, unless the kind declares their class as one that trying again cannot mend. */
+/** @returns retry for a thrown error, or reject where the kind lists its class in `nonRetryable`. */
 export function outcomeOfThrow(
   kind: Pick<KindDeclaration, 'nonRetryable'>,
   error: unknown,
@@ -28,7 +28,7 @@ export function outcomeOfThrow(
 /** What a handler may return: an outcome, or nothing, which means done without an effect. */
 export type HandlerAnswer<Effect = unknown> = Outcome<Effect> | undefined;
 
-/** The handler returned something that is no outcome; the attempt counts as failed. */
+/** The handler returned something that is no outcome, so the attempt counts as failed. */
 export class InvalidOutcome extends Error {
   override readonly name = 'InvalidOutcome';
 }
@@ -36,8 +36,8 @@ export class InvalidOutcome extends Error {
 const DONE: Outcome<never> = Object.freeze({ type: 'done' });
 
 /**
- * @param answer whatever the handler returned: a program in JavaScript can return anything.
- * @throws InvalidOutcome that shows what it was and what it may be.
+ * @param answer is what the handler returned: a program in JavaScript can return anything.
+ * @throws InvalidOutcome with the answer, and with what it may be.
  */
 export function outcomeOfAnswer<Effect>(answer: HandlerAnswer<Effect>): Outcome<Effect> {
   if (answer === undefined) return DONE;
@@ -68,7 +68,7 @@ function shown(answer: unknown): string {
   return `the handler returned ${asText(answer).slice(0, SHOWN_LIMIT_CHARS)}`;
 }
 
-/** An object may refuse to become text; that must not hide what is wrong with it. */
+/** An object may refuse to become text; the error message must be written all the same. */
 function asText(answer: unknown): string {
   try {
     // Undefined for functions and symbols, which the types of the library do not say.

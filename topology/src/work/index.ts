@@ -1,13 +1,19 @@
-/** A worker over a declared kind: attempts, outcomes, quarantine, circuit breaker. */
-export { performStep } from './carryOut.ts';
-export { type DeadLetterDetails, deadLetter } from './deadLetters.ts';
+/** A worker of a declared kind: attempts, outcomes, quarantine, circuit breaker. */
+export type { CircuitBreakerOptions, CircuitBreakerState } from './circuitBreaker.ts';
+export {
+  type DeadLetterDetails,
+  deadLetter,
+  performStep,
+  type SettleMethod,
+  type WorkerPublisher,
+} from './performStep.ts';
 export type { QuarantineMode } from './quarantine.ts';
-export { DeadlineExceeded } from './runAttempt.ts';
-export { Worker } from './worker.ts';
+export { QueueWorker } from './queueWorker.ts';
 export type {
   AttemptEnd,
   AttemptResult,
+  QueueWorkerOptions,
   Task,
   WorkerEvent,
-  WorkerOptions,
-} from './workerOptions.ts';
+} from './queueWorkerOptions.ts';
+export { DeadlineExceeded } from './runAttempt.ts';

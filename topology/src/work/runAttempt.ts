@@ -1,33 +1,75 @@
-/** One attempt: the handler under a deadline, its answer or its throw as an outcome. */
+/** One attempt: which one a delivery is, and what its handler makes of it under a deadline. */
+import type { Delivery } from '../amqp/delivery.ts';
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
+import type { BrokerProfile } from '../plan/brokerProfile.ts';
+import type { PlannedKind } from '../plan/topologyPlan.ts';
+import { type Attempt, attemptOf } from '../retry/attempt.ts';
+import { crashesOf } from '../retry/crashRisk.ts';
 import {
   type HandlerAnswer,
   type Outcome,
   outcomeOfAnswer,
   outcomeOfThrow,
 } from '../retry/outcome.ts';
+import { hasForgedDeaths } from '../retry/xDeath.ts';
+
+/** The message crashed more workers than its kind allows. */
+export class CrashLimitExceeded extends Error {
+  override readonly name = 'CrashLimitExceeded';
+}
+
+/** What the attempt of a delivery depends on. */
+export interface AttemptContext {
+  readonly kind: PlannedKind;
+  /** Profile of the broker; undefined before the first connection, when there are no deliveries. */
+  readonly broker: BrokerProfile | undefined;
+}
+
+/** @throws CrashLimitExceeded; Error where headers or routing key are none that a broker wrote for this kind. */
+export function readAttempt(
+  { kind, broker }: AttemptContext,
+  delivery: Pick<Delivery, 'headers' | 'routingKey' | 'isRedelivered' | 'unreadableReason'>,
+): Attempt {
+  const { headers, routingKey, unreadableReason } = delivery;
+  if (unreadableReason !== undefined)
+    throw new Error(`its headers cannot be read: ${unreadableReason}`);
+  // Rejecting such a message would stop the broker's dead-lettering, so it is published as a dead letter instead.
+  if (broker !== undefined && hasForgedDeaths(broker, headers))
+    throw new Error('its x-death was not written by a broker');
+  // The broker enforces the limit itself; this check serves where somebody removed its policy.
+  const crashCount = broker === undefined ? 0 : crashesOf(broker, kind, delivery);
+  if (crashCount > kind.crashLimit)
+    throw new CrashLimitExceeded(`${crashCount} crashes exceed the limit ${kind.crashLimit}`);
+  const attempt = attemptOf(kind, routingKey, headers);
+  if (attempt === undefined) throw new Error(`routing key '${routingKey}' is none of this kind's`);
+  return attempt;
+}
 
 /** The attempt did not answer within its deadline; it counts as failed. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }
 
+/** How one attempt runs. */
 export interface RunOptions {
   readonly kind: Pick<KindDeclaration, 'nonRetryable'>;
-  /** Must be shorter than the broker's ack timeout (30 minutes). */
+  /** Milliseconds; must be shorter than the broker's acknowledgement timeout of 30 minutes. */
   readonly deadlineMs: number;
   /** Called once where the attempt is still running after a second. */
   readonly onLong?: (() => void) | undefined;
 }
 
-/** Aborted at the deadline; work that ignores it is abandoned, and the attempt counts as a failure. */
+/** The work of an attempt. Its signal is aborted at the deadline; work that ignores it is abandoned. */
 export type Run<Effect> = (
   signal: AbortSignal,
 ) => HandlerAnswer<Effect> | Promise<HandlerAnswer<Effect>>;
 
 const LONG_MS = 1_000;
 
-/** Never rejects. A throw, or an answer that is no outcome, is a retry, or a reject where the kind says so of its class: it is mapped here alone. */
+/**
+ * Runs the work and never rejects. Only here is a throw, or an answer that is no outcome, turned into an outcome: a retry, or a
+ * reject where the kind lists the error class as not retryable.
+ */
 export async function runAttempt<Effect>(
   run: Run<Effect>,
   options: RunOptions,
@@ -35,7 +77,7 @@ export async function runAttempt<Effect>(
   const controller = new AbortController();
   try {
     const answer = run(controller.signal);
-    // Work that answers at once needs neither timers nor another turn of the loop.
+    // Work that answers at once needs no timers and no await.
     if (!isPromise(answer)) return outcomeOfAnswer(answer);
     return outcomeOfAnswer(await withDeadline(answer, controller, options));
   } catch (error) {
@@ -43,7 +85,7 @@ export async function runAttempt<Effect>(
   }
 }
 
-/** Another library's promise counts as one, too. */
+/** A promise of another library counts as well. */
 function isPromise<Value>(answer: Value | PromiseLike<Value>): answer is PromiseLike<Value> {
   const { then } = (answer ?? {}) as { then?: unknown };
   return typeof then === 'function';

@@ -1,4 +1,4 @@
-/** Goal: the broker holds the plan, and differing objects are refused. Method: asserted, then read back over HTTP. */
+/** Goal: the broker is equal to the plan, and differing objects are refused. Method: asserted, then read by the management API. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askManagement, eventually } from '@fit/stack/testing';
@@ -26,9 +26,9 @@ interface LivePolicy {
 
 const byText = (a: unknown, b: unknown) => JSON.stringify(a).localeCompare(JSON.stringify(b));
 
-async function expectLive(bench: TestTopology, plan: TopologyPlan): Promise<void> {
-  const { vhost } = bench;
-  const exchanges = (await bench.ask('GET', `/api/exchanges/${vhost}`)) as LiveObject[];
+async function expectLive(environment: TestTopology, plan: TopologyPlan): Promise<void> {
+  const { vhost } = environment;
+  const exchanges = (await environment.ask('GET', `/api/exchanges/${vhost}`)) as LiveObject[];
   assert.deepEqual(
     exchanges
       .filter(({ name }) => name !== '' && !name.startsWith('amq.'))
@@ -38,12 +38,12 @@ async function expectLive(bench: TestTopology, plan: TopologyPlan): Promise<void
       .map(({ name, alternate }) => [name, alternate ? { 'alternate-exchange': alternate } : {}])
       .sort(byText),
   );
-  const queues = (await bench.ask('GET', `/api/queues/${vhost}`)) as LiveObject[];
+  const queues = (await environment.ask('GET', `/api/queues/${vhost}`)) as LiveObject[];
   assert.deepEqual(
     Object.fromEntries(queues.map((queue) => [queue.name, queue.arguments])),
     Object.fromEntries(plan.queues.map((queue) => [queue.name, queue.arguments])),
   );
-  const bindings = (await bench.ask('GET', `/api/bindings/${vhost}`)) as LiveBinding[];
+  const bindings = (await environment.ask('GET', `/api/bindings/${vhost}`)) as LiveBinding[];
   assert.deepEqual(
     bindings
       .filter(({ source }) => source !== '')
@@ -51,7 +51,7 @@ async function expectLive(bench: TestTopology, plan: TopologyPlan): Promise<void
       .sort(byText),
     plan.bindings.map((one) => [one.exchange, one.queue, one.key, one.arguments]).sort(byText),
   );
-  const policies = (await bench.ask('GET', `/api/policies/${vhost}`)) as LivePolicy[];
+  const policies = (await environment.ask('GET', `/api/policies/${vhost}`)) as LivePolicy[];
   assert.deepEqual(
     policies.map(({ name, pattern, definition }) => ({ name, pattern, definition })).sort(byText),
     [...plan.policies].sort(byText),
@@ -62,25 +62,28 @@ for (const [profile, declaration] of [
   ['default', DEFAULT],
   ['assignment', ASSIGNMENT],
 ] as const)
-  test(`${profile}: asserted twice, the broker holds the plan exactly`, async (t) => {
-    const bench = await TestTopology.open(t, declaration);
-    await bench.publisher();
-    const plan = await assertTopology(bench.model, declaration, bench);
-    await expectLive(bench, plan);
-    assert.deepEqual(await assertTopology(bench.model, declaration, bench), plan);
-    await expectLive(bench, plan);
+  test(`${profile}: asserted twice, the broker is equal to the plan`, async (t) => {
+    const environment = await TestTopology.open(t, declaration);
+    await environment.publisher();
+    const plan = await assertTopology(environment.model, declaration, environment);
+    await expectLive(environment, plan);
+    assert.deepEqual(await assertTopology(environment.model, declaration, environment), plan);
+    await expectLive(environment, plan);
   });
 
 test('the policies take effect on their queues', async (t) => {
-  const bench = await TestTopology.open(t);
-  await bench.publisher();
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
   for (const queue of ['one', 'one.dead', 'one.wait.1.100ms'])
     await eventually(
       async () => {
-        const live = (await bench.ask('GET', `/api/queues/${bench.vhost}/${queue}`)) as {
+        const live = (await environment.ask(
+          'GET',
+          `/api/queues/${environment.vhost}/${queue}`,
+        )) as {
           policy?: string | null;
         };
-        const planned = bench.plan.policies.find(({ name }) => name === queue);
+        const planned = environment.plan.policies.find(({ name }) => name === queue);
         return (live.policy ?? undefined) === planned?.name;
       },
       { describe: () => `${queue} has another policy than planned` },
@@ -88,14 +91,14 @@ test('the policies take effect on their queues', async (t) => {
 });
 
 test('without management the limits are arguments, and no policy is made', async (t) => {
-  const bench = await TestTopology.open(t);
+  const environment = await TestTopology.open(t);
   const prepare = async (model: ChannelModel) => {
-    const urls = { amqpUrl: bench.amqpUrl, managementUrl: undefined };
+    const urls = { amqpUrl: environment.amqpUrl, managementUrl: undefined };
     const plan = await assertTopology(model, QUICK, { ...urls, onWarning: () => undefined });
-    await expectLive(bench, plan);
+    await expectLive(environment, plan);
   };
-  await bench.publisher({ prepare });
-  assert.deepEqual(await bench.ask('GET', `/api/policies/${bench.vhost}`), []);
+  await environment.publisher({ prepare });
+  assert.deepEqual(await environment.ask('GET', `/api/policies/${environment.vhost}`), []);
 });
 
 const changed = (tiers: readonly number[], messageTtl?: number) =>
@@ -107,16 +110,16 @@ const changed = (tiers: readonly number[], messageTtl?: number) =>
   });
 
 test('other arguments are refused by the name of the queue, and nothing retries', async (t) => {
-  const bench = await TestTopology.open(t);
-  await bench.publisher();
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
   for (const [declaration, subject] of [
     [changed([100, 200, 300], 60_000), 'one'],
     [changed([100, 200, 300], 70_000), 'one'],
   ] as const) {
     const prepare = async (model: ChannelModel) => {
-      await assertTopology(model, declaration, bench);
+      await assertTopology(model, declaration, environment);
     };
-    await assert.rejects(bench.publisher({ prepare }), (error) => {
+    await assert.rejects(environment.publisher({ prepare }), (error) => {
       assert.ok(error instanceof TopologyError);
       assert.equal(error.code, 'TOPOLOGY_DIFFERS');
       assert.deepEqual(
@@ -129,44 +132,44 @@ test('other arguments are refused by the name of the queue, and nothing retries'
 });
 
 test('limits change without a migration, since they are policies', async (t) => {
-  const bench = await TestTopology.open(t);
-  await bench.publisher();
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
   const one = { key: 'job.one', queue: 'one', tiers: [100, 200, 300], maxLength: 7 };
   const wider = declareTopology({ exchange: 'jobs', kinds: { one } });
-  const plan = await assertTopology(bench.model, wider, bench);
-  await expectLive(bench, plan);
+  const plan = await assertTopology(environment.model, wider, environment);
+  await expectLive(environment, plan);
   assert.equal(plan.policies[0]?.definition['max-length'], 7);
 });
 
 test('a management API that refuses us is an error of its own', async (t) => {
-  const bench = await TestTopology.open(t);
-  const managementUrl = new URL(bench.managementUrl);
+  const environment = await TestTopology.open(t);
+  const managementUrl = new URL(environment.managementUrl);
   managementUrl.password = 'wrong';
-  const options = { amqpUrl: bench.amqpUrl, managementUrl: managementUrl.href };
+  const options = { amqpUrl: environment.amqpUrl, managementUrl: managementUrl.href };
   const prepare = async (model: ChannelModel) => {
     await assertTopology(model, QUICK, options);
   };
-  await assert.rejects(bench.publisher({ prepare }), (error) => {
+  await assert.rejects(environment.publisher({ prepare }), (error) => {
     assert.ok(error instanceof TopologyError);
     assert.deepEqual([error.code, error.faults[0]?.code], ['BROKER_REFUSED', 'MANAGEMENT_REFUSED']);
     return true;
   });
 });
 
-/** What a start says under a policy of somebody else. */
+/** The warning of a start under a foreign policy. */
 async function startUnder(
-  bench: TestTopology,
+  environment: TestTopology,
   kind: 'policies' | 'operator-policies',
   body: object,
 ): Promise<string[]> {
-  const path = `/api/${kind}/${bench.vhost}/theirs`;
+  const path = `/api/${kind}/${environment.vhost}/theirs`;
   await askManagement({ method: 'PUT', path, body });
   const warnings: string[] = [];
   const prepare = async (model: ChannelModel) => {
     const onWarning = ({ code, subject }: Fault) => warnings.push(`${code} ${subject}`);
-    await assertTopology(model, bench.declaration, { ...withUrls(bench), onWarning });
+    await assertTopology(model, environment.declaration, { ...withUrls(environment), onWarning });
   };
-  await bench.publisher({ prepare });
+  await environment.publisher({ prepare });
   return warnings;
 }
 
@@ -181,8 +184,8 @@ test("somebody's drop-head is refused before anything is declared, unless it was
   })) as { rabbitmq_version: string };
   const kinds = ['policies', 'operator-policies'] as const;
   for (const kind of version.startsWith('3.') ? kinds.slice(0, 1) : kinds) {
-    const bench = await TestTopology.open(t);
-    await assert.rejects(startUnder(bench, kind, body), (error) => {
+    const environment = await TestTopology.open(t);
+    await assert.rejects(startUnder(environment, kind, body), (error) => {
       assert.ok(error instanceof TopologyError);
       assert.equal(error.code, 'BROKER_REFUSED');
       assert.deepEqual(
@@ -191,18 +194,18 @@ test("somebody's drop-head is refused before anything is declared, unless it was
       );
       return true;
     });
-    assert.deepEqual(await bench.ask('GET', `/api/queues/${bench.vhost}`), []);
+    assert.deepEqual(await environment.ask('GET', `/api/queues/${environment.vhost}`), []);
     const declared = await TestTopology.open(t, ASSIGNMENT);
     await startUnder(declared, kind, body);
   }
 });
 
 test('policies of others on time to live, limit or overflow are warned of, at the first start, too', async (t) => {
-  const bench = await TestTopology.open(t);
+  const environment = await TestTopology.open(t);
   const pattern = '^one\\.wait';
   const definition = { 'max-length': 3 };
   assert.deepEqual(
-    await startUnder(bench, 'policies', { pattern, definition }),
+    await startUnder(environment, 'policies', { pattern, definition }),
     ['100ms', '200ms', '300ms'].map(
       (wait, index) => `POLICY_FOREIGN theirs on one.wait.${index + 1}.${wait}`,
     ),
@@ -214,8 +217,8 @@ test('policies of others on time to live, limit or overflow are warned of, at th
   );
 });
 
-test('without management the checks that were skipped are named: once, where nobody listens', async (t) => {
-  const bench = await TestTopology.open(t);
+test('without the management API the skipped checks are one warning, once where there is no listener', async (t) => {
+  const environment = await TestTopology.open(t);
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => {
     if (warning.name === 'TopologyWarning') warnings.push(warning);
@@ -224,24 +227,27 @@ test('without management the checks that were skipped are named: once, where nob
   t.after(() => process.off('warning', onWarning));
   const told: string[] = [];
   const prepare = async (model: ChannelModel) => {
-    const options = { amqpUrl: bench.amqpUrl, managementUrl: undefined };
+    const options = { amqpUrl: environment.amqpUrl, managementUrl: undefined };
     const listening = { ...options, onWarning: ({ remedy }: Fault) => told.push(remedy) };
     await assertTopology(model, QUICK, listening);
     for (let count = 0; count < 2; count += 1) await assertTopology(model, QUICK, options);
   };
-  await bench.publisher({ prepare });
-  assert.match(told[0] ?? '', /feature flag stream_queue.*; policies.*; bindings of an old ladder/);
+  await environment.publisher({ prepare });
+  assert.match(
+    told[0] ?? '',
+    /feature flag stream_queue.*; policies.*; bindings of other retry tiers/,
+  );
   await eventually(() => warnings.length === 1, { describe: () => `${warnings.length} warnings` });
 });
 
 test('other tiers than those in service are refused: both at once would double what is rejected', async (t) => {
-  const bench = await TestTopology.open(t);
-  await bench.publisher();
-  const before = await bench.ask('GET', `/api/bindings/${bench.vhost}`);
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
+  const before = await environment.ask('GET', `/api/bindings/${environment.vhost}`);
   const prepare = async (model: ChannelModel) => {
-    await assertTopology(model, changed([100, 400]), bench);
+    await assertTopology(model, changed([100, 400]), environment);
   };
-  await assert.rejects(bench.publisher({ prepare }), (error) => {
+  await assert.rejects(environment.publisher({ prepare }), (error) => {
     assert.ok(error instanceof TopologyError);
     assert.equal(error.code, 'TOPOLOGY_DIFFERS');
     assert.deepEqual(
@@ -254,20 +260,20 @@ test('other tiers than those in service are refused: both at once would double w
     assert.match(error.message, /npm run topology -- apply/);
     return true;
   });
-  assert.deepEqual(await bench.ask('GET', `/api/bindings/${bench.vhost}`), before);
+  assert.deepEqual(await environment.ask('GET', `/api/bindings/${environment.vhost}`), before);
 });
 
 for (const isFirstWith of [true, false]) {
   const [first, second] = isFirstWith ? ['with', 'without'] : ['without', 'with'];
-  test(`a process ${second} managementUrl beside one ${first}: refused, and told what to do`, async (t) => {
-    const bench = await TestTopology.open(t);
+  test(`a process ${second} managementUrl beside one ${first} is refused with a remedy`, async (t) => {
+    const environment = await TestTopology.open(t);
     const prepare = (hasManagement: boolean) => async (model: ChannelModel) => {
-      const managementUrl = hasManagement ? bench.managementUrl : undefined;
-      const { amqpUrl } = bench;
+      const managementUrl = hasManagement ? environment.managementUrl : undefined;
+      const { amqpUrl } = environment;
       await assertTopology(model, QUICK, { amqpUrl, managementUrl, onWarning: () => undefined });
     };
-    await bench.publisher({ prepare: prepare(isFirstWith) });
-    await assert.rejects(bench.publisher({ prepare: prepare(!isFirstWith) }), (error) => {
+    await environment.publisher({ prepare: prepare(isFirstWith) });
+    await assert.rejects(environment.publisher({ prepare: prepare(!isFirstWith) }), (error) => {
       assert.ok(error instanceof TopologyError);
       assert.equal(error.code, 'TOPOLOGY_DIFFERS');
       const [fault] = error.faults;

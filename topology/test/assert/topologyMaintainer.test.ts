@@ -1,6 +1,6 @@
 /**
- * Goal: what somebody deletes on a running broker is there again soon, or the process says why not. Method: a worker that
- * looks often, objects deleted over AMQP and over the management API.
+ * Goal: objects that somebody deletes are restored soon, or the process reports why not. Method: a worker that checks often,
+ * objects deleted by AMQP and by the management API.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -9,7 +9,7 @@ import { askManagement, eventually } from '@fit/stack/testing';
 import { declareTopology, type Fault } from '@fit/topology';
 import { openTopologyAdmin } from '@fit/topology/amqp';
 import { ManagementApi } from '@fit/topology/management';
-import { Worker } from '@fit/topology/work';
+import { QueueWorker } from '@fit/topology/work';
 import { applyTopology, drainTopology, planFor } from '@fit/topology-cli/live';
 import { openManagementProxy } from '../support/openManagementProxy.ts';
 import { TestTopology } from '../support/testTopology.ts';
@@ -18,9 +18,9 @@ const CHECK_INTERVAL_MS = 100;
 
 interface WatchedOptions {
   readonly checkIntervalMs?: number;
-  /** @returns the URLs of the worker; default: those of the bench. */
+  /** @returns the URLs of the worker; default: those of the environment. */
   readonly urlsOf?: (
-    bench: TestTopology,
+    environment: TestTopology,
   ) => Promise<{ readonly amqpUrl: string; readonly managementUrl: string }>;
 }
 
@@ -29,14 +29,14 @@ async function openWatched(
   hasManagement: boolean,
   { checkIntervalMs = CHECK_INTERVAL_MS, urlsOf }: WatchedOptions = {},
 ) {
-  const bench = await TestTopology.open(t);
-  const { declaration } = bench;
-  const urls = (await urlsOf?.(bench)) ?? bench;
+  const environment = await TestTopology.open(t);
+  const { declaration } = environment;
+  const urls = (await urlsOf?.(environment)) ?? environment;
   const { amqpUrl } = urls;
   const managementUrl = hasManagement ? urls.managementUrl : undefined;
   const warnings: Fault[] = [];
   const done: (string | undefined)[] = [];
-  const worker = await Worker.open({
+  const worker = await QueueWorker.open({
     declaration,
     kind: 'one',
     amqpUrl,
@@ -51,47 +51,53 @@ async function openWatched(
       return undefined;
     },
   });
-  bench.closeLater(() => worker.close());
-  // Not asserted by the publisher, so that only the worker can mend anything.
-  const publisher = await bench.publisher({ prepare: () => Promise.resolve() });
-  const channel = await bench.adminChannel();
+  environment.closeLater(() => worker.close());
+  // The publisher does not assert the topology, so that only the worker can restore an object.
+  const publisher = await environment.publisher({ prepare: () => Promise.resolve() });
+  const channel = await environment.adminChannel();
   const isDone = async (id: string) => {
-    await eventually(async () => (await publisher.publish(bench.message(id))) === 'confirmed', {
-      describe: () => `${id} is not taken; ${worker.topologyFault}`,
-    });
+    await eventually(
+      async () => (await publisher.publish(environment.message(id))) === 'confirmed',
+      {
+        describe: () => `${id} is not taken; ${worker.topologyFault}`,
+      },
+    );
     await eventually(() => done.includes(id), {
       describe: () => `${id} did not come back from its tier; ${worker.topologyFault}`,
     });
   };
-  return { bench, worker, warnings, done, publisher, channel, isDone };
+  return { environment, worker, warnings, done, publisher, channel, isDone };
 }
 
 test('with the management API: bindings, a wait queue and an exchange are there again', async (t) => {
-  const { worker, channel, isDone, bench } = await openWatched(t, true);
+  const { worker, channel, isDone, environment } = await openWatched(t, true);
   await isDone('before');
   await channel.unbindQueue('one', 'jobs', 'job.one');
   await isDone('after the public binding');
   await channel.unbindQueue('one', 'one.return', 'one.r1');
   await channel.deleteQueue('one.wait.1.100ms');
   await channel.deleteExchange('one.retry');
-  await eventually(() => channelHas(bench, 'one.retry', 'one.wait.1.100ms'), {
+  await eventually(() => channelHas(environment, 'one.retry', 'one.wait.1.100ms'), {
     describe: () => 'not bound again',
   });
   await isDone('after the tier');
   assert.equal(worker.topologyFault, undefined);
 });
 
-test('without the management API: all is there again but the bindings at .retry, and what they lead to is told', async (t) => {
-  const { worker, channel, isDone, bench, warnings } = await openWatched(t, false);
+test('without the management API all objects are restored except the bindings at .retry, with warnings', async (t) => {
+  const { worker, channel, isDone, environment, warnings } = await openWatched(t, false);
   await isDone('before');
   const told = () => warnings.filter(({ code }) => code === 'TIERS_UNBOUND');
   const lookedAgain = async () => {
     // Each binding that is back was made after the one before was.
     for (const key of ['one.r1', 'one.r2', 'one.r1']) {
       await channel.unbindQueue('one', 'one.return', key);
-      await eventually(async () => (await bindingsOf(bench)).includes(`one.return ${key} one`), {
-        describe: () => `${key} is not bound again; ${worker.topologyFault}`,
-      });
+      await eventually(
+        async () => (await bindingsOf(environment)).includes(`one.return ${key} one`),
+        {
+          describe: () => `${key} is not bound again; ${worker.topologyFault}`,
+        },
+      );
     }
   };
   await channel.unbindQueue('one', 'jobs', 'job.one');
@@ -101,7 +107,7 @@ test('without the management API: all is there again but the bindings at .retry,
   await channel.bindQueue('one.wait.2.200ms', 'one.retry', 'job.one');
   await lookedAgain();
   assert.deepEqual(
-    (await bindingsOf(bench)).filter((one) => one.startsWith('one.retry job.one ')),
+    (await bindingsOf(environment)).filter((one) => one.startsWith('one.retry job.one ')),
     ['one.retry job.one one.wait.2.200ms'],
   );
   assert.deepEqual(told(), []);
@@ -115,15 +121,15 @@ test('without the management API: all is there again but the bindings at .retry,
     ['one.wait.3.300ms', 'one.retry'],
   );
   assert.deepEqual(
-    (await bindingsOf(bench)).filter((one) => one.startsWith('one.retry ')),
+    (await bindingsOf(environment)).filter((one) => one.startsWith('one.retry ')),
     [],
   );
   assert.equal(worker.topologyFault, undefined);
 });
 
 /** Source, key and destination of each. */
-async function bindingsOf(bench: TestTopology): Promise<string[]> {
-  const bindings = (await bench.ask('GET', `/api/bindings/${bench.vhost}`)) as {
+async function bindingsOf(environment: TestTopology): Promise<string[]> {
+  const bindings = (await environment.ask('GET', `/api/bindings/${environment.vhost}`)) as {
     source: string;
     destination: string;
     routing_key: string;
@@ -132,31 +138,33 @@ async function bindingsOf(bench: TestTopology): Promise<string[]> {
 }
 
 async function channelHas(
-  bench: TestTopology,
+  environment: TestTopology,
   source: string,
   destination: string,
 ): Promise<boolean> {
-  const bindings = await bindingsOf(bench);
+  const bindings = await bindingsOf(environment);
   return (
     bindings.includes(`${source} job.one ${destination}`) &&
     bindings.includes('one.return one.r1 one')
   );
 }
 
-test('a policy that was deleted is put again, and each thing that was mended is told', async (t) => {
-  const { bench, channel, warnings } = await openWatched(t, true);
-  await bench.ask('DELETE', `/api/policies/${bench.vhost}/one`);
+test('a deleted policy is restored, with one warning for each restored object', async (t) => {
+  const { environment, channel, warnings } = await openWatched(t, true);
+  await environment.ask('DELETE', `/api/policies/${environment.vhost}/one`);
   const told = () => warnings.map(({ code, subject }) => `${code} ${subject}`);
   // One after the other: what goes while everything is asserted again comes back unseen.
   await eventually(() => told().length === 1, { describe: () => told().join(', ') });
   await channel.unbindQueue('one', 'jobs', 'job.one');
   await eventually(() => told().length === 2, { describe: () => told().join(', ') });
   assert.deepEqual(told(), ['POLICY_MISSING one', 'BINDING_MISSING jobs [job.one] -> one']);
-  const policies = (await bench.ask('GET', `/api/policies/${bench.vhost}`)) as { name: string }[];
+  const policies = (await environment.ask('GET', `/api/policies/${environment.vhost}`)) as {
+    name: string;
+  }[];
   assert.ok(policies.some(({ name }) => name === 'one'));
 });
 
-test('what cannot be mended is told as long as it lasts: a wait queue with other arguments', async (t) => {
+test('a wait queue with other arguments, which cannot be restored, is a fault as long as it exists', async (t) => {
   const { worker, channel, warnings } = await openWatched(t, true);
   await channel.deleteQueue('one.wait.1.100ms');
   await channel.assertQueue('one.wait.1.100ms', {
@@ -178,16 +186,16 @@ test('what cannot be mended is told as long as it lasts: a wait queue with other
   });
 });
 
-/** Other and more tiers than the bench's; and fewer, whose wait queues all exist already: only the bindings tell of them. */
+/** Other and more tiers; and fewer, whose wait queues all exist already, so that only the bindings show the change. */
 const OTHER_TIERS = [
   { tiers: [150, 250, 350, 450], hasOwnQueues: true },
   { tiers: [100, 200], hasOwnQueues: false },
 ] as const;
 
 for (const { tiers, hasOwnQueues } of OTHER_TIERS)
-  test(`tiers of ${tiers.join(', ')} ms are applied while a worker looks: its own are not put back, and nothing is doubled`, async (t) => {
+  test(`while tiers of ${tiers.join(', ')} ms are applied, a worker does not restore its own, and no message is duplicated`, async (t) => {
     const bindingsAsked: { untilAsked: (count: number) => Promise<void> }[] = [];
-    const { bench, worker, warnings, done, publisher, channel } = await openWatched(t, true, {
+    const { environment, worker, warnings, done, publisher, channel } = await openWatched(t, true, {
       checkIntervalMs: 10,
       urlsOf: async ({ amqpUrl, managementUrl }) => {
         const proxy = await openManagementProxy(t, managementUrl);
@@ -195,7 +203,7 @@ for (const { tiers, hasOwnQueues } of OTHER_TIERS)
         return { amqpUrl, managementUrl: proxy.url };
       },
     });
-    // A look that finds something asks up to three times, so that at least one whole look lies within.
+    // A check that finds something asks up to three times, so at least one whole check lies within.
     const looked = async () => {
       for (const proxy of bindingsAsked) await proxy.untilAsked(6);
     };
@@ -203,15 +211,15 @@ for (const { tiers, hasOwnQueues } of OTHER_TIERS)
     const publish = async () => {
       const id = `m${ids.length}`;
       ids.push(id);
-      assert.equal(await publisher.publish(bench.message(id)), 'confirmed');
+      assert.equal(await publisher.publish(environment.message(id)), 'confirmed');
     };
     const declaration = declareTopology({
       exchange: 'jobs',
       kinds: { one: { key: 'job.one', queue: 'one', tiers } },
     });
-    const hand = await openTopologyAdmin(bench.amqpUrl, 'test changes');
-    bench.closeLater(() => hand.close());
-    const api = new ManagementApi(bench.managementUrl, bench.vhost);
+    const hand = await openTopologyAdmin(environment.amqpUrl, 'test changes');
+    environment.closeLater(() => hand.close());
+    const api = new ManagementApi(environment.managementUrl, environment.vhost);
     const onStep = async () => {
       await looked();
       await publish();
@@ -226,7 +234,7 @@ for (const { tiers, hasOwnQueues } of OTHER_TIERS)
       .bindings.filter(({ exchange }) => exchange === 'one.retry')
       .map(({ exchange, key, queue }) => `${exchange} ${key} ${queue}`);
     const atRetry = async () =>
-      (await bindingsOf(bench)).filter((one) => one.startsWith('one.retry '));
+      (await bindingsOf(environment)).filter((one) => one.startsWith('one.retry '));
     assert.deepEqual((await atRetry()).sort(), planned.sort());
     assert.deepEqual([...done].sort(), [...ids].sort());
     assert.equal(worker.topologyFault, undefined);
@@ -249,12 +257,15 @@ for (const { tiers, hasOwnQueues } of OTHER_TIERS)
     await looked();
     assert.deepEqual((await atRetry()).sort(), planned.sort());
     for (const queue of deletedQueues)
-      await assert.rejects(bench.ask('GET', `/api/queues/${bench.vhost}/${queue}`), /404/);
+      await assert.rejects(
+        environment.ask('GET', `/api/queues/${environment.vhost}/${queue}`),
+        /404/,
+      );
     assert.equal(worker.topologyFault, undefined);
     assert.equal(told().length, 2);
   });
 
-test('a management API that refuses the user after the start is a fault, told once, until it takes the user again', async (t) => {
+test('a management API that refuses the user after the start is a fault, with one warning, until it accepts the user again', async (t) => {
   const user = `user-${randomUUID()}`;
   const path = `/api/users/${user}`;
   const putUser = (password: string) =>
@@ -284,7 +295,7 @@ test('a management API that refuses the user after the start is a fault, told on
   assert.deepEqual(told(), ['MANAGEMENT_REFUSED']);
 });
 
-test('a management API that does not answer is told after three looks, once, and is no fault', async (t) => {
+test('a management API that does not answer is one warning after three checks, and no fault', async (t) => {
   const proxies: Awaited<ReturnType<typeof openManagementProxy>>[] = [];
   const { worker, warnings, channel, isDone } = await openWatched(t, true, {
     urlsOf: async ({ amqpUrl, managementUrl }) => {

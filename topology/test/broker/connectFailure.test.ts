@@ -1,4 +1,4 @@
-/** Goal: a refused connection says what to change. Method: wrong passwords and names on a real broker. */
+/** Goal: the error of a refused connection names the remedy. Method: wrong passwords and names on a real broker. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManagementApi } from '@fit/topology/management';

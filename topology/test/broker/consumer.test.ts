@@ -13,80 +13,89 @@ async function received(deliveries: readonly Delivery[], count: number): Promise
 }
 
 test('the prefetch bounds what is unsettled', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
-  await bench.publishAll(publisher, 20);
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  await environment.publishAll(publisher, 20);
   const held: Delivery[] = [];
-  const consumer = await bench.consumer((delivery) => held.push(delivery), { prefetchCount: 3 });
+  const consumer = await environment.consumer((delivery) => held.push(delivery), {
+    prefetchCount: 3,
+  });
   await received(held, 3);
-  await bench.expectReady('one', 17);
+  await environment.expectReady('one', 17);
   assert.equal(held.length, 3);
   assert.equal(consumer.unsettledCount, 3);
   held[0]?.ack();
   await received(held, 4);
-  await bench.expectReady('one', 16);
+  await environment.expectReady('one', 16);
   assert.equal(consumer.unsettledCount, 3);
 });
 
 test('drain gives back at its deadline what is not settled, and takes nothing new', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
-  await bench.publishAll(publisher, 20);
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  await environment.publishAll(publisher, 20);
   const held: Delivery[] = [];
-  const consumer = await bench.consumer((delivery) => held.push(delivery), { prefetchCount: 3 });
+  const consumer = await environment.consumer((delivery) => held.push(delivery), {
+    prefetchCount: 3,
+  });
   await received(held, 3);
   await consumer.drain(20);
   assert.equal(consumer.unsettledCount, 0);
-  await bench.expectReady('one', 20);
-  await publisher.publish(bench.message('new'));
-  await bench.expectReady('one', 21);
+  await environment.expectReady('one', 20);
+  await publisher.publish(environment.message('new'));
+  await environment.expectReady('one', 21);
   assert.equal(held.length, 3);
-  await bench.expectEmpty(['one']);
+  await environment.expectEmpty(['one']);
 });
 
 test('drain lets running work finish before its deadline', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
-  await bench.publishAll(publisher, 3);
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  await environment.publishAll(publisher, 3);
   const held: Delivery[] = [];
-  const consumer = await bench.consumer((delivery) => held.push(delivery), { prefetchCount: 3 });
+  const consumer = await environment.consumer((delivery) => held.push(delivery), {
+    prefetchCount: 3,
+  });
   await received(held, 3);
   const drained = consumer.drain(60_000);
   for (const delivery of held) delivery.ack();
   await drained;
   await consumer.close();
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
 test('the queue is deleted under it: declared again, and consuming again', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const seen: Delivery[] = [];
-  const consumer = await bench.consumer((delivery) => {
+  const consumer = await environment.consumer((delivery) => {
     seen.push(delivery);
     delivery.ack();
   });
-  await publisher.publish(bench.message('before'));
+  await publisher.publish(environment.message('before'));
   await received(seen, 1);
-  await bench.ask('DELETE', `/api/queues/${bench.vhost}/one`);
-  await eventually(async () => (await publisher.publish(bench.message('after'))) === 'confirmed', {
-    describe: () => `the queue is not back; consumer up: ${String(consumer.isUp)}`,
-  });
+  await environment.ask('DELETE', `/api/queues/${environment.vhost}/one`);
+  await eventually(
+    async () => (await publisher.publish(environment.message('after'))) === 'confirmed',
+    {
+      describe: () => `the queue is not back; consumer up: ${String(consumer.isUp)}`,
+    },
+  );
   await received(seen, 2);
   assert.equal(seen[1]?.messageId, 'after');
 });
 
-test('cut by force with work in hand: consuming again, and the stale settle does nothing', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+test('after a lost connection it consumes again, and settling an earlier delivery does nothing', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const held: Delivery[] = [];
   const events: string[] = [];
-  const consumer = await bench.consumer((delivery) => held.push(delivery), {
+  const consumer = await environment.consumer((delivery) => held.push(delivery), {
     onEvent: ({ type }) => events.push(type),
   });
-  await publisher.publish(bench.message('a'));
+  await publisher.publish(environment.message('a'));
   await received(held, 1);
-  await bench.cutConnections('test consumes');
+  await environment.cutConnections('test consumes');
   await eventually(() => held[0]?.isCurrent === false, { describe: () => 'it is still current' });
   for (const settle of ['ack', 'reject', 'requeue'] as const) held[0]![settle]();
   await received(held, 2);
@@ -98,12 +107,12 @@ test('cut by force with work in hand: consuming again, and the stale settle does
   again.ack();
   again.ack();
   assert.equal(consumer.unsettledCount, 0);
-  await publisher.publish(bench.message('b'));
+  await publisher.publish(environment.message('b'));
   await received(held, 3);
   held[2]?.ack();
   await consumer.drain(1_000);
   await consumer.close();
-  await bench.expectEmpty();
+  await environment.expectEmpty();
   assert.deepEqual(
     events.filter((type) => type === 'disconnected' || type === 'connected').slice(0, 3),
     ['connected', 'disconnected', 'connected'],
@@ -111,15 +120,15 @@ test('cut by force with work in hand: consuming again, and the stale settle does
 });
 
 test('given back, it comes again to the same queue at the same key', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const seen: Delivery[] = [];
-  await bench.consumer((delivery) => {
+  await environment.consumer((delivery) => {
     seen.push(delivery);
     if (seen.length === 1) delivery.requeue();
     else delivery.ack();
   });
-  await publisher.publish(bench.message('a'));
+  await publisher.publish(environment.message('a'));
   await received(seen, 2);
   assert.deepEqual(
     seen.map(({ routingKey, isRedelivered }) => [routingKey, isRedelivered]),
@@ -128,5 +137,5 @@ test('given back, it comes again to the same queue at the same key', async (t) =
       ['job.one', true],
     ],
   );
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });

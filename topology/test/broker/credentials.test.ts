@@ -11,12 +11,12 @@ import {
   openDeadLetterReader,
   openTopologyAdmin,
 } from '@fit/topology/amqp';
-import { openSession } from '../../src/amqp/openSession.ts';
+import { openSession } from '../../src/amqp/index.ts';
 import { ManagementApi } from '../../src/management/managementApi.ts';
 
 const LOGINS: readonly (readonly [name: string, userStart: string, password: string])[] = [
-  ['a password of letters outside ASCII', 'user', 'pässwörd✓'],
-  ['a user of letters outside ASCII', 'müller', 'password'],
+  ['a password of deadLetters outside ASCII', 'user', 'pässwörd✓'],
+  ['a user of deadLetters outside ASCII', 'müller', 'password'],
   ['a password of characters that mean something in a URL', 'user', 'a:b@c/d?e#f%g h+i&j=k[l]'],
   ['a password that looks like an escape', 'user', 'literally%C3%A4'],
   ['a password with a character beyond the basic plane', 'user', '𝄞-clef'],
@@ -49,12 +49,12 @@ for (const [name, userStart, password] of LOGINS)
       label: 'credentials test',
       setup: async (model) => {
         const channel = await model.createChannel();
-        await channel.assertQueue('letters', { durable: true });
+        await channel.assertQueue('deadLetters', { durable: true });
         await channel.close();
       },
     });
     await session.close();
-    await (await openDeadLetterReader(amqpUrl, 'letters')).close();
+    await (await openDeadLetterReader(amqpUrl, 'deadLetters')).close();
     assert.match(await new ManagementApi(managementUrl, broker.vhost).version(), /^\d+\./);
   });
 

@@ -12,12 +12,12 @@ async function expectReady(publisher: Publisher): Promise<void> {
 }
 
 test('confirmed: in the queue, persistent, with own headers only', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const headers = { own: 'yes', count: 2, 'x-death': 'no', CC: 'no', BCC: 'no', 'X-Delay': 1 };
-  assert.equal(await publisher.publish(bench.message('a', { headers })), 'confirmed');
+  assert.equal(await publisher.publish(environment.message('a', { headers })), 'confirmed');
   const deliveries: Delivery[] = [];
-  await bench.consumer((delivery) => {
+  await environment.consumer((delivery) => {
     deliveries.push(delivery);
     delivery.ack();
   });
@@ -31,82 +31,85 @@ test('confirmed: in the queue, persistent, with own headers only', async (t) => 
 });
 
 test('returned: no queue is bound to the key', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const results = await Promise.all([
-    publisher.publish(bench.message('a', { key: 'job.other' })),
-    publisher.publish(bench.message('b')),
-    publisher.publish(bench.message('c', { key: '' })),
+    publisher.publish(environment.message('a', { key: 'job.other' })),
+    publisher.publish(environment.message('b')),
+    publisher.publish(environment.message('c', { key: '' })),
     // The same id again, bound this time: an old return must not stick to it.
-    publisher.publish(bench.message('a')),
+    publisher.publish(environment.message('a')),
   ]);
   assert.deepEqual(results, ['returned', 'confirmed', 'returned', 'confirmed']);
-  await bench.expectReady('one', 2);
+  await environment.expectReady('one', 2);
 });
 
 test('nacked: the queue is full, and what it refused is not in it', async (t) => {
   const one = { key: 'job.one', queue: 'one', tiers: [100], maxLength: 3 };
-  const bench = await TestTopology.open(t, declareTopology({ exchange: 'jobs', kinds: { one } }));
-  const publisher = await bench.publisher();
+  const environment = await TestTopology.open(
+    t,
+    declareTopology({ exchange: 'jobs', kinds: { one } }),
+  );
+  const publisher = await environment.publisher();
   const results: string[] = [];
   for (let index = 0; index < 20; index += 1)
-    results.push(await publisher.publish(bench.message(`m${index}`)));
+    results.push(await publisher.publish(environment.message(`m${index}`)));
   const confirmed = results.filter((result) => result === 'confirmed').length;
   assert.ok(confirmed >= 3 && confirmed <= 10, `${confirmed} confirmed at a limit of 3`);
   assert.deepEqual(new Set(results.slice(confirmed)), new Set(['nacked']));
-  await bench.expectReady('one', confirmed);
-  await bench.expectEmpty(['one']);
+  await environment.expectReady('one', confirmed);
+  await environment.expectEmpty(['one']);
 });
 
 test('unknown: the connection broke before the confirm; then it comes back', async (t) => {
-  const bench = await TestTopology.open(t);
-  const proxy = await openProxy(t, bench.amqpUrl);
-  const publisher = await bench.publisher({ url: proxy.url });
+  const environment = await TestTopology.open(t);
+  const proxy = await openProxy(t, environment.amqpUrl);
+  const publisher = await environment.publisher({ url: proxy.url });
   proxy.holdReplies();
-  const results = bench.publishAll(publisher, 20);
-  await bench.expectReady('one', 20);
+  const results = environment.publishAll(publisher, 20);
+  await environment.expectReady('one', 20);
   proxy.cut();
   assert.deepEqual(new Set(await results), new Set(['unknown']));
   assert.equal(publisher.isReady, false);
-  assert.equal(await publisher.publish(bench.message('meanwhile')), 'unknown');
+  assert.equal(await publisher.publish(environment.message('meanwhile')), 'unknown');
   await expectReady(publisher);
-  assert.equal(await publisher.publish(bench.message('again')), 'confirmed');
+  assert.equal(await publisher.publish(environment.message('again')), 'confirmed');
   assert.equal(publisher.pendingCount, 0);
 });
 
 test('unknown: a channel that the broker closes is no nack either', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const results = await Promise.all([
-    publisher.publish(bench.message('a', { exchange: 'no.such.exchange' })),
-    ...Array.from({ length: 5 }, (_, index) => publisher.publish(bench.message(`m${index}`))),
+    publisher.publish(environment.message('a', { exchange: 'no.such.exchange' })),
+    ...Array.from({ length: 5 }, (_, index) => publisher.publish(environment.message(`m${index}`))),
   ]);
   assert.deepEqual(new Set(results), new Set(['unknown']));
   await expectReady(publisher);
-  assert.equal(await publisher.publish(bench.message('again')), 'confirmed');
+  assert.equal(await publisher.publish(environment.message('again')), 'confirmed');
 });
 
 test('a late confirm counts as unknown after its time, and its own arrival changes nothing', async (t) => {
-  const bench = await TestTopology.open(t);
-  const proxy = await openProxy(t, bench.amqpUrl);
+  const environment = await TestTopology.open(t);
+  const proxy = await openProxy(t, environment.amqpUrl);
   // Also the time of the confirm that must come.
-  const publisher = await bench.publisher({ url: proxy.url, confirmTimeoutMs: 3_000 });
+  const publisher = await environment.publisher({ url: proxy.url, confirmTimeoutMs: 3_000 });
   proxy.holdReplies();
-  assert.equal(await publisher.publish(bench.message('late')), 'unknown');
-  await bench.expectReady('one', 1);
+  assert.equal(await publisher.publish(environment.message('late')), 'unknown');
+  await environment.expectReady('one', 1);
   proxy.release();
-  assert.equal(await publisher.publish(bench.message('next')), 'confirmed');
+  assert.equal(await publisher.publish(environment.message('next')), 'confirmed');
   assert.equal(publisher.pendingCount, 0);
 });
 
 test('1,000 publishes pass a window of 10, and all arrive', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher({ maxUnconfirmed: 10 });
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher({ maxUnconfirmed: 10 });
   let most = 0;
   const watch = () => (most = Math.max(most, publisher.pendingCount));
   const chain = async (name: string) => {
     for (let index = 0; index < 50; index += 1) {
-      const published = publisher.publish(bench.message(`${name}-${index}`));
+      const published = publisher.publish(environment.message(`${name}-${index}`));
       watch();
       assert.equal(await published, 'confirmed');
       watch();
@@ -115,16 +118,16 @@ test('1,000 publishes pass a window of 10, and all arrive', async (t) => {
   await Promise.all(Array.from({ length: 20 }, (_, index) => chain(`c${index}`)));
   assert.equal(most, 10);
   assert.equal(publisher.pendingCount, 0);
-  await bench.expectReady('one', 1_000);
+  await environment.expectReady('one', 1_000);
 });
 
 test('closing settles what waits, inside the window and before it', async (t) => {
-  const bench = await TestTopology.open(t);
-  const proxy = await openProxy(t, bench.amqpUrl);
-  const publisher = await bench.publisher({ url: proxy.url, maxUnconfirmed: 5 });
+  const environment = await TestTopology.open(t);
+  const proxy = await openProxy(t, environment.amqpUrl);
+  const publisher = await environment.publisher({ url: proxy.url, maxUnconfirmed: 5 });
   proxy.holdReplies();
-  const results = bench.publishAll(publisher, 50);
-  await bench.expectReady('one', 5);
+  const results = environment.publishAll(publisher, 50);
+  await environment.expectReady('one', 5);
   const closed = publisher.close();
   proxy.release();
   await closed;
@@ -134,22 +137,22 @@ test('closing settles what waits, inside the window and before it', async (t) =>
   assert.deepEqual(new Set(settled.slice(5)), new Set(['unknown']));
 });
 
-test('each publish is told once with what became of it, and how long that took', async (t) => {
-  const bench = await TestTopology.open(t);
-  const proxy = await openProxy(t, bench.amqpUrl);
+test('each publish is reported once, with its outcome and duration', async (t) => {
+  const environment = await TestTopology.open(t);
+  const proxy = await openProxy(t, environment.amqpUrl);
   const ends: PublishEnd[] = [];
   const options = { url: proxy.url, onPublish: (end: PublishEnd) => ends.push(end) };
-  const publisher = await bench.publisher(options);
+  const publisher = await environment.publisher(options);
   // Its time is for the one that shall run out: a busy machine may be late with the others.
-  const hasty = await bench.publisher({ ...options, confirmTimeoutMs: 300 });
-  await publisher.publish(bench.message('a'));
-  await publisher.publish(bench.message('b', { key: 'job.other' }));
+  const hasty = await environment.publisher({ ...options, confirmTimeoutMs: 300 });
+  await publisher.publish(environment.message('a'));
+  await publisher.publish(environment.message('b', { key: 'job.other' }));
   proxy.holdReplies();
-  await hasty.publish(bench.message('late'));
-  const cut = publisher.publish(bench.message('cut'));
+  await hasty.publish(environment.message('late'));
+  const cut = publisher.publish(environment.message('cut'));
   proxy.cut();
   await cut;
-  await publisher.publish(bench.message('meanwhile'));
+  await publisher.publish(environment.message('meanwhile'));
   assert.deepEqual(
     ends.map(({ exchange, key, outcome }) => [exchange, key, outcome]),
     [

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { eventually } from '@fit/stack/testing';
 import type { Delivery } from '@fit/topology/amqp';
 
-/** Held messages are offered again after 3 s here; a machine that just lost its broker takes its time. */
+/** Messages that await transfer are offered again after 3 s here; a broker that restarts may take longer. */
 const DEADLINE_MS = 60_000;
 
 export class Arrivals {

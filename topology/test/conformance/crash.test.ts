@@ -1,4 +1,4 @@
-/** Goal: a message that ends its workers ends as one letter, whenever it begins to. Method: connections that vanish. */
+/** Goal: a message that crashes its workers becomes one dead letter, at whichever attempt. Method: connections that are lost. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
@@ -14,32 +14,32 @@ const declaration = declareTopology({
 const CRASHES_AT_MOST = 40;
 
 for (const rejectionCount of [0, 1, 2, 3])
-  test(`after ${rejectionCount} rejections it kills each worker: 1 letter, crashed`, async (t) => {
-    const bench = await TestTopology.open(t, declaration);
-    const publisher = await bench.publisher();
+  test(`a message that crashes each worker after ${rejectionCount} rejections is one dead letter, crashed`, async (t) => {
+    const environment = await TestTopology.open(t, declaration);
+    const publisher = await environment.publisher();
     const keys: string[] = [];
-    const consumer = await bench.consumer(
+    const consumer = await environment.consumer(
       (delivery) => {
         keys.push(delivery.routingKey);
         if (keys.length <= rejectionCount) delivery.reject();
       },
       { prefetchCount: 1 },
     );
-    await publisher.publish(bench.message('killer'));
-    // The last one stays in its hand, and comes back to the queue with the first end of a connection.
+    await publisher.publish(environment.message('killer'));
+    // The last delivery stays unsettled, and is requeued when the connection ends.
     await eventually(() => keys.length === rejectionCount + 1, { describe: () => keys.join(', ') });
     await consumer.close();
-    const crashCount = 1 + (await crashConsumers(bench, CRASHES_AT_MOST));
-    const letters = await bench.takeLetters(1);
+    const crashCount = 1 + (await crashConsumers(environment, CRASHES_AT_MOST));
+    const deadLetters = await environment.takeDeadLetters(1);
     assert.deepEqual(
-      letters.map(({ id, cause }) => [id, cause]),
+      deadLetters.map(({ id, cause }) => [id, cause]),
       [['killer', 'crashed']],
     );
-    const { finalDeathTakesTiers, line } = await brokerFacts();
-    t.diagnostic(`${line}: ${crashCount} crashes, the limit is ${bench.kind.crashLimit}`);
-    const [letter] = letters;
-    // Before 3.13 the broker does not tell the last death, so it takes the tiers that are left; then it is dead, too.
+    const { finalDeathTakesTiers, series } = await brokerFacts();
+    t.diagnostic(`${series}: ${crashCount} crashes, the limit is ${environment.kind.crashLimit}`);
+    const [letter] = deadLetters;
+    // Before 3.13 the broker does not write the reason of the last death, so the message takes the remaining tiers first.
     const wanted = finalDeathTakesTiers && rejectionCount > 0 ? 3 : rejectionCount;
     assert.equal(letter?.key, wanted === 0 ? 'job.one' : `one.r${wanted}`);
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });

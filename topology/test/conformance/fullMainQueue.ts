@@ -7,11 +7,14 @@ import type { TestTopology } from '../support/testTopology.ts';
 const FILL_AT_MOST = 200;
 
 /** Publishes one after the other until the queue is full. @returns what the broker has confirmed until then. */
-export async function fillToRefusal(bench: TestTopology, publisher: Publisher): Promise<string[]> {
+export async function fillToRefusal(
+  environment: TestTopology,
+  publisher: Publisher,
+): Promise<string[]> {
   const confirmed: string[] = [];
   for (let index = 0; index < FILL_AT_MOST; index += 1) {
     const id = `fill${index}`;
-    const result = await publisher.publish(bench.message(id));
+    const result = await publisher.publish(environment.message(id));
     if (result === 'nacked') return confirmed;
     assert.equal(result, 'confirmed', id);
     confirmed.push(id);
@@ -20,10 +23,13 @@ export async function fillToRefusal(bench: TestTopology, publisher: Publisher): 
 }
 
 /** Expired, and not taken by the queue they return to; as the statistics have it, up to 10 s late. */
-export async function heldCount(bench: TestTopology, queue: string): Promise<number> {
-  const { messages_dlx: count } = (await bench.ask(
+export async function awaitingTransferCount(
+  environment: TestTopology,
+  queue: string,
+): Promise<number> {
+  const { messages_dlx: count } = (await environment.ask(
     'GET',
-    `/api/queues/${bench.vhost}/${queue}`,
+    `/api/queues/${environment.vhost}/${queue}`,
   )) as {
     messages_dlx?: number;
   };

@@ -1,8 +1,8 @@
-/** Goal: headers of a stranger steer nothing. Method: forged deaths, header bombs and CC, put on the wire by hand. */
+/** Goal: headers of a hostile client have no effect. Method: forged deaths, header bombs and CC, written frame by frame. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { declareTopology } from '@fit/topology';
-import { Worker } from '@fit/topology/work';
+import { QueueWorker } from '@fit/topology/work';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { manyHeaders, nestedHeader, publishRaw } from '../support/publishRaw.ts';
 import { TestTopology } from '../support/testTopology.ts';
@@ -44,7 +44,7 @@ const HONEST: End = ['exhausted', [1, 2, 3, 4]];
 
 /**
  * Where the broker goes on with what a client sent: misshapen ones would end its dead-lettering, and are parked before an
- * attempt; a forged first death is believed, and ends the ladder at the first rejection.
+ * attempt; a forged first death is believed, and ends the retries at the first rejection.
  */
 const BELIEVED: Readonly<Record<string, End>> = {
   'text for a count': ['malformed', undefined],
@@ -56,12 +56,12 @@ const BELIEVED: Readonly<Record<string, End>> = {
 /** A worker that fails each time. */
 async function openFailing(
   t: TestContext,
-): Promise<{ bench: TestTopology; attempts: Map<string, number[]> }> {
-  const bench = await TestTopology.open(t, declaration);
-  await bench.publisher();
+): Promise<{ environment: TestTopology; attempts: Map<string, number[]> }> {
+  const environment = await TestTopology.open(t, declaration);
+  await environment.publisher();
   const attempts = new Map<string, number[]>();
-  const { amqpUrl, managementUrl } = bench;
-  const worker = await Worker.open({
+  const { amqpUrl, managementUrl } = environment;
+  const worker = await QueueWorker.open({
     declaration,
     kind: 'one',
     amqpUrl,
@@ -73,13 +73,13 @@ async function openFailing(
       throw new Error('again');
     },
   });
-  bench.closeLater(() => worker.close());
-  return { bench, attempts };
+  environment.closeLater(() => worker.close());
+  return { environment, attempts };
 }
 
-test('forged deaths spend nothing and add nothing: four attempts each, by the key, and a letter', async (t) => {
-  const { bench, attempts } = await openFailing(t);
-  const channel = await bench.model.createConfirmChannel();
+test('forged deaths neither spend nor add attempts: each message has four by its key, then is a dead letter', async (t) => {
+  const { environment, attempts } = await openFailing(t);
+  const channel = await environment.model.createConfirmChannel();
   const refused: string[] = [];
   channel.on('error', () => undefined);
   for (const [messageId, headers] of Object.entries(FORGED))
@@ -89,30 +89,34 @@ test('forged deaths spend nothing and add nothing: four attempts each, by the ke
   await channel.waitForConfirms();
   assert.deepEqual(refused, []);
   const names = Object.keys(FORGED);
-  const letters = await bench.takeLetters(names.length);
-  assert.deepEqual(letters.map(({ id }) => id).sort(), names.toSorted());
+  const deadLetters = await environment.takeDeadLetters(names.length);
+  assert.deepEqual(deadLetters.map(({ id }) => id).sort(), names.toSorted());
   const { continuesForgedDeaths } = await brokerFacts();
-  for (const { id, cause } of letters) {
+  for (const { id, cause } of deadLetters) {
     const [wantedCause, wantedAttempts] = continuesForgedDeaths
       ? (BELIEVED[id!] ?? HONEST)
       : HONEST;
     assert.equal(cause, wantedCause, id);
     assert.deepEqual(attempts.get(id!), wantedAttempts, id);
   }
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
-test('header bombs: the worker lives, what cannot be read is a letter, its neighbours are worked off', async (t) => {
-  const { bench, attempts } = await openFailing(t);
+test('a message with unreadable headers is a dead letter, the worker survives, and other messages are done', async (t) => {
+  const { environment, attempts } = await openFailing(t);
   const raw = { exchange: 'jobs', key: 'job.one', body: Buffer.from('{}') };
-  await publishRaw(bench.amqpUrl, { ...raw, messageId: 'many', table: manyHeaders(10_000) });
-  await publishRaw(bench.amqpUrl, { ...raw, messageId: 'deaths', table: manyDeaths(1_000) });
-  await publishRaw(bench.amqpUrl, { ...raw, messageId: 'nested', table: nestedHeader(20_000) });
-  await publishRaw(bench.amqpUrl, { ...raw, messageId: 'plain', table: manyHeaders(1) });
-  // The nested one cannot tell its id any more; it went with its headers.
-  const letters = await bench.takeLetters(4);
-  await bench.expectEmpty();
-  const causes = letters.map(({ cause }) => cause).sort();
+  await publishRaw(environment.amqpUrl, { ...raw, messageId: 'many', table: manyHeaders(10_000) });
+  await publishRaw(environment.amqpUrl, { ...raw, messageId: 'deaths', table: manyDeaths(1_000) });
+  await publishRaw(environment.amqpUrl, {
+    ...raw,
+    messageId: 'nested',
+    table: nestedHeader(20_000),
+  });
+  await publishRaw(environment.amqpUrl, { ...raw, messageId: 'plain', table: manyHeaders(1) });
+  // The nested message has no id any more, because its properties are lost with its headers.
+  const deadLetters = await environment.takeDeadLetters(4);
+  await environment.expectEmpty();
+  const causes = deadLetters.map(({ cause }) => cause).sort();
   assert.deepEqual(causes, ['exhausted', 'exhausted', 'exhausted', 'malformed']);
   for (const id of ['many', 'deaths', 'plain'])
     assert.deepEqual(attempts.get(id), [1, 2, 3, 4], id);
@@ -120,41 +124,42 @@ test('header bombs: the worker lives, what cannot be read is a letter, its neigh
 });
 
 /** What each comes to. The dead-lettering of the first rejection sends to the message's own keys: main has none of its own. */
-const COPIED: Readonly<Record<string, { headers: object; letters: string[]; attempts: number[] }>> =
-  {
-    // Straight into the dead-letter queue beside its own first wait: no death explains its key there.
-    'cc of the last tier': {
-      headers: { CC: ['one.r3'] },
-      letters: ['one.r3 exhausted', 'job.one unknown'],
-      attempts: [1, 2, 3, 4],
-    },
-    'cc of the public key': {
-      headers: { CC: ['job.one'] },
-      letters: ['one.r3 exhausted'],
-      attempts: [1, 2, 3, 4],
-    },
-    // Also into the third wait, from where the copy has its last attempt.
-    'bcc of a tier': {
-      headers: { BCC: ['one.r2'] },
-      letters: ['one.r3 exhausted', 'one.r3 exhausted'],
-      attempts: [1, 2, 3, 4, 4],
-    },
-  };
+const COPIED: Readonly<
+  Record<string, { headers: object; deadLetters: string[]; attempts: number[] }>
+> = {
+  // Straight into the dead-letter queue beside its own first wait: no death explains its key there.
+  'cc of the last tier': {
+    headers: { CC: ['one.r3'] },
+    deadLetters: ['one.r3 exhausted', 'job.one unknown'],
+    attempts: [1, 2, 3, 4],
+  },
+  'cc of the public key': {
+    headers: { CC: ['job.one'] },
+    deadLetters: ['one.r3 exhausted'],
+    attempts: [1, 2, 3, 4],
+  },
+  // Also into the third wait, from where the copy has its last attempt.
+  'bcc of a tier': {
+    headers: { BCC: ['one.r2'] },
+    deadLetters: ['one.r3 exhausted', 'one.r3 exhausted'],
+    attempts: [1, 2, 3, 4, 4],
+  },
+};
 
-test('CC and BCC: at most one more copy, which ends as a letter; nothing goes round', async (t) => {
-  const { bench, attempts } = await openFailing(t);
-  const channel = await bench.model.createConfirmChannel();
+test('CC and BCC make at most one more copy, which becomes a dead letter; no message circulates', async (t) => {
+  const { environment, attempts } = await openFailing(t);
+  const channel = await environment.model.createConfirmChannel();
   for (const [messageId, { headers }] of Object.entries(COPIED))
     channel.publish('jobs', 'job.one', Buffer.from('{}'), { messageId, headers });
   await channel.waitForConfirms();
-  const wantedCount = Object.values(COPIED).flatMap(({ letters }) => letters).length;
-  const letters = await bench.takeLetters(wantedCount);
-  await bench.expectEmpty();
-  const byId = Map.groupBy(letters, ({ id }) => id ?? 'none');
+  const wantedCount = Object.values(COPIED).flatMap(({ deadLetters }) => deadLetters).length;
+  const deadLetters = await environment.takeDeadLetters(wantedCount);
+  await environment.expectEmpty();
+  const byId = Map.groupBy(deadLetters, ({ id }) => id ?? 'none');
   for (const [id, wanted] of Object.entries(COPIED)) {
     const ends = byId.get(id)?.map(({ key, cause }) => `${key} ${cause}`);
-    assert.deepEqual(ends?.sort(), wanted.letters.toSorted(), id);
+    assert.deepEqual(ends?.sort(), wanted.deadLetters.toSorted(), id);
     assert.deepEqual(attempts.get(id)?.toSorted(), wanted.attempts, id);
   }
-  assert.equal(letters.length, wantedCount);
+  assert.equal(deadLetters.length, wantedCount);
 });

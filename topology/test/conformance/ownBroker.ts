@@ -1,8 +1,8 @@
-/** A broker of one test file's own, of the lane's line: it can be killed and slowed down without harm to others. */
+/** A broker of one test file's own, of the release that is tested: it can be killed without harm to other tests. */
 import { after, before } from 'node:test';
 import { type BrokerSuite, freePorts, type Stack, startStack } from '@fit/stack';
 
-/** Kept over a kill. A held letter is offered again after 3 s instead of 180, and queues count every second, not fifth. */
+/** Its data survives a kill. A message that awaits transfer is offered again after 3 s instead of 180, and queues are counted every second instead of every fifth. */
 const HURRY = { dead_letter_worker_publisher_confirm_timeout: 3_000, quorum_tick_interval: 1_000 };
 
 export interface OwnBroker {

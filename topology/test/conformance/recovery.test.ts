@@ -7,26 +7,26 @@ import { brokerFacts } from '../support/brokerFacts.ts';
 import { TestTopology } from '../support/testTopology.ts';
 import { useOwnBroker } from './ownBroker.ts';
 
-/** From the moment the broker has told the loss, or the queue is there again. */
+/** Counted from the moment when the broker reports the loss, or when the queue exists again. */
 const BACK_WITHIN_MS = 2_000;
 const ACK_TIMEOUT_DEADLINE_MS = 30_000;
 
 useOwnBroker({ consumer_timeout: 3_000, channel_tick_interval: 1_000 });
 
 test('never settled in time: taken back, consumed again, the late answers do nothing, one effect', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const held: Delivery[] = [];
   const events: string[] = [];
   let [lostAtMs, backAtMs] = [0, 0];
-  const consumer = await bench.consumer(
+  const consumer = await environment.consumer(
     (delivery) => {
       held.push(delivery);
       if (held.length === 2) backAtMs = performance.now();
     },
     { prefetchCount: 1, onEvent: ({ type }) => events.push(type) },
   );
-  await publisher.publish(bench.message('stuck'));
+  await publisher.publish(environment.message('stuck'));
   await eventually(() => held.length === 1, { describe: () => 'not delivered' });
   await eventually(() => !held[0]!.isCurrent, {
     deadlineMs: ACK_TIMEOUT_DEADLINE_MS,
@@ -42,32 +42,37 @@ test('never settled in time: taken back, consumed again, the late answers do not
   assert.equal(consumer.unsettledCount, 1);
   again.ack();
   again.ack();
-  await publisher.publish(bench.message('next'));
+  await publisher.publish(environment.message('next'));
   await eventually(() => held.length === 3, { describe: () => 'it consumes no more' });
   assert.equal(held[2]?.messageId, 'next');
   held[2].ack();
   await consumer.close();
-  await bench.expectEmpty();
-  const { ackTimeoutEnds, line } = await brokerFacts();
-  t.diagnostic(`${line}: ${events.join(', ')}; back after ${Math.round(backAtMs - lostAtMs)} ms`);
+  await environment.expectEmpty();
+  const { ackTimeoutEnds, series } = await brokerFacts();
+  t.diagnostic(`${series}: ${events.join(', ')}; back after ${Math.round(backAtMs - lostAtMs)} ms`);
   assert.equal(events.filter((type) => type === 'disconnected').length, 1);
   assert.equal(events.includes('channelFailed'), ackTimeoutEnds === 'channel');
   assert.ok(backAtMs - lostAtMs < BACK_WITHIN_MS, `${backAtMs - lostAtMs} ms`);
 });
 
-test('the queue is deleted under work in hand: declared and consumed again, the late answer does nothing', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+test('a queue that is deleted during an attempt is declared and consumed again, and settling the earlier delivery does nothing', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const held: Delivery[] = [];
-  const consumer = await bench.consumer((delivery) => held.push(delivery), { prefetchCount: 1 });
-  await publisher.publish(bench.message('gone'));
+  const consumer = await environment.consumer((delivery) => held.push(delivery), {
+    prefetchCount: 1,
+  });
+  await publisher.publish(environment.message('gone'));
   await eventually(() => held.length === 1, { describe: () => 'not delivered' });
-  await bench.ask('DELETE', `/api/queues/${bench.vhost}/one`);
+  await environment.ask('DELETE', `/api/queues/${environment.vhost}/one`);
   const deletedAtMs = performance.now();
   // Returned until the consumer has declared it; then it is there, and so must the consumer be.
-  await eventually(async () => (await publisher.publish(bench.message('new'))) === 'confirmed', {
-    describe: () => `not declared again; consumer up: ${String(consumer.isUp)}`,
-  });
+  await eventually(
+    async () => (await publisher.publish(environment.message('new'))) === 'confirmed',
+    {
+      describe: () => `not declared again; consumer up: ${String(consumer.isUp)}`,
+    },
+  );
   const declaredAtMs = performance.now();
   await eventually(() => held.length === 2, { describe: () => 'not consumed' });
   const backAtMs = performance.now();
@@ -76,7 +81,7 @@ test('the queue is deleted under work in hand: declared and consumed again, the 
   assert.equal(consumer.unsettledCount, 1);
   held[1].ack();
   await consumer.close();
-  await bench.expectEmpty();
+  await environment.expectEmpty();
   assert.equal(held.length, 2);
   const [declaredMs, consumedMs] = [declaredAtMs - deletedAtMs, backAtMs - declaredAtMs];
   t.diagnostic(

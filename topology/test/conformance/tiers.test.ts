@@ -23,14 +23,14 @@ interface Visit {
   readonly atMs: number;
 }
 
-test(`${MESSAGE_COUNT} rejected each time: four attempts each, no tier early or late, a letter each`, async (t) => {
-  const bench = await TestTopology.open(t, declaration);
-  const publisher = await bench.publisher();
+test(`${MESSAGE_COUNT} messages that are always rejected have four attempts each, none early or late, then a dead letter each`, async (t) => {
+  const environment = await TestTopology.open(t, declaration);
+  const publisher = await environment.publisher();
   const visits = new Map<string, Visit[]>();
-  await bench.consumer(
+  await environment.consumer(
     (delivery) => {
       const { messageId, routingKey: key, headers } = delivery;
-      const attempt = attemptOf(bench.kind, key, headers);
+      const attempt = attemptOf(environment.kind, key, headers);
       const seen = visits.get(messageId!) ?? [];
       const agrees = attempt?.agreesWithDeaths;
       visits.set(messageId!, [
@@ -41,13 +41,13 @@ test(`${MESSAGE_COUNT} rejected each time: four attempts each, no tier early or 
     },
     { prefetchCount: MESSAGE_COUNT },
   );
-  await bench.publishAll(publisher, MESSAGE_COUNT);
-  const letters = await bench.takeLetters(MESSAGE_COUNT);
-  await bench.expectEmpty();
-  // Looked at once all is over: a letter that came twice would be here.
-  assert.equal(letters.length, MESSAGE_COUNT);
-  assert.deepEqual(letters.map(({ id }) => id).sort(), [...visits.keys()].sort());
-  for (const { id, key, cause } of letters)
+  await environment.publishAll(publisher, MESSAGE_COUNT);
+  const deadLetters = await environment.takeDeadLetters(MESSAGE_COUNT);
+  await environment.expectEmpty();
+  // Checked once all attempts are over, when a duplicate would be here as well.
+  assert.equal(deadLetters.length, MESSAGE_COUNT);
+  assert.deepEqual(deadLetters.map(({ id }) => id).sort(), [...visits.keys()].sort());
+  for (const { id, key, cause } of deadLetters)
     assert.deepEqual([key, cause], ['one.r3', 'exhausted'], id);
   const latenessMs = [...visits].flatMap(([id, seen]) => {
     assert.deepEqual(
@@ -60,13 +60,13 @@ test(`${MESSAGE_COUNT} rejected each time: four attempts each, no tier early or 
       ],
       id,
     );
-    return bench.kind.tiersMs.map(
+    return environment.kind.tiersMs.map(
       (tierMs, index) => seen[index + 1]!.atMs - seen[index]!.atMs - tierMs,
     );
   });
   const [earliest, latest] = [Math.min(...latenessMs), Math.max(...latenessMs)];
-  const { line } = await brokerFacts();
-  t.diagnostic(`${line}: late by ${earliest.toFixed(1)} to ${latest.toFixed(1)} ms`);
+  const { series } = await brokerFacts();
+  t.diagnostic(`${series}: late by ${earliest.toFixed(1)} to ${latest.toFixed(1)} ms`);
   assert.ok(earliest >= -EARLY_MS, `early by ${-earliest} ms`);
   assert.ok(latest <= LATE_MS, `late by ${latest} ms`);
 });

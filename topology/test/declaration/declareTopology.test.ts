@@ -140,7 +140,7 @@ test('a duration, an option or an unsafe that does not exist does not compile', 
   assert.deepEqual(faultsOf({ tires: ['5s'] }), ['OPTION_UNKNOWN one.tires']);
 });
 
-test('what is missing altogether is told by name, as any other fault', () => {
+test('a missing option is a fault with its name, as any other', () => {
   const refused = (options: unknown, pattern: RegExp) => {
     assert.throws(
       () => declareTopology(options as never),

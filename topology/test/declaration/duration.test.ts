@@ -1,4 +1,4 @@
-/** Goal: durations mean what they say, and are written as short as they can be. Method: table and property. */
+/** Goal: durations are read as written, and formatted as short as possible. Method: table and property. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatDuration, parseDurationMs } from '@fit/topology';

@@ -1,4 +1,4 @@
-/** Goal: versions compare by number, not by letter. Method: table. */
+/** Goal: versions compare by number, not as text. Method: table. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareVersions } from '../../src/plan/brokerProfile.ts';

@@ -116,7 +116,7 @@ test('without management the limits are arguments, and nothing is a policy', () 
   }
 });
 
-test('policies: one per queue, anchored; letters live for ever from 4.0 on', () => {
+test('policies: one per queue with an anchored pattern; from 4.0 on the dead-letter queue has no delivery limit', () => {
   const main = [
     'createWodQueue',
     '^createWodQueue$',

@@ -1,4 +1,4 @@
-/** Goal: each proof refuses what it is there for. Method: the good plan, broken by hand in one place at a time. */
+/** Goal: each proof refuses its fault. Method: a valid plan, broken in one place at a time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -44,7 +44,7 @@ function withArgument(name: string, key: string, value: string | undefined): Top
   });
 }
 
-test('both profiles prove on each broker line, with and without management', () => {
+test('both profiles are accepted on each release series, with and without the management API', () => {
   for (const declaration of [DEFAULT, ASSIGNMENT])
     for (const version of ['3.10.8', '3.13.7', '4.0.5', '4.3.6'])
       for (const hasManagement of [true, false])
@@ -97,20 +97,20 @@ const BROKEN: readonly (readonly [what: string, plan: TopologyPlan, code: string
   ],
   ['a wait without end', withArgument(WAIT, 'x-message-ttl', undefined), 'LIFETIME_WRONG'],
   ['a wait that is not described', withQueue(WAIT, () => ({ ttlMs: undefined })), 'WAIT_ENDLESS'],
-  ['a letter with nowhere to go', withoutNets(), 'MESSAGE_DROPPED'],
+  ['a message with no next queue', withoutNets(), 'MESSAGE_DROPPED'],
   [
     'a crash that is retried',
     withoutBinding((one) => Object.values(one.arguments).includes('delivery_limit')),
     'CYCLE_WITHOUT_REJECT',
   ],
   ['a classic queue', withArgument(WAIT, 'x-queue-type', 'classic'), 'NOT_QUORUM'],
-  ['limited letters', withQueue(DEAD, () => ({ maxLength: 5 })), 'LENGTH_LIMITED'],
+  ['limited deadLetters', withQueue(DEAD, () => ({ maxLength: 5 })), 'LENGTH_LIMITED'],
   [
     'an unlimited main queue',
     withQueue(MAIN, () => ({ maxLength: undefined })),
     'LENGTH_UNLIMITED',
   ],
-  ['letters that expire', withQueue(DEAD, () => ({ ttlMs: 5 })), 'DEAD_LETTERS_EXPIRE'],
+  ['dead letters that expire', withQueue(DEAD, () => ({ ttlMs: 5 })), 'DEAD_LETTERS_EXPIRE'],
   ['a wait that drops', withArgument(WAIT, 'x-overflow', 'drop-head'), 'DROPS_UNDECLARED'],
   ['at most once', withArgument(MAIN, 'x-dead-letter-strategy', undefined), 'NOT_AT_LEAST_ONCE'],
   [

@@ -1,4 +1,4 @@
-/** Goal: each letter's cause, on each broker line. Method: header fixtures as the brokers write them. */
+/** Goal: the cause of each dead letter, on each release series of the broker. Method: headers as the brokers write them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptOf, CAUSE_HEADER, deathCause } from '@fit/topology';
@@ -9,36 +9,36 @@ import { DEFAULT } from '../support/declarations.ts';
 const kind = DEFAULT.kinds[0]!;
 const LAST_KEY = 'createWodQueue.r3';
 
-for (const line of BROKER_SERIES) {
-  test(`${line}: rejected to the end is exhausted`, () => {
-    assert.equal(deathCause(kind, LAST_KEY, EXHAUSTED[line]), 'exhausted');
+for (const series of BROKER_SERIES) {
+  test(`${series}: a message that is rejected at its last tier is exhausted`, () => {
+    assert.equal(deathCause(kind, LAST_KEY, EXHAUSTED[series]), 'exhausted');
   });
 
-  test(`${line}: a final death in main is told apart`, () => {
+  test(`${series}: each final death in the main queue has a cause of its own`, () => {
     for (const [reason, cause] of [
       ['delivery_limit', 'crashed'],
       ['maxlen', 'overflowed'],
       ['expired', 'expired'],
     ] as const) {
-      const headers = diedOnce(line, 'createWodQueue', reason);
+      const headers = diedOnce(series, 'createWodQueue', reason);
       assert.equal(deathCause(kind, 'job.createWod', headers), cause);
     }
   });
 
-  test(`${line}: rejected with a key before the last has the cause unknown: a binding is missing`, () => {
-    assert.equal(deathCause(kind, 'createWodQueue.r2', EXHAUSTED[line]), 'unknown');
-    assert.equal(deathCause(kind, 'other.key', EXHAUSTED[line]), 'unknown');
-    assert.equal(deathCause(kind, 'job.createWod', EXHAUSTED[line]), 'unknown');
+  test(`${series}: a message that is rejected with an earlier key has the cause unknown, because a binding is missing`, () => {
+    assert.equal(deathCause(kind, 'createWodQueue.r2', EXHAUSTED[series]), 'unknown');
+    assert.equal(deathCause(kind, 'other.key', EXHAUSTED[series]), 'unknown');
+    assert.equal(deathCause(kind, 'job.createWod', EXHAUSTED[series]), 'unknown');
   });
 
-  test(`${line}: expired in a wait queue means a lost return binding`, () => {
-    const headers = diedOnce(line, 'createWodQueue.wait.1.5s', 'expired');
+  test(`${series}: a message that expired in a wait queue has the cause unknown, because its return binding is missing`, () => {
+    const headers = diedOnce(series, 'createWodQueue.wait.1.5s', 'expired');
     assert.equal(deathCause(kind, 'createWodQueue.r1', headers), 'unknown');
-    assert.equal(deathCause(kind, LAST_KEY, FOURTH_DELIVERY[line]), 'unknown');
+    assert.equal(deathCause(kind, LAST_KEY, FOURTH_DELIVERY[series]), 'unknown');
   });
 
-  test(`${line}: the fourth delivery is the fourth attempt, and x-death agrees`, () => {
-    const attempt = attemptOf(kind, LAST_KEY, FOURTH_DELIVERY[line]);
+  test(`${series}: the fourth delivery is the fourth attempt, and x-death agrees`, () => {
+    const attempt = attemptOf(kind, LAST_KEY, FOURTH_DELIVERY[series]);
     assert.equal(attempt?.number, 4);
     assert.equal(attempt.agreesWithDeaths, true);
   });
@@ -54,16 +54,16 @@ test('native: there is one key, and a rejection is the last attempt', () => {
   assert.equal(deathCause(native, 'job.createWod', headers), 'exhausted');
 });
 
-test('our own header counts on what we parked, and only with what we write there', () => {
+test("the worker's header decides where the broker recorded no death, and only with a cause that a worker writes", () => {
   for (const own of ['fatal', 'malformed', 'crashed'])
     assert.equal(deathCause(kind, 'job.createWod', { [CAUSE_HEADER]: own }), own);
   for (const forged of ['exhausted', 'done', '', 7, null, ['fatal']])
     assert.equal(deathCause(kind, 'job.createWod', { [CAUSE_HEADER]: forged }), 'unknown');
 });
 
-test('where the broker recorded a death, our own header is what a client sent', () => {
-  for (const line of BROKER_SERIES) {
-    const headers = diedOnce(line, 'createWodQueue', 'delivery_limit');
+test('where the broker recorded a death, a client wrote the header, which does not count', () => {
+  for (const series of BROKER_SERIES) {
+    const headers = diedOnce(series, 'createWodQueue', 'delivery_limit');
     for (const forged of ['fatal', 'malformed'])
       assert.equal(
         deathCause(kind, 'job.createWod', { ...headers, [CAUSE_HEADER]: forged }),

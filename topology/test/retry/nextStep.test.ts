@@ -12,7 +12,7 @@ const error = new Error('no');
 const stepsOf = (outcome: Outcome) => attempts.map((attempt) => nextStep(kind, attempt, outcome));
 const stepsAfter = (delayMs: number) => stepsOf({ type: 'retryAfter', delayMs, error });
 
-test('done acks, discard drops and reject parks, at each attempt', () => {
+test('done is acknowledged, discard dropped and reject dead-lettered, at each attempt', () => {
   for (const [outcome, type] of [
     [{ type: 'done', effect: 'e' }, 'ack'],
     [{ type: 'discard', reason: 'left' }, 'drop'],

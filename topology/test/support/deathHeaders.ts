@@ -1,4 +1,4 @@
-/** What three brokers write on a letter with three tiers that was rejected each time: topology.md, section 3. */
+/** Headers that three releases write on a message with three tiers that is rejected each time (measured). */
 export type BrokerSeries = '3.10.8' | '4.0.5' | '4.3.6';
 export const BROKER_SERIES: readonly BrokerSeries[] = ['3.10.8', '4.0.5', '4.3.6'];
 
@@ -57,16 +57,16 @@ export const EXHAUSTED: Readonly<Record<BrokerSeries, Record<string, unknown>>> 
   },
 };
 
-/** A letter that died once, before any rejection: by a crash, its age or an overflow. */
+/** Headers of a message that died once, before any rejection: by a crash, by expiry or by overflow. */
 export function diedOnce(
-  line: BrokerSeries,
+  series: BrokerSeries,
   queue: string,
   reason: string,
 ): Record<string, unknown> {
   return {
     'x-first-death-queue': queue,
     'x-first-death-reason': reason,
-    ...(line === '3.10.8' ? {} : last(queue, reason)),
+    ...(series === '3.10.8' ? {} : last(queue, reason)),
     'x-death': [record(queue, reason, 1)],
   };
 }

@@ -32,7 +32,7 @@ const randomKind = fc.record({
   isAssignment: fc.boolean(),
 });
 
-/** One to four kinds with names of their own, of any ladder. */
+/** One to four kinds with different names and any tiers. */
 export const randomDeclaration: fc.Arbitrary<Declaration> = fc
   .tuple(
     fc.uniqueArray(fc.stringMatching(/^[a-z][a-zA-Z0-9_-]{0,20}$/), { minLength: 1, maxLength: 4 }),

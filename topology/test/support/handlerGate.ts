@@ -1,16 +1,16 @@
-/** A handler that tests hold back, to see how many run at a time. */
+/** A handler that a test holds back, to see how many run at a time. */
 import { eventually } from '@fit/stack/testing';
 import type { Delivery } from '@fit/topology/amqp';
-import type { WorkerOptions } from '@fit/topology/work';
+import type { QueueWorkerOptions } from '@fit/topology/work';
 
-/** Handlers that run until the gate is opened; opened, it lets those that wait go, and closes behind them. */
+/** Handlers run until the gate is opened; then those that wait end, and later ones wait again. */
 export class HandlerGate {
   readonly running = new Set<Delivery>();
   readonly done = new Map<string, number>();
   #isOpenForGood = false;
   #opening = Promise.withResolvers<undefined>();
 
-  run: WorkerOptions['run'] = async ({ delivery }) => {
+  run: QueueWorkerOptions['run'] = async ({ delivery }) => {
     this.running.add(delivery);
     if (!this.#isOpenForGood) await this.#opening.promise;
     this.running.delete(delivery);
@@ -29,7 +29,7 @@ export class HandlerGate {
     this.letThrough();
   }
 
-  /** Those whose answer still counts. */
+  /** Running handlers whose delivery can still be settled. */
   get current(): Delivery[] {
     return [...this.running].filter(({ isCurrent }) => isCurrent);
   }

@@ -1,4 +1,4 @@
-/** The management API by way of a server that counts the looks of a process, and can be made to answer nobody. */
+/** An HTTP proxy to the management API that counts the checks of a process, and can stop answering. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,7 +19,7 @@ export async function openManagementProxy(
   let askedCount = 0;
   const server = createServer((request, response) => {
     const { method = 'GET', url = '/' } = request;
-    const isLook = method === 'GET' && url.startsWith('/api/bindings/');
+    const isCheck = method === 'GET' && url.startsWith('/api/bindings/');
     const forward = async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -40,7 +40,7 @@ export async function openManagementProxy(
         request.socket.destroy();
       })
       .finally(() => {
-        if (isLook) askedCount += 1;
+        if (isCheck) askedCount += 1;
       });
   });
   server.listen(0, '127.0.0.1');

@@ -1,11 +1,11 @@
-/** A wire to a server that a test can hold or cut. */
+/** A TCP proxy to a server, whose replies a test can hold back, and whose connections it can reset. */
 import { connect, createServer, type Socket } from 'node:net';
 import type { Teardown } from '@fit/stack/testing';
 
 export interface Proxy {
-  /** The broker's URL, by way of here. */
+  /** URL of the server through this proxy. */
   readonly url: string;
-  /** What the server says arrives no more, on new connections too, until `release` or `cut`. */
+  /** Replies of the server do not arrive, on new connections too, until `release` or `cut`. */
   holdReplies(): void;
   release(): void;
   /** Resets every connection, both ways. */
@@ -62,8 +62,8 @@ export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<
 }
 
 /**
- * libuv refuses to reset a socket that is about to end, and Node takes it for closed all the same: a process in which that
- * happened spins for ever when it shall exit (Node 24.21: `socket.end(); socket.resetAndDestroy()`).
+ * libuv refuses to reset a socket that is ending, but Node treats it as closed: such a process spins for ever instead of
+ * exiting (Node 24.21: `socket.end(); socket.resetAndDestroy()`).
  */
 function reset(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();

@@ -1,4 +1,4 @@
-/** A virtual host with a topology, and what a test does with it; all of it gone when the test ends. */
+/** A test environment: a virtual host with an asserted topology, which is removed when the test ends. */
 
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
 import {
@@ -19,9 +19,9 @@ import {
 } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
-import { Inspector } from '../../src/amqp/inspector.ts';
+import { Inspector } from '../../src/amqp/index.ts';
 
-/** Waits short enough for a test, long enough to be told apart. */
+/** Tiers that are short enough for a test and long enough to be distinguished. */
 export const QUICK = declareTopology({
   exchange: 'jobs',
   kinds: { one: { key: 'job.one', queue: 'one', tiers: [100, 200, 300] } },
@@ -57,26 +57,26 @@ export class TestTopology {
 
   static async open(teardown: Teardown, declaration: Declaration = QUICK): Promise<TestTopology> {
     const closers: (() => Promise<void>)[] = [];
-    // Before the virtual host goes: a connection that is thrown out would come back first.
+    // Connections are closed before the virtual host is deleted, because a session that loses its connection opens another.
     teardown.after(async () => {
       for (const close of closers.reverse()) await close();
     });
-    const bench = new TestTopology(await testBroker(teardown), declaration);
-    closers.push(() => bench.close());
-    return bench;
+    const environment = new TestTopology(await testBroker(teardown), declaration);
+    closers.push(() => environment.close());
+    return environment;
   }
 
   async close(): Promise<void> {
     for (const close of this.#closers.splice(0).reverse()) await close();
   }
 
-  /** As asserted on this broker. */
+  /** The plan that was asserted on this broker. */
   get plan(): TopologyPlan {
     if (this.#plan === undefined) throw new Error('nothing is asserted yet');
     return this.#plan;
   }
 
-  /** Before the virtual host goes. */
+  /** Calls `close` before the virtual host is deleted. */
   closeLater(close: () => Promise<void>): void {
     this.#closers.push(close);
   }
@@ -122,7 +122,7 @@ export class TestTopology {
     return consumer;
   }
 
-  /** A channel of a connection of its own, for what an operator does by hand. */
+  /** A channel of a connection of its own, for changes that an operator makes. */
   async adminChannel(): Promise<Channel> {
     const model = await connect(this.amqpUrl);
     model.on('error', () => undefined);
@@ -145,7 +145,7 @@ export class TestTopology {
     return await Promise.all(ids.map((id) => publisher.publish(this.message(id))));
   }
 
-  /** Ready messages, asked of the broker itself. */
+  /** @returns the ready messages of a queue by a passive declare. */
   async readyCount(queue: string): Promise<number> {
     if (this.#inspector === undefined) {
       const inspector = await Inspector.open({ url: this.amqpUrl, label: 'test inspects' });
@@ -162,24 +162,25 @@ export class TestTopology {
     });
   }
 
-  /** Takes letters out of the dead-letter queue until there are as many as expected. */
-  async takeLetters(count: number): Promise<DeadLetterSummary[]> {
-    const letters: DeadLetterSummary[] = [];
+  /** Consumes the dead-letter queue until there are as many dead letters as expected. */
+  async takeDeadLetters(count: number): Promise<DeadLetterSummary[]> {
+    const deadLetters: DeadLetterSummary[] = [];
     await this.consumer(
       (delivery) => {
         const { messageId: id, routingKey: key, headers } = delivery;
-        letters.push({ id, key, cause: deathCause(this.kind, key, headers) });
+        deadLetters.push({ id, key, cause: deathCause(this.kind, key, headers) });
         delivery.ack();
       },
       { queue: `${this.kind.queue}.dead` },
     );
-    await eventually(() => letters.length >= count, {
-      describe: () => `${letters.length} of ${count} letters: ${JSON.stringify(letters)}`,
+    await eventually(() => deadLetters.length >= count, {
+      describe: () =>
+        `${deadLetters.length} of ${count} dead letters: ${JSON.stringify(deadLetters)}`,
     });
-    return letters;
+    return deadLetters;
   }
 
-  /** No message is left anywhere but in the queues that are named. */
+  /** Waits until no message is left, except in the named queues. */
   async expectEmpty(except: readonly string[] = []): Promise<void> {
     const names = this.plan.queues.map(({ name }) => name);
     for (const name of names.filter((candidate) => !except.includes(candidate)))
@@ -190,7 +191,7 @@ export class TestTopology {
     return await askManagement({ method, path });
   }
 
-  /** Ends the connections of that label by force, as an operator would. */
+  /** Closes the connections of that label by the management API, as an operator can. */
   async cutConnections(label: string): Promise<void> {
     const path = `/api/vhosts/${this.vhost}/connections`;
     const names = await eventually(

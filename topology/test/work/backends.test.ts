@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology, type Outcome } from '@fit/topology';
-import { Worker, type WorkerOptions } from '@fit/topology/work';
+import { QueueWorker, type QueueWorkerOptions } from '@fit/topology/work';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
 import { TestTopology } from '../support/testTopology.ts';
@@ -38,17 +38,17 @@ interface Visit {
   readonly at: number;
 }
 
-interface LineOptions extends Omit<Partial<WorkerOptions<Buffer, undefined>>, 'run'> {
+interface LineOptions extends Omit<Partial<QueueWorkerOptions<Buffer, undefined>>, 'run'> {
   readonly run: (visit: Visit) => Outcome<undefined>;
 }
 
 /** A worker, and what it saw. */
 async function openLine(t: TestContext, backend: Backend, { run, ...options }: LineOptions) {
-  const bench = await TestTopology.open(t, declare(backend));
-  const publisher = await bench.publisher();
+  const environment = await TestTopology.open(t, declare(backend));
+  const publisher = await environment.publisher();
   const visits: Visit[] = [];
-  const { declaration, amqpUrl, managementUrl } = bench;
-  const worker = await Worker.open<Buffer, undefined>({
+  const { declaration, amqpUrl, managementUrl } = environment;
+  const worker = await QueueWorker.open<Buffer, undefined>({
     declaration,
     kind: 'one',
     amqpUrl,
@@ -61,10 +61,10 @@ async function openLine(t: TestContext, backend: Backend, { run, ...options }: L
     },
     ...options,
   });
-  bench.closeLater(() => worker.close());
+  environment.closeLater(() => worker.close());
   const visited = (count: number) =>
     eventually(() => visits.length >= count, { describe: () => JSON.stringify(visits) });
-  return { bench, publisher, visits, visited };
+  return { environment, publisher, visits, visited };
 }
 
 const DONE: Outcome<undefined> = { type: 'done', effect: undefined };
@@ -74,8 +74,8 @@ const { hasNativeRetry } = await brokerFacts();
 
 if (!hasNativeRetry)
   test('native: refused, since this broker has no delayed retry; auto takes tiers', async (t) => {
-    const bench = await TestTopology.open(t, declare('native'));
-    await assert.rejects(bench.publisher(), /NATIVE_UNSUPPORTED one/);
+    const environment = await TestTopology.open(t, declare('native'));
+    await assert.rejects(environment.publisher(), /NATIVE_UNSUPPORTED one/);
     const other = await TestTopology.open(t, declare('auto'));
     await other.publisher();
     assert.equal(other.plan.kinds[0]?.backend, 'tiers');
@@ -87,19 +87,21 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
   };
 
   on('done is gone', async (t) => {
-    const { bench, publisher, visited } = await openLine(t, backend, { run: () => DONE });
-    await bench.publishAll(publisher, 50);
+    const { environment, publisher, visited } = await openLine(t, backend, { run: () => DONE });
+    await environment.publishAll(publisher, 50);
     await visited(50);
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });
 
   on('failed each time: every wait is kept, then one letter, exhausted', async (t) => {
-    const { bench, publisher, visits, visited } = await openLine(t, backend, { run: () => RETRY });
-    await publisher.publish(bench.message('poison'));
+    const { environment, publisher, visits, visited } = await openLine(t, backend, {
+      run: () => RETRY,
+    });
+    await publisher.publish(environment.message('poison'));
     await visited(4);
-    const letters = await bench.takeLetters(1);
+    const deadLetters = await environment.takeDeadLetters(1);
     assert.deepEqual(
-      letters.map(({ id, cause }) => [id, cause]),
+      deadLetters.map(({ id, cause }) => [id, cause]),
       [['poison', 'exhausted']],
     );
     assert.deepEqual(
@@ -111,19 +113,19 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
       assert.ok(waitMs >= tierMs - 2, `wait ${index + 1}: ${waitMs} of ${tierMs} ms`);
       assert.ok(waitMs < tierMs + LATE_BY_AT_MOST_MS, `wait ${index + 1}: ${waitMs} ms`);
     }
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });
 
   on('100 that fail twice are done at their third attempt, each once', async (t) => {
-    const { bench, publisher, visits, visited } = await openLine(t, backend, {
+    const { environment, publisher, visits, visited } = await openLine(t, backend, {
       run: ({ attempt }) => (attempt < 3 ? RETRY : DONE),
     });
-    await bench.publishAll(publisher, 100);
+    await environment.publishAll(publisher, 100);
     await visited(300);
     const third = visits.filter(({ attempt }) => attempt === 3).map(({ id }) => id);
     assert.equal(new Set(third).size, 100);
     assert.equal(visits.length, 300);
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });
 
   on('reject, a class that is not retryable, and malformed: one attempt, one letter', async (t) => {
@@ -135,53 +137,54 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
       if (delivery.messageId === 'malformed') throw new Error('no job');
       return delivery.body;
     };
-    const { bench, publisher, visits } = await openLine(t, backend, { run, read });
-    for (const id of ['reject', 'class', 'malformed']) await publisher.publish(bench.message(id));
-    const letters = await bench.takeLetters(3);
-    const causes = new Map(letters.map(({ id, cause }) => [id, cause]));
+    const { environment, publisher, visits } = await openLine(t, backend, { run, read });
+    for (const id of ['reject', 'class', 'malformed'])
+      await publisher.publish(environment.message(id));
+    const deadLetters = await environment.takeDeadLetters(3);
+    const causes = new Map(deadLetters.map(({ id, cause }) => [id, cause]));
     assert.deepEqual([...causes].sort(), [
       ['class', 'fatal'],
       ['malformed', 'malformed'],
       ['reject', 'fatal'],
     ]);
     assert.deepEqual(visits.map(({ id }) => id).sort(), ['class', 'reject']);
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });
 
   on('discard is gone without a letter', async (t) => {
-    const { bench, publisher, visited } = await openLine(t, backend, {
+    const { environment, publisher, visited } = await openLine(t, backend, {
       run: () => ({ type: 'discard', reason: 'nobody wants it' }),
     });
-    await publisher.publish(bench.message('unwanted'));
+    await publisher.publish(environment.message('unwanted'));
     await visited(1);
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });
 
   on(
     'retry after: tiers go to the nearest that is long enough, native keeps its own delay',
     async (t) => {
-      const { bench, publisher, visits, visited } = await openLine(t, backend, {
+      const { environment, publisher, visits, visited } = await openLine(t, backend, {
         run: ({ attempt }) =>
           attempt === 1 ? { type: 'retryAfter', delayMs: 400, error: new Error('again') } : DONE,
       });
-      await publisher.publish(bench.message('later'));
+      await publisher.publish(environment.message('later'));
       await visited(2);
       const waitMs = visits[1]!.at - visits[0]!.at;
       const wantedMs = { tiers: 450, native: 150 }[backend];
       assert.ok(waitMs >= wantedMs - 2 && waitMs < wantedMs + LATE_BY_AT_MOST_MS, `${waitMs} ms`);
       // The tiers in between count as spent.
       assert.equal(visits[1]!.attempt, { tiers: 4, native: 2 }[backend]);
-      await bench.expectEmpty();
+      await environment.expectEmpty();
     },
   );
 
   on('a worker lost in an attempt: tiers spend none of it, native one', async (t) => {
-    const bench = await TestTopology.open(t, declare(backend));
-    await (await bench.publisher()).publish(bench.message('survivor'));
-    await crashConsumers(bench, 1);
+    const environment = await TestTopology.open(t, declare(backend));
+    await (await environment.publisher()).publish(environment.message('survivor'));
+    await crashConsumers(environment, 1);
     const attempts: number[] = [];
-    const { declaration, amqpUrl, managementUrl } = bench;
-    const worker = await Worker.open({
+    const { declaration, amqpUrl, managementUrl } = environment;
+    const worker = await QueueWorker.open({
       declaration,
       kind: 'one',
       amqpUrl,
@@ -191,42 +194,42 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
         return DONE;
       },
     });
-    bench.closeLater(() => worker.close());
+    environment.closeLater(() => worker.close());
     await eventually(() => attempts.length === 1, { describe: () => attempts.join(', ') });
     assert.deepEqual(attempts, [{ tiers: 1, native: 2 }[backend]]);
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });
 
   on('a message that ends every worker: one letter, crashed', async (t) => {
-    const bench = await TestTopology.open(t, declare(backend));
-    await (await bench.publisher()).publish(bench.message('killer'));
-    const crashCount = await crashConsumers(bench, bench.kind.crashLimit + 2);
-    assert.equal(crashCount, bench.kind.crashLimit + 1);
-    const letters = await bench.takeLetters(1);
+    const environment = await TestTopology.open(t, declare(backend));
+    await (await environment.publisher()).publish(environment.message('killer'));
+    const crashCount = await crashConsumers(environment, environment.kind.crashLimit + 2);
+    assert.equal(crashCount, environment.kind.crashLimit + 1);
+    const deadLetters = await environment.takeDeadLetters(1);
     assert.deepEqual(
-      letters.map(({ id, cause }) => [id, cause]),
+      deadLetters.map(({ id, cause }) => [id, cause]),
       [['killer', 'crashed']],
     );
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });
 
   on('what expires in main is a letter, expired', async (t) => {
-    const bench = await TestTopology.open(t, declare(backend, { messageTtl: 50 }));
-    await bench.publishAll(await bench.publisher(), 3);
-    const letters = await bench.takeLetters(3);
-    assert.deepEqual(new Set(letters.map(({ cause }) => cause)), new Set(['expired']));
-    await bench.expectEmpty();
+    const environment = await TestTopology.open(t, declare(backend, { messageTtl: 50 }));
+    await environment.publishAll(await environment.publisher(), 3);
+    const deadLetters = await environment.takeDeadLetters(3);
+    assert.deepEqual(new Set(deadLetters.map(({ cause }) => cause)), new Set(['expired']));
+    await environment.expectEmpty();
   });
 
   on('a full queue refuses the publisher, and nothing else happens to it', async (t) => {
-    const bench = await TestTopology.open(t, declare(backend, { maxLength: 5 }));
-    const publisher = await bench.publisher();
+    const environment = await TestTopology.open(t, declare(backend, { maxLength: 5 }));
+    const publisher = await environment.publisher();
     const results: string[] = [];
     for (let index = 0; index < 20; index += 1)
-      results.push(await publisher.publish(bench.message(`m${index}`)));
+      results.push(await publisher.publish(environment.message(`m${index}`)));
     const confirmedCount = results.filter((result) => result === 'confirmed').length;
     assert.ok(results.includes('nacked'), results.join(', '));
-    await bench.expectReady('one', confirmedCount);
-    assert.equal(await bench.readyCount('one.dead'), 0);
+    await environment.expectReady('one', confirmedCount);
+    assert.equal(await environment.readyCount('one.dead'), 0);
   });
 }

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { Worker, type WorkerOptions } from '@fit/topology/work';
+import { QueueWorker, type QueueWorkerOptions } from '@fit/topology/work';
 import { vanishHolding } from '../support/crashConsumer.ts';
 import { HandlerGate } from '../support/handlerGate.ts';
 import { openProxy } from '../support/openProxy.ts';
@@ -15,11 +15,11 @@ import { TestTopology } from '../support/testTopology.ts';
 const PREFETCH_COUNT = 20;
 
 async function openWorker(
-  bench: TestTopology,
-  options: Pick<WorkerOptions, 'run'> & Partial<WorkerOptions>,
-): Promise<Worker> {
-  const { declaration, amqpUrl, managementUrl } = bench;
-  const worker = await Worker.open({
+  environment: TestTopology,
+  options: Pick<QueueWorkerOptions, 'run'> & Partial<QueueWorkerOptions>,
+): Promise<QueueWorker> {
+  const { declaration, amqpUrl, managementUrl } = environment;
+  const worker = await QueueWorker.open({
     declaration,
     kind: 'one',
     amqpUrl,
@@ -27,21 +27,21 @@ async function openWorker(
     prefetchCount: PREFETCH_COUNT,
     ...options,
   });
-  bench.closeLater(() => worker.close());
+  environment.closeLater(() => worker.close());
   return worker;
 }
 
 async function openBench(t: TestContext, count: number): Promise<TestTopology> {
-  const bench = await TestTopology.open(t);
-  await bench.publishAll(await bench.publisher(), count);
-  return bench;
+  const environment = await TestTopology.open(t);
+  await environment.publishAll(await environment.publisher(), count);
+  return environment;
 }
 
-test('what a process held when its connection fell is healthy: as many run at a time as before, after each of three losses', async (t) => {
-  const bench = await openBench(t, 60);
-  const proxy = await openProxy(t, bench.amqpUrl);
+test('deliveries of a lost connection are no suspects: as many run at a time as before, after each of three losses', async (t) => {
+  const environment = await openBench(t, 60);
+  const proxy = await openProxy(t, environment.amqpUrl);
   const gate = new HandlerGate();
-  await openWorker(bench, { amqpUrl: proxy.url, run: gate.run });
+  await openWorker(environment, { amqpUrl: proxy.url, run: gate.run });
   await gate.untilRunning(PREFETCH_COUNT);
   for (let loss = 0; loss < 3; loss += 1) {
     const [held] = gate.current;
@@ -53,14 +53,14 @@ test('what a process held when its connection fell is healthy: as many run at a 
   }
   gate.openForGood();
   await gate.untilDone(60);
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
-test('what another process held at its end does not slow this one down', async (t) => {
-  const bench = await openBench(t, 60);
-  await vanishHolding(bench, PREFETCH_COUNT);
+test('deliveries of one other process that ended do not slow this worker down', async (t) => {
+  const environment = await openBench(t, 60);
+  await vanishHolding(environment, PREFETCH_COUNT);
   const gate = new HandlerGate();
-  await openWorker(bench, { run: gate.run });
+  await openWorker(environment, { run: gate.run });
   await gate.untilRunning(PREFETCH_COUNT);
   assert.ok(
     gate.current.every(({ isRedelivered }) => isRedelivered),
@@ -68,14 +68,14 @@ test('what another process held at its end does not slow this one down', async (
   );
   gate.openForGood();
   await gate.untilDone(60);
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
-test('held at the end of two processes: a few at a time at first, then as many as before', async (t) => {
-  const bench = await openBench(t, 60);
-  for (let end = 0; end < 2; end += 1) await vanishHolding(bench, 6);
+test('deliveries of two other processes that ended run a few at a time at first, then as many as before', async (t) => {
+  const environment = await openBench(t, 60);
+  for (let end = 0; end < 2; end += 1) await vanishHolding(environment, 6);
   const gate = new HandlerGate();
-  await openWorker(bench, { run: gate.run, suspectConcurrency: 3 });
+  await openWorker(environment, { run: gate.run, suspectConcurrency: 3 });
   await gate.untilRunning(3);
   assert.ok(gate.current.every(({ isRedelivered }) => isRedelivered));
   gate.letThrough();
@@ -86,16 +86,16 @@ test('held at the end of two processes: a few at a time at first, then as many a
   await gate.untilRunning(PREFETCH_COUNT);
   gate.openForGood();
   await gate.untilDone(60);
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
 test('one crash before the limit: each runs with nothing beside it, and none of them is dead', async (t) => {
-  const bench = await openBench(t, 40);
-  const { crashLimit } = bench.kind;
-  for (let end = 1; end < crashLimit; end += 1) await vanishHolding(bench, 3);
+  const environment = await openBench(t, 40);
+  const { crashLimit } = environment.kind;
+  for (let end = 1; end < crashLimit; end += 1) await vanishHolding(environment, 3);
   const gate = new HandlerGate();
   const beside: number[] = [];
-  await openWorker(bench, {
+  await openWorker(environment, {
     run: (task) => {
       const answer = gate.run(task);
       if (task.delivery.isRedelivered) beside.push(gate.current.length - 1);
@@ -110,13 +110,13 @@ test('one crash before the limit: each runs with nothing beside it, and none of 
   assert.deepEqual(beside, [0, 0, 0]);
   gate.openForGood();
   await gate.untilDone(40);
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
 test('a count of deliveries that a client sent changes nothing: none is refused, and as many run at a time as without', async (t) => {
-  const bench = await TestTopology.open(t);
-  await bench.publisher();
-  const channel = await bench.model.createConfirmChannel();
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
+  const channel = await environment.model.createConfirmChannel();
   for (let index = 0; index < 60; index += 1) {
     const headers = { 'x-delivery-count': 1 + (index % 9), 'x-acquired-count': 9 };
     channel.publish('jobs', 'job.one', Buffer.of(), { messageId: `m${index}`, headers });
@@ -124,7 +124,7 @@ test('a count of deliveries that a client sent changes nothing: none is refused,
   await channel.waitForConfirms();
   const gate = new HandlerGate();
   const seen: unknown[] = [];
-  await openWorker(bench, {
+  await openWorker(environment, {
     run: (task) => {
       const { headers } = task.delivery;
       seen.push(headers['x-delivery-count'], headers['x-acquired-count']);
@@ -135,5 +135,5 @@ test('a count of deliveries that a client sent changes nothing: none is refused,
   gate.openForGood();
   await gate.untilDone(60);
   assert.deepEqual(new Set(seen), new Set([undefined]));
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });

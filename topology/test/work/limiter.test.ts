@@ -1,10 +1,10 @@
-/** Goal: never more than the limit inside, first come first served. Method: by hand, then by property. */
+/** Goal: never more than the limit run, in the order of arrival. Method: examples, then a property. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Limiter } from '../../src/work/limiter.ts';
+import { Limiter } from '../../src/work/queueWorker.ts';
 
-test('with room it costs no promise; without it waits in order', async () => {
+test('below the limit it returns no promise; at the limit the callers wait in their order', async () => {
   const limiter = new Limiter(2);
   assert.equal(limiter.enter(), undefined);
   assert.equal(limiter.enter(), undefined);
@@ -19,21 +19,21 @@ test('with room it costs no promise; without it waits in order', async () => {
   assert.deepEqual(order, ['first', 'second']);
 });
 
-test('property: the bound holds and nobody is forgotten', async () => {
+test('property: the limit holds, and every caller runs', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 5 }),
       fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 30 }),
       async (limit, turns) => {
         const limiter = new Limiter(limit);
-        const count = { inside: 0, most: 0, ended: 0 };
+        const count = { running: 0, most: 0, ended: 0 };
         await Promise.all(
           turns.map(async (turnCount) => {
             await limiter.enter();
-            count.inside += 1;
-            count.most = Math.max(count.most, count.inside);
+            count.running += 1;
+            count.most = Math.max(count.most, count.running);
             for (let turn = 0; turn < turnCount; turn += 1) await Promise.resolve();
-            count.inside -= 1;
+            count.running -= 1;
             count.ended += 1;
             limiter.leave();
           }),

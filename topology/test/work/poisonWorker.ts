@@ -1,14 +1,14 @@
-/** A worker that one job kills. Ends with 0 once every other job is done and the killer was taken away. */
+/** A worker that one job crashes. It ends with 0 once every other job is done and that job is dead-lettered. */
 import { appendFileSync, readFileSync } from 'node:fs';
-import { Worker } from '@fit/topology/work';
-import { Inspector } from '../../src/amqp/inspector.ts';
+import { QueueWorker } from '@fit/topology/work';
+import { Inspector } from '../../src/amqp/index.ts';
 import { QUICK } from '../support/testTopology.ts';
 
 const [amqpUrl = '', managementUrl] = process.argv.slice(2);
 const { DONE_PATH: donePath = '', POISON: poison, JOB_COUNT: jobCount } = process.env;
 
 const inspector = await Inspector.open({ url: amqpUrl, label: 'poison worker inspects' });
-const worker = await Worker.open({
+const worker = await QueueWorker.open({
   declaration: QUICK,
   kind: 'one',
   amqpUrl,

@@ -1,4 +1,4 @@
-/** Goal: sound messages never wait for suspects, and nothing runs beside a last chance. Method: by hand with recorded deliveries, then any mixture by property. */
+/** Goal: messages without risk never wait for suspects, and nothing runs beside a message near its limit. Method: recorded deliveries, then any mixture by a property. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -10,27 +10,27 @@ import { Quarantine, type QuarantineMode } from '../../src/work/quarantine.ts';
 const SUSPECT_CONCURRENCY = 3;
 
 interface TestDelivery extends Delivery {
-  readonly standing: CrashRisk;
+  readonly risk: CrashRisk;
 }
 
-/** A worker over a queue of recorded messages: what it holds, what of it runs, what it gave back. */
+/** A worker over a queue of recorded messages: its unsettled, running and requeued ones. */
 class TestWorker {
   readonly running = new Set<TestDelivery>();
   readonly modes: QuarantineMode[] = [];
-  readonly givenBack: string[] = [];
-  readonly #held = new Set<TestDelivery>();
+  readonly requeued: string[] = [];
+  readonly #unsettled = new Set<TestDelivery>();
   readonly #queue: TestDelivery[] = [];
   /** The broker takes its time: what is under way still arrives. */
   isPauseSlow = false;
   isPaused = true;
-  isGiveBackFree = true;
-  allowedCount = 6;
+  isRequeueFree = true;
+  maxInFlight = 6;
   readonly quarantine = new Quarantine({
-    standingOf: (delivery) => (delivery as TestDelivery).standing,
+    riskOf: (delivery) => (delivery as TestDelivery).risk,
     suspectConcurrency: SUSPECT_CONCURRENCY,
-    allowedCount: () => this.allowedCount,
-    isGiveBackFree: () => this.isGiveBackFree,
-    unsettledCount: () => this.#held.size,
+    maxInFlight: () => this.maxInFlight,
+    isRequeueFree: () => this.isRequeueFree,
+    unsettledCount: () => this.#unsettled.size,
     isPaused: () => this.isPaused,
     pull: () => {
       const next = this.#queue.shift();
@@ -44,7 +44,7 @@ class TestWorker {
     },
   });
 
-  /** Into the queue, from which an open worker is handed what it may hold. */
+  /** Adds messages to the queue, from which an open worker receives as many as it may hold. */
   publish(...names: readonly string[]): TestDelivery[] {
     const deliveries = names.map((name) => this.#make(name));
     this.#queue.push(...deliveries);
@@ -55,7 +55,7 @@ class TestWorker {
   async turn(): Promise<void> {
     this.quarantine.onChange();
     await setImmediate();
-    while (this.quarantine.mode === 'open' && this.#held.size < this.allowedCount) {
+    while (this.quarantine.mode === 'open' && this.#unsettled.size < this.maxInFlight) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.arrive(next);
@@ -64,13 +64,13 @@ class TestWorker {
   }
 
   arrive(delivery: TestDelivery): void {
-    this.#held.add(delivery);
+    this.#unsettled.add(delivery);
     this.quarantine.admit(delivery);
   }
 
   settle(delivery: TestDelivery): void {
     this.running.delete(delivery);
-    this.#held.delete(delivery);
+    this.#unsettled.delete(delivery);
     this.quarantine.onChange(delivery);
   }
 
@@ -83,20 +83,20 @@ class TestWorker {
     return [...this.running].map(({ messageId }) => messageId);
   }
 
-  get heldCount(): number {
-    return this.#held.size;
+  get unsettledCount(): number {
+    return this.#unsettled.size;
   }
 
   get queuedCount(): number {
     return this.#queue.length;
   }
 
-  /** A name begins with its standing. */
+  /** The first word of a name is its crash risk. */
   #make(messageId: string): TestDelivery {
     const noop = () => undefined;
     const delivery: TestDelivery = {
       messageId,
-      standing: messageId.split(' ')[0] as CrashRisk,
+      risk: messageId.split(' ')[0] as CrashRisk,
       body: Buffer.of(),
       routingKey: 'k',
       exchange: 'e',
@@ -112,8 +112,8 @@ class TestWorker {
       delay: noop,
       discardContent: () => undefined,
       requeue: () => {
-        this.givenBack.push(messageId);
-        this.#held.delete(delivery);
+        this.requeued.push(messageId);
+        this.#unsettled.delete(delivery);
         this.quarantine.onChange(delivery);
       },
     };
@@ -128,7 +128,7 @@ async function workerOn(...names: readonly string[]) {
   return { worker, deliveries };
 }
 
-test('begins one by one; a sound message opens it, and so does an empty queue', async () => {
+test('it begins one by one; a message without risk opens it, and so does an empty queue', async () => {
   assert.equal(new TestWorker().quarantine.mode, 'oneByOne');
   const { worker } = await workerOn('none');
   assert.deepEqual([worker.modes, worker.names], [['open'], ['none']]);
@@ -136,7 +136,7 @@ test('begins one by one; a sound message opens it, and so does an empty queue', 
   assert.deepEqual(idle.modes, ['open']);
 });
 
-test('returned messages run beside each other, as many as may run, each looked at first', async () => {
+test('returned messages run beside each other, as many as are allowed, and are pulled one by one', async () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => `returned ${name}`);
   const { worker, deliveries } = await workerOn(...names);
   assert.deepEqual(worker.names, names.slice(0, 6));
@@ -146,7 +146,7 @@ test('returned messages run beside each other, as many as may run, each looked a
   assert.deepEqual(worker.names, names.slice(1));
 });
 
-test('suspects before any sound message are few at a time; after one they run beside the others', async () => {
+test('suspects run a few at a time before the first message without risk, and beside the others after it', async () => {
   const suspects = ['a', 'b', 'c', 'd'].map((name) => `suspect ${name}`);
   const { worker, deliveries } = await workerOn(...suspects, 'none');
   assert.deepEqual(worker.names, suspects.slice(0, 3));
@@ -162,32 +162,32 @@ test('suspects before any sound message are few at a time; after one they run be
   assert.equal(worker.running.size, 6);
 });
 
-test('a last chance waits until nothing else is held, then runs by itself, then the next is looked at', async () => {
+test('a message near its limit waits until no other is unsettled, then runs alone, then the next is pulled', async () => {
   const { worker, deliveries } = await workerOn('none', 'suspect', 'nearLimit', 'none b');
-  const [sound, suspect, last] = deliveries;
+  const [noRisk, suspect, nearLimit] = deliveries;
   assert.deepEqual(worker.names, ['none', 'suspect']);
-  worker.settle(sound!);
+  worker.settle(noRisk!);
   assert.deepEqual(worker.names, ['suspect']);
   worker.settle(suspect!);
   assert.deepEqual(worker.names, ['nearLimit']);
   await worker.turn();
   assert.equal(worker.queuedCount, 1);
-  worker.settle(last!);
+  worker.settle(nearLimit!);
   await worker.turn();
   assert.deepEqual([worker.names, worker.quarantine.mode], [['none b'], 'open']);
 });
 
-test('of last chances in the queue only one is ever held: one that ends the process takes none along', async () => {
+test('of several messages near their limit in the queue only one is unsettled at a time', async () => {
   const { worker, deliveries } = await workerOn('nearLimit a', 'nearLimit b', 'nearLimit c');
   for (const delivery of deliveries) {
-    assert.deepEqual([worker.names, worker.heldCount], [[delivery.messageId], 1]);
+    assert.deepEqual([worker.names, worker.unsettledCount], [[delivery.messageId], 1]);
     worker.settle(delivery);
     await worker.turn();
   }
   assert.equal(worker.quarantine.mode, 'open');
 });
 
-test('it waits until the pause is in force: what is under way would run beside it', async () => {
+test('a message near its limit waits until the pause is in force, because deliveries on their way would run beside it', async () => {
   const { worker, deliveries } = await workerOn('none');
   worker.settle(deliveries[0]!);
   worker.isPauseSlow = true;
@@ -198,34 +198,34 @@ test('it waits until the pause is in force: what is under way would run beside i
   assert.deepEqual(worker.names, ['nearLimit']);
 });
 
-/** Several last chances, as they arrive together where the worker was open. */
-async function withThree(isGiveBackFree: boolean): Promise<TestWorker> {
+/** Several messages near their limit, as they arrive together where the worker was open. */
+async function withThree(isRequeueFree: boolean): Promise<TestWorker> {
   const { worker, deliveries } = await workerOn('none');
-  worker.isGiveBackFree = isGiveBackFree;
-  const names = ['a', 'b', 'c'].map((name) => `lastChance ${name}`);
+  worker.isRequeueFree = isRequeueFree;
+  const names = ['a', 'b', 'c'].map((name) => `nearLimit ${name}`);
   worker.isPauseSlow = true;
-  const lastChances = worker.publish(...names);
+  const nearLimit = worker.publish(...names);
   await worker.turn();
-  for (const late of lastChances.slice(1)) worker.arrive(late);
+  for (const late of nearLimit.slice(1)) worker.arrive(late);
   worker.confirmPause();
   worker.settle(deliveries[0]!);
   return worker;
 }
 
-test('of several that are held one runs and the others go back, so that it cannot take them along', async () => {
+test('of several unsettled messages near their limit one runs and the others are requeued', async () => {
   const worker = await withThree(true);
   assert.deepEqual(worker.names, ['nearLimit a']);
-  assert.deepEqual(worker.givenBack, ['nearLimit b', 'nearLimit c']);
+  assert.deepEqual(worker.requeued, ['nearLimit b', 'nearLimit c']);
 });
 
-test('where giving back counts like a crash the others are kept, and have their turn', async () => {
+test('where a requeue counts like a crash the others stay unsettled, and run one after the other', async () => {
   const worker = await withThree(false);
-  assert.deepEqual([worker.names, worker.givenBack], [['nearLimit a'], []]);
+  assert.deepEqual([worker.names, worker.requeued], [['nearLimit a'], []]);
   worker.settle([...worker.running][0]!);
   assert.deepEqual(worker.names, ['nearLimit b']);
 });
 
-test('a new channel forgets what the old one brought', async () => {
+test('a new channel forgets the deliveries of the old one', async () => {
   const { worker } = await workerOn('none', 'nearLimit');
   worker.quarantine.reset();
   assert.equal(worker.quarantine.mode, 'oneByOne');
@@ -233,18 +233,18 @@ test('a new channel forgets what the old one brought', async () => {
   assert.deepEqual(worker.names, ['none']);
 });
 
-test('while nothing is allowed nothing is pulled', async () => {
+test('nothing is pulled while nothing may be in flight', async () => {
   const worker = new TestWorker();
-  worker.allowedCount = 0;
+  worker.maxInFlight = 0;
   worker.publish('none');
   await worker.turn();
   assert.equal(worker.queuedCount, 1);
-  worker.allowedCount = 1;
+  worker.maxInFlight = 1;
   await worker.turn();
   assert.deepEqual(worker.names, ['none']);
 });
 
-test('property: nothing runs beside a last chance, suspects before a sound one are few, sound ones run at once, nothing is forgotten', async () => {
+test('property: a message near its limit runs alone, suspects are few before the first message without risk, and every message is settled', async () => {
   const names = fc.constantFrom('none', 'returned', 'suspect', 'nearLimit');
   const steps = fc.constantFrom('settle', 'turn', 'pause');
   await fc.assert(
@@ -253,21 +253,21 @@ test('property: nothing runs beside a last chance, suspects before a sound one a
       fc.array(steps, { maxLength: 40 }),
       fc.boolean(),
       fc.boolean(),
-      async (published, played, isGiveBackFree, isPauseSlow) => {
+      async (published, played, isRequeueFree, isPauseSlow) => {
         const worker = new TestWorker();
-        Object.assign(worker, { isGiveBackFree, isPauseSlow });
+        Object.assign(worker, { isRequeueFree, isPauseSlow });
         worker.publish(...published);
         let settledCount = 0;
-        let hasSeenSound = false;
+        let hasSeenNoRisk = false;
         const check = () => {
           const countOf = (wanted: CrashRisk) =>
-            [...worker.running].filter(({ standing }) => standing === wanted).length;
-          hasSeenSound ||= countOf('none') > 0;
+            [...worker.running].filter(({ risk }) => risk === wanted).length;
+          hasSeenNoRisk ||= countOf('none') > 0;
           assert.ok(
             countOf('nearLimit') === 0 || worker.running.size === 1,
             worker.names.join(', '),
           );
-          if (!hasSeenSound) assert.ok(countOf('suspect') <= SUSPECT_CONCURRENCY);
+          if (!hasSeenNoRisk) assert.ok(countOf('suspect') <= SUSPECT_CONCURRENCY);
         };
         const settleOne = () => {
           const [first] = worker.running;
@@ -289,8 +289,8 @@ test('property: nothing runs beside a last chance, suspects before a sound one a
           worker.confirmPause();
           check();
         } while (settleOne());
-        assert.deepEqual([worker.heldCount, worker.queuedCount], [0, 0]);
-        assert.equal(settledCount + worker.givenBack.length, published.length);
+        assert.deepEqual([worker.unsettledCount, worker.queuedCount], [0, 0]);
+        assert.equal(settledCount + worker.requeued.length, published.length);
       },
     ),
   );

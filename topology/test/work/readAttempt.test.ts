@@ -1,8 +1,8 @@
-/** Goal: only what may be tried is tried. Method: one delivery of each sort. */
+/** Goal: an attempt is made only of a valid delivery. Method: one delivery of each sort. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planTopology } from '@fit/topology';
-import { CrashLimitExceeded, readAttempt } from '../../src/work/readAttempt.ts';
+import { CrashLimitExceeded, readAttempt } from '../../src/work/runAttempt.ts';
 import { DEFAULT } from '../support/declarations.ts';
 
 const broker = { version: '3.10.8', hasManagement: true };
@@ -14,13 +14,13 @@ const delivery = {
   unreadableReason: undefined,
 };
 
-test('a sound one is the attempt of its key', () => {
+test('a valid delivery is the attempt of its routing key', () => {
   assert.equal(readAttempt({ kind, broker }, delivery).number, 1);
   const later = { ...delivery, routingKey: `${kind.queue}.r2` };
   assert.equal(readAttempt({ kind, broker }, later).number, 3);
 });
 
-test('unreadable, forged, of a strange key, or a killer: refused with the reason', () => {
+test('unreadable headers, a forged x-death, a foreign key or too many crashes are refused with the reason', () => {
   const refusal = (
     change: Partial<typeof delivery> & { unreadableReason?: string },
     error: object,

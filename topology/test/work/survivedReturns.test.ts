@@ -1,9 +1,9 @@
-/** Goal: a process knows what it held when its connections fell, within a bound. Method: counts by hand, then too many. */
+/** Goal: a process remembers, within a limit, the deliveries of its lost connections. Method: a few counts, then too many. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SURVIVED_RETURNS_LIMIT, SurvivedReturns } from '../../src/work/survivedReturns.ts';
+import { SURVIVED_RETURNS_LIMIT, SurvivedReturns } from '../../src/work/quarantine.ts';
 
-test('each loss counts once for each message that has an id', () => {
+test('each loss counts once for each message with an id', () => {
   const survived = new SurvivedReturns();
   survived.add('a');
   survived.add('a');
@@ -15,7 +15,7 @@ test('each loss counts once for each message that has an id', () => {
   );
 });
 
-test('never more ids than the limit: the one whose latest loss is oldest is forgotten first', () => {
+test('above the limit the id whose latest loss is oldest is forgotten first', () => {
   const survived = new SurvivedReturns(2);
   for (const id of ['a', 'b', 'a', 'c']) survived.add(id);
   assert.deepEqual(

@@ -3,7 +3,7 @@ import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stack } from '@fit/stack';
 import { Publisher } from '@fit/topology/amqp';
-import { Worker } from '@fit/topology/work';
+import { QueueWorker } from '@fit/topology/work';
 import {
   BENCH_TOPOLOGY,
   type IsolatedVhost,
@@ -117,7 +117,7 @@ async function measureWorker(
       let resetConnectionCount = 0;
       const { promise: finished, resolve: finish } = Promise.withResolvers<undefined>();
       const startedAt = performance.now();
-      const worker = await Worker.open({
+      const worker = await QueueWorker.open({
         declaration: BENCH_TOPOLOGY,
         kind: 'one',
         amqpUrl: proxy.url,

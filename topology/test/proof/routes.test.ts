@@ -1,4 +1,4 @@
-/** Goal: routing as the broker does it. Method: the reference plan, walked by hand and by property. */
+/** Goal: routing as the broker does it. Method: paths of the reference plan, by examples and by a property. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planTopology, route, type TopologyPlan } from '@fit/topology';

@@ -1,4 +1,4 @@
-/** Goal: crashes are told from plain retries on every broker line. Method: the counts that each line was seen to send. */
+/** Goal: crashes are distinguished from retries on every release series. Method: the counts that each series was seen to send. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -39,12 +39,12 @@ test('4.0 to 4.2 count rejections as well: they are taken off, and it never fall
   assert.equal(crashesOf(on('4.0.5'), KIND, evidence(1, 3)), 0);
 });
 
-test('from 4.3 on the count holds no rejections, and is carried from hop to hop', () => {
+test('from 4.3 on the count includes no rejections, and is kept from queue to queue', () => {
   assert.equal(crashesOf(on('4.3.6'), KIND, evidence(3, 1)), 3);
   assert.equal(crashesOf(on('4.3.6'), KIND, evidence(1, 3)), 1);
 });
 
-test('x-death that a client sent takes nothing off: the key says that there were no rejections', () => {
+test('x-death that a client sent subtracts nothing, because the routing key shows no rejections', () => {
   const forged = { ...evidence(4, 9), routingKey: KIND.key };
   assert.equal(crashesOf(on('4.0.5'), KIND, forged), 4);
 });
@@ -64,13 +64,13 @@ test('a hostile count is no crash', () => {
   }
 });
 
-test('held at the end of one process it is returned, of two a suspect, and near the limit a last chance', () => {
+test('a message is returned after one crash, suspect after two, and nearLimit close to the crash limit', () => {
   for (const version of LINES) {
-    const standings = [0, 1, 2, 3, 4, 5].map((count) =>
+    const risks = [0, 1, 2, 3, 4, 5].map((count) =>
       crashRisk(on(version), KIND, evidence(count, 0), 0),
     );
     const wanted = ['none', 'returned', 'suspect', 'suspect', 'nearLimit', 'nearLimit'];
-    assert.deepEqual(standings, wanted, version);
+    assert.deepEqual(risks, wanted, version);
   }
 });
 
@@ -82,17 +82,17 @@ test('lost connections of this process make no suspect, but the broker counts th
 });
 
 test('a small limit leaves no room for suspects: whoever is at it runs alone', () => {
-  const standings = (crashLimit: number) =>
+  const risks = (crashLimit: number) =>
     [1, 2, 3].map((count) =>
       crashRisk(on('4.3.6'), { ...KIND, crashLimit }, evidence(count, 0), 0),
     );
-  assert.deepEqual(standings(1), ['nearLimit', 'nearLimit', 'nearLimit']);
-  assert.deepEqual(standings(2), ['returned', 'nearLimit', 'nearLimit']);
-  assert.deepEqual(standings(3), ['returned', 'nearLimit', 'nearLimit']);
-  assert.deepEqual(standings(4), ['returned', 'suspect', 'nearLimit']);
+  assert.deepEqual(risks(1), ['nearLimit', 'nearLimit', 'nearLimit']);
+  assert.deepEqual(risks(2), ['returned', 'nearLimit', 'nearLimit']);
+  assert.deepEqual(risks(3), ['returned', 'nearLimit', 'nearLimit']);
+  assert.deepEqual(risks(4), ['returned', 'suspect', 'nearLimit']);
 });
 
-test('plain retries of each line are sound', () => {
+test('retries are no crash risk on any release series', () => {
   assert.equal(crashRisk(on('4.0.5'), KIND, evidence(3, 3), 0), 'none');
   const unmarked = { ...evidence(undefined, 3), isRedelivered: false };
   for (const version of ['3.10.8', '4.3.6'])
@@ -106,7 +106,7 @@ test('a classic queue does not count: a redelivery is a suspect, unless this pro
   assert.equal(crashRisk(on('4.3.6'), CLASSIC, forged, 1), 'none');
 });
 
-test('the native back end counts failed attempts alike: nothing can be told', () => {
+test('the native back end, which counts failed attempts as well, shows no crash risk', () => {
   assert.equal(crashesOf(on('4.3.6'), NATIVE, evidence(3, 0)), 0);
   assert.equal(crashRisk(on('4.3.6'), NATIVE, evidence(4, 0), 0), 'none');
 });

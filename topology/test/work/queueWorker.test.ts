@@ -1,26 +1,26 @@
-/** Goal: what surrounds an attempt: breaker, crash guard, priority lane, drain. Method: a worker on the real broker. */
+/** Goal: what surrounds an attempt: circuit breaker, crash limit, priorities, drain. Method: a worker on a real broker. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { Worker, type WorkerEvent, type WorkerOptions } from '@fit/topology/work';
+import { QueueWorker, type QueueWorkerOptions, type WorkerEvent } from '@fit/topology/work';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
 import { TestTopology } from '../support/testTopology.ts';
 
 async function openWorker(
-  bench: TestTopology,
-  options: Pick<WorkerOptions, 'run'> & Partial<WorkerOptions>,
-): Promise<Worker> {
-  const { declaration, amqpUrl, managementUrl } = bench;
-  const worker = await Worker.open({
+  environment: TestTopology,
+  options: Pick<QueueWorkerOptions, 'run'> & Partial<QueueWorkerOptions>,
+): Promise<QueueWorker> {
+  const { declaration, amqpUrl, managementUrl } = environment;
+  const worker = await QueueWorker.open({
     declaration,
     kind: 'one',
     amqpUrl,
     managementUrl,
     ...options,
   });
-  bench.closeLater(() => worker.close());
+  environment.closeLater(() => worker.close());
   return worker;
 }
 
@@ -28,15 +28,15 @@ class StoreDown extends Error {
   override readonly name = 'StoreDown';
 }
 
-test('the store is out: few attempts are spent, nothing is dead, and all is done when it is back', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
-  await bench.publishAll(publisher, 200);
+test('while the store is down few attempts are spent, no job dies, and all are done when it is up again', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  await environment.publishAll(publisher, 200);
   const store = { isDown: true };
   const failures = new Map<string, number>();
   const done = new Set<string>();
   const events: WorkerEvent[] = [];
-  await openWorker(bench, {
+  await openWorker(environment, {
     prefetchCount: 20,
     concurrency: 5,
     circuitBreaker: { sampleSize: 10, failureRatio: 0.8, pauseMs: 30, longestPauseMs: 100 },
@@ -56,17 +56,17 @@ test('the store is out: few attempts are spent, nothing is dead, and all is done
   const spentCount = [...failures.values()].reduce((sum, count) => sum + count, 0);
   store.isDown = false;
   await eventually(() => done.size === 200, { describe: () => `${done.size} done` });
-  // The window, what ran beside it, and one for each probe: not one for each of 200 messages.
+  // The sample, the attempts beside it, and one for each probe: not one for each of 200 messages.
   assert.ok(spentCount <= 10 + 5 + openings(), `${spentCount} attempts were spent`);
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
-test('a letter that the broker does not confirm: the attempt ended as a retry, is told as one, and comes again', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+test('where the broker does not confirm a dead letter, the attempt is reported as a retry, and the message is retried', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const unconfirmed: unknown[] = [];
   const attempts: number[] = [];
-  await openWorker(bench, {
+  await openWorker(environment, {
     onUnconfirmed: ({ attempt, outcome, step }) =>
       unconfirmed.push([attempt.number, outcome.type, step]),
     run: ({ attempt }) => {
@@ -76,20 +76,20 @@ test('a letter that the broker does not confirm: the attempt ended as a retry, i
         : { type: 'done', effect: undefined };
     },
   });
-  // Nothing takes letters any more: the broker returns them.
-  const channel = await bench.model.createChannel();
+  // Without the binding the broker returns dead letters to their publisher.
+  const channel = await environment.model.createChannel();
   await channel.unbindQueue('one.dead', 'one.park', '');
-  await bench.publishAll(publisher, 1);
+  await environment.publishAll(publisher, 1);
   await eventually(() => attempts.length === 2, { describe: () => JSON.stringify(attempts) });
   assert.deepEqual(attempts, [1, 2]);
-  const [delayMs] = bench.kind.tiersMs;
+  const [delayMs] = environment.kind.tiersMs;
   assert.deepEqual(unconfirmed, [[1, 'retry', { type: 'wait', delayMs }]]);
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
-test('a handler in JavaScript: nothing returned is done, anything else is tried again with the reason, and none ends the process', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
+test('a handler in JavaScript that returns nothing is done; any other answer that is no outcome is retried', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
   const answers = new Map<string, unknown>([
     ['nothing', undefined],
     ['true', true],
@@ -98,7 +98,7 @@ test('a handler in JavaScript: nothing returned is done, anything else is tried 
     ['done', { type: 'done' }],
   ]);
   const ends: string[] = [];
-  await openWorker(bench, {
+  await openWorker(environment, {
     // The answer of a program that no compiler has seen.
     run: ({ delivery, attempt }) =>
       attempt.number > 1 ? undefined : (answers.get(delivery.messageId!) as undefined),
@@ -108,7 +108,7 @@ test('a handler in JavaScript: nothing returned is done, anything else is tried 
       answer();
     },
   });
-  for (const id of answers.keys()) await publisher.publish(bench.message(id));
+  for (const id of answers.keys()) await publisher.publish(environment.message(id));
   await eventually(() => ends.length === 8, { describe: () => ends.join(', ') });
   assert.deepEqual(ends.sort(), [
     'done 1 done',
@@ -120,36 +120,39 @@ test('a handler in JavaScript: nothing returned is done, anything else is tried 
     'true 1 retry InvalidOutcome',
     'true 2 done',
   ]);
-  await bench.expectEmpty();
+  await environment.expectEmpty();
 });
 
-test('a count of crashes above the limit is refused before the handler, though the broker let it pass', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
-  await publisher.publish(bench.message('killer'));
+test('a message with more crashes than the limit is refused before the handler, where the broker did not dead-letter it', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  await publisher.publish(environment.message('killer'));
   // Without its policy the broker does not end it.
-  await bench.ask('DELETE', `/api/policies/${bench.vhost}/one`);
-  assert.equal(await crashConsumers(bench, bench.kind.crashLimit + 1), bench.kind.crashLimit + 1);
+  await environment.ask('DELETE', `/api/policies/${environment.vhost}/one`);
+  assert.equal(
+    await crashConsumers(environment, environment.kind.crashLimit + 1),
+    environment.kind.crashLimit + 1,
+  );
   const visits: unknown[] = [];
   const events: WorkerEvent[] = [];
-  await openWorker(bench, {
+  await openWorker(environment, {
     onEvent: (event) => events.push(event),
     run: ({ delivery }) => {
       visits.push(delivery.messageId);
       return { type: 'done', effect: undefined };
     },
   });
-  const letters = await bench.takeLetters(1);
+  const deadLetters = await environment.takeDeadLetters(1);
   assert.deepEqual(
-    letters.map(({ id, cause }) => [id, cause]),
+    deadLetters.map(({ id, cause }) => [id, cause]),
     [['killer', 'crashed']],
   );
   assert.deepEqual(visits, []);
   assert.ok(events.some(({ type }) => type === 'refused'));
 });
 
-test('urgent overtakes what was there before it, also after a retry; a broker without lanes is refused', async (t) => {
-  const bench = await TestTopology.open(
+test('an urgent message is delivered before earlier ones, also after a retry; a broker without priorities is refused', async (t) => {
+  const environment = await TestTopology.open(
     t,
     declareTopology({
       exchange: 'jobs',
@@ -157,36 +160,36 @@ test('urgent overtakes what was there before it, also after a retry; a broker wi
     }),
   );
   if (!(await brokerFacts()).hasPriorities) {
-    await assert.rejects(bench.publisher(), /PRIORITY_UNSUPPORTED one/);
+    await assert.rejects(environment.publisher(), /PRIORITY_UNSUPPORTED one/);
     return;
   }
-  const publisher = await bench.publisher();
-  await bench.publishAll(publisher, 50);
-  await publisher.publish(bench.message('urgent', { isUrgent: true }));
+  const publisher = await environment.publisher();
+  await environment.publishAll(publisher, 50);
+  await publisher.publish(environment.message('urgent', { isUrgent: true }));
   const order: string[] = [];
-  const lanes: boolean[] = [];
-  await openWorker(bench, {
+  const urgencies: boolean[] = [];
+  await openWorker(environment, {
     prefetchCount: 1,
     run: ({ delivery, attempt }) => {
       order.push(delivery.messageId!);
       if (delivery.messageId !== 'urgent') return { type: 'done', effect: undefined };
-      lanes.push(delivery.isUrgent);
+      urgencies.push(delivery.isUrgent);
       return attempt.isLast
         ? { type: 'done', effect: undefined }
         : { type: 'retryAfter', delayMs: 150, error: new Error('not yet') };
     },
   });
-  await eventually(() => lanes.length === 2, { describe: () => order.join(', ') });
+  await eventually(() => urgencies.length === 2, { describe: () => order.join(', ') });
   assert.ok(order.indexOf('urgent') <= 2, order.slice(0, 5).join(', '));
-  assert.deepEqual(lanes, [true, true]);
+  assert.deepEqual(urgencies, [true, true]);
 });
 
-test('a drain waits for what runs, and what does not end in time goes back', async (t) => {
-  const bench = await TestTopology.open(t);
-  const publisher = await bench.publisher();
-  await bench.publishAll(publisher, 3);
+test('a drain waits for running attempts, and requeues those that do not end in time', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  await environment.publishAll(publisher, 3);
   const ends = new Map<string, () => void>();
-  const worker = await openWorker(bench, {
+  const worker = await openWorker(environment, {
     prefetchCount: 3,
     run: ({ delivery }) =>
       new Promise((resolve) => {
@@ -199,5 +202,5 @@ test('a drain waits for what runs, and what does not end in time goes back', asy
   const drained = worker.drain(500);
   ends.get('m0')?.();
   await drained;
-  await bench.expectReady('one', 2);
+  await environment.expectReady('one', 2);
 });

@@ -1,18 +1,30 @@
-/** Everything that can be wrong with a declaration before it is planned; each fault has a code of its own. */
+/** Checks of a declaration; each fault has a code of its own. */
 import { type Fault, fault } from '../errors.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
 import { BACKENDS, type KindOptions, type Load, UNSAFE } from './kindOptions.ts';
 
 const LIMIT_MS = 2 ** 32;
-/** The broker takes an unsettled message away after 30 minutes (RabbitMQ, consumer acknowledgement timeout). */
+/** The broker requeues an unsettled message after 30 minutes (RabbitMQ, consumer acknowledgement timeout). */
 const ACK_TIMEOUT_MS = 30 * 60_000;
-/** Every tier is a quorum queue; those are for tens, not thousands (RabbitMQ, quorum queues). */
+/** Every tier is a quorum queue; a broker should have tens of them, not thousands (RabbitMQ, quorum queues). */
 const MAX_TIERS = 10;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const OPTIONS = new Set<string>([
-  ...['key', 'queue', 'tiers', 'tierOrder', 'maxLength', 'crashLimit', 'messageTtl', 'deadline'],
-  ...['nonRetryable', 'hasPriorities', 'load', 'backend', 'queueType', 'unsafe'],
-]);
+  'key',
+  'queue',
+  'tiers',
+  'tierOrder',
+  'maxLength',
+  'crashLimit',
+  'messageTtl',
+  'deadline',
+  'nonRetryable',
+  'hasPriorities',
+  'load',
+  'backend',
+  'queueType',
+  'unsafe',
+] satisfies (keyof KindOptions)[]);
 
 export function exchangeFaults(exchange: string | undefined, kindCount: number): Fault[] {
   const none = fault('NO_KIND', 'kinds', 'declare at least one kind');
@@ -21,7 +33,7 @@ export function exchangeFaults(exchange: string | undefined, kindCount: number):
 
 /** @returns every fault of one kind; a subject is `<kind>.<option>`. */
 export function kindFaults(kind: string, options: KindOptions | undefined): Fault[] {
-  // From JavaScript it can be null as well.
+  // A program in JavaScript may pass null as well.
   if (typeof options !== 'object' || (options as unknown) === null) {
     const remedy = 'is no object; give its options, at least { key, queue, tiers }';
     return [fault('OPTIONS_MISSING', kind, remedy)];
@@ -41,7 +53,7 @@ export function kindFaults(kind: string, options: KindOptions | undefined): Faul
   ];
 }
 
-/** A misspelt option would silently be the default: from JavaScript, or from a file, the compiler sees none of it. */
+/** The compiler does not see options from JavaScript or a file, where a misspelt one would silently be its default. */
 function unknownOptions(kind: string, options: KindOptions): Fault[] {
   return Object.keys(options)
     .filter((name) => !OPTIONS.has(name))
@@ -98,7 +110,7 @@ function deadlineFaults(kind: string, deadline: Duration | undefined): Fault[] {
   const faults = durationFaults(subject, deadline);
   const deadlineMs = deadline === undefined ? undefined : parseDurationMs(deadline);
   if (faults.length > 0 || deadlineMs === undefined || deadlineMs < ACK_TIMEOUT_MS) return faults;
-  const remedy = 'the broker takes an unsettled message away after 30m; stay below';
+  const remedy = 'the broker requeues an unsettled message after 30m; stay below';
   return [fault('DEADLINE_TOO_LONG', subject, remedy)];
 }
 
@@ -130,53 +142,49 @@ function loadFaults(kind: string, load: Load | undefined): Fault[] {
   return isSound ? [] : [fault('LOAD_OUT_OF_RANGE', `${kind}.load`, remedy)];
 }
 
-/** What loses messages is done only where the declaration says so, and is not said where nothing of it is done. */
+/** Options that can lose messages need a declaration as unsafe, and the declaration needs such an option. */
 function safetyFaults(kind: string, options: KindOptions): Fault[] {
   const { unsafe = [], queueType = 'quorum', backend = 'tiers' } = options;
   const isClassic = queueType === 'classic';
-  const rules: readonly [isBroken: boolean, code: string, option: string, remedy: string][] = [
-    [
-      unsafe.some((name) => !UNSAFE.includes(name)),
-      ...(['UNSAFE_UNKNOWN', 'unsafe', `must be of ${UNSAFE.join(', ')}`] as const),
-    ],
-    [
-      !['quorum', 'classic'].includes(queueType),
-      ...([
-        'QUEUE_TYPE_UNKNOWN',
-        'queueType',
-        `'${queueType}' is neither quorum nor classic`,
-      ] as const),
-    ],
-    [
-      isClassic && !unsafe.includes('classic'),
-      ...([
-        'UNSAFE_UNDECLARED',
-        'queueType',
-        "classic queues lose dead letters; take quorum, or declare unsafe: ['classic']",
-      ] as const),
-    ],
-    [
-      !isClassic && unsafe.includes('classic'),
-      ...(['UNSAFE_UNUSED', 'unsafe', "'classic' is declared, but the queue is quorum"] as const),
-    ],
-    [
-      !BACKENDS.includes(backend),
-      ...([
-        'BACKEND_UNKNOWN',
-        'backend',
-        `'${backend}' is none of ${BACKENDS.join(', ')}`,
-      ] as const),
-    ],
-    [
-      backend === 'native' && (isClassic || unsafe.includes('drop-head')),
-      ...([
-        'BACKEND_CONFLICT',
-        'backend',
-        'native retry needs a quorum queue with reject-publish; take tiers',
-      ] as const),
-    ],
+  const rules = [
+    {
+      isBroken: unsafe.some((name) => !UNSAFE.includes(name)),
+      code: 'UNSAFE_UNKNOWN',
+      option: 'unsafe',
+      remedy: `must be of ${UNSAFE.join(', ')}`,
+    },
+    {
+      isBroken: !['quorum', 'classic'].includes(queueType),
+      code: 'QUEUE_TYPE_UNKNOWN',
+      option: 'queueType',
+      remedy: `'${queueType}' is neither quorum nor classic`,
+    },
+    {
+      isBroken: isClassic && !unsafe.includes('classic'),
+      code: 'UNSAFE_UNDECLARED',
+      option: 'queueType',
+      remedy: "classic queues lose dead letters; take quorum, or declare unsafe: ['classic']",
+    },
+    {
+      isBroken: !isClassic && unsafe.includes('classic'),
+      code: 'UNSAFE_UNUSED',
+      option: 'unsafe',
+      remedy: "'classic' is declared, but the queue is quorum",
+    },
+    {
+      isBroken: !BACKENDS.includes(backend),
+      code: 'BACKEND_UNKNOWN',
+      option: 'backend',
+      remedy: `'${backend}' is none of ${BACKENDS.join(', ')}`,
+    },
+    {
+      isBroken: backend === 'native' && (isClassic || unsafe.includes('drop-head')),
+      code: 'BACKEND_CONFLICT',
+      option: 'backend',
+      remedy: 'native retry needs a quorum queue with reject-publish; take tiers',
+    },
   ];
   return rules
-    .filter(([isBroken]) => isBroken)
-    .map(([, code, option, remedy]) => fault(code, `${kind}.${option}`, remedy));
+    .filter(({ isBroken }) => isBroken)
+    .map(({ code, option, remedy }) => fault(code, `${kind}.${option}`, remedy));
 }

@@ -64,7 +64,7 @@ function faultsOf(kinds: Record<string, unknown>, broker: BrokerProfile) {
 }
 
 for (const [code, kinds, broker] of BROKEN)
-  test(`${code} is refused, names its subject and says what to do`, () => {
+  test(`${code} is refused with its subject and a remedy`, () => {
     const faults = faultsOf(kinds, broker ?? NEW);
     const own = faults.find((fault) => fault.code === code);
     assert.ok(own, `${code} wanted, found ${faults.map((fault) => fault.code).join(', ')}`);
@@ -77,7 +77,7 @@ test('each has a code that no other has', () => {
   assert.ok(BROKEN.length >= 20);
 });
 
-test('what the broken ones are made of is sound', () => {
+test('the declarations that the broken plans are made from are accepted', () => {
   assert.deepEqual(faultsOf({ one: ONE, two: TWO }, NEW), []);
   assert.deepEqual(faultsOf({ one: ONE, two: TWO }, OLD), []);
 });

@@ -1,7 +1,7 @@
 /** Goal: what would harm an old broker is known before it is rejected. Method: real histories, and each part forged. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasForgedDeaths } from '../../src/retry/forgedDeaths.ts';
+import { hasForgedDeaths } from '../../src/retry/xDeath.ts';
 import { BROKER_SERIES, EXHAUSTED, FOURTH_DELIVERY } from '../support/deathHeaders.ts';
 
 const OLD = { version: '3.10.8', hasManagement: true };
@@ -9,9 +9,9 @@ const NEW = { version: '4.0.5', hasManagement: true };
 const [real] = EXHAUSTED['3.10.8']['x-death'] as Record<string, unknown>[];
 
 test('what a broker wrote is none; nor is a message without deaths', () => {
-  for (const line of BROKER_SERIES)
-    for (const headers of [FOURTH_DELIVERY[line], EXHAUSTED[line], {}])
-      assert.equal(hasForgedDeaths(OLD, headers), false, line);
+  for (const series of BROKER_SERIES)
+    for (const headers of [FOURTH_DELIVERY[series], EXHAUSTED[series], {}])
+      assert.equal(hasForgedDeaths(OLD, headers), false, series);
 });
 
 test('another shape is forged, but harmless where the broker ignores it', () => {

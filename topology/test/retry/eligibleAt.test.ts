@@ -42,7 +42,7 @@ test('published again behind its spent tiers: as new', () => {
   assert.equal(eligibleAtMs(KIND, arrival), PUBLISHED);
 });
 
-test('a letter that was replayed counts from its replay, not from its first publish', () => {
+test('a republished dead letter counts from its republishing, not from its first publish', () => {
   const at = (replayAt: unknown, publishedAtMs: number | undefined = PUBLISHED) =>
     eligibleAtMs(KIND, { attempt: 1, headers: { 'replay-at': replayAt }, publishedAtMs });
   assert.equal(at(PUBLISHED + 86_400_000), PUBLISHED + 86_400_000);
@@ -51,7 +51,7 @@ test('a letter that was replayed counts from its replay, not from its first publ
     assert.equal(at(nonsense), PUBLISHED);
 });
 
-test('the native back end records no waits, so a retry cannot be told', () => {
+test('with the native back end, which records no waits, the time of a retry is undefined', () => {
   const native = { ...KIND, backend: 'native' as const };
   const arrival = { attempt: 2, headers: {}, publishedAtMs: PUBLISHED };
   assert.equal(eligibleAtMs(native, arrival), undefined);

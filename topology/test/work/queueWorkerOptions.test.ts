@@ -1,9 +1,9 @@
-/** Goal: what is wrong with a worker's options is told by name, before anything is connected. Method: a port that counts. */
+/** Goal: a wrong option of a worker is refused by name before it connects. Method: a port that counts connections. */
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { planTopology, TopologyError } from '@fit/topology';
-import { Worker, type WorkerOptions } from '@fit/topology/work';
+import { QueueWorker, type QueueWorkerOptions } from '@fit/topology/work';
 import { QUICK } from '../support/testTopology.ts';
 
 async function countingPort(t: TestContext): Promise<{ url: string; count: () => number }> {
@@ -31,8 +31,8 @@ test('an unknown kind, no declaration and a count of none are refused, and nothi
       managementUrl: undefined,
       run: () => undefined,
       ...change,
-    } as unknown as WorkerOptions;
-    await assert.rejects(Worker.open(options), (error) => {
+    } as unknown as QueueWorkerOptions;
+    await assert.rejects(QueueWorker.open(options), (error) => {
       assert.ok(error instanceof TopologyError);
       assert.equal(error.code, 'DECLARATION_INVALID');
       assert.match(error.message, pattern);

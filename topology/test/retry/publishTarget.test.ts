@@ -1,4 +1,4 @@
-/** Goal: a message that was lost half-way goes back in where it was. Method: every spent count of a ladder. */
+/** Goal: a message that was lost between two attempts is published for its next attempt. Method: every number of spent attempts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptOf, planTopology, publishTarget, route } from '@fit/topology';

@@ -1,9 +1,9 @@
-/** Goal: a killer takes no innocent along. Method: one among many, workers that end with their connection. */
+/** Goal: a message that crashes its worker takes no other into the dead-letter queue. Method: one among many, workers that lose their connection. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { Worker } from '@fit/topology/work';
+import { QueueWorker } from '@fit/topology/work';
 import { openProxy } from '../support/openProxy.ts';
 import { TestTopology } from '../support/testTopology.ts';
 
@@ -14,25 +14,25 @@ for (const [prefetchCount, workerCount] of [
   [50, 1],
   [50, 3],
 ] as const)
-  test(`prefetch ${prefetchCount}, workers ${workerCount}: the killer is 1 letter, crashed, and ${INNOCENT_COUNT} are done`, async (t) => {
-    const bench = await TestTopology.open(
+  test(`prefetch ${prefetchCount}, workers ${workerCount}: the crashing message is one dead letter, and ${INNOCENT_COUNT} others are done`, async (t) => {
+    const environment = await TestTopology.open(
       t,
       declareTopology({
         exchange: 'jobs',
         kinds: { one: { key: 'job.one', queue: 'one', tiers: [50, 100], crashLimit: 3 } },
       }),
     );
-    const publisher = await bench.publisher();
-    await bench.publishMore(publisher, INNOCENT_COUNT / 2, 'a');
-    await publisher.publish(bench.message('killer'));
-    await bench.publishMore(publisher, INNOCENT_COUNT / 2, 'b');
+    const publisher = await environment.publisher();
+    await environment.publishMore(publisher, INNOCENT_COUNT / 2, 'a');
+    await publisher.publish(environment.message('killer'));
+    await environment.publishMore(publisher, INNOCENT_COUNT / 2, 'b');
     const done = new Set<string>();
     let crashCount = 0;
-    const { declaration, managementUrl } = bench;
+    const { declaration, managementUrl } = environment;
     for (let index = 0; index < workerCount; index += 1) {
-      // Cut, as a dying process cuts it: nothing that it held is settled.
-      const proxy = await openProxy(t, bench.amqpUrl);
-      const worker = await Worker.open({
+      // The connection is lost as with a process that crashes: none of its deliveries is settled.
+      const proxy = await openProxy(t, environment.amqpUrl);
+      const worker = await QueueWorker.open({
         declaration,
         kind: 'one',
         amqpUrl: proxy.url,
@@ -51,17 +51,17 @@ for (const [prefetchCount, workerCount] of [
           return { type: 'done', effect: undefined };
         },
       });
-      bench.closeLater(() => worker.close());
+      environment.closeLater(() => worker.close());
     }
-    const letters = await bench.takeLetters(1);
+    const deadLetters = await environment.takeDeadLetters(1);
     await eventually(() => done.size === INNOCENT_COUNT, {
       deadlineMs: 30_000,
-      describe: () => `${done.size} done, ${JSON.stringify(letters)}`,
+      describe: () => `${done.size} done, ${JSON.stringify(deadLetters)}`,
     });
     assert.deepEqual(
-      letters.map(({ id, cause }) => [id, cause]),
+      deadLetters.map(({ id, cause }) => [id, cause]),
       [['killer', 'crashed']],
     );
     t.diagnostic(`${crashCount} crashes, the limit is 3`);
-    await bench.expectEmpty();
+    await environment.expectEmpty();
   });

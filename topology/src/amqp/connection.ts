@@ -1,0 +1,132 @@
+/** How an AMQP connection of this library is opened and closed, and what a failure to open one means. */
+import { type ChannelModel, connect, credentials } from 'amqplib';
+import { fault, TopologyError } from '../errors.ts';
+import { tolerateHeaders } from './tolerateHeaders.ts';
+
+/** Limits of every AMQP connection. This is the only place that sets them: no service overrides one. */
+export const CONNECTION_LIMITS = {
+  /** Seconds; the `heartbeat` of connection.tune-ok. A half-open connection is found dead after about 2.9 of them (measured). */
+  heartbeatSeconds: 10,
+  /** Milliseconds for one TCP connect and AMQP handshake. A frozen broker accepts TCP and never answers. */
+  connectTimeoutMs: 5_000,
+  /** The same for a session, which is shorter because a session tries again. */
+  sessionConnectTimeoutMs: 2_000,
+  /** Milliseconds before a session's first attempt to connect again; the delay doubles with each failure. */
+  firstReconnectDelayMs: 200,
+  /** Milliseconds; the longest delay between two attempts of a session. */
+  longestReconnectDelayMs: 5_000,
+  /** Milliseconds for connection.close, after which the connection counts as closed. */
+  closeTimeoutMs: 5_000,
+} as const;
+
+/**
+ * Opens one connection that does not come back after a loss; `openSession` gives one that does.
+ * @param label is shown in the broker's list of connections.
+ * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED` (login, virtual host).
+ */
+export async function openConnection(url: string, label: string): Promise<ChannelModel> {
+  const model = await connect(withHeartbeat(url), {
+    credentials: credentialsIn(url),
+    timeout: CONNECTION_LIMITS.connectTimeoutMs,
+    noDelay: true,
+    clientProperties: { connection_name: label },
+  }).catch((error: unknown) => {
+    throw connectFailure(error, url);
+  });
+  // An error event without a listener would end the process. Pending requests are rejected by amqplib itself.
+  model.on('error', () => undefined);
+  tolerateHeaders(model);
+  return model;
+}
+
+/**
+ * Closes a connection. It resolves also where the connection is lost meanwhile, because amqplib never answers such a close.
+ * @param lastRequests are sent first; their errors are ignored.
+ */
+export async function closeConnection(
+  model: ChannelModel,
+  lastRequests: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const isOver = new Promise<void>((resolve) => {
+    model.once('close', () => {
+      resolve();
+    });
+    timer = setTimeout(resolve, CONNECTION_LIMITS.closeTimeoutMs);
+  });
+  await Promise.race([lastRequests().catch(() => undefined), isOver]);
+  await Promise.race([model.close().catch(() => undefined), isOver]);
+  clearTimeout(timer);
+}
+
+/** @returns the broker's version, such as '4.3.6'. amqplib keeps it from the handshake, but does not type it. */
+export function brokerVersion(model: ChannelModel): string {
+  const { serverProperties } = model.connection as unknown as {
+    serverProperties: { version?: string };
+  };
+  return serverProperties.version ?? '0.0.0';
+}
+
+/** amqplib 2.3 names the frame, not the reason, where the broker refuses a virtual host. */
+const REFUSED_VHOST = 'Expected ConnectionOpenOk; got <ConnectionClose';
+const REFUSED_LOGIN = /ACCESS[_-]REFUSED/;
+
+/**
+ * @param amqpUrl is the URL that was connected to; its password never becomes part of the message.
+ * @returns TopologyError `BROKER_REFUSED` (`LOGIN_REFUSED`, `VHOST_MISSING`) where a broker answered and refused,
+ * `BROKER_UNREACHABLE` (`AMQP_UNREACHABLE`) where none answered.
+ */
+function connectFailure(error: unknown, amqpUrl: string): TopologyError {
+  const { host, pathname, username } = new URL(amqpUrl);
+  const vhost = vhostOf(amqpUrl);
+  const user = decodeURIComponent(username) || 'guest';
+  const message = error instanceof Error ? error.message : String(error);
+  const refused = (code: string, remedy: string) =>
+    new TopologyError('BROKER_REFUSED', [fault(code, host, remedy)], { cause: error });
+  if (REFUSED_LOGIN.test(message))
+    return refused(
+      'LOGIN_REFUSED',
+      `the broker refuses user '${user}': check name and password in the AMQP URL (guest may log in from the broker's own host only)`,
+    );
+  if (message.includes(REFUSED_VHOST))
+    return refused(
+      'VHOST_MISSING',
+      `virtual host '${vhost}' does not exist, or user '${user}' has no permission on it: check the path of the AMQP URL, or create it and set the permissions`,
+    );
+  const remedy = `${message}; is the broker up, and is the AMQP URL right?`;
+  return new TopologyError(
+    'BROKER_UNREACHABLE',
+    [fault('AMQP_UNREACHABLE', `${host}${pathname}`, remedy)],
+    { cause: error },
+  );
+}
+
+/**
+ * Every connect passes this, because amqplib 2.3.1 decodes user and password by the global `unescape`, which takes each
+ * byte of an escape for a character: 'ä', %C3%A4 in a URL, would reach the broker as 'Ã¤' and be refused.
+ * @returns the user and the password of an AMQP URL; guest and guest where it has neither.
+ * @throws Error where one of them has a % that is no escape.
+ */
+export function credentialsIn(url: string): ReturnType<typeof credentials.plain> {
+  const { username, password } = new URL(url);
+  if (username === '' && password === '') return credentials.plain('guest', 'guest');
+  try {
+    return credentials.plain(decodeURIComponent(username), decodeURIComponent(password));
+  } catch (cause) {
+    const remedy = 'has a % that is no escape in its user or password; write % itself as %25';
+    throw new Error(`the AMQP URL ${remedy}`, { cause });
+  }
+}
+
+/** @returns the URL with the heartbeat of `CONNECTION_LIMITS`. */
+export function withHeartbeat(url: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set('heartbeat', String(CONNECTION_LIMITS.heartbeatSeconds));
+  return parsed.href;
+}
+
+/** @returns the virtual host of an AMQP URL, decoded; '/' where the URL has no path. */
+export function vhostOf(amqpUrl: string): string {
+  const path = new URL(amqpUrl).pathname.slice(1);
+  return path === '' ? '/' : decodeURIComponent(path);
+}

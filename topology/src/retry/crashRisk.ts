@@ -1,0 +1,79 @@
+/** How often a message crashed its worker: estimated from the broker's delivery counts, which differ between releases. */
+import { type BrokerProfile, isAtLeast } from '../plan/brokerProfile.ts';
+import { tierOfKey } from '../plan/names.ts';
+import type { PlannedKind } from '../plan/topologyPlan.ts';
+import { deliveryCount, type Headers, rejectionCount } from './xDeath.ts';
+
+/** What an estimate of crashes is made from. */
+export interface RedeliveryEvidence {
+  /** Headers as delivered. */
+  readonly headers: Headers;
+  /** Routing key as delivered. */
+  readonly routingKey: string;
+  /**
+   * The broker's redelivered flag. Every release sets it together with its count (measured on 3.10.8, 4.0.5, 4.3.6), so a
+   * count without the flag was written by a client and says nothing.
+   */
+  readonly isRedelivered: boolean;
+}
+
+/**
+ * The estimate is never too high, except that up to 4.2 a message that a stopping worker requeued counts as one more. On
+ * 4.0 to 4.2 it rises late, because the broker's count drops after a crash (measured on 4.0.5).
+ * @returns 0 for the native back end, whose count includes failed attempts; 1 for every redelivery of a classic queue, which
+ * does not count.
+ */
+export function crashesOf(
+  broker: BrokerProfile,
+  kind: PlannedKind,
+  evidence: RedeliveryEvidence,
+): number {
+  const { headers, routingKey, isRedelivered } = evidence;
+  if (kind.backend === 'native' || !isRedelivered) return 0;
+  if (kind.queueType === 'classic') return 1;
+  const count = deliveryCount(headers);
+  // Before 4.0 the count begins at 0 in each queue, and from 4.3 on it leaves rejections out (measured).
+  const includesRejections = isAtLeast(broker, '4.0.0') && !isAtLeast(broker, '4.3.0');
+  if (!includesRejections) return count;
+  // Not more than the key says: the broker chooses the key, while x-death may be what a client sent.
+  const rejections = Math.min(
+    rejectionCount(kind.queue, headers),
+    tierOfKey(kind, routingKey) ?? 0,
+  );
+  return Math.max(0, count - rejections);
+}
+
+/**
+ * none: no crashed process held the message. returned: one did, as happens to every message of a broker that restarts, so the
+ * message is not suspected. suspect: several did, so the message may have crashed them. nearLimit: after one or two further
+ * crashes, whatever causes them, the broker dead-letters the message.
+ */
+export type CrashRisk = 'none' | 'returned' | 'suspect' | 'nearLimit';
+
+const SUSPECT_FROM_CRASHES = 2;
+
+/**
+ * @param survivedCount is the number of these crashes that were lost connections of this very process. They raise no
+ * suspicion, but the broker counts them against the limit all the same.
+ * @returns how much care a delivery needs: see `Quarantine`.
+ */
+export function crashRisk(
+  broker: BrokerProfile,
+  kind: PlannedKind,
+  evidence: RedeliveryEvidence,
+  survivedCount: number,
+): CrashRisk {
+  const crashes = crashesOf(broker, kind, evidence);
+  if (crashes === 0) return 'none';
+  if (kind.queueType === 'classic') return survivedCount > 0 ? 'none' : 'suspect';
+  // The broker compares its own count with the limit, so no rejections are subtracted here.
+  if (deliveryCount(evidence.headers) >= nearLimitFrom(kind.crashLimit)) return 'nearLimit';
+  const unexplained = crashes - survivedCount;
+  if (unexplained <= 0) return 'none';
+  return unexplained >= SUSPECT_FROM_CRASHES ? 'suspect' : 'returned';
+}
+
+/** One crash is left for the messages that were held beside a crashing one; a small limit has no room for it. */
+function nearLimitFrom(crashLimit: number): number {
+  return Math.min(crashLimit, Math.max(SUSPECT_FROM_CRASHES, crashLimit - 1));
+}

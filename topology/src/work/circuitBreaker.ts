@@ -1,0 +1,121 @@
+/** Circuit breaker: when most attempts fail alike, the jobs are not the cause, so a worker pauses instead of spending attempts. */
+
+/** When the circuit breaker opens, and for how long. */
+export interface CircuitBreakerOptions {
+  /** Latest attempts that are examined; default 20; at least 1. Before there are as many, nothing opens. No service overrides it. */
+  readonly sampleSize?: number;
+  /** Share of the sample that must have failed with one error class; default 0.8; above 0, at most 1. No service overrides it. */
+  readonly failureRatio?: number;
+  /** First pause in milliseconds; default 1,000. It doubles with every failed probe. No service overrides it. */
+  readonly pauseMs?: number;
+  /** Longest pause in milliseconds; default 60,000. No service overrides it. */
+  readonly longestPauseMs?: number;
+  /** Error classes that are a job's own fault; they count as successes. Default none. Set by `coach/src/main.ts`. */
+  readonly ignored?: readonly string[];
+}
+
+/** closed: messages are consumed. open: none is, until the pause is over. probing: one message, whose end decides. */
+export type CircuitBreakerState =
+  | { readonly type: 'closed' }
+  | { readonly type: 'open'; readonly pauseMs: number; readonly errorClass: string }
+  | { readonly type: 'probing'; readonly pauseMs: number; readonly errorClass: string };
+
+const DEFAULTS = {
+  sampleSize: 20,
+  failureRatio: 0.8,
+  pauseMs: 1_000,
+  longestPauseMs: 60_000,
+  ignored: [] as readonly string[],
+};
+
+/** Counts the ends of attempts and changes its state; the worker obeys `maxInFlight`. */
+export class CircuitBreaker {
+  readonly #options: typeof DEFAULTS | undefined;
+  readonly #onState: (state: CircuitBreakerState) => void;
+  /** Error classes of the latest attempts, oldest first; undefined for one that did not fail. */
+  #sample: (string | undefined)[] = [];
+  #state: CircuitBreakerState = { type: 'closed' };
+  #openingCount = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param options false switches the circuit breaker off: it stays closed.
+   * @param onState is called with each new state.
+   */
+  constructor(
+    options: CircuitBreakerOptions | false,
+    onState: (state: CircuitBreakerState) => void,
+  ) {
+    this.#options = options === false ? undefined : { ...DEFAULTS, ...options };
+    this.#onState = onState;
+  }
+
+  get state(): CircuitBreakerState {
+    return this.#state;
+  }
+
+  /** Messages that may be in flight at a time. */
+  get maxInFlight(): number {
+    return { closed: Infinity, open: 0, probing: 1 }[this.#state.type];
+  }
+
+  /** How often the circuit breaker has opened. */
+  get openingCount(): number {
+    return this.#openingCount;
+  }
+
+  /** @returns true where it is open, or has opened since it had opened `openingCount` times. */
+  hasOpenedSince(openingCount: number): boolean {
+    return this.#state.type === 'open' || openingCount !== this.#openingCount;
+  }
+
+  /**
+   * Counts an attempt that ended. Attempts that end while it is open began before, and decide nothing.
+   * @param errorClass undefined where the attempt did not fail.
+   */
+  record(errorClass: string | undefined): void {
+    if (this.#options === undefined || this.#state.type === 'open') return;
+    const { ignored, sampleSize, pauseMs, longestPauseMs } = this.#options;
+    const failure =
+      errorClass !== undefined && ignored.includes(errorClass) ? undefined : errorClass;
+    if (this.#state.type === 'probing') {
+      if (failure === undefined) this.#close();
+      else this.#open(failure, Math.min(this.#state.pauseMs * 2, longestPauseMs));
+      return;
+    }
+    this.#sample = [...this.#sample, failure].slice(-sampleSize);
+    // A success cannot open it, although older failures may still be enough.
+    const commonClass = failure === undefined ? undefined : this.#commonErrorClass(this.#options);
+    if (commonClass !== undefined) this.#open(commonClass, pauseMs);
+  }
+
+  /** Ends the pause timer, which would keep the process running. */
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #close(): void {
+    this.#sample = [];
+    this.#state = { type: 'closed' };
+    this.#onState(this.#state);
+  }
+
+  #open(errorClass: string, pauseMs: number): void {
+    this.#openingCount += 1;
+    this.#state = { type: 'open', pauseMs, errorClass };
+    this.#timer = setTimeout(() => {
+      this.#state = { type: 'probing', pauseMs, errorClass };
+      this.#onState(this.#state);
+    }, pauseMs);
+    this.#onState(this.#state);
+  }
+
+  /** @returns the error class that enough of a full sample failed with. */
+  #commonErrorClass({ sampleSize, failureRatio }: typeof DEFAULTS): string | undefined {
+    if (this.#sample.length < sampleSize) return undefined;
+    const byClass = Map.groupBy(this.#sample, (errorClass) => errorClass);
+    return [...byClass].find(
+      ([errorClass, ends]) => errorClass !== undefined && ends.length >= sampleSize * failureRatio,
+    )?.[0];
+  }
+}

@@ -1,0 +1,133 @@
+/** Carries out a next step: publishes what must be published, and chooses how the delivery is settled. */
+import { randomUUID } from 'node:crypto';
+import type { Delivery, Publisher } from '../amqp/index.ts';
+import { parkExchange, retryExchange, tierKey } from '../plan/names.ts';
+import type { PlannedKind } from '../plan/topologyPlan.ts';
+import { CAUSE_HEADER, type WorkerCause } from '../retry/deathCause.ts';
+import { ERROR_CLASS_HEADER, ERROR_MESSAGE_HEADER } from '../retry/describeDeath.ts';
+import { errorClass } from '../retry/outcome.ts';
+import type { AttemptResult } from './queueWorkerOptions.ts';
+
+/** The method of `Delivery` that settles a delivery. */
+export type SettleMethod = 'ack' | 'reject' | 'delay';
+
+/** The publisher of a worker, and the worker's name on dead letters. */
+export interface WorkerPublisher {
+  /** Publishes dead letters and messages for a later tier. */
+  readonly publisher: Publisher;
+  /** Written on dead letters. */
+  readonly workerId: string;
+}
+
+/**
+ * A publish is confirmed before the delivery is acknowledged: a crash in between doubles the message only, the other order
+ * would lose it.
+ * @returns how to settle the delivery once everything is stored; undefined where a publish was not confirmed. The delivery is
+ * rejected then, so the message waits a tier and is tried again, and nothing must be stored.
+ */
+export async function performStep(
+  { publisher, workerId }: WorkerPublisher,
+  { delivery, outcome, attempt, kind, step }: AttemptResult,
+): Promise<SettleMethod | undefined> {
+  switch (step.type) {
+    case 'ack':
+    case 'drop':
+      return 'ack';
+    case 'wait':
+      return kind.backend === 'native' ? 'delay' : 'reject';
+    case 'exhaust':
+      return 'reject';
+    case 'deadLetter': {
+      const details: DeadLetterDetails = {
+        cause: 'fatal',
+        error: outcome.type === 'reject' ? outcome.error : undefined,
+        attempt: attempt.number,
+        workerId,
+      };
+      return orReject(delivery, await deadLetter(publisher, kind, { delivery, details }));
+    }
+    case 'skip': {
+      // The broker's headers are not copied: the key alone tells the attempt.
+      const result = await publisher.publish({
+        exchange: retryExchange(kind.queue),
+        key: tierKey(kind, step.tier - 1),
+        id: delivery.messageId ?? randomUUID(),
+        body: delivery.body,
+        isUrgent: delivery.isUrgent,
+        headers: plainHeaders(delivery),
+      });
+      return orReject(delivery, result === 'confirmed');
+    }
+  }
+}
+
+function orReject(delivery: Delivery, isConfirmed: boolean): 'ack' | undefined {
+  if (isConfirmed) return 'ack';
+  delivery.reject();
+  return undefined;
+}
+
+/** What a worker writes on a dead letter. */
+export interface DeadLetterDetails {
+  /** Why the job died. */
+  readonly cause: WorkerCause;
+  /** What was thrown or answered; anything at all. */
+  readonly error: unknown;
+  /** Counted from 1; 0 where no attempt was begun. */
+  readonly attempt: number;
+  /** The worker that publishes the dead letter. */
+  readonly workerId: string;
+}
+
+const MESSAGE_LIMIT_CHARS = 500;
+const STACK_LIMIT_CHARS = 2_000;
+
+/**
+ * Publishes a copy of the delivery, with the details in its headers, to the dead-letter queue. The caller acknowledges the
+ * delivery afterwards.
+ * @returns false where the publish was not confirmed; the caller then rejects the delivery, and the message waits a tier.
+ */
+export async function deadLetter(
+  publisher: Publisher,
+  kind: PlannedKind,
+  { delivery, details }: { readonly delivery: Delivery; readonly details: DeadLetterDetails },
+): Promise<boolean> {
+  const { cause, error, attempt, workerId } = details;
+  const message = error instanceof Error ? error.message : printed(error);
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const result = await publisher.publish({
+    exchange: parkExchange(kind.queue),
+    key: delivery.routingKey,
+    id: delivery.messageId ?? randomUUID(),
+    body: delivery.body,
+    isUrgent: delivery.isUrgent,
+    headers: {
+      ...plainHeaders(delivery),
+      [CAUSE_HEADER]: cause,
+      [ERROR_CLASS_HEADER]: errorClass(error),
+      [ERROR_MESSAGE_HEADER]: message.slice(0, MESSAGE_LIMIT_CHARS),
+      'death-stack': stack.slice(0, STACK_LIMIT_CHARS),
+      'death-attempt': attempt,
+      'death-worker': workerId,
+    },
+  });
+  return result === 'confirmed';
+}
+
+/** Headers with plain values. The publisher leaves out those of the broker, which would steer the copy. */
+function plainHeaders(delivery: Delivery): Record<string, string | number> {
+  const plain = Object.entries(delivery.headers).filter(
+    (entry): entry is [string, string | number] =>
+      typeof entry[1] === 'string' || typeof entry[1] === 'number',
+  );
+  return Object.fromEntries(plain);
+}
+
+/** An object may refuse to become text; that must not end the worker that reports it. */
+function printed(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'unprintable';
+  }
+}

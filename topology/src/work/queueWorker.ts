@@ -1,0 +1,352 @@
+/** A worker of one kind's queue: delivery → attempt → outcome → next step → settled delivery. */
+import { randomUUID } from 'node:crypto';
+import { Consumer, type Delivery, Publisher } from '../amqp/index.ts';
+import { assertTopology, TopologyMaintainer } from '../assert/index.ts';
+import { type KindsOptions, requireKind } from '../declaration/declareTopology.ts';
+import { fault, TopologyError } from '../errors.ts';
+import { isAtLeast } from '../plan/brokerProfile.ts';
+import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
+import type { Attempt } from '../retry/attempt.ts';
+import { crashesOf, crashRisk } from '../retry/crashRisk.ts';
+import { nextStep } from '../retry/nextStep.ts';
+import { errorClass, type Outcome } from '../retry/outcome.ts';
+import { CircuitBreaker } from './circuitBreaker.ts';
+import { deadLetter, performStep, type WorkerPublisher } from './performStep.ts';
+import { Quarantine, SurvivedReturns } from './quarantine.ts';
+import type { AttemptEnd, QueueWorkerOptions } from './queueWorkerOptions.ts';
+import { CrashLimitExceeded, readAttempt, runAttempt } from './runAttempt.ts';
+
+const DEFAULT_PREFETCH_COUNT = 50;
+const DEFAULT_SUSPECT_CONCURRENCY = 4;
+
+/** Consumes the queue of one kind until it is closed. It consumes again after a lost connection, and never settles a delivery twice. */
+export class QueueWorker<Message = Buffer, Effect = unknown> {
+  /** Name of the worker on connections and dead letters. */
+  readonly id: string;
+  readonly #options: QueueWorkerOptions<Message, Effect>;
+  readonly #prefetchCount: number;
+  readonly #concurrency: number;
+  readonly #limiter: Limiter;
+  readonly #quarantine: Quarantine;
+  readonly #survived = new SurvivedReturns();
+  readonly #circuitBreaker: CircuitBreaker;
+  readonly #maintainer: TopologyMaintainer;
+  #plan: TopologyPlan | undefined;
+  #consumer: Consumer | undefined;
+  #publisher: Publisher | undefined;
+
+  private constructor(options: QueueWorkerOptions<Message, Effect>) {
+    requireKind(options.declaration, options.kind);
+    requireCounts(options);
+    this.#options = options;
+    this.id = options.id ?? randomUUID();
+    this.#maintainer = new TopologyMaintainer(options.declaration, options);
+    this.#prefetchCount = options.prefetchCount ?? DEFAULT_PREFETCH_COUNT;
+    this.#concurrency = Math.min(options.concurrency ?? Infinity, this.#prefetchCount);
+    this.#limiter = new Limiter(this.#concurrency);
+    this.#quarantine = this.#openQuarantine();
+    this.#circuitBreaker = new CircuitBreaker(options.circuitBreaker ?? {}, (state) => {
+      options.onEvent?.({ type: 'circuitBreaker', queue: this.#kind.queue, state });
+      this.#regulatePrefetch();
+    });
+  }
+
+  /**
+   * Connects, asserts the topology and begins to consume.
+   * @throws TopologyError `DECLARATION_INVALID` before it connects, where declaration, kind or a count is wrong; otherwise as
+   * `assertTopology`, where the broker cannot carry the declaration.
+   */
+  static async open<Message = Buffer, Effect = unknown, Kinds extends KindsOptions = KindsOptions>(
+    options: QueueWorkerOptions<Message, Effect, Kinds>,
+  ): Promise<QueueWorker<Message, Effect>> {
+    const worker = new QueueWorker<Message, Effect>(options);
+    try {
+      await worker.#connect();
+    } catch (error) {
+      // The publisher may be open already, and would keep the process running.
+      await worker.close();
+      throw error;
+    }
+    return worker;
+  }
+
+  /** True while the consuming connection is up. */
+  get isConsuming(): boolean {
+    return this.#consumer?.isUp === true;
+  }
+
+  /** True while both connections are up: the one that consumes, and the one that publishes dead letters. */
+  get isUp(): boolean {
+    return this.isConsuming && this.#publisher?.isUp === true;
+  }
+
+  /** Deliveries that are not settled. */
+  get inFlightCount(): number {
+    return this.#consumer?.unsettledCount ?? 0;
+  }
+
+  /** Milliseconds since 1970 at which the oldest unsettled delivery arrived; undefined without any. */
+  get oldestReceivedAtMs(): number | undefined {
+    return this.#consumer?.oldestReceivedAtMs;
+  }
+
+  /** Dead letters and messages for a later tier whose publish has no answer yet. */
+  get pendingPublishCount(): number {
+    return this.#publisher?.pendingCount ?? 0;
+  }
+
+  /** True while an alarm of the broker keeps the worker from publishing dead letters. */
+  get isBlocked(): boolean {
+    return this.#publisher?.isBlocked === true;
+  }
+
+  /** Why the topology is not as declared and cannot be restored; undefined where it is. Checked every `checkIntervalMs`. */
+  get topologyFault(): string | undefined {
+    return this.#maintainer.fault;
+  }
+
+  /**
+   * Stops consuming and waits for running attempts; deliveries that are unsettled at the deadline are requeued.
+   * @param drainMs must be shorter than the time that the process has for its stop.
+   */
+  async drain(drainMs: number): Promise<void> {
+    this.#circuitBreaker.stop();
+    await this.#consumer?.drain(drainMs);
+  }
+
+  /** Drains, then closes both connections. */
+  async close(drainMs = 0): Promise<void> {
+    await this.drain(drainMs);
+    await this.#consumer?.close();
+    await this.#publisher?.close();
+  }
+
+  async #connect(): Promise<void> {
+    const { amqpUrl: url, declaration, onSession, onPublish } = this.#options;
+    const session = onSession === undefined ? { url } : { url, onEvent: onSession };
+    // Two connections, because an alarm of the broker blocks a publishing connection, and acks must not be blocked with it.
+    this.#publisher = await Publisher.open({
+      ...session,
+      ...(onPublish === undefined ? {} : { onPublish }),
+      label: `worker ${this.id} publishes`,
+      prepare: async (model) => {
+        this.#plan = await assertTopology(model, declaration, this.#options);
+      },
+    });
+    this.#consumer = await Consumer.open({
+      ...session,
+      label: `worker ${this.id} consumes`,
+      prepare: async (model) => {
+        this.#plan = await this.#maintainer.prepare(model);
+      },
+      queue: this.#kind.queue,
+      // Messages are pulled one by one at first, whatever the prefetch is: see Quarantine.
+      prefetchCount: 0,
+      onOpen: () => {
+        this.#quarantine.reset();
+      },
+      onLost: (deliveries) => {
+        for (const { messageId } of deliveries) this.#survived.add(messageId);
+      },
+      onChange: (settled) => {
+        this.#quarantine.onChange(settled);
+      },
+      onDelivery: (delivery) => {
+        const { queue } = this.#kind;
+        if (delivery.isRedelivered) this.#options.onEvent?.({ type: 'redelivered', queue });
+        this.#quarantine.admit(delivery);
+      },
+    });
+    this.#regulatePrefetch();
+  }
+
+  /** The kind as planned for this broker; before the first connection, as declared. */
+  get #kind(): PlannedKind {
+    const { declaration, kind: name } = this.#options;
+    const kinds = this.#plan?.kinds ?? (declaration.kinds as readonly PlannedKind[]);
+    const kind = kinds.find(({ kind: candidate }) => candidate === name);
+    if (kind === undefined) throw new Error(`the plan has no kind '${name}'`);
+    return kind;
+  }
+
+  #openQuarantine(): Quarantine {
+    return new Quarantine({
+      riskOf: (delivery) => {
+        if (this.#plan === undefined) return 'none';
+        const survivedCount = this.#survived.countOf(delivery.messageId);
+        return crashRisk(this.#plan.broker, this.#kind, delivery, survivedCount);
+      },
+      suspectConcurrency: this.#options.suspectConcurrency ?? DEFAULT_SUSPECT_CONCURRENCY,
+      isRequeueFree: () => this.#isRequeueFree,
+      unsettledCount: () => this.inFlightCount,
+      isPaused: () => this.#consumer?.isPaused === true,
+      maxInFlight: () => Math.min(this.#concurrency, this.#circuitBreaker.maxInFlight),
+      pull: async () => (await this.#consumer?.pull()) === true,
+      run: (delivery) => void this.#take(delivery),
+      onMode: (mode) => {
+        this.#options.onEvent?.({ type: 'quarantine', queue: this.#kind.queue, mode });
+        this.#regulatePrefetch();
+      },
+    });
+  }
+
+  /** False up to 4.2, where the broker counts a requeue like a crash. */
+  get #isRequeueFree(): boolean {
+    return this.#plan === undefined || isAtLeast(this.#plan.broker, '4.3.0');
+  }
+
+  /** @returns false where the delivery is not requeued, because one more return would bring the message too near its limit. */
+  #requeue(delivery: Delivery): boolean {
+    if (this.#plan !== undefined && !this.#isRequeueFree) {
+      const crashes = crashesOf(this.#plan.broker, this.#kind, delivery);
+      if (crashes + 1 >= this.#kind.crashLimit) return false;
+      this.#survived.add(delivery.messageId);
+    }
+    delivery.requeue();
+    return true;
+  }
+
+  /** Sets the prefetch that quarantine and circuit breaker allow together. */
+  #regulatePrefetch(): void {
+    const allowedCount = this.#quarantine.mode === 'open' ? this.#prefetchCount : 0;
+    this.#consumer?.setPrefetch(Math.min(allowedCount, this.#circuitBreaker.maxInFlight));
+    this.#quarantine.onChange();
+  }
+
+  async #take(delivery: Delivery): Promise<void> {
+    const openingCount = this.#circuitBreaker.openingCount;
+    const task = this.#read(delivery);
+    if (task === undefined) return;
+    await this.#limiter.enter();
+    try {
+      // The channel may have been lost meanwhile; then the broker delivers the message again.
+      if (!delivery.isCurrent) return;
+      // The circuit breaker opened meanwhile: the message is requeued, and no attempt is spent. It does not come back here at
+      // once, because the consumer was cancelled before.
+      if (this.#circuitBreaker.hasOpenedSince(openingCount) && this.#requeue(delivery)) return;
+      await this.#attempt(delivery, task);
+    } finally {
+      this.#limiter.leave();
+    }
+  }
+
+  /** @returns undefined where no attempt may be made; the message is then dead-lettered. */
+  #read(delivery: Delivery): { message: Message; attempt: Attempt } | undefined {
+    const { read, onEvent } = this.#options;
+    const kind = this.#kind;
+    try {
+      const attempt = readAttempt({ kind, broker: this.#plan?.broker }, delivery);
+      if (!attempt.agreesWithDeaths)
+        onEvent?.({ type: 'attemptMismatch', queue: kind.queue, attempt: attempt.number });
+      const message = read === undefined ? (delivery.body as Message) : read(delivery);
+      return { message, attempt };
+    } catch (error) {
+      void this.#refuse(delivery, error);
+      return undefined;
+    }
+  }
+
+  async #refuse(delivery: Delivery, error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#options.onEvent?.({ type: 'refused', queue: this.#kind.queue, reason });
+    const isConfirmed = await deadLetter(this.#workerPublisher.publisher, this.#kind, {
+      delivery,
+      details: {
+        cause: error instanceof CrashLimitExceeded ? 'crashed' : 'malformed',
+        error,
+        attempt: 0,
+        workerId: this.id,
+      },
+    });
+    if (isConfirmed) delivery.ack();
+    else delivery.reject();
+  }
+
+  async #attempt(
+    delivery: Delivery,
+    task: { readonly message: Message; readonly attempt: Attempt },
+  ): Promise<void> {
+    const { run, deadlineMs, onLong, onUnconfirmed, settle } = this.#options;
+    const kind = this.#kind;
+    const startedAt = new Date();
+    const outcome = await runAttempt((signal) => run({ ...task, delivery, signal }), {
+      kind,
+      deadlineMs: deadlineMs ?? kind.deadlineMs,
+      onLong: () => onLong?.(task.message),
+    });
+    this.#circuitBreaker.record(failureOf(outcome));
+    const step = nextStep(kind, task.attempt, outcome);
+    const result = { ...task, kind, delivery, outcome, step, startedAt, endedAt: new Date() };
+    const method = await performStep(this.#workerPublisher, result);
+    if (method === undefined) {
+      const retry: Outcome = {
+        type: 'retry',
+        error: 'error' in outcome ? outcome.error : undefined,
+      };
+      onUnconfirmed?.({ ...result, outcome: retry, step: nextStep(kind, task.attempt, retry) });
+      return;
+    }
+    const end: AttemptEnd<Message, Effect> = {
+      ...result,
+      answer: () => {
+        delivery[method]();
+      },
+      refuse: async (error) => {
+        if (step.type === 'deadLetter' || step.type === 'skip') delivery.ack();
+        else await this.#refuse(delivery, error);
+      },
+    };
+    if (settle === undefined) end.answer();
+    else settle(end);
+  }
+
+  get #workerPublisher(): WorkerPublisher {
+    if (this.#publisher === undefined) throw new Error('the worker is not open');
+    return { publisher: this.#publisher, workerId: this.id };
+  }
+}
+
+/** Lets at most `limit` handlers run at a time; the others wait in their order, at most as many as the prefetch. */
+export class Limiter {
+  readonly #limit: number;
+  readonly #waiting: (() => void)[] = [];
+  #runningCount = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** @returns a promise only where the limit is reached: a promise for each message would slow the worker. */
+  enter(): Promise<void> | undefined {
+    if (this.#runningCount < this.#limit) {
+      this.#runningCount += 1;
+      return undefined;
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#runningCount -= 1;
+    else next();
+  }
+}
+
+const COUNTS = ['prefetchCount', 'concurrency', 'suspectConcurrency', 'deadlineMs'] as const;
+
+/** @throws TopologyError `DECLARATION_INVALID`: with a prefetch of 0 or NaN a worker would never consume anything. */
+function requireCounts(options: Pick<QueueWorkerOptions, (typeof COUNTS)[number]>): void {
+  const faults = COUNTS.flatMap((name) => {
+    const count = options[name];
+    const isValid = count === undefined || (count >= 1 && !Number.isNaN(count));
+    return isValid ? [] : [fault('COUNT_OUT_OF_RANGE', name, `${count} must be at least 1`)];
+  });
+  if (faults.length > 0) throw new TopologyError('DECLARATION_INVALID', faults);
+}
+
+/** @returns the error class of an outcome that asks for another attempt. A rejected job is its own fault and no outage. */
+function failureOf(outcome: Outcome): string | undefined {
+  return outcome.type === 'retry' || outcome.type === 'retryAfter'
+    ? errorClass(outcome.error)
+    : undefined;
+}

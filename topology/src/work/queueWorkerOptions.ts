@@ -1,0 +1,123 @@
+/** What a queue worker is given, and what it reports. */
+import type { Delivery, PublishEnd, SessionEvent } from '../amqp/index.ts';
+import type { TopologyMaintainerOptions } from '../assert/index.ts';
+import type { Declaration, KindsOptions } from '../declaration/declareTopology.ts';
+import type { PlannedKind } from '../plan/topologyPlan.ts';
+import type { Attempt } from '../retry/attempt.ts';
+import type { NextStep } from '../retry/nextStep.ts';
+import type { HandlerAnswer, Outcome } from '../retry/outcome.ts';
+import type { CircuitBreakerOptions, CircuitBreakerState } from './circuitBreaker.ts';
+import type { QuarantineMode } from './quarantine.ts';
+
+/** A message whose attempt begins. */
+export interface Task<Message> {
+  /** What `read` made of the delivery. */
+  readonly message: Message;
+  /** Which attempt this is. */
+  readonly attempt: Attempt;
+  /** The delivery; the worker settles it. */
+  readonly delivery: Delivery;
+  /** Aborted at the deadline. */
+  readonly signal: AbortSignal;
+}
+
+/** How an attempt ended. */
+export interface AttemptResult<Message = unknown, Effect = unknown> {
+  /** What `read` made of the delivery. */
+  readonly message: Message;
+  /** Its kind, as planned for this broker. */
+  readonly kind: PlannedKind;
+  /** Which attempt this was. */
+  readonly attempt: Attempt;
+  /** The delivery, not settled yet. */
+  readonly delivery: Delivery;
+  /** What the handler answered. */
+  readonly outcome: Outcome<Effect>;
+  /** What follows from outcome and attempt. */
+  readonly step: NextStep;
+  /** When the handler began. */
+  readonly startedAt: Date;
+  /** When the handler answered, or its deadline passed. */
+  readonly endedAt: Date;
+}
+
+/** An attempt that ended. Whatever had to be published for its next step is confirmed already. */
+export interface AttemptEnd<Message = unknown, Effect = unknown>
+  extends AttemptResult<Message, Effect> {
+  /** Settles the delivery. What must outlive the message is stored before. A second call does nothing. */
+  readonly answer: () => void;
+  /**
+   * To be called instead of `answer` where the message turns out to be none to work on: it is dead-lettered as malformed, with
+   * this error. Where the attempt has published a copy already, the message is only acknowledged.
+   */
+  readonly refuse: (error: unknown) => Promise<void>;
+}
+
+/** What to consume, and how. Only declaration, kind, broker and `run` are required. */
+export interface QueueWorkerOptions<
+  Message = Buffer,
+  Effect = unknown,
+  Kinds extends KindsOptions = KindsOptions,
+> extends TopologyMaintainerOptions {
+  /** What `declareTopology` returned. */
+  readonly declaration: Declaration<Kinds>;
+  /** Name of the kind whose queue is consumed. An unknown kind does not compile. */
+  readonly kind: Extract<keyof Kinds, string>;
+  /** Name on connections and dead letters; default a random id. */
+  readonly id?: string;
+  /** Unsettled deliveries at a time (basic.qos); default 50; 1 to 65,535. Set by `COACH_PREFETCH` of the coach, 250. */
+  readonly prefetchCount?: number;
+  /** Handlers that run at a time; default and largest value the prefetch. Set by `COACH_CONCURRENCY` of the coach, 10. */
+  readonly concurrency?: number;
+  /**
+   * Suspect messages (held by several processes when these ended) that run at a time while a new connection brings nothing
+   * else; default 4; 1 to the prefetch. More is faster after a crash, fewer spares more messages a further crash. No service
+   * overrides it.
+   */
+  readonly suspectConcurrency?: number;
+  /**
+   * Milliseconds that one attempt may take; default the kind's deadline. Set by `COACH_DEADLINE_MS` of the coach, 30,000.
+   */
+  readonly deadlineMs?: number;
+  /** Pauses consuming when most attempts fail alike; `false` switches it off. Default on. */
+  readonly circuitBreaker?: CircuitBreakerOptions | false;
+  /** Delivery → message. An error that it throws means malformed: the message is dead-lettered at once. Default: the body. */
+  readonly read?: (delivery: Delivery) => Message;
+  /**
+   * The handler. Nothing returned means done. A throw is a retry, or a reject where the kind lists its class as not retryable;
+   * so is an answer that is no outcome, with an error of class `InvalidOutcome`.
+   */
+  readonly run: (task: Task<Message>) => HandlerAnswer<Effect> | Promise<HandlerAnswer<Effect>>;
+  /** Is called where an attempt still runs after a second. */
+  readonly onLong?: (message: Message) => void;
+  /** Stores what must be stored, then calls `answer`. Must not throw. Default: calls `answer` at once. */
+  readonly settle?: (end: AttemptEnd<Message, Effect>) => void;
+  /**
+   * Is called for an attempt whose dead letter, or message for a later tier, the broker did not confirm. The message was
+   * rejected, so the attempt ended as a retry does, and nothing must be stored of it.
+   */
+  readonly onUnconfirmed?: (result: AttemptResult<Message, Effect>) => void;
+  /** Is called for each event of the worker. Must not throw. */
+  readonly onEvent?: (event: WorkerEvent) => void;
+  /** Is called for each event of its connections. Must not throw. */
+  readonly onSession?: (event: SessionEvent) => void;
+  /** Is called for each dead letter and each message for a later tier that it publishes. Must not throw. */
+  readonly onPublish?: (end: PublishEnd) => void;
+}
+
+/** What happens to a worker; for logs and metrics. */
+export type WorkerEvent =
+  /** The broker delivered the message before; perhaps its worker crashed. */
+  | { readonly type: 'redelivered'; readonly queue: string }
+  /** Routing key and x-death disagree about the attempt, as they do after a message was published again. */
+  | { readonly type: 'attemptMismatch'; readonly queue: string; readonly attempt: number }
+  /** A message was dead-lettered before an attempt: malformed, or too many crashes. */
+  | { readonly type: 'refused'; readonly queue: string; readonly reason: string }
+  /** Messages are pulled one by one because of messages that may crash the process, or by the prefetch again. */
+  | { readonly type: 'quarantine'; readonly queue: string; readonly mode: QuarantineMode }
+  /** The circuit breaker has another state. */
+  | {
+      readonly type: 'circuitBreaker';
+      readonly queue: string;
+      readonly state: CircuitBreakerState;
+    };
