@@ -30,6 +30,11 @@ const CHECKS: readonly (readonly [name: string, command: string, args: readonly 
     ['--config', '.dependency-cruiser.cjs', ...FOLDERS, 'start.ts', 'cron_job.ts'],
   ],
   ['dead code', 'knip', []],
+  [
+    'docstrings',
+    'node',
+    ['node_modules/typedoc/bin/typedoc', '--options', 'topology/typedoc.json', '--emit', 'none'],
+  ],
   ['rules', 'node', ['prometheus/src/generate.ts', '--check']],
   // Their programs come with the stack's root folder, which the first run builds.
   ['promtool, amtool', 'node', ['prometheus/src/checkTools.ts']],
