@@ -1,17 +1,15 @@
 /**
- * Goal: a process with bad configuration ends before it starts anything, and names every variable at fault at once.
+ * Goal: a process with a wrong configuration ends before it starts anything, and names all variables at fault at once.
  * Method: the real programs as child processes, without any server.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { runProgram } from './support/programs.ts';
 
-const REPOSITORY = resolve(import.meta.dirname, '../../..');
+/** Nothing else of this process's environment, since a variable of the machine would hide one that the test leaves out. */
+const BASE_ENV = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
 const SECRET = 'hunter2-hunter2';
-/** Bad for monolith and coach alike. */
+/** Wrong for monolith and coach. */
 const SERVICE = {
   AMQP_URL: `amqp://fit:${SECRET}@broker:port`,
   AMQP_MANAGEMENT_URL: 'broker:15672',
@@ -51,7 +49,7 @@ const PROGRAMS: readonly (readonly [file: string, env: Record<string, string>])[
       ...SERVICE,
       ...MONOLITH,
       ...COACH,
-      // It sets this one itself for whatever it starts.
+      // start.ts sets this variable itself for the processes that it starts.
       PROMETHEUS_URL: '',
       FIT_PORT_AMQP: 'amqp',
       FIT_CONSOLE_URL: 'console',
@@ -61,8 +59,8 @@ const PROGRAMS: readonly (readonly [file: string, env: Record<string, string>])[
 ];
 
 for (const [file, env] of PROGRAMS)
-  test(`${file} names every bad variable at once and starts nothing`, async () => {
-    const { code, output } = await run(file, env);
+  test(`${file} names every wrong variable at once and starts nothing`, async () => {
+    const { code, output } = await runProgram([file], { ...BASE_ENV, ...env });
     assert.equal(code, 1, output);
     for (const [name, value] of Object.entries(env))
       if (value !== '') assert.match(output, new RegExp(`\\b${name}(=| has| must)`), name);
@@ -70,24 +68,11 @@ for (const [file, env] of PROGRAMS)
     assert.doesNotMatch(output, /starting the servers|accepts requests|^ +at /m);
   });
 
-test('cron names a schedule that is none, although the rest is good', async () => {
-  const { code, output } = await run('cron_job.ts', { CRON_SCHEDULE: '61 5 * * *' });
+test('cron names a wrong schedule where all other variables are right', async () => {
+  const { code, output } = await runProgram(['cron_job.ts'], {
+    ...BASE_ENV,
+    CRON_SCHEDULE: '61 5 * * *',
+  });
   assert.equal(code, 1, output);
   assert.match(output, /CRON_SCHEDULE='61 5 \* \* \*' is no schedule, such as '0 5 \* \* \*'/);
 });
-
-async function run(file: string, env: Record<string, string>) {
-  const child = spawn(process.execPath, [file], {
-    cwd: REPOSITORY,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A program that starts in spite of its configuration would never end by itself.
-    timeout: 60_000,
-  });
-  const [output, errors] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ]);
-  return { code: child.exitCode, output: output + errors };
-}

@@ -1,16 +1,12 @@
 /**
- * Goal: a log says which job, run, attempt and trace, and never a secret or a payload, failures included. Method: real
- * processes at LOG_LEVEL=debug with a long password, failing jobs, hostile messages; then every line is read.
+ * Goal: log lines name job, run, attempt and trace, and never contain a secret or a payload, also on failures. Method:
+ * real processes at LOG_LEVEL=debug with a random password, failing jobs and hostile messages; all lines are read.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
-import { FitClient, followRun } from '@fit/client';
-import { sampleUsers, startSystem } from '@fit/stack';
+import { sampleUsers } from '@fit/stack';
 import {
   askManagement,
   eventually,
@@ -19,16 +15,14 @@ import {
   testDatabaseUrl,
 } from '@fit/stack/testing';
 import { connect } from 'amqplib';
-import { openCollector, tracedTo } from './support/collector.ts';
-
-const REPOSITORY = resolve(import.meta.dirname, '../../..');
-const DAY = '2026-01-05';
-const WAIT_MS = 60_000;
+import { startProgram } from './support/programs.ts';
+import { DATE, startSystemUnderTest, waitForRun } from './support/systemUnderTest.ts';
+import { openTraceCollector, traceVariables } from './support/traceCollector.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** A user of the broker whose password nobody may read anywhere. */
-async function brokerUser(teardown: Teardown, vhost: string, amqpUrl: string) {
+/** Creates a user of the broker; no log may contain its password. */
+async function createBrokerUser(teardown: Teardown, vhost: string, amqpUrl: string) {
   const password = `pw-${randomBytes(12).toString('hex')}`;
   const name = `user-${randomUUID()}`;
   await askManagement({
@@ -58,51 +52,46 @@ function linesOf(log: string): Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-async function startLoud(t: TestContext, env: Record<string, string>) {
-  const broker = await testBroker(t);
-  const { amqpUrl, password } = await brokerUser(t, broker.vhost, broker.amqpUrl);
-  const folder = join(tmpdir(), `fit-test-${randomUUID()}`);
-  const system = await startSystem({
-    amqpUrl,
-    managementUrl: broker.managementUrl,
-    mongodbUrl: testDatabaseUrl(),
-    folder,
-    env: { LOG_LEVEL: 'debug', FIT_TIERS: '100ms', COACH_FAILURE_RATE: '1', ...env },
+async function startAtDebugLevel(t: TestContext, env: Readonly<Record<string, string>>) {
+  const { vhost, amqpUrl: guestUrl, managementUrl } = await testBroker(t);
+  const { amqpUrl, password } = await createBrokerUser(t, vhost, guestUrl);
+  const tested = await startSystemUnderTest(
+    t,
+    { LOG_LEVEL: 'debug', FIT_TIERS: '100ms', COACH_FAILURE_RATE: '1', ...env },
+    { broker: { amqpUrl, managementUrl } },
+  );
+  const { monolith, coaches } = tested.system;
+  const readLogs = async () => ({
+    monolith: await readFile(monolith.logPath, 'utf8'),
+    coach: await readFile(coaches[0]?.logPath ?? '', 'utf8'),
   });
-  t.after(async () => {
-    await system.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-  const [coach] = system.coaches;
-  const logs = async () => ({
-    monolith: await readFile(system.monolith.logPath, 'utf8'),
-    coach: await readFile(coach?.logPath ?? '', 'utf8'),
-  });
-  return { system, amqpUrl, password, logs };
+  return { tested, amqpUrl, password, readLogs };
 }
 
-test('lines tell job, run, attempt, trace and request, and no secret and no payload', async (t) => {
-  const collector = await openCollector(t);
-  const { system, amqpUrl, password, logs } = await startLoud(t, tracedTo(collector));
-  const client = new FitClient(system.monolith.url, system.adminToken);
+test('log lines name job, run, attempt, trace and request, and contain no secret and no payload', async (t) => {
+  const collector = await openTraceCollector(t);
+  const { tested, amqpUrl, password, readLogs } = await startAtDebugLevel(
+    t,
+    traceVariables(collector),
+  );
+  const { client, system } = tested;
   await client.createUsers(sampleUsers(3));
   const marker = `payload-${randomUUID()}`;
   await publishHostile(amqpUrl, marker);
   const headers = { 'x-request-id': 'night.shift-1' };
-  const reply = await client.request('POST', '/generateWods', { body: { date: DAY }, headers });
+  const reply = await client.request('POST', '/generateWods', { body: { date: DATE }, headers });
   const { runId } = reply as { runId: string };
-  const status = await followRun({ client, runId, waitMs: WAIT_MS, onProgress: () => undefined });
-  assert.deepEqual(status.states, { dead: 3 });
-  await eventually(async () => (await logs()).coach.includes('refused before an attempt'), {
-    describe: async () => (await logs()).coach,
+  assert.deepEqual((await waitForRun(tested, runId)).states, { dead: 3 });
+  await eventually(async () => (await readLogs()).coach.includes('refused before an attempt'), {
+    describe: async () => (await readLogs()).coach,
   });
-  const { monolith, coach } = await logs();
+  const { monolith, coach } = await readLogs();
   expectAttempt(linesOf(coach), runId);
   expectRequest(linesOf(monolith), runId);
   const published = linesOf(monolith).filter(({ msg }) => msg === 'published');
   assert.deepEqual(
     published.map(({ job_id, run_id, state }) => [job_id, run_id, state]).sort(),
-    sampleUsers(3).map(({ id }) => [`createWod:${id}:${DAY}`, runId, 'queued']),
+    sampleUsers(3).map(({ id }) => [`createWod:${id}:${DATE}`, runId, 'queued']),
   );
   for (const log of [monolith, coach])
     for (const secret of [password, system.adminToken, marker, '"payload"', '"equipment"'])
@@ -112,7 +101,7 @@ test('lines tell job, run, attempt, trace and request, and no secret and no payl
       );
 });
 
-/** Not JSON; JSON that is no job; a job whose payload is wrong. Each with a text that no log may hold. */
+/** Publishes no JSON, JSON that is no job, and a job with a wrong payload, each with a text that no log may contain. */
 async function publishHostile(amqpUrl: string, marker: string): Promise<void> {
   const connection = await connect(amqpUrl);
   const channel = await connection.createConfirmChannel();
@@ -152,8 +141,8 @@ function expectRequest(lines: readonly Line[], runId: string): void {
   assert.match(String(line?.['trace_id']), /^[0-9a-f]{32}$/);
 }
 
-test('a request without a sane id gets one, and the answer has it', async (t) => {
-  const { system } = await startLoud(t, {});
+test('a request without a valid id gets one, and the answer contains it', async (t) => {
+  const { system } = await startSystemUnderTest(t);
   const idFor = async (given?: string) => {
     const headers = given === undefined ? {} : { 'x-request-id': given };
     return (await fetch(`${system.monolith.url}/runs`, { headers })).headers.get('x-request-id');
@@ -163,37 +152,38 @@ test('a request without a sane id gets one, and the answer has it', async (t) =>
     assert.match((await idFor(given)) ?? '', /^[0-9a-f-]{36}$/, given);
 });
 
-interface Complainer {
+interface FailingService {
   readonly main: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Of the complaint that is waited for; others may come before it. */
-  readonly wanted: RegExp;
+  /** Of the expected line; warnings and errors before it are allowed. */
+  readonly expected: RegExp;
 }
 
-/** @returns what it wrote until it had complained so. */
-async function complaintsOf(t: TestContext, { main, env, wanted }: Complainer): Promise<string> {
-  const child = spawn(process.execPath, [main], {
-    cwd: REPOSITORY,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, PORT: '0', METRICS_PORT: '0', ...env },
+/** Starts a service and waits for a line of level warn or above. @returns the output until then. */
+async function readUntilLogged(
+  t: TestContext,
+  { main, env, expected }: FailingService,
+): Promise<string> {
+  const { output } = startProgram(t, [main], {
+    ...process.env,
+    PORT: '0',
+    METRICS_PORT: '0',
+    ...env,
   });
-  t.after(() => child.kill('SIGKILL'));
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (part: string) => (output += part));
-  const isWanted = (line: Line) => Number(line['level']) >= 40 && wanted.test(JSON.stringify(line));
-  await eventually(() => output.endsWith('\n') && linesOf(output).some(isWanted), {
+  const isExpected = (line: Line) =>
+    Number(line['level']) >= 40 && expected.test(JSON.stringify(line));
+  await eventually(() => output().endsWith('\n') && linesOf(output()).some(isExpected), {
     deadlineMs: 30_000,
-    describe: () => `no complaint like ${String(wanted)}:\n${output}`,
+    describe: () => `no line like ${String(expected)}:\n${output()}`,
   });
-  return output;
+  return output();
 }
 
-test('a wrong LOG_LEVEL stops the start with one line that names it', async (t) => {
-  const output = await complaintsOf(t, {
+test('a wrong LOG_LEVEL ends the start with one line that names it', async (t) => {
+  const output = await readUntilLogged(t, {
     main: 'coach/src/main.ts',
     env: { LOG_LEVEL: 'loud' },
-    wanted: /LOG_LEVEL='loud' must be one of info, trace/,
+    expected: /LOG_LEVEL='loud' must be one of info, trace/,
   });
   assert.deepEqual(
     linesOf(output).map(({ level }) => level),
@@ -201,18 +191,18 @@ test('a wrong LOG_LEVEL stops the start with one line that names it', async (t) 
   );
 });
 
-test('a broker that refuses a password, and a database that is away, are told of without it', async (t) => {
+test('a refused broker password and an unreachable database are logged without the password', async (t) => {
   const password = `pw-${randomBytes(12).toString('hex')}`;
   const { amqpUrl } = await testBroker(t);
   const broker = new URL(amqpUrl);
   broker.password = password;
   const [MONGODB_URL, FIT_ADMIN_TOKEN] = [testDatabaseUrl(), randomBytes(24).toString('hex')];
-  const refused = await complaintsOf(t, {
+  const refused = await readUntilLogged(t, {
     main: 'coach/src/main.ts',
     env: { AMQP_URL: broker.href, AMQP_MANAGEMENT_URL: '', MONGODB_URL },
-    wanted: /ACCESS.REFUSED/,
+    expected: /ACCESS.REFUSED/,
   });
-  const away = await complaintsOf(t, {
+  const unreachable = await readUntilLogged(t, {
     main: 'monolith/src/main.ts',
     env: {
       AMQP_URL: amqpUrl,
@@ -220,8 +210,8 @@ test('a broker that refuses a password, and a database that is away, are told of
       FIT_ADMIN_TOKEN,
       MONGODB_URL: `mongodb://nobody:${password}@127.0.0.1:9/fit`,
     },
-    wanted: /MongoServerSelectionError/,
+    expected: /MongoServerSelectionError/,
   });
-  for (const output of [refused, away])
+  for (const output of [refused, unreachable])
     for (const secret of [password, FIT_ADMIN_TOKEN]) assert.ok(!output.includes(secret), output);
 });

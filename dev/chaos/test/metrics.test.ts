@@ -1,6 +1,6 @@
 /**
- * Goal: what the processes export is what the catalogue says, no more and no less, in names, kinds, labels and numbers.
- * Method: real processes after a run with failures, their live pages, promtool.
+ * Goal: the processes export exactly the metrics of the catalogue, with its names, kinds, labels and zeros. Method: the
+ * metrics pages of real processes after a run with failures, and promtool.
  */
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
@@ -14,45 +14,48 @@ import {
 } from '@fit/service';
 import { promtool, type System, sampleUsers } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import { startCron } from './support/cron.ts';
-import { type Page, readPage } from './support/metricsPage.ts';
-import { DAY, follow, startWorld } from './support/world.ts';
+import { type MetricsPage, readMetricsPage } from './support/metricsPage.ts';
+import { startCron } from './support/programs.ts';
+import { DATE, startSystemUnderTest, waitForRun } from './support/systemUnderTest.ts';
 
-type Name = keyof typeof SERIES_CEILINGS;
+type ProcessName = keyof typeof SERIES_CEILINGS;
 
 const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = Object.fromEntries(
   CATALOGUE.flatMap(({ metrics }) => Object.entries(metrics)),
 );
-/** prom-client's gauges that end like counters. */
+/** Gauges of prom-client whose names end like those of counters; promtool finds fault with them. */
 const ALLOWED_LINT = /^nodejs_active_(?:handles|requests|resources)_total /;
 
 const JOB_COUNT = 60;
 
-/** Every kind of thing has happened once: done, failed, dead, malformed requests. */
-async function startBusyWorld(
+/** @returns the metrics pages after every kind of event: jobs done, failed and dead, and requests that were refused. */
+async function readPagesAfterRun(
   t: TestContext,
   settings: Record<string, string> = {},
-): Promise<ReadonlyMap<Name, Page>> {
-  const world = await startWorld(t, { COACH_FAILURE_RATE: '0.5', ...settings });
-  const { client, system } = world;
+): Promise<ReadonlyMap<ProcessName, MetricsPage>> {
+  const tested = await startSystemUnderTest(t, { COACH_FAILURE_RATE: '0.5', ...settings });
+  const { client, system } = tested;
   await client.createUsers(sampleUsers(JOB_COUNT));
-  await follow(world, (await client.generateWods({ date: DAY })).runId);
+  await waitForRun(tested, (await client.generateWods({ date: DATE })).runId);
   await fetch(`${system.monolith.url}/no/such/${crypto.randomUUID()}`);
-  await fetch(`${system.coaches[0]?.url ?? ''}/wods/${crypto.randomUUID()}?date=${DAY}`);
-  const pages = await readOnceCounted(system);
-  // Started last: its own run, for all members, would be counted too.
-  const cron = await startCron(t, world);
-  return pages.set('cron', await readPage(`${cron.url}/metrics`));
+  await fetch(`${system.coaches[0]?.url ?? ''}/wods/${crypto.randomUUID()}?date=${DATE}`);
+  const pages = await readPagesWhenCounted(system);
+  // Cron is started last, because the run that it requests for all users would be counted, too.
+  const cron = await startCron(t, tested);
+  return pages.set('cron', await readMetricsPage(`${cron.url}/metrics`));
 }
 
-/** A job is counted after it is stored, so who reads its end in the store may be earlier than the count. */
-async function readOnceCounted({ monolith, coaches }: System): Promise<Map<Name, Page>> {
+/** Polls, because a job is counted only after its end is stored. */
+async function readPagesWhenCounted({
+  monolith,
+  coaches,
+}: System): Promise<Map<ProcessName, MetricsPage>> {
   let endedCount = 0;
   return await eventually(
     async () => {
-      const pages = new Map<Name, Page>([
-        ['monolith', await readPage(monolith.metricsUrl)],
-        ['coach', await readPage(coaches[0]?.metricsUrl ?? '')],
+      const pages = new Map<ProcessName, MetricsPage>([
+        ['monolith', await readMetricsPage(monolith.metricsUrl)],
+        ['coach', await readMetricsPage(coaches[0]?.metricsUrl ?? '')],
       ]);
       const counts = [...pages.values()].map((page) => page.sum('jobs_finished_total'));
       endedCount = counts.reduce((total, count) => total + count, 0);
@@ -62,17 +65,17 @@ async function readOnceCounted({ monolith, coaches }: System): Promise<Map<Name,
   );
 }
 
-/** @returns the values of a closed list, else undefined. */
+/** @returns the values of a label with a closed list of values, undefined for any other label. */
 function valuesOf(bound: LabelBound | undefined): readonly string[] | undefined {
   return bound === undefined || 'known' in bound || 'atMost' in bound ? undefined : bound;
 }
 
-/** The labels of a series but for the bucket's own. */
+/** The labels of a series without `le`, the label of histogram buckets. */
 function labelsOf(labels: Readonly<Record<string, string>>): string[] {
   return Object.keys(labels).filter((name) => name !== 'le');
 }
 
-function checkNames(name: Name, page: Page): void {
+function expectNames(name: ProcessName, page: MetricsPage): void {
   const expected = Object.entries(DEFINITIONS)
     .filter(([, { exportedBy }]) => exportedBy.includes(name))
     .map(([metric, { kind }]) => `${metric} ${kind}`);
@@ -80,7 +83,7 @@ function checkNames(name: Name, page: Page): void {
   assert.deepEqual(found.sort(), expected.sort(), name);
 }
 
-function checkLabels(page: Page): void {
+function expectLabels(page: MetricsPage): void {
   for (const { metric, labels } of page.series) {
     const definition = DEFINITIONS[metric];
     assert.ok(definition, metric);
@@ -93,8 +96,8 @@ function checkLabels(page: Page): void {
   }
 }
 
-/** Every combination of the closed labels of a metric without `appearsWhen` is exported. */
-function checkStart(name: Name, page: Page): void {
+/** A metric without `appearsWhen` must exist from the start with every combination of its closed labels. */
+function expectZeros(name: ProcessName, page: MetricsPage): void {
   for (const [metric, { labels, exportedBy, appearsWhen }] of Object.entries(DEFINITIONS)) {
     if (!exportedBy.includes(name) || appearsWhen !== undefined) continue;
     const sets = Object.entries(labels).reduce<Record<string, string>[]>(
@@ -106,36 +109,36 @@ function checkStart(name: Name, page: Page): void {
       [{}],
     );
     for (const set of sets) {
-      const isThere = page.series.some(
+      const exists = page.series.some(
         (series) =>
           series.metric === metric &&
           Object.entries(set).every(([label, value]) => series.labels[label] === value),
       );
-      assert.ok(isThere, `${name}: ${metric} ${JSON.stringify(set)} is not there`);
+      assert.ok(exists, `${name}: ${metric} ${JSON.stringify(set)} is missing`);
     }
   }
 }
 
-test('live pages are the catalogue: names, kinds, labels, zeros, ceilings; promtool finds nothing', async (t) => {
-  const pages = await startBusyWorld(t);
+test('each metrics page has the names, kinds, labels, zeros and series limits of the catalogue, and promtool accepts it', async (t) => {
+  const pages = await readPagesAfterRun(t);
   for (const [name, page] of pages) {
     const { code, output } = await promtool(['check', 'metrics'], {
       cwd: tmpdir(),
       input: page.text,
     });
-    const complaints = output.split('\n').filter((line) => line !== '' && !ALLOWED_LINT.test(line));
-    assert.deepEqual(complaints, [], `${name}, code ${code}`);
-    checkNames(name, page);
-    checkLabels(page);
-    checkStart(name, page);
+    const findings = output.split('\n').filter((line) => line !== '' && !ALLOWED_LINT.test(line));
+    assert.deepEqual(findings, [], `${name}, code ${code}`);
+    expectNames(name, page);
+    expectLabels(page);
+    expectZeros(name, page);
     t.diagnostic(`${name}: ${page.series.length} series of at most ${SERIES_CEILINGS[name]}`);
     assert.ok(page.series.length <= SERIES_CEILINGS[name], `${name}: ${page.series.length} series`);
   }
 });
 
-test('figures add up: each job ends once, and what is timed is counted', async (t) => {
+test('each job is counted once at its end, and each timed event is counted', async (t) => {
   const tierSeconds = 10;
-  const pages = await startBusyWorld(t, { FIT_TIERS: `${tierSeconds}s` });
+  const pages = await readPagesAfterRun(t, { FIT_TIERS: `${tierSeconds}s` });
   const [monolith, coach] = [pages.get('monolith'), pages.get('coach')];
   assert.ok(monolith && coach);
   const ended = coach.sum('jobs_finished_total') + monolith.sum('jobs_finished_total');
@@ -155,14 +158,14 @@ test('figures add up: each job ends once, and what is timed is counted', async (
   );
   assert.equal(monolith.sum('jobs_published_total', { outcome: 'confirmed' }), JOB_COUNT);
   assert.equal(monolith.sum('jobs_publish_confirm_seconds_count'), JOB_COUNT);
-  // What the retries waited in their tier would alone be this much, and it is not counted as waiting for a worker.
+  // The time in a wait queue is not counted as waiting for a worker: it alone would exceed the sum.
   const inTierSeconds = coach.sum('jobs_retries_scheduled_total') * tierSeconds;
   const waitedSeconds = coach.sum('jobs_queue_wait_seconds_sum');
   assert.ok(waitedSeconds < inTierSeconds, `${waitedSeconds} s, ${inTierSeconds} s in the tier`);
   assert.ok(coach.sum('mongodb_command_duration_seconds_count', { outcome: 'ok' }) > 0);
 });
 
-test('the bound of the SLO is a bucket of its own, and each plain name leads to a metric that exists', () => {
+test('the limit of the SLO is a bucket boundary, and each plain name refers to a metric that exists', () => {
   assert.ok(DEFINITIONS['jobs_end_to_end_seconds']?.buckets?.includes(60));
   for (const { metric, query } of METRIC_ALIASES) {
     assert.ok(DEFINITIONS[metric], metric);

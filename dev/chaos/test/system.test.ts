@@ -1,34 +1,34 @@
-/** Goal: monolith, coach, cron and replay do together what the README says. Method: real processes, one virtual host a test. */
+/** Goal: monolith, coach, cron and replay together do what the README says. Method: real processes, one virtual host for each test. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { FitRequestError } from '@fit/client';
 import { sampleUsers } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import { readPage } from './support/metricsPage.ts';
-import { DAY, follow, REPOSITORY, runScript, startWorld } from './support/world.ts';
+import { readMetricsPage } from './support/metricsPage.ts';
+import { runProgram, startCron } from './support/programs.ts';
+import { DATE, startSystemUnderTest, waitForRun } from './support/systemUnderTest.ts';
 
-test('one request stores every workout, readable from monolith and coach, once', async (t) => {
-  const world = await startWorld(t);
-  const { client, system } = world;
+test('one request stores one workout per user, and monolith and coach serve the same one', async (t) => {
+  const tested = await startSystemUnderTest(t);
+  const { client, system } = tested;
   await client.createUsers(sampleUsers(60));
-  const accepted = await client.generateWods({ date: DAY });
+  const accepted = await client.generateWods({ date: DATE });
   assert.deepEqual([accepted.total, accepted.created, accepted.skipped], [60, 60, 0]);
-  const status = await follow(world, accepted.runId);
+  const status = await waitForRun(tested, accepted.runId);
   assert.deepEqual(status.states, { done: 60 });
-  const ours = await client.request('GET', `/users/sample-00007/wod?date=${DAY}`);
-  const theirs = await fetch(`${system.coaches[0]?.url ?? ''}/wods/sample-00007?date=${DAY}`);
-  assert.deepEqual(await theirs.json(), ours);
-  // The alias, and a second request for the same day: nobody gets a second workout.
+  const fromMonolith = await client.request('GET', `/users/sample-00007/wod?date=${DATE}`);
+  const fromCoach = await fetch(`${system.coaches[0]?.url ?? ''}/wods/sample-00007?date=${DATE}`);
+  assert.deepEqual(await fromCoach.json(), fromMonolith);
+  // A second request for the same day, by the route's other path: no user gets a second workout.
   const again = (await client.request('POST', '/users/generateWods', {
-    body: { date: DAY },
+    body: { date: DATE },
   })) as typeof accepted;
   assert.deepEqual([again.created, again.skipped], [0, 60]);
-  assert.deepEqual((await follow(world, again.runId)).states, { done: 60 });
+  assert.deepEqual((await waitForRun(tested, again.runId)).states, { done: 60 });
 });
 
-test('bad input is refused by field, and the same key with another request too', async (t) => {
-  const { client } = await startWorld(t);
+test('a bad request is refused with the field at fault, and so is a used idempotency key with another request', async (t) => {
+  const { client } = await startSystemUnderTest(t);
   await client.createUsers(sampleUsers(2));
   const refusal = async (body: object, key?: string) => {
     const error: unknown = await client.generateWods(body, key).then(
@@ -48,19 +48,19 @@ test('bad input is refused by field, and the same key with another request too',
     assert.equal(status, 400);
     assert.ok(message.includes(field), message);
   }
-  const first = await client.generateWods({ date: DAY }, 'key-1');
-  assert.equal((await client.generateWods({ date: DAY }, 'key-1')).runId, first.runId);
+  const first = await client.generateWods({ date: DATE }, 'key-1');
+  assert.equal((await client.generateWods({ date: DATE }, 'key-1')).runId, first.runId);
   assert.equal((await refusal({ date: '2026-01-06' }, 'key-1'))[0], 422);
 });
 
-test('failures take the declared tiers, exhaust after four attempts, and one replay mends all', async (t) => {
-  const world = await startWorld(t, { COACH_FAILURE_RATE: '1' });
-  const { client, system } = world;
+test('failing jobs wait in the declared tiers, are dead after four attempts, and a replay makes all of them done', async (t) => {
+  const tested = await startSystemUnderTest(t, { COACH_FAILURE_RATE: '1' });
+  const { client, system } = tested;
   await client.createUsers(sampleUsers(20));
-  const { runId } = await client.generateWods({ date: DAY });
-  const status = await follow(world, runId);
+  const { runId } = await client.generateWods({ date: DATE });
+  const status = await waitForRun(tested, runId);
   assert.deepEqual([status.states, status.causes], [{ dead: 20 }, { exhausted: 20 }]);
-  const job = (await client.request('GET', `/jobs/createWod:sample-00001:${DAY}`)) as {
+  const job = (await client.request('GET', `/jobs/createWod:sample-00001:${DATE}`)) as {
     attempts: { number: number; delayMs?: number; error: { class: string } }[];
   };
   assert.deepEqual(
@@ -73,32 +73,38 @@ test('failures take the declared tiers, exhaust after four attempts, and one rep
   );
   assert.ok(job.attempts.every(({ error }) => error.class === 'SimulatedFailure'));
 
-  const dry = await runScript(world, ['monolith/src/replayCommand.ts', '--dry-run']);
+  const dry = await runProgram(['monolith/src/replayCommand.ts', '--dry-run'], tested.env);
   assert.equal(dry.code, 0);
   assert.match(dry.output, /20 dead jobs match/);
   assert.deepEqual((await client.run(runId)).states, { dead: 20 });
 
   await system.removeCoach(0, 'stop');
   await system.addCoach({ COACH_FAILURE_RATE: '0' });
-  const one = await runScript(world, ['monolith/src/replayCommand.ts', '--user', 'sample-00001']);
+  const one = await runProgram(
+    ['monolith/src/replayCommand.ts', '--user', 'sample-00001'],
+    tested.env,
+  );
   assert.equal(one.code, 0, one.output);
   assert.deepEqual((await client.run(runId)).states, { dead: 19, done: 1 });
-  const rest = await runScript(world, ['monolith/src/replayCommand.ts', '--cause', 'exhausted']);
+  const rest = await runProgram(
+    ['monolith/src/replayCommand.ts', '--cause', 'exhausted'],
+    tested.env,
+  );
   assert.equal(rest.code, 0, rest.output);
   assert.deepEqual((await client.run(runId)).states, { done: 20 });
-  // Replayed by another process; the monolith, which publishes them again, is the one that is scraped.
-  const page = await readPage(system.monolith.metricsUrl);
+  // The replay command has ended; the monolith counts replays when it publishes the jobs again.
+  const page = await readMetricsPage(system.monolith.metricsUrl);
   assert.equal(page.sum('jobs_replayed_total', { type: 'createWod' }), 20);
-  // The first time and the replay; retries are the broker's.
+  // Twice for each job, at first and after the replay: retries are published by the broker.
   assert.equal(page.sum('jobs_published_total', { outcome: 'confirmed' }), 40);
 });
 
-test('cron asks once for a slot, waits for every workout, and says so by its exit code', async (t) => {
-  const world = await startWorld(t);
-  const { client } = world;
+test('two crons of the same date make one run, and both end with 0 when every workout is stored', async (t) => {
+  const tested = await startSystemUnderTest(t);
+  const { client } = tested;
   await client.createUsers(sampleUsers(10));
-  const cron = ['cron_job.ts', '--once', '--date', DAY];
-  const both = await Promise.all([runScript(world, cron), runScript(world, cron)]);
+  const cron = ['cron_job.ts', '--once', '--date', DATE];
+  const both = await Promise.all([runProgram(cron, tested.env), runProgram(cron, tested.env)]);
   for (const { code, output } of both) {
     assert.equal(code, 0, output);
     assert.match(output, /every workout of 2026-01-05 is stored: 10/);
@@ -107,24 +113,15 @@ test('cron asks once for a slot, waits for every workout, and says so by its exi
   assert.equal(runs.length, 1);
 });
 
-test('cron catches up the slot that it missed, and a run with dead jobs is exit code 2', async (t) => {
-  const world = await startWorld(t, { COACH_FAILURE_RATE: '1' });
-  const { client } = world;
+test('cron --once ends with 2 when jobs are dead, and a cron that stays requests the slot that it missed', async (t) => {
+  const tested = await startSystemUnderTest(t, { COACH_FAILURE_RATE: '1' });
+  const { client } = tested;
   await client.createUsers(sampleUsers(3));
-  const failed = await runScript(world, ['cron_job.ts', '--once', '--date', DAY]);
+  const failed = await runProgram(['cron_job.ts', '--once', '--date', DATE], tested.env);
   assert.equal(failed.code, 2, failed.output);
   assert.match(failed.output, /3 of 3 are missing/);
-  const child = spawn(process.execPath, ['cron_job.ts'], {
-    cwd: REPOSITORY,
-    env: {
-      ...process.env,
-      FIT_URL: world.system.monolith.url,
-      FIT_ADMIN_TOKEN: world.system.adminToken,
-      // The last slot is at most a minute old, the next up to a minute away.
-      CRON_SCHEDULE: '* * * * *',
-    },
-  });
-  t.after(() => child.kill('SIGKILL'));
+  // The last slot is at most a minute old, and the next one is up to a minute away.
+  const running = await startCron(t, tested, { CRON_SCHEDULE: '* * * * *' });
   let runCount = 0;
   await eventually(
     async () => {
@@ -132,34 +129,35 @@ test('cron catches up the slot that it missed, and a run with dead jobs is exit 
       runCount = runs.length;
       return runCount >= 2;
     },
-    { deadlineMs: 30_000, describe: () => `${runCount} runs; the missed slot was not asked for` },
+    { deadlineMs: 30_000, describe: () => `${runCount} runs; the missed slot was not requested` },
   );
-  const exit = new Promise<number | null>((settle) => child.once('exit', settle));
-  child.kill('SIGTERM');
-  assert.equal(await exit, 0);
+  assert.equal(await running.stop(), 0);
 });
 
-test('coaches and a monolith killed in the middle change nothing', async (t) => {
-  const world = await startWorld(t, { COACH_PREFETCH: '5', FIT_STALE_AFTER_MS: '10000' });
-  const { client, system } = world;
+test('every workout is stored although coaches and the monolith are killed during the run', async (t) => {
+  const tested = await startSystemUnderTest(t, {
+    COACH_PREFETCH: '5',
+    FIT_STALE_AFTER_MS: '10000',
+  });
+  const { client, system } = tested;
   await client.createUsers(sampleUsers(400));
-  const { runId } = await client.generateWods({ date: DAY });
+  const { runId } = await client.generateWods({ date: DATE });
   await system.removeCoach(0, 'kill');
   await system.addCoach();
   await system.restartMonolith();
   await system.removeCoach(0, 'kill');
   await system.addCoach();
-  const status = await follow(world, runId);
+  const status = await waitForRun(tested, runId);
   assert.deepEqual(status.states, { done: 400 });
 });
 
-test('a full queue refuses, the refused jobs stay pending, and all are stored', async (t) => {
-  const world = await startWorld(t, { FIT_MAX_LENGTH: '10' });
-  const { client, system } = world;
-  // Limits of quorum queues are soft: a burst of 200 fits into 20, one of 1,000 does not into 10.
+test('jobs that a full queue refuses stay pending, and all are stored when a coach works', async (t) => {
+  const tested = await startSystemUnderTest(t, { FIT_MAX_LENGTH: '10' });
+  const { client, system } = tested;
+  // The limit of a quorum queue is soft: 200 messages at once fit into a queue of 20, but 1,000 do not fit into one of 10.
   await client.createUsers(sampleUsers(1_000));
   await system.removeCoach(0, 'stop');
-  const { runId } = await client.generateWods({ date: DAY });
+  const { runId } = await client.generateWods({ date: DATE });
   await eventually(
     async () =>
       ((await client.run(runId)).states['pending'] ?? 0) > 0 &&
@@ -167,15 +165,16 @@ test('a full queue refuses, the refused jobs stay pending, and all are stored', 
     { describe: async () => JSON.stringify(await client.run(runId)) },
   );
   await system.addCoach();
-  assert.deepEqual((await follow(world, runId)).states, { done: 1_000 });
+  assert.deepEqual((await waitForRun(tested, runId)).states, { done: 1_000 });
 });
 
-test('a wrong setting stops a service at start with its name', async (t) => {
-  const world = await startWorld(t);
-  const bad = await runScript(
-    { ...world, env: { ...world.env, COACH_FAILURE_RATE: '2', COACH_PREFETCH: '0' } },
-    ['coach/src/main.ts'],
-  );
+test('a service with wrong settings ends at the start and names each of them', async (t) => {
+  const tested = await startSystemUnderTest(t);
+  const bad = await runProgram(['coach/src/main.ts'], {
+    ...tested.env,
+    COACH_FAILURE_RATE: '2',
+    COACH_PREFETCH: '0',
+  });
   assert.equal(bad.code, 1);
   assert.match(bad.output, /COACH_FAILURE_RATE='2'.*COACH_PREFETCH='0'/);
 });

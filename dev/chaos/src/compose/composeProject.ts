@@ -1,4 +1,4 @@
-/** A clone of this repository, its .env, and the commands that an operator types in it. */
+/** A Compose project in a clone of this repository, with its .env and the commands that an operator runs in it. */
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FitClient } from '@fit/client';
@@ -11,24 +11,24 @@ import {
   type StackPorts,
 } from '@fit/stack';
 import { eventually, PrometheusApi } from '@fit/stack/testing';
-import { REPOSITORY } from './standInSources.ts';
+import { REPOSITORY } from './standInImages.ts';
 
-const HEALTHY_MS = 240_000;
+const HEALTHY_TIMEOUT_MS = 240_000;
 
-/** One container, as `docker inspect` tells it. */
+/** One container, as `docker inspect` describes it. */
 export interface Container {
   readonly id: string;
   readonly service: string;
   readonly image: string;
   readonly imageId: string;
   readonly state: string;
-  /** Empty where there is no health check. */
+  /** Empty where the container has no health check. */
   readonly health: string;
   readonly startedAt: string;
   readonly pid: number;
 }
 
-/** What of `docker inspect` is asked. */
+/** The fields of `docker inspect` that are read. */
 interface Inspected {
   readonly Id: string;
   readonly Image: string;
@@ -42,33 +42,33 @@ interface Inspected {
 }
 
 export interface ProjectOptions {
-  /** The work folder; the clone is made in it. */
+  /** The work folder, in which the clone is made. */
   readonly folder: string;
-  /** Of the Compose project. */
+  /** Name of the Compose project. */
   readonly name: string;
-  readonly say: (line: string) => void;
+  readonly report: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
 export class ComposeProject {
-  /** The clone. */
+  /** Folder of the clone. */
   readonly folder: string;
   readonly name: string;
   readonly ports: StackPorts;
   readonly signal: AbortSignal | undefined;
-  readonly #say: (line: string) => void;
+  readonly #report: (line: string) => void;
 
-  private constructor({ folder, name, say, signal }: ProjectOptions, ports: StackPorts) {
+  private constructor({ folder, name, report, signal }: ProjectOptions, ports: StackPorts) {
     this.folder = folder;
     this.name = name;
     this.ports = ports;
     this.signal = signal;
-    this.#say = say;
+    this.#report = report;
   }
 
   /**
-   * Clones this repository as it stands, uncommitted changes included, under umask 077: what the images and the mounted
-   * files must not depend on.
+   * Clones this repository with its uncommitted changes. The clone is made under umask 077, because neither images nor
+   * mounted files may depend on the umask of a checkout.
    */
   static async clone(options: ProjectOptions): Promise<ComposeProject> {
     const clone = join(options.folder, 'clone');
@@ -87,8 +87,8 @@ git add --all`;
   }
 
   /**
-   * Where this machine's hard limit of open files is lower and cannot be raised, the clone asks for what there is: no
-   * container could start.
+   * Lowers the limit of open files in the clone where this machine's hard limit is lower: no container could start
+   * otherwise.
    */
   async #allowOpenFiles(): Promise<void> {
     const { stdout } = await this.run('sh', '-c', 'ulimit -Hn');
@@ -98,8 +98,8 @@ git add --all`;
     const wanted = Number(/nofile: (\d+)/.exec(text)?.[1]);
     if (!(limit < wanted)) return;
     await writeFile(path, text.replaceAll(`nofile: ${wanted}`, `nofile: ${limit}`));
-    this.#say(
-      `this machine allows ${limit} open files: the clone asks for no more (not ${wanted})`,
+    this.#report(
+      `this machine allows ${limit} open files, so the clone asks for ${limit} instead of ${wanted}`,
     );
   }
 
@@ -119,10 +119,10 @@ git add --all`;
     return (await this.run('git', 'rev-parse', 'HEAD')).stdout.trim();
   }
 
-  /** The same project, for what must be done although the check was stopped. */
+  /** @returns the same project, whose commands also run after the check was stopped. */
   withoutSignal(): ComposeProject {
     const { folder, name, ports } = this;
-    return new ComposeProject({ folder, name, say: this.#say }, ports);
+    return new ComposeProject({ folder, name, report: this.#report }, ports);
   }
 
   /** Runs a command in the clone. @throws StackError `COMMAND_FAILED` with the end of its output. */
@@ -130,7 +130,7 @@ git add --all`;
     return await mustRun(command, this.#options(command));
   }
 
-  /** The same, where a failure is an answer. */
+  /** As `run`, but a failure is a result and throws no error. */
   async tryRun(...command: string[]): Promise<RunResult> {
     return await runCommand(command, this.#options(command));
   }
@@ -139,15 +139,19 @@ git add --all`;
     return await this.run('docker', 'compose', ...words);
   }
 
+  /** Runs a command in the container of a service. */
+  async exec(service: string, ...command: string[]): Promise<RunResult> {
+    return await this.compose('exec', '-T', service, ...command);
+  }
+
   /**
-   * Alertmanager has no port of the host, so it is asked in its container.
-   * @param options further ones of wget, such as `--post-data`.
-   * @returns the answer's body. @throws where the answer is an error.
+   * Sends a request to Alertmanager inside its container, because it has no port of the host.
+   * @param options further options of wget, such as `--post-data`.
+   * @returns the body of the answer. @throws StackError where the answer is an error.
    */
-  async askAlertmanager(path: string, ...options: string[]): Promise<string> {
+  async requestAlertmanager(path: string, ...options: string[]): Promise<string> {
     const url = `http://127.0.0.1:9093${path}`;
-    const wget = ['exec', '-T', 'alertmanager', 'wget', '-q', '-O', '-', ...options, url];
-    return (await this.compose(...wget)).stdout;
+    return (await this.exec('alertmanager', 'wget', '-q', '-O', '-', ...options, url)).stdout;
   }
 
   async script(...words: string[]): Promise<RunResult> {
@@ -156,7 +160,7 @@ git add --all`;
 
   #options(command: readonly string[]) {
     const env = { ...process.env, COMPOSE_PROJECT_NAME: this.name, COMPOSE_ANSI: 'never' };
-    // A setting of whoever starts the check would go before the clone's .env.
+    // A variable of the shell that starts the check would override the clone's .env.
     for (const name of Object.keys(env))
       if (/^(FIT_|ALERT_|COACH_|CRON_|OTEL_)/.test(name)) Reflect.deleteProperty(env, name);
     const title = command.slice(0, 4).join(' ');
@@ -164,33 +168,33 @@ git add --all`;
     return { cwd, env, title, signal, onProgress: this.#everyHalfMinute() };
   }
 
-  /** A sign of life each three seconds would bury the log. */
+  /** Progress comes every three seconds, which would hide the rest of the output; every tenth line is printed. */
   #everyHalfMinute(): (line: string) => void {
     let count = 0;
     return (line) => {
       count += 1;
-      if (count % 10 === 0) this.#say(line);
+      if (count % 10 === 0) this.#report(line);
     };
   }
 
-  /** Moves every port of the host. */
-  async movePorts(): Promise<void> {
+  /** Sets every port of the host to a free one. */
+  async useFreePorts(): Promise<void> {
     const lines = Object.entries(this.ports).map(
       ([name, port]) => `${portVariable(name as keyof StackPorts)}=${port}\n`,
     );
     await appendFile(join(this.folder, '.env'), lines.join(''));
   }
 
-  /** Replaces or adds a setting, as an operator's editor would. */
-  async set(name: string, value: string): Promise<void> {
+  /** Replaces or adds a variable of .env. */
+  async setVariable(name: string, value: string): Promise<void> {
     const path = join(this.folder, '.env');
     const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
     const others = lines.filter((line) => !line.startsWith(`${name}=`));
     await writeFile(path, `${[...others, `${name}=${value}`].join('\n')}\n`);
   }
 
-  /** @returns what .env says; empty where it says nothing. */
-  async get(name: string): Promise<string> {
+  /** @returns the value of a variable of .env; empty where it has none. */
+  async getVariable(name: string): Promise<string> {
     const text = await readFile(join(this.folder, '.env'), 'utf8');
     return new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? '';
   }
@@ -214,19 +218,21 @@ git add --all`;
   }
 
   async container(service: string): Promise<Container> {
-    const found = (await this.containers()).find((one) => one.service === service);
-    if (found === undefined) throw new Error(`no container of ${service}`);
+    const found = (await this.containers()).find((container) => container.service === service);
+    if (found === undefined) throw new Error(`there is no container of ${service}`);
     return found;
   }
 
-  /** Waits until every container is healthy, `count` of them. @throws Error with the state of each that is not. */
-  async untilHealthy(count: number): Promise<void> {
+  /** Waits until there are `count` containers and each is healthy. @throws Error with the state of each and their logs. */
+  async waitUntilHealthy(count: number): Promise<void> {
     await eventually(
       async () => {
-        const all = await this.containers();
-        return all.length === count && all.every(({ health }) => health === 'healthy');
+        const containers = await this.containers();
+        return (
+          containers.length === count && containers.every(({ health }) => health === 'healthy')
+        );
       },
-      { deadlineMs: HEALTHY_MS, describe: async () => await this.describe() },
+      { deadlineMs: HEALTHY_TIMEOUT_MS, describe: async () => await this.describe() },
     );
   }
 
@@ -241,7 +247,7 @@ git add --all`;
   async client(): Promise<FitClient> {
     return new FitClient(
       `http://127.0.0.1:${this.ports.monolith}`,
-      await this.get('FIT_ADMIN_TOKEN'),
+      await this.getVariable('FIT_ADMIN_TOKEN'),
     );
   }
 

@@ -1,23 +1,84 @@
 /**
  * Stand-ins for the images that docker-compose.yml and the Dockerfile name, under the same names. Broker, Prometheus,
- * Alertmanager and Node are the real programs of Debian's packages; the database and Grafana are not the real ones.
+ * Alertmanager and Node are the real programs from Debian's packages; database and Grafana are replaced by others.
  */
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { GATEWAY_PROGRAM, mustRun } from '@fit/stack';
-import { REPOSITORY, type StandInSources } from './standInSources.ts';
+import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import {
+  dockerRootFolder,
+  ensureDatabaseTemplate,
+  ensureGateway,
+  GATEWAY_PROGRAM,
+  mustRun,
+  rootFolder,
+  type StepOptions,
+} from '@fit/stack';
+import { checkName, requireNamespaces } from './isolatedDocker.ts';
+
+export const REPOSITORY = resolve(import.meta.dirname, '../../../..');
+
+/** What stand-in images are made of, as folders of this machine. */
+export interface StandInSources {
+  /** The work folder of the check. */
+  readonly folder: string;
+  /** The name of the check's cgroups. */
+  readonly cgroup: string;
+  /** Docker and its clients. */
+  readonly dockerRoot: string;
+  /** RabbitMQ, PostgreSQL with DocumentDB, Prometheus, Alertmanager. */
+  readonly serverRoot: string;
+  readonly gateway: string;
+  readonly databaseTemplate: string;
+  /** npm's cache with every package that the Dockerfile installs. */
+  readonly npmCache: string;
+}
+
+/**
+ * Fetches the sources while there is a network: the namespaces of the check have none.
+ * @throws CannotRun or StackError where this machine cannot run the check.
+ */
+export async function prepareStandIns(folder: string, step: StepOptions): Promise<StandInSources> {
+  await requireNamespaces();
+  step.onProgress?.('preparing what the stand-in images are made of');
+  const serverRoot = await rootFolder(step);
+  return {
+    folder,
+    cgroup: checkName(process.pid),
+    dockerRoot: await dockerRootFolder(step),
+    serverRoot,
+    gateway: await ensureGateway(step),
+    databaseTemplate: await ensureDatabaseTemplate(serverRoot, step),
+    npmCache: await fillNpmCache(folder, step),
+  };
+}
+
+/** Installs the packages that the Dockerfile installs, so that npm's cache contains them. */
+async function fillNpmCache(folder: string, step: StepOptions): Promise<string> {
+  const [project, cache] = [join(folder, 'npm-project'), join(folder, 'npm-cache')];
+  const dockerfile = await readFile(join(REPOSITORY, 'Dockerfile'), 'utf8');
+  const manifests = [...dockerfile.matchAll(/^COPY --chmod=0644 ((?:[\w/-]+\/)?package\.json)/gm)];
+  for (const path of [...manifests.map(([, found = '']) => found), 'package-lock.json']) {
+    await mkdir(dirname(join(project, path)), { recursive: true });
+    await copyFile(join(REPOSITORY, path), join(project, path));
+  }
+  const options = { ...step, cwd: project, title: 'packages of the images' };
+  await mustRun(['npm', 'pkg', 'delete', 'devDependencies'], options);
+  const install = ['npm', 'ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
+  await mustRun([...install, '--cache', cache], options);
+  return cache;
+}
 
 const BASE = 'fit-compose-check/base';
 
-/** What the check's log says of them. */
+/** Printed after a check with stand-ins: what it has not proved. */
 export const UNPROVED: readonly string[] = [
-  "MongoDB: stands in PostgreSQL with DocumentDB behind FerretDB; not proved are mongod's own start, its users, mongosh, its memory",
-  'Grafana: a server that answers the health check stands in; proved is that its mounts can be read, not that it shows them',
-  "RabbitMQ, Prometheus, Alertmanager, Node are Debian's or npm's programs of the same minor versions, not the official images: not proved are the entry points of those images",
+  'MongoDB: PostgreSQL with DocumentDB behind FerretDB replaces it; not proved are the start of mongod, its users, mongosh, its memory',
+  'Grafana: a server that answers the health check replaces it; proved is that the mounted files can be read, not that Grafana shows them',
+  "RabbitMQ, Prometheus, Alertmanager, Node are Debian's or npm's programs of the same minor versions; not proved are the entry points of the official images",
 ];
 
-/** Not needed by any server, and half the size of the folder. */
-const LEFT_OUT = [
+/** Half the size of the servers' root folder, and needed by no server. */
+const EXCLUDED = [
   'usr/share/doc',
   'usr/share/man',
   'usr/share/locale',
@@ -25,14 +86,14 @@ const LEFT_OUT = [
   'var/cache',
 ];
 
-/** As the official images have them. */
+/** The users that the official images have. */
 const USERS = ['rabbitmq:x:999:999::/var/lib/rabbitmq:/bin/sh', 'fit:x:10001:10001::/app:/bin/sh'];
 
 interface StandIn {
-  /** How docker-compose.yml or the Dockerfile names the image, without its tag. */
+  /** Name of the image in docker-compose.yml or the Dockerfile, without its tag. */
   readonly name: string;
   readonly dockerfile: string;
-  /** Files of the build's folder, with their texts. */
+  /** Texts of further files of the build folder, by name. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -46,7 +107,7 @@ CMD ["rabbitmq-server"]
 `,
 };
 
-/** Its data are in the volume that the real image has, and the same user and password are asked for. */
+/** Keeps its data in the same volume as the real image, and asks for the same user and password. */
 const MONGO: StandIn = {
   name: 'mongo',
   dockerfile: `FROM ${BASE}
@@ -57,7 +118,7 @@ COPY --chmod=0755 ${GATEWAY_PROGRAM} mongosh start /usr/local/bin/
 ENTRYPOINT ["start"]
 `,
   files: {
-    // mongosh --quiet mongodb://mongo:27017/admin --eval …
+    // Called by the health check as `mongosh --quiet mongodb://mongo:27017/admin --eval …`.
     mongosh: '#!/bin/sh\nexec nc -w 2 mongo 27017 < /dev/null\n',
     start: `#!/bin/sh
 set -eu
@@ -72,14 +133,14 @@ while ! pg_isready -q -h /tmp -U fit -d postgres; do
   kill -0 $database
   sleep 0.2
 done
-# The jobs of the template connect to the socket of the native stack. The role fit exists, as a superuser.
+# The cron jobs of the template connect to the socket of the native stack. The role fit exists and is a superuser.
 psql -q -v ON_ERROR_STOP=1 -h /tmp -U fit -d postgres <<SQL
 update cron.job set nodename = '/tmp';
 alter role $MONGO_INITDB_ROOT_USERNAME password '$MONGO_INITDB_ROOT_PASSWORD';
 SQL
 ${GATEWAY_PROGRAM} 0.0.0.0:27017 'postgres://fit@/postgres?host=/tmp&port=5432' /data/configdb &
 gateway=$!
-# Whichever ends first ends the container, which is started again.
+# When one of the two ends, the container ends, and Docker starts it again.
 while kill -0 $database && kill -0 $gateway; do sleep 1 & wait $!; done
 exit 1
 `,
@@ -135,19 +196,20 @@ CMD ["node"]
 const STAND_INS = [RABBITMQ, MONGO, PROMETHEUS, ALERTMANAGER, GRAFANA, NODE];
 
 /**
- * Builds all stand-ins in the daemon that `docker` asks.
- * @throws Error for an image that has none; StackError `COMMAND_FAILED` with the end of the build's output.
+ * Builds all stand-ins with the daemon of `docker`.
+ * @throws Error for an image without a stand-in; StackError `COMMAND_FAILED` with the end of the build's output.
  */
 export async function buildStandIns(
   sources: StandInSources,
-  say: (line: string) => void,
+  report: (line: string) => void,
 ): Promise<void> {
-  await importBase(sources, say);
+  await importBase(sources, report);
   for (const reference of await imageReferences()) {
     const standIn = STAND_INS.find(
       ({ name }) => name === reference.slice(0, reference.indexOf(':')),
     );
-    if (standIn === undefined) throw new Error(`no stand-in is known for the image ${reference}`);
+    if (standIn === undefined)
+      throw new Error(`there is no stand-in for the image ${reference}: add one to STAND_INS`);
     const folder = join(sources.folder, 'images', basename(standIn.name));
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'Dockerfile'), standIn.dockerfile);
@@ -158,13 +220,13 @@ export async function buildStandIns(
     await mustRun(['docker', 'build', '--quiet', '--tag', reference, folder], {
       cwd: folder,
       title: `stand-in for ${reference}`,
-      onProgress: say,
+      onProgress: report,
     });
-    say(`stand-in image ${reference}: built`);
+    report(`stand-in image ${reference}: built`);
   }
 }
 
-/** @returns every image that is pulled: of the servers, and of the Dockerfile. */
+/** @returns every image that would be pulled: the servers' and the base images of the Dockerfile. */
 async function imageReferences(): Promise<ReadonlySet<string>> {
   const compose = await readFile(join(REPOSITORY, 'docker-compose.yml'), 'utf8');
   const dockerfile = await readFile(join(REPOSITORY, 'Dockerfile'), 'utf8');
@@ -173,16 +235,16 @@ async function imageReferences(): Promise<ReadonlySet<string>> {
   return new Set([...servers, ...bases].map(([, reference = '']) => reference));
 }
 
-/** One layer that all share: the servers' root folder, with busybox for what the official images have of it. */
-async function importBase(sources: StandInSources, say: (line: string) => void): Promise<void> {
-  const leftOut = LEFT_OUT.map((path) => `--exclude='./${path}'`).join(' ');
-  const tar = `tar -C "$1" ${leftOut} --exclude='./proc/*' --exclude='./dev/*' -c .`;
+/** Makes the layer that all stand-ins share: the servers' root folder, with busybox for tools of the official images. */
+async function importBase(sources: StandInSources, report: (line: string) => void): Promise<void> {
+  const exclusions = EXCLUDED.map((path) => `--exclude='./${path}'`).join(' ');
+  const tar = `tar -C "$1" ${exclusions} --exclude='./proc/*' --exclude='./dev/*' -c .`;
   await mustRun(
     ['sh', '-c', `${tar} | docker import - ${BASE}:root`, 'import', sources.serverRoot],
     {
       cwd: sources.folder,
-      title: 'stand-ins: their base image',
-      onProgress: say,
+      title: 'base image of the stand-ins',
+      onProgress: report,
     },
   );
   const folder = join(sources.folder, 'images', 'base');
@@ -204,7 +266,7 @@ async function addDatabase(folder: string, sources: StandInSources): Promise<voi
   await cp(join(sources.gateway, GATEWAY_PROGRAM), join(folder, GATEWAY_PROGRAM));
 }
 
-/** The pinned Node, and the npm of this machine. */
+/** Adds the pinned Node and the npm of this machine. */
 async function addNode(folder: string, sources: StandInSources): Promise<void> {
   await cp(process.execPath, join(folder, 'node'));
   const { stdout } = await mustRun(['sh', '-c', 'readlink -f "$(command -v npm)"']);

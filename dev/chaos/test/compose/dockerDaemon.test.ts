@@ -1,16 +1,15 @@
 /**
- * Goal: the daemon of the check never counts as ready by the answer of another client. Method: the start itself, with
- * programs in the place of the daemon and of a client that this machine has already.
+ * Goal: the daemon of the check is not taken for ready because another daemon answers another client. Method: the start
+ * itself, with programs that replace the daemon and a client that this machine already has.
  */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CannotRun } from '../../src/compose/cannotRun.ts';
-import { startDockerDaemon } from '../../src/compose/dockerDaemon.ts';
+import { CannotRun, startDockerDaemon } from '../../src/compose/isolatedDocker.ts';
 
-test('where the client cannot be written the check cannot run, and says why', async (t) => {
+test('a check whose Docker client cannot be written cannot run, and says why', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'fit-docker-daemon-'));
   const { PATH = '', DOCKER_CONFIG } = process.env;
   t.after(async () => {
@@ -26,7 +25,7 @@ test('where the client cannot be written the check cannot run, and says why', as
   await write('unshare', 'exec sleep 600');
   await write('docker', 'exit 0');
   process.env['PATH'] = `${machine}:${PATH}`;
-  // In the place of the file.
+  // A folder in the place of the client's file, so that the client cannot be written.
   await mkdir(join(folder, 'bin/docker'), { recursive: true });
 
   await assert.rejects(

@@ -1,18 +1,18 @@
-/** A live page of metrics, read. */
+/** The metrics page of a running process in Prometheus's text format, parsed. */
 
-export interface Series {
-  /** Without the suffixes of a histogram. */
+export interface MetricSeries {
+  /** Name without the suffixes of a histogram. */
   readonly metric: string;
-  /** As it stands on the page. */
+  /** Name as on the page. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-export class Page {
+export class MetricsPage {
   readonly text: string;
   readonly types: ReadonlyMap<string, string>;
-  readonly series: readonly Series[];
+  readonly series: readonly MetricSeries[];
 
   constructor(text: string) {
     this.text = text;
@@ -28,7 +28,7 @@ export class Page {
       .map((line) => this.#read(line));
   }
 
-  /** @param labels only series that have these. */
+  /** @param labels only series that have these labels. @returns the sum of their values; 0 where there is none. */
   sum(name: string, labels: Readonly<Record<string, string>> = {}): number {
     return this.series
       .filter((one) => one.name === name)
@@ -38,7 +38,7 @@ export class Page {
       .reduce((total, { value }) => total + value, 0);
   }
 
-  #read(line: string): Series {
+  #read(line: string): MetricSeries {
     const [, name = '', list = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
     const labels = [...list.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(
       ([, label = '', text = '']) => [label, text] as const,
@@ -49,7 +49,7 @@ export class Page {
   }
 }
 
-export async function readPage(url: string): Promise<Page> {
+export async function readMetricsPage(url: string): Promise<MetricsPage> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-  return new Page(await response.text());
+  return new MetricsPage(await response.text());
 }

@@ -1,4 +1,4 @@
-/** Releases, the way back, and the other profile. */
+/** Steps 3: two releases, the return to the first, the other profile, and the removal. */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,16 +9,18 @@ import {
   assertRulesLoaded,
   assertTargetsUp,
   assertWorkoutServed,
-} from './facts.ts';
-import { SCALE } from './outageSteps.ts';
-import { SERVICES, type Step } from './step.ts';
+  SERVICES,
+  type Step,
+  startTwoMoreCoaches,
+} from './stepChecks.ts';
 
-const RULES = 'prometheus/generated/default/rules/fit.yml';
-const ROUTES = 'prometheus/generated/default/alertmanager.yml';
-const BROKER = 'prometheus/broker/fit.conf';
-const [FIRST, SECOND] = ['check-1', 'check-2'];
+const RULES_FILE = 'prometheus/generated/default/rules/fit.yml';
+const ROUTES_FILE = 'prometheus/generated/default/alertmanager.yml';
+const BROKER_FILE = 'prometheus/broker/fit.conf';
+const FIRST_VERSION = 'check-1';
+const SECOND_VERSION = 'check-2';
 
-const CHANGED_RULES = `  - name: compose-check
+const ADDED_RULES = `  - name: compose-check
     rules:
       - alert: ComposeCheckRelease
         expr: vector(0) > 1
@@ -31,12 +33,12 @@ interface Configuration {
   readonly heartbeat: string;
 }
 
-/** What the running servers say that they were configured with. */
-async function configuration(project: ComposeProject): Promise<Configuration> {
+/** Reads from the running servers which configuration they have loaded. */
+async function readConfiguration(project: ComposeProject): Promise<Configuration> {
   const rules = await project.prometheus.rules();
-  const status = await project.askAlertmanager('/api/v2/status');
-  const ask = ['rabbitmqctl', 'eval', '{ok,H}=application:get_env(rabbit,heartbeat),H.'];
-  const { stdout } = await project.compose('exec', '-T', 'rabbitmq', ...ask);
+  const status = await project.requestAlertmanager('/api/v2/status');
+  const readHeartbeat = '{ok,H}=application:get_env(rabbit,heartbeat),H.';
+  const { stdout } = await project.exec('rabbitmq', 'rabbitmqctl', 'eval', readHeartbeat);
   return {
     hasRule: rules.some(({ name }) => name === 'ComposeCheckRelease'),
     hasReceiver: status.includes('compose-check'),
@@ -46,7 +48,7 @@ async function configuration(project: ComposeProject): Promise<Configuration> {
 
 async function release(project: ComposeProject, version: string, coaches: number): Promise<void> {
   await project.script('release', version);
-  await project.untilHealthy(SERVICES.length + coaches - 1);
+  await project.waitUntilHealthy(SERVICES.length + coaches - 1);
   const commit = (await project.run('git', 'rev-parse', 'HEAD')).stdout.trim();
   await assertBuild(project, { version, commit, coaches });
 }
@@ -57,100 +59,100 @@ async function imageIds(project: ComposeProject): Promise<ReadonlySet<string>> {
 }
 
 const firstRelease: Step = {
-  title: 'a release is made of the commit that is checked out',
+  title: '`release` runs the commit that is checked out, without restarting the broker',
   async run({ project, facts }) {
-    await project.set('FIT_MONITORING', '');
+    await project.setVariable('FIT_MONITORING', '');
     facts.set('commit', (await project.run('git', 'rev-parse', 'HEAD')).stdout.trim());
     const broker = await project.container('rabbitmq');
-    await release(project, FIRST, 1);
-    assert.equal(
-      (await project.container('rabbitmq')).id,
-      broker.id,
-      'the broker was not to restart',
-    );
+    await release(project, FIRST_VERSION, 1);
+    assert.equal((await project.container('rabbitmq')).id, broker.id, 'the broker was restarted');
     facts.set('images', [...(await imageIds(project))].sort().join());
-    const { hasRule, hasReceiver, heartbeat } = await configuration(project);
+    const { hasRule, hasReceiver, heartbeat } = await readConfiguration(project);
     assert.deepEqual([hasRule, hasReceiver, heartbeat], [false, false, '10']);
     return undefined;
   },
 };
 
 const secondRelease: Step = {
-  title: 'a release with changed rules, routes and broker file brings all of them',
+  title: 'a second release runs with its changed rules, routes and broker file',
   async run({ project }) {
-    await amend(project, RULES, (text) => `${text}${CHANGED_RULES}`);
-    await amend(project, ROUTES, (text) => `${text}  - name: compose-check\n`);
-    await amend(project, BROKER, (text) => text.replace(/^heartbeat = .*$/m, 'heartbeat = 11'));
-    const refusal = await project.tryRun('./compose.sh', 'release', SECOND);
+    await amendFile(project, RULES_FILE, (text) => `${text}${ADDED_RULES}`);
+    await amendFile(project, ROUTES_FILE, (text) => `${text}  - name: compose-check\n`);
+    await amendFile(project, BROKER_FILE, (text) =>
+      text.replace(/^heartbeat = .*$/m, 'heartbeat = 11'),
+    );
+    const refusal = await project.tryRun('./compose.sh', 'release', SECOND_VERSION);
     assert.match(refusal.output, /not committed/);
     await project.commit('Change rules, routes and broker file');
-    const taken = await project.tryRun('./compose.sh', 'release', FIRST);
-    assert.match(taken.output, /another version/, 'a version keeps its commit');
-    await release(project, SECOND, 1);
-    const { hasRule, hasReceiver, heartbeat } = await configuration(project);
+    const taken = await project.tryRun('./compose.sh', 'release', FIRST_VERSION);
+    assert.match(
+      taken.output,
+      /another version/,
+      'a version that was released from another commit must be refused',
+    );
+    await release(project, SECOND_VERSION, 1);
+    const { hasRule, hasReceiver, heartbeat } = await readConfiguration(project);
     assert.deepEqual([hasRule, hasReceiver, heartbeat], [true, true, '11']);
-    await assertRulesLoaded(project, RULES);
+    await assertRulesLoaded(project, RULES_FILE);
     return undefined;
   },
 };
 
-const keptVersion: Step = {
-  title: 'more coaches and a plain `docker compose up` keep the version',
+const unchangedVersion: Step = {
+  title: 'further coaches and a plain `docker compose up` have the released version',
   async run({ project }) {
-    await project.compose(...SCALE);
-    await project.untilHealthy(SERVICES.length + 2);
+    await startTwoMoreCoaches(project);
     const before = await project.containers();
     assert.deepEqual(
       [
         ...new Set(before.map(({ image }) => image).filter((image) => image.startsWith('fit-'))),
       ].sort(),
-      ['coach', 'cron', 'monolith'].map((name) => `fit-${name}:${SECOND}`),
+      ['coach', 'cron', 'monolith'].map((name) => `fit-${name}:${SECOND_VERSION}`),
     );
     await project.compose('up', '--detach', '--scale', 'more-coaches=2', '--wait');
     const after = await project.containers();
     assert.deepEqual(
       after.map(({ id }) => id).sort(),
       before.map(({ id }) => id).sort(),
-      'nothing was made anew',
+      'a container was recreated',
     );
-    // As many as .env says, which is none beside the first; the two were drained.
+    // .env says that there is one coach, so this drains and removes the other two.
     await project.script('up');
-    await project.untilHealthy(SERVICES.length);
+    await project.waitUntilHealthy(SERVICES.length);
     return undefined;
   },
 };
 
-const wayBack: Step = {
-  title: 'the way back: the former commit, its images as they were built, its files',
+const returnToFirst: Step = {
+  title: 'returning to the first release runs its images as they were built, with its files',
   async run({ project, facts }) {
     await project.run('git', 'checkout', '--quiet', facts.get('commit') ?? '');
-    await release(project, FIRST, 1);
+    await release(project, FIRST_VERSION, 1);
     assert.equal([...(await imageIds(project))].sort().join(), facts.get('images'));
-    const { hasRule, hasReceiver, heartbeat } = await configuration(project);
+    const { hasRule, hasReceiver, heartbeat } = await readConfiguration(project);
     assert.deepEqual([hasRule, hasReceiver, heartbeat], [false, false, '10']);
     await assertWorkoutServed(project, 'ann');
     return undefined;
   },
 };
 
-const assignment: Step = {
-  title: 'the profile assignment after `down -v`',
+const assignmentProfile: Step = {
+  title: 'the profile assignment starts after `down -v`',
   async run({ project }) {
     await project.compose('down', '--volumes');
-    await project.set('FIT_PROFILE', 'assignment');
+    await project.setVariable('FIT_PROFILE', 'assignment');
     await project.script('up');
-    await project.untilHealthy(SERVICES.length);
+    await project.waitUntilHealthy(SERVICES.length);
     await assertTargetsUp(project);
     const rules = await assertRulesLoaded(project, 'prometheus/generated/assignment/rules/fit.yml');
     await assertJobDone(project, 'cleo');
-    const ask = ['rabbitmqctl', 'list_policies', '--silent'];
-    const { stdout } = await project.compose('exec', '-T', 'rabbitmq', ...ask);
-    assert.match(stdout, /"max-length":100\b/, 'the limit of the profile');
+    const { stdout } = await project.exec('rabbitmq', 'rabbitmqctl', 'list_policies', '--silent');
+    assert.match(stdout, /"max-length":100\b/, 'the limit of the profile is not on the broker');
     return `${rules} rules`;
   },
 };
 
-const stopped: Step = {
+const removal: Step = {
   title: '`down -v` leaves no container and no volume',
   async run({ project }) {
     await project.script('down', '--volumes');
@@ -165,13 +167,13 @@ const stopped: Step = {
 export const releaseSteps: readonly Step[] = [
   firstRelease,
   secondRelease,
-  keptVersion,
-  wayBack,
-  assignment,
-  stopped,
+  unchangedVersion,
+  returnToFirst,
+  assignmentProfile,
+  removal,
 ];
 
-async function amend(
+async function amendFile(
   project: ComposeProject,
   path: string,
   change: (text: string) => string,

@@ -1,11 +1,14 @@
-/** Goal: whoever asks is told the truth in time: while a process drains, and while its database hangs. Method: real processes, a wire that can be held. */
+/**
+ * Goal: health and metrics answer in time and truly while a process drains and while its database does not answer. Method:
+ * real processes, and a proxy before the database that can hold its replies.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service } from '@fit/stack';
 import { sampleUsers } from '@fit/stack';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
-import { DAY, follow, startWorld } from './support/world.ts';
+import { DATE, startSystemUnderTest, waitForRun } from './support/systemUnderTest.ts';
 
 interface Answer {
   readonly status: number;
@@ -15,11 +18,11 @@ interface Answer {
   };
 }
 
-/** Longer than the deadline of one check; a scrape has no dependency and gets less. */
+/** Longer than the deadline of one health check. A scrape asks no dependency, so its limit is shorter. */
 const HEALTH_MS = 2_000;
 const SCRAPE_MS = 1_000;
 
-/** The public port and the operators'. */
+/** The public port and the operators' port. */
 function portsOf({ url, metricsUrl }: Service): string[] {
   return [url, metricsUrl.replace('/metrics', '')];
 }
@@ -37,11 +40,11 @@ async function valueOf({ metricsUrl }: Service, name: string): Promise<number> {
 
 interface Expected {
   readonly path: string;
-  /** Of every port at once. */
+  /** Must be true for the answers of both ports at once. */
   readonly holds: (answer: Answer) => boolean;
 }
 
-/** A machine that is busy makes a check late once, so the answer is waited for. */
+/** Polls, because one check may be late on a busy machine. */
 async function expectAnswers(service: Service, { path, holds }: Expected): Promise<Answer[]> {
   let answers: Answer[] = [];
   await eventually(
@@ -54,7 +57,7 @@ async function expectAnswers(service: Service, { path, holds }: Expected): Promi
   return answers;
 }
 
-/** @param ok the check that must hold beside it. */
+/** @param ok name of a check that must hold at the same time. */
 async function expectStatus(service: Service, status: string, ok?: string): Promise<Answer[]> {
   const holds = ({ body }: Answer) =>
     body.status === status && (ok === undefined || body.checks[ok]?.ok === true);
@@ -71,10 +74,10 @@ async function expectValue(service: Service, name: string, value: number): Promi
   });
 }
 
-test('a coach with a long job drains: 503 draining and alive on both ports, then the job is done', async (t) => {
-  // Shorter than a coach drains, and long enough for all that is asked meanwhile.
-  const world = await startWorld(t, { COACH_WORK_MS: '15000' });
-  const { client, system } = world;
+test('a coach that is stopped during a job answers 503 draining and is alive on both ports, then finishes the job', async (t) => {
+  // Shorter than the time that a coach may drain, and long enough for all requests below.
+  const tested = await startSystemUnderTest(t, { COACH_WORK_MS: '15000' });
+  const { client, system } = tested;
   const [coach] = system.coaches;
   assert.ok(coach);
   for (const { status, body } of await expectStatus(coach, 'ready')) {
@@ -82,7 +85,7 @@ test('a coach with a long job drains: 503 draining and alive on both ports, then
     assert.deepEqual(Object.keys(body.checks), ['store', 'channel', 'topology', 'accepting']);
   }
   await client.createUsers(sampleUsers(1));
-  const { runId } = await client.generateWods({ date: DAY });
+  const { runId } = await client.generateWods({ date: DATE });
   await expectValue(coach, 'jobs_in_flight', 1);
   const stopped = coach.child.stop();
   for (const { status, body } of await expectStatus(coach, 'draining', 'store')) {
@@ -94,13 +97,13 @@ test('a coach with a long job drains: 503 draining and alive on both ports, then
   await expectValue(coach, 'app_draining', 1);
   await expectValue(coach, 'jobs_in_flight', 1);
   await stopped;
-  // Done by the coach that was told to stop: there is no other.
-  assert.deepEqual((await follow(world, runId)).states, { done: 1 });
+  // There is no other coach, so the one that was stopped has done the job.
+  assert.deepEqual((await waitForRun(tested, runId)).states, { done: 1 });
 });
 
-test('a database that hangs: not ready and why, alive, scraped in time; then it drains and stops', async (t) => {
+test('while the database does not answer, the monolith is not ready with the reason, alive and scraped in time; then it drains and stops', async (t) => {
   const proxy = await openProxy(t, testDatabaseUrl());
-  const { system } = await startWorld(t, {}, { mongodbUrl: proxy.url, coachCount: 0 });
+  const { system } = await startSystemUnderTest(t, {}, { mongodbUrl: proxy.url, coachCount: 0 });
   const { monolith } = system;
   await expectStatus(monolith, 'ready');
   proxy.holdReplies();

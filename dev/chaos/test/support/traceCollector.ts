@@ -1,4 +1,4 @@
-/** A collector of traces for one test: takes OTLP as JSON and keeps the spans. */
+/** A trace collector for one test: accepts OTLP as JSON and remembers the spans. */
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { Teardown } from '@fit/stack/testing';
@@ -6,7 +6,7 @@ import type { Teardown } from '@fit/stack/testing';
 export interface Span {
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty for a root. */
+  /** Empty for the first span of a trace. */
   readonly parentSpanId: string;
   readonly name: string;
   /** 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
@@ -15,12 +15,12 @@ export interface Span {
   readonly endMs: number;
   readonly isError: boolean;
   readonly attributes: Readonly<Record<string, string | number>>;
-  /** Trace ids and span ids, as 'trace-span'. */
+  /** Each as `<traceId>-<spanId>`. */
   readonly links: readonly string[];
   readonly service: string;
 }
 
-export interface Collector {
+export interface TraceCollector {
   readonly url: string;
   readonly spans: readonly Span[];
 }
@@ -50,8 +50,8 @@ interface Export {
   }[];
 }
 
-/** Variables of a process that shall send its spans there. */
-export function tracedTo({ url }: Pick<Collector, 'url'>): Record<string, string> {
+/** @returns the variables of a process that sends its spans to this collector, as JSON and without delay. */
+export function traceVariables({ url }: Pick<TraceCollector, 'url'>): Record<string, string> {
   return {
     OTEL_EXPORTER_OTLP_ENDPOINT: url,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
@@ -59,7 +59,7 @@ export function tracedTo({ url }: Pick<Collector, 'url'>): Record<string, string
   };
 }
 
-export async function openCollector(teardown: Teardown): Promise<Collector> {
+export async function openTraceCollector(teardown: Teardown): Promise<TraceCollector> {
   const spans: Span[] = [];
   const server = createServer((request, response) => {
     text(request)
