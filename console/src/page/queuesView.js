@@ -7,7 +7,7 @@ import { countText, durationText, ifKnown, percentText, rateText } from './text.
 const NEAR_FULL = 0.7;
 const ALMOST_FULL = 0.9;
 
-/** The threshold of the alert QueueFillingUp. Below it a trend over few messages is noise. */
+/** The alert QueueNearFull makes no forecast below this fill: a trend over few messages is noise. */
 const FORECAST_FILL = 0.1;
 
 const ROLES = ['main', 'wait', 'dlq'];

@@ -1,7 +1,6 @@
 /**
- * Goal: compose.sh makes secrets once, keeps what an operator wrote, and says what is wrong. Method: the script itself in a folder of
- * its own, with the machine's sh, and a program in the place of `docker` that answers as told; what needs a real daemon is asserted by
- * `npm run compose-check`.
+ * Goal: compose.sh makes secrets once, keeps the operator's values, and reports mistakes. Method: the script in a temporary folder with
+ * the machine's sh and a fake `docker` with given answers; `npm run compose-check` tests what needs a real daemon.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -33,7 +32,7 @@ interface Answer {
   readonly output: string;
 }
 
-/** The script in a folder with an open umask, as most people have it. */
+/** Copies the script into a folder, with the usual open umask. */
 async function makeFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'fit-compose-script-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
@@ -43,7 +42,7 @@ async function makeFolder(t: TestContext): Promise<string> {
   return folder;
 }
 
-/** What `docker` answers from then on. `down`: no daemon, or no right to its socket; `docker compose version` needs none. */
+/** Sets the answers of `docker`. `down`: no daemon, or no right to its socket; `docker compose version` needs neither. */
 async function setDocker(
   folder: string,
   state: 'down' | { readonly volumes: readonly string[] },
@@ -69,7 +68,7 @@ function sh(
   text: string,
   environment: Record<string, string> = {},
 ): Promise<Answer> {
-  // Nothing of FIT's own, since the shell goes before .env.
+  // Without the variables of FIT, since those of the shell take precedence over .env.
   const { PATH = '' } = process.env;
   return new Promise((resolve) => {
     const child = execFile(
@@ -85,7 +84,7 @@ function sh(
 
 const readEnv = (folder: string): Promise<string> => readFile(join(folder, '.env'), 'utf8');
 
-test('secrets are made once, each its own, for their owner alone', async (t) => {
+test('secrets are made once, all different, and only their owner can read them', async (t) => {
   const folder = await makeFolder(t);
   assert.equal((await sh(folder, './compose.sh env')).code, 0);
   const text = await readEnv(folder);
@@ -98,7 +97,7 @@ test('secrets are made once, each its own, for their owner alone', async (t) => 
   assert.equal(await readEnv(folder), text);
 });
 
-test('what stands in .env stays, also without a newline at its end; only what is missing is added', async (t) => {
+test('values in .env stay, also without a newline at its end, and missing ones are added', async (t) => {
   const folder = await makeFolder(t);
   const own = 'CRON_SCHEDULE=0 4 * * *\nFIT_ADMIN_TOKEN=0123456789abcdef0123456789abcdef';
   await writeFile(join(folder, '.env'), own, { mode: 0o644 });
@@ -109,7 +108,7 @@ test('what stands in .env stays, also without a newline at its end; only what is
   assert.equal((await stat(join(folder, '.env'))).mode & 0o777, 0o600);
 });
 
-test('values with spaces, stars, quotes and comments come into a shell as Compose reads them', async (t) => {
+test('a shell gets values with spaces, stars, quotes and comments as Compose reads them', async (t) => {
   const folder = await makeFolder(t);
   await sh(folder, './compose.sh env');
   await appendFile(
@@ -130,19 +129,19 @@ test('values with spaces, stars, quotes and comments come into a shell as Compos
   const password = /^FIT_BROKER_PASSWORD=(.*)$/m.exec(await readEnv(folder))?.[1];
   assert.equal(
     output,
-    // A version that a shell exports would go before that of the next release.
+    // A version exported by the shell would take precedence over that of the next release.
     `./my folder|assignment|it's|amqp://fit:${password}@127.0.0.1:4711|unset|`,
   );
 });
 
-test('a value of the shell goes before .env, as it does for Compose', async (t) => {
+test('a value of the shell takes precedence over .env, as for Compose', async (t) => {
   const folder = await makeFolder(t);
   const { output } = await sh(folder, './compose.sh shell', { FIT_ADMIN_TOKEN: 'of the shell' });
   assert.match(output, /export FIT_ADMIN_TOKEN='of the shell'/);
   assert.doesNotMatch(await readEnv(folder), /FIT_ADMIN_TOKEN/);
 });
 
-test('no password is made where its volume exists, or where no daemon answers; nothing is written then', async (t) => {
+test('no password is made and nothing is written if its volume exists, or no daemon answers', async (t) => {
   const folder = await makeFolder(t);
   for (const word of ['env', 'shell', 'up']) {
     await setDocker(folder, 'down');
@@ -169,16 +168,16 @@ test('no password is made where its volume exists, or where no daemon answers; n
 
 const EVERY_SECRET = Object.fromEntries(SECRETS.map((name) => [name, 'a'.repeat(48)]));
 
-test('with every secret in the environment no .env is needed', async (t) => {
+test('no .env is needed if the environment has every secret', async (t) => {
   const folder = await makeFolder(t);
   const { code, output } = await sh(folder, './compose.sh env', EVERY_SECRET);
   assert.equal(code, 0, output);
 });
 
-test('.env is for its owner alone although a killed run left .env.new readable by anybody', async (t) => {
+test('only its owner can read .env, although a killed run left a readable .env.new', async (t) => {
   const folder = await makeFolder(t);
   await writeFile(join(folder, '.env.new'), '', { mode: 0o644 });
-  // The secrets are in the environment but one, and the last step of the script is never reached.
+  // All secrets but one are in the environment, and the script does not reach its last step.
   const { FIT_ADMIN_TOKEN: _, ...others } = EVERY_SECRET;
   const kill = "sed -i 's/^  mv .env.new .env$/&; kill $$/' compose.sh && ./compose.sh env";
   await sh(folder, kill, others);
@@ -190,14 +189,14 @@ const FOLDERS =
   'mkdir -p prometheus/broker prometheus/generated/default prometheus/generated/assignment' +
   ' prometheus/grafana/dashboards prometheus/grafana/provisioning';
 
-test('a password that was changed in .env is the one that `up` uses, in the same shell', async (t) => {
+test('`up` uses a password that was changed in .env, in the same shell', async (t) => {
   const folder = await makeFolder(t);
   const ask = [
     FOLDERS,
     './compose.sh env',
     'eval "$(./compose.sh shell)"',
     "sed -i 's/_PASSWORD=.*/_PASSWORD=changed/' .env",
-    // What Compose would get: the shell's, else that of .env.
+    // Compose takes the value of the shell, otherwise that of .env.
     'echo "${FIT_BROKER_PASSWORD-of .env} ${FIT_DATABASE_PASSWORD-of .env}"',
     './compose.sh up',
     'eval "$(./compose.sh shell)"',
@@ -210,7 +209,7 @@ test('a password that was changed in .env is the one that `up` uses, in the same
 });
 
 for (const command of ['up', 'release 1.2'])
-  test(`${command} refuses a value of the shell that is not that of .env, and names it`, async (t) => {
+  test(`${command} refuses and names a value of the shell that differs from .env`, async (t) => {
     const folder = await makeFolder(t);
     const prepare = `${FOLDERS} && ./compose.sh env && echo FIT_PROFILE=assignment >> .env`;
     assert.equal((await sh(folder, prepare)).code, 0);
@@ -229,7 +228,7 @@ for (const command of ['up', 'release 1.2'])
     assert.equal(code, 0, output);
   });
 
-test('a shell prepared before .env was changed gets the new values by the same command', async (t) => {
+test('a shell that was prepared before .env changed gets the new values by the same command', async (t) => {
   const folder = await makeFolder(t);
   const ask = [
     './compose.sh env',
@@ -241,7 +240,7 @@ test('a shell prepared before .env was changed gets the new values by the same c
   assert.match((await sh(folder, ask)).output, /^changed authorization: Bearer changed$/m);
 });
 
-test('a release needs a version that an image may have', async (t) => {
+test('a release needs a version that is a valid image tag', async (t) => {
   const folder = await makeFolder(t);
   for (const version of ['dev', '1 2', '-1', '../x', 'a:b', '']) {
     const { code, output } = await sh(folder, `./compose.sh release '${version}'`);
@@ -251,7 +250,7 @@ test('a release needs a version that an image may have', async (t) => {
   assert.equal((await sh(folder, './compose.sh release')).code, 2);
 });
 
-/** Rows of the table in docs/configuration.md; `FIT_PORT_AMQP …` stands for those of all ports. */
+/** Rows of the table in docs/configuration.md; `FIT_PORT_AMQP …` means the variables of all ports. */
 async function documentedVariables(): Promise<string[]> {
   const document = await readFile(join(REPOSITORY, 'docs/configuration.md'), 'utf8');
   const [, table = ''] = /^## Variables\n([\s\S]*?)(?:\n\n|$(?![\s\S]))/m.exec(document) ?? [];
@@ -259,7 +258,7 @@ async function documentedVariables(): Promise<string[]> {
   return cells.flatMap((cell) => [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name));
 }
 
-test('a documented variable is passed on or named as an exception, and every variable of compose is documented', async () => {
+test('each documented variable is passed on or listed as an exception, and each variable of compose is documented', async () => {
   const source = await readFile(join(REPOSITORY, 'docker-compose.yml'), 'utf8');
   const guide = await readFile(join(REPOSITORY, 'docs/compose.md'), 'utf8');
   const [, exceptions = ''] = /^Not passed on: ([\s\S]*?)\n\n/m.exec(guide) ?? [];
@@ -276,7 +275,7 @@ test('a documented variable is passed on or named as an exception, and every var
     assert.ok(variables.includes(name) || generated.test(name), name);
 });
 
-test('the example names every secret without a value, and no setting that compose does not have', async () => {
+test('the example has every secret without a value, and only settings of compose', async () => {
   const example = await readFile(join(REPOSITORY, '.env.example'), 'utf8');
   for (const name of SECRETS) assert.match(example, new RegExp(`^#? ?${name}=$`, 'm'));
   const source = await readFile(join(REPOSITORY, 'docker-compose.yml'), 'utf8');

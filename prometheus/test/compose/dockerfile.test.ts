@@ -1,4 +1,4 @@
-/** Goal: images hold what runs and no more, and nobody in them is root. Method: the Dockerfile read as instructions. */
+/** Goal: images contain only what runs, and no process is root. Method: the Dockerfile, parsed into instructions. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const LINES = read('Dockerfile')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'));
 
-/** Instructions of each stage, with those of the stage that it starts from. */
+/** Instructions of each stage, including those of its base stage. */
 const STAGES = new Map<string, string[]>();
 let current: string[] = [];
 for (const line of LINES) {
@@ -27,7 +27,7 @@ const { devDependencies } = JSON.parse(read('package.json')) as {
 };
 const NODE_MINOR = devDependencies.node.split('.').slice(0, 2).join('.');
 
-test('every target of compose exists, runs the pinned Node as the fixed user, in exec form', () => {
+test('every target of compose exists and runs the pinned Node as the fixed user, in exec form', () => {
   const targets = [...SERVICES.values()].flatMap(({ build }) => build?.target ?? []);
   assert.deepEqual(targets, ['monolith', 'coach', 'cron']);
   for (const target of targets) {
@@ -98,7 +98,7 @@ test('the monolith has the runbooks that it serves', () => {
   }
 });
 
-test('no secret, no data and no foreign node_modules gets into the build', () => {
+test('no secret, no data and no node_modules of the host are in the build context', () => {
   const ignore = read('.dockerignore').split('\n');
   assert.equal(
     ignore.find((line) => !line.startsWith('#')),
@@ -108,7 +108,7 @@ test('no secret, no data and no foreign node_modules gets into the build', () =>
     assert.ok(ignore.includes(pattern), pattern);
 });
 
-/** Follows imports of `@fit/…` through the sources; a manifest does not list workspaces. */
+/** Follows imports of `@fit/…` through the sources, since a manifest does not list workspaces. */
 function collectWorkspaces(sources: string, seen: Set<string>): void {
   for (const file of globSync(sources, { cwd: REPOSITORY }))
     for (const [, workspace = ''] of read(file).matchAll(/from '@fit\/(\w+)/g)) {
@@ -122,13 +122,13 @@ test('the images start Node with the flags of the native launcher', () => {
   assert.ok(LINES.includes(`ENV NODE_OPTIONS="${NODE_FLAGS.join(' ')}"`));
 });
 
-test('what is copied from a checkout can be read by the process, whatever the umask of the checkout was', () => {
+test('the process can read copied files, whatever the umask of the checkout was', () => {
   const copies = LINES.filter((line) => line.startsWith('COPY ') && !line.includes('--from='));
   assert.ok(copies.length > 15, copies.join('\n'));
   for (const line of copies) assert.match(line, /^COPY --chmod=0(644|755) /);
 });
 
-test('version and commit are part of the image: of the environment of its process, and of its labels', () => {
+test('version and commit are in the environment and the labels of the image', () => {
   const base = STAGES.get('base') ?? [];
   for (const line of [
     'ARG FIT_VERSION=dev',
@@ -140,6 +140,6 @@ test('version and commit are part of the image: of the environment of its proces
   for (const [name, { build, environment }] of SERVICES) {
     if (build === undefined) continue;
     assert.deepEqual(build.args, { FIT_VERSION: 'dev', FIT_COMMIT: 'unknown' }, name);
-    assert.equal(environment?.['FIT_VERSION'], undefined, `${name} could be told another version`);
+    assert.equal(environment?.['FIT_VERSION'], undefined, `${name} could get another version`);
   }
 });

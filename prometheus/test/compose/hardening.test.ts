@@ -1,9 +1,9 @@
-/** Goal: no container can do more than it must (design B3.3). Method: each rule on each service of docker-compose.yml. */
+/** Goal: no container has more rights than it needs. Method: each rule on each service of docker-compose.yml. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMPOSE_SOURCE, SERVICES } from '../support/composeFile.ts';
 
-/** The processes drain for up to this long; a kill before would cost an attempt. */
+/** Processes may need this long to stop; an earlier kill would cost an attempt. */
 const DRAIN_SECONDS = 30;
 
 for (const [name, service] of SERVICES)
@@ -37,7 +37,7 @@ for (const [name, service] of SERVICES)
   });
 
 for (const [name, service] of SERVICES)
-  test(`${name} mounts what it must not change read-only`, () => {
+  test(`${name} mounts configuration read-only`, () => {
     for (const volume of service.volumes ?? [])
       if (volume.startsWith('.')) assert.match(volume, /:ro$/, volume);
   });

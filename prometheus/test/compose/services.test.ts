@@ -1,6 +1,6 @@
 /**
- * Goal: compose and the native stack are one system: ports, versions, addresses. Method: compare docker-compose.yml with
- * the stack's ports, the unpacked programs' versions, the generated targets and the application's variables.
+ * Goal: compose and the native stack have the same ports, versions and addresses. Method: docker-compose.yml against the ports of the
+ * stack, the versions of its programs, the generated targets and the variables of the processes.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { amtool, DEFAULT_PORTS, promtool, rootFolder, type StackPorts } from '@f
 import { COMPOSE_TARGETS, type Target } from '../../src/index.ts';
 import { COMPOSE_SOURCE, REPOSITORY, SERVICES, service } from '../support/composeFile.ts';
 
-/** It has no port of the host: without a password any page in a browser there could mute alerts. */
+/** Alertmanager has no port on the host: without a password any web page in a browser there could silence alerts. */
 const UNPUBLISHED = 'alertmanager';
 
 const CONTAINER_PORTS: Readonly<Record<keyof StackPorts, readonly [string, number]>> = {
@@ -61,23 +61,23 @@ test('only loopback is published', () => {
   for (const { name, address } of ALL) assert.equal(address, '127.0.0.1', name);
 });
 
-test('no two services claim a port of the host, ranges included', () => {
+test('no two services use the same port of the host, also in a range', () => {
   const claimed = ALL.flatMap(({ first, last }) =>
     Array.from({ length: last - first + 1 }, (_, index) => first + index),
   );
   assert.equal(new Set(claimed).size, claimed.length, claimed.join());
 });
 
-test('the first coach has fixed ports; more of them have none, and the same name for Prometheus', () => {
+test('the first coach has fixed ports; further coaches have none, and the same DNS name', () => {
   const { networks, deploy, pull_policy, ...more } = service('more-coaches');
   const { ports, build, ...coach } = service('coach');
   assert.deepEqual(more, coach);
   assert.deepEqual(deploy, { replicas: 0 });
   assert.deepEqual(networks, { default: { aliases: ['coach'] } });
-  // Built twice it would be two images, and the next `up` would make one of the coaches anew.
+  // Built twice it would be two images, and the next `up` would recreate one of the coaches.
   assert.ok(build !== undefined);
   assert.equal(pull_policy, 'never');
-  // A range is handed out in another order each time that a container is made anew.
+  // Docker assigns a range of ports in another order each time that a container is recreated.
   for (const text of ports ?? []) assert.doesNotMatch(text, /-\d+:\d+$/);
   assert.doesNotMatch(COMPOSE_SOURCE, /FIT_PORT_\w+:-\d+-\d+/);
 });
@@ -116,7 +116,7 @@ test('every image is pinned to a minor version at least', () => {
     if (!image.startsWith('fit-')) assert.match(image, /:v?\d+\.\d+/, name);
 });
 
-test('folders are mounted, not files, and a change of their files makes the container anew', () => {
+test('folders are mounted and not files, and a change of their files recreates the container', () => {
   for (const [name, { volumes = [], labels }] of SERVICES) {
     const mounted = volumes.filter((volume) => volume.startsWith('.'));
     for (const volume of mounted) {
@@ -129,12 +129,12 @@ test('folders are mounted, not files, and a change of their files makes the cont
   assert.match(COMPOSE_SOURCE, /fit\.files: \$\{FIT_FILES_MONITORING:-unknown\}/);
 });
 
-test('Grafana finds each folder of provisioning that it looks for', () => {
+test('Grafana finds each provisioning folder', () => {
   for (const name of ['datasources', 'dashboards', 'plugins', 'alerting'])
     assert.ok(existsSync(join(REPOSITORY, 'prometheus/grafana/provisioning', name)), name);
 });
 
-test('only the monolith and what triggers it have the token of the admin', () => {
+test('only the monolith and its callers have the administrator’s token', () => {
   const holders = [...SERVICES].filter(
     ([, { environment = {} }]) => 'FIT_ADMIN_TOKEN' in environment,
   );
@@ -144,7 +144,7 @@ test('only the monolith and what triggers it have the token of the admin', () =>
   );
 });
 
-test('each process listens where its ports lead, and finds its servers', () => {
+test('each process listens on its published ports and has the addresses of its servers', () => {
   for (const name of ['monolith', 'coach'] as const) {
     const { environment = {}, build } = service(name);
     assert.equal(build?.target, name);
@@ -160,19 +160,19 @@ test('each process listens where its ports lead, and finds its servers', () => {
   assert.deepEqual([cron['HOST'], cron['METRICS_PORT']], ['0.0.0.0', '12115']);
 });
 
-/** Of the native stack, or of one process that compose gives it differently. */
+/** Variables of the native stack, or that compose sets in another way. */
 const NOT_PASSED_ON = /^(FIT_STACK_|FIT_ADMIN_TOKEN_FILE$)/;
-/** Of the generator of the mounted files: no process reads them. */
+/** Variables of the generator of the mounted files; no process reads them. */
 const OF_THE_GENERATOR = /^(ALERT_|FIT_CONSOLE_URL$|FIT_RUNBOOK_BASE$)/;
 
-test('every documented setting reaches its process, or the head of the file says where it goes', () => {
+test('every documented setting reaches its process, or the head of the file says where it belongs', () => {
   const rows = readFileSync(join(REPOSITORY, 'docs/configuration.md'), 'utf8');
   const names = [...rows.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name),
   );
   assert.ok(names.length > 30, names.join());
   const [head = ''] = COMPOSE_SOURCE.split('\nname: ');
-  // Their prefix is enough for the many ways to tell somebody.
+  // The prefix is enough for the variables of the receivers.
   for (const name of names)
     if (OF_THE_GENERATOR.test(name))
       assert.ok(head.includes(name.replace(/^ALERT_.*/, 'ALERT_*')), name);

@@ -76,7 +76,15 @@ const CASES: readonly Case[] = [
     active: [
       { alertname: 'NoConsumers', ...CRITICAL, ...QUEUE },
       { alertname: 'DeadLetters', ...WARNING, type: 'createWod', reason: 'exhausted' },
+    ],
+  },
+  {
+    because: 'another process that is down hides nothing',
+    cause: { alertname: 'TargetDown', ...CRITICAL, job: 'monolith', instance: 'm' },
+    suppressed: [],
+    active: [
       { alertname: 'OutboxStalled', ...CRITICAL },
+      { alertname: 'BacklogTooLong', ...WARNING },
     ],
   },
   {

@@ -1,4 +1,4 @@
-/** docker-compose.yml as data, with merges resolved and `${NAME:-default}` at its default (ports excepted). */
+/** docker-compose.yml as data, with merges resolved and `${NAME:-default}` replaced by its default (except ports). */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -36,10 +36,10 @@ export interface Service {
 
 const SOURCE = readFileSync(join(REPOSITORY, 'docker-compose.yml'), 'utf8');
 
-/** The text as written, for rules about how a secret is named. */
+/** The original text, for tests of variables. */
 export const COMPOSE_SOURCE = SOURCE;
 
-/** Ports may be moved by the environment, since `DEFAULT_PORTS` of the stack then moves with them. */
+/** The environment may move ports, and `DEFAULT_PORTS` of the stack moves with it. */
 const WITH_DEFAULTS = SOURCE.replaceAll(
   /\$\{(\w+):-([^}]*)\}/g,
   (_, name: string, fallback: string) =>
