@@ -246,6 +246,14 @@ module.exports = {
       to: {},
     },
     {
+      name: 'product-never-imports-dev',
+      comment:
+        'Move what both need into a library: dev/ starts, breaks and measures the product and is not deployed with it.',
+      severity: 'error',
+      from: { path: [sourcesOf(PRODUCT), '^cron_job[.]ts$'] },
+      to: { path: '^dev/' },
+    },
+    {
       name: 'no-dev-dependency-in-source',
       comment: 'Move it to the tests, or make it a dependency of the workspace.',
       severity: 'error',
@@ -253,7 +261,6 @@ module.exports = {
       to: {
         path: [
           packageOf('(?:fast-check|typescript|eslint|knip|dependency-cruiser)'),
-          '^dev/',
           `^(?:${WORKSPACES})/test/`,
         ],
       },
