@@ -2,13 +2,11 @@
  * `npm run stack`: `up`, `down`, `status`, `logs`. Exit code 0; 1 with a message; 130 for a stop signal during the
  * start. `status` also exits with 1 when the stack does not run.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import {
-  checkUnclaimed,
   defaultFolder,
   launcherIsAlive,
   readState,
@@ -17,19 +15,13 @@ import {
   withoutLogin,
 } from './launch/stackFolder.ts';
 import { startStack } from './launch/startStack.ts';
-import { makeFolder } from './process/makeFolder.ts';
 import { identify, killProcessesOnFolder } from './process/processTable.ts';
-import { readLogTail } from './process/startChild.ts';
 import { INTERRUPTED_EXIT_CODE, stopOnSignal } from './process/stopOnSignal.ts';
-import { waitUntil } from './process/waitUntil.ts';
 import { alertmanagerFile } from './servers/alertmanager.ts';
 import { brokerFile } from './servers/rabbitmq.ts';
 import { SERVER_NAMES } from './servers/serverDefinition.ts';
 import { parseStackCommand, type StackCommand, USAGE } from './stackCommand.ts';
 import { StackError } from './stackError.ts';
-
-/** A cold start builds everything, which takes minutes on a slow line. */
-const DETACHED_DEADLINE_MS = 20 * 60_000;
 
 try {
   const command = parseStackCommand(process.argv.slice(2));
@@ -38,7 +30,7 @@ try {
       console.log(USAGE);
       break;
     case 'up':
-      await (command.detach ? upDetached(command) : upForeground(command));
+      await up(command);
       break;
     case 'down':
       await down(command);
@@ -61,7 +53,7 @@ try {
  * Starts the servers and keeps them until a stop signal.
  * @throws StackError where they do not start, or a server is given up; `STOPPED` for a signal during the start.
  */
-async function upForeground({ name, brokerSuite }: StackCommand): Promise<void> {
+async function up({ name, brokerSuite }: StackCommand): Promise<void> {
   const startedAt = performance.now();
   const log = (line: string): void => {
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6);
@@ -85,47 +77,6 @@ async function upForeground({ name, brokerSuite }: StackCommand): Promise<void> 
   const failure = await Promise.race([stopped, givenUp]);
   await stack.stop();
   if (failure !== undefined) throw failure;
-}
-
-/** Starts `up` as a process of its own and returns when its servers are ready. */
-async function upDetached({ name, brokerSuite }: StackCommand): Promise<void> {
-  const folder = defaultFolder(name);
-  await checkUnclaimed(folder);
-  makeFolder(join(folder, 'logs'), 'Data is kept in .stack of the checkout: make it writable.');
-  const logPath = join(folder, 'logs', 'launcher.log');
-  const log = openSync(logPath, 'w');
-  const words = ['up', '--name', name, '--broker-suite', brokerSuite];
-  const launcher = spawn(process.execPath, [import.meta.filename, ...words], {
-    detached: true,
-    stdio: ['ignore', log, log],
-  });
-  closeSync(log);
-  const exited = once(launcher, 'exit');
-  let hasExited = false;
-  void exited.then(() => (hasExited = true));
-  const signal = stopOnSignal(() => killProcessesOnFolder(folder));
-  console.error(`starting in the background; progress is in ${logPath}`);
-  const isReady = (): boolean => {
-    const state = readState(folder);
-    return (
-      state?.urls !== undefined && state.launcher.pid === launcher.pid && launcherIsAlive(state)
-    );
-  };
-  const hasStarted = await waitUntil(isReady, {
-    deadlineMs: DETACHED_DEADLINE_MS,
-    abandoned: () => hasExited,
-    signal,
-  });
-  if (!hasStarted) {
-    if (signal.aborted) console.error('stopping');
-    launcher.kill();
-    await exited;
-    signal.throwIfAborted();
-    throw new StackError('SERVER_NOT_READY', await readLogTail(logPath));
-  }
-  launcher.unref();
-  const urls = readState(folder)?.urls;
-  if (urls !== undefined) printUrls(name, urls);
 }
 
 async function down({ name, purge }: StackCommand): Promise<void> {

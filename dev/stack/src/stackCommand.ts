@@ -8,7 +8,6 @@ import { messageOf, StackError } from './stackError.ts';
 export const USAGE = `npm run stack -- <command> [options]
 
   up       start all servers and keep them until Ctrl-C
-             --detach               return when all servers are ready
              --broker-suite SUITE   RabbitMQ of bookworm (3.10), trixie (4.0), sid (4.3, default)
   down     stop the servers
              --purge                also delete their data
@@ -28,7 +27,6 @@ const VERBS = ['help', 'up', 'down', 'status', 'logs'] as const;
 export interface StackCommand {
   readonly verb: (typeof VERBS)[number];
   readonly name: string;
-  readonly detach: boolean;
   readonly purge: boolean;
   readonly json: boolean;
   readonly follow: boolean;
@@ -55,7 +53,6 @@ export function parseStackCommand(words: readonly string[]): StackCommand {
   return {
     verb: values.help ? 'help' : verb,
     name: values.name,
-    detach: values.detach,
     purge: values.purge,
     json: values.json,
     follow: values.follow,
@@ -72,7 +69,6 @@ function parse(words: readonly string[]) {
       options: {
         name: { type: 'string', default: 'main' },
         'broker-suite': { type: 'string', default: 'sid' },
-        detach: { type: 'boolean', default: false },
         purge: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         follow: { type: 'boolean', default: false },

@@ -126,13 +126,6 @@ export async function claimFolder(folder: string, options: ClaimOptions): Promis
   }
 }
 
-/** @throws StackError `STACK_RUNNING` while a launcher holds the folder. */
-export async function checkUnclaimed(folder: string): Promise<void> {
-  const lock = await holdLock(lockName(folder));
-  if (lock === undefined) throw alreadyRunning(folder);
-  lock.release();
-}
-
 /**
  * Stops the stack in a folder, through its launcher where that still runs, and kills what a killed launcher left.
  * @returns true when anything was running.

@@ -1,10 +1,7 @@
 /** Checks, before anything is started, whether this machine can build and run the native stack. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { mustRun, runCommand, type StepOptions } from '../process/runCommand.ts';
 import { unsupportedHost } from '../stackError.ts';
-
-const APT_FOLDER = '/etc/apt';
 
 /** How a root folder is entered: root may by itself, other users need a user namespace. */
 export type EntryMode = 'root' | 'user';
@@ -33,10 +30,10 @@ export async function checkHost(): Promise<EntryMode> {
 export async function checkBuilder(step: StepOptions): Promise<string> {
   if (!existsSync('/usr/bin/apt-get'))
     throw unsupportedHost('there is no apt to fetch packages with');
-  const mirror = aptMirror();
+  const mirror = await debianMirror();
   if (mirror === undefined) {
     throw unsupportedHost(
-      'no mirror in /etc/apt (FIT_STACK_MIRROR=<URL of a Debian mirror> sets one)',
+      'no mirror in the apt sources (FIT_STACK_MIRROR=<URL of a Debian mirror> sets one)',
     );
   }
   if (!(await has('mmdebstrap'))) await installBuilder(step);
@@ -80,65 +77,24 @@ async function succeeds(command: readonly string[]): Promise<boolean> {
 }
 
 /**
- * @returns the URL of a Debian mirror: `FIT_STACK_MIRROR`, else the first one in the machine's apt sources; undefined
- * when there is none. No mirror's name is written into the project.
+ * @returns the URL of a Debian mirror: `FIT_STACK_MIRROR`, else one of the machine's apt sources; undefined when there is
+ * none. No mirror's name is written into the project.
  */
-export function aptMirror(environment: NodeJS.ProcessEnv = process.env): string | undefined {
-  const chosen = environment['FIT_STACK_MIRROR'];
-  if (chosen !== undefined && chosen !== '') return chosen;
-  return aptSourceTexts()
-    .map(firstMirror)
-    .find((mirror) => mirror !== undefined);
+async function debianMirror(): Promise<string | undefined> {
+  const { FIT_STACK_MIRROR: chosen = '' } = process.env;
+  if (chosen !== '') return chosen;
+  const { stdout } = await runCommand(['apt-get', 'update', '--print-uris']);
+  return mirrorAmong(stdout);
 }
 
 /**
- * @returns the first mirror of one file of apt sources: of `URIs:` (deb822) or of a one-line `deb …` entry. Mirrors for
+ * @param uris what `apt-get update --print-uris` prints, which takes no rights and no package lists.
+ * @returns the first mirror named debian, else the first one: sources of third parties have other names. Mirrors of
  * security updates are skipped, since they do not carry a complete suite.
  */
-export function firstMirror(text: string): string | undefined {
-  return text
-    .split('\n')
-    .flatMap(mirrorsInLine)
-    .find((url) => !url.includes('security'));
-}
-
-function mirrorsInLine(line: string): string[] {
-  const deb822 = /^URIs:\s*(.+)$/i.exec(line)?.[1];
-  if (deb822 !== undefined) return deb822.trim().split(/\s+/);
-  const oneLine = /^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+\S/.exec(line)?.[1];
-  return oneLine === undefined ? [] : [oneLine];
-}
-
-/** @returns the texts in the order of apt, but the distribution's file before those of third parties. */
-function aptSourceTexts(): string[] {
-  const folder = join(APT_FOLDER, 'sources.list.d');
-  const parts = list(folder).filter((name) => /\.(sources|list)$/.test(name));
-  const distributionFirst = parts.toSorted(
-    (a, b) => Number(isDistributionFile(b)) - Number(isDistributionFile(a)),
-  );
-  const paths = [
-    join(APT_FOLDER, 'sources.list'),
-    ...distributionFirst.map((name) => join(folder, name)),
-  ];
-  return paths.map(read).filter((text) => text !== '');
-}
-
-function isDistributionFile(fileName: string): boolean {
-  return /^(debian|ubuntu)\./.test(fileName);
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder).toSorted();
-  } catch {
-    return [];
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+export function mirrorAmong(uris: string): string | undefined {
+  const mirrors = [...uris.matchAll(/^'(\S+?)\/dists\/\S*InRelease'/gm)]
+    .map(([, mirror = '']) => mirror)
+    .filter((mirror) => !mirror.includes('security'));
+  return mirrors.find((mirror) => mirror.endsWith('/debian')) ?? mirrors[0];
 }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StackPorts } from '../ports.ts';
 import { type Credentials, loadCredentials } from './credentials.ts';
-import { answersAmqp, answersHttp, answersManagement, deletesGuest } from './probes.ts';
+import { answersAmqp, answersHttp, answersManagement } from './probes.ts';
 import {
   makeServerFolder,
   type ServerDefinition,
@@ -44,9 +44,7 @@ export function rabbitmq(settings: StackSettings): ServerDefinition {
     ready: async () =>
       (await answersAmqp(ports.amqp, brokerUser)) &&
       (await answersManagement(ports.management, brokerUser)) &&
-      (await answersHttp(`http://127.0.0.1:${ports.brokerMetrics}/metrics`)) &&
-      // A broker that was started without passwords before has guest in its data.
-      (brokerUser === undefined || (await deletesGuest(ports.management, brokerUser))),
+      (await answersHttp(`http://127.0.0.1:${ports.brokerMetrics}/metrics`)),
     deadlineMs: 90_000,
     stopSignal: 'SIGTERM',
   };
