@@ -19,15 +19,19 @@ const REPLACED_NAMES = [
   'Kept',
   'kick',
   'LENT_PORTS',
-  'LetterBox',
   'letterBox',
+  'LetterBox',
   'letterKept',
   'LetterPost',
+  'OpenHand',
   'openHand',
   'owedCount',
   'quietLimitMs',
+  'renditions',
   'Room',
   'switchExchange',
+  'turnRun',
+  'wrongsOf',
 ];
 
 export default tseslint.config(
