@@ -1,5 +1,5 @@
 /** How long a message lay in the wait queue that it comes from, as its headers tell. Pure. */
-import { type Headers, type KindDeclaration, waitQueue } from '@fit/topology';
+import { type Headers, type KindDeclaration, readDeaths, waitQueue } from '@fit/topology';
 
 export interface Wait {
   readonly queue: string;
@@ -30,28 +30,12 @@ export function waitOf(
   const ttlMs = kind.tiersMs[tier - 1];
   if (ttlMs === undefined) return undefined;
   const queue = waitQueue(kind, tier);
-  const expiredSecond = expirySecond(headers, queue);
-  if (expiredSecond === undefined) return undefined;
-  const earliest = expiredSecond * SECOND_MS;
+  const expiry = readDeaths(headers).find(
+    (death) => death.queue === queue && death.reason === 'expired',
+  );
+  const earliest = expiry?.firstAtMs;
+  if (earliest === undefined) return undefined;
   const latest = earliest + SECOND_MS - 1;
   const end = Math.min(Math.max(deliveredAt.getTime(), earliest), latest);
   return { queue, tier, ttlMs, startedAt: new Date(end - ttlMs), endedAt: new Date(end) };
-}
-
-function expirySecond(headers: Headers, queue: string): number | undefined {
-  const records: unknown = headers['x-death'];
-  if (!Array.isArray(records)) return undefined;
-  for (const record of records.slice(0, 64) as unknown[]) {
-    if (typeof record !== 'object' || record === null) continue;
-    const death = record as Record<string, unknown>;
-    if (death['queue'] === queue && death['reason'] === 'expired') return secondOf(death['time']);
-  }
-  return undefined;
-}
-
-/** amqplib reads an AMQP timestamp as `{ '!': 'timestamp', value }`. */
-function secondOf(time: unknown): number | undefined {
-  const value: unknown =
-    typeof time === 'object' && time !== null && 'value' in time ? time.value : time;
-  return typeof value === 'number' && value > 0 && value < 8.64e12 ? value : undefined;
 }

@@ -1,7 +1,7 @@
 /** A declaration: which kinds of job exist, in which queues they wait, how often and after which delays they are retried. */
 import { fault, TopologyError } from '../errors.ts';
-import { exchangeFaults, kindFaults } from './declarationFaults.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
+import { exchangeFaults, kindFaults } from './kindFaults.ts';
 import type { Backend, KindOptions, Load } from './kindOptions.ts';
 
 /** Kinds of job by their names. */

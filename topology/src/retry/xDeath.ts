@@ -20,6 +20,8 @@ export interface Death {
 
 const RECORD_LIMIT = 64;
 const KEY_LIMIT = 16;
+/** The latest time that a Date can hold. A client can send any number as a timestamp. */
+const LATEST_SECONDS = 8.64e12;
 
 /** @returns at most 64 deaths, newest first as the broker writes them. Records that no broker writes are left out. */
 export function readDeaths(headers: Headers): Death[] {
@@ -45,7 +47,8 @@ export function readDeaths(headers: Headers): Death[] {
 function timestampMs(time: unknown): number | undefined {
   const seconds: unknown =
     typeof time === 'object' && time !== null && 'value' in time ? time.value : undefined;
-  return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined;
+  const isTime = typeof seconds === 'number' && seconds > 0 && seconds < LATEST_SECONDS;
+  return isTime ? seconds * 1_000 : undefined;
 }
 
 function textsIn(values: unknown): string[] {

@@ -174,6 +174,7 @@ export class TestTopology {
       { queue: `${this.kind.queue}.dead` },
     );
     await eventually(() => deadLetters.length >= count, {
+      deadlineMs: 60_000,
       describe: () =>
         `${deadLetters.length} of ${count} dead letters: ${JSON.stringify(deadLetters)}`,
     });
