@@ -94,7 +94,7 @@ test('failing jobs wait in the declared tiers, are dead after four attempts, and
   assert.deepEqual((await client.run(runId)).states, { done: 20 });
   // The replay command has ended; the monolith counts replays when it publishes the jobs again.
   const page = await readMetricsPage(system.monolith.metricsUrl);
-  assert.equal(page.sum('jobs_replayed_total', { type: 'createWod' }), 20);
+  assert.equal(page.sum('jobs_replayed_total', { kind: 'createWod' }), 20);
   // Twice for each job, at first and after the replay: retries are published by the broker.
   assert.equal(page.sum('jobs_published_total', { outcome: 'confirmed' }), 40);
 });

@@ -59,7 +59,7 @@ const SEVERITIES = ['critical', 'warning', 'info'];
 const LISTED_COUNT = 50;
 const TEXT_LENGTH = 300;
 /** The labels that say what an alert is about. */
-const SUBJECT_LABELS = ['queue', 'type', 'job', 'instance', 'reason', 'outcome', 'slo'];
+const SUBJECT_LABELS = ['queue', 'kind', 'job', 'instance', 'cause', 'reason', 'outcome', 'slo'];
 
 /** @throws Error where Prometheus does not answer: then it is unknown what fires, which is not the same as nothing. */
 export async function readAlerts(sources: AlertSources): Promise<AlertList> {

@@ -219,8 +219,8 @@ const FAILURES: RowSpec = {
       unit: 'cpm',
       queries: [
         {
-          expr: '60 * sum by (type, error_class) (rate(jobs_failures_total[$__rate_interval]))',
-          legend: '{{type}} {{error_class}}',
+          expr: '60 * sum by (kind, error_class) (rate(jobs_failures_total[$__rate_interval]))',
+          legend: '{{kind}} {{error_class}}',
         },
       ],
       runbooks: ['RetryStorm'],
@@ -233,8 +233,8 @@ const FAILURES: RowSpec = {
       unit: 'cpm',
       queries: [
         {
-          expr: '60 * sum by (type, reason) (rate(jobs_dead_lettered_total[$__rate_interval]))',
-          legend: '{{type}} {{reason}}',
+          expr: '60 * sum by (kind, cause) (rate(jobs_dead_lettered_total[$__rate_interval]))',
+          legend: '{{kind}} {{cause}}',
         },
       ],
       runbooks: ['DeadLetters'],
@@ -286,8 +286,8 @@ const LOSSES: RowSpec = {
       queries: [
         { expr: 'sum(increase(jobs_reconciled_total[$__range]))', legend: 'reconciled' },
         {
-          expr: 'sum by (type) (increase(jobs_replayed_total[$__range]))',
-          legend: 'replayed, {{type}}',
+          expr: 'sum by (kind) (increase(jobs_replayed_total[$__range]))',
+          legend: 'replayed, {{kind}}',
         },
       ],
       runbooks: ['JobsUnaccounted', 'DeadLetters'],

@@ -15,7 +15,7 @@ const KNOWN_AS = {
   queue: 'declared queues',
   mainQueue: 'main queues',
   waitQueue: 'wait queues',
-  type: 'kinds of job',
+  kind: 'kinds of job',
   route: 'route patterns, or none',
 } as const;
 

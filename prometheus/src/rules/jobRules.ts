@@ -87,10 +87,10 @@ const failureAlerts = ({ lookback, hold }: Windows): readonly AlertRule[] => [
   },
   {
     alert: 'DeadLetters',
-    expr: `sum by (type, reason) (increase(jobs_dead_lettered_total[${lookback.deadLetters}])) > 0`,
+    expr: `sum by (kind, cause) (increase(jobs_dead_lettered_total[${lookback.deadLetters}])) > 0`,
     labels: { severity: 'warning' },
     annotations: {
-      summary: '{{ $labels.type }} jobs died: {{ $labels.reason }}',
+      summary: '{{ $labels.kind }} jobs died: {{ $labels.cause }}',
       description:
         '{{ $value | humanize }} in the last 15 minutes. They are kept and can be replayed.',
       remedy:

@@ -64,7 +64,7 @@ const CASES: readonly Case[] = [
       { alertname: 'BacklogTooLong', ...WARNING },
     ],
     active: [
-      { alertname: 'DeadLetters', ...WARNING, type: 'createWod', reason: 'exhausted' },
+      { alertname: 'DeadLetters', ...WARNING, kind: 'createWod', cause: 'exhausted' },
       { alertname: 'StoreDown', ...CRITICAL, job: 'monolith' },
       { alertname: 'TargetDown', ...CRITICAL, job: 'coach', instance: 'c' },
     ],
@@ -75,7 +75,7 @@ const CASES: readonly Case[] = [
     suppressed: [],
     active: [
       { alertname: 'NoConsumers', ...CRITICAL, ...QUEUE },
-      { alertname: 'DeadLetters', ...WARNING, type: 'createWod', reason: 'exhausted' },
+      { alertname: 'DeadLetters', ...WARNING, kind: 'createWod', cause: 'exhausted' },
     ],
   },
   {

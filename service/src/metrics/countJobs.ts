@@ -29,7 +29,7 @@ function count(metrics: MetricSet, event: JobEvent): void {
     case 'deadLettered':
       metrics.add(
         'jobs_dead_lettered_total',
-        { type: event.kind, reason: event.cause },
+        { kind: event.kind, cause: event.cause },
         event.count,
       );
       countEnds(metrics, event, 'dead');
@@ -37,7 +37,7 @@ function count(metrics: MetricSet, event: JobEvent): void {
     case 'deadLetterStored':
       metrics.add(
         'jobs_dead_lettered_total',
-        { type: event.kind, reason: event.cause },
+        { kind: event.kind, cause: event.cause },
         event.count,
       );
       return;
@@ -68,7 +68,7 @@ function count(metrics: MetricSet, event: JobEvent): void {
 function countBackgroundTask(metrics: MetricSet, event: JobEvent): void {
   if (event.type === 'reconciled') metrics.add('jobs_reconciled_total', {}, event.count);
   if (event.type === 'replayed')
-    metrics.add('jobs_replayed_total', { type: event.kind }, event.count);
+    metrics.add('jobs_replayed_total', { kind: event.kind }, event.count);
   if (event.type === 'roundEnded')
     metrics.set(`jobs_${event.task}_last_timestamp_seconds`, {}, Date.now() / 1_000);
 }
@@ -81,13 +81,13 @@ function countMessage(metrics: MetricSet, event: JobEvent): void {
 }
 
 function countAttempt(metrics: MetricSet, event: Extract<JobEvent, { type: 'attempted' }>): void {
-  const { queue, kind: type, waitQueue, errorClass, queueWaitMs } = event;
+  const { queue, kind, waitQueue, errorClass, queueWaitMs } = event;
   // A failure of the last attempt has no delay, whatever its handler asked for.
   const outcome = isExhausted(event) ? 'dead' : ATTEMPT_OUTCOMES[event.outcome];
-  metrics.add('jobs_attempts_total', { queue, type, outcome });
-  metrics.observe('jobs_run_seconds', { type, outcome }, event.durationMs / 1_000);
+  metrics.add('jobs_attempts_total', { queue, kind, outcome });
+  metrics.observe('jobs_run_seconds', { kind, outcome }, event.durationMs / 1_000);
   if (errorClass !== undefined)
-    metrics.add('jobs_failures_total', { type, error_class: errorClass });
+    metrics.add('jobs_failures_total', { kind, error_class: errorClass });
   if (waitQueue !== undefined) metrics.add('jobs_retries_scheduled_total', { queue: waitQueue });
   if (queueWaitMs !== undefined)
     metrics.observe('jobs_queue_wait_seconds', { queue }, queueWaitMs / 1_000);
@@ -102,7 +102,7 @@ function countEnds(
   event: { readonly kind: string; readonly count: number; readonly ends: readonly JobEnd[] },
   outcome: 'success' | 'dead',
 ): void {
-  const labels = { type: event.kind, outcome };
+  const labels = { kind: event.kind, outcome };
   metrics.add('jobs_finished_total', labels, event.count);
   for (const { attemptCount, endToEndMs } of event.ends) {
     metrics.observe('jobs_attempts_per_job', labels, attemptCount);

@@ -36,7 +36,7 @@ export function createServiceMetrics(
     queue: queuesOf(),
     mainQueue: queuesOf('main'),
     waitQueue: queuesOf('wait'),
-    type: plan.kinds.map(({ kind }) => kind),
+    kind: plan.kinds.map(({ kind }) => kind),
     route: routePatterns(routes),
   });
   exportDeclaredQueues(metrics, plan, vhost);

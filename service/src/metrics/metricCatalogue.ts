@@ -10,7 +10,7 @@ import { DEATH_CAUSES } from '@fit/topology';
 export type ProcessName = 'monolith' | 'coach' | 'cron';
 
 /** A set of label values that a process knows at its start, from the declaration or its routes. */
-export type KnownLabel = 'vhost' | 'queue' | 'mainQueue' | 'waitQueue' | 'type' | 'route';
+export type KnownLabel = 'vhost' | 'queue' | 'mainQueue' | 'waitQueue' | 'kind' | 'route';
 
 /** The allowed values of a label: a closed list, values known at the start, or the first `atMost` values that occur. */
 export type LabelBound =
@@ -44,8 +44,8 @@ const MAIN_QUEUE = { known: 'mainQueue' } as const;
 const WAIT_QUEUE = { known: 'waitQueue' } as const;
 const VHOST = { known: 'vhost' } as const;
 /** The kind of the job. */
-const TYPE = { known: 'type' } as const;
-const REASON = [...DEATH_CAUSES, 'forged'] as const;
+const KIND = { known: 'kind' } as const;
+const CAUSE = [...DEATH_CAUSES, 'forged'] as const;
 const END_OUTCOME = ['success', 'dead'] as const;
 const ATTEMPT_OUTCOME = ['success', 'retry', 'dead', 'discarded'] as const;
 
@@ -62,21 +62,21 @@ const JOB_METRICS = {
     kind: 'counter',
     help: 'Attempts that ended; retry: the job waits for another attempt, dead: no further attempt, discarded: the job was not wanted any more',
     exportedBy: ['coach'],
-    labels: { queue: MAIN_QUEUE, type: TYPE, outcome: ATTEMPT_OUTCOME },
+    labels: { queue: MAIN_QUEUE, kind: KIND, outcome: ATTEMPT_OUTCOME },
   },
   jobs_run_seconds: {
     kind: 'histogram',
     help: 'Duration of attempts, failures included',
     unit: 'seconds',
     exportedBy: ['coach'],
-    labels: { type: TYPE, outcome: ATTEMPT_OUTCOME },
+    labels: { kind: KIND, outcome: ATTEMPT_OUTCOME },
     buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
   },
   jobs_failures_total: {
     kind: 'counter',
     help: 'Failed attempts by error class; beyond twenty classes in one process they count as other',
     exportedBy: ['coach'],
-    labels: { type: TYPE, error_class: { atMost: 20, of: 'names of error classes' } },
+    labels: { kind: KIND, error_class: { atMost: 20, of: 'names of error classes' } },
   },
   jobs_retries_scheduled_total: {
     kind: 'counter',
@@ -96,27 +96,27 @@ const JOB_METRICS = {
     kind: 'counter',
     help: 'Jobs that ended, once each, when the end is written to the job record',
     exportedBy: SERVICES,
-    labels: { type: TYPE, outcome: END_OUTCOME },
+    labels: { kind: KIND, outcome: END_OUTCOME },
   },
   jobs_dead_lettered_total: {
     kind: 'counter',
     help: 'Jobs that died and dead letters without a job, once each, by cause; a dead letter without a job counts when it is first stored',
     exportedBy: SERVICES,
-    labels: { type: TYPE, reason: REASON },
+    labels: { kind: KIND, cause: CAUSE },
   },
   jobs_end_to_end_seconds: {
     kind: 'histogram',
     help: 'From first enqueue to the first end of the job, waits included; a replay is not timed',
     unit: 'seconds',
     exportedBy: SERVICES,
-    labels: { type: TYPE, outcome: END_OUTCOME },
+    labels: { kind: KIND, outcome: END_OUTCOME },
     buckets: LATENCY_SECONDS,
   },
   jobs_attempts_per_job: {
     kind: 'histogram',
     help: 'Attempts that a job had when it ended, since its last replay',
     exportedBy: SERVICES,
-    labels: { type: TYPE, outcome: END_OUTCOME },
+    labels: { kind: KIND, outcome: END_OUTCOME },
     buckets: [1, 2, 3, 4, 5, 6, 8, 10],
   },
   jobs_redelivered_total: {
@@ -270,7 +270,7 @@ const RECORD_METRICS = {
     kind: 'counter',
     help: 'Replayed jobs that the broker confirmed again',
     exportedBy: ['monolith'],
-    labels: { type: TYPE },
+    labels: { kind: KIND },
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
@@ -615,13 +615,13 @@ export const METRIC_ALIASES: readonly MetricAlias[] = [
   {
     alias: 'message_processing_duration_seconds',
     metric: 'jobs_run_seconds',
-    query: 'histogram_quantile(0.95, sum by (le, type) (rate(jobs_run_seconds_bucket[5m])))',
+    query: 'histogram_quantile(0.95, sum by (le, kind) (rate(jobs_run_seconds_bucket[5m])))',
     difference: 'failures included, by outcome',
   },
   {
     alias: 'message_processing_errors_total',
     metric: 'jobs_failures_total',
-    query: 'sum by (type, error_class) (rate(jobs_failures_total[5m]))',
+    query: 'sum by (kind, error_class) (rate(jobs_failures_total[5m]))',
     difference:
       'by error class; jobs_retries_scheduled_total and jobs_dead_lettered_total count what happened to the jobs',
   },

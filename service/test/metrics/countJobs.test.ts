@@ -47,12 +47,12 @@ test('a failure that waits is a retry of its wait queue; one without a further a
   count({ ...FAILED, delayMs: 1_000, waitQueue: 'mail.wait.1.1s', queueWaitMs: 300 });
   count(FAILED);
   assert.deepEqual(await valuesOf('jobs_attempts_total'), [
-    '{queue="mail",type="mail",outcome="retry"} 1',
-    '{queue="mail",type="mail",outcome="dead"} 1',
+    '{queue="mail",kind="mail",outcome="retry"} 1',
+    '{queue="mail",kind="mail",outcome="dead"} 1',
   ]);
   assert.deepEqual(await valuesOf('jobs_retries_scheduled_total'), ['{queue="mail.wait.1.1s"} 1']);
   assert.deepEqual(await valuesOf('jobs_failures_total'), [
-    '{type="mail",error_class="TypeError"} 2',
+    '{kind="mail",error_class="TypeError"} 2',
   ]);
   assert.deepEqual(await valuesOf('jobs_queue_wait_seconds_sum'), ['{queue="mail"} 0.3']);
 });
@@ -67,18 +67,18 @@ test('ends count once each with attempts and time; a job without a first enqueue
   count({ type: 'deadLettered', kind: 'mail', cause: 'exhausted', count: 1, ends: [] });
   count({ type: 'deadLetterStored', kind: 'mail', cause: 'malformed', count: 4 });
   assert.deepEqual(await valuesOf('jobs_finished_total'), [
-    '{type="mail",outcome="success"} 2',
-    '{type="mail",outcome="dead"} 1',
+    '{kind="mail",outcome="success"} 2',
+    '{kind="mail",outcome="dead"} 1',
   ]);
   assert.deepEqual(await valuesOf('jobs_dead_lettered_total'), [
-    '{type="mail",reason="exhausted"} 1',
-    '{type="mail",reason="malformed"} 4',
+    '{kind="mail",cause="exhausted"} 1',
+    '{kind="mail",cause="malformed"} 4',
   ]);
   assert.deepEqual(await valuesOf('jobs_attempts_per_job_sum'), [
-    '{type="mail",outcome="success"} 4',
+    '{kind="mail",outcome="success"} 4',
   ]);
   assert.deepEqual(await valuesOf('jobs_end_to_end_seconds_count'), [
-    '{type="mail",outcome="success"} 1',
+    '{kind="mail",outcome="success"} 1',
   ]);
 });
 
@@ -111,7 +111,7 @@ test('a job without a queue, a replay, a round', async () => {
   count({ type: 'replayed', kind: 'mail', count: 3 });
   count({ type: 'roundEnded', task: 'relay' });
   assert.deepEqual(await valuesOf('jobs_published_total'), ['{queue="other",outcome="error"} 2']);
-  assert.deepEqual(await valuesOf('jobs_replayed_total'), ['{type="mail"} 3']);
+  assert.deepEqual(await valuesOf('jobs_replayed_total'), ['{kind="mail"} 3']);
   const text = await metrics.registry.metrics();
   assert.match(text, /^jobs_relay_last_timestamp_seconds 1\d{9}/m);
   assert.match(text, /^jobs_reconcile_last_timestamp_seconds 0$/m);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMetrics } from '@fit/service';
 
-const KNOWN = { type: ['a', 'b'], mainQueue: ['q'], waitQueue: ['w1', 'w2'], queue: ['q', 'w1'] };
+const KNOWN = { kind: ['a', 'b'], mainQueue: ['q'], waitQueue: ['w1', 'w2'], queue: ['q', 'w1'] };
 
 async function linesOf(name: string, metrics = createMetrics('coach', KNOWN)): Promise<string[]> {
   const text = await metrics.registry.metrics();
@@ -31,10 +31,10 @@ test('what is not in a closed list counts as other', async () => {
 test('an open label takes twenty values; the rest is one series', async () => {
   const metrics = createMetrics('coach', KNOWN);
   for (let number = 0; number < 500; number += 1)
-    metrics.add('jobs_failures_total', { type: 'a', error_class: `Class${number}` });
+    metrics.add('jobs_failures_total', { kind: 'a', error_class: `Class${number}` });
   const lines = await linesOf('jobs_failures_total', metrics);
   assert.equal(lines.length, 20 + 2);
-  assert.ok(lines.includes('jobs_failures_total{type="a",error_class="other"} 480'));
+  assert.ok(lines.includes('jobs_failures_total{kind="a",error_class="other"} 480'));
 });
 
 test('an event of a part that runs elsewhere changes nothing', async () => {
