@@ -1,4 +1,4 @@
-/** The monolith's API as launchers, tests and campaigns use it. */
+/** A client of the monolith's API, for cron, launchers, tests and campaigns. */
 export interface RunReply {
   readonly runId: string;
   readonly total: number;
@@ -16,12 +16,13 @@ export interface RunStatusReply extends RunReply {
   readonly etaSeconds?: number;
 }
 
-const REQUEST_MS = 60_000;
-/** It answers within a second, whatever its dependencies do. */
-const READY_MS = 2_000;
-const BATCH_COUNT = 500;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** /readyz answers within a second, whatever the dependencies of the monolith do. */
+const READY_TIMEOUT_MS = 2_000;
+/** Users in one request of `createUsers`. */
+const BATCH_SIZE = 500;
 
-/** An answer other than 2xx. */
+/** The monolith answered with a status other than 2xx. */
 export class FitRequestError extends Error {
   override readonly name = 'FitRequestError';
   readonly status: number;
@@ -55,7 +56,7 @@ export class FitClient {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
-      signal: AbortSignal.timeout(REQUEST_MS),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -64,11 +65,11 @@ export class FitClient {
     return JSON.parse(text);
   }
 
-  /** @returns why the monolith had better not be given work now; undefined where it is ready. */
+  /** @returns the reason why the monolith is not ready for work; undefined where it is ready. */
   async unreadiness(): Promise<string | undefined> {
     try {
       const response = await fetch(new URL('/readyz', this.#url), {
-        signal: AbortSignal.timeout(READY_MS),
+        signal: AbortSignal.timeout(READY_TIMEOUT_MS),
       });
       const { status, checks } = (await response.json()) as ReadyReply;
       if (response.ok) return undefined;
@@ -81,11 +82,11 @@ export class FitClient {
     }
   }
 
-  /** Those that exist already are left as they are. */
+  /** Creates users; users that exist already are not changed. */
   async createUsers(users: readonly object[]): Promise<void> {
-    for (let index = 0; index < users.length; index += BATCH_COUNT)
+    for (let index = 0; index < users.length; index += BATCH_SIZE)
       await this.request('POST', '/users/batch', {
-        body: { users: users.slice(index, index + BATCH_COUNT) },
+        body: { users: users.slice(index, index + BATCH_SIZE) },
       });
   }
 
@@ -95,14 +96,14 @@ export class FitClient {
   }
 
   /**
-   * Tells by when the next daily run must have ended: past that CronOverdue fires, until it is told anew.
+   * Sets the time by which the next daily run must have ended; the alert CronOverdue fires after it.
    * @param dueBy undefined: no daily run is expected any more.
    */
   async expectDailyRun(dueBy: Date | undefined): Promise<void> {
     await this.request('PUT', '/dailyRun', { body: { dueBy: dueBy?.toISOString() ?? null } });
   }
 
-  /** @returns by when it must have ended, as told last; undefined where no daily run is expected. */
+  /** @returns the time that `expectDailyRun` set last; undefined where no daily run is expected. */
   async dailyRunDueBy(): Promise<Date | undefined> {
     const { dueBy } = (await this.request('GET', '/dailyRun')) as { dueBy: string | null };
     return dueBy === null ? undefined : new Date(dueBy);

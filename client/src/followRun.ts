@@ -1,4 +1,4 @@
-/** Waits for a run, telling what changes. */
+/** Waits for the end of a run and reports its progress. */
 import { type FitClient, FitRequestError, type RunStatusReply } from './fitClient.ts';
 
 export interface FollowOptions {
@@ -12,16 +12,16 @@ const POLL_MS = 1_000;
 const FIRST_POLL_MS = 200;
 
 /**
- * A monolith that does not answer for a while is waited for: the run goes on without it.
+ * Waits also while the monolith does not answer, because the run continues on the broker and the coaches.
  * @returns the status at the end of the run.
- * @throws Error past `waitMs`, with the last known state; the run itself goes on.
+ * @throws Error after `waitMs`, with the last known state; the run itself continues.
  */
 export async function followRun(options: FollowOptions): Promise<RunStatusReply> {
   const deadline = Date.now() + options.waitMs;
   let shown = '';
   let pauseMs = FIRST_POLL_MS;
   for (;;) {
-    const status = await statusOrReason(options);
+    const status = await statusOrFailure(options);
     const line = typeof status === 'string' ? status : describeRun(status);
     if (line !== shown) options.onProgress(line);
     shown = line;
@@ -33,11 +33,11 @@ export async function followRun(options: FollowOptions): Promise<RunStatusReply>
   }
 }
 
-async function statusOrReason({ client, runId }: FollowOptions): Promise<RunStatusReply | string> {
+async function statusOrFailure({ client, runId }: FollowOptions): Promise<RunStatusReply | string> {
   try {
     return await client.run(runId);
   } catch (error) {
-    // A refusal is final; anything else is a monolith that is coming back.
+    // A 4xx is final; after any other failure the monolith may answer again.
     if (error instanceof FitRequestError && error.status < 500) throw error;
     return 'the monolith does not answer; waiting';
   }

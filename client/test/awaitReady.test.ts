@@ -1,4 +1,4 @@
-/** Goal: who triggers work waits until it is wanted, and says for what it waits. Method: a monolith by hand. */
+/** Goal: `awaitReady` waits until the monolith is ready and reports the reason once. Method: a real server with a stub health check. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { awaitReady, FitClient } from '@fit/client';
@@ -18,7 +18,7 @@ async function serve(t: TestContext, store: () => string | undefined): Promise<F
   return new FitClient(server.url, TOKEN);
 }
 
-test('ready at once: nothing is said', async (t) => {
+test('a monolith that is ready at once causes no progress line', async (t) => {
   const client = await serve(t, () => undefined);
   const lines: string[] = [];
   const onProgress = (line: string) => lines.push(line);
@@ -26,7 +26,7 @@ test('ready at once: nothing is said', async (t) => {
   assert.deepEqual(lines, []);
 });
 
-test('not ready: the reason is said once, and then it is', async (t) => {
+test('a monolith that becomes ready causes one line with the reason', async (t) => {
   let askedCount = 0;
   const client = await serve(t, () => {
     askedCount += 1;
@@ -40,7 +40,7 @@ test('not ready: the reason is said once, and then it is', async (t) => {
   ]);
 });
 
-test('nobody there, and the time is up: false, with the address', async () => {
+test('without an answer within the time the result is false, with a line that names the address', async () => {
   const lines: string[] = [];
   const client = new FitClient('http://127.0.0.1:9', TOKEN);
   const onProgress = (line: string) => lines.push(line);

@@ -26,7 +26,7 @@ import {
   withAttemptLogContext,
 } from '@fit/service';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
-import { createWodHandler, SimulatedFailure } from './handlers/createWod.ts';
+import { createWodHandler, SimulatedFailure } from './handlers/createWodHandler.ts';
 import { ConsumerHeartbeat } from './health/consumerHeartbeat.ts';
 import { exportWorkerGauges } from './metrics/workerMetrics.ts';
 import { readCoachConfig } from './readCoachConfig.ts';

@@ -8,7 +8,7 @@ import { deadLetterQueue } from '@fit/topology';
 import { Inspector, Publisher } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
-import { createWodHandler } from '../../src/handlers/createWod.ts';
+import { createWodHandler } from '../../src/handlers/createWodHandler.ts';
 import { WodStore } from '../../src/store/wodStore.ts';
 
 const HOSTILE_COUNT = 20;

@@ -34,7 +34,7 @@ const SDK_DEFAULTS = {
   OTEL_EXPORTER_OTLP_TIMEOUT: '5000',
 };
 const STOP_TIMEOUT_MS = 3_000;
-/** Nobody reads 10,000 traces a night, and each trace costs time (npm run bench -- observability). Set: OTEL_TRACES_SAMPLER. */
+/** 10,000 traces of one night are not read, and each trace costs time (npm run bench -- observability). OTEL_TRACES_SAMPLER overrides it. */
 const LARGE_RUN_SHARE = 0.1;
 
 /** While the collector does not answer, spans beyond the queue are dropped, and one log line a minute reports it. */

@@ -1,4 +1,4 @@
-/** Goal: every event counts where its help text says. Method: events one by one, the page after them. */
+/** Goal: every event changes the metrics that its help text names. Method: single events, then the exported text. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JobEvent } from '@fit/jobs';
@@ -42,7 +42,7 @@ const FAILED = {
   traceparent: undefined,
 } as const satisfies JobEvent;
 
-test('a failure that waits is a retry of its wait queue; one without a further attempt is dead', async () => {
+test('a failure with a delay counts as a retry of its wait queue, one without a delay as dead', async () => {
   const { count, valuesOf } = open();
   count({ ...FAILED, delayMs: 1_000, waitQueue: 'mail.wait.1.1s', queueWaitMs: 300 });
   count(FAILED);
@@ -57,7 +57,7 @@ test('a failure that waits is a retry of its wait queue; one without a further a
   assert.deepEqual(await valuesOf('jobs_queue_wait_seconds_sum'), ['{queue="mail"} 0.3']);
 });
 
-test('ends count once each with attempts and time; a job without a first enqueue counts without the time', async () => {
+test('each end counts once with its attempts and its time; a job without an enqueue time counts without the time', async () => {
   const { count, valuesOf } = open();
   const ends = [
     { jobId: undefined, attemptCount: 1, endToEndMs: 2_000 },
@@ -104,7 +104,7 @@ test('a publish counts by the queue that exchange and key lead to', async () => 
   assert.equal((await valuesOf('jobs_publish_confirm_seconds_count')).length, 3);
 });
 
-test('a job without a queue, a replay, a round', async () => {
+test('jobs without a queue, replayed jobs and the end of a relay round are counted', async () => {
   const { count, valuesOf, metrics } = open('monolith');
   count({ type: 'published', queue: 'unknown', result: 'returned', count: 2, jobs: [] });
   count({ type: 'published', queue: 'mail', result: 'confirmed', count: 9, jobs: [] });
@@ -117,7 +117,7 @@ test('a job without a queue, a replay, a round', async () => {
   assert.match(text, /^jobs_reconcile_last_timestamp_seconds 0$/m);
 });
 
-test('a lost connection and a closed channel, by code', async () => {
+test('closed channels count by reply code, and a lost connection counts as a reconnect', async () => {
   const { metrics, valuesOf } = open();
   const count = countSessions(metrics);
   const closed = (code?: number) => Object.assign(new Error('closed'), { code });
@@ -132,7 +132,7 @@ test('a lost connection and a closed channel, by code', async () => {
   assert.match(await metrics.registry.metrics(), /^amqp_reconnects_total 1$/m);
 });
 
-test('a broker that restarts is one loss, however many connections the process has', async () => {
+test('a broker that restarts counts as one loss, whatever the number of connections', async () => {
   const { metrics } = open();
   const count = countSessions(metrics);
   const [lost, back] = [
@@ -143,7 +143,7 @@ test('a broker that restarts is one loss, however many connections the process h
   assert.match(await metrics.registry.metrics(), /^amqp_reconnects_total 2$/m);
 });
 
-test('the store counts as down from its first refusal until it answers again, stage by stage', async () => {
+test('the database counts as down for each stage from its first refusal until it answers again', async () => {
   const { count, valuesOf } = open('monolith');
   const error = new Error('no answer');
   for (const stage of ['relay', 'deadLetterRecorder']) count({ type: 'storeDown', stage, error });

@@ -1,4 +1,4 @@
-/** Goal: nothing is exported outside the catalogue or its bounds, and what is known is there at zero. Method: sets without a process. */
+/** Goal: label values stay within their bounds, and known label sets start at 0. Method: metric sets without a process. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMetrics } from '@fit/service';
@@ -21,14 +21,14 @@ test('every combination of known labels starts at 0', async () => {
   assert.equal((await linesOf('jobs_end_to_end_seconds_count')).length, 2 * 2);
 });
 
-test('what is not in a closed list counts as other', async () => {
+test('a value that is not in a closed list counts as other', async () => {
   const metrics = createMetrics('coach', KNOWN);
   metrics.add('jobs_published_total', { queue: 'not declared', outcome: 'confirmed' });
   const lines = await linesOf('jobs_published_total', metrics);
   assert.ok(lines.includes('jobs_published_total{queue="other",outcome="confirmed"} 1'));
 });
 
-test('an open label takes twenty values; the rest is one series', async () => {
+test('an open label has twenty values of its own; all further values are one series', async () => {
   const metrics = createMetrics('coach', KNOWN);
   for (let number = 0; number < 500; number += 1)
     metrics.add('jobs_failures_total', { kind: 'a', error_class: `Class${number}` });
@@ -37,13 +37,13 @@ test('an open label takes twenty values; the rest is one series', async () => {
   assert.ok(lines.includes('jobs_failures_total{kind="a",error_class="other"} 480'));
 });
 
-test('an event of a part that runs elsewhere changes nothing', async () => {
+test('adding to a metric that the process does not export changes nothing', async () => {
   const metrics = createMetrics('cron');
   metrics.add('jobs_reconciled_total', {});
   assert.deepEqual(await linesOf('jobs_reconciled_total', metrics), []);
 });
 
-test('a counter that is read starts at what it reads, and stays in step', async () => {
+test('a counter with a reader exports the value that is read at each scrape', async () => {
   const metrics = createMetrics('coach', KNOWN);
   let seconds = 2;
   metrics.readAtScrape('jobs_busy_seconds_total', {}, () => seconds);

@@ -1,6 +1,6 @@
 /**
- * Goal: what a stranger leaves open, unread or unfinished is bounded and shuts nobody out. Method: a real server with small
- * bounds, clients over bare sockets that do less than they should.
+ * Goal: open, unread and unfinished connections of a stranger are bounded and lock nobody out. Method: a real server with small
+ * bounds, and clients over plain sockets that do not read or do not finish.
  */
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -56,7 +56,7 @@ async function answered(client: Client, count = 1): Promise<void> {
   });
 }
 
-test('idle connections make room: a new client is served at once, and the oldest idle one is closed', async (t) => {
+test('beyond the limit the connection idle for longest is closed, and a new client is served at once', async (t) => {
   const { open } = await serve(t, answerOk, { connectionLimit: 20 });
   const oldest = open(GET);
   await answered(oldest);
@@ -72,7 +72,7 @@ test('idle connections make room: a new client is served at once, and the oldest
   assert.deepEqual([busiest.isClosed, more.some(({ isClosed }) => isClosed)], [false, false]);
 });
 
-test('a connection whose request is handled is not closed for a newcomer; one that still sends its request is', async (t) => {
+test('a connection whose request is handled is not closed for a new one; one that still sends its request is', async (t) => {
   const held: ServerResponse[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     request.resume();
@@ -92,7 +92,7 @@ test('a connection whose request is handled is not closed for a newcomer; one th
   for (const client of [...whole, newcomer]) await answered(client);
 });
 
-test('deadlines are looked at every second or so', async (t) => {
+test('deadlines are checked about every second', async (t) => {
   const { open } = await serve(t, answerOk, { headersTimeoutMs: 200, requestTimeoutMs: 400 });
   const halfHead = open('GET / HTTP/1.1\r\nhost:');
   const silent = open();
@@ -102,7 +102,7 @@ test('deadlines are looked at every second or so', async (t) => {
   assert.match(halfHead.text, /^HTTP\/1.1 408 .*no-store.*nosniff/s);
 });
 
-test('a body that goes on after its answer is cut', async (t) => {
+test('a connection whose body goes on after the answer is closed', async (t) => {
   const { open } = await serve(t, answerOk, { lingerTimeoutMs: 500 });
   const client = open('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 90000\r\n\r\n1');
   await answered(client);
@@ -126,7 +126,7 @@ for (const isDiscarded of [false, true])
     assert.equal(socket?.bytesRead, answeredBytes);
   });
 
-test('pipelined requests beyond the limit close their connection, and only its own', async (t) => {
+test('pipelined requests beyond the limit close their connection and no other', async (t) => {
   const held: ServerResponse[] = [];
   const { open } = await serve(t, (_request, response) => held.push(response));
   const other = open(GET);
@@ -137,7 +137,7 @@ test('pipelined requests beyond the limit close their connection, and only its o
   await answered(other);
 });
 
-test('answers that nobody reads are held up to the budget, then the largest are cut', async (t) => {
+test('unread answers are held up to the budget, then the connections with the largest are closed', async (t) => {
   const responses: ServerResponse[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     responses.push(response);
@@ -162,7 +162,7 @@ test('answers that nobody reads are held up to the budget, then the largest are 
   assert.ok(heldBytes() > 0, 'one of them may go on');
 });
 
-test('an answer that is not read in time is cut', async (t) => {
+test('a connection whose answer is not read in time is closed', async (t) => {
   const responses: ServerResponse[] = [];
   const listener = (_request: IncomingMessage, response: ServerResponse) => {
     responses.push(response);
@@ -192,14 +192,14 @@ test('headers are bounded in bytes and in number: 431 beyond', async (t) => {
   }
 });
 
-test('what is no HTTP is answered with 400 and the headers of every answer', async (t) => {
+test('a request that is not HTTP is answered with 400 and the headers of every answer', async (t) => {
   const { open } = await serve(t, answerOk);
   const client = open('\x16\x03\x01 hello\r\n\r\n');
   await eventually(() => client.isClosed, { describe: () => client.text });
   assert.match(client.text, /^HTTP\/1.1 400 Bad Request\r\n.*no-store.*nosniff/s);
 });
 
-test('a client that waits for 100 Continue is answered by the handler alone', async (t) => {
+test('a client that waits for 100 Continue is answered by the handler', async (t) => {
   const { open } = await serve(t, (_request, response) => {
     response.writeHead(401).end();
   });

@@ -1,4 +1,4 @@
-/** Goal: every answer of the shell is told apart and none leaks. Method: a real server on a free port, real requests. */
+/** Goal: every kind of answer has its own status and code, and no answer shows details of a defect. Method: a real server, real requests. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createApp, defineRoute, listen, Problem } from '@fit/service';
@@ -65,7 +65,7 @@ function post(url: string, body: string, type = 'application/json'): Promise<Res
   return fetch(url, { method: 'POST', body, headers: { 'content-type': type } });
 }
 
-test('good input is answered as the handler says, on the alias too', async (t) => {
+test('valid input is answered by the handler, also on the second path of the route', async (t) => {
   const { url } = await serve(t);
   for (const path of ['/echo', '/alias']) {
     const response = await post(`${url}${path}`, '{"count":3}');
@@ -88,7 +88,7 @@ test('bad input is a 400 problem that names every field and its reason', async (
   assert.ok(problem.errors.every(({ reason }) => reason.length > 3));
 });
 
-test('unknown query parameters and fields are a 400 that names them and lists those that are allowed', async (t) => {
+test('unknown query parameters and fields are a 400 that names them and lists the allowed ones', async (t) => {
   const { url } = await serve(t);
   const errorsOf = async (response: Response) => {
     assert.equal(response.status, 400);
@@ -142,7 +142,7 @@ for (const [name, body, type, status, code] of refused)
     assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
   });
 
-test('admin routes take the token and nothing else', async (t) => {
+test('admin routes accept the token and nothing else', async (t) => {
   const { url } = await serve(t);
   const answer = async (authorization?: string) =>
     (await fetch(`${url}/admin`, authorization === undefined ? {} : { headers: { authorization } }))
@@ -154,7 +154,7 @@ test('admin routes take the token and nothing else', async (t) => {
     assert.equal(await answer(wrong), 401, String(wrong));
 });
 
-test('a 401 says how to authenticate, and whether a token was wrong', async (t) => {
+test('a 401 names the scheme, and whether a token was wrong', async (t) => {
   const { url } = await serve(t);
   const challenge = async (headers: Record<string, string>) =>
     (await fetch(`${url}/admin`, { headers })).headers.get('www-authenticate');
@@ -166,7 +166,7 @@ test('a 401 says how to authenticate, and whether a token was wrong', async (t) 
   );
 });
 
-test('a method that a path does not have is 405 with those that it has; OPTIONS is 204 with them', async (t) => {
+test('a method that a path does not have is 405 with the allowed methods; OPTIONS is 204 with them', async (t) => {
   const { url } = await serve(t);
   for (const [path, method, allow] of [
     ['/echo', 'GET', 'OPTIONS, POST'],
@@ -191,7 +191,7 @@ test('a method that a path does not have is 405 with those that it has; OPTIONS 
     assert.equal((await fetch(`${url}/nowhere`, { method })).status, 404, method);
 });
 
-test('HEAD is answered as GET is, without a body', async (t) => {
+test('HEAD is answered like GET, without a body', async (t) => {
   const { url } = await serve(t);
   const head = async (authorization: string) => {
     const response = await fetch(`${url}/admin`, { method: 'HEAD', headers: { authorization } });
@@ -201,9 +201,9 @@ test('HEAD is answered as GET is, without a body', async (t) => {
   assert.deepEqual(await head('Bearer x'), [401, '']);
 });
 
-test('a request that declares a length of 0 has no body, whatever type it declares', async (t) => {
+test('a request with a content-length of 0 has no body, whatever its content-type', async (t) => {
   const { url } = await serve(t);
-  // fetch declares the length, and no type unless it is told one.
+  // fetch declares the length, and no type unless the caller sets one.
   for (const headers of [
     {},
     { 'content-type': 'text/plain' },
@@ -223,7 +223,7 @@ test('a request that declares a length of 0 has no body, whatever type it declar
   );
 });
 
-test('a charset or content coding that is not known is 415', async (t) => {
+test('an unknown charset or content encoding is 415', async (t) => {
   const { url } = await serve(t);
   for (const [headers, status, code] of [
     [{ 'content-type': 'application/json; charset=utf-16' }, 415, 'unsupported_charset'],
@@ -241,7 +241,7 @@ test('a charset or content coding that is not known is 415', async (t) => {
   }
 });
 
-test('a defect and a broken promise are 500 without detail, and are told to the log', async (t) => {
+test('a defect and a reply that does not match its schema are 500 without detail, and are logged', async (t) => {
   const { url, defects } = await serve(t);
   for (const path of ['/broken/throws', '/broken/reply']) {
     const response = await fetch(`${url}${path}`);
@@ -252,7 +252,7 @@ test('a defect and a broken promise are 500 without detail, and are told to the 
   assert.equal(defects.length, 2);
 });
 
-test('a problem may ask to come again, and an unknown path is a problem too', async (t) => {
+test('a problem may have Retry-After, and an unknown path is answered with a problem', async (t) => {
   const { url } = await serve(t);
   const away = await fetch(`${url}/broken/away`);
   assert.deepEqual([away.status, away.headers.get('retry-after')], [503, '7']);
@@ -260,7 +260,7 @@ test('a problem may ask to come again, and an unknown path is a problem too', as
   assert.equal(((await missing.json()) as { code: string }).code, 'not_found');
 });
 
-test('a chunked body of another type is refused too, instead of passing as empty', async (t) => {
+test('a chunked body of another type is refused and does not pass as an empty body', async (t) => {
   const { url } = await serve(t);
   const body = new ReadableStream({
     start: (controller) => {
@@ -273,7 +273,7 @@ test('a chunked body of another type is refused too, instead of passing as empty
   assert.equal(response.status, 415);
 });
 
-test('requests beyond the limit are asked to come again, and probes are answered all the same', async (t) => {
+test('requests beyond the limit are 503 with Retry-After, and probes are still answered', async (t) => {
   const release: (() => void)[] = [];
   const app = createApp({
     requestLimit: 2,
@@ -309,7 +309,7 @@ test('requests beyond the limit are asked to come again, and probes are answered
   assert.equal((await again).status, 200);
 });
 
-test('no answer may be stored or taken for another type, an error neither', async (t) => {
+test('no answer and no error may be cached, and browsers may not guess its type', async (t) => {
   const { url } = await serve(t);
   for (const path of ['/echo', '/admin', '/broken/away', '/broken/throws', '/nowhere']) {
     const { headers } = await fetch(`${url}${path}`);

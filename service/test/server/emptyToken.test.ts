@@ -1,4 +1,4 @@
-/** Goal: without a token on either side nobody is let in. Method: a real server whose token is empty or absent, real requests. */
+/** Goal: an empty or absent configured token accepts no request. Method: real servers, real requests. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApp, defineRoute, listen } from '@fit/service';

@@ -1,4 +1,4 @@
-/** Goal: an address that cannot be had is blamed on the variable that chose it. Method: real sockets. */
+/** Goal: an address that cannot be used is reported with the variable that set it. Method: real sockets. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -15,7 +15,7 @@ async function takenPort(t: TestContext, host: string): Promise<number> {
 
 const refuse = () => undefined;
 
-test('a host that is not of this machine is blamed on HOST', async () => {
+test('for a host that is not of this machine the error names HOST', async () => {
   // 192.0.2.0/24 is reserved for documentation, .invalid for names that never resolve.
   for (const host of ['192.0.2.1', 'nowhere.invalid'])
     await assert.rejects(listen(refuse, host, 0), ({ message }: Error) => {
@@ -25,7 +25,7 @@ test('a host that is not of this machine is blamed on HOST', async () => {
     });
 });
 
-test('a port that is taken is blamed on PORT', async (t) => {
+test('for a port in use the error names PORT', async (t) => {
   const port = await takenPort(t, '127.0.0.1');
   await assert.rejects(listen(refuse, '127.0.0.1', port), ({ message }: Error) => {
     assert.match(message, /the port is in use; set PORT or METRICS_PORT/);
@@ -34,7 +34,7 @@ test('a port that is taken is blamed on PORT', async (t) => {
   });
 });
 
-test('an IPv6 host stands in brackets, so that its URL leads to the server', async (t) => {
+test('the URL of an IPv6 host has brackets, so that it leads to the server', async (t) => {
   const server = await listen((_, response) => response.end('here'), '::1', 0);
   t.after(() => server.close());
   assert.match(server.url, /^http:\/\/\[::1\]:\d+$/);

@@ -1,6 +1,6 @@
 /**
- * Goal: bodies are bounded, one by one and together, by what the process really holds; and whoever may not send one has
- * none read. Method: a real server with a small budget, bodies that are never finished over bare sockets.
+ * Goal: each body and all bodies together are bounded by the memory that they take, and a body is not read without the token.
+ * Method: a real server with a small budget, and unfinished bodies over plain sockets.
  */
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
@@ -97,7 +97,7 @@ async function post(
   return { status: response.status, code, length, retryAfter: response.headers.get('retry-after') };
 }
 
-test('without the token nothing of a body is read: 401 at once, while the body is still under way', async (t) => {
+test('without the token the answer is 401 before the body has arrived, and the body is not read', async (t) => {
   const { open, bodies, handled } = await serve(t);
   const lines = ['content-length: 50000', JSON_TYPE];
   const { answer } = open(lines, '{"pad":"');
@@ -106,7 +106,7 @@ test('without the token nothing of a body is read: 401 at once, while the body i
   assert.deepEqual([bodies.heldBytes, handled.length], [0, 0]);
 });
 
-test('unfinished bodies hold what the budget has, and no more; the rest are told to come again', async (t) => {
+test('unfinished bodies hold at most the budget; further ones are 503 with Retry-After', async (t) => {
   const { url, open, bodies } = await serve(t);
   const lines = ['content-length: 50000', JSON_TYPE, ADMIN];
   const requests = Array.from({ length: 20 }, () => open(lines, `{"pad":"${'x'.repeat(15_000)}`));
@@ -125,7 +125,7 @@ test('unfinished bodies hold what the budget has, and no more; the rest are told
   assert.equal((await post(`${url}/echo`, '{"pad":"ok"}')).length, 2);
 });
 
-test('a body that was read is counted until its handler has ended', async (t) => {
+test('a body counts until its handler has ended', async (t) => {
   const { url, bodies, waiting } = await serve(t);
   const body = JSON.stringify({ pad: 'x'.repeat(40_000) });
   const first = post(`${url}/slow`, body);
@@ -137,7 +137,7 @@ test('a body that was read is counted until its handler has ended', async (t) =>
   assert.equal(bodies.heldBytes, 0);
 });
 
-test('a declared length reserves nothing, and chunks of one byte are counted as the bytes they are', async (t) => {
+test('a declared length reserves nothing, and chunks of one byte count by their bytes', async (t) => {
   const { open, bodies } = await serve(t);
   open(['content-length: 100000', JSON_TYPE, ADMIN], '{');
   const tiny = '1\r\nx\r\n'.repeat(10_000);
@@ -146,7 +146,7 @@ test('a declared length reserves nothing, and chunks of one byte are counted as 
   assert.ok(bodies.heldBytes <= 4_096 + 20_480, String(bodies.heldBytes));
 });
 
-test('more than the limit is 413, declared or not, compressed or not, and holds nothing afterwards', async (t) => {
+test('a body beyond the limit is 413, declared or not, compressed or not, and holds nothing afterwards', async (t) => {
   const { url, open, bodies } = await serve(t, 1024 * 1024);
   const large = JSON.stringify({ pad: 'x'.repeat(200_000) });
   assert.deepEqual((await post(`${url}/echo`, large)).status, 413);
@@ -168,7 +168,7 @@ test('more than the limit is 413, declared or not, compressed or not, and holds 
   assert.equal(bodies.heldBytes, 0);
 });
 
-test('compressed bodies are read as what they were, and what is no such thing is refused', async (t) => {
+test('compressed bodies are decompressed, and bodies that are not compressed as declared are refused', async (t) => {
   const { url, bodies } = await serve(t, 1024 * 1024);
   const body = JSON.stringify({ pad: 'x'.repeat(50_000) });
   const good: [string, Buffer<ArrayBuffer>][] = [
@@ -188,7 +188,7 @@ test('compressed bodies are read as what they were, and what is no such thing is
   assert.equal(bodies.heldBytes, 0);
 });
 
-test('a sender that leaves in the middle gives back what it held, and is no defect', async (t) => {
+test('a sender that leaves in the middle releases its share and is not reported as a defect', async (t) => {
   const { open, bodies } = await serve(t);
   const lines = ['content-length: 50000', JSON_TYPE, ADMIN];
   const { socket } = open(lines, '{"pad":"');
@@ -197,7 +197,7 @@ test('a sender that leaves in the middle gives back what it held, and is no defe
   await eventually(() => bodies.heldBytes === 0, { describe: () => `${bodies.heldBytes} held` });
 });
 
-test('a route that takes no body discards one: its connection goes on with the next request', async (t) => {
+test('a route without a body discards it, and the connection continues with the next request', async (t) => {
   const { send } = await serve(t);
   const body = 'x'.repeat(300_000);
   const one = `GET /plain HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`;

@@ -1,4 +1,4 @@
-/** Goal: the operators' port tells nothing of a defect, keeps nothing for those who ask, and is never cached. Method: a real server. */
+/** Goal: the operations port shows no detail of a defect, holds no memory for slow callers, and is never cached. Method: a real server. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -20,7 +20,7 @@ async function serve(t: TestContext) {
   return { url: operations.url, metrics, defects };
 }
 
-test('no answer may be stored or taken for another type', async (t) => {
+test('no answer may be cached, and browsers may not guess its type', async (t) => {
   const { url } = await serve(t);
   for (const path of ['/metrics', '/livez', '/readyz', '/nowhere']) {
     const { headers } = await fetch(url + path);
@@ -29,7 +29,7 @@ test('no answer may be stored or taken for another type', async (t) => {
   }
 });
 
-test('a defect is 500 without its text, which is told to the log', async (t) => {
+test('a defect is 500 without its message, which is logged', async (t) => {
   const { url, metrics, defects } = await serve(t);
   metrics.registry.metrics = () => Promise.reject(new Error('amqp://guest:secret@host'));
   const response = await fetch(`${url}/metrics`);
@@ -38,7 +38,7 @@ test('a defect is 500 without its text, which is told to the log', async (t) => 
   assert.deepEqual(defects, [['/metrics', 'Error: amqp://guest:secret@host']]);
 });
 
-test('those who ask while a page is made get the same page', async (t) => {
+test('requests that arrive while the metrics are rendered get the same text', async (t) => {
   const { url, metrics } = await serve(t);
   let made = 0;
   let finish: (text: string) => void = () => undefined;
@@ -66,7 +66,7 @@ test('those who ask while a page is made get the same page', async (t) => {
   assert.ok(made <= 2, `${made} pages were made`);
 });
 
-test('a body is discarded, however large, and its sender answered', async (t) => {
+test('a body of any size is discarded, and its sender is answered', async (t) => {
   const { url } = await serve(t);
   const response = await fetch(`${url}/livez`, { method: 'POST', body: 'x'.repeat(1_000_000) });
   assert.equal(response.status, 200);

@@ -1,4 +1,4 @@
-/** Goal: a burst of wrong tokens is slowed, told once with its address, and locks nobody out. Method: a real server; an injected clock. */
+/** Goal: a burst of wrong tokens is refused with 429, reported once with its address, and locks nobody out. Method: a real server; an injected clock. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApp, defineRoute, listen } from '@fit/service';
@@ -13,7 +13,7 @@ import {
 
 const TOKEN = 'a-token-of-more-than-thirty-two-characters';
 
-test('wrong tokens beyond the limit are 429 with Retry-After and told once; the right one is accepted', async (t) => {
+test('wrong tokens beyond the limit are 429 with Retry-After and reported once; the right token is accepted', async (t) => {
   const bursts: WrongTokenBurst[] = [];
   const app = createApp({
     adminToken: TOKEN,
@@ -53,7 +53,7 @@ test('wrong tokens beyond the limit are 429 with Retry-After and told once; the 
   assert.equal((await fetch(`${server.url}/admin`)).status, 401, 'no token is no wrong token');
 });
 
-test('each window begins anew, and each has its one line', () => {
+test('each window counts from 0 and reports one burst', () => {
   let nowMs = 0;
   const bursts: WrongTokenBurst[] = [];
   const wrong = new WrongTokens(
@@ -71,7 +71,7 @@ test('each window begins anew, and each has its one line', () => {
   }
 });
 
-test('addresses are remembered up to a bound', () => {
+test('the number of counted addresses is bounded', () => {
   const wrong = new WrongTokens(() => undefined);
   for (let count = 0; count < 3 * WRONG_TOKEN_ADDRESSES; count += 1) wrong.count(`10.0.0.${count}`);
   assert.equal(wrong.addressCount, WRONG_TOKEN_ADDRESSES);

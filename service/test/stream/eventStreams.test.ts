@@ -1,4 +1,4 @@
-/** Goal: readers get events, are bounded, never make the process remember, and never hold up a stop. Method: a real server. */
+/** Goal: readers get events, are bounded in number and memory, and do not delay a stop. Method: a real server. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -51,7 +51,7 @@ async function readUntil(body: ReadableStreamDefaultReader<string>, end: RegExp)
   return text;
 }
 
-test('a reader gets the last event at once, then each new one, whatever Last-Event-ID it names', async (t) => {
+test('a reader gets the last event at once, then each new one, whatever its Last-Event-ID', async (t) => {
   const streams = new EventStreams();
   const { read } = await serve(t, streams);
   streams.send({ name: 'status', id: '7', data: '{"a":1}' });
@@ -66,7 +66,7 @@ test('a reader gets the last event at once, then each new one, whatever Last-Eve
   await body.cancel();
 });
 
-test('what new readers begin with is renewed without a word to those who are there', async (t) => {
+test('the first event of new readers can be replaced without sending it to present readers', async (t) => {
   const streams = new EventStreams();
   const { read } = await serve(t, streams);
   streams.send({ name: 'status', id: '7', data: '{"a":1}' });
@@ -85,7 +85,7 @@ test('without the token there is no stream', async (t) => {
   assert.equal((await fetch(`${server.url}/events`)).status, 401);
 });
 
-test('HEAD takes no place among the readers', async (t) => {
+test('a HEAD request is not counted as a reader', async (t) => {
   const streams = new EventStreams({ readerLimit: 1 });
   const { server } = await serve(t, streams);
   for (let count = 0; count < 3; count += 1) {
@@ -95,14 +95,14 @@ test('HEAD takes no place among the readers', async (t) => {
   }
 });
 
-test('a quiet stream has a heartbeat', async (t) => {
+test('an idle stream sends heartbeats', async (t) => {
   const { read } = await serve(t, new EventStreams({ heartbeatMs: 20 }));
   const { body } = await read();
   assert.match(await readUntil(body, /here\n\n.*here\n\n/s), /^: still here$/m);
   await body.cancel();
 });
 
-test('readers beyond the limit are asked to come again; one that leaves makes room', async (t) => {
+test('readers beyond the limit are 503 with Retry-After until another reader leaves', async (t) => {
   const streams = new EventStreams({ readerLimit: 2 });
   const { read, defects } = await serve(t, streams);
   const [first, second] = [await read(), await read()];
@@ -113,10 +113,10 @@ test('readers beyond the limit are asked to come again; one that leaves makes ro
   const fourth = await read();
   assert.equal(fourth.response.status, 200);
   await Promise.all([second.body.cancel(), fourth.body.cancel()]);
-  assert.deepEqual(defects, [], 'who leaves is no defect');
+  assert.deepEqual(defects, [], 'a reader that leaves is not a defect');
 });
 
-test('a reader that does not read is cut instead of being remembered', async (t) => {
+test('a reader that does not read is dropped', async (t) => {
   const streams = new EventStreams();
   const { server } = await serve(t, streams);
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
@@ -137,7 +137,7 @@ test('a reader that does not read is cut instead of being remembered', async (t)
   );
 });
 
-test('a stop ends open streams at once, and lets no further one in', async (t) => {
+test('a stop ends open streams at once and opens no further one', async (t) => {
   const streams = new EventStreams();
   const { server, read } = await serve(t, streams);
   const { body } = await read();
@@ -146,6 +146,9 @@ test('a stop ends open streams at once, and lets no further one in', async (t) =
   streams.close();
   await server.close();
   assert.equal((await body.read()).done, true);
-  assert.ok(performance.now() - startedAt < 4_500, 'it did not wait for the cut of five seconds');
+  assert.ok(
+    performance.now() - startedAt < 4_500,
+    'it did not wait until connections are closed after five seconds',
+  );
   assert.throws(() => streams.open(), /stopping/);
 });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { EQUIPMENT, EXCLUSIONS, LEVELS, Wod, type WodDocument } from '@fit/contract';
 import type { Job } from '@fit/jobs';
 import Value from 'typebox/value';
-import { createWodHandler } from '../../src/handlers/createWod.ts';
+import { createWodHandler } from '../../src/handlers/createWodHandler.ts';
 import * as workout from '../../src/workout/index.ts';
 
 type Payload = Parameters<ReturnType<typeof createWodHandler>['run']>[0]['payload'];
