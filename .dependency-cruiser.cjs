@@ -198,7 +198,7 @@ module.exports = {
           '^$1/',
           `^(?:${WORKSPACES})/src/index[.]ts$`,
           '^topology/src/(?:amqp|assert|management|work)/index[.]ts$',
-          '^topology-cli/src/(?:drawing|live)/index[.]ts$',
+          '^topology-cli/src/(?:apply|drawing)/index[.]ts$',
           '^contract/src/slots/index[.]ts$',
           '^jobs/src/store/index[.]ts$',
           '^dev/stack/src/testing/index[.]ts$',

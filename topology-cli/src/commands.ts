@@ -1,15 +1,14 @@
-/** Every subcommand, in the order of the overview. */
-
+/** All subcommands, in the order of the overview. */
 import type { Command } from './command.ts';
-import { apply } from './commands/apply.ts';
-import { diff } from './commands/diff.ts';
-import { dlq } from './commands/dlq.ts';
-import { docs } from './commands/docs.ts';
-import { drain } from './commands/drain.ts';
-import { explain } from './commands/explain.ts';
-import { graph } from './commands/graph.ts';
-import { plan } from './commands/plan.ts';
-import { verify } from './commands/verify.ts';
+import { apply } from './commands/applyCommand.ts';
+import { diff } from './commands/diffCommand.ts';
+import { dlq } from './commands/dlqCommand.ts';
+import { docs } from './commands/docsCommand.ts';
+import { drain } from './commands/drainCommand.ts';
+import { explain } from './commands/explainCommand.ts';
+import { graph } from './commands/graphCommand.ts';
+import { plan } from './commands/planCommand.ts';
+import { verify } from './commands/verifyCommand.ts';
 
 export const COMMANDS: readonly Command[] = [
   plan,

@@ -1,42 +1,39 @@
-/** The topology's command line: what is planned, what is there, and the way from one to the other. */
-
+/** `topology`: the command line for operators of a declared topology. */
 import { TopologyError } from '@fit/topology';
-import { type Command, UsageError } from './command.ts';
+import { UsageError } from './command.ts';
 import { COMMANDS } from './commands.ts';
-import { brokerUrls, type Call, GLOBAL_USAGE, loadDeclaration, readCall } from './readCall.ts';
+import { brokerUrls, GLOBAL_USAGE, loadDeclaration, parseCommandLine } from './parseCommandLine.ts';
 
 const args = process.argv.slice(2);
 try {
-  process.exitCode = await main(args);
+  process.exitCode = await main();
 } catch (error) {
-  // A script that asked for JSON reads its document from standard output, whatever the end.
+  // A script that asked for JSON reads its document from standard output, whatever happens.
   if (args.includes('--json'))
-    process.stdout.write(`${JSON.stringify({ error: asJson(error) })}\n`);
+    process.stdout.write(`${JSON.stringify({ error: errorDocument(error) })}\n`);
   else process.stderr.write(`topology: ${describe(error)}\n`);
   process.exitCode = 1;
 }
 
-async function main(words: readonly string[]): Promise<number> {
-  const call = readCall(words, COMMANDS, process.env);
-  if (call.command === undefined || call.isHelp) {
-    process.stdout.write(`${call.command === undefined ? overview() : usageOf(call.command)}\n`);
+async function main(): Promise<number> {
+  const { command, ...call } = parseCommandLine(args, COMMANDS, process.env);
+  if (command === undefined || call.isHelp) {
+    process.stdout.write(`${command?.usage ?? overview()}\n\n${GLOBAL_USAGE}\n`);
     return 0;
   }
-  return await run(call.command, call);
-}
-
-async function run(command: Command, call: Call): Promise<number> {
   try {
     const module = await loadDeclaration(call.declarationPath);
     return await command.run({
-      ...call,
       declaration: module.declaration,
       ...brokerUrls(call, module),
+      isJson: call.isJson,
+      options: call.options,
+      positionals: call.positionals,
       print: (text) => process.stdout.write(`${text}\n`),
-      say: (line) => process.stderr.write(`${line}\n`),
+      log: (line) => process.stderr.write(`${line}\n`),
     });
   } catch (error) {
-    // The whole usage would push the message off the screen.
+    // The usage is named and not shown: it is long and would push the message off the screen.
     if (error instanceof UsageError) error.message += `\nsee: topology ${command.name} --help`;
     throw error;
   }
@@ -44,14 +41,10 @@ async function run(command: Command, call: Call): Promise<number> {
 
 function overview(): string {
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`);
-  return `topology <command> [options]\n\n${lines.join('\n')}\n\n${GLOBAL_USAGE}`;
+  return `topology <command> [options]\n\n${lines.join('\n')}`;
 }
 
-function usageOf(command: Command): string {
-  return `${command.usage}\n\n${GLOBAL_USAGE}`;
-}
-
-/** What we raise ourselves says what to do; the cause of anything else helps to repair it. */
+/** Our own errors say what to do; of any other error the cause is shown, too. */
 function describe(error: unknown): string {
   if (error instanceof UsageError || error instanceof TopologyError) return error.message;
   if (!(error instanceof Error)) return String(error);
@@ -59,8 +52,8 @@ function describe(error: unknown): string {
   return `${error.message}${cause}`;
 }
 
-/** `code` is `USAGE` for a wrong call, the code of a TopologyError with its faults, else `FAILED`. */
-function asJson(error: unknown): object {
+/** `code` is `USAGE` for a wrong command line, the code of a TopologyError with its faults, else `FAILED`. */
+function errorDocument(error: unknown): object {
   const message = describe(error);
   if (error instanceof TopologyError) return { code: error.code, message, faults: error.faults };
   return { code: error instanceof UsageError ? 'USAGE' : 'FAILED', message, faults: [] };

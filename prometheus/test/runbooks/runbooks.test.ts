@@ -16,7 +16,7 @@ import { stringify } from 'yaml';
 import { parseStackCommand } from '../../../dev/stack/src/stackCommand.ts';
 import { readReplayArguments } from '../../../monolith/src/readReplayArguments.ts';
 import { COMMANDS } from '../../../topology-cli/src/commands.ts';
-import { readCall } from '../../../topology-cli/src/readCall.ts';
+import { parseCommandLine } from '../../../topology-cli/src/parseCommandLine.ts';
 import { DEFAULT_LINKS, listRules } from '../../src/index.ts';
 import { COMPOSE_SOURCE, REPOSITORY, SERVICES } from '../support/composeFile.ts';
 import { ON_CALL, RUNBOOKS } from '../support/runbook.ts';
@@ -84,9 +84,9 @@ test('every npm script that is named exists', async () => {
 test('the programs accept the command lines', () => {
   for (const { alert, words } of commandsThatBegin('npm run topology --'))
     assert.doesNotThrow(() => {
-      const call = readCall(words, COMMANDS, {});
+      const call = parseCommandLine(words, COMMANDS, {});
       assert.ok(call.command);
-      const [word] = call.words;
+      const [word] = call.positionals;
       assert.ok(word === undefined || call.command.usage.includes(`\n  ${word} `), word);
     }, alert);
   for (const { alert, words } of commandsThatBegin('npm run replay --'))

@@ -1,2 +1,2 @@
-/** The generated sections of a document: charts and tables of a topology. */
-export { firstDifference, renderSections } from './sections.ts';
+/** The generated sections of documents: charts and tables of a topology. */
+export { firstDifference, renderSections } from './documentSections.ts';

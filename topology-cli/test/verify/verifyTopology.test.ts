@@ -1,4 +1,4 @@
-/** Goal: a sound broker is found sound, in every shape. Method: verifications on the real broker. */
+/** Goal: verify finds nothing on a correct broker, for every shape of declaration. Method: verifications on a real broker. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { brokerFacts } from '../../../topology/test/support/brokerFacts.ts';
 import { ASSIGNMENT, DEFAULT } from '../../../topology/test/support/declarations.ts';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { type VerifyProgress, verifyTopology } from '../../src/verify/verifyTopology.ts';
-import { broker, differencesOf, runVerify } from './verifyBench.ts';
+import { broker, differencesOf, runVerify } from './runVerification.ts';
 
 const NATIVE = declareTopology({
   exchange: 'jobs',
@@ -58,18 +58,18 @@ const { hasNativeRetry } = await brokerFacts();
 for (const [name, declaration, pathCount] of SHAPES.filter(
   ([shape]) => shape !== 'native' || hasNativeRetry,
 ))
-  test(`${name}: every path is as planned, and the virtual hosts are gone`, async () => {
+  test(`${name}: every path is as planned, and the virtual hosts are deleted`, async () => {
     const report = await runVerify(declaration);
     assert.deepEqual(differencesOf(report), []);
-    assert.deepEqual(report.leftovers, []);
+    assert.deepEqual(report.leftMessages, []);
     assert.equal(report.isAsPlanned, true);
     assert.equal(report.paths.length, pathCount, report.paths.map(({ path }) => path).join());
-    assert.deepEqual(report.keptHosts, []);
+    assert.deepEqual(report.keptVhosts, []);
     assert.ok(report.scaling.some((line) => line.includes('tiers')));
   });
 
 if (!hasNativeRetry)
-  test('native: refused on a broker without delayed retry, before any virtual host is made', async () => {
+  test('native: refused on a broker without delayed retry, before any virtual host is created', async () => {
     await assert.rejects(
       verifyTopology({ ...broker(), declaration: NATIVE }),
       /NATIVE_UNSUPPORTED/,
@@ -82,7 +82,7 @@ test('one kind only: the other is declared, but not probed', async () => {
   assert.equal(report.isAsPlanned, true, differencesOf(report).join());
 });
 
-test('real time: the waits are those that are declared; progress tells what is awaited', async () => {
+test('real time: the waits are as declared; progress names the awaited paths', async () => {
   const declaration = declareTopology({
     exchange: 'jobs',
     kinds: { one: { key: 'job.one', queue: 'one', tiers: ['1500ms'] } },
@@ -94,14 +94,17 @@ test('real time: the waits are those that are declared; progress tells what is a
   });
   assert.equal(report.isAsPlanned, true, differencesOf(report).join());
   const last = report.paths.find(({ path }) => path === 'rejected each time');
-  assert.ok(last!.seenMs >= 1_498 && last!.expectedMs === 1_500, String(last?.seenMs));
+  assert.ok(last!.observedMs >= 1_498 && last!.expectedMs === 1_500, String(last?.observedMs));
   assert.deepEqual(report.scaling, ['one: maxLength 10000 becomes 3 (overflow)']);
   const [first] = progress;
-  assert.ok(first!.doneCount > 0 && first!.doneCount < first!.probeCount, JSON.stringify(first));
-  assert.ok(first!.awaited.includes('rejected once, then done'), JSON.stringify(first));
+  assert.ok(
+    first!.finishedCount > 0 && first!.finishedCount < first!.probeCount,
+    JSON.stringify(first),
+  );
+  assert.ok(first!.awaitedPaths.includes('rejected once, then done'), JSON.stringify(first));
 });
 
-test('what fills a queue expires while other paths are awaited: no difference', async () => {
+test('messages that fill a queue expire while other paths are awaited: no difference', async () => {
   const declaration = declareTopology({
     exchange: 'jobs',
     kinds: {
@@ -119,7 +122,7 @@ test('what fills a queue expires while other paths are awaited: no difference', 
   assert.deepEqual(differencesOf(report), []);
 });
 
-test('an error and an abort leave nothing behind', async () => {
+test('after an error and after an abort no virtual host is left', async () => {
   const failure = new Error('on purpose');
   const fail = () => {
     throw failure;
@@ -136,7 +139,7 @@ test('an error and an abort leave nothing behind', async () => {
   });
 });
 
-test('a connection that is lost ends the run as an error, and nothing is left', async (t) => {
+test('a lost connection ends the verification with an error, and no virtual host is left', async (t) => {
   const proxy = await openProxy(t, broker().amqpUrl);
   const isRealTime = true;
   const onProgress = () => {
@@ -151,7 +154,7 @@ test('a connection that is lost ends the run as an error, and nothing is left', 
   );
 });
 
-test('without a broker, and without the right to make a virtual host, it says so', async (t) => {
+test('without a broker, and without the right to create a virtual host, the error says so', async (t) => {
   const run = (options: object) =>
     verifyTopology({ declaration: DEFAULT, ...broker(), ...options });
   const nowhere = { managementUrl: 'http://127.0.0.1:1' };

@@ -10,7 +10,7 @@ import { declareTopology, type Fault } from '@fit/topology';
 import { openTopologyAdmin } from '@fit/topology/amqp';
 import { ManagementApi } from '@fit/topology/management';
 import { QueueWorker } from '@fit/topology/work';
-import { applyTopology, drainTopology, planFor } from '@fit/topology-cli/live';
+import { applyTopology, drainTopology, planFor } from '@fit/topology-cli/apply';
 import { openManagementProxy } from '../support/openManagementProxy.ts';
 import { TestTopology } from '../support/testTopology.ts';
 
@@ -217,20 +217,20 @@ for (const { tiers, hasOwnQueues } of OTHER_TIERS)
       exchange: 'jobs',
       kinds: { one: { key: 'job.one', queue: 'one', tiers } },
     });
-    const hand = await openTopologyAdmin(environment.amqpUrl, 'test changes');
-    environment.closeLater(() => hand.close());
+    const admin = await openTopologyAdmin(environment.amqpUrl, 'test changes');
+    environment.closeLater(() => admin.close());
     const api = new ManagementApi(environment.managementUrl, environment.vhost);
     const onStep = async () => {
       await looked();
       await publish();
     };
-    await applyTopology({ hand, api, declaration, onStep });
+    await applyTopology({ admin, api, declaration, onStep });
     await looked();
     for (let count = 0; count < 20; count += 1) await publish();
     await eventually(() => ids.every((id) => done.includes(id)), {
       describe: () => `${new Set(done).size} of ${ids.length} are done; ${worker.topologyFault}`,
     });
-    const planned = planFor(declaration, hand.version)
+    const planned = planFor(declaration, admin.version)
       .bindings.filter(({ exchange }) => exchange === 'one.retry')
       .map(({ exchange, key, queue }) => `${exchange} ${key} ${queue}`);
     const atRetry = async () =>
@@ -245,9 +245,9 @@ for (const { tiers, hasOwnQueues } of OTHER_TIERS)
     await eventually(() => told().length === 2, { describe: () => told().join(', ') });
     assert.equal(told()[1], 'BINDING_MISSING jobs [job.one] -> one');
     const { end, deletedQueues } = await drainTopology({
-      hand,
+      admin,
       api,
-      plan: planFor(declaration, hand.version),
+      plan: planFor(declaration, admin.version),
       timeoutMs: 60_000,
       signal: new AbortController().signal,
       onProgress: () => undefined,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { declareTopology, planTopology } from '@fit/topology';
 import { probeBroker } from '@fit/topology/management';
-import { planFor } from '@fit/topology-cli/live';
+import { planFor } from '@fit/topology-cli/apply';
 import { flagFaults } from '../../src/management/probeBroker.ts';
 import { ASSIGNMENT, DEFAULT } from '../support/declarations.ts';
 

@@ -1,0 +1,156 @@
+/** Plans what `topology apply` does. Pure: planned again after a kill, the steps lead to the same end. */
+import {
+  type ExchangePlan,
+  type PolicyPlan,
+  parkExchange,
+  type QueuePlan,
+  retryExchange,
+  type TopologyPlan,
+} from '@fit/topology';
+import {
+  bindingText,
+  canonicalText,
+  type LiveBinding,
+  type LiveTopology,
+  publicExchange,
+  tierChangeBinding,
+  tierChangeExchange,
+  wantedBindings,
+} from '@fit/topology/management';
+import { type DifferenceCode, diffTopology, extraBindings } from './diffTopology.ts';
+
+/** One change; repeating it changes nothing. */
+export type ApplyStep =
+  | { readonly type: 'putPolicy'; readonly policy: PolicyPlan }
+  | { readonly type: 'declareExchange'; readonly exchange: ExchangePlan }
+  | { readonly type: 'declareQueue'; readonly queue: QueuePlan }
+  | { readonly type: 'bind'; readonly binding: LiveBinding }
+  | { readonly type: 'unbind'; readonly binding: LiveBinding }
+  | { readonly type: 'deleteExchange'; readonly name: string };
+
+/** @returns one line for an operator. */
+export function describeStep(step: ApplyStep): string {
+  switch (step.type) {
+    case 'putPolicy':
+      return `put policy ${step.policy.name} ${canonicalText(step.policy.definition)}`;
+    case 'declareExchange':
+      return `declare exchange ${step.exchange.name} (${step.exchange.type})`;
+    case 'declareQueue':
+      return `declare queue ${step.queue.name}`;
+    case 'bind':
+      return `bind ${bindingText(step.binding)}`;
+    case 'unbind':
+      return `unbind ${bindingText(step.binding)}`;
+    case 'deleteExchange':
+      return `delete exchange ${step.name}`;
+  }
+}
+
+/**
+ * Policies come first, so that no queue is ever without its limit. The public binding comes last, so that nothing is
+ * accepted before every path behind it exists. Extra bindings are removed once their replacement exists.
+ * @returns empty where nothing is left that `apply` may change.
+ */
+export function planSteps(plan: TopologyPlan, live: LiveTopology): ApplyStep[] {
+  const differences = diffTopology(plan, live);
+  const differs = (subject: string, ...codes: DifferenceCode[]) =>
+    differences.some(
+      (difference) => codes.includes(difference.code) && difference.subject === subject,
+    );
+  const bound = new Set(live.bindings.map(bindingText));
+  const missing = wantedBindings(plan, live).filter((binding) => !bound.has(bindingText(binding)));
+  const extra = extraBindings(plan, live)
+    .filter(({ fixedBy }) => fixedBy === 'apply')
+    .map(({ binding }) => binding);
+  const isPublic = ({ source }: LiveBinding) => source === publicExchange(plan);
+  // Bindings of retry exchanges change only as `tierChangeSteps` orders them.
+  const retryExchanges = new Set(plan.kinds.map(({ queue }) => retryExchange(queue)));
+  const isRetry = ({ source }: LiveBinding) => retryExchanges.has(source);
+  return [
+    ...plan.policies
+      .filter(({ name }) => differs(name, 'POLICY_MISSING', 'POLICY_DIFFERS'))
+      .map((policy): ApplyStep => ({ type: 'putPolicy', policy })),
+    ...plan.exchanges
+      .filter(({ name }) => differs(name, 'EXCHANGE_MISSING'))
+      .map((exchange): ApplyStep => ({ type: 'declareExchange', exchange })),
+    ...plan.queues
+      .filter(({ name }) => differs(name, 'QUEUE_MISSING'))
+      .map((queue): ApplyStep => ({ type: 'declareQueue', queue })),
+    ...missing.filter((binding) => !isPublic(binding) && !isRetry(binding)).map(bind),
+    ...plan.kinds.flatMap(({ queue }) => tierChangeSteps(plan, live, queue, missing, extra)),
+    ...extra.filter((binding) => !isRetry(binding)).map(unbind),
+    ...missing.filter(isPublic).map(bind),
+  ];
+}
+
+/**
+ * Replaces the tiers of one kind under running workers. The bindings of `.retry` cannot change key by key while it is in
+ * use: a key with its old and its new wait queue would duplicate each rejected message, and a key with neither would
+ * dead-letter it too early, by the alternate exchange.
+ *
+ * Therefore a second exchange with the bindings of the new tiers comes into use by one binding at `.dead-letter`: from
+ * then on it receives every rejected message, and `.retry`, the alternate exchange of `.dead-letter`, receives none, since
+ * an alternate exchange only receives messages that match no binding. `.retry` is then changed while it is out of use,
+ * and one unbinding brings it back into use.
+ *
+ * Messages that a worker publishes to `.retry` itself (a wait of its own choice) do not come through `.dead-letter`.
+ * Between the two steps of its key such a message is dead-lettered, which can be replayed, rather than duplicated; so
+ * each key is unbound first, and then bound.
+ */
+function tierChangeSteps(
+  plan: TopologyPlan,
+  live: LiveTopology,
+  queue: string,
+  allMissing: readonly LiveBinding[],
+  allExtra: readonly LiveBinding[],
+): ApplyStep[] {
+  const name = tierChangeExchange(queue);
+  const missing = allMissing.filter(({ source }) => source === retryExchange(queue));
+  const extra = allExtra.filter(({ source }) => source === retryExchange(queue));
+  const exists = live.exchanges.some((exchange) => exchange.name === name);
+  const incoming = live.bindings.filter(
+    ({ destination, destinationType }) => destination === name && destinationType === 'exchange',
+  );
+  const isKeyMoved = ({ key }: LiveBinding) => missing.some((binding) => binding.key === key);
+  // An exchange that is in use since an interrupted change has the bindings of a whole set of tiers, so it can stay.
+  const isNeeded = incoming.length === 0 && extra.some(isKeyMoved);
+  const keys = new Set([...missing, ...extra].map(({ key }) => key));
+  return [
+    ...(isNeeded ? startTierChange(plan, live, queue) : []),
+    ...[...keys].flatMap((key) => [
+      ...extra.filter((binding) => binding.key === key).map(unbind),
+      ...missing.filter((binding) => binding.key === key).map(bind),
+    ]),
+    ...(isNeeded ? [unbind(tierChangeBinding(plan, queue))] : incoming.map(unbind)),
+    ...(exists || isNeeded ? [{ type: 'deleteExchange' as const, name }] : []),
+  ];
+}
+
+/** What an interrupted change has left is out of use here, so it may be changed in any order. */
+function startTierChange(plan: TopologyPlan, live: LiveTopology, queue: string): ApplyStep[] {
+  const name = tierChangeExchange(queue);
+  const found = live.bindings.filter(({ source }) => source === name);
+  const planned = wantedBindings(plan, { queues: [], exchanges: [] })
+    .filter(({ source }) => source === retryExchange(queue))
+    .map((binding) => ({ ...binding, source: name }));
+  const isIn = (bindings: readonly LiveBinding[], binding: LiveBinding) =>
+    bindings.some((other) => bindingText(other) === bindingText(binding));
+  const declare: ApplyStep = {
+    type: 'declareExchange',
+    exchange: { name, type: 'direct', alternate: parkExchange(queue) },
+  };
+  return [
+    ...(live.exchanges.some((exchange) => exchange.name === name) ? [] : [declare]),
+    ...found.filter((binding) => !isIn(planned, binding)).map(unbind),
+    ...planned.filter((binding) => !isIn(found, binding)).map(bind),
+    bind(tierChangeBinding(plan, queue)),
+  ];
+}
+
+function bind(binding: LiveBinding): ApplyStep {
+  return { type: 'bind', binding };
+}
+
+function unbind(binding: LiveBinding): ApplyStep {
+  return { type: 'unbind', binding };
+}

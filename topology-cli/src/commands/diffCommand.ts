@@ -1,0 +1,43 @@
+/** `topology diff`: how the broker differs from the plan. */
+import { readLive } from '@fit/topology/management';
+import { planFor } from '../apply/applyTopology.ts';
+import { diffTopology, type TopologyDifference } from '../apply/diffTopology.ts';
+import {
+  type Command,
+  EXIT_DIFFERENT,
+  refusePositionals,
+  requireManagementApi,
+} from '../command.ts';
+
+export const diff: Command = {
+  name: 'diff',
+  summary: 'how the broker differs from the plan',
+  usage: `topology diff: compares exchanges, queues, bindings and policies with the plan; changes nothing
+
+  Each difference says what removes it: topology apply, topology drain, or an operator, and how.
+
+  Exit code 2: there are differences.`,
+  options: {},
+  run: async (context) => {
+    refusePositionals(context);
+    const api = requireManagementApi(context, 'diff');
+    const version = await api.version();
+    const plan = planFor(context.declaration, version);
+    const differences = diffTopology(plan, await readLive(api));
+    if (context.isJson) context.print(JSON.stringify({ version, differences }));
+    else if (differences.length === 0) context.print(`same as planned for RabbitMQ ${version}`);
+    else for (const line of differences.flatMap(differenceLines)) context.print(line);
+    return differences.length === 0 ? 0 : EXIT_DIFFERENT;
+  },
+};
+
+/** @returns code and subject; the planned and the live value where there are any; the remedy. */
+export function differenceLines(difference: TopologyDifference): string[] {
+  const { code, subject, planned, live, fixedBy, remedy } = difference;
+  return [
+    `${code} ${subject}`,
+    ...(planned === undefined ? [] : [`    planned  ${JSON.stringify(planned)}`]),
+    ...(live === undefined ? [] : [`    live     ${JSON.stringify(live)}`]),
+    `    ${fixedBy.padEnd(8)} ${remedy}`,
+  ];
+}

@@ -1,0 +1,237 @@
+/** Observes which replayed messages die again: while a replay runs, and afterwards until none is in flight. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { deadLetterQueue, type KindDeclaration, waitQueue } from '@fit/topology';
+import { type DeadLetterReader, DeadLetterReaderLost, type Inspector } from '@fit/topology/amqp';
+import { closeQuietly, type ReadingEnd, readDeliveries } from './browseDeadLetters.ts';
+import { type DeadLetterGroup, DeadLetterGroups, totalCount } from './deadLetterGroups.ts';
+import { parseDeadLetter } from './parsedDeadLetter.ts';
+import type { ReplayOptions } from './replayDeadLetters.ts';
+import { type ReplayRun, replayedBy } from './replayHeaders.ts';
+
+/** Messages read in one look; a longer look would hold up the replay. */
+const LOOK_LIMIT = 1_000;
+/** Messages read to find the end of a long queue. */
+const SCAN_LIMIT = 50_000;
+
+export interface RefailureWatchOptions {
+  readonly kind: KindDeclaration;
+  readonly run: ReplayRun;
+  /** The watch scans a long queue once so many messages have arrived. */
+  readonly refailureLimit: number;
+  /** What the reading up to here has found already; the watch adds to it. */
+  readonly refailed: DeadLetterGroups;
+}
+
+/** Reads on behind the messages that a replay holds, and counts those that this run has replayed. */
+export class RefailureWatch {
+  readonly #reader: DeadLetterReader;
+  readonly #options: RefailureWatchOptions;
+  /** Ready messages that lie behind the last one read; undefined where the queue is read to its end. */
+  #unreadCount: number | undefined;
+  #refailedCount: number;
+
+  private constructor(
+    reader: DeadLetterReader,
+    options: RefailureWatchOptions,
+    unreadCount: number | undefined,
+  ) {
+    this.#reader = reader;
+    this.#options = options;
+    this.#unreadCount = unreadCount;
+    this.#refailedCount = totalCount(options.refailed.list());
+  }
+
+  /**
+   * @param end how the reading ended that stands at the place where the watch begins.
+   * @throws DeadLetterReaderLost
+   */
+  static async start(
+    reader: DeadLetterReader,
+    end: ReadingEnd['end'],
+    options: RefailureWatchOptions,
+  ): Promise<RefailureWatch> {
+    const unreadCount = end === 'empty' ? undefined : await reader.readyCount();
+    return new RefailureWatch(reader, options, unreadCount);
+  }
+
+  /** False where refailed messages lie behind messages that are not read. */
+  get seesEnd(): boolean {
+    return this.#unreadCount === undefined;
+  }
+
+  /**
+   * Where unread messages lie in between, it reads on once so many messages have arrived that the limit may be reached.
+   * Another operator's reader that requeues its messages looks the same, so arrivals alone are no reason to stop.
+   * @returns how many messages of this run have died again, as far as they were seen.
+   * @throws DeadLetterReaderLost
+   */
+  async count(): Promise<number> {
+    if (this.#unreadCount === undefined) {
+      await this.#read(LOOK_LIMIT);
+      return this.#refailedCount;
+    }
+    const arrivedCount = (await this.#reader.readyCount()) - this.#unreadCount;
+    if (arrivedCount < this.#options.refailureLimit) return this.#refailedCount;
+    const end = await this.#read(SCAN_LIMIT);
+    // Of a queue that is longer still, what arrived up to now stays unseen.
+    this.#unreadCount = end === 'empty' ? undefined : await this.#reader.readyCount();
+    return this.#refailedCount;
+  }
+
+  async #read(limit: number): Promise<ReadingEnd['end']> {
+    const { kind, run, refailed } = this.#options;
+    const { end, lossReason } = await readDeliveries(this.#reader, limit, (delivery) => {
+      const deadLetter = parseDeadLetter(kind, delivery);
+      if (replayedBy(deadLetter.headers, run) === 'this run') {
+        this.#refailedCount += 1;
+        refailed.add(deadLetter);
+      }
+      return 'continue';
+    });
+    if (end === 'lost') throw new DeadLetterReaderLost(lossReason);
+    return end;
+  }
+}
+
+/** What became of the replayed messages of one kind. */
+export interface ReplayOutcome {
+  readonly kind: string;
+  /**
+   * - `settled`: no message is in flight any more.
+   * - `in flight`: the deadline passed before that.
+   * - `unseen`: refailed messages could not be observed.
+   */
+  readonly end: 'settled' | 'in flight' | 'unseen';
+  /** Messages that died again. */
+  readonly refailed: readonly DeadLetterGroup[];
+}
+
+const SLOWEST_POLL_MS = 500;
+const TRY_LIMIT = 3;
+/** Time that messages may queue behind other work, beyond the waits and deadlines of their own attempts. */
+const QUEUEING_ALLOWANCE_MS = 60_000;
+const RECONNECT_POLL_MS = 50;
+const RECONNECT_POLL_LIMIT = 100;
+
+/**
+ * Waits until the replayed messages are done or dead. Messages in the main queue and in wait queues are counted by the
+ * broker; a message that a worker holds is not, so the queues must have been empty for as long as an attempt may last.
+ * @param replayedCount messages of this kind that were replayed.
+ * @throws where the broker is unreachable.
+ */
+export async function awaitReplayOutcome(
+  options: ReplayOptions,
+  replayedCount: number,
+): Promise<ReplayOutcome> {
+  const { kind, broker } = options;
+  const deadlineMs = performance.now() + longestPathMs(kind);
+  const inspector = await broker.openInspector();
+  try {
+    const queues = await existingQueues(inspector, kind);
+    for (let attempt = 1; attempt <= TRY_LIMIT; attempt += 1) {
+      const outcome = await observe(options, replayedCount, deadlineMs, () =>
+        areEmpty(inspector, queues),
+      );
+      if (outcome !== undefined) return outcome;
+    }
+    return { kind: kind.kind, end: 'unseen', refailed: [] };
+  } finally {
+    await inspector.close();
+  }
+}
+
+/** @returns how long a message with all its attempts can be in flight when no other message is queued before it. */
+export function longestPathMs({ tiersMs, deadlineMs }: KindDeclaration): number {
+  const waitsMs = tiersMs.reduce((sum, tierMs) => sum + tierMs, 0);
+  return waitsMs + (tiersMs.length + 1) * deadlineMs + QUEUEING_ALLOWANCE_MS;
+}
+
+/** @returns undefined where the connection was lost: the counted messages are requeued and must be counted anew. */
+async function observe(
+  options: ReplayOptions,
+  replayedCount: number,
+  deadlineMs: number,
+  isIdle: () => Promise<boolean>,
+): Promise<ReplayOutcome | undefined> {
+  const { kind, run, refailureLimit, readLimit, broker } = options;
+  const reader = await broker.openReader(deadLetterQueue(kind.queue));
+  const refailed = new DeadLetterGroups();
+  const outcome = (end: ReplayOutcome['end']): ReplayOutcome => ({
+    kind: kind.kind,
+    end,
+    refailed: refailed.list(),
+  });
+  try {
+    const { end } = await readDeliveries(reader, readLimit, (delivery) => {
+      const deadLetter = parseDeadLetter(kind, delivery);
+      if (replayedBy(deadLetter.headers, run) === 'this run') refailed.add(deadLetter);
+      return 'continue';
+    });
+    if (end === 'lost') return undefined;
+    const watch = await RefailureWatch.start(reader, end, { kind, run, refailureLimit, refailed });
+    if (!watch.seesEnd) return outcome('unseen');
+    return outcome(await untilSettled(options, replayedCount, deadlineMs, isIdle, watch));
+  } catch (error) {
+    if (error instanceof DeadLetterReaderLost) return undefined;
+    throw error;
+  } finally {
+    await closeQuietly(reader);
+  }
+}
+
+async function untilSettled(
+  { kind, log }: ReplayOptions,
+  replayedCount: number,
+  deadlineMs: number,
+  isIdle: () => Promise<boolean>,
+  watch: RefailureWatch,
+): Promise<'settled' | 'in flight'> {
+  const pollMs = Math.min(SLOWEST_POLL_MS, ...kind.tiersMs.map((tierMs) => tierMs / 4));
+  let idleSinceMs = performance.now();
+  let loggedCount = -1;
+  while (performance.now() < deadlineMs) {
+    const count = await watch.count();
+    if (count >= replayedCount) return 'settled';
+    const idle = await isIdle();
+    if (!idle) idleSinceMs = performance.now();
+    const isIdleLongEnough = idle && performance.now() - idleSinceMs > kind.deadlineMs;
+    // The last message may have died between the count and the look at the queues, so it is counted once more.
+    if (isIdleLongEnough && (await watch.count()) === count) return 'settled';
+    if (count !== loggedCount) log(`${kind.kind}: ${count} of ${replayedCount} died again`);
+    loggedCount = count;
+    await delay(pollMs);
+  }
+  return 'in flight';
+}
+
+/** With the back end `auto` the broker decides whether a kind has wait queues. */
+async function existingQueues(inspector: Inspector, kind: KindDeclaration): Promise<string[]> {
+  const waits = kind.tiersMs.map((_, index) => waitQueue(kind, index + 1));
+  const existing: string[] = [];
+  for (const queue of kind.backend === 'native' ? [kind.queue] : [kind.queue, ...waits])
+    if (await exists(inspector, queue)) existing.push(queue);
+  return existing;
+}
+
+async function exists(inspector: Inspector, queue: string): Promise<boolean> {
+  // A missing queue ends the inspector's connection, which is then opened again.
+  for (let poll = 0; !inspector.isUp && poll < RECONNECT_POLL_LIMIT; poll += 1)
+    await delay(RECONNECT_POLL_MS);
+  try {
+    await inspector.depthOf(queue);
+    return true;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 404) return false;
+    throw error;
+  }
+}
+
+/** @returns false where the broker does not answer, too. */
+async function areEmpty(inspector: Inspector, queues: readonly string[]): Promise<boolean> {
+  try {
+    for (const queue of queues) if ((await inspector.depthOf(queue)).readyCount > 0) return false;
+    return true;
+  } catch {
+    return false;
+  }
+}
