@@ -123,6 +123,7 @@ test('each slot makes a run of its own', async (t) => {
     describe: cron.output,
   });
   const runIds = [...cron.output().matchAll(/ run (\S+) for /g)].map(([, id]) => id);
+  assert.ok(runIds.length >= 3, cron.output());
   assert.equal(new Set(runIds).size, runIds.length);
   assert.equal(await cron.stop(), 0);
 });

@@ -1,5 +1,5 @@
 /**
- * A program that listens on as many ports as it is told, accepts every connection and discards what it receives:
+ * A program that listens on COUNT free ports, accepts every connection and discards what it receives:
  * `connectionSink.ts COUNT`. An attack on it costs the machine the same as one on the services. Prints the ports as JSON.
  */
 import { createServer } from 'node:net';

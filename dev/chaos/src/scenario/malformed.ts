@@ -43,7 +43,7 @@ export const malformed: Scenario = {
       await environment.restartServices({ DEAD_LETTER_RECORDER: 'on' });
       await expectDeadLetters(0);
       const verdict = await environment.judge();
-      const countWhere = (matches: (letter: FoundDeadLetter) => boolean) =>
+      const countWhere = (matches: (deadLetter: FoundDeadLetter) => boolean) =>
         found.filter(matches).length;
       return {
         verdict,
