@@ -29,6 +29,7 @@ export interface Fault {
 
 /** Of faults during which more jobs arrive than are done: the queue of 200 is full within a minute. */
 export const fillingSideAlerts: Reasons = {
+  'OutboxStalled critical': 'the full queue takes nothing from the outbox for a while',
   'QueueNearFull warning': 'jobs go on arriving',
   'QueueNearFull critical': 'the same, a little later',
   'BacklogTooLong warning': 'the backlog grows while few or no jobs end',
@@ -37,7 +38,19 @@ export const fillingSideAlerts: Reasons = {
 /** Of faults during which no job ends; another alert hides these until it ends. */
 export const stalledSideAlerts: Reasons = {
   'QueueStalled critical': 'no attempt ends',
-  'OutboxStalled critical': 'the full queue takes nothing from the outbox',
+};
+
+/** Of faults that restart the coach: the short windows wait only ten seconds, and a busy machine needs longer to restart it. */
+export const coachRestartSideAlerts: Reasons = {
+  'TargetDown critical': 'the coach restarts',
+  'NoConsumers critical': 'the coach restarts',
+  'QueueNearFull warning': 'jobs arrive during the restart',
+};
+
+/** Of faults that restart the monolith, for the same reason. */
+export const monolithRestartSideAlerts: Reasons = {
+  'TargetDown critical': 'the monolith restarts',
+  'NoConsumers warning': 'the monolith restarts',
 };
 
 /** Of outages of broker or database: hidden during the outage, and true until the outbox is empty again. */

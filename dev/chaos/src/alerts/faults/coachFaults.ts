@@ -1,6 +1,11 @@
 /** The coach is frozen, dead, slow, or fails every attempt. */
 import type { System } from '@fit/stack';
-import { type Fault, fillingSideAlerts, stalledSideAlerts } from '../fault.ts';
+import {
+  coachRestartSideAlerts,
+  type Fault,
+  fillingSideAlerts,
+  stalledSideAlerts,
+} from '../fault.ts';
 
 const MAIN_QUEUE = 'createWodQueue';
 const COACH_IS_GONE: Fault['labels'] = {
@@ -41,6 +46,7 @@ export const everyAttemptFails: Fault = {
   name: 'every attempt fails',
   description: 'every attempt fails (COACH_FAILURE_RATE=1)',
   expected: ['RetryStorm warning', 'DeadLetters warning', 'JobFailuresHigh critical'],
+  sideAlerts: coachRestartSideAlerts,
   inject: ({ system }) => system.restartCoach(0, { COACH_FAILURE_RATE: '1' }),
   repair: ({ system }) => system.restartCoach(0),
 };
@@ -49,7 +55,7 @@ export const slowJobs: Fault = {
   name: 'slow jobs',
   description: 'each attempt takes 2 s, one at a time (COACH_WORK_MS=2000)',
   expected: ['BacklogTooLong warning'],
-  sideAlerts: fillingSideAlerts,
+  sideAlerts: { ...coachRestartSideAlerts, ...fillingSideAlerts },
   deadlineSeconds: 120,
   inject: ({ system }) =>
     system.restartCoach(0, {
@@ -65,7 +71,7 @@ export const hangingJobs: Fault = {
   description: 'the only attempt that may run at a time takes ten minutes',
   expected: ['QueueStalled critical'],
   labels: { 'QueueStalled critical': { queue: MAIN_QUEUE } },
-  sideAlerts: { ...fillingSideAlerts, ...stalledSideAlerts },
+  sideAlerts: { ...coachRestartSideAlerts, ...fillingSideAlerts },
   deadlineSeconds: 120,
   inject: ({ system }) =>
     system.restartCoach(0, {

@@ -1,4 +1,4 @@
-/** Somebody changes the broker by hand: deletes a queue or a binding, sets a policy, consumes a wait queue. */
+/** Somebody changes the broker by hand: deletes a queue, sets a policy, consumes a wait queue. */
 import { type ChannelModel, connect } from 'amqplib';
 import type { AlertTestEnvironment } from '../alertTestEnvironment.ts';
 import type { Fault } from '../fault.ts';
@@ -6,33 +6,26 @@ import type { Fault } from '../fault.ts';
 const WAIT_QUEUE = 'createWodQueue.wait.3.10s';
 const POLICY_PATH = '/api/policies/%2F/by-hand';
 
+const deleting: { timer?: NodeJS.Timeout } = {};
+
 export const queueDeleted: Fault = {
   name: 'queue deleted',
-  description: `${WAIT_QUEUE} is deleted on the broker`,
+  description: `a foreign program deletes ${WAIT_QUEUE} every second, so restoring it does not help`,
   expected: ['TopologyDrift critical'],
   labels: { 'TopologyDrift critical': { queue: WAIT_QUEUE } },
   inject: async (environment) => {
-    await requestManagement(environment, {
-      method: 'DELETE',
-      path: `/api/queues/%2F/${WAIT_QUEUE}`,
-    });
+    const path = `/api/queues/%2F/${WAIT_QUEUE}`;
+    await requestManagement(environment, { method: 'DELETE', path });
+    deleting.timer = setInterval(() => {
+      // The queue is missing most of the time, which the broker answers with 404.
+      void requestManagement(environment, { method: 'DELETE', path }).catch(() => undefined);
+    }, 1_000);
   },
-  // Each process asserts the topology when it connects.
-  repair: ({ system }) => system.restartMonolith(),
-};
-
-export const bindingDeleted: Fault = {
-  name: 'binding deleted',
-  description: 'the binding of createWodQueue is deleted: the broker returns every job',
-  expected: ['OutboxStalled critical'],
-  sideAlerts: { 'MessagesDropped warning': 'the broker counts the returned jobs as unroutable' },
-  inject: async (environment) => {
-    await requestManagement(environment, {
-      method: 'DELETE',
-      path: '/api/bindings/%2F/e/jobs/q/createWodQueue/job.createWod',
-    });
+  // Monolith and coach restore what is missing every 30 s.
+  repair: () => {
+    clearInterval(deleting.timer);
+    return Promise.resolve();
   },
-  repair: ({ system }) => system.restartMonolith(),
 };
 
 export const policyChanged: Fault = {

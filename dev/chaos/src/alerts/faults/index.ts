@@ -1,12 +1,7 @@
 /** All faults in the order in which they are played. */
 import type { Fault } from '../fault.ts';
 import { coachDown, coachFrozen, everyAttemptFails, hangingJobs, slowJobs } from './coachFaults.ts';
-import {
-  bindingDeleted,
-  policyChanged,
-  queueDeleted,
-  waitQueueConsumed,
-} from './declarationFaults.ts';
+import { policyChanged, queueDeleted, waitQueueConsumed } from './declarationFaults.ts';
 import { messagesDestroyed, queueOverflowed, unroutablePublishes } from './foreignSystemFaults.ts';
 import {
   brokerDown,
@@ -35,7 +30,6 @@ export const FAULTS: readonly Fault[] = [
   tierFills,
   deadLettersGrow,
   queueDeleted,
-  bindingDeleted,
   policyChanged,
   waitQueueConsumed,
   unroutablePublishes,

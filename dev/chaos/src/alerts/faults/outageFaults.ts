@@ -7,7 +7,10 @@ export const brokerOutOfMemory: Fault = {
     'the memory that raises the alarm of the broker is set below what it uses: it blocks all publishers',
   expected: ['BrokerAlarm critical'],
   labels: { 'BrokerAlarm critical': { resource: 'memory' } },
-  sideAlerts: outageSideAlerts,
+  sideAlerts: {
+    ...outageSideAlerts,
+    'BrokerAlarm warning': 'the alarm has ended, and the use of memory is read a moment later',
+  },
   inject: async ({ stack }) => {
     await stack.rabbitmqctl(['set_vm_memory_high_watermark', 'absolute', '20MiB']);
   },

@@ -2,7 +2,12 @@
 import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
 import { readDepths } from '../../ledger/readLedger.ts';
-import { type Fault, fillingSideAlerts } from '../fault.ts';
+import {
+  coachRestartSideAlerts,
+  type Fault,
+  fillingSideAlerts,
+  monolithRestartSideAlerts,
+} from '../fault.ts';
 import { requestManagement } from './declarationFaults.ts';
 
 /** One attempt at a time, two per second: more jobs than that must wait. */
@@ -16,8 +21,10 @@ const TIER_FILLING_PER_SECOND = 30;
 export const publisherTooFast: Fault = {
   name: 'publisher faster than the queue',
   description: '600 jobs at once for a queue of 200, and a coach that does two per second',
-  expected: ['QueueNearFull critical'],
-  sideAlerts: fillingSideAlerts,
+  expected: ['QueueNearFull critical', 'OutboxStalled critical'],
+  mayEndEarly: { 'OutboxStalled critical': 'the queue takes jobs again below its limit' },
+  sideAlerts: { ...coachRestartSideAlerts, ...fillingSideAlerts },
+  deadlineSeconds: 120,
   inject: async ({ system, load }) => {
     await system.restartCoach(0, SLOW_COACH);
     await load.burst(BURST_COUNT);
@@ -31,9 +38,9 @@ export const retriesMeetFullQueue: Fault = {
     'the same, and every attempt fails: a retry finds the main queue full after its wait',
   expected: ['QueueStalled warning', 'QueueNearFull critical'],
   sideAlerts: {
+    ...coachRestartSideAlerts,
     ...fillingSideAlerts,
     'RetryStorm warning': 'all attempts fail',
-    'OutboxStalled critical': 'retries take each free place in the queue',
     'DeadLetters warning': 'some jobs have used up their attempts',
     'JobFailuresHigh critical': 'all jobs that end are dead',
   },
@@ -50,7 +57,7 @@ export const queuePurged: Fault = {
   description: '150 jobs wait in createWodQueue, and somebody purges it: no event reports the loss',
   expected: ['JobsUnaccounted critical'],
   mayEndEarly: { 'JobsUnaccounted critical': 'the reconciler publishes the jobs again' },
-  sideAlerts: fillingSideAlerts,
+  sideAlerts: { ...coachRestartSideAlerts, ...fillingSideAlerts },
   inject: async (environment) => {
     await environment.system.restartCoach(0, SLOW_COACH);
     await environment.load.burst(PURGED_COUNT);
@@ -77,6 +84,7 @@ export const tierFills: Fault = {
     '30 jobs per second, all failing: the last tier alone will hold more than the main queue takes',
   expected: ['RetryStorm warning'],
   sideAlerts: {
+    ...coachRestartSideAlerts,
     ...fillingSideAlerts,
     'QueueStalled warning': 'retries return to a full queue',
     'DeadLetters warning': 'jobs are dead after four attempts',
@@ -98,6 +106,7 @@ export const deadLettersGrow: Fault = {
     'the dead-letter recorder is off (DEAD_LETTER_RECORDER=off), and 30 messages that are no jobs arrive',
   expected: ['NoConsumers warning'],
   sideAlerts: {
+    ...monolithRestartSideAlerts,
     'DeadLetters warning': 'the dead letters are counted when the recorder reads them',
   },
   inject: async ({ system, stack }) => {
