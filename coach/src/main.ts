@@ -10,6 +10,7 @@ import {
   countStore,
   createApp,
   createServiceMetrics,
+  DRAIN_MS,
   dependencyChecks,
   exportPoolGauges,
   Health,
@@ -32,9 +33,6 @@ import { exportWorkerGauges } from './metrics/workerMetrics.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
 import { storedWodRoutes } from './routes/storedWodRoutes.ts';
 import { WodStore } from './store/wodStore.ts';
-
-/** How long the worker may finish running attempts. Shorter than the whole stop (`STOP_DEADLINE_MS`), which also closes the servers. */
-const DRAIN_MS = 20_000;
 
 useNativeBroker(process.env);
 const log = openLog('coach');

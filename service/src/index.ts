@@ -32,7 +32,7 @@ export {
   logWrongTokens,
 } from './process/logEvents.ts';
 export { type Log, openLog } from './process/openLog.ts';
-export { runService, type ShutdownHook } from './process/runService.ts';
+export { DRAIN_MS, runService, type ShutdownHook } from './process/runService.ts';
 export { defineRoute, type Route } from './route/defineRoute.ts';
 export { fileRoutes, type ServedFile } from './route/fileRoutes.ts';
 export { healthRoutes } from './route/healthRoutes.ts';

@@ -15,11 +15,14 @@ export interface ServiceOptions {
   readonly stopDeadlineMs?: number;
 }
 
+/** The worker of a stopping process finishes running attempts for this long; unsettled messages then return to the queue. */
+export const DRAIN_MS = 20_000;
+
 /**
- * Longer than the coach's drain (20 s, `DRAIN_MS` in coach/src/main.ts) plus the 5 s in which a server finishes its answers.
- * Shorter than the 30 s after which `npm start` kills its services, and than the 45 s of docker-compose.yml.
+ * The drain, the 5 s in which a server finishes its answers, and a margin. Shorter than the 30 s after which `npm start` kills
+ * its services, and than the 45 s of docker-compose.yml.
  */
-const STOP_DEADLINE_MS = 27_000;
+const STOP_DEADLINE_MS = DRAIN_MS + 7_000;
 
 /**
  * Exit codes: 0 after SIGTERM or SIGINT; 1 where the start failed, a promise was rejected without a handler, a second signal came, or
