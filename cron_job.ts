@@ -14,13 +14,12 @@
  */
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
-import { awaitReady, FitClient, FitRequestError, followRun } from '@fit/client';
+import { FitClient, followRun, untilAccepted } from '@fit/client';
 import { ConfigError, dayIn, isCalendarDay, readCronConfig } from '@fit/contract';
 import { planAt, ScheduleError, type Slot, Slots } from '@fit/contract/slots';
 import { createMetrics, Health, type MetricSet, serveOperations } from '@fit/service';
 import { readSecretFile } from '@fit/service/secret-file';
 import { type Job, scheduleJob } from 'node-schedule';
-import pRetry, { type Options as RetryOptions } from 'p-retry';
 
 const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--retire] [--help]
 
@@ -63,9 +62,6 @@ interface RunRequest {
 }
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-const RETRY_MS = 2_000;
-/** After this the run is requested even if the monolith is not ready: without its broker it still records the jobs. */
-const READY_WAIT_MS = 60_000;
 const CLOCK_CHECK_MS = 60_000;
 /** A slot up to this age came while the process was running, so it is requested even where CRON_CATCH_UP_MS is 0. */
 const ON_TIME_MS = 2 * CLOCK_CHECK_MS;
@@ -73,14 +69,6 @@ const ON_TIME_MS = 2 * CLOCK_CHECK_MS;
 const OVERDUE_GRACE_MS = 300_000;
 /** Deadline of the whole stop. It is longer than the five seconds that the metrics server waits for open replies. */
 const STOP_DEADLINE_MS = 7_000;
-
-/** Requests are repeated until the monolith answers; a refusal (4xx) is final. */
-const UNTIL_ANSWERED: RetryOptions = {
-  retries: Number.POSITIVE_INFINITY,
-  minTimeout: RETRY_MS,
-  factor: 1,
-  shouldRetry: ({ error }) => !(error instanceof FitRequestError) || error.status >= 500,
-};
 
 /** Parts of the process that stays; they are stopped in reverse order. */
 const shutdownHooks: (() => Promise<void> | void)[] = [];
@@ -232,25 +220,15 @@ async function runSlot(config: Config, metrics: MetricSet, slot: Slot): Promise<
 }
 
 /**
- * Requests a run, also where the monolith is not ready for a minute, and follows it to its end.
+ * Requests a run and follows it to its end. A monolith that does not answer, or lacks its database, is asked again; one
+ * that lacks its broker accepts the run and makes it later.
  * @returns whether every workout of the run is stored.
- * @throws Error where the run is refused, or does not end within CRON_WAIT_MS.
+ * @throws Error where the run is refused, or is not accepted or does not end within CRON_WAIT_MS.
  */
 async function run({ client, waitMs }: Config, { date, key }: RunRequest): Promise<boolean> {
-  const deadlineMs = Date.now() + waitMs;
-  const isReady = await awaitReady({
-    client,
-    waitMs: Math.min(READY_WAIT_MS, waitMs),
+  const accepted = await untilAccepted(() => client.generateWods({ date }, key), {
+    waitMs,
     onProgress: log,
-  });
-  if (!isReady)
-    log('the run is requested all the same: what the monolith accepts is stored, and done later');
-  const accepted = await pRetry(() => client.generateWods({ date }, key), {
-    ...UNTIL_ANSWERED,
-    maxRetryTime: Math.max(0, deadlineMs - Date.now()),
-    onFailedAttempt: ({ error }) => {
-      log(`the monolith does not accept the run: ${error.message}`);
-    },
   });
   const { runId, total, created, skipped } = accepted;
   log(
@@ -325,7 +303,7 @@ class RunDeadline {
     this.#reporting.abort();
     this.#reporting = new AbortController();
     const signal = AbortSignal.any([stopping.signal, this.#reporting.signal]);
-    pRetry(request, { ...UNTIL_ANSWERED, signal }).catch((error: unknown) => {
+    untilAccepted(request, { signal }).catch((error: unknown) => {
       if (!signal.aborted)
         log(`the monolith refuses the deadline, so CronOverdue cannot fire: ${messageOf(error)}`);
     });

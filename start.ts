@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FitClient, FitRequestError, followRun } from '@fit/client';
+import { FitClient, followRun, untilAccepted } from '@fit/client';
 import { readCoachConfig } from '@fit/coach/config';
 import { ConfigError, dayIn, type Environment, type FitDeclaration } from '@fit/contract';
 import { readMonolithConfig } from '@fit/monolith/config';
@@ -44,7 +44,6 @@ import {
   withoutLogin,
 } from '@fit/stack';
 import { vhostOf } from '@fit/topology/amqp';
-import pRetry from 'p-retry';
 import pTimeout from 'p-timeout';
 
 const USAGE = `npm start -- [--once] [--users N] [--coaches N] [--fresh] [--name NAME] [--help]
@@ -63,7 +62,6 @@ ports; the services get every setting of theirs (FIT_PROFILE, FIT_TIERS, COACH_F
 notified of alerts. docs/ describes them all.`;
 
 const RUN_WAIT_MS = 3_600_000;
-const RETRY_MS = 1_000;
 /** Variables that `npm start` sets itself for each process, so their values in its own environment do not matter. */
 const OVERRIDDEN = ['HOST', 'PORT', 'METRICS_PORT', 'PROMETHEUS_URL', 'ALERTMANAGER_URL'] as const;
 const startedAt = performance.now();
@@ -286,34 +284,16 @@ async function makeWorkouts(
   userCount: number,
 ): Promise<boolean> {
   const client = new FitClient(system.monolith.url, system.adminToken);
-  await whileRestarting(signal, () => client.createUsers(sampleUsers(userCount)));
+  const retry = { waitMs: RUN_WAIT_MS, signal, onProgress: report };
+  await untilAccepted(() => client.createUsers(sampleUsers(userCount)), retry);
   const date = dayIn(config.timezone, new Date());
   // All attempts have the same key, so a request whose reply was lost is answered with the run that it started.
   const key = `start:${crypto.randomUUID()}`;
-  const run = await whileRestarting(signal, () => client.generateWods({ date }, key));
+  const run = await untilAccepted(() => client.generateWods({ date }, key), retry);
   const { runId, total, created, skipped } = run;
   report(`run for ${date}: ${total} users, ${created} new jobs, ${skipped} jobs existed before`);
   const status = await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: report });
   return status.states['done'] === status.total;
-}
-
-/** Repeats a request while the monolith or its database does not answer; a refusal or a defect is final. */
-async function whileRestarting<Reply>(
-  signal: AbortSignal,
-  request: () => Promise<Reply>,
-): Promise<Reply> {
-  return await pRetry(request, {
-    retries: Number.POSITIVE_INFINITY,
-    minTimeout: RETRY_MS,
-    factor: 1,
-    maxRetryTime: RUN_WAIT_MS,
-    signal,
-    shouldRetry: ({ error }) =>
-      !(error instanceof FitRequestError) || error.status === 429 || error.status === 503,
-    onFailedAttempt: ({ error }) => {
-      report(`the monolith does not accept the request: ${error.message}`);
-    },
-  });
 }
 
 // ---- Show where to look

@@ -1,4 +1,6 @@
-/** A client of the monolith's API, for cron, launchers, tests and campaigns. */
+/** The monolith's API for commands, tests and campaigns. */
+import pRetry from 'p-retry';
+
 export interface RunReply {
   readonly runId: string;
   readonly total: number;
@@ -17,10 +19,10 @@ export interface RunStatusReply extends RunReply {
 }
 
 const REQUEST_TIMEOUT_MS = 60_000;
-/** /readyz answers within a second, whatever the dependencies of the monolith do. */
+/** The monolith answers /readyz within a second, whatever its dependencies do. */
 const READY_TIMEOUT_MS = 2_000;
-/** Users in one request of `createUsers`. */
-const BATCH_SIZE = 500;
+const RETRY_MS = 2_000;
+const USERS_PER_REQUEST = 500;
 
 /** The monolith answered with a status other than 2xx. */
 export class FitRequestError extends Error {
@@ -33,6 +35,47 @@ export class FitRequestError extends Error {
   }
 }
 
+/**
+ * @returns whether the same request may succeed later: the network failed, or the monolith is busy, restarting or without
+ * its database. False for a refusal (4xx) and for a defect (500), which would be the same again.
+ */
+export function isTemporary(error: unknown): boolean {
+  return !(error instanceof FitRequestError) || [429, 502, 503, 504].includes(error.status);
+}
+
+export interface RetryOptions {
+  /** No attempt starts later than this, in milliseconds; default: no limit. */
+  readonly waitMs?: number;
+  /** Ends the waiting, with the reason of the signal. */
+  readonly signal?: AbortSignal;
+  /** Gets a line for each new reason why the monolith does not accept the request. */
+  readonly onProgress?: (line: string) => void;
+}
+
+/**
+ * Repeats a request every two seconds while its error is temporary. The request must be safe to repeat.
+ * @throws the error of the last attempt.
+ */
+export async function untilAccepted<Reply>(
+  request: () => Promise<Reply>,
+  { waitMs = Number.POSITIVE_INFINITY, signal, onProgress }: RetryOptions,
+): Promise<Reply> {
+  let lastReason: string | undefined;
+  return await pRetry(request, {
+    retries: Number.POSITIVE_INFINITY,
+    minTimeout: RETRY_MS,
+    factor: 1,
+    maxRetryTime: waitMs,
+    ...(signal === undefined ? {} : { signal }),
+    shouldRetry: ({ error }) => isTemporary(error),
+    onFailedAttempt: ({ error }) => {
+      if (isTemporary(error) && error.message !== lastReason)
+        onProgress?.(`the monolith does not accept the request yet: ${error.message}`);
+      lastReason = error.message;
+    },
+  });
+}
+
 export class FitClient {
   readonly #url: string;
   readonly #adminToken: string;
@@ -42,7 +85,7 @@ export class FitClient {
     this.#adminToken = adminToken;
   }
 
-  /** @throws FitRequestError with the problem's title, or the network's error. */
+  /** @throws FitRequestError with the problem document of the answer, or the error of the network. */
   async request(
     method: 'GET' | 'POST' | 'PUT',
     path: string,
@@ -65,7 +108,7 @@ export class FitClient {
     return JSON.parse(text);
   }
 
-  /** @returns the reason why the monolith is not ready for work; undefined where it is ready. */
+  /** @returns why the monolith is not ready for work; undefined where it is ready. Never throws. */
   async unreadiness(): Promise<string | undefined> {
     try {
       const response = await fetch(new URL('/readyz', this.#url), {
@@ -82,11 +125,11 @@ export class FitClient {
     }
   }
 
-  /** Creates users; users that exist already are not changed. */
+  /** Users who exist already are left unchanged. */
   async createUsers(users: readonly object[]): Promise<void> {
-    for (let index = 0; index < users.length; index += BATCH_SIZE)
+    for (let index = 0; index < users.length; index += USERS_PER_REQUEST)
       await this.request('POST', '/users/batch', {
-        body: { users: users.slice(index, index + BATCH_SIZE) },
+        body: { users: users.slice(index, index + USERS_PER_REQUEST) },
       });
   }
 
@@ -96,14 +139,14 @@ export class FitClient {
   }
 
   /**
-   * Sets the time by which the next daily run must have ended; the alert CronOverdue fires after it.
+   * Sets the deadline of the next daily run. The alert CronOverdue fires where it passes without a later one being set.
    * @param dueBy undefined: no daily run is expected any more.
    */
   async expectDailyRun(dueBy: Date | undefined): Promise<void> {
     await this.request('PUT', '/dailyRun', { body: { dueBy: dueBy?.toISOString() ?? null } });
   }
 
-  /** @returns the time that `expectDailyRun` set last; undefined where no daily run is expected. */
+  /** @returns the deadline of the next daily run; undefined where no daily run is expected. */
   async dailyRunDueBy(): Promise<Date | undefined> {
     const { dueBy } = (await this.request('GET', '/dailyRun')) as { dueBy: string | null };
     return dueBy === null ? undefined : new Date(dueBy);

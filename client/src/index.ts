@@ -1,4 +1,10 @@
-/** The monolith's API from outside: for the cron script, launchers, tests and campaigns. Needs Node alone. */
-export { type AwaitReadyOptions, awaitReady } from './awaitReady.ts';
-export { FitClient, FitRequestError, type RunReply, type RunStatusReply } from './fitClient.ts';
+/** The monolith's API from outside, for cron, `npm start`, tests and campaigns. It imports nothing else of FIT. */
+export {
+  FitClient,
+  FitRequestError,
+  type RetryOptions,
+  type RunReply,
+  type RunStatusReply,
+  untilAccepted,
+} from './fitClient.ts';
 export { type FollowOptions, followRun } from './followRun.ts';

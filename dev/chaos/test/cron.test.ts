@@ -67,13 +67,13 @@ test('a missed slot is requested at start, counted, timed and dated; SIGTERM end
   assert.equal(await tested.client.dailyRunDueBy(), undefined);
 });
 
-test('cron waits for a monolith that is not ready, prints its reason, and is alive meanwhile', async (t) => {
+test('cron repeats its request while the monolith has no database, prints the reason, and is alive meanwhile', async (t) => {
   const proxy = await openProxy(t, testDatabaseUrl());
   const tested = await startSystemUnderTest(t, {}, { mongodbUrl: proxy.url });
   await tested.client.createUsers(sampleUsers(5));
   proxy.holdReplies();
   const cron = await startCron(t, tested);
-  await eventually(() => /not ready \(.*store/.test(cron.output()), { describe: cron.output });
+  await eventually(() => /503 .*store_unavailable/.test(cron.output()), { describe: cron.output });
   const ready = await fetch(`${cron.url}/readyz`);
   assert.equal(ready.status, 503);
   assert.match(await ready.text(), /monolith/);
@@ -151,8 +151,8 @@ test('SIGTERM, SIGINT and SIGHUP end cron at every moment of its start with the 
   const moments: readonly { readonly after: RegExp; readonly args: readonly string[] }[] = [
     { after: /^/, args: [] },
     { after: /metrics and health/, args: [] },
-    { after: /is not ready/, args: [] },
-    { after: /is not ready/, args: ['--once'] },
+    { after: /does not accept/, args: [] },
+    { after: /does not accept/, args: ['--once'] },
   ];
   for (const { after, args } of moments)
     for (const [signal, onceCode] of [
