@@ -85,23 +85,28 @@ export class FitClient {
     this.#adminToken = adminToken;
   }
 
-  /** @throws FitRequestError with the problem document of the answer, or the error of the network. */
+  /** @throws FitRequestError with the problem document of the answer; Error where there is no answer. */
   async request(
     method: 'GET' | 'POST' | 'PUT',
     path: string,
     options: RequestOptions = {},
   ): Promise<unknown> {
     const { body, headers } = options;
-    const response = await fetch(new URL(path, this.#url), {
-      method,
-      headers: {
-        authorization: `Bearer ${this.#adminToken}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, this.#url), {
+        method,
+        headers: {
+          authorization: `Bearer ${this.#adminToken}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (cause) {
+      throw new Error(`${method} ${path}: no answer from ${this.#url}`, { cause });
+    }
     const text = await response.text();
     if (!response.ok)
       throw new FitRequestError(response.status, `${method} ${path}: ${response.status} ${text}`);

@@ -1,9 +1,9 @@
 /** The status page: static files that any server can serve unchanged. There is no build step. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
 export interface PageFile {
-  /** The path that the file is served under. */
+  /** The path that the file is served under: `/` for the page, `/console/<name>` for the others. */
   readonly path: string;
   /** Media type with character set. */
   readonly type: string;
@@ -12,36 +12,23 @@ export interface PageFile {
 
 const FOLDER = join(import.meta.dirname, 'page');
 
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.svg': 'image/svg+xml; charset=utf-8',
-};
+/** Files with another extension, such as tsconfig.json, are not part of the page. */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ['.html', 'text/html; charset=utf-8'],
+  ['.css', 'text/css; charset=utf-8'],
+  ['.js', 'text/javascript; charset=utf-8'],
+  ['.svg', 'image/svg+xml; charset=utf-8'],
+]);
 
-/** Files by path. A file that is not listed is not served. */
-const FILES: Readonly<Record<string, string>> = {
-  '/': 'index.html',
-  '/console/console.css': 'console.css',
-  '/console/icon.svg': 'icon.svg',
-  '/console/main.js': 'main.js',
-  '/console/announcement.js': 'announcement.js',
-  '/console/connection.js': 'connection.js',
-  '/console/connectionState.js': 'connectionState.js',
-  '/console/eventParser.js': 'eventParser.js',
-  '/console/todayView.js': 'todayView.js',
-  '/console/alertsView.js': 'alertsView.js',
-  '/console/queuesView.js': 'queuesView.js',
-  '/console/staleView.js': 'staleView.js',
-  '/console/element.js': 'element.js',
-  '/console/text.js': 'text.js',
-};
-
-/** @throws Error where a file is missing, so the server that calls this at its start does not start. */
+/**
+ * Reads every file of the page, so that a requested path is looked up in a list and never becomes a path on disk.
+ * @throws Error where the folder is missing.
+ */
 export function pageFiles(): readonly PageFile[] {
-  return Object.entries(FILES).map(([path, name]) => ({
-    path,
-    type: TYPES[extname(name)] ?? 'application/octet-stream',
-    content: readFileSync(join(FOLDER, name)),
-  }));
+  return readdirSync(FOLDER).flatMap((name) => {
+    const type = TYPES.get(extname(name));
+    if (type === undefined) return [];
+    const path = name === 'index.html' ? '/' : `/console/${name}`;
+    return [{ path, type, content: readFileSync(join(FOLDER, name)) }];
+  });
 }
