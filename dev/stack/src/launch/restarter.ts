@@ -25,10 +25,11 @@ export function nextDelayMs({ inARow, failedStarts }: DeathCounts): number | und
 
 export interface RestarterOptions {
   readonly name: string;
-  /** Starts the program and resolves when it is ready; throws with the end of its log where it did not become ready. */
-  readonly start: () => Promise<void>;
-  /** Aborted when the program must not be started again. */
-  readonly signal: AbortSignal;
+  /**
+   * Starts the program and resolves when it is ready; throws with the end of its log where it did not become ready, and
+   * ends early when the signal is aborted.
+   */
+  readonly start: (signal: AbortSignal) => Promise<void>;
   readonly onProgress: ((line: string) => void) | undefined;
   /** Called once, when the program is given up. */
   readonly onGiveUp: (error: StackError) => void;
@@ -42,16 +43,30 @@ const waitByTimer = (delayMs: number, signal: AbortSignal): Promise<void> =>
 /** Restarts one program; constructed when the program is ready for the first time. */
 export class Restarter {
   readonly #options: RestarterOptions;
+  readonly #stopped = new AbortController();
   #readyAt = performance.now();
   #inARow = 0;
+  #restarting: Promise<void> | undefined;
 
   constructor(options: RestarterOptions) {
     this.#options = options;
   }
 
+  /** As `restart`; `stop` waits for it. */
+  restartInBackground(): void {
+    this.#restarting = this.restart();
+  }
+
+  /** Ends a restart that is under way; the program is not started any more. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#restarting;
+  }
+
   /** Called after each death; resolves when the program is ready again, stopped, or given up. Never throws. */
   async restart(): Promise<void> {
-    const { name, start, signal, onProgress, onGiveUp, wait = waitByTimer } = this.#options;
+    const { name, start, onProgress, onGiveUp, wait = waitByTimer } = this.#options;
+    const { signal } = this.#stopped;
     if (performance.now() - this.#readyAt >= STABLE_AFTER_MS) this.#inARow = 0;
     const isAborted = (): boolean => signal.aborted;
     for (let failedStarts = 0; !isAborted(); failedStarts += 1) {
@@ -65,7 +80,7 @@ export class Restarter {
       onProgress?.(`${name}: starting again in ${delayMs / 1_000} s`);
       try {
         await wait(delayMs, signal);
-        await start();
+        await start(signal);
         this.#readyAt = performance.now();
         return;
       } catch (error) {

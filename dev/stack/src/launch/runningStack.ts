@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import type { Lock } from '../process/holdLock.ts';
 import { killProcessesOnFolder } from '../process/processTable.ts';
 import { mustRun } from '../process/runCommand.ts';
-import { type ChildExit, describeExit } from '../process/startChild.ts';
 import { waitUntil } from '../process/waitUntil.ts';
 import type { EntryMode } from '../root/checkHost.ts';
 import { enterRoot, ROOT_ENVIRONMENT, type RootEntry } from '../root/enterRoot.ts';
@@ -19,9 +18,6 @@ import {
   withoutLogin,
   writeState,
 } from './stackFolder.ts';
-
-/** @param exit 'SIGKILL' or 'code 3'. */
-export type ExitListener = (server: ServerName, lastLogLines: string, exit: string) => void;
 
 /** Makes programs that die start again; without these options a death is only reported. */
 export interface RestartOptions {
@@ -47,8 +43,6 @@ export interface Stack extends StackUrls {
   rabbitmqctl(args: readonly string[]): Promise<string>;
   /** Stops all in reverse order. With `purge` all are killed and the folder is removed. */
   stop(options?: { readonly purge?: boolean }): Promise<void>;
-  /** The listener is called when a server exits that was not stopped or killed here, with the end of its log. */
-  onUnexpectedExit(listener: ExitListener): void;
 }
 
 /** What the servers run from, all in the cache. */
@@ -88,10 +82,7 @@ export class RunningStack implements Stack {
   readonly #parts: StackParts;
   readonly #onProgress: ((line: string) => void) | undefined;
   readonly #processes: readonly ServerProcess[];
-  readonly #exitListeners: ExitListener[] = [];
-  readonly #stopped = new AbortController();
   readonly #restarters = new Map<ServerName, Restarter>();
-  readonly #restarting = new Set<Promise<void>>();
   #isReady = false;
   #stopping: Promise<void> | undefined;
 
@@ -165,14 +156,9 @@ export class RunningStack implements Stack {
     await this.#stopping;
   }
 
-  onUnexpectedExit(listener: ExitListener): void {
-    this.#exitListeners.push(listener);
-  }
-
   async #stopAll(purge: boolean): Promise<void> {
     const { folder } = this.#parts.settings;
-    this.#stopped.abort();
-    await Promise.all(this.#restarting);
+    await Promise.all([...this.#restarters.values()].map((restarter) => restarter.stop()));
     try {
       // A server that leaves processes does not keep the others from being stopped; the kill on the folder names all of them.
       if (purge) {
@@ -204,16 +190,18 @@ export class RunningStack implements Stack {
       definition,
       entry: this.#entry(definition),
       onProgress: this.#onProgress,
-      onUnexpectedExit: (exit, lastLogLines) => {
-        this.#report(definition.name, exit, lastLogLines);
+      onUnexpectedExit: (report) => {
+        if (this.#stopping !== undefined) return;
+        this.#recordState();
+        this.#onProgress?.(report);
+        this.#restarters.get(definition.name)?.restartInBackground();
       },
     });
     const { restarts } = this.#parts;
     if (restarts !== undefined) {
       const restarter = new Restarter({
         name: definition.name,
-        start: () => this.#startAgain(server),
-        signal: this.#stopped.signal,
+        start: (signal) => this.#startAgain(server, signal),
         onProgress: this.#onProgress,
         onGiveUp: restarts.onGiveUp,
       });
@@ -223,8 +211,7 @@ export class RunningStack implements Stack {
   }
 
   /** Waits first for the server that this one needs: starting without it would count as a failed start. */
-  async #startAgain(server: ServerProcess): Promise<void> {
-    const { signal } = this.#stopped;
+  async #startAgain(server: ServerProcess, signal: AbortSignal): Promise<void> {
     const { startsAfter } = server.definition;
     if (startsAfter !== undefined) {
       const dependency = this.#find(startsAfter);
@@ -241,20 +228,6 @@ export class RunningStack implements Stack {
     const withGateway = definition.name === 'gateway' && gateway !== undefined;
     const mounts = withGateway ? { stack: settings.folder, gateway } : { stack: settings.folder };
     return { root: roots.rootOf(definition.name), mode: roots.mode, mounts, user: 'server' };
-  }
-
-  #report(name: ServerName, exit: ChildExit, lastLogLines: string): void {
-    if (this.#stopping !== undefined) return;
-    this.#recordState();
-    const how = describeExit(exit);
-    this.#onProgress?.(
-      `${name} ended unexpectedly (${how}). Last lines of its log:\n${lastLogLines}`,
-    );
-    for (const listener of this.#exitListeners) listener(name, lastLogLines, how);
-    const restarting = this.#restarters.get(name)?.restart();
-    if (restarting === undefined) return;
-    this.#restarting.add(restarting);
-    void restarting.then(() => this.#restarting.delete(restarting));
   }
 
   #recordState(): void {

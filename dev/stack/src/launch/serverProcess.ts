@@ -11,7 +11,7 @@ import {
 import {
   type Child,
   type ChildExit,
-  readLogTail,
+  describeUnexpectedExit,
   START_MARK,
   startChild,
 } from '../process/startChild.ts';
@@ -23,8 +23,8 @@ export interface ServerProcessOptions {
   readonly definition: ServerDefinition;
   readonly entry: RootEntry;
   readonly onProgress: ((line: string) => void) | undefined;
-  /** Called with the end of the log when the server exits without having been stopped or killed here. */
-  readonly onUnexpectedExit: (exit: ChildExit, lastLogLines: string) => void;
+  /** Called with a report for people when the server exits without having been stopped or killed here. */
+  readonly onUnexpectedExit: (report: string) => void;
 }
 
 export class ServerProcess {
@@ -156,6 +156,7 @@ export class ServerProcess {
     if (this.#child !== child) return;
     this.#forget();
     await this.#killLeftAndLog();
-    this.#options.onUnexpectedExit(exit, await readLogTail(this.logPath));
+    const { definition, onUnexpectedExit } = this.#options;
+    onUnexpectedExit(await describeUnexpectedExit(definition.name, exit, this.logPath));
   }
 }

@@ -83,12 +83,22 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 }
 
 /** @returns 'SIGKILL' or 'code 3'. */
-export function describeExit({ code, signal }: ChildExit): string {
+function describeExit({ code, signal }: ChildExit): string {
   return signal ?? `code ${String(code)}`;
 }
 
+/** @returns the report of an exit that was not asked for, with the end of the log. */
+export async function describeUnexpectedExit(
+  name: string,
+  exit: ChildExit,
+  logPath: string,
+): Promise<string> {
+  const lines = await readLogTail(logPath);
+  return `${name} ended unexpectedly (${describeExit(exit)}). Last lines of its log:\n${lines}`;
+}
+
 /** @returns the last lines since the last start, joined by newlines; empty when the file does not exist. */
-export async function readLogTail(path: string): Promise<string> {
+async function readLogTail(path: string): Promise<string> {
   try {
     const file = await open(path, 'r');
     try {

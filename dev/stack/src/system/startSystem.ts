@@ -5,7 +5,7 @@ import { Restarter } from '../launch/restarter.ts';
 import type { RestartOptions } from '../launch/runningStack.ts';
 import { freeCoachPorts, freeSystemPorts, type SystemPorts } from '../ports.ts';
 import type { StepOptions } from '../process/runCommand.ts';
-import { type Child, describeExit, readLogTail, startChild } from '../process/startChild.ts';
+import { type Child, describeUnexpectedExit, startChild } from '../process/startChild.ts';
 
 /**
  * Flags of the services' Node; a test compares them with those in the Dockerfile.
@@ -20,6 +20,8 @@ export const NODE_FLAGS: readonly string[] = [
   '--disable-proto=delete',
 ];
 
+type Environment = Readonly<Record<string, string>>;
+
 export interface SystemOptions extends StepOptions {
   readonly amqpUrl: string;
   readonly managementUrl: string | undefined;
@@ -32,7 +34,7 @@ export interface SystemOptions extends StepOptions {
   /** At least 32 characters; default: a random one. */
   readonly adminToken?: string;
   /** Further variables of both processes, such as FIT_TIERS or COACH_FAILURE_RATE. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Environment;
   /** Starts processes that die again, on the same ports; absent: a death is not even reported. */
   readonly restarts?: RestartOptions;
 }
@@ -50,19 +52,19 @@ export interface System {
   readonly monolith: Service;
   readonly coaches: readonly Service[];
   /** @param env overrides for this coach alone. */
-  addCoach(env?: Readonly<Record<string, string>>): Promise<Service>;
+  addCoach(env?: Environment): Promise<Service>;
   /** Stops or kills the coach with this index and removes it from the list. */
   removeCoach(index: number, how: 'stop' | 'kill'): Promise<void>;
   /**
    * Starts the monolith again on the same ports, after killing it.
    * @param env overrides for this start alone.
    */
-  restartMonolith(env?: Readonly<Record<string, string>>): Promise<void>;
+  restartMonolith(env?: Environment): Promise<void>;
   /**
    * Starts the coach with this index again on the same ports, after killing it.
    * @param env overrides for this start alone.
    */
-  restartCoach(index: number, env?: Readonly<Record<string, string>>): Promise<void>;
+  restartCoach(index: number, env?: Environment): Promise<void>;
   /** Stops the coaches, then the monolith; every child is gone afterwards. */
   stop(): Promise<void>;
 }
@@ -81,33 +83,31 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const adminToken = options.adminToken ?? randomBytes(24).toString('hex');
   const ports = options.ports ?? (await freeSystemPorts());
   const launch = { options, env: sharedEnvironment(options), adminToken };
-  const supervisor = new Supervisor(launch);
-  const monolithSettings = {
+  const monolith = await SupervisedService.start(launch, {
     name: 'monolith',
     port: ports.monolith,
     metricsPort: ports.monolithMetrics,
-  };
-  const monolith: SupervisedService = {
-    settings: monolithSettings,
-    service: await startService(launch, monolithSettings),
-  };
+  });
   const coaches: SupervisedService[] = [];
+  const coachAt = (index: number): SupervisedService => {
+    const coach = coaches[index];
+    if (coach === undefined) throw new Error(`there is no coach with index ${index}`);
+    return coach;
+  };
   let coachNumber = 0;
-  supervisor.watch(monolith);
-  const addCoach = async (env: Readonly<Record<string, string>> = {}): Promise<Service> => {
+  const addCoach = async (env: Environment = {}): Promise<Service> => {
     coachNumber += 1;
     const declared = [ports, ...(ports.moreCoaches ?? [])][coachNumber - 1];
     const { coach: port, coachMetrics: metricsPort } = declared ?? (await freeCoachPorts());
     const settings = { name: `coach-${coachNumber}`, port, metricsPort };
-    const coach = { settings, service: await startService(launch, { ...settings, env }) };
+    const coach = await SupervisedService.start(launch, settings, env);
     coaches.push(coach);
-    supervisor.watch(coach);
     return coach.service;
   };
   const stop = async () => {
-    await supervisor.end();
-    await Promise.all(coaches.splice(0).map(({ service }) => service.child.stop()));
-    await monolith.service.child.stop();
+    await Promise.all([monolith, ...coaches].map((supervised) => supervised.stopRestarts()));
+    await Promise.all(coaches.splice(0).map((coach) => coach.end('stop')));
+    await monolith.end('stop');
   };
   try {
     for (let count = options.coachCount ?? 1; count > 0; count -= 1) await addCoach();
@@ -125,113 +125,102 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     },
     addCoach,
     removeCoach: async (index, how) => {
-      const [coach] = coaches.splice(index, 1);
-      if (coach === undefined) return;
-      supervisor.expectExit(coach);
-      await coach.service.child[how]();
+      const coach = coachAt(index);
+      coaches.splice(index, 1);
+      await coach.end(how);
     },
-    restartMonolith: async (env = {}) => {
-      supervisor.expectExit(monolith);
-      await monolith.service.child.kill();
-      monolith.service = await startService(launch, { ...monolithSettings, env });
-      supervisor.watch(monolith);
-    },
-    restartCoach: async (index, env = {}) => {
-      const coach = coaches[index];
-      if (coach === undefined) throw new Error(`there is no coach with index ${index}`);
-      supervisor.expectExit(coach);
-      await coach.service.child.kill();
-      coach.service = await startService(launch, { ...coach.settings, env });
-      supervisor.watch(coach);
-    },
+    restartMonolith: (env) => monolith.killAndStart(env),
+    restartCoach: (index, env) => coachAt(index).killAndStart(env),
     stop,
   };
 }
 
-/** A process of the system with the settings of its starts; a restart replaces `service`. */
-interface SupervisedService {
-  service: Service;
-  readonly settings: ServiceSettings;
-}
-
-/** Starts processes again that ended unexpectedly; without `restarts` it does nothing. */
-class Supervisor {
+/** A process of the system, which is started again when it ends unexpectedly, where the options say so. */
+class SupervisedService {
   readonly #launch: Launch;
-  readonly #stopped = new AbortController();
-  readonly #expectedExits = new WeakSet<Child>();
-  readonly #restarters = new WeakMap<SupervisedService, Restarter>();
-  readonly #restarting = new Set<Promise<void>>();
+  readonly #settings: ServiceSettings;
+  readonly #restarter: Restarter | undefined;
+  /** The child whose exit was asked for last. */
+  #endedChild: Child | undefined;
+  #areRestartsStopped = false;
+  service: Service;
 
-  constructor(launch: Launch) {
+  private constructor(launch: Launch, settings: ServiceSettings, service: Service) {
+    const { restarts, onProgress } = launch.options;
     this.#launch = launch;
-  }
-
-  /** Makes the next exit of this process expected. */
-  expectExit({ service }: SupervisedService): void {
-    this.#expectedExits.add(service.child);
-  }
-
-  watch(supervised: SupervisedService): void {
-    const { restarts, onProgress } = this.#launch.options;
-    if (restarts === undefined) return;
-    const { name, child, logPath } = supervised.service;
-    const restarter =
-      this.#restarters.get(supervised) ??
-      new Restarter({
-        name,
-        start: () => this.#startAgain(supervised),
-        signal: this.#stopped.signal,
+    this.#settings = settings;
+    this.service = service;
+    if (restarts !== undefined)
+      this.#restarter = new Restarter({
+        name: settings.name,
+        start: async (signal) => {
+          this.service = await startService(launch, settings, {}, signal);
+          this.#watch();
+        },
         onProgress,
         onGiveUp: restarts.onGiveUp,
       });
-    this.#restarters.set(supervised, restarter);
+    this.#watch();
+  }
+
+  /** @param env overrides for this start alone. */
+  static async start(
+    launch: Launch,
+    settings: ServiceSettings,
+    env?: Environment,
+  ): Promise<SupervisedService> {
+    const service = await startService(launch, settings, env);
+    return new SupervisedService(launch, settings, service);
+  }
+
+  /** Ends the process without a restart. */
+  async end(how: 'stop' | 'kill'): Promise<void> {
+    const { child } = this.service;
+    this.#endedChild = child;
+    await child[how]();
+  }
+
+  async killAndStart(env?: Environment): Promise<void> {
+    await this.end('kill');
+    this.service = await startService(this.#launch, this.#settings, env);
+    this.#watch();
+  }
+
+  async stopRestarts(): Promise<void> {
+    this.#areRestartsStopped = true;
+    await this.#restarter?.stop();
+  }
+
+  #watch(): void {
+    const { name, child, logPath } = this.service;
     void child.exited.then(async (exit) => {
-      if (this.#stopped.signal.aborted || this.#expectedExits.has(child)) return;
-      const lines = await readLogTail(logPath);
-      onProgress?.(
-        `${name} ended unexpectedly (${describeExit(exit)}). Last lines of its log:\n${lines}`,
-      );
-      const restarting = restarter.restart();
-      this.#restarting.add(restarting);
-      void restarting.then(() => this.#restarting.delete(restarting));
+      if (this.#restarter === undefined || this.#areRestartsStopped || this.#endedChild === child)
+        return;
+      this.#launch.options.onProgress?.(await describeUnexpectedExit(name, exit, logPath));
+      this.#restarter.restartInBackground();
     });
-  }
-
-  /** Ends the restarts; resolves when the running ones have ended. */
-  async end(): Promise<void> {
-    this.#stopped.abort();
-    await Promise.all(this.#restarting);
-  }
-
-  async #startAgain(supervised: SupervisedService): Promise<void> {
-    supervised.service = await startService(
-      this.#launch,
-      supervised.settings,
-      this.#stopped.signal,
-    );
-    this.watch(supervised);
   }
 }
 
 interface Launch {
   readonly options: SystemOptions;
   readonly adminToken: string;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Environment;
 }
 
 interface ServiceSettings {
   readonly name: string;
   readonly port: number;
   readonly metricsPort: number;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 async function startService(
   launch: Launch,
-  service: ServiceSettings,
+  settings: ServiceSettings,
+  env: Environment = {},
   signal = launch.options.signal,
 ): Promise<Service> {
-  const { name, port, metricsPort } = service;
+  const { name, port, metricsPort } = settings;
   const { folder, onProgress } = launch.options;
   const workspace = name.split('-')[0] ?? name;
   const url = `http://127.0.0.1:${port}`;
@@ -249,7 +238,7 @@ async function startService(
       ...(workspace === 'monolith'
         ? { FIT_ADMIN_TOKEN: launch.adminToken }
         : { FIT_ADMIN_TOKEN: undefined, ALERTMANAGER_URL: undefined }),
-      ...service.env,
+      ...env,
       PORT: String(port),
       METRICS_PORT: String(metricsPort),
     },
@@ -267,7 +256,7 @@ async function startService(
   return { name, url, metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`, logPath, child };
 }
 
-function sharedEnvironment(options: SystemOptions): Readonly<Record<string, string>> {
+function sharedEnvironment(options: SystemOptions): Environment {
   const { amqpUrl, managementUrl, mongodbUrl, env } = options;
   return {
     AMQP_URL: amqpUrl,

@@ -21,7 +21,6 @@ function restarterOf(results: boolean[]) {
   const waits: number[] = [];
   const lines: string[] = [];
   const givenUp: StackError[] = [];
-  const stopping = new AbortController();
   const restarter = new Restarter({
     name: 'gym',
     start: () => (results.shift() === true ? Promise.resolve() : Promise.reject(new Error('shut'))),
@@ -29,11 +28,10 @@ function restarterOf(results: boolean[]) {
       waits.push(delayMs);
       return Promise.resolve();
     },
-    signal: stopping.signal,
     onProgress: (line) => lines.push(line),
     onGiveUp: (error) => givenUp.push(error),
   });
-  return { restarter, waits, lines, givenUp, stopping };
+  return { restarter, waits, lines, givenUp };
 }
 
 test('a failed start is reported and tried again until the program is ready', async () => {
@@ -62,8 +60,8 @@ test('a program that becomes ready and dies at once waits longer each time, and 
 });
 
 test('nothing is started after the stop has begun', async () => {
-  const { restarter, waits, stopping } = restarterOf([true]);
-  stopping.abort();
+  const { restarter, waits } = restarterOf([true]);
+  await restarter.stop();
   await restarter.restart();
   assert.deepEqual(waits, []);
 });
