@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { COMMANDS } from '../../src/commands.ts';
+import { brokerUrls, loadDeclaration, parseCommandLine } from '../../src/parseCommandLine.ts';
 import {
   type Answer,
   answerOf,
@@ -17,6 +18,22 @@ async function run(...words: readonly string[]): Promise<Answer> {
   return await answerOf(startCli(words));
 }
 
+/** As `main.ts` does it: a process for each wrong command line would take minutes on a busy machine. */
+async function runInProcess(args: readonly string[]): Promise<number> {
+  const { command, ...call } = parseCommandLine(args, COMMANDS, {});
+  const module = await loadDeclaration(call.declarationPath);
+  if (command === undefined) throw new Error('no command is given');
+  return await command.run({
+    declaration: module.declaration,
+    ...brokerUrls(call, module),
+    isJson: call.isJson,
+    options: call.options,
+    positionals: call.positionals,
+    print: () => undefined,
+    log: () => undefined,
+  });
+}
+
 async function declarationFile(t: TestContext, tiers = "['5s', '30s']"): Promise<string> {
   const kinds = `{ send: { key: 'mail.send', queue: 'outbox', tiers: ${tiers} } }`;
   return await writeDeclaration(await cliFolder(t), { exchange: 'mail', kinds });
@@ -25,16 +42,16 @@ async function declarationFile(t: TestContext, tiers = "['5s', '30s']"): Promise
 test('without a command: the overview; with --help: the usage of each command', async () => {
   const overview = await run();
   assert.equal(overview.code, 0);
-  for (const { name, summary } of COMMANDS) {
+  for (const { name, summary, usage } of COMMANDS) {
     assert.ok(overview.out.includes(name) && overview.out.includes(summary), name);
-    const help = await run(name, '--help');
-    assert.equal(help.code, 0, name);
-    assert.match(help.out, new RegExp(`^topology ${name}`), name);
-    assert.match(help.out, /Exit code 0: success, nothing differs\./, name);
+    assert.ok(usage.startsWith(`topology ${name}`), name);
   }
+  const help = await run('diff', '--help');
+  assert.equal(help.code, 0);
+  assert.match(help.out, /^topology diff[^]*Exit code 0: success, nothing differs\./);
 });
 
-test('a wrong command line is an error that names the argument, in two lines', async (t) => {
+test('a wrong command line is an error that names the argument', async (t) => {
   const path = await declarationFile(t);
   const broken = join(path, '../broken.ts');
   await writeFile(broken, 'export default {;\n');
@@ -45,10 +62,7 @@ test('a wrong command line is an error that names the argument, in two lines', a
     [['graph', '--declaration', TOPOLOGY], /its default export is no declaration/],
     [['graph', '--declaration', 'nowhere.ts'], /nowhere\.ts cannot be loaded/],
     [['graph', '--declaration', broken], /broken\.ts cannot be loaded: SyntaxError/],
-    [
-      ['diff', '--declaration', path, '--amqp-url', 'host:5672'],
-      /^topology: --amqp-url 'host:5672' is not/,
-    ],
+    [['diff', '--declaration', path, '--amqp-url', 'host:5672'], /^--amqp-url 'host:5672' is not/],
     [
       ['diff', '--declaration', path, '--management-url', 'ftp://me:secret@host'],
       /--management-url 'ftp:\/\/…@host' is not a URL such as http:/,
@@ -70,13 +84,11 @@ test('a wrong command line is an error that names the argument, in two lines', a
     [['graph', '--declaration', path, '--broker-version', '2.8'], /'2\.8' must be 3\.10\.0/],
     [['docs', '--declaration', path], /give --file/],
   ];
-  for (const [args, message] of cases) {
-    const { code, out, err } = await run(...args);
-    assert.equal(code, 1, args.join(' '));
-    assert.match(err, message, args.join(' '));
-    assert.ok(err.trim().split('\n').length <= 2, err);
-    assert.equal(out, '', args.join(' '));
-  }
+  for (const [args, message] of cases)
+    await assert.rejects(runInProcess(args), { name: 'UsageError', message }, args.join(' '));
+  const { code, out, err } = await run('graph', '--declaration', path, '--colour', 'red');
+  assert.match(err, /^topology: .*--colour/);
+  assert.deepEqual([code, out, err.trim().split('\n').length <= 2], [1, '', true], err);
 });
 
 test('a declaration with faults is an error that names them all', async (t) => {

@@ -73,6 +73,8 @@ test('a binding that is removed meanwhile: exit code 2, and its paths are named'
     ...['--json', '--real-time', '--tolerance-ms', String(SHORT_TOLERANCE_MS)],
   );
   const vhost = await eventually(() => run.hosts().find((name) => name.endsWith('-handled')), {
+    // Starting a process and creating virtual hosts take seconds on a busy machine.
+    deadlineMs: 60_000,
     describe: () => run.said.stderr,
   });
   // It holds still while the ground is prepared.
@@ -102,7 +104,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     const run = await start(t, '--real-time');
     await eventually(() => run.said.stderr.includes('awaited: '), {
       // Virtual hosts are made first, which takes seconds on a busy machine.
-      deadlineMs: 40_000,
+      deadlineMs: 60_000,
       describe: () => run.said.stderr,
     });
     run.child.kill(signal);
