@@ -154,7 +154,7 @@ module.exports = {
       name: 'only-stores-ask-the-database',
       comment: 'Call the store that owns the collection, or give it a new question to answer.',
       severity: 'error',
-      from: { path: sourcesOf(PRODUCT), pathNot: ['/store/', '/replayStore[.]ts$'] },
+      from: { path: sourcesOf(PRODUCT), pathNot: ['/store/', '/replayDeadJobs[.]ts$'] },
       to: { path: '^jobs/src/store/documentCollection[.]ts$' },
     },
     owned('only-metrics-count', 'prom-client', {
@@ -179,7 +179,7 @@ module.exports = {
       remedy: 'Define a route; service/ builds the application that serves it.',
     }),
     owned('only-slots-read-schedules', '(?:croner|cron-parser)', {
-      owners: '^contract/src/slots/',
+      owners: '^contract/src/slots[.]ts$',
       remedy: 'Ask Slots of @fit/contract/slots: two parsers differ where a clock changes.',
     }),
     owned('only-cron-schedules', 'node-schedule', {
@@ -199,7 +199,7 @@ module.exports = {
           `^(?:${WORKSPACES})/src/index[.]ts$`,
           '^topology/src/(?:amqp|assert|management|work)/index[.]ts$',
           '^topology-cli/src/(?:apply|drawing)/index[.]ts$',
-          '^contract/src/slots/index[.]ts$',
+          '^contract/src/slots[.]ts$',
           '^jobs/src/store/index[.]ts$',
           '^dev/stack/src/testing/index[.]ts$',
           '^service/src/process/secretFile[.]ts$',

@@ -16,7 +16,7 @@ import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { FitClient, followRun, untilAccepted } from '@fit/client';
 import { ConfigError, dayIn, isCalendarDay, readCronConfig } from '@fit/contract';
-import { planAt, ScheduleError, type Slot, Slots } from '@fit/contract/slots';
+import { ScheduleError, type Slot, Slots, slotsAround } from '@fit/contract/slots';
 import { createMetrics, Health, type MetricSet, serveOperations } from '@fit/service';
 import { readSecretFile } from '@fit/service/secret-file';
 import { type Job, scheduleJob } from 'node-schedule';
@@ -114,7 +114,7 @@ async function stay(config: Config): Promise<void> {
   shutdownHooks.push(startSchedule(slots, catchUpMs, (slot) => void requestSlot(slot)));
   await serveMetricsAndHealth(config, metrics);
 
-  const { due, tooOld, next } = planAt(slots, new Date(), catchUpMs);
+  const { due, tooOld, next } = slotsAround(slots, new Date(), catchUpMs);
   log(`schedule '${schedule}' in ${timezone}; next slot ${describe(next)}`);
   if (due === undefined) {
     deadline.firstSlotIs(next);
@@ -149,7 +149,7 @@ function startSchedule(slots: Slots, catchUpMs: number, onSlot: (slot: Slot) => 
   const checkClock = () => {
     const now = new Date();
     const isDue = awaited !== undefined && awaited.at <= now;
-    const { due, tooOld, next } = planAt(slots, now, Math.max(catchUpMs, ON_TIME_MS));
+    const { due, tooOld, next } = slotsAround(slots, now, Math.max(catchUpMs, ON_TIME_MS));
     // The next slot changes when the awaited one is due, and also when the clock was set back.
     if (next?.at.getTime() !== awaited?.at.getTime()) waitFor(next);
     if (!isDue) return;

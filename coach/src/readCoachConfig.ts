@@ -1,37 +1,67 @@
 /** Reads the configuration of the coach from the environment. */
 import {
+  decimalNumber,
   type Environment,
   readServiceConfig,
   type ServiceConfig,
   serviceVariables,
-  share,
   wholeNumber,
 } from '@fit/contract';
 import Type from 'typebox';
 
 export interface CoachConfig extends ServiceConfig {
-  /** The share of attempts that fail on purpose, 0 to 1; default 0. */
+  /** Share of attempts that fail on purpose. */
   readonly failureRate: number;
-  /** Milliseconds that each attempt waits on purpose; default 0. */
+  /** Time that each attempt takes on purpose, in milliseconds. */
   readonly workMs: number;
-  /** Unsettled deliveries at a time, and the largest batch of settlements; default 250. */
+  /** Unsettled deliveries at a time; also the largest batch. */
   readonly prefetchCount: number;
-  /** Handlers that run at a time; default 10. */
+  /** Handlers that run at a time. */
   readonly concurrency: number;
-  /** The bound of one attempt in milliseconds, far below the broker's acknowledgement timeout of 30 minutes; default 30,000. */
+  /** Bound of one attempt in milliseconds, far below the broker's acknowledgement timeout of 30 minutes. */
   readonly deadlineMs: number;
 }
 
-const COACH_VARIABLES = Type.Object({
+/** Every variable that the coach reads, with default, bound and documentation. */
+export const COACH_VARIABLES = Type.Object({
   ...serviceVariables({ port: 12_101, metricsPort: 12_112 }),
-  COACH_FAILURE_RATE: share(0),
-  COACH_WORK_MS: wholeNumber({ default: 0, minimum: 0, maximum: 600_000 }),
-  COACH_PREFETCH: wholeNumber({ default: 250, minimum: 1, maximum: 10_000 }),
-  COACH_CONCURRENCY: wholeNumber({ default: 10, minimum: 1, maximum: 1_000 }),
-  COACH_DEADLINE_MS: wholeNumber({ default: 30_000, minimum: 100, maximum: 600_000 }),
+  COACH_FAILURE_RATE: decimalNumber({
+    default: 0,
+    minimum: 0,
+    maximum: 1,
+    description: 'share of attempts that fail on purpose',
+  }),
+  COACH_WORK_MS: wholeNumber({
+    default: 0,
+    minimum: 0,
+    maximum: 600_000,
+    unit: 'milliseconds',
+    description: 'time that each attempt takes on purpose',
+  }),
+  COACH_PREFETCH: wholeNumber({
+    default: 250,
+    minimum: 1,
+    maximum: 10_000,
+    unit: 'deliveries',
+    description: 'unsettled deliveries at a time; also the largest batch',
+  }),
+  COACH_CONCURRENCY: wholeNumber({
+    default: 10,
+    minimum: 1,
+    maximum: 1_000,
+    unit: 'handlers',
+    description: 'handlers that run at a time',
+  }),
+  COACH_DEADLINE_MS: wholeNumber({
+    default: 30_000,
+    minimum: 100,
+    maximum: 600_000,
+    unit: 'milliseconds',
+    description: 'bound of one attempt',
+  }),
 });
 
-/** @throws ConfigError with every finding at once. */
+/** @throws ConfigError with every finding. */
 export function readCoachConfig(env: Environment): CoachConfig {
   const { service, own } = readServiceConfig(COACH_VARIABLES, env);
   return {

@@ -1,6 +1,6 @@
-/** The payload of a createWod job: all that a workout depends on, as of the moment it was asked for. */
-import Type, { type Static } from 'typebox';
-import { distinctArray } from './distinctArray.ts';
+/** The payload of a createWod job: everything that a workout depends on, as of the time when it was requested. */
+import Type, { type Static, type TArray, type TSchema } from 'typebox';
+import { DateText } from './calendarDay.ts';
 
 export const LEVELS = ['beginner', 'intermediate', 'rx'] as const;
 export const EQUIPMENT = [
@@ -18,9 +18,28 @@ export const EQUIPMENT = [
 ] as const;
 export const EXCLUSIONS = ['grip-heavy', 'impact', 'inverted', 'overhead'] as const;
 
-/** A calendar day; whether it exists is checked by `isCalendarDay`. */
-export const DateText = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', maxLength: 10 });
 export const UserId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', maxLength: 64 });
+
+/**
+ * An array without duplicates, checked in linear time. The keyword `uniqueItems` is not used: TypeBox hashes each element
+ * recursively, which exhausts the stack on deep input, and collects duplicates in quadratic time.
+ * @param items strings or numbers: elements are compared with `===`.
+ * @param bounds numbers of elements; `minItems` defaults to 0.
+ */
+export function distinctArray<Items extends TSchema>(
+  items: Items,
+  bounds: { readonly minItems?: number; readonly maxItems: number },
+): TArray<Items> {
+  return Type.Refine(
+    Type.Array(items, { ...bounds }),
+    // Of an array that is too long only the length is reported.
+    (value) =>
+      !Array.isArray(value) ||
+      value.length > bounds.maxItems ||
+      new Set(value).size === value.length,
+    () => 'must not have the same element twice',
+  );
+}
 
 export const ProfileFields = {
   level: Type.Enum([...LEVELS]),

@@ -1,5 +1,19 @@
-/** The one declaration that FIT runs, in its two profiles. */
-import { type Declaration, type Duration, declareTopology, type KindOptions } from '@fit/topology';
+/** The one declaration that FIT runs: built from options, or read from the environment. */
+import {
+  type Declaration,
+  type Duration,
+  declareTopology,
+  type KindOptions,
+  TopologyError,
+} from '@fit/topology';
+import Type, { type Static } from 'typebox';
+import {
+  ConfigError,
+  checkedText,
+  type Environment,
+  oneOf,
+  parseEnvironment,
+} from './environment.ts';
 
 export const PROFILES = ['default', 'assignment'] as const;
 export type Profile = (typeof PROFILES)[number];
@@ -8,20 +22,20 @@ export type FitDeclaration = Declaration<Readonly<Record<FitKind, KindOptions>>>
 
 export interface FitTopologyOptions {
   readonly profile: Profile;
-  /** Waits between attempts; default 5 s, 30 s, 120 s. Both processes must be given the same. */
+  /** Waits between attempts; default 5 s, 30 s, 120 s. Every process must be given the same. */
   readonly tiers?: readonly Duration[];
-  /** Limit of the main queue; default 10,000, under the assignment 100. */
+  /** Limit of the main queue in messages; default 10,000, in the profile `assignment` 100. */
   readonly maxLength?: number;
 }
 
-/** With it a tenth of the limit is kept for what comes back, and more: see `returnCapacity`. */
+/** Expected load of the main queue. `returnCapacity` computes from it which part of the queue is kept for retries. */
 const LOAD = { perSecond: 500, failureRatio: 0.2 };
 
 const TIERS: readonly Duration[] = ['5s', '30s', '120s'];
 
 /**
- * `assignment` keeps that text's two traps: messages expire after 60 s in the queue, and a full queue of 100 drops its
- * oldest. Both end in the dead-letter queue, and both are told apart from a failure.
+ * The profile `assignment` keeps the two traps of the assignment's text: messages expire after 60 s in the queue, and a
+ * full queue of 100 drops its oldest. Both kinds of loss end in the dead-letter queue, each with a cause of its own.
  * @throws TopologyError `DECLARATION_INVALID`, for instance for tiers that do not rise.
  */
 export function fitTopology(options: FitTopologyOptions): FitDeclaration {
@@ -34,10 +48,77 @@ export function fitTopology(options: FitTopologyOptions): FitDeclaration {
         queue: 'createWodQueue',
         tiers: options.tiers ?? TIERS,
         maxLength: options.maxLength ?? (isAssignment ? 100 : 10_000),
-        // A limit that was set by hand was set for another load.
+        // A limit that an operator sets belongs to a load that is not known here.
         ...(isAssignment || options.maxLength !== undefined ? {} : { load: LOAD }),
         ...(isAssignment ? { messageTtl: '60s', unsafe: ['drop-head'] } : {}),
       },
     },
   });
+}
+
+export const TOPOLOGY_VARIABLES = {
+  FIT_PROFILE: oneOf(PROFILES, {
+    description:
+      '`assignment`: TTL 60 s, limit 100, a full queue drops its oldest; it needs a fresh virtual host',
+  }),
+  FIT_TIERS: Type.Optional(
+    checkedText(problemOfTiers, {
+      unit: 'rising durations (unset: 5s,30s,120s)',
+      description: 'waits between attempts; the same in all processes',
+    }),
+  ),
+  FIT_MAX_LENGTH: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      expects: 'must be a whole number of messages, at least 1',
+      unit: 'messages (unset: 10,000, with `assignment` 100)',
+      description: 'limit of the main queue; the same in all processes',
+    }),
+  ),
+};
+
+const TOPOLOGY_SCHEMA = Type.Object(TOPOLOGY_VARIABLES);
+
+/**
+ * Reads `FIT_PROFILE`, `FIT_TIERS` and `FIT_MAX_LENGTH`.
+ * @throws ConfigError with every finding.
+ */
+export function readFitTopology(env: Environment): FitDeclaration {
+  const value = parseEnvironment(TOPOLOGY_SCHEMA, env);
+  try {
+    return fitTopology(optionsOf(value));
+  } catch (error) {
+    if (!(error instanceof TopologyError)) throw error;
+    // Each variable is valid alone; the combination is not.
+    throw new ConfigError([
+      `FIT_PROFILE, FIT_TIERS and FIT_MAX_LENGTH do not fit together: ${faultsOf(error)}`,
+    ]);
+  }
+}
+
+function optionsOf(value: Static<typeof TOPOLOGY_SCHEMA>): FitTopologyOptions {
+  const { FIT_PROFILE: profile, FIT_TIERS: tiers, FIT_MAX_LENGTH: maxLength } = value;
+  return {
+    profile,
+    ...(tiers === undefined ? {} : { tiers: tiersIn(tiers) }),
+    ...(maxLength === undefined ? {} : { maxLength }),
+  };
+}
+
+function tiersIn(list: string): Duration[] {
+  return list.split(',').map((tier) => tier.trim() as Duration);
+}
+
+function problemOfTiers(list: string): string | undefined {
+  try {
+    fitTopology({ profile: 'default', tiers: tiersIn(list) });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof TopologyError)) throw error;
+    return `must be rising waits such as 5s,30s,2m (${faultsOf(error)})`;
+  }
+}
+
+function faultsOf(error: TopologyError): string {
+  return error.faults.map(({ subject, remedy }) => `${subject}: ${remedy}`).join('; ');
 }

@@ -1,29 +1,24 @@
-/** What monolith and coach agree on. */
-export { dayIn, isCalendarDay } from './calendarDay.ts';
+/** What both services agree on: the declaration, the payload and the workout, and how the environment is read. */
+export { DateText, dayIn, isCalendarDay } from './calendarDay.ts';
 export {
   CreateWodPayload,
-  DateText,
+  distinctArray,
   EQUIPMENT,
   EXCLUSIONS,
   LEVELS,
   ProfileFields,
   UserId,
 } from './createWod.ts';
-export { distinctArray } from './distinctArray.ts';
 export {
   ConfigError,
   checkEnvironment,
   checkedText,
+  decimalNumber,
   type Environment,
   httpUrl,
   oneOf,
   optionalText,
   parseEnvironment,
-  passwordsOf,
-  problemOfHttpUrl,
-  SECRET,
-  share,
-  text,
   wholeNumber,
 } from './environment.ts';
 export {
@@ -32,10 +27,15 @@ export {
   fitTopology,
   PROFILES,
   type Profile,
+  readFitTopology,
 } from './fitTopology.ts';
 export { useNativeBroker } from './nativeBroker.ts';
-export { type CronConfig, readCronConfig } from './readCronConfig.ts';
-export { readFitTopology } from './readFitTopology.ts';
+export {
+  ADMIN_TOKEN_VARIABLES,
+  CRON_VARIABLES,
+  type CronConfig,
+  readCronConfig,
+} from './readCronConfig.ts';
 export {
   LOG_LEVELS,
   readServerUrls,
@@ -44,5 +44,5 @@ export {
   serviceVariables,
   TRACING_VARIABLES,
 } from './readServiceConfig.ts';
-export { SECRET_REMEDY, weaknessOfSecret } from './secretStrength.ts';
+export { passwordsOf, problemOfHttpUrl, SECRET_REMEDY, weaknessOfSecret } from './valueChecks.ts';
 export { WODS_COLLECTION, Wod, type WodDocument, wodId, wodOf } from './wodDocument.ts';

@@ -1,28 +1,28 @@
-/** The daily trigger's configuration. */
+/** Configuration of `npm run cron`, the daily trigger. */
 import Type from 'typebox';
 import {
   ConfigError,
   checkEnvironment,
   type Environment,
   httpUrl,
-  SECRET,
+  secret,
   text,
   wholeNumber,
 } from './environment.ts';
-import { ANY_PORT, HOST, TIMEZONE } from './readServiceConfig.ts';
+import { HOST, metricsPort, TIMEZONE } from './readServiceConfig.ts';
 
 export interface CronConfig {
-  /** The monolith. */
+  /** Address of the monolith. */
   readonly fitUrl: string;
-  /** Undefined: it is read from `adminTokenFile`. */
+  /** Undefined: the token is read from `adminTokenFile`. */
   readonly adminToken: string | undefined;
   readonly adminTokenFile: string;
   readonly schedule: string;
-  /** IANA name; its day is today. */
+  /** IANA name; its calendar day is today. */
   readonly timezone: string;
-  /** How long to wait for a run. */
+  /** How long to wait for the end of a run, in milliseconds. */
   readonly waitMs: number;
-  /** Age of the oldest missed slot that is caught up at start; 0: none is. */
+  /** A slot that was missed is requested at start where it is no older than this; 0: never. */
   readonly catchUpMs: number;
   readonly host: string;
   readonly metricsPort: number;
@@ -30,23 +30,53 @@ export interface CronConfig {
 
 const DAY_MS = 86_400_000;
 
-const CRON_VARIABLES = Type.Object({
-  FIT_URL: httpUrl('http://127.0.0.1:12100'),
-  FIT_ADMIN_TOKEN: SECRET,
-  FIT_ADMIN_TOKEN_FILE: text('.fit/admin-token'),
-  CRON_SCHEDULE: text('0 5 * * *'),
+/** The admin's token, as the monolith and cron read it. */
+export const ADMIN_TOKEN_VARIABLES = {
+  FIT_ADMIN_TOKEN: Type.Optional(
+    secret({
+      unit: '32 to 1,024 random characters',
+      description: 'bearer token of the admin routes; unset: the one in `FIT_ADMIN_TOKEN_FILE`',
+    }),
+  ),
+  FIT_ADMIN_TOKEN_FILE: text({
+    default: '.fit/admin-token',
+    unit: 'path',
+    description: 'file of the token; the monolith makes it at its first start',
+  }),
+};
+
+export const CRON_VARIABLES = Type.Object({
+  FIT_URL: httpUrl({ default: 'http://127.0.0.1:12100', description: 'address of the monolith' }),
+  ...ADMIN_TOKEN_VARIABLES,
+  CRON_SCHEDULE: text({
+    default: '0 5 * * *',
+    unit: 'cron expression',
+    description: 'when the daily run is due',
+  }),
   CRON_TIMEZONE: TIMEZONE,
-  CRON_WAIT_MS: wholeNumber({ default: 3_600_000, minimum: 1_000, maximum: DAY_MS }),
-  CRON_CATCH_UP_MS: wholeNumber({ default: DAY_MS, minimum: 0, maximum: 31 * DAY_MS }),
+  CRON_WAIT_MS: wholeNumber({
+    default: 3_600_000,
+    minimum: 1_000,
+    maximum: DAY_MS,
+    unit: 'milliseconds',
+    description: 'how long cron waits for the end of a run',
+  }),
+  CRON_CATCH_UP_MS: wholeNumber({
+    default: DAY_MS,
+    minimum: 0,
+    maximum: 31 * DAY_MS,
+    unit: 'milliseconds (0: never)',
+    description: 'a missed slot is requested at start where it is no older than this',
+  }),
   HOST,
-  METRICS_PORT: wholeNumber({ default: 12_115, ...ANY_PORT }),
+  METRICS_PORT: metricsPort(12_115),
 });
 
 /**
- * Reads everything that cron is told by variables.
- * @param problemOfSchedule asked with CRON_SCHEDULE, whatever else is wrong; it returns what is wrong with the schedule, such
- * as the reason of its parser, or undefined.
- * @throws ConfigError with every finding at once.
+ * Reads the environment of cron.
+ * @param problemOfSchedule is asked about CRON_SCHEDULE whatever else is wrong; it returns the reason why the schedule
+ * cannot be used, or undefined. The parser is passed in, because services load this module without it.
+ * @throws ConfigError with every finding.
  */
 export function readCronConfig(
   env: Environment,

@@ -1,4 +1,4 @@
-/** What monolith and coach read alike, and the tools that speak to the same servers. */
+/** Variables of both services, and of the tools that connect to the same servers. */
 import Type, { type Static, type TObject } from 'typebox';
 import {
   ConfigError,
@@ -8,14 +8,15 @@ import {
   httpUrl,
   oneOf,
   parseEnvironment,
+  wholeNumber,
+} from './environment.ts';
+import { type FitDeclaration, readFitTopology, TOPOLOGY_VARIABLES } from './fitTopology.ts';
+import {
   problemOfAmqpUrl,
   problemOfHost,
   problemOfMongodbUrl,
   problemOfTimezone,
-  wholeNumber,
-} from './environment.ts';
-import type { FitDeclaration } from './fitTopology.ts';
-import { readFitTopology, TOPOLOGY_VARIABLES } from './readFitTopology.ts';
+} from './valueChecks.ts';
 
 export interface ServiceConfig {
   readonly amqpUrl: string;
@@ -25,35 +26,59 @@ export interface ServiceConfig {
   readonly host: string;
   readonly port: number;
   readonly metricsPort: number;
-  /** Whose day `today` is: that of the daily run. */
+  /** IANA name; its calendar day is today. */
   readonly timezone: string;
   readonly declaration: FitDeclaration;
 }
 
-/** The levels of a log; the first is the default. */
+/** Log levels of pino; the first is the default. */
 export const LOG_LEVELS = ['info', 'trace', 'debug', 'warn', 'error', 'fatal', 'silent'] as const;
 
-export const ANY_PORT = { minimum: 0, maximum: 65_535 };
-
-/** The servers, and the address where a process listens. */
 const SERVER_VARIABLES = {
   AMQP_URL: checkedText(problemOfAmqpUrl, {
     default: 'amqp://guest:guest@127.0.0.1:12104',
     show: 'url',
+    unit: 'amqp(s) URL',
+    description: 'broker; unset: the one of `.stack/main/broker.env`, where that file exists',
   }),
-  AMQP_MANAGEMENT_URL: Type.Optional(httpUrl()),
+  AMQP_MANAGEMENT_URL: Type.Optional(
+    httpUrl({
+      description:
+        'management API of the broker, with credentials; limits become policies. Unset: from `broker.env` together with `AMQP_URL`; without any, limits are queue arguments',
+    }),
+  ),
   MONGODB_URL: checkedText(problemOfMongodbUrl, {
     default: 'mongodb://127.0.0.1:12106/fit',
     show: 'url',
+    unit: 'connection string',
+    description: 'database; replica sets and mongodb+srv:// are accepted',
   }),
 };
 
-/** Whose day is today, in every process. */
-export const TIMEZONE = checkedText(problemOfTimezone, { default: 'UTC' });
+export const TIMEZONE = checkedText(problemOfTimezone, {
+  default: 'UTC',
+  unit: 'IANA name',
+  description: 'time zone whose calendar day is today, where no date is given',
+});
 
-export const HOST = checkedText(problemOfHost, { default: '127.0.0.1' });
+export const HOST = checkedText(problemOfHost, {
+  default: '127.0.0.1',
+  unit: 'address or host name',
+  description: 'where the process listens',
+});
 
-/** @returns the servers' URLs, for the tools that need nothing else. @throws ConfigError with every finding. */
+/** @returns the schema of the port of metrics and health checks. */
+export function metricsPort(port: number) {
+  return wholeNumber({
+    default: port,
+    minimum: 0,
+    maximum: 65_535,
+    unit: '(0: any free port)',
+    description: 'port of metrics and health checks',
+  });
+}
+
+/** @returns the URLs of broker and database, for tools that need nothing else. @throws ConfigError with every finding. */
 export function readServerUrls(env: Environment): {
   readonly amqpUrl: string;
   readonly mongodbUrl: string;
@@ -62,15 +87,19 @@ export function readServerUrls(env: Environment): {
   return { amqpUrl: value.AMQP_URL, mongodbUrl: value.MONGODB_URL };
 }
 
-/** Whatever else OpenTelemetry reads is checked by OpenTelemetry. */
+/** Either variable switches tracing on. OpenTelemetry itself checks the other variables that it reads. */
 export const TRACING_VARIABLES = {
-  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(httpUrl()),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(httpUrl()),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    httpUrl({ description: 'collector of traces; unset: no tracing' }),
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Type.Optional(
+    httpUrl({ description: 'the same, as a full address for traces alone' }),
+  ),
 };
 
 /**
- * The variables of every service.
- * @param ports defaults of PORT and METRICS_PORT; 0 picks a free one.
+ * The variables that every service reads.
+ * @param ports defaults of PORT and METRICS_PORT.
  */
 export function serviceVariables(ports: { readonly port: number; readonly metricsPort: number }) {
   return {
@@ -78,17 +107,23 @@ export function serviceVariables(ports: { readonly port: number; readonly metric
     ...TOPOLOGY_VARIABLES,
     ...TRACING_VARIABLES,
     HOST,
-    PORT: wholeNumber({ default: ports.port, ...ANY_PORT }),
-    METRICS_PORT: wholeNumber({ default: ports.metricsPort, ...ANY_PORT }),
+    PORT: wholeNumber({
+      default: ports.port,
+      minimum: 0,
+      maximum: 65_535,
+      unit: '(0: any free port)',
+      description: 'port of the API',
+    }),
+    METRICS_PORT: metricsPort(ports.metricsPort),
     CRON_TIMEZONE: TIMEZONE,
-    LOG_LEVEL: oneOf(LOG_LEVELS),
+    LOG_LEVEL: oneOf(LOG_LEVELS, { description: 'lines below this level are not written' }),
   };
 }
 
 type ServiceVariables = ReturnType<typeof serviceVariables>;
 
 /**
- * Checks a service's whole environment at once, its own variables included.
+ * Reads the whole environment of a service, including the variables of that service alone.
  * @throws ConfigError with every finding.
  */
 export function readServiceConfig<Own extends ServiceVariables>(
@@ -96,8 +131,8 @@ export function readServiceConfig<Own extends ServiceVariables>(
   env: Environment,
 ): { readonly service: ServiceConfig; readonly own: Static<TObject<Own>> } {
   const { value, findings } = checkEnvironment(schema, env);
-  const shared = value as Static<TObject<ServiceVariables>>;
   if (findings.length > 0) throw new ConfigError(findings);
+  const shared = value as Static<TObject<ServiceVariables>>;
   return {
     service: {
       amqpUrl: shared.AMQP_URL,

@@ -1,6 +1,7 @@
-/** A stored workout, as both processes read it. Written by the coach alone, once per (userId, date). */
+/** A stored workout, as both services read it. Only the coach writes it, once for each (userId, date). */
 import Type, { type Static } from 'typebox';
-import { DateText, UserId } from './createWod.ts';
+import { DateText } from './calendarDay.ts';
+import { UserId } from './createWod.ts';
 
 export const WODS_COLLECTION = 'wods';
 
@@ -11,7 +12,7 @@ const Drill = Type.Object({
   patterns: Type.Array(Type.String()),
 });
 
-/** What a member gets. The generator's type is checked against it where the coach stores it. */
+/** The workout that a user gets. The compiler checks the generator's type against it where the coach stores it. */
 export const Wod = Type.Object({
   userId: UserId,
   date: DateText,
@@ -49,7 +50,7 @@ export const Wod = Type.Object({
 export type Wod = Static<typeof Wod>;
 
 export interface WodDocument extends Wod {
-  /** `<userId>:<date>`: the database itself refuses a second one. */
+  /** `<userId>:<date>`: a second workout of the same user and day is refused by the database. */
   readonly _id: string;
   readonly jobId: string;
   readonly storedAt: Date;
@@ -59,7 +60,7 @@ export function wodId(userId: string, date: string): string {
   return `${userId}:${date}`;
 }
 
-/** @returns what a member sees of a stored workout. */
+/** @returns the part of a stored workout that a user sees. */
 export function wodOf({ _id, jobId, storedAt, ...wod }: WodDocument): Wod {
   return wod;
 }

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { planTopology } from '@fit/topology';
 import { firstDifference, renderSections } from '@fit/topology-cli/drawing';
-import declared from '../src/declared.ts';
+import declared from '../src/declaration.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PLAN = planTopology(declared, { version: '4.3.6', hasManagement: true });

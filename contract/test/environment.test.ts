@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   ConfigError,
+  decimalNumber,
   parseEnvironment,
   readServerUrls,
   readServiceConfig,
   serviceVariables,
-  share,
   wholeNumber,
 } from '@fit/contract';
 import Type from 'typebox';
@@ -15,7 +15,7 @@ import Type from 'typebox';
 const SERVICE = Type.Object(serviceVariables({ port: 1, metricsPort: 2 }));
 const NUMBERS = Type.Object({
   COUNT: wholeNumber({ minimum: 0, maximum: 1_000, default: 7 }),
-  SHARE: share(0.5),
+  SHARE: decimalNumber({ minimum: 0, maximum: 1, default: 0.5 }),
 });
 
 /** @returns the only finding about this environment; undefined where there is none. */

@@ -1,13 +1,12 @@
 /** The configuration of the monolith. */
 import {
+  ADMIN_TOKEN_VARIABLES,
   type Environment,
   httpUrl,
   oneOf,
   readServiceConfig,
-  SECRET,
   type ServiceConfig,
   serviceVariables,
-  text,
   wholeNumber,
 } from '@fit/contract';
 import Type from 'typebox';
@@ -20,7 +19,7 @@ export interface MonolithConfig extends ServiceConfig {
   readonly isDeadLetterRecorderOn: boolean;
   /**
    * A job that did not change for longer than this is stale, in milliseconds; undefined: the longest retry path and a
-   * margin, which `staleAfterMs` of jobs/ computes from the declaration.
+   * margin, which `defaultStaleAfterMs` of jobs/ computes from the declaration.
    */
   readonly staleAfterMs: number | undefined;
   /** The status asks this server which alerts fire. */
@@ -29,17 +28,33 @@ export interface MonolithConfig extends ServiceConfig {
   readonly alertmanagerUrl: string | undefined;
 }
 
-const MONOLITH_VARIABLES = Type.Object({
+/** Every variable that the monolith reads, with default, bound and documentation. */
+export const MONOLITH_VARIABLES = Type.Object({
   ...serviceVariables({ port: 12_100, metricsPort: 12_111 }),
-  FIT_ADMIN_TOKEN: SECRET,
-  FIT_ADMIN_TOKEN_FILE: text('.fit/admin-token'),
-  DEAD_LETTER_RECORDER: oneOf(['on', 'off']),
-  FIT_STALE_AFTER_MS: Type.Optional(wholeNumber({ minimum: 1_000, maximum: 86_400_000 })),
-  PROMETHEUS_URL: httpUrl('http://127.0.0.1:12107'),
-  ALERTMANAGER_URL: Type.Optional(httpUrl()),
+  ...ADMIN_TOKEN_VARIABLES,
+  DEAD_LETTER_RECORDER: oneOf(['on', 'off'], {
+    description: '`off`: dead letters stay on the broker, where they can be looked at',
+  }),
+  FIT_STALE_AFTER_MS: Type.Optional(
+    wholeNumber({
+      minimum: 1_000,
+      maximum: 86_400_000,
+      unit: 'milliseconds (unset: longest retry path + 30 s)',
+      description: 'a job without a change for longer is stale; the reconciler publishes it again',
+    }),
+  ),
+  PROMETHEUS_URL: httpUrl({
+    default: 'http://127.0.0.1:12107',
+    description: 'the status page asks this server which alerts fire',
+  }),
+  ALERTMANAGER_URL: Type.Optional(
+    httpUrl({
+      description: 'the status page asks this server which alerts are suppressed; unset: none is',
+    }),
+  ),
 });
 
-/** @throws ConfigError with every finding at once. */
+/** @throws ConfigError with every finding. */
 export function readMonolithConfig(env: Environment): MonolithConfig {
   const { service, own } = readServiceConfig(MONOLITH_VARIABLES, env);
   return {

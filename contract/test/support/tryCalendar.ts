@@ -1,5 +1,5 @@
 /** Holds the slots of daily schedules against a calendar that was made without them. */
-import { Slots } from '../../src/slots/slots.ts';
+import { Slots } from '../../src/slots.ts';
 import { DAY_MS, expectedAt, type OffsetSpan, offsetSpans } from './localCalendar.ts';
 
 export const FIRST_YEAR = 2026;

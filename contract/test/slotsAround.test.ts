@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { planAt, Slots } from '../../src/slots/index.ts';
+import { Slots, slotsAround } from '../src/slots.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -15,12 +15,12 @@ test('a daily slot is due for the window, to the millisecond, and then too old',
   const slot = { at: new Date(at), day: '2026-11-29' };
   const next = { at: new Date(at + DAY_MS), day: '2026-11-30' };
   for (const ageMs of [0, 1, HOUR_MS])
-    assert.deepEqual(planAt(slots, new Date(at + ageMs), HOUR_MS), {
+    assert.deepEqual(slotsAround(slots, new Date(at + ageMs), HOUR_MS), {
       due: slot,
       tooOld: undefined,
       next,
     });
-  assert.deepEqual(planAt(slots, new Date(at + HOUR_MS + 1), HOUR_MS), {
+  assert.deepEqual(slotsAround(slots, new Date(at + HOUR_MS + 1), HOUR_MS), {
     due: undefined,
     tooOld: slot,
     next,
@@ -29,32 +29,36 @@ test('a daily slot is due for the window, to the millisecond, and then too old',
 
 test('with a window of 0 nothing is due, not even at the slot itself', () => {
   const slots = new Slots('0 5 * * *', 'UTC');
-  const { due, tooOld } = planAt(slots, new Date('2026-11-29T05:00:00Z'), 0);
+  const { due, tooOld } = slotsAround(slots, new Date('2026-11-29T05:00:00Z'), 0);
   assert.equal(due, undefined);
   assert.equal(tooOld?.day, '2026-11-29');
 });
 
 test('a leap day of two years ago and a Monday of six days ago are no work for today', () => {
   const now = new Date('2026-11-29T12:00:00Z');
-  const leapDay = planAt(new Slots('0 5 29 2 *', 'UTC'), now, DAY_MS);
+  const leapDay = slotsAround(new Slots('0 5 29 2 *', 'UTC'), now, DAY_MS);
   assert.deepEqual([leapDay.due, leapDay.tooOld?.day], [undefined, '2024-02-29']);
-  const monday = planAt(new Slots('0 5 * * 1', 'UTC'), now, DAY_MS);
+  const monday = slotsAround(new Slots('0 5 * * 1', 'UTC'), now, DAY_MS);
   assert.deepEqual([monday.due, monday.tooOld?.day], [undefined, '2026-11-23']);
 });
 
 test('of several slots that were slept through the last one is due', () => {
-  const plan = planAt(new Slots('0 5 * * *', 'UTC'), new Date('2026-11-29T06:00:00Z'), 7 * DAY_MS);
+  const plan = slotsAround(
+    new Slots('0 5 * * *', 'UTC'),
+    new Date('2026-11-29T06:00:00Z'),
+    7 * DAY_MS,
+  );
   assert.deepEqual([plan.due?.day, plan.next?.day], ['2026-11-29', '2026-11-30']);
 });
 
 test('what was missed in the night of a change of the clock is the slot that the schedule has', () => {
-  const newYork = planAt(
+  const newYork = slotsAround(
     new Slots('0 2 * * *', 'America/New_York'),
     new Date('2027-03-14T07:01:00Z'),
     DAY_MS,
   );
   assert.equal(newYork.due?.day, '2027-03-14');
-  const berlin = planAt(
+  const berlin = slotsAround(
     new Slots('30 2 * * *', 'Europe/Berlin'),
     new Date('2027-03-28T01:01:00Z'),
     DAY_MS,

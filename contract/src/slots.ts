@@ -1,27 +1,26 @@
 /**
- * The slots of a schedule: the moments at which it is due, each with the calendar day that it is for.
+ * The slots of a schedule: the moments at which it is due, each with the calendar day that it belongs to. The timer, the
+ * next time that is shown and the slots that were missed all come from here.
  *
- * One source for everything that asks when: the timer, the next time that is shown, and what was missed.
- * The schedule is read as times of a clock that never jumps (UTC), and each of those times is then found on the clock of
- * the time zone by one rule, in `firstInstantOf`. Libraries that do both at once lose days where an offset changes
- * (measured in adr/15).
+ * The schedule is read as times of a clock that never jumps (UTC), and `firstInstantOf` then finds each time on the clock of
+ * the time zone. Libraries that do both at once lose days where an offset changes (measured in adr/15).
  */
 import { Cron } from 'croner';
 import { Temporal } from 'temporal-polyfill';
 
 export interface Slot {
-  /** When it is due. */
+  /** When the slot is due. */
   readonly at: Date;
-  /** The day that it is for, YYYY-MM-DD: the one that the schedule names, even where its time was skipped over midnight. */
+  /** The day that the schedule names, YYYY-MM-DD, even where the clock skipped its time over midnight. */
   readonly day: string;
 }
 
-/** The schedule cannot be used. The message says why, and names neither variable nor value. */
+/** The schedule cannot be used. The message is the reason alone, without variable and value. */
 export class ScheduleError extends Error {
   override readonly name = 'ScheduleError';
 }
 
-/** The parser takes a date, too, for a job that runs once. */
+/** The parser accepts a date as well, for a job that runs once; a date is refused here. */
 const DATE = /^\s*\d{4}-\d\d/;
 const SECOND_MS = 1_000;
 
@@ -31,8 +30,8 @@ const SECOND_MS = 1_000;
  * - where the clock shows it twice, at the first of them;
  * - not at all where its whole local day does not exist (a zone that crosses the date line).
  *
- * Times that are skipped together share one slot. An hourly schedule therefore rests for an hour while the clock repeats
- * one.
+ * Times that are skipped together share one slot. An hourly schedule has therefore no slot in an hour that the clock
+ * repeats.
  */
 export class Slots {
   readonly #pattern: Cron;
@@ -53,7 +52,7 @@ export class Slots {
 
   /** @returns the first slot later than `after`; undefined where the schedule has none. */
   next(after: Date): Slot | undefined {
-    // A time that the clock has shown already is not later, so the search begins at what it shows.
+    // A time that the clock has shown already is not later, so the search begins at the time that the clock shows.
     let wallMs = this.#wallMs(after.getTime());
     for (;;) {
       const found = this.#pattern.nextRun(new Date(wallMs));
@@ -66,7 +65,7 @@ export class Slots {
 
   /** @returns the last slot that is not later than `at`; undefined where the schedule has none. */
   last(at: Date): Slot | undefined {
-    // The parser looks strictly before a second, and the second that the clock shows now belongs to it.
+    // The parser searches strictly before a second; the second that the clock shows now has to be included.
     let wallMs = Math.floor(this.#latestWallMs(at.getTime()) / SECOND_MS) * SECOND_MS + SECOND_MS;
     for (;;) {
       const [found] = this.#pattern.previousRuns(1, new Date(wallMs));
@@ -83,12 +82,12 @@ export class Slots {
     return at === undefined ? undefined : { at: new Date(at), day: wall.toPlainDate().toString() };
   }
 
-  /** @returns what the clock shows, as if it were UTC. */
+  /** @returns the time that the clock shows, read as if it were UTC. */
   #wallMs(atMs: number): number {
     return this.#zoned(atMs).toPlainDateTime().toZonedDateTime('UTC').epochMilliseconds;
   }
 
-  /** @returns the latest time that the clock has shown until then: more than it shows now after it was set back. */
+  /** @returns the latest time that the clock has shown until then; after the clock was set back it is later than now. */
   #latestWallMs(atMs: number): number {
     const change = this.#zoned(atMs).getTimeZoneTransition('previous');
     const shown = this.#wallMs(atMs);
@@ -101,11 +100,11 @@ export class Slots {
 }
 
 /**
- * The one rule for changes of the clock: a time is due at the first instant at which the clock shows it or a later one.
+ * The only rule for changes of the clock: a time is due at the first instant at which the clock shows it or a later one.
  * @returns milliseconds since 1970; undefined where the day of that time does not exist in the zone.
  */
 function firstInstantOf(wall: Temporal.PlainDateTime, timezone: string): number | undefined {
-  // Of a time that is shown twice this is the first; of one that is skipped, an instant before the gap.
+  // For a time that is shown twice this is the first instant; for a skipped time it is an instant before the gap.
   const earlier = wall.toZonedDateTime(timezone, { disambiguation: 'earlier' });
   if (earlier.toPlainDateTime().equals(wall)) return earlier.epochMilliseconds;
   const gapEnd = earlier.getTimeZoneTransition('next');
@@ -135,4 +134,26 @@ function cronOf(schedule: string): Cron {
 
 function atWall(wallMs: number): Temporal.PlainDateTime {
   return Temporal.Instant.fromEpochMilliseconds(wallMs).toZonedDateTimeISO('UTC').toPlainDateTime();
+}
+
+/** The slots around a moment, as the daily trigger needs them. */
+export interface SlotsAround {
+  /** The last slot, where it is recent enough to be requested now. Earlier slots are never requested. */
+  readonly due: Slot | undefined;
+  /** The last slot, where it is too old to be requested. */
+  readonly tooOld: Slot | undefined;
+  /** Undefined where the schedule has no further slot. */
+  readonly next: Slot | undefined;
+}
+
+/** @param catchUpMs the greatest age at which a slot is still requested, in milliseconds; 0: none is. */
+export function slotsAround(slots: Slots, now: Date, catchUpMs: number): SlotsAround {
+  const last = slots.last(now);
+  const isRecent =
+    last !== undefined && catchUpMs > 0 && now.getTime() - last.at.getTime() <= catchUpMs;
+  return {
+    due: isRecent ? last : undefined,
+    tooOld: isRecent ? undefined : last,
+    next: slots.next(now),
+  };
 }

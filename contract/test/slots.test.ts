@@ -8,15 +8,15 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { ScheduleError, type Slot, Slots } from '../../src/slots/slots.ts';
-import { expectedAt, offsetSpans } from '../support/localCalendar.ts';
+import { ScheduleError, type Slot, Slots } from '../src/slots.ts';
+import { expectedAt, offsetSpans } from './support/localCalendar.ts';
 import {
   daysAroundChanges,
   MIDNIGHT_SCHEDULES,
   NIGHT_SCHEDULES,
   readClocks,
   wrongSlots,
-} from '../support/tryCalendar.ts';
+} from './support/tryCalendar.ts';
 
 const CLOCKS = readClocks();
 

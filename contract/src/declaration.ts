@@ -1,6 +1,6 @@
-/** For `npm run topology`: the declaration that this environment asks for, and the native stack's broker. */
+/** The module that `npm run topology` loads: the declaration of this environment, and the broker of the native stack. */
+import { readFitTopology } from './fitTopology.ts';
 import { useNativeBroker } from './nativeBroker.ts';
-import { readFitTopology } from './readFitTopology.ts';
 
 const native: NodeJS.ProcessEnv = {};
 useNativeBroker(native);
