@@ -1,7 +1,7 @@
 /** The process of the coach: configuration, database, HTTP, worker. The shutdown hooks run in reverse order. */
 import { useNativeBroker } from '@fit/contract';
 import { type JobEvent, JobWorker } from '@fit/jobs';
-import { connectStore, JobStore } from '@fit/jobs/store';
+import { connectStore, JobStore, requireSchema } from '@fit/jobs/store';
 import {
   countJobs,
   countPublishes,
@@ -46,6 +46,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   shutdownHooks.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
   shutdownHooks.push({ part: 'store', stop: () => store.close() });
+  await requireSchema(store.database);
   const wods = new WodStore(store.database);
 
   const running: { worker?: JobWorker } = {};

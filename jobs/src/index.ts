@@ -1,12 +1,13 @@
-/** Durable jobs over a retry topology: the record is the outbox, the broker carries, the store fences. */
+/** Durable jobs over a retry topology: the record is the truth and the outbox, the broker carries messages, guards in the store refuse late writes. */
 export { LeasedLoop, type LeasedLoopOptions } from './background/leasedLoop.ts';
+export { collectDeadLetters } from './dead-letters/collectDeadLetters.ts';
 export {
   type DeadLetterRecorder,
   type DeadLetterRecorderOptions,
   openDeadLetterRecorder,
 } from './dead-letters/deadLetterRecorder.ts';
 export { recordDeadLetters } from './dead-letters/recordDeadLetters.ts';
-export type { JobEnd, JobEvent, JobListener } from './event.ts';
+export type { JobEnd, JobEvent, JobListener } from './jobEvent.ts';
 export { defaultStaleAfterMs, reconcileOnce } from './reconcile/reconcile.ts';
 export { compilePayload, type PayloadCheck } from './record/jobMessage.ts';
 export {
@@ -14,15 +15,17 @@ export {
   type Death,
   type JobRecord,
   jobId,
+  newJob,
 } from './record/jobRecord.ts';
 export { type JsonBounds, jsonFault } from './record/jsonBounds.ts';
-export { newJob } from './record/newJob.ts';
 export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';
 export { RELAY_BATCH_COUNT, type RelayOptions, relayOnce } from './relay/relay.ts';
-export { collectDeadLetters } from './replay/collectDeadLetters.ts';
-export { replayDead } from './replay/replay.ts';
-export type { ReplayFilter } from './replay/replayFilter.ts';
-export { type DeadGroup, ReplayStore } from './replay/replayStore.ts';
+export {
+  type DeadGroup,
+  type ReplayFilter,
+  ReplayStore,
+  replayDead,
+} from './replay/replayDeadJobs.ts';
 export { StatementRefused, StoreUnavailable } from './store/statement.ts';
 export type {
   AttemptTrace,
@@ -32,7 +35,6 @@ export type {
   StoreWrite,
 } from './trace/jobTracer.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext } from './trace/traceparent.ts';
-export { type Wait, waitOf } from './trace/waitOf.ts';
-export type { AttemptScope } from './work/attemptScope.ts';
+export { type TierWait, tierWaitBefore } from './work/attemptWaits.ts';
 export type { Handler, Handlers, Job } from './work/handler.ts';
-export { JobWorker, type JobWorkerOptions } from './work/worker.ts';
+export { type AttemptScope, JobWorker, type JobWorkerOptions } from './work/jobWorker.ts';

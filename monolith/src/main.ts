@@ -10,6 +10,7 @@ import {
   DeadLetterStore,
   JobStore,
   LeaseStore,
+  requireSchema,
 } from '@fit/jobs/store';
 import {
   countJobs,
@@ -65,6 +66,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   shutdownHooks.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
   shutdownHooks.push({ part: 'store', stop: () => store.close() });
+  await requireSchema(store.database);
   const jobs = new JobStore(store.database);
   await jobs.ensureIndexes();
   const runs = new RunStore(store.database);

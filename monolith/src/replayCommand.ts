@@ -6,7 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readFitTopology, readServerUrls, useNativeBroker } from '@fit/contract';
 import { collectDeadLetters, LIVE_STATES, ReplayStore, replayDead } from '@fit/jobs';
-import { connectStore, DeadLetterStore, JobStore, type StoreConnection } from '@fit/jobs/store';
+import {
+  connectStore,
+  DeadLetterStore,
+  JobStore,
+  requireSchema,
+  type StoreConnection,
+} from '@fit/jobs/store';
 import { openTracing } from '@fit/service';
 import { deadLetterQueue } from '@fit/topology';
 import { openDeadLetterReader } from '@fit/topology/amqp';
@@ -44,6 +50,7 @@ async function main(): Promise<number> {
   const { mongodbUrl, amqpUrl } = readServerUrls(process.env);
   const store = connectStore(mongodbUrl);
   try {
+    await requireSchema(store.database);
     const outcome = await replay(options, store, amqpUrl);
     if (options.isJson) process.stdout.write(`${JSON.stringify(outcome)}\n`);
     return options.isDryRun || outcome.replayed === (outcome.states['done'] ?? 0) ? 0 : 2;

@@ -1,6 +1,6 @@
-/** A loop that runs in one process at a time, however many are started: whoever holds the lease does the rounds. */
+/** A background loop that works in one process at a time: only the holder of the lease runs its rounds. */
 import { randomUUID } from 'node:crypto';
-import type { JobListener } from '../event.ts';
+import type { JobListener } from '../jobEvent.ts';
 import type { LeaseStore } from '../store/leaseStore.ts';
 import { StoreUnavailable } from '../store/statement.ts';
 
@@ -21,7 +21,7 @@ export interface LeasedLoopOptions {
 }
 
 /**
- * A holder that dies is followed after at most this, in milliseconds. Longer than the time since the last renewal and the
+ * Duration of a lease in milliseconds: another process takes over at most this long after the holder has died. Longer than the time since the last renewal and the
  * longest statement with `BACKGROUND_LIMITS` together, so that a statement which the loop began as the holder ends before
  * another process is the holder. What a round does must use these limits.
  */

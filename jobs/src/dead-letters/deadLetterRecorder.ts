@@ -1,4 +1,4 @@
-/** Consumes a kind's dead-letter queue and brings each letter into the records. */
+/** The dead-letter recorder consumes the dead-letter queue of one kind and stores what each dead letter says. */
 import { createHash } from 'node:crypto';
 import { type Declaration, deadLetterQueue, type KindDeclaration } from '@fit/topology';
 import { Consumer, type Delivery, type SessionEvent } from '@fit/topology/amqp';
@@ -20,8 +20,8 @@ export interface DeadLetterRecorder {
 }
 
 /**
- * Letters unsettled at a time. Of each no more is held than `LETTER_BODY_LIMIT_BYTES`, however large it was, so together
- * they hold 4 MiB; a letter beyond that size is whole only while it arrives.
+ * Unsettled dead letters at a time. Each keeps at most `DEAD_LETTER_BODY_LIMIT_BYTES` in memory, so together they keep 4 MiB;
+ * a larger dead letter is whole only while it arrives.
  */
 export const RECORDER_PREFETCH_COUNT = 32;
 
@@ -44,13 +44,13 @@ export async function openDeadLetterRecorder(
         arrived.map(({ letter }) => letter),
         options,
       );
-      // Only now: until its content is stored, the letter on the broker is the only copy.
+      // Until its content is stored, the dead letter on the broker is the only copy.
       for (const { delivery } of arrived) delivery.ack();
     },
     onRefused: async ({ delivery, letter }, error) => {
       onEvent({ type: 'stageFailed', stage: 'deadLetterRecorder', error });
-      // Short plain text alone: were that refused too, no letter could be at fault.
-      await options.deadLetters.keep([outlineOf(letter, error)], new Date());
+      // The outline is short plain text: if the database refuses that as well, the dead letter is not the reason.
+      await options.deadLetters.store([outlineOf(letter, error)], new Date());
       delivery.ack();
     },
     onOutage: (error) => {
@@ -62,7 +62,7 @@ export async function openDeadLetterRecorder(
   });
   const consumer = await Consumer.open({
     url: options.amqpUrl,
-    label: `intake of ${deadLetterQueue(kind.queue)}`,
+    label: `recorder of ${deadLetterQueue(kind.queue)}`,
     queue: deadLetterQueue(kind.queue),
     prefetchCount: RECORDER_PREFETCH_COUNT,
     prepare: async (model) => {
@@ -71,7 +71,7 @@ export async function openDeadLetterRecorder(
     onEvent: options.onSession,
     onDelivery: (delivery) => {
       const letter = readDeadLetter(delivery, kind, new Date());
-      // What is held of it from here on is bounded; a letter may be as large as the broker allows.
+      // The broker allows bodies of many MB; what was read of them is bounded, so the delivery's body is freed.
       delivery.discardContent();
       batcher.add({ delivery, letter });
     },
@@ -88,7 +88,7 @@ export async function openDeadLetterRecorder(
   };
 }
 
-/** What is kept of a letter that the database refuses: enough to find it in a dump of the broker. */
+/** The part of a refused dead letter that is stored: enough to recognise it in a dump of the broker. */
 function outlineOf(letter: ReadDeadLetter, error: Error): DeadLetter {
   const plain = (text: string) =>
     text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, OUTLINE_LIMIT_CHARS);

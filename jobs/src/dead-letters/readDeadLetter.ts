@@ -1,4 +1,4 @@
-/** A dead letter, read without trusting it: what it claims to be, and why it lies here. Bounded, however large it is. */
+/** Reads a dead letter without trusting it: what it claims to be, and why it died. The result is bounded, whatever its size. */
 import { createHash } from 'node:crypto';
 import {
   type Declaration,
@@ -25,9 +25,9 @@ export interface ReadDeadLetter extends DeadLetter {
   readonly death: Death;
 }
 
-/** A letter up to this size is kept whole: twice what a message of a job may have. */
+/** Up to this size the whole body is stored: twice the limit of a job's message. */
 export const DEAD_LETTER_BODY_LIMIT_BYTES = 2 * MESSAGE_LIMIT_BYTES;
-/** Of a larger one this much of its beginning is kept, beside its size and its hash. */
+/** Of a larger body the first bytes are stored, beside its size and its hash. */
 export const DEAD_LETTER_HEAD_BYTES = 16 * 1_024;
 const HEADERS_LIMIT_CHARS = 16_384;
 
@@ -50,7 +50,7 @@ export function readDeadLetter(
     reason,
     messageId,
     routingKey,
-    ...keptBody(body),
+    ...boundedBody(body),
     id: createHash('sha256')
       .update(`${messageId ?? ''}\n${cause}\n${reason}\n`)
       .update(body)
@@ -59,8 +59,8 @@ export function readDeadLetter(
   };
 }
 
-/** A copy of the head, since a part of the whole would keep the whole in memory. */
-function keptBody(body: Buffer): Pick<DeadLetter, 'body' | 'bodyBytes' | 'bodyHash'> {
+/** The head is copied, because a slice would keep the whole body in memory. */
+function boundedBody(body: Buffer): Pick<DeadLetter, 'body' | 'bodyBytes' | 'bodyHash'> {
   const bodyBytes = body.byteLength;
   if (bodyBytes <= DEAD_LETTER_BODY_LIMIT_BYTES) return { body, bodyBytes };
   return {
@@ -75,7 +75,7 @@ function rejectionCountOf({ queue }: KindDeclaration, headers: Headers): number 
   return deaths.find((death) => death.queue === queue && death.reason === 'rejected')?.count ?? 0;
 }
 
-/** Kept for the eye, as text; a table nested too deep to print is named instead. */
+/** Headers are stored as text for people; the error is stored where a table is nested too deep to print. */
 function stringify(headers: object): string {
   try {
     return JSON.stringify(headers).slice(0, HEADERS_LIMIT_CHARS);

@@ -1,7 +1,7 @@
-/** Letters → records. After it returns, the store knows everything the letters said, and they may be acked. */
-import type { JobEnd, JobListener } from '../event.ts';
-import { disagreementOf, isBodyOf } from '../record/agreement.ts';
+/** Stores what dead letters say. After it returns, the dead letters may be acknowledged. */
+import type { JobEnd, JobListener } from '../jobEvent.ts';
 import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
+import { disagreementOf, isBodyOf } from '../record/messageAgreement.ts';
 import { LIVE_STATES } from '../record/transitions.ts';
 import type { DeadLetter, DeadLetterStore } from '../store/deadLetterStore.ts';
 import type { JobStore } from '../store/jobStore.ts';
@@ -13,19 +13,19 @@ export interface RecordDeadLettersOptions {
   readonly onEvent: JobListener;
 }
 
-/** A letter, and what its record says of it. */
-interface Judged {
+/** A dead letter and the record that it names. */
+interface ComparedDeadLetter {
   readonly letter: ReadDeadLetter;
   /** Undefined where no job has that id. */
   readonly record: JobRecord | undefined;
-  /** Why it is none of that job's; undefined where it agrees, and where there is no record. */
+  /** Why the dead letter is not one of that job; undefined where it agrees, and where no record exists. */
   readonly forgery: string | undefined;
 }
 
 /**
- * A live job becomes dead with the cause of a letter that agrees with its record. A job that its worker has marked dead
- * already, or that a copy has finished, stays as it is. A letter without a record, one that cannot be read, and one that
- * does not agree with the record that it names, are kept.
+ * A live job becomes dead with the cause of a dead letter that agrees with its record. A job that its worker marked dead, or
+ * that a copy finished, stays as it is. A dead letter without a record, one that cannot be read, and one that does not agree
+ * with the record that it names are stored themselves.
  * @throws StoreUnavailable, StatementRefused; repeating is safe.
  */
 export async function recordDeadLetters(
@@ -35,12 +35,12 @@ export async function recordDeadLetters(
   const now = new Date();
   const ids = letters.flatMap(({ jobId }) => (jobId === undefined ? [] : [jobId]));
   const records = await options.store.findAll(ids);
-  const judged = letters.map((letter): Judged => {
+  const compared = letters.map((letter): ComparedDeadLetter => {
     const record = records.get(letter.jobId ?? '');
     return { letter, record, forgery: record && forgeryOf(letter, record) };
   });
-  const owned = judged.filter(isOwn);
-  // A fatal attempt is recorded by its worker, before it acknowledges the message: until then the message comes back.
+  const owned = compared.filter(isOwn);
+  // The worker records a fatal attempt before it acknowledges the message, so its dead letter adds nothing.
   const deaths = owned.filter(({ letter }) => letter.cause !== 'fatal');
   for (const [cause, group] of Map.groupBy(deaths, ({ letter }) => letter.death.cause)) {
     const changes = group.map(({ letter, record }) => ({
@@ -50,30 +50,33 @@ export async function recordDeadLetters(
     }));
     const count = await options.store.change('markDead', changes, now);
     const kind = group[0]?.letter.kind.kind ?? 'unknown';
-    // How many changed is known, not which: where some were dead already, as many ends are told as there were.
+    // The store returns how many jobs changed, not which: if some were dead already, as many ends are reported as changed.
     const ends = group.slice(0, count).map(({ record }) => ({
       ...endOf(record, now),
       jobId: count === group.length ? record?._id : undefined,
     }));
     if (count > 0) options.onEvent({ type: 'deadLettered', kind, cause, count, ends });
   }
-  await keep(judged, options);
+  await storeOthers(compared, options);
 }
 
-/** Those without a job, the forged and the malformed. Told are those that no job's death has told of already. */
-async function keep(judged: readonly Judged[], options: RecordDeadLettersOptions): Promise<void> {
-  const kept = judged.filter((one) => !isOwn(one) || one.letter.cause === 'malformed');
-  const newIds = await options.deadLetters.keep(kept.map(storedOf), new Date());
-  const told = kept.filter((one) => newIds.delete(one.letter.id) && !isOwn(one));
-  const causeOf = ({ letter, forgery }: Judged) =>
+/** Stores those without a job, the forged and the malformed ones. It reports those that no job's death has reported already. */
+async function storeOthers(
+  compared: readonly ComparedDeadLetter[],
+  options: RecordDeadLettersOptions,
+): Promise<void> {
+  const stored = compared.filter((one) => !isOwn(one) || one.letter.cause === 'malformed');
+  const newIds = await options.deadLetters.store(stored.map(deadLetterOf), new Date());
+  const reported = stored.filter((one) => newIds.delete(one.letter.id) && !isOwn(one));
+  const causeOf = ({ letter, forgery }: ComparedDeadLetter) =>
     forgery === undefined ? letter.cause : ('forged' as const);
-  for (const [cause, group] of Map.groupBy(told, causeOf)) {
+  for (const [cause, group] of Map.groupBy(reported, causeOf)) {
     const kind = group[0]?.letter.kind.kind ?? 'unknown';
     options.onEvent({ type: 'deadLetterStored', kind, cause, count: group.length });
   }
 }
 
-function storedOf({ letter, forgery }: Judged): DeadLetter {
+function deadLetterOf({ letter, forgery }: ComparedDeadLetter): DeadLetter {
   const { id, cause, reason, messageId, routingKey, body, bodyBytes, bodyHash, headers } = letter;
   return {
     id,
@@ -88,7 +91,7 @@ function storedOf({ letter, forgery }: Judged): DeadLetter {
   };
 }
 
-function isOwn({ record, forgery }: Judged): boolean {
+function isOwn({ record, forgery }: ComparedDeadLetter): boolean {
   return record !== undefined && forgery === undefined;
 }
 
@@ -101,9 +104,8 @@ function endOf(record: JobRecord | undefined, now: Date): Omit<JobEnd, 'jobId'> 
 }
 
 /**
- * Anyone who may publish can put a job's id on anything, so id, generation, payload and history must be those of the
- * record.
- * @returns why the letter is none of that job's; undefined where it agrees.
+ * Any publisher can put a job's id on any message, so id, generation, payload and history must be those of the record.
+ * @returns why the dead letter is not one of that job; undefined where it agrees.
  */
 function forgeryOf(letter: ReadDeadLetter, record: JobRecord): string | undefined {
   const { claims, headerGeneration } = letter;
@@ -115,8 +117,8 @@ function forgeryOf(letter: ReadDeadLetter, record: JobRecord): string | undefine
 }
 
 /**
- * Attempts are used up by rejections alone, and each is counted by the record or by the broker. Its worker marks a job
- * dead before the last one, so this is asked only of letters whose worker could not say what became of them.
+ * Only rejections spend attempts, and the record or the broker counts each of them. The worker marks a job dead before the
+ * last rejection, so this check concerns only dead letters whose worker died before it could.
  */
 function impossibleHistoryOf(letter: ReadDeadLetter, record: JobRecord): string | undefined {
   const { kind, cause, rejectionCount } = letter;

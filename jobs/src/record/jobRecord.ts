@@ -1,4 +1,4 @@
-/** A job as the database knows it: the truth, and the outbox. */
+/** The job record: the truth about a job, and the outbox from which the relay publishes it. */
 import type { DeathCause, OutcomeType } from '@fit/topology';
 import type { JobState } from './transitions.ts';
 
@@ -38,26 +38,26 @@ export interface JobRecord<Payload = unknown> {
   readonly kind: string;
   readonly key: { readonly userId: string; readonly date: string };
   readonly state: JobState;
-  /** Raised by each replay; what carries an older one is late, and a no-op. */
+  /** Raised by each replay; a message or write of an older generation is late and changes nothing. */
   readonly generation: number;
   /** Attempts spent in this generation: a republish resumes after them. */
   readonly attemptCount: number;
-  /** Runs that asked for this job, oldest first, at most 20. */
+  /** The latest 20 runs that requested this job, oldest first. */
   readonly runIds: readonly string[];
   readonly payload: Payload;
   readonly createdAt: Date;
   readonly stateAt: Date;
-  /** Not to be relayed before. */
+  /** The relay does not publish the job before this time. */
   readonly dueAt: Date;
   /** The newest 20. */
   readonly attempts: readonly AttemptRecord[];
-  /** Why the relay could not hand it over yet, and how often; each time is counted at least once. */
+  /** Why the relay could not publish the record yet, and how often; each time is counted at least once. */
   readonly deferred?: { readonly reason: string; readonly count: number };
   readonly death?: Death;
   readonly doneAt?: Date;
-  /** Where its trace goes on, as W3C `traceparent`: the request that first asked for it. A republish keeps it. */
+  /** Trace of the request that first requested the job, as W3C `traceparent`. A republished job keeps it. */
   readonly traceparent?: string;
-  /** Other traces that belong to it, newest last: a run too large for one trace, and what published it again. */
+  /** Other traces of the job, newest last: a run that is too large for one trace, and operations that published it again. */
   readonly tracelinks?: readonly string[];
 }
 
@@ -65,11 +65,42 @@ export const ATTEMPTS_KEPT = 20;
 export const RUNS_KEPT = 20;
 export const TRACELINKS_KEPT = 5;
 
-/** Only a replay begins a further generation: such a job had an end before. */
+/** @returns whether the job was replayed: only a replay begins a further generation, so the job had an end before. */
 export function isReplayed({ generation }: { readonly generation: number }): boolean {
   return generation > 1;
 }
 
 export function jobId(kind: string, userId: string, date: string): string {
   return `${kind}:${userId}:${date}`;
+}
+
+/** A job that was just requested. */
+export interface NewJob<Payload> {
+  readonly kind: string;
+  readonly userId: string;
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  readonly runId: string;
+  /** Everything that an attempt needs, as of now: a later change of the user must not change a retry. */
+  readonly payload: Payload;
+  readonly trace?: Pick<JobRecord, 'traceparent' | 'tracelinks'> | undefined;
+}
+
+export function newJob<Payload>(options: NewJob<Payload>, now: Date): JobRecord<Payload> {
+  const { kind, userId, date, runId, payload, trace = {} } = options;
+  return {
+    _id: jobId(kind, userId, date),
+    kind,
+    key: { userId, date },
+    state: 'pending',
+    generation: 1,
+    attemptCount: 0,
+    runIds: [runId],
+    payload,
+    createdAt: now,
+    stateAt: now,
+    dueAt: now,
+    attempts: [],
+    ...trace,
+  };
 }

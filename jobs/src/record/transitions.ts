@@ -13,8 +13,8 @@ export type JobState = (typeof JOB_STATES)[number];
 export type Transition = keyof typeof TRANSITIONS;
 
 /**
- * A worker may be faster than the relay that marks its publish, and a reconciler may have called a slow job lost:
- * so every live state leads to done, waiting, dead and cancelled. Terminal states are left only by a replay.
+ * A worker may be faster than the relay that marks a job as queued, and the reconciler may have made a slow job pending.
+ * Therefore every live state leads to done, waiting, dead and cancelled. Only a replay leaves a terminal state.
  */
 export const TRANSITIONS = {
   /** The broker confirmed the publish. */
@@ -25,10 +25,10 @@ export const TRANSITIONS = {
   wait: { from: ['pending', 'queued', 'running', 'waiting'], to: 'waiting' },
   finish: { from: ['pending', 'queued', 'running', 'waiting'], to: 'done' },
   markDead: { from: ['pending', 'queued', 'running', 'waiting'], to: 'dead' },
-  /** No change for longer than the longest retry path: publish it again. */
+  /** The job is stale; the relay publishes it again. */
   reconcile: { from: ['queued', 'running', 'waiting'], to: 'pending' },
   replay: { from: ['dead'], to: 'pending' },
-  /** The handler found that nobody wants the job any more. */
+  /** The handler discarded the job, because it is not wanted any more. */
   cancel: { from: ['pending', 'queued', 'running', 'waiting'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>;
 

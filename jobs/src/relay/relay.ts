@@ -1,7 +1,7 @@
-/** Hands pending records to the broker. The record is the outbox, so nothing here can lose a job. */
+/** The relay publishes pending records. The record is the outbox, so an error of the relay can delay a job but not lose it. */
 import { type Declaration, type PublishTarget, publishTarget, returnCapacity } from '@fit/topology';
 import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
-import type { JobListener } from '../event.ts';
+import type { JobListener } from '../jobEvent.ts';
 import {
   CREATED_AT_HEADER,
   encodeJob,
@@ -37,13 +37,15 @@ const DEFER_MS = 1_000;
 export async function relayOnce(options: RelayOptions): Promise<number> {
   // Blocked or disconnected: a publish would only time out, and everything is safe where it is.
   if (!options.publisher.isReady) return 0;
-  const rooms = await roomsOf(options);
-  const count = Math.min(RELAY_BATCH_COUNT, Math.max(...rooms.values()));
+  const capacities = await capacitiesOf(options);
+  const count = Math.min(RELAY_BATCH_COUNT, Math.max(...capacities.values()));
   if (count <= 0) return 0;
   const jobs = await options.store.pending(count, new Date());
   if (jobs.length === 0) return 0;
   const results = await Promise.all(
-    jobs.map(async (job) => (hasRoom(rooms, job) ? await publish(job, options) : 'reserved')),
+    jobs.map(async (job) =>
+      takeCapacity(capacities, job) ? await publish(job, options) : 'reserved',
+    ),
   );
   const byResult = Map.groupBy(jobs, (_, index) => results[index] ?? 'unknown');
   for (const [result, group] of byResult) {
@@ -58,21 +60,24 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
  * How many messages each kind's queue may take from here. What is declared to bounce keeps its share of the limit: a
  * bounce that meets a full queue would be held for minutes (`returnCapacity`).
  */
-async function roomsOf({ declaration, readyCount }: RelayOptions): Promise<Map<string, number>> {
-  const rooms = declaration.kinds.map(async (kind): Promise<[string, number]> => {
+async function capacitiesOf({
+  declaration,
+  readyCount,
+}: RelayOptions): Promise<Map<string, number>> {
+  const capacities = declaration.kinds.map(async (kind): Promise<[string, number]> => {
     if (!kind.load) return [kind.kind, Infinity];
     // Unknown counts as full, and is no outage of the store: this connection may come back later than the publisher's.
     const count = await readyCount(kind.queue).catch(() => Infinity);
     return [kind.kind, returnCapacity(kind).producerLimit - count];
   });
-  return new Map(await Promise.all(rooms));
+  return new Map(await Promise.all(capacities));
 }
 
-/** Takes one place. A kind that is not declared has no queue that could be full. */
-function hasRoom(rooms: Map<string, number>, { kind }: JobRecord): boolean {
-  const room = rooms.get(kind) ?? Infinity;
-  rooms.set(kind, room - 1);
-  return room > 0;
+/** Takes the capacity for one message, if there is any. A kind that is not declared has no queue that could be full. */
+function takeCapacity(capacities: Map<string, number>, { kind }: JobRecord): boolean {
+  const capacity = capacities.get(kind) ?? Infinity;
+  capacities.set(kind, capacity - 1);
+  return capacity > 0;
 }
 
 async function publish(job: JobRecord, options: RelayOptions): Promise<PublishResult> {
@@ -89,7 +94,7 @@ async function publish(job: JobRecord, options: RelayOptions): Promise<PublishRe
 function messageOf(
   job: JobRecord,
   entry: PublishTarget,
-  traceparent = keptContext(job),
+  traceparent = storedContext(job),
 ): OutgoingMessage {
   return {
     ...entry,
@@ -105,8 +110,8 @@ function messageOf(
   };
 }
 
-/** A relay that does not trace still hands on what another process began. */
-function keptContext({ traceparent }: JobRecord): string | undefined {
+/** Without tracing in this process, the message still carries the trace that another process began. */
+function storedContext({ traceparent }: JobRecord): string | undefined {
   return parseTraceparent(traceparent) === undefined ? undefined : traceparent;
 }
 

@@ -1,4 +1,4 @@
-/** Collects items while a write is under way and hands them over together: idle it adds no wait, busy it batches. */
+/** Collects items while a write is under way and writes them together: no delay when idle, large batches under load. */
 import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 
 export interface BatcherOptions<Item> {
@@ -9,9 +9,9 @@ export interface BatcherOptions<Item> {
    * with growing pauses, until it succeeds. Meanwhile nothing is settled, so the prefetch runs out and consuming pauses.
    */
   readonly write: (items: Item[]) => Promise<void>;
-  /** False: the item is no longer worth writing, its delivery is somebody else's by now. */
+  /** False: the item must not be written any more, because the broker has returned its delivery to the queue. */
   readonly isCurrent: (item: Item) => boolean;
-  /** Settles the one item that the store refuses, by itself. What it throws counts as an outage, and it is called again. */
+  /** Settles the one item that the store refuses. An error counts as an outage, and the call is repeated. */
   readonly onRefused: (item: Item, error: StatementRefused) => Promise<void>;
   readonly onOutage: (error: Error) => void;
   readonly onRecovery: () => void;
@@ -31,16 +31,16 @@ export class Batcher<Item> {
     this.#options = options;
   }
 
-  /** Bounded by the caller's prefetch. */
+  /** Adds an item; the caller's prefetch bounds how many wait. */
   add(item: Item): void {
     this.#items.push(item);
     if (this.#isWriting) return;
     this.#isWriting = true;
-    // One turn of the loop, so that deliveries of the same read share a batch.
+    // The write begins after the current turn of the event loop, so that deliveries of one socket read share a batch.
     setImmediate(() => void this.#writeAll());
   }
 
-  /** Gives up on what is not yet written; the broker delivers it again. */
+  /** Abandons the items that are not written yet; the broker delivers them again. */
   stop(): void {
     this.#isStopped = true;
     this.#wake?.();
@@ -76,7 +76,7 @@ export class Batcher<Item> {
     await this.#writeApart(batch.slice(middle));
   }
 
-  /** Until it succeeds, or nobody waits for the batch any more. */
+  /** Repeats the write until it succeeds, or until no item of the batch is current. */
   async #repeat(batch: Item[], write: (items: Item[]) => Promise<void>): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     let wasOut = false;
@@ -108,7 +108,7 @@ export class Batcher<Item> {
   }
 }
 
-/** The store works, and other statements were in the way: repeated without a word. */
+/** Contention means that the store works and other statements blocked this one; it is repeated without an event. */
 function isContention(error: unknown): boolean {
   return error instanceof StoreUnavailable && error.reason === 'contention';
 }

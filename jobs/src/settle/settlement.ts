@@ -1,38 +1,38 @@
-/** An attempt that ended, on its way into the store and back to the broker. */
+/** A settlement: what to store for an attempt that ended, and how to answer the broker afterwards. */
 import { type Headers, type NextStep, nextStep, type Outcome } from '@fit/topology';
 import type { AttemptEnd } from '@fit/topology/work';
 import { describeError } from '../record/describeError.ts';
 import { CREATED_AT_HEADER, type JobMessage } from '../record/jobMessage.ts';
 import type { AttemptRecord, Death } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
-import type { Change } from '../store/change.ts';
+import type { Change } from '../store/jobChanges.ts';
 import type { AttemptTrace } from '../trace/jobTracer.ts';
 
 export interface Settlement {
-  /** What to tell the broker, once everything below is stored. */
+  /** The ended attempt; its `answer` settles the delivery once everything below is stored. */
   readonly end: AttemptEnd<JobMessage>;
   readonly kind: string;
   readonly transition: Extract<Transition, 'finish' | 'wait' | 'markDead' | 'cancel'>;
   readonly change: Change;
-  /** When the job was first enqueued, in milliseconds; undefined where its message does not say. */
+  /** When the job was first enqueued, in milliseconds; undefined where its message has no such header. */
   readonly createdAtMs: number | undefined;
   /** Present for a finished job only. */
   readonly effect: unknown;
   readonly trace?: AttemptTrace | undefined;
 }
 
-/** Where each step leaves the job. */
+/** The transition of the record for each next step. */
 export const TRANSITION_OF = {
   ack: 'finish',
   drop: 'cancel',
   wait: 'wait',
   skip: 'wait',
-  // Written before the broker is told: a job in the dead-letter queue is never taken for a lost one.
+  // The record changes before the message is rejected, so the reconciler never takes a job in the dead-letter queue for lost.
   exhaust: 'markDead',
   deadLetter: 'markDead',
 } as const satisfies Record<NextStep['type'], Transition>;
 
-/** Pure: what to store for an attempt that ended. */
+/** @returns what to store for an attempt that ended. No I/O. */
 export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Settlement {
   const { message, outcome, step } = end;
   const attempt = attemptRecord(end, workerId);
@@ -44,7 +44,7 @@ export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Set
       id: message.id,
       generation: message.generation,
       attempt,
-      // The tiers that were skipped are spent: a republish goes on behind them.
+      // Skipped tiers count as spent: a republished job continues after them.
       ...(step.type === 'skip' ? { spentCount: step.tier } : {}),
       ...deathOf(step, attempt),
     },
@@ -54,8 +54,8 @@ export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Set
 }
 
 /**
- * The database refuses what the attempt made: then the attempt has failed, like one that threw. It waits for its next
- * try, or is dead with the database's reason; as an outage it would stop every other job.
+ * Makes the settlement of an attempt whose effect the database refuses. The attempt has failed like one that threw: the job
+ * waits for its next attempt, or is dead with the database's reason. Treated as an outage it would stop every other job.
  */
 export function refusedSettlement(
   { end, trace }: Settlement,
@@ -73,7 +73,7 @@ export function refusedSettlement(
   return trace === undefined ? settlement : { ...settlement, trace };
 }
 
-/** As the relay wrote it; anyone who may publish can have written anything. */
+/** The relay writes this header, but any publisher can have written any value. */
 function createdAtMs(headers: Headers): number | undefined {
   const text = headers[CREATED_AT_HEADER];
   const atMs = typeof text === 'string' ? Date.parse(text) : Number.NaN;

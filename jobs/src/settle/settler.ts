@@ -1,7 +1,7 @@
-/** Stores attempts in bulk, then answers the broker. The order is the whole point. */
-import type { JobEnd, JobListener } from '../event.ts';
-import { disagreementOf, ForgedMessage } from '../record/agreement.ts';
+/** Stores attempts in bulk and then answers the broker. Its safety depends on this order. */
+import type { JobEnd, JobListener } from '../jobEvent.ts';
 import { isReplayed } from '../record/jobRecord.ts';
+import { disagreementOf, ForgedMessage } from '../record/messageAgreement.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { Handlers } from '../work/handler.ts';
 import { Batcher } from './batcher.ts';
@@ -17,7 +17,7 @@ export interface SettlerOptions {
 
 export function openSettler(options: SettlerOptions): Batcher<Settlement> {
   const { onEvent } = options;
-  // A batch that is repeated must not send its forged messages to the dead-letter queue a second time.
+  // A repeated batch must not send its forged messages to the dead-letter queue a second time.
   const refused = new WeakSet<Settlement>();
   return new Batcher<Settlement>({
     maxCount: options.maxCount ?? 500,
@@ -26,7 +26,7 @@ export function openSettler(options: SettlerOptions): Batcher<Settlement> {
       await settle(settlements, options, refused);
     },
     onRefused: async (settlement, error) => {
-      // A record without an effect holds nothing that the job brought along: if that is refused, no job is at fault.
+      // A record without an effect has no content of the job: if the database refuses it, the job is not the reason.
       if (settlement.transition !== 'finish') throw error;
       onEvent({ type: 'stageFailed', stage: 'settle', error });
       const workerId = settlement.change.attempt?.workerId ?? '';
@@ -42,11 +42,11 @@ export function openSettler(options: SettlerOptions): Batcher<Settlement> {
 }
 
 /**
- * Record asked, then effect, then job, then ack. A message that does not agree with its job's record leaves no effect,
- * changes no record and goes to the dead-letter queue: whoever may publish can write any id on any payload. The other
- * orders lose: an ack before the effect loses the job if the process dies in between; a job marked done before its effect
- * claims a workout that nobody has. In this order a crash leaves only a redelivery, which finds the effect there and
- * changes nothing.
+ * The order is: read the record, store the effect, change the record, acknowledge. A message that does not agree with its
+ * job's record leaves no effect, changes no record and goes to the dead-letter queue, because any publisher can write any id
+ * on any payload. Other orders lose: an acknowledgement before the effect loses the job if the process dies in between, and a
+ * record that is done before its effect claims a result that does not exist. In this order a crash causes only a redelivery,
+ * which finds the effect and changes nothing.
  */
 async function settle(
   all: readonly Settlement[],
@@ -71,13 +71,13 @@ async function settle(
       report({ transition, kind, settlements: ofKind, count, now }, options.onEvent);
     }
   for (const { end } of settlements) end.answer();
-  tellTraces(settlements, now);
+  endTraces(settlements, now);
 }
 
 /**
- * One question for the whole batch. Nobody waits for the refusals: while an alarm of the broker blocks publishers, each
- * takes until its confirm is overdue, and no honest attempt may be held back for that. Until its letter is confirmed a
- * forged message stays unsettled, so the prefetch bounds how many refusals are under way, and a drain waits for them.
+ * One query reads the records of the whole batch. Refusals are not awaited: while a broker alarm blocks publishers, each takes
+ * until its confirm times out, and valid attempts must not wait for that. A forged message stays unsettled until its dead
+ * letter is confirmed, so the prefetch bounds the refusals under way, and a drain waits for them.
  * @returns those that agree with their records.
  */
 async function refuseForged(
@@ -100,10 +100,10 @@ async function refuseForged(
 }
 
 /**
- * A span for each job and not one for the batch: a trace then shows its own store in any viewer, while a span that
- * links to 250 others is shown by few.
+ * Each job gets a span of its own instead of one span for the batch, because few viewers show a span that links to 250
+ * traces.
  */
-function tellTraces(settlements: readonly Settlement[], startedAt: Date): void {
+function endTraces(settlements: readonly Settlement[], startedAt: Date): void {
   const write = { startedAt, endedAt: new Date(), jobCount: settlements.length };
   for (const { trace, transition } of settlements) trace?.stored({ ...write, transition });
 }
@@ -116,7 +116,7 @@ interface Written {
   readonly now: Date;
 }
 
-/** A bulk write tells how many changed, not which: where some were late, as many ends are told as there were. */
+/** A bulk write returns how many records changed, not which: if some were late, as many ends are reported as changed. */
 function report(
   { transition, kind, settlements, count, now }: Written,
   onEvent: JobListener,

@@ -3,16 +3,18 @@ import { type Db, MongoClient } from 'mongodb';
 import { ConnectionString } from 'mongodb-connection-string-url';
 import { DocumentCollection, type Identified } from './documentCollection.ts';
 import {
+  runStatement,
   SOCKET_TIMEOUT_MS,
   STATEMENT_LIMIT_MS,
   STATEMENT_LIMITS,
   type StatementLimits,
 } from './statement.ts';
-import { type PoolCounts, type StoreEvent, watchCommands, watchPool } from './watchClient.ts';
 
 /** A database whose collections are reached through `DocumentCollection` alone. */
 export interface StoreDatabase {
   readonly name: string;
+  /** @throws StoreUnavailable, StatementRefused */
+  collectionNames(): Promise<string[]>;
   collection<Stored extends Identified>(name: string): DocumentCollection<Stored>;
   /** @returns the same database over the same connections, with other limits of each statement. */
   withLimits(limits: StatementLimits): StoreDatabase;
@@ -23,7 +25,7 @@ export interface StoreConnection {
   /** @returns whether the store answers a ping within two seconds. */
   readonly isUp: () => Promise<boolean>;
   readonly pool: PoolCounts;
-  /** From now on this listener is told what befalls the connections. */
+  /** The listener receives every later event of the connections. */
   watch(listener: (event: StoreEvent) => void): void;
   close(): Promise<void>;
 }
@@ -41,19 +43,19 @@ export function connectStore(
   limits: StatementLimits = STATEMENT_LIMITS,
 ): StoreConnection {
   const client = new MongoClient(url, {
-    // Defaults of 0 mean no bound: a half-open server would hang an insert for ever (measured).
+    // The default of 0 means no limit: a half-open server would block an insert for ever (measured).
     socketTimeoutMS: SOCKET_TIMEOUT_MS,
     waitQueueTimeoutMS: 5_000,
     serverSelectionTimeoutMS: 5_000,
     connectTimeoutMS: 2_000,
     maxPoolSize: 10,
-    // Without the journal a hard stop may lose the last 100 ms of acknowledged writes (MongoDB manual).
-    // A statement's own limit does not hold while a majority is missing.
+    // Without the journal a crash may lose the last 100 ms of acknowledged writes (MongoDB manual). `wtimeoutMS` is needed,
+    // because `maxTimeMS` does not limit the wait for a majority.
     writeConcern: { w: 'majority', journal: true, wtimeoutMS: STATEMENT_LIMIT_MS },
     ignoreUndefined: true,
     monitorCommands: true,
   });
-  // Node's URL refuses the list of hosts of a replica set; this parser is the driver's.
+  // The driver's parser accepts the host list of a replica set, which Node's URL refuses.
   const named = decodeURIComponent(new ConnectionString(url).pathname.slice(1));
   const database = client.db(named === '' ? DATABASE : named);
   return {
@@ -77,8 +79,71 @@ export function connectStore(
 function databaseOf(database: Db, limits: StatementLimits): StoreDatabase {
   return {
     name: database.databaseName,
+    collectionNames: async () => {
+      const found = await runStatement(
+        (options) => database.listCollections({}, { ...options, nameOnly: true }).toArray(),
+        limits,
+      );
+      return found.map(({ name }) => name);
+    },
     collection: <Stored extends Identified>(name: string) =>
       new DocumentCollection(database.collection<Stored>(name), limits),
     withLimits: (other) => databaseOf(database, other),
   };
+}
+
+/** An event of the driver, for metrics. */
+export type StoreEvent =
+  | {
+      readonly type: 'command';
+      readonly command: string;
+      readonly outcome: 'ok' | 'failed';
+      readonly durationMs: number;
+    }
+  /** An operation got no connection: the pool was exhausted for too long, or the server does not answer. */
+  | { readonly type: 'checkoutFailed' };
+
+/** Connections to the store at this moment, by the driver's events. */
+export interface PoolCounts {
+  readonly inUseCount: number;
+  readonly idleCount: number;
+  /** Operations that wait for a connection. */
+  readonly pendingCount: number;
+}
+
+/** Counts from the first event, so it must be called before the first operation. */
+function watchPool(client: MongoClient): PoolCounts {
+  const counts = { open: 0, inUse: 0, pending: 0 };
+  client.on('connectionCreated', () => (counts.open += 1));
+  client.on('connectionClosed', () => (counts.open -= 1));
+  client.on('connectionCheckOutStarted', () => (counts.pending += 1));
+  client.on('connectionCheckOutFailed', () => (counts.pending -= 1));
+  client.on('connectionCheckedOut', () => {
+    counts.pending -= 1;
+    counts.inUse += 1;
+  });
+  client.on('connectionCheckedIn', () => (counts.inUse -= 1));
+  return {
+    get inUseCount() {
+      return counts.inUse;
+    },
+    get idleCount() {
+      return Math.max(0, counts.open - counts.inUse);
+    },
+    get pendingCount() {
+      return counts.pending;
+    },
+  };
+}
+
+function watchCommands(client: MongoClient, listener: (event: StoreEvent) => void): void {
+  client.on('connectionCheckOutFailed', () => {
+    listener({ type: 'checkoutFailed' });
+  });
+  client.on('commandSucceeded', ({ commandName: command, duration: durationMs }) => {
+    listener({ type: 'command', command, outcome: 'ok', durationMs });
+  });
+  client.on('commandFailed', ({ commandName: command, duration: durationMs }) => {
+    listener({ type: 'command', command, outcome: 'failed', durationMs });
+  });
 }

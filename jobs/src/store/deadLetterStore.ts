@@ -1,60 +1,56 @@
-/**
- * Letters that no job record explains: nothing that reached the dead-letter queue is thrown away without a trace. Up to
- * `LETTER_BODY_LIMIT_BYTES` they are kept whole.
- */
-
+/** Stores dead letters that no job record explains, so that no message of the dead-letter queue is lost without a trace. */
 import type { DeathCause } from '@fit/topology';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
 
-/** `forged`: it names a job, and does not agree with that job's record. */
+/** `forged`: the dead letter names a job and does not agree with that job's record. */
 export type DeadLetterCause = DeathCause | 'forged';
 
 export interface DeadLetter {
-  /** Hash of body and identity, so that a letter taken twice is stored once. */
+  /** Hash of body, message id, cause and reason: a dead letter that is recorded twice is stored once. */
   readonly id: string;
   readonly cause: DeadLetterCause;
   readonly reason: string;
   readonly messageId: string | undefined;
   readonly routingKey: string;
-  /** Whole, or its beginning where `bodyHash` is there. */
+  /** The whole body; its beginning where `bodyHash` is present. */
   readonly body: Buffer;
-  /** Of the whole body. */
+  /** Size of the whole body. */
   readonly bodyBytes: number;
   /** SHA-256 of the whole body in hexadecimal digits; absent where `body` is the whole. */
   readonly bodyHash?: string;
   readonly headers: string;
 }
 
-interface StoredLetter extends Omit<DeadLetter, 'id'> {
+interface StoredDeadLetter extends Omit<DeadLetter, 'id'> {
   readonly _id: string;
   readonly firstSeenAt: Date;
   readonly lastSeenAt: Date;
-  /** How often it came; each arrival is counted at least once, and twice where a statement was repeated. */
+  /** Number of arrivals; an arrival may count twice where a statement was repeated. */
   readonly seen: number;
 }
 
 export class DeadLetterStore {
-  readonly #letters: DocumentCollection<StoredLetter>;
+  readonly #deadLetters: DocumentCollection<StoredDeadLetter>;
 
   constructor(database: StoreDatabase) {
-    this.#letters = database.collection<StoredLetter>('deadLetters');
+    this.#deadLetters = database.collection<StoredDeadLetter>('deadLetters');
   }
 
   /**
-   * Each letter is counted in `seen` at least once: a statement that lost its connection is repeated, and may count twice.
-   * @returns the ids of those that were not kept before.
+   * Counts each dead letter in `seen` at least once; a statement that lost its connection is repeated, and may count twice.
+   * @returns the ids of those that were not stored before.
    */
-  async keep(letters: readonly DeadLetter[], now: Date): Promise<Set<string>> {
+  async store(letters: readonly DeadLetter[], now: Date): Promise<Set<string>> {
     const copies = Map.groupBy(letters, ({ id }) => id);
     const documents = [...copies.values()].map((group) => {
       const [{ id: _id, ...rest }] = group as [DeadLetter];
       return { _id, ...rest, firstSeenAt: now, lastSeenAt: now, seen: group.length };
     });
-    const taken = await this.#letters.insertNew(documents);
+    const taken = await this.#deadLetters.insertNew(documents);
     const again = documents.filter(({ _id }) => taken.has(_id));
     for (const [seen, group] of Map.groupBy(again, (document) => document.seen))
-      await this.#letters.updateMany(
+      await this.#deadLetters.updateMany(
         group.map(({ _id }) => _id),
         {},
         { $set: { lastSeenAt: now }, $inc: { seen } },
@@ -63,6 +59,6 @@ export class DeadLetterStore {
   }
 
   async count(): Promise<number> {
-    return await this.#letters.count({});
+    return await this.#deadLetters.count({});
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One collection, and the only way to it. Every statement has a limit on the server and is repeated where that helps;
- * every write of several documents takes them in the order of their ids, so that no two writers wait for each other.
+ * The only access to a collection. Every statement has a time limit on the server and is repeated where repeating helps.
+ * Every write of several documents takes them in the order of their ids, so that no two writers block each other.
  */
 import type {
   Collection,
@@ -20,7 +20,7 @@ import {
 } from './statement.ts';
 import { duplicateIndexes } from './storeFailure.ts';
 
-/** A document as it lies in a collection: its id is text, which is what gives writes their order. */
+/** A stored document. Its id is text, because writes are ordered by it. */
 export interface Identified {
   readonly _id: string;
 }
@@ -32,19 +32,19 @@ export interface UpdateCounts {
 
 export type Update<Stored> = UpdateFilter<Stored> | Document[];
 
-/** Which documents, in which order, and how many at most. */
+/** Selects documents, their order and their maximum number. */
 export interface DocumentQuery<Stored> {
   readonly filter: Filter<Stored>;
   readonly sort?: Sort;
-  /** A page is one answer: there is no cursor that a second statement would have to go on with. */
+  /** Maximum number of documents. All of them come in one answer, because a cursor's further statements have no limit of time. */
   readonly limit: number;
-  /** Names of fields; default all. */
+  /** Names of the returned fields; default: all. */
   readonly fields?: readonly string[];
 }
 
 /**
- * Documents in one write. Larger ones are no quicker (measured: 15 µs a document at 500, 19 at 1,000), and whoever needs
- * one of the same documents waits until the whole statement has ended.
+ * Maximum of documents in one write. Larger writes are not faster (measured: 15 µs a document at 500, 19 µs at 1,000), and a
+ * statement that needs one of the same documents waits until the whole write has ended.
  */
 const WRITE_COUNT_LIMIT = 500;
 
@@ -57,14 +57,14 @@ export class DocumentCollection<Stored extends Identified> {
     this.#limits = limits;
   }
 
-  /** Without a limit of time: a build takes as long as the collection is large. */
+  /** Has no limit of time, because building an index takes longer the larger the collection is. */
   async ensureIndex(keys: IndexSpecification): Promise<void> {
     await this.#collection.createIndex(keys);
   }
 
   /**
-   * Inserts those whose id is free; the others stay as they are. Safe to repeat.
-   * @returns the ids that were taken. After a lost connection some of them may be those of this very call.
+   * Inserts the documents whose id does not exist; existing documents stay as they are. Safe to repeat.
+   * @returns the ids that existed. After a lost connection some of them may have been inserted by this call.
    * @throws StoreUnavailable, StatementRefused
    */
   async insertNew(documents: readonly Stored[]): Promise<Set<string>> {
@@ -78,9 +78,10 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   /**
-   * Updates many documents alike, in the order of their ids; at most `WRITE_COUNT_LIMIT` in one statement. It is applied at
-   * least once: after a lost connection it is repeated, so an `$inc` may count twice, and the counts returned are of the last try.
-   * @param filter what must hold of each besides its id.
+   * Applies one update to many documents, in the order of their ids, at most `WRITE_COUNT_LIMIT` in one statement. The update
+   * is applied at least once: after a lost connection it is repeated, so an `$inc` may count twice, and the returned counts are
+   * those of the last try.
+   * @param filter condition on each document, beside its id.
    * @throws StoreUnavailable, StatementRefused
    */
   async updateMany(
@@ -109,8 +110,8 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   /**
-   * Updates the document of that id, or makes it.
-   * @returns it as it is afterwards.
+   * Updates the document with this id, or inserts it.
+   * @returns the document after the update.
    * @throws StoreUnavailable, StatementRefused
    */
   async upsert(id: string, update: Update<Stored>): Promise<Stored | undefined> {
@@ -157,18 +158,18 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   /**
-   * @returns those that are there, in the order of their ids.
+   * @returns the documents that exist, in the order of their ids.
    * @throws StoreUnavailable, StatementRefused
    */
   async findByIds(ids: readonly string[], fields?: readonly string[]): Promise<Stored[]> {
     if (ids.length === 0) return [];
     const $in = [...new Set(ids)].sort();
     const filter = { _id: { $in } } as Filter<Stored>;
-    const page = { filter, sort: { _id: 1 as const }, limit: $in.length };
-    return await this.find(fields === undefined ? page : { ...page, fields });
+    const query = { filter, sort: { _id: 1 as const }, limit: $in.length };
+    return await this.find(fields === undefined ? query : { ...query, fields });
   }
 
-  /** For answers of few rows. @throws StoreUnavailable, StatementRefused */
+  /** The pipeline must return few rows. @throws StoreUnavailable, StatementRefused */
   async aggregate<Row extends Document>(pipeline: Document[]): Promise<Row[]> {
     return await this.#run((options) =>
       this.#collection.aggregate<Row>(pipeline, options).toArray(),
@@ -180,12 +181,12 @@ export class DocumentCollection<Stored extends Identified> {
     return await this.#run((options) => this.#collection.countDocuments(filter, options));
   }
 
-  /** By the database's own statistics. @throws StoreUnavailable, StatementRefused */
+  /** @returns the number of documents by the database's statistics. @throws StoreUnavailable, StatementRefused */
   async estimatedCount(): Promise<number> {
     return await this.#run((options) => this.#collection.estimatedDocumentCount(options));
   }
 
-  /** @returns the places of those whose id was taken. */
+  /** @returns the positions of the documents whose id existed. */
   async #insert(documents: readonly Stored[]): Promise<number[]> {
     try {
       await this.#run((options) =>

@@ -1,11 +1,18 @@
-/** The stores of jobs, leases and letters. */
+/** The collections of jobs, leases and dead letters, and the connection to their database. */
 
-export type { Change } from './change.ts';
-export { connectStore, type StoreConnection, type StoreDatabase } from './connectStore.ts';
+export {
+  connectStore,
+  type PoolCounts,
+  type StoreConnection,
+  type StoreDatabase,
+  type StoreEvent,
+} from './connectStore.ts';
 export { DeadLetterStore } from './deadLetterStore.ts';
 export { DocumentCollection, type Identified } from './documentCollection.ts';
+export type { Change } from './jobChanges.ts';
 export { JobStore, type RunCounts } from './jobStore.ts';
 export { LeaseStore } from './leaseStore.ts';
+export { requireSchema } from './schemaVersion.ts';
 export {
   BACKGROUND_LIMITS,
   STATEMENT_LIMITS,
@@ -13,4 +20,3 @@ export {
   StatementRefused,
   StoreUnavailable,
 } from './statement.ts';
-export type { PoolCounts, StoreEvent } from './watchClient.ts';

@@ -1,11 +1,11 @@
 /** The jobs collection: inserts, guarded changes in bulk, counts. The only file that writes job records. */
-import type { RecordClaims } from '../record/agreement.ts';
+
 import { type JobRecord, RUNS_KEPT } from '../record/jobRecord.ts';
+import type { RecordClaims } from '../record/messageAgreement.ts';
 import { JOB_STATES, type JobState, LIVE_STATES, type Transition } from '../record/transitions.ts';
-import { type Change, changeStatements } from './change.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
-import { linkTo } from './linkTo.ts';
+import { type Change, changeStatements, linkToTrace } from './jobChanges.ts';
 
 export interface Accepted {
   readonly created: number;
@@ -19,17 +19,17 @@ export class JobStore {
     this.#jobs = database.collection<JobRecord>('jobs');
   }
 
-  /** One index serves relay and reconciler, one the runs; each further one would cost every write. */
+  /** One index serves the relay and the reconciler, the other one the runs. Every further index would slow every write. */
   async ensureIndexes(): Promise<void> {
     await this.#jobs.ensureIndex({ state: 1, stateAt: 1 });
     await this.#jobs.ensureIndex({ runIds: 1 });
   }
 
   /**
-   * Inserts what is new; a job that exists only learns of the run. Safe to repeat, and at once: whoever asks for the
-   * same run is told the same counts.
+   * Inserts the jobs that do not exist; an existing job only gets the run's id. Safe to repeat and to run at the same time:
+   * every call for the same run returns the same counts.
    * @param jobs at most a few thousand, all of one run.
-   * @returns how many of them this run made, now or in an earlier call.
+   * @returns how many of them this run created, now or in an earlier call.
    * @throws StoreUnavailable, StatementRefused
    */
   async accept(runId: string, jobs: readonly JobRecord[]): Promise<Accepted> {
@@ -42,13 +42,13 @@ export class JobStore {
       { runIds: { $ne: runId } },
       { $push: { runIds: { $each: [runId], $slice: -RUNS_KEPT } } },
     );
-    // The first run of a job made it: an interrupted call of this one may have made some of those that were taken.
+    // A job's first run created it, so an interrupted call of this run may have created some of the existing ones.
     const ownCount = await this.#jobs.count({ _id: { $in: ids }, 'runIds.0': runId });
     const created = jobs.length - taken.size + ownCount;
     return { created, skipped: jobs.length - created };
   }
 
-  /** Oldest first. */
+  /** @returns pending jobs that are due, oldest first. */
   async pending(limit: number, now: Date): Promise<JobRecord[]> {
     return await this.#jobs.find({
       filter: { state: 'pending', dueAt: { $lte: now } },
@@ -57,7 +57,7 @@ export class JobStore {
     });
   }
 
-  /** One statement for the batch; a job that its worker already finished stays finished. */
+  /** Marks published jobs as queued; a job that its worker has already finished stays finished. */
   async markQueued(jobs: readonly JobRecord[], now: Date): Promise<void> {
     const generations = Map.groupBy(jobs, (job) => job.generation);
     for (const [generation, group] of generations)
@@ -69,8 +69,8 @@ export class JobStore {
   }
 
   /**
-   * The broker would not take these; they stay pending, with the reason to be seen. `deferred.count` counts each refusal at
-   * least once: a statement that lost its connection is repeated, and may count twice.
+   * Defers jobs that the broker did not take: they stay pending, with the reason. `deferred.count` counts each refusal at least
+   * once; a statement that lost its connection is repeated, and may count twice.
    */
   async defer(jobs: readonly JobRecord[], reason: string, dueAt: Date): Promise<void> {
     await this.#jobs.updateMany(
@@ -81,7 +81,7 @@ export class JobStore {
   }
 
   /**
-   * @returns how many changed; the rest were late or doubled.
+   * @returns how many records changed; the others had changed already.
    * @throws StoreUnavailable; repeating the whole batch is safe. StatementRefused
    */
   async change(transition: Transition, changes: readonly Change[], now: Date): Promise<number> {
@@ -95,7 +95,10 @@ export class JobStore {
     return await this.#jobs.count(stale(before));
   }
 
-  /** @param traceparent of what reconciles; the next publish links to it. */
+  /**
+   * Makes stale jobs pending.
+   * @param traceparent trace of the reconciler; the next publish of each job links to it.
+   */
   async reconcile(before: Date, now: Date, traceparent?: string): Promise<number> {
     let total = 0;
     for (;;) {
@@ -107,10 +110,10 @@ export class JobStore {
       const ids = found.map(({ _id }) => _id);
       const { modifiedCount } = await this.#jobs.updateMany(ids, stale(before), {
         $set: { state: 'pending', stateAt: now, dueAt: now },
-        ...linkTo(traceparent),
+        ...linkToTrace(traceparent),
       });
       total += modifiedCount;
-      // Where none changed, workers were quicker at all of them: the next round looks again.
+      // If no job changed, workers have changed all of them in the meantime; the next round reads again.
       if (ids.length < RECONCILE_LIMIT || modifiedCount === 0) return total;
     }
   }
@@ -121,7 +124,7 @@ export class JobStore {
     return new Map(found.map((record) => [record._id, record]));
   }
 
-  /** @returns what messages are compared with, by id: a part of each record. */
+  /** @returns the fields that messages are compared with, by id. */
   async findClaims(ids: readonly string[]): Promise<Map<string, RecordClaims>> {
     const found = await this.#jobs.findByIds(ids, ['kind', 'generation', 'payload']);
     return new Map(found.map((record) => [record._id, record]));
@@ -131,16 +134,16 @@ export class JobStore {
     return (await this.#jobs.findOne(id)) ?? null;
   }
 
-  /** Keyset page by id. */
-  async list(page: JobQuery): Promise<JobRecord[]> {
+  /** @returns jobs in the order of their ids, beginning after `after`. */
+  async list(query: JobQuery): Promise<JobRecord[]> {
     return await this.#jobs.find({
       filter: {
-        ...(page.state === undefined ? {} : { state: page.state }),
-        ...(page.runId === undefined ? {} : { runIds: page.runId }),
-        ...(page.after === undefined ? {} : { _id: { $gt: page.after } }),
+        ...(query.state === undefined ? {} : { state: query.state }),
+        ...(query.runId === undefined ? {} : { runIds: query.runId }),
+        ...(query.after === undefined ? {} : { _id: { $gt: query.after } }),
       },
       sort: { _id: 1 },
-      limit: page.limit,
+      limit: query.limit,
     });
   }
 
@@ -162,8 +165,8 @@ export class JobStore {
   }
 
   /**
-   * States that occur. Done jobs are kept for ever, so they are not counted one by one: they are what the collection holds
-   * beside the others, by the store's own estimate, and a few of them may be under way between the two questions.
+   * @returns a count for each state that occurs. Done jobs are never deleted, so they are not counted one by one: their number
+   * is the database's estimate of all jobs minus the others, and may differ by the jobs that change in between.
    */
   async countStates(): Promise<Partial<Record<JobState, number>>> {
     const [rows, totalCount] = await Promise.all([
@@ -179,8 +182,8 @@ export class JobStore {
   }
 
   /**
-   * @returns for each live state that occurs, since when its oldest job could have gone on: since its last change, or
-   * since the end of its wait, which may lie ahead.
+   * @returns for each live state that occurs, since when its oldest job is eligible: since its last change, or since the end of
+   * its wait, which may be in the future.
    */
   async oldestEligible(): Promise<Partial<Record<JobState, Date>>> {
     const waitMs = { $ifNull: [{ $arrayElemAt: ['$attempts.delayMs', -1] }, 0] };
@@ -197,7 +200,7 @@ export class JobStore {
 export interface JobQuery {
   readonly state?: JobState;
   readonly runId?: string;
-  /** Id of the last job of the page before. */
+  /** Id of the last job that was read before. */
   readonly after?: string;
   readonly limit: number;
 }
@@ -207,7 +210,7 @@ export interface RunCounts {
   readonly causes: Record<string, number>;
 }
 
-/** Silent jobs in one statement. */
+/** Maximum of stale jobs in one statement. */
 const RECONCILE_LIMIT = 1_000;
 
 function stale(before: Date) {

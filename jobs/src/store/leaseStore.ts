@@ -1,4 +1,4 @@
-/** A lease: one holder among any number of processes, by the store's clock alone. */
+/** A lease has at most one holder among any number of processes, by the database's clock alone. */
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
 import { BACKGROUND_LIMITS, type StatementLimits } from './statement.ts';
@@ -9,10 +9,10 @@ interface Lease {
   readonly expiresAt: Date;
 }
 
-/** Whoever releases is about to end; a lease that stays expires by itself. */
+/** A process that releases its lease is about to end, so it tries once; an unreleased lease expires by itself. */
 const RELEASE_LIMITS: StatementLimits = { ...BACKGROUND_LIMITS, tryCount: 1 };
 
-/** Its statements have limits of their own, whatever those of the database are: each must end before a lease does. */
+/** Its statements have their own limits, because each must end before a lease does. */
 export class LeaseStore {
   readonly #leases: DocumentCollection<Lease>;
   readonly #releases: DocumentCollection<Lease>;
@@ -24,11 +24,11 @@ export class LeaseStore {
 
   /**
    * @returns whether `owner` holds the lease for the next `forMs`; call again well before it ends.
-   * The condition stands in the update and not in the filter, because neither MongoDB nor DocumentDB takes `$expr` in
-   * the filter of an upsert.
+   * The condition is in the update and not in the filter, because neither MongoDB nor DocumentDB accepts `$expr` in the filter
+   * of an upsert.
    */
   async hold(name: string, owner: string, forMs: number): Promise<boolean> {
-    const isMine = {
+    const isAvailable = {
       $or: [
         { $eq: ['$owner', owner] },
         { $lt: [{ $ifNull: ['$expiresAt', new Date(0)] }, '$$NOW'] },
@@ -37,8 +37,8 @@ export class LeaseStore {
     const lease = await this.#leases.upsert(name, [
       {
         $set: {
-          owner: { $cond: [isMine, owner, '$owner'] },
-          expiresAt: { $cond: [isMine, { $add: ['$$NOW', forMs] }, '$expiresAt'] },
+          owner: { $cond: [isAvailable, owner, '$owner'] },
+          expiresAt: { $cond: [isAvailable, { $add: ['$$NOW', forMs] }, '$expiresAt'] },
         },
       },
     ]);

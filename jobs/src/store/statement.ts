@@ -3,11 +3,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type StoreFailure, storeFailureOf } from './storeFailure.ts';
 
 /**
- * The server ends a statement after this time, and undoes it: a client that goes away ends none, and statements that
- * block each other would run on for minutes (measured). Below the driver's socket timeout, so that the reason arrives.
+ * The server ends a statement after this time and undoes it. A client that disconnects does not end its statement, and
+ * statements that block each other would run for minutes (measured). The limit is below the driver's socket timeout, so that
+ * the reason arrives.
  */
 export const STATEMENT_LIMIT_MS = 8_000;
-/** No further try of a statement begins after this time. */
+/** No further try of a statement begins after this time, in milliseconds. */
 export const RETRY_BUDGET_MS = 10_000;
 /** Tries of one statement, the first one included. */
 export const TRY_LIMIT = 6;
@@ -15,10 +16,10 @@ export const TRY_LIMIT = 6;
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** The database could not do a statement, for a reason that passes: try again later. Nothing is wrong with the data. */
+/** The database could not run a statement for a temporary reason. The data is not the reason; try again later. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
-  /** `contention`: it works, but other statements were in the way at every try; that is no outage. */
+  /** `contention`: the database works, but other statements blocked this one at every try; this is no outage. */
   readonly reason: 'contention' | 'outage';
 
   constructor(reason: StoreUnavailable['reason'], cause: unknown) {
@@ -27,7 +28,7 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** The database works, and refuses this statement: a document that it cannot take, or a defect of ours. */
+/** The database works and refuses this statement: it cannot store a document, or the statement has a defect. */
 export class StatementRefused extends Error {
   override readonly name = 'StatementRefused';
 
@@ -36,7 +37,7 @@ export class StatementRefused extends Error {
   }
 }
 
-/** A unique key is taken; `cause` is the driver's error. */
+/** A document with this unique key exists; `cause` is the driver's error. */
 export class DuplicateKey extends Error {
   override readonly name = 'DuplicateKey';
 
@@ -45,12 +46,12 @@ export class DuplicateKey extends Error {
   }
 }
 
-/** What a statement is given: to be passed to the driver's call. */
+/** Options for the driver's call of a statement. */
 export interface StatementOptions {
   readonly maxTimeMS: number;
 }
 
-/** How long, how often; the defaults are the constants of this file. */
+/** Limits of one statement; the defaults are the constants of this file. */
 export interface StatementLimits {
   readonly statementMs: number;
   readonly budgetMs: number;
@@ -64,10 +65,10 @@ export const STATEMENT_LIMITS: StatementLimits = {
 };
 
 /**
- * For tasks that run under a lease, and for the lease itself: a task that waits longer for one statement than its lease
- * lasts would work beside the next holder. One statement takes at most `budgetMs` and a last try; that ends at
- * `statementMs` where the server answers, and at the socket timeout of ten seconds where it does not
- * (`longestStatementMs`). What fails is done by the next round.
+ * Limits for background tasks and for their leases. A task that waits longer for a statement than its lease lasts would work at
+ * the same time as the next holder. One statement takes at most `budgetMs` and a last try, which ends at `statementMs` where the
+ * server answers, and at the socket timeout of ten seconds where it does not (`longestStatementMs`). The next round repeats
+ * what failed.
  */
 export const BACKGROUND_LIMITS: StatementLimits = {
   statementMs: 3_000,
@@ -75,7 +76,7 @@ export const BACKGROUND_LIMITS: StatementLimits = {
   tryCount: TRY_LIMIT,
 };
 
-/** A server that says nothing for this long is given up on: the longest that one try waits for its answer. */
+/** The driver abandons a connection whose server does not answer for this long, so one try takes no longer. */
 export const SOCKET_TIMEOUT_MS = 10_000;
 
 /** @returns how long one statement may take with these limits, once it has a connection, in milliseconds. */
@@ -87,8 +88,8 @@ export function longestStatementMs({ statementMs, budgetMs, tryCount }: Statemen
 const REPEATED: ReadonlySet<StoreFailure> = new Set(['contention', 'timeout', 'network']);
 
 /**
- * Statements are repeated with growing random pauses, so that two which met do not meet again. Each must be safe to
- * repeat: after a lost connection its effect is unknown, so it is done at least once.
+ * Repeats a statement after random pauses that grow, so that two statements that blocked each other do not meet again. A
+ * statement must be safe to repeat: after a lost connection its effect is unknown, so it may run more than once.
  * @throws StoreUnavailable, StatementRefused, DuplicateKey; each with the driver's error as its cause.
  */
 export async function runStatement<Answer>(

@@ -10,14 +10,14 @@ import type { JobRecord } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
 
 export interface JobTracer {
-  /** The relay hands a record to the broker. Undefined where the record has no context: nobody follows that job. */
+  /** The relay publishes a record. Undefined where the record has no trace context. */
   publish(job: JobRecord, entry: Pick<PublishTarget, 'exchange' | 'key'>): PublishTrace | undefined;
   /**
-   * A worker begins an attempt; a wait that led to it is told here too, since nobody stands beside a wait queue.
-   * Undefined where the message carries no context.
+   * A worker begins an attempt. The wait before it becomes a span here too, because a wait queue has no consumer that could
+   * report it. Undefined where the message carries no trace context.
    */
   attempt(kind: KindDeclaration, task: Task<JobMessage>): AttemptTrace | undefined;
-  /** Something makes many jobs pending again: their next publishes link to it. */
+  /** An operation makes many jobs pending again; their next publishes link to its trace. */
   operation(name: 'reconcile' | 'replay'): OperationTrace;
 }
 

@@ -1,15 +1,15 @@
-/** How long handlers have run in a process, all together; also that of those that still run. */
+/** Sums the time that handlers ran in this process, including those that still run. */
 export class BusyTime {
   #runningCount = 0;
   #doneMs = 0;
   #changedAtMs = performance.now();
 
-  /** Only rises, between ends too: a rate over it is true while long work runs. */
+  /** Rises while handlers run, not only when they end, so that its rate is right during long work. */
   get totalMs(): number {
     return this.#doneMs + this.#runningCount * (performance.now() - this.#changedAtMs);
   }
 
-  /** Counts until the work answers, or is given up by its signal: what runs on after that takes no place. */
+  /** Counts until the work ends or its signal aborts: abandoned work does not occupy a handler any more. */
   during<Answer>(
     signal: AbortSignal,
     work: () => Answer | Promise<Answer>,

@@ -1,4 +1,4 @@
-/** What a kind of job must bring: a payload check, the work, and a bulk store for its effects. */
+/** A handler does the jobs of one kind: it has a payload check, the work, and a bulk store for its effects. */
 import type { Outcome } from '@fit/topology';
 import type { PayloadCheck } from '../record/jobMessage.ts';
 

@@ -6,7 +6,7 @@ import { connectStore, LeaseStore } from '@fit/jobs/store';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { LeasedLoop } from '../../src/background/leasedLoop.ts';
-import type { JobEvent } from '../../src/event.ts';
+import type { JobEvent } from '../../src/jobEvent.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
 
 interface Started {

@@ -5,7 +5,7 @@ import { reconcileOnce } from '@fit/jobs';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import { pendingJob } from '../support/fakes.ts';
-import { Line } from '../support/line.ts';
+import { JobPipeline } from '../support/jobPipeline.ts';
 
 const SMALL = declareTopology({
   exchange: 'jobs',
@@ -15,26 +15,26 @@ const SMALL = declareTopology({
 });
 
 test('a full queue: the rest stays pending with the reason, and done once there is room', async (t) => {
-  const line = await Line.open(t, SMALL);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t, SMALL);
+  const publisher = await pipeline.publisher();
   const first = Array.from({ length: 50 }, () => pendingJob());
-  await line.submit(publisher, first);
+  await pipeline.submit(publisher, first);
   const late = pendingJob();
-  await line.submit(publisher, [late]);
-  const held = await line.store.jobs.find(late._id);
+  await pipeline.submit(publisher, [late]);
+  const held = await pipeline.store.jobs.find(late._id);
   assert.deepEqual([held?.state, held?.deferred], ['pending', { reason: 'nacked', count: 1 }]);
   assert.ok(held && held.dueAt > held.createdAt);
-  const results = line.eventsOf('published').filter(({ result }) => result === 'nacked');
+  const results = pipeline.eventsOf('published').filter(({ result }) => result === 'nacked');
   assert.ok(results.length > 0 && results.every(({ queue }) => queue === 'trivial'));
-  await line.worker();
+  await pipeline.worker();
   await eventually(
     async () => {
-      await line.relay(publisher);
-      return (await line.store.jobs.countStates()).done === 51;
+      await pipeline.relay(publisher);
+      return (await pipeline.store.jobs.countStates()).done === 51;
     },
-    { describe: async () => JSON.stringify(await line.store.jobs.countStates()) },
+    { describe: async () => JSON.stringify(await pipeline.store.jobs.countStates()) },
   );
-  assert.equal(new Set(line.effects).size, 51);
+  assert.equal(new Set(pipeline.effects).size, 51);
 });
 
 test('a declared load: what is to bounce keeps its share of the limit, the rest stays pending untouched', async (t) => {
@@ -51,71 +51,71 @@ test('a declared load: what is to bounce keeps its share of the limit, the rest 
       },
     },
   });
-  const line = await Line.open(t, loaded);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t, loaded);
+  const publisher = await pipeline.publisher();
   const jobs = Array.from({ length: 15 }, () => pendingJob());
-  await line.store.jobs.accept('run', jobs);
+  await pipeline.store.jobs.accept('run', jobs);
   const untold = () => Promise.reject(new Error('the broker is away'));
-  assert.equal(await line.relay(publisher, untold), 0, 'a depth that is not told is no room');
-  assert.equal(await line.relay(publisher), 8);
-  assert.equal(await line.readyCount('trivial'), 8);
-  assert.equal(await line.relay(publisher), 0);
-  const states = await line.store.jobs.countStates();
+  assert.equal(await pipeline.relay(publisher, untold), 0, 'a depth that is not told is no room');
+  assert.equal(await pipeline.relay(publisher), 8);
+  assert.equal(await pipeline.readyCount('trivial'), 8);
+  assert.equal(await pipeline.relay(publisher), 0);
+  const states = await pipeline.store.jobs.countStates();
   assert.deepEqual([states.queued, states.pending], [8, 7]);
   assert.deepEqual(
-    new Set(line.eventsOf('published').map(({ result }) => result)),
+    new Set(pipeline.eventsOf('published').map(({ result }) => result)),
     new Set(['confirmed']),
   );
-  await line.worker();
+  await pipeline.worker();
   await eventually(
     async () => {
-      await line.relay(publisher);
-      return (await line.store.jobs.countStates()).done === 15;
+      await pipeline.relay(publisher);
+      return (await pipeline.store.jobs.countStates()).done === 15;
     },
-    { describe: async () => JSON.stringify(await line.store.jobs.countStates()) },
+    { describe: async () => JSON.stringify(await pipeline.store.jobs.countStates()) },
   );
 });
 
 test('a kind that this release does not know stays pending, as returned', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
   const job = { ...pendingJob(), kind: 'newer' };
-  await line.submit(publisher, [job]);
-  const record = await line.store.jobs.find(job._id);
+  await pipeline.submit(publisher, [job]);
+  const record = await pipeline.store.jobs.find(job._id);
   assert.deepEqual([record?.state, record?.deferred?.reason], ['pending', 'returned']);
 });
 
 test('not ready, it reads nothing and marks nothing', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
   const job = pendingJob();
-  await line.store.jobs.accept('run', [job]);
+  await pipeline.store.jobs.accept('run', [job]);
   await publisher.close();
-  assert.equal(await line.relay(publisher), 0);
-  assert.equal((await line.store.jobs.find(job._id))?.deferred, undefined);
+  assert.equal(await pipeline.relay(publisher), 0);
+  assert.equal((await pipeline.store.jobs.find(job._id))?.deferred, undefined);
 });
 
 test('purged: the reconciler finds what the broker lost, and it is done without a new budget', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
   const [fresh, tried] = [pendingJob(), { ...pendingJob(), attemptCount: 2 }];
-  await line.submit(publisher, [fresh, tried]);
-  await line.purge('trivial');
-  const { declaration, events } = line;
+  await pipeline.submit(publisher, [fresh, tried]);
+  await pipeline.purge('trivial');
+  const { declaration, events } = pipeline;
   const reconcile = (ready: number) =>
     reconcileOnce({
       declaration,
-      store: line.store.jobs,
+      store: pipeline.store.jobs,
       staleAfterMs: -1_000,
       readyCount: () => Promise.resolve(ready),
       onEvent: (event) => events.push(event),
     });
   assert.equal(await reconcile(2), 0);
   assert.equal(await reconcile(0), 2);
-  assert.deepEqual(line.eventsOf('reconciled'), [{ type: 'reconciled', count: 2 }]);
-  await line.worker();
-  assert.equal(await line.relay(publisher), 2);
-  await line.expectState(fresh, 'done');
-  await line.expectState(tried, 'done');
-  assert.deepEqual(line.runs.toSorted(), [`${fresh._id} 1`, `${tried._id} 3`].sort());
+  assert.deepEqual(pipeline.eventsOf('reconciled'), [{ type: 'reconciled', count: 2 }]);
+  await pipeline.worker();
+  assert.equal(await pipeline.relay(publisher), 2);
+  await pipeline.expectState(fresh, 'done');
+  await pipeline.expectState(tried, 'done');
+  assert.deepEqual(pipeline.runs.toSorted(), [`${fresh._id} 1`, `${tried._id} 3`].sort());
 });

@@ -1,5 +1,11 @@
 /** Spans of a job: publish, wait, attempt, store, replay and reconcile, named by OpenTelemetry's semantic conventions. */
-import { type AttemptTrace, type JobTracer, type StoreWrite, type Wait, waitOf } from '@fit/jobs';
+import {
+  type AttemptTrace,
+  type JobTracer,
+  type StoreWrite,
+  type TierWait,
+  tierWaitBefore,
+} from '@fit/jobs';
 import {
   type Attributes,
   type Context,
@@ -52,7 +58,7 @@ export function jobSpans(tracer: Tracer): JobTracer {
       const parent = contextOf(delivery.headers['traceparent']);
       if (parent === undefined) return undefined;
       const deliveredAt = new Date(delivery.receivedAtMs);
-      const wait = waitOf(kind, attempt.number, { headers: delivery.headers, deliveredAt });
+      const wait = tierWaitBefore(kind, attempt.number, { headers: delivery.headers, deliveredAt });
       if (wait !== undefined) recordWaitSpan(tracer, parent, { ...wait, jobId: message.id });
       const span = tracer.startSpan(
         `process ${kind.queue}`,
@@ -87,7 +93,7 @@ export function jobSpans(tracer: Tracer): JobTracer {
 function recordWaitSpan(
   tracer: Tracer,
   parent: Context,
-  wait: Wait & { readonly jobId: string },
+  wait: TierWait & { readonly jobId: string },
 ): void {
   const attributes: Attributes = {
     ...RABBITMQ,

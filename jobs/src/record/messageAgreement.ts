@@ -2,7 +2,7 @@
 import { encodeJob, type JobMessage } from './jobMessage.ts';
 import type { JobRecord } from './jobRecord.ts';
 
-/** What of a record a message is compared with. */
+/** The fields of a record that a message is compared with. */
 export type RecordClaims = Pick<JobRecord, '_id' | 'kind' | 'generation' | 'payload'>;
 
 /** A message that does not agree with the record of the job that it names. */
@@ -11,7 +11,7 @@ export class ForgedMessage extends Error {
 }
 
 /**
- * An older generation agrees: that is a late copy, and the guards of each write make a no-op of it.
+ * A message of an older generation agrees: it is a late copy, and the guards of every write ignore it.
  * @param record of the job that the message names; undefined where there is none.
  * @returns what differs; undefined where the message agrees.
  */
@@ -31,8 +31,8 @@ export function disagreementOf(
 }
 
 /**
- * A body that cannot be read agrees where it is, byte for byte, what the relay makes of the record: such a record came
- * from another release.
+ * A body that cannot be decoded agrees where it equals, byte for byte, the message that the relay makes from the record: then
+ * another release wrote the record.
  */
 export function isBodyOf(record: JobRecord, body: Buffer): boolean {
   return encodeJob(record).equals(body);

@@ -10,7 +10,7 @@ import type { Publisher } from '@fit/topology/amqp';
 import { connect } from 'amqplib';
 import { encodeJob } from '../../src/record/jobMessage.ts';
 import { pendingJob } from '../support/fakes.ts';
-import { Line } from '../support/line.ts';
+import { JobPipeline } from '../support/jobPipeline.ts';
 
 interface Message {
   readonly exchange?: string;
@@ -25,32 +25,32 @@ async function publish(publisher: Publisher, message: Message): Promise<void> {
   assert.equal(await publisher.publish({ ...message, exchange, key, headers }), 'confirmed');
 }
 
-async function keptLetters(line: Line, count: number) {
+async function storedDeadLetters(pipeline: JobPipeline, count: number) {
   return await eventually(
     async () => {
-      const stored = await line.store.raw('deadLetters').find().toArray();
+      const stored = await pipeline.store.raw('deadLetters').find().toArray();
       return stored.length === count && stored;
     },
     {
       describe: async () =>
-        `${await line.store.deadLetters.count()} letters of ${count}; ${JSON.stringify(line.events)}`,
+        `${await pipeline.store.deadLetters.count()} letters of ${count}; ${JSON.stringify(pipeline.events)}`,
     },
   );
 }
 
 /** A record that no relay has published: what happens to it is the forger's doing alone. */
-async function liveJob(line: Line, outcome = 'done'): Promise<JobRecord> {
+async function liveJob(pipeline: JobPipeline, outcome = 'done'): Promise<JobRecord> {
   const job = pendingJob(outcome);
-  await line.store.jobs.accept('run', [job]);
+  await pipeline.store.jobs.accept('run', [job]);
   return job;
 }
 
 test('a message of one job with the payload of another is dead as forged, and changes neither', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
-  await line.intake();
-  const [job, other] = [await liveJob(line, 'done'), await liveJob(line, 'reject')];
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
+  await pipeline.startRecorder();
+  const [job, other] = [await liveJob(pipeline, 'done'), await liveJob(pipeline, 'reject')];
   const forgeries: Partial<JobRecord>[] = [
     { _id: job._id, payload: { outcome: 'other' } },
     // The other job would be dead at once if its worker believed this one.
@@ -60,34 +60,34 @@ test('a message of one job with the payload of another is dead as forged, and ch
   ];
   for (const forgery of forgeries)
     await publish(publisher, { id: job._id, body: encodeJob({ ...job, ...forgery }) });
-  const letters = await keptLetters(line, forgeries.length);
+  const letters = await storedDeadLetters(pipeline, forgeries.length);
   assert.deepEqual(
     letters.map(({ cause }) => cause),
     Array(forgeries.length).fill('forged'),
   );
   assert.ok(letters.every(({ reason }) => String(reason).startsWith('forged: ')));
   for (const { _id } of [job, other]) {
-    const record = await line.store.jobs.find(_id);
+    const record = await pipeline.store.jobs.find(_id);
     assert.deepEqual([record?.state, record?.attemptCount, record?.attempts], ['pending', 0, []]);
   }
-  assert.deepEqual(line.effects, []);
-  const kept = line.eventsOf('deadLetterStored');
+  assert.deepEqual(pipeline.effects, []);
+  const kept = pipeline.eventsOf('deadLetterStored');
   assert.equal(
     kept.reduce((sum, { count }) => sum + count, 0),
     forgeries.length,
   );
   assert.ok(kept.every(({ cause }) => cause === 'forged'));
   // The job itself is as alive as before.
-  await line.relay(publisher);
-  await line.expectState(job, 'done');
-  assert.deepEqual(line.effects, [job._id]);
+  await pipeline.relay(publisher);
+  await pipeline.expectState(job, 'done');
+  assert.deepEqual(pipeline.effects, [job._id]);
 });
 
 test('a dead letter that does not agree with the record marks nothing dead, and is kept whole as forged', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.intake();
-  const job = await liveJob(line);
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.startRecorder();
+  const job = await liveJob(pipeline);
   const body = encodeJob(job);
   const park = { exchange: 'trivial.park', id: job._id };
   const crashed = { 'death-cause': 'crashed', 'death-message': 'so it says' };
@@ -102,7 +102,7 @@ test('a dead letter that does not agree with the record marks nothing dead, and 
   // It says what a worker says; but a worker marks the job dead itself, before it acknowledges the message.
   await publish(publisher, { ...park, headers: { 'death-cause': 'fatal' }, body });
   // A history that no broker wrote: used up, and not one attempt is on record. Our own publisher would strip these headers.
-  const connection = await connect(line.amqpUrl);
+  const connection = await connect(pipeline.amqpUrl);
   const channel = await connection.createConfirmChannel();
   channel.publish('trivial.park', 'trivial.r3', body, {
     messageId: job._id,
@@ -110,7 +110,7 @@ test('a dead letter that does not agree with the record marks nothing dead, and 
   });
   await channel.waitForConfirms();
   await connection.close();
-  const letters = await keptLetters(line, forgeries.length + 1);
+  const letters = await storedDeadLetters(pipeline, forgeries.length + 1);
   assert.deepEqual(
     letters.map(({ cause }) => cause),
     Array(forgeries.length + 1).fill('forged'),
@@ -120,16 +120,16 @@ test('a dead letter that does not agree with the record marks nothing dead, and 
       Buffer.from((kept as { buffer: Uint8Array }).buffer).equals(Buffer.from('nonsense')),
     ),
   );
-  await eventually(async () => (await line.readyCount('trivial.dead')) === 0, {
-    describe: async () => `${await line.readyCount('trivial.dead')} letters left`,
+  await eventually(async () => (await pipeline.readyCount('trivial.dead')) === 0, {
+    describe: async () => `${await pipeline.readyCount('trivial.dead')} letters left`,
   });
-  assert.equal((await line.store.jobs.find(job._id))?.state, 'pending');
-  assert.deepEqual(line.eventsOf('deadLettered'), []);
+  assert.equal((await pipeline.store.jobs.find(job._id))?.state, 'pending');
+  assert.deepEqual(pipeline.eventsOf('deadLettered'), []);
 });
 
 test('a slow attempt of a forged message does not even mark the job as running', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
   const handler = {
     payload: {
       accepts: (value: unknown): value is unknown => value !== undefined,
@@ -141,12 +141,12 @@ test('a slow attempt of a forged message does not even mark the job as running',
     },
     store: () => Promise.resolve(),
   };
-  await line.worker({ handlers: new Map([['trivial', handler]]) });
-  const [victim, honest] = [await liveJob(line), await liveJob(line)];
+  await pipeline.worker({ handlers: new Map([['trivial', handler]]) });
+  const [victim, honest] = [await liveJob(pipeline), await liveJob(pipeline)];
   const body = encodeJob({ ...victim, payload: { outcome: 'other' } });
   await publish(publisher, { id: victim._id, body });
   await publish(publisher, { id: honest._id, body: encodeJob(honest) });
-  await line.expectState(honest, 'running');
-  await line.expectState(honest, 'done');
-  assert.deepEqual((await line.store.jobs.find(victim._id))?.stateAt, victim.stateAt);
+  await pipeline.expectState(honest, 'running');
+  await pipeline.expectState(honest, 'done');
+  assert.deepEqual((await pipeline.store.jobs.find(victim._id))?.stateAt, victim.stateAt);
 });

@@ -5,7 +5,7 @@ import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import { connect } from 'amqplib';
 import { KIND, pendingJob } from '../support/fakes.ts';
-import { Line } from '../support/line.ts';
+import { JobPipeline } from '../support/jobPipeline.ts';
 
 const SHORT_LIVED = declareTopology({
   exchange: 'jobs',
@@ -15,44 +15,44 @@ const SHORT_LIVED = declareTopology({
 });
 
 test('an expired job is dead with that cause', async (t) => {
-  const line = await Line.open(t, SHORT_LIVED);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t, SHORT_LIVED);
+  const publisher = await pipeline.publisher();
   const jobs = Array.from({ length: 5 }, () => pendingJob());
-  await line.submit(publisher, jobs);
-  await line.intake();
+  await pipeline.submit(publisher, jobs);
+  await pipeline.startRecorder();
   for (const job of jobs)
-    assert.equal((await line.expectState(job, 'dead')).death?.cause, 'expired');
-  assert.equal(await line.store.deadLetters.count(), 0);
+    assert.equal((await pipeline.expectState(job, 'dead')).death?.cause, 'expired');
+  assert.equal(await pipeline.store.deadLetters.count(), 0);
   assert.equal(
-    line.eventsOf('deadLettered').reduce((sum, { count }) => sum + count, 0),
+    pipeline.eventsOf('deadLettered').reduce((sum, { count }) => sum + count, 0),
     5,
   );
-  const ends = line.eventsOf('deadLettered').flatMap((event) => event.ends);
+  const ends = pipeline.eventsOf('deadLettered').flatMap((event) => event.ends);
   assert.equal(ends.length, 5);
   // Its time to live is over, and no attempt was made.
   assert.ok(ends.every(({ attemptCount, endToEndMs = 0 }) => !attemptCount && endToEndMs >= 100));
-  assert.deepEqual(line.eventsOf('deadLetterStored'), []);
+  assert.deepEqual(pipeline.eventsOf('deadLetterStored'), []);
 });
 
 test('a letter of an older generation, or of a finished job, changes nothing', async (t) => {
-  const line = await Line.open(t, SHORT_LIVED);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t, SHORT_LIVED);
+  const publisher = await pipeline.publisher();
   const [old, done] = [pendingJob(), pendingJob()];
-  await line.submit(publisher, [old, done]);
-  await line.store.raw('jobs').updateOne({ _id: old._id }, { $set: { generation: 2 } });
-  await line.store.jobs.change('finish', [{ id: done._id, generation: 1 }], new Date());
+  await pipeline.submit(publisher, [old, done]);
+  await pipeline.store.raw('jobs').updateOne({ _id: old._id }, { $set: { generation: 2 } });
+  await pipeline.store.jobs.change('finish', [{ id: done._id, generation: 1 }], new Date());
   const last = pendingJob();
-  await line.submit(publisher, [last]);
-  await line.intake();
-  await line.expectState(last, 'dead');
-  assert.equal((await line.store.jobs.find(old._id))?.state, 'queued');
-  assert.equal((await line.store.jobs.find(done._id))?.state, 'done');
+  await pipeline.submit(publisher, [last]);
+  await pipeline.startRecorder();
+  await pipeline.expectState(last, 'dead');
+  assert.equal((await pipeline.store.jobs.find(old._id))?.state, 'queued');
+  assert.equal((await pipeline.store.jobs.find(done._id))?.state, 'done');
 });
 
 test('a letter without a record is kept whole, once for each that differs', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.intake();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.startRecorder();
   for (const id of ['a', 'a', 'b'])
     await publisher.publish({
       exchange: 'trivial.return',
@@ -62,11 +62,15 @@ test('a letter without a record is kept whole, once for each that differs', asyn
     });
   const letters = await eventually(
     async () => {
-      const stored = await line.store.raw('deadLetters').find().sort({ messageId: 1 }).toArray();
+      const stored = await pipeline.store
+        .raw('deadLetters')
+        .find()
+        .sort({ messageId: 1 })
+        .toArray();
       const seen = stored.reduce((sum, letter) => sum + Number(letter['seen']), 0);
       return seen === 3 && stored;
     },
-    { describe: async () => `${await line.store.deadLetters.count()} letters` },
+    { describe: async () => `${await pipeline.store.deadLetters.count()} letters` },
   );
   assert.deepEqual(
     letters.map(({ messageId, cause, routingKey, seen }) => [messageId, cause, routingKey, seen]),
@@ -78,22 +82,22 @@ test('a letter without a record is kept whole, once for each that differs', asyn
 });
 
 test('a job that ends its worker six times is dead as crashed', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
   const killer = pendingJob();
-  await line.submit(publisher, [killer]);
-  await line.intake();
+  await pipeline.submit(publisher, [killer]);
+  await pipeline.startRecorder();
   // A worker that dies holding a message looks like this to the broker: its connection ends, nothing was settled.
   const crashes = KIND.crashLimit + 1;
   for (let crash = 0; crash < crashes; crash += 1) {
-    const connection = await connect(line.amqpUrl);
+    const connection = await connect(pipeline.amqpUrl);
     const channel = await connection.createChannel();
     await eventually(async () => (await channel.get('trivial')) !== false, {
       describe: () => `delivery ${crash + 1} of ${crashes} did not come`,
     });
     await connection.close();
   }
-  const dead = await line.expectState(killer, 'dead');
+  const dead = await pipeline.expectState(killer, 'dead');
   assert.equal(dead.death?.cause, 'crashed');
   assert.equal(dead.attempts.length, 0);
 });

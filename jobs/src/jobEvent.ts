@@ -1,4 +1,4 @@
-/** Everything that happens to jobs, in one table. Metrics and log lines are two listeners of it. */
+/** All events of jobs. Metrics and log lines are two listeners of them. */
 import type { DeathCause, OutcomeType } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
 import type { WorkerEvent } from '@fit/topology/work';
@@ -7,13 +7,13 @@ import type { JobState, Transition } from './record/transitions.ts';
 import type { DeadLetterCause } from './store/deadLetterStore.ts';
 
 export type JobEvent =
-  /** The relay handed jobs to the broker, or could not. */
+  /** The relay published jobs, or the broker did not take them. */
   | {
       type: 'published';
       queue: string;
       result: PublishResult;
       count: number;
-      /** The records themselves; only what is named here is for telling. */
+      /** The records; listeners may use only the fields that are named here. */
       jobs: readonly Pick<JobRecord, '_id' | 'runIds' | 'traceparent'>[];
     }
   /**
@@ -48,9 +48,9 @@ export type JobEvent =
       count: number;
       ends: readonly JobEnd[];
     }
-  /** Letters that no job owns were kept for the first time. */
+  /** Dead letters without a job were stored for the first time. */
   | { type: 'deadLetterStored'; kind: string; cause: DeadLetterCause; count: number }
-  /** A write found its job changed already: late or doubled, and harmless. */
+  /** A guarded write changed nothing, because it was late or a copy; this is harmless. */
   | { type: 'unchanged'; transition: Transition; count: number }
   | WorkerEvent
   | { type: 'reconciled'; count: number }

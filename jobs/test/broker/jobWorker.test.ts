@@ -7,30 +7,30 @@ import { CAUSE_HEADER } from '@fit/topology';
 import type { Publisher } from '@fit/topology/amqp';
 import { encodeJob } from '../../src/record/jobMessage.ts';
 import { pendingJob } from '../support/fakes.ts';
-import { Line } from '../support/line.ts';
+import { JobPipeline } from '../support/jobPipeline.ts';
 
 test('done at the first attempt: one effect, one ack, no letter', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
   const jobs = Array.from({ length: 100 }, () => pendingJob());
-  await line.submit(publisher, jobs);
+  await pipeline.submit(publisher, jobs);
   for (const job of jobs) {
-    const record = await line.expectState(job, 'done');
+    const record = await pipeline.expectState(job, 'done');
     assert.deepEqual([record.attemptCount, record.attempts.length], [1, 1]);
   }
-  assert.deepEqual(line.effects.toSorted(), jobs.map(({ _id }) => _id).sort());
-  assert.deepEqual(await line.store.jobs.countStates(), { done: 100 });
-  assert.equal(await line.store.deadLetters.count(), 0);
+  assert.deepEqual(pipeline.effects.toSorted(), jobs.map(({ _id }) => _id).sort());
+  assert.deepEqual(await pipeline.store.jobs.countStates(), { done: 100 });
+  assert.equal(await pipeline.store.deadLetters.count(), 0);
 });
 
 test('two failures, then done: the third attempt has the effect', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
   const job = pendingJob('third');
-  await line.submit(publisher, [job]);
-  const { attempts } = await line.expectState(job, 'done');
+  await pipeline.submit(publisher, [job]);
+  const { attempts } = await pipeline.expectState(job, 'done');
   assert.deepEqual(
     attempts.map(({ number, outcome, delayMs }) => [number, outcome, delayMs]),
     [
@@ -39,16 +39,16 @@ test('two failures, then done: the third attempt has the effect', async (t) => {
       [3, 'done', undefined],
     ],
   );
-  assert.deepEqual(line.effects, [job._id]);
-  const [end] = line.eventsOf('finished').flatMap(({ ends }) => ends);
+  assert.deepEqual(pipeline.effects, [job._id]);
+  const [end] = pipeline.eventsOf('finished').flatMap(({ ends }) => ends);
   // The waits of two tiers at least.
   assert.ok(end?.attemptCount === 3 && (end.endToEndMs ?? 0) >= 150, JSON.stringify(end));
   assert.deepEqual(
-    line.eventsOf('attempted').map(({ waitQueue }) => waitQueue),
+    pipeline.eventsOf('attempted').map(({ waitQueue }) => waitQueue),
     ['trivial.wait.1.50ms', 'trivial.wait.2.100ms', undefined],
   );
   // The broker tells the end of a wait in whole seconds, so a wait in the queue seems up to one longer.
-  const waits = line.eventsOf('attempted').map(({ queueWaitMs = -1 }) => queueWaitMs);
+  const waits = pipeline.eventsOf('attempted').map(({ queueWaitMs = -1 }) => queueWaitMs);
   assert.ok(
     waits.every((waitMs) => waitMs >= 0 && waitMs < 5_000),
     waits.join(),
@@ -56,13 +56,13 @@ test('two failures, then done: the third attempt has the effect', async (t) => {
 });
 
 test('failing each time: exactly four attempts through the tiers, then dead, exhausted', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
-  await line.intake();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
+  await pipeline.startRecorder();
   const job = pendingJob('retry');
-  await line.submit(publisher, [job]);
-  const { attempts, death, attemptCount } = await line.expectState(job, 'dead');
+  await pipeline.submit(publisher, [job]);
+  const { attempts, death, attemptCount } = await pipeline.expectState(job, 'dead');
   assert.equal(death?.cause, 'exhausted');
   assert.equal(death.reason, 'attempt 4 failed');
   assert.equal(attemptCount, 4);
@@ -76,35 +76,35 @@ test('failing each time: exactly four attempts through the tiers, then dead, exh
     ],
   );
   assert.deepEqual(
-    line.runs,
+    pipeline.runs,
     [1, 2, 3, 4].map((number) => `${job._id} ${number}`),
   );
-  assert.deepEqual(line.effects, []);
-  assert.deepEqual(line.eventsOf('attemptMismatch'), []);
+  assert.deepEqual(pipeline.effects, []);
+  assert.deepEqual(pipeline.eventsOf('attemptMismatch'), []);
   assert.deepEqual(
-    line.eventsOf('deadLettered').map(({ cause, count }) => [cause, count]),
+    pipeline.eventsOf('deadLettered').map(({ cause, count }) => [cause, count]),
     [['exhausted', 1]],
   );
 });
 
 test('rejected: dead at once with the reason, and one letter on the broker', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
   const job = pendingJob('reject');
-  await line.submit(publisher, [job]);
-  const { death, attempts } = await line.expectState(job, 'dead');
+  await pipeline.submit(publisher, [job]);
+  const { death, attempts } = await pipeline.expectState(job, 'dead');
   assert.deepEqual([death?.cause, death?.reason], ['fatal', 'never']);
   assert.equal(attempts.length, 1);
-  assert.deepEqual(line.runs, [`${job._id} 1`]);
-  await line.intake();
+  assert.deepEqual(pipeline.runs, [`${job._id} 1`]);
+  await pipeline.startRecorder();
   // Behind it in the same queue: once this one is kept, the letter before it was read.
   const marker = { exchange: 'trivial.park', key: 'job.trivial', id: 'marker' };
   await publisher.publish({ ...marker, body: Buffer.from('marker') });
-  await eventually(async () => (await line.store.deadLetters.count()) === 1, {
-    describe: async () => `${await line.store.deadLetters.count()} letters kept`,
+  await eventually(async () => (await pipeline.store.deadLetters.count()) === 1, {
+    describe: async () => `${await pipeline.store.deadLetters.count()} letters kept`,
   });
-  const after = await line.store.jobs.find(job._id);
+  const after = await pipeline.store.jobs.find(job._id);
   assert.deepEqual(after?.death, death);
 });
 
@@ -114,98 +114,98 @@ async function publishBody(publisher: Publisher, id: string, body: Buffer): Prom
 }
 
 test('malformed: a letter each at the first attempt, while good jobs go on', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
-  await line.intake();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
+  await pipeline.startRecorder();
   const good = Array.from({ length: 20 }, () => pendingJob());
   const odd = { ...pendingJob(), kind: 'other' };
   const bad = ['{', 'null', '{"version":9}', '[]', encodeJob(odd).toString()];
-  const submitted = line.submit(publisher, good);
+  const submitted = pipeline.submit(publisher, good);
   for (const [index, body] of bad.entries())
     await publishBody(publisher, `bad-${index}`, Buffer.from(body));
   await submitted;
-  for (const job of good) await line.expectState(job, 'done');
-  await eventually(async () => (await line.store.deadLetters.count()) === bad.length, {
-    describe: async () => `${await line.store.deadLetters.count()} letters of ${bad.length}`,
+  for (const job of good) await pipeline.expectState(job, 'done');
+  await eventually(async () => (await pipeline.store.deadLetters.count()) === bad.length, {
+    describe: async () => `${await pipeline.store.deadLetters.count()} letters of ${bad.length}`,
   });
-  const letters = await line.store.raw('deadLetters').find().toArray();
+  const letters = await pipeline.store.raw('deadLetters').find().toArray();
   assert.deepEqual(new Set(letters.map((letter) => letter['cause'])), new Set(['malformed']));
   assert.deepEqual(new Set(letters.map((letter) => letter['seen'])), new Set([1]));
   assert.deepEqual(new Set(letters.map((one) => one['routingKey'])), new Set(['job.trivial']));
-  assert.equal(line.eventsOf('refused').length, bad.length);
-  const told = line.eventsOf('deadLetterStored');
+  assert.equal(pipeline.eventsOf('refused').length, bad.length);
+  const told = pipeline.eventsOf('deadLetterStored');
   assert.ok(told.every(({ kind, cause }) => kind === 'trivial' && cause === 'malformed'));
   assert.equal(
     told.reduce((sum, { count }) => sum + count, 0),
     bad.length,
   );
-  assert.equal(line.runs.length, good.length);
+  assert.equal(pipeline.runs.length, good.length);
   assert.ok(letters.every(({ headers }) => String(headers).includes(CAUSE_HEADER)));
 });
 
 test('a copy of a finished job has its effect stored again, and its record stays', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
   const job = pendingJob();
-  await line.submit(publisher, [job]);
-  const first = await line.expectState(job, 'done');
+  await pipeline.submit(publisher, [job]);
+  const first = await pipeline.expectState(job, 'done');
   await publishBody(publisher, job._id, encodeJob(job));
-  await eventually(() => line.eventsOf('unchanged').length === 1, {
-    describe: () => JSON.stringify(line.events),
+  await eventually(() => pipeline.eventsOf('unchanged').length === 1, {
+    describe: () => JSON.stringify(pipeline.events),
   });
-  assert.deepEqual(await line.store.jobs.find(job._id), first);
-  assert.equal(line.eventsOf('finished').length, 1);
+  assert.deepEqual(await pipeline.store.jobs.find(job._id), first);
+  assert.equal(pipeline.eventsOf('finished').length, 1);
 });
 
 test('closed, it takes nothing more, and what it did not take waits for the next', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  const worker = await line.worker();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  const worker = await pipeline.worker();
   assert.equal(worker.isUp, true);
   await worker.close(1_000);
   assert.equal(worker.inFlightCount, 0);
   const job = pendingJob();
-  await line.submit(publisher, [job]);
-  assert.equal((await line.store.jobs.find(job._id))?.state, 'queued');
-  await line.worker();
-  await line.expectState(job, 'done');
-  assert.deepEqual(line.runs, [`${job._id} 1`]);
+  await pipeline.submit(publisher, [job]);
+  assert.equal((await pipeline.store.jobs.find(job._id))?.state, 'queued');
+  await pipeline.worker();
+  await pipeline.expectState(job, 'done');
+  assert.deepEqual(pipeline.runs, [`${job._id} 1`]);
 });
 
 test('nonsense under the id of a live job is a letter, and the job stays alive', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
-  await line.intake();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
+  await pipeline.startRecorder();
   const victim = pendingJob();
-  await line.store.jobs.accept('run', [victim]);
+  await pipeline.store.jobs.accept('run', [victim]);
   await publishBody(publisher, victim._id, Buffer.from('{"generation":1,"forged":true}'));
-  await eventually(async () => (await line.store.deadLetters.count()) === 1, {
-    describe: async () => `${await line.store.deadLetters.count()} letters of 1`,
+  await eventually(async () => (await pipeline.store.deadLetters.count()) === 1, {
+    describe: async () => `${await pipeline.store.deadLetters.count()} letters of 1`,
   });
-  assert.equal((await line.store.jobs.find(victim._id))?.state, 'pending');
-  assert.equal(line.eventsOf('deadLettered').length, 0);
+  assert.equal((await pipeline.store.jobs.find(victim._id))?.state, 'pending');
+  assert.equal(pipeline.eventsOf('deadLettered').length, 0);
 });
 
 test('a record that its own worker cannot read is dead as malformed, and its letter is kept', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  await line.worker();
-  await line.intake();
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
+  await pipeline.startRecorder();
   const unreadable = { ...pendingJob(), payload: { outcome: 7 } as unknown as { outcome: string } };
-  await line.submit(publisher, [unreadable]);
-  assert.equal((await line.expectState(unreadable, 'dead')).death?.cause, 'malformed');
-  await eventually(async () => (await line.store.deadLetters.count()) === 1, {
-    describe: async () => `${await line.store.deadLetters.count()} letters of 1`,
+  await pipeline.submit(publisher, [unreadable]);
+  assert.equal((await pipeline.expectState(unreadable, 'dead')).death?.cause, 'malformed');
+  await eventually(async () => (await pipeline.store.deadLetters.count()) === 1, {
+    describe: async () => `${await pipeline.store.deadLetters.count()} letters of 1`,
   });
 });
 
 test('an effect that the database refuses fails its own job alone, and is no outage', async (t) => {
-  const line = await Line.open(t);
-  const publisher = await line.publisher();
-  const effects = line.store.database.collection<{ _id: string; text: string }>('effects');
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  const effects = pipeline.store.database.collection<{ _id: string; text: string }>('effects');
   const [large, ...small] = Array.from({ length: 20 }, () => pendingJob());
   assert.ok(large);
   const handler: Handler<unknown, { _id: string; text: string }> = {
@@ -219,15 +219,15 @@ test('an effect that the database refuses fails its own job alone, and is no out
       await effects.insertNew(all);
     },
   };
-  await line.worker({ handlers: new Map([['trivial', handler]]) });
-  await line.intake();
-  await line.submit(publisher, [large, ...small]);
-  for (const job of small) await line.expectState(job, 'done');
-  const { death, attempts } = await line.expectState(large, 'dead');
+  await pipeline.worker({ handlers: new Map([['trivial', handler]]) });
+  await pipeline.startRecorder();
+  await pipeline.submit(publisher, [large, ...small]);
+  for (const job of small) await pipeline.expectState(job, 'done');
+  const { death, attempts } = await pipeline.expectState(large, 'dead');
   assert.equal(death?.cause, 'exhausted');
   assert.match(death.reason, /larger than the maximum size/);
   assert.equal(attempts.length, 4);
-  assert.deepEqual(line.eventsOf('storeDown'), []);
-  assert.equal(line.eventsOf('stageFailed').length, 4);
+  assert.deepEqual(pipeline.eventsOf('storeDown'), []);
+  assert.equal(pipeline.eventsOf('stageFailed').length, 4);
   assert.equal(await effects.count({}), small.length);
 });

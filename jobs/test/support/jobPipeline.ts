@@ -1,4 +1,4 @@
-/** The whole line for one test: records, relay, broker, worker, intake; each opened when asked for. */
+/** The whole pipeline for one test: records, relay, broker, worker, dead-letter recorder; each part opens on its first use. */
 import assert from 'node:assert/strict';
 import {
   compilePayload,
@@ -21,7 +21,7 @@ import { type TestStore, testStore } from './testStore.ts';
 
 const check = compilePayload(Type.Object({ outcome: Type.String() }));
 
-export class Line {
+export class JobPipeline {
   readonly store: TestStore;
   readonly declaration: Declaration;
   readonly vhost: string;
@@ -30,7 +30,7 @@ export class Line {
   readonly events: JobEvent[] = [];
   /** Attempts that ran, as 'id attempt'. */
   readonly runs: string[] = [];
-  /** Ids whose effect is stored; a repeat would stand here twice. */
+  /** Ids whose effect is stored; an effect that is stored again appears twice. */
   readonly effects: string[] = [];
   readonly #closers: (() => Promise<void>)[];
   #inspector: Inspector | undefined;
@@ -47,14 +47,14 @@ export class Line {
     this.#closers = parts.closers;
   }
 
-  static async open(teardown: Teardown, declaration: Declaration = QUICK): Promise<Line> {
+  static async open(teardown: Teardown, declaration: Declaration = QUICK): Promise<JobPipeline> {
     const closers: (() => Promise<void>)[] = [];
-    // First, while broker and store are still there.
+    // The parts close first, while broker and store still exist.
     teardown.after(async () => {
       for (const close of closers.reverse()) await close();
     });
     const [broker, store] = [await testBroker(teardown), await testStore(teardown)];
-    return new Line(broker, { store, declaration, closers });
+    return new JobPipeline(broker, { store, declaration, closers });
   }
 
   async publisher(): Promise<Publisher> {
@@ -83,11 +83,11 @@ export class Line {
     return worker;
   }
 
-  async intake(): Promise<DeadLetterRecorder> {
+  async startRecorder(): Promise<DeadLetterRecorder> {
     const { jobs: store, deadLetters } = this.store;
-    const intake = await openDeadLetterRecorder({ ...this.#shared(), store, deadLetters });
-    this.#closers.push(() => intake.close());
-    return intake;
+    const recorder = await openDeadLetterRecorder({ ...this.#shared(), store, deadLetters });
+    this.#closers.push(() => recorder.close());
+    return recorder;
   }
 
   async relay(

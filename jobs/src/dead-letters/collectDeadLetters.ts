@@ -1,12 +1,9 @@
-/** Letters that lie on the broker (intake off) → records, before a replay: a record can be replayed, a letter cannot. */
+/** Records the dead letters of a queue before a replay, where the recorder is off: a replay works on records alone. */
 import type { KindDeclaration } from '@fit/topology';
 import type { DeadLetterReader } from '@fit/topology/amqp';
-import { type ReadDeadLetter, readDeadLetter } from '../dead-letters/readDeadLetter.ts';
-import {
-  type RecordDeadLettersOptions,
-  recordDeadLetters,
-} from '../dead-letters/recordDeadLetters.ts';
-import type { ReplayFilter } from './replayFilter.ts';
+import type { ReplayFilter } from '../replay/replayDeadJobs.ts';
+import { type ReadDeadLetter, readDeadLetter } from './readDeadLetter.ts';
+import { type RecordDeadLettersOptions, recordDeadLetters } from './recordDeadLetters.ts';
 
 export interface CollectDeadLettersOptions extends RecordDeadLettersOptions {
   readonly kind: KindDeclaration;
@@ -17,26 +14,26 @@ export interface CollectDeadLettersOptions extends RecordDeadLettersOptions {
 }
 
 export interface CollectedDeadLetters {
-  /** Matching the filter; taken in, unless it is a dry run. */
+  /** Dead letters that match the filter; recorded, unless it is a dry run. */
   readonly matched: number;
-  /** Left where they are. */
+  /** Dead letters that stay in the queue. */
   readonly others: number;
 }
 
 const GROUP_COUNT = 200;
-/** A look at a longer queue ends here; run again for the rest. */
-const LETTERS_LIMIT = 100_000;
+/** Reading ends after this many dead letters; the next replay reads the rest. */
+const DEAD_LETTERS_LIMIT = 100_000;
 
 /**
- * A letter is acked only after its record says what it said, so a kill at any point loses none: what was not acked goes
- * back to its queue, and taking it in twice changes nothing.
+ * A dead letter is acknowledged only after its content is stored. A process that is killed therefore loses none: what was
+ * not acknowledged returns to its queue, and recording it twice changes nothing.
  */
 export async function collectDeadLetters(
   options: CollectDeadLettersOptions,
 ): Promise<CollectedDeadLetters> {
   const tally = { matched: 0, others: 0 };
   let group: { letter: ReadDeadLetter; ack: () => void }[] = [];
-  const takeIn = async () => {
+  const recordGroup = async () => {
     await recordDeadLetters(
       group.map(({ letter }) => letter),
       options,
@@ -44,12 +41,12 @@ export async function collectDeadLetters(
     for (const { ack } of group) ack();
     group = [];
   };
-  while (tally.matched + tally.others < LETTERS_LIMIT) {
+  while (tally.matched + tally.others < DEAD_LETTERS_LIMIT) {
     const delivery = await options.reader.next();
     if (delivery === undefined) break;
     const letter = readDeadLetter(delivery, options.kind, new Date());
     delivery.discardContent();
-    if (!isMatch(letter, options.filter)) {
+    if (!matchesFilter(letter, options.filter)) {
       tally.others += 1;
       continue;
     }
@@ -61,14 +58,14 @@ export async function collectDeadLetters(
         delivery.ack();
       },
     });
-    if (group.length >= GROUP_COUNT) await takeIn();
+    if (group.length >= GROUP_COUNT) await recordGroup();
   }
-  await takeIn();
+  await recordGroup();
   return tally;
 }
 
 /** The job id holds user and date: `<kind>:<userId>:<date>`. */
-function isMatch(letter: ReadDeadLetter, filter: ReplayFilter): boolean {
+function matchesFilter(letter: ReadDeadLetter, filter: ReplayFilter): boolean {
   const [, userId, date] = letter.jobId?.split(':') ?? [];
   return (
     (filter.cause === undefined || filter.cause === letter.cause) &&

@@ -1,4 +1,4 @@
-/** A worker of durable jobs: the topology's worker, with records around each attempt. */
+/** A worker of durable jobs: a queue worker of the topology that stores the record of each attempt before it settles. */
 import type { Declaration, KindDeclaration } from '@fit/topology';
 import type { Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
 import type { TopologyMaintainerOptions } from '@fit/topology/assert';
@@ -9,45 +9,44 @@ import {
   QueueWorker,
   type Task,
 } from '@fit/topology/work';
-import type { JobListener } from '../event.ts';
+import type { JobListener } from '../jobEvent.ts';
 import { describeError } from '../record/describeError.ts';
-import { decodeJob, type JobMessage } from '../record/jobMessage.ts';
+import { decodeJob, type JobMessage, RUN_ID_HEADER } from '../record/jobMessage.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
 import type { Batcher } from '../settle/batcher.ts';
 import { type Settlement, settlementOf, TRANSITION_OF } from '../settle/settlement.ts';
 import { openSettler } from '../settle/settler.ts';
 import type { JobStore } from '../store/jobStore.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
-import { type AttemptScope, scopeOf } from './attemptScope.ts';
+import { attemptWaits } from './attemptWaits.ts';
 import { BusyTime } from './busyTime.ts';
 import type { Handlers } from './handler.ts';
-import { waitsOf } from './waits.ts';
 
 export interface JobWorkerOptions extends TopologyMaintainerOptions {
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
   readonly handlers: Handlers;
   readonly store: JobStore;
-  /** Deliveries unsettled at a time; also the largest batch. */
+  /** Unsettled deliveries at a time; also the largest batch of settlements. */
   readonly prefetchCount: number;
   /** Handlers that run at a time; at most the prefetch. */
   readonly concurrency: number;
   readonly deadlineMs: number;
-  /** Default on. */
+  /** False switches the circuit breaker off; default: on, with its own defaults. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   readonly onEvent: JobListener;
   readonly onSession: (event: SessionEvent) => void;
   readonly tracer?: JobTracer | undefined;
-  /** Told of each letter and each message for a later tier that it publishes. */
+  /** Receives the result of each dead letter and each message for a later tier that the worker publishes. */
   readonly onPublish?: (end: PublishEnd) => void;
-  /** Runs each attempt, for whoever wants to know what is being worked on: logs. Must call `run` at once. */
+  /** Wraps each attempt, so that log lines can name it. It must call `run` at once. */
   readonly around?: (<Answer>(scope: AttemptScope, run: () => Answer) => Answer) | undefined;
 }
 
 export class JobWorker {
   readonly #options: JobWorkerOptions;
   readonly #settler: Batcher<Settlement>;
-  /** Of attempts that run; one whose settlement never comes goes with its delivery. */
+  /** Traces of running attempts. The trace of an attempt that never settles is freed with its delivery. */
   readonly #traces = new WeakMap<Delivery, AttemptTrace>();
   readonly #busy = new BusyTime();
   #worker: QueueWorker<JobMessage> | undefined;
@@ -73,7 +72,7 @@ export class JobWorker {
         worker.#settle(end);
       },
       onUnconfirmed: (result) => {
-        worker.#tell(result, worker.#traces.get(result.delivery));
+        worker.#report(result, worker.#traces.get(result.delivery));
       },
     });
     return worker;
@@ -83,7 +82,7 @@ export class JobWorker {
     return this.#worker?.isUp === true;
   }
 
-  /** Why the topology is not as declared and cannot be mended; undefined where it is. */
+  /** Why the topology on the broker differs from the declaration and cannot be repaired; undefined where it is equal. */
   get topologyFault(): string | undefined {
     return this.#worker?.topologyFault;
   }
@@ -92,12 +91,12 @@ export class JobWorker {
     return this.#worker?.inFlightCount ?? 0;
   }
 
-  /** Since when the oldest unsettled delivery is here; undefined without any. */
+  /** When the oldest unsettled delivery arrived; undefined without one. */
   get oldestReceivedAtMs(): number | undefined {
     return this.#worker?.oldestReceivedAtMs;
   }
 
-  /** How long handlers have run, all together; only rises. */
+  /** Sum of the times that handlers ran; it never falls. */
   get busyMs(): number {
     return this.#busy.totalMs;
   }
@@ -110,7 +109,7 @@ export class JobWorker {
     return this.#worker?.isBlocked === true;
   }
 
-  /** Takes nothing new, finishes what runs, gives the rest back. */
+  /** Stops consuming, finishes the running attempts and returns the other deliveries to the queue. */
   async close(drainMs: number): Promise<void> {
     await this.#worker?.drain(drainMs);
     this.#settler.stop();
@@ -131,7 +130,7 @@ export class JobWorker {
     );
   }
 
-  /** Only a label for those who watch; the attempt itself does not depend on it. */
+  /** The state `running` is information only: the attempt does not depend on it, so an error is ignored. */
   #markLong({ id, generation, payload }: JobMessage): void {
     void this.#options.store
       .change('run', [{ id, generation, payload }], new Date())
@@ -141,11 +140,11 @@ export class JobWorker {
   #settle(end: AttemptEnd<JobMessage>): void {
     const trace = this.#traces.get(end.delivery);
     const settlement = settlementOf(end, this.#worker?.id ?? '');
-    this.#tell(end, trace);
+    this.#report(end, trace);
     this.#settler.add(trace === undefined ? settlement : { ...settlement, trace });
   }
 
-  #tell(result: AttemptResult<JobMessage>, trace: AttemptTrace | undefined): void {
+  #report(result: AttemptResult<JobMessage>, trace: AttemptTrace | undefined): void {
     trace?.end(result);
     const { outcome, kind, step, startedAt, endedAt } = result;
     this.#options.onEvent({
@@ -156,7 +155,37 @@ export class JobWorker {
       outcome: outcome.type,
       durationMs: endedAt.getTime() - startedAt.getTime(),
       ...('error' in outcome ? { errorClass: describeError(outcome.error).class } : {}),
-      ...waitsOf(result),
+      ...attemptWaits(result),
     });
   }
+}
+
+/** Identifies the attempt that runs; log lines of the handler carry it. */
+export interface AttemptScope {
+  readonly jobId: string;
+  /** The first run that requested the job; undefined where its message has none. */
+  readonly runId: string | undefined;
+  readonly queue: string;
+  /** Counted from 1. */
+  readonly attempt: number;
+  readonly traceparent: string | undefined;
+}
+
+const RUN_ID_LIMIT_CHARS = 100;
+
+function scopeOf(
+  queue: string,
+  { message, attempt, delivery }: Pick<Task<JobMessage>, 'message' | 'attempt' | 'delivery'>,
+  trace: AttemptTrace | undefined,
+): AttemptScope {
+  const runId = delivery.headers[RUN_ID_HEADER];
+  // Any publisher can have written any header.
+  const isValid = typeof runId === 'string' && runId !== '' && runId.length <= RUN_ID_LIMIT_CHARS;
+  return {
+    jobId: message.id,
+    runId: isValid ? runId : undefined,
+    queue,
+    attempt: attempt.number,
+    traceparent: trace?.traceparent,
+  };
 }

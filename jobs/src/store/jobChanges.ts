@@ -1,38 +1,39 @@
-/** Jobs' next states → guarded updates, as few as there are differing guards. Pure. */
-import type { Document, Filter } from 'mongodb';
+/** Makes guarded updates of many jobs: one statement for each group of changes with equal guards. No I/O. */
+import type { Document, Filter, UpdateFilter } from 'mongodb';
 import {
   ATTEMPTS_KEPT,
   type AttemptRecord,
   type Death,
   type JobRecord,
+  TRACELINKS_KEPT,
 } from '../record/jobRecord.ts';
 import { allowedBefore, TRANSITIONS, type Transition } from '../record/transitions.ts';
 
-/** One job's next state, as a worker or an intake wants it. */
+/** One job's next state, as a worker or the dead-letter recorder requests it. */
 export interface Change {
   readonly id: string;
   readonly generation: number;
   readonly attempt?: AttemptRecord;
-  /** Attempts that count as spent, where these are not the attempt's number. */
+  /** Number of spent attempts; absent: the attempt's number. */
   readonly spentCount?: number;
   readonly death?: Death;
-  /** Where it is given, the record's must be equal: for a change by a message that was not compared yet. */
+  /** If given, the record changes only where its payload is equal: the message was not compared with the record yet. */
   readonly payload?: unknown;
 }
 
 /** One update of many jobs. */
 export interface ChangeStatement {
   readonly ids: readonly string[];
-  /** What must hold of each besides its id. */
+  /** Condition on each record, beside its id. */
   readonly filter: Filter<JobRecord>;
   readonly update: Document[];
 }
 
 /**
- * Each job has an attempt and a death of its own, and still they share one statement: the update looks its part up by
- * the job's id. A statement for each job is twice as slow, and a bulk write of several whose ids lie between each
- * other's deadlocks with its like for minutes (both measured).
- * @returns statements in the order in which they must run: an earlier attempt first.
+ * All jobs of a group share one statement, although each has its own attempt and death: the update looks them up by the
+ * job's id. One statement for each job is twice as slow, and two bulk writes with interleaved ids block each other for
+ * minutes (both measured).
+ * @returns statements in the order in which they must run: earlier attempts first.
  */
 export function changeStatements(
   transition: Transition,
@@ -46,10 +47,10 @@ export function changeStatements(
     .map((group) => statementOf(transition, group, now));
 }
 
-/** Changes in one statement: each document is looked up among them, so the work grows with the square of it. */
+/** Maximum of changes in one statement: each document is looked up among them, so the work grows with the square. */
 const CHANGES_LIMIT = 500;
 
-/** Changes with equal guards, and with equal fields, fit into one statement. */
+/** Changes with equal guards and equal fields fit into one statement. */
 function guardOf(transition: Transition, { generation, attempt, death, payload }: Change): string {
   const number = transition === 'wait' ? attempt?.number : undefined;
   const guards = [generation, number, attempt !== undefined, death !== undefined];
@@ -60,7 +61,7 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
   const [{ generation, attempt, death, payload }] = group as [Change];
   const state = TRANSITIONS[transition].to;
   const ids = group.map(({ id }) => id);
-  const own = (values: readonly unknown[]) => ({
+  const lookUp = (values: readonly unknown[]) => ({
     $arrayElemAt: [{ $literal: values }, { $indexOfArray: [{ $literal: ids }, '$_id'] }],
   });
   const attempts = group.map((change) => change.attempt);
@@ -69,7 +70,7 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
     filter: {
       generation,
       state: allowedBefore(transition),
-      // An attempt that is on record already (its worker died before the nack) is not counted twice.
+      // A worker may die between the record and the nack: the attempt must not count twice when it is delivered again.
       ...(transition === 'wait' && attempt ? { attemptCount: { $lt: attempt.number } } : {}),
       ...(payload === undefined ? {} : { payload: { $eq: payload } }),
     },
@@ -81,18 +82,18 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
           ...(attempt === undefined
             ? {}
             : {
-                attemptCount: own(
+                attemptCount: lookUp(
                   group.map((change) => change.spentCount ?? change.attempt?.number),
                 ),
                 attempts: {
-                  $slice: [{ $concatArrays: ['$attempts', [own(attempts)]] }, -ATTEMPTS_KEPT],
+                  $slice: [{ $concatArrays: ['$attempts', [lookUp(attempts)]] }, -ATTEMPTS_KEPT],
                 },
               }),
-          ...(death === undefined ? {} : { death: own(group.map((change) => change.death)) }),
+          ...(death === undefined ? {} : { death: lookUp(group.map((change) => change.death)) }),
           ...(state === 'done' ? { doneAt: now } : {}),
         },
       },
-      // Whatever the relay was refused before, the broker has carried it by now.
+      // An attempt proves that the broker took the message, so the record is no longer deferred.
       { $unset: 'deferred' },
     ],
   };
@@ -102,4 +103,10 @@ function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
   const chunks: Item[][] = [];
   for (let from = 0; from < items.length; from += size) chunks.push(items.slice(from, from + size));
   return chunks;
+}
+
+/** @returns the part of an update that links a job to the trace of what published it again; empty without a trace. */
+export function linkToTrace(traceparent: string | undefined): UpdateFilter<JobRecord> {
+  if (traceparent === undefined) return {};
+  return { $push: { tracelinks: { $each: [traceparent], $slice: -TRACELINKS_KEPT } } };
 }

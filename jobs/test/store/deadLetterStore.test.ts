@@ -33,9 +33,9 @@ test('kept once however often it comes, byte for byte', async (t) => {
   const store = await testStore(t);
   const { deadLetters: letters } = store;
   const body = Buffer.from([0, 0xff, 0xfe, 7]);
-  await letters.keep([], FIRST);
-  await letters.keep([letterOf(body)], FIRST);
-  await letters.keep([letterOf(body), letterOf(Buffer.from('other'))], SECOND);
+  await letters.store([], FIRST);
+  await letters.store([letterOf(body)], FIRST);
+  await letters.store([letterOf(body), letterOf(Buffer.from('other'))], SECOND);
   assert.equal(await letters.count(), 2);
   const stored = await store.raw('deadLetters').findOne({ _id: letterOf(body).id });
   assert.deepEqual(Buffer.from((stored?.['body'] as Binary).value()), body);
@@ -49,7 +49,7 @@ test('of a letter that is too large the head, the size and the hash are kept', a
   const store = await testStore(t);
   const whole = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES, 'a');
   const large = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES + 1, 'b');
-  await store.deadLetters.keep([letterOf(whole), letterOf(large)], FIRST);
+  await store.deadLetters.store([letterOf(whole), letterOf(large)], FIRST);
   const stored = async (body: Buffer) =>
     await store.raw('deadLetters').findOne({ _id: letterOf(body).id });
   const kept = await stored(whole);

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '@fit/topology';
-import { waitsOf } from '../../src/work/waits.ts';
+import { attemptWaits } from '../../src/work/attemptWaits.ts';
 import { attemptEnd, fakeDelivery } from '../support/fakes.ts';
 
 const FAILED: Outcome = { type: 'retry', error: new Error('again') };
 
 test('a failure tells where it waits next and how long; the last one nothing', () => {
   const next = (number: number, outcome: Outcome = FAILED) => {
-    const { delayMs, waitQueue } = waitsOf(attemptEnd(number, outcome));
+    const { delayMs, waitQueue } = attemptWaits(attemptEnd(number, outcome));
     return [delayMs, waitQueue];
   };
   assert.deepEqual(next(1), [50, 'trivial.wait.1.50ms']);
@@ -22,7 +22,7 @@ test('a failure tells where it waits next and how long; the last one nothing', (
 
 test('the wait before it counts from the stamp in milliseconds, else from that in seconds, never below 0', () => {
   const wait = (change: Parameters<typeof fakeDelivery>[0]) =>
-    waitsOf({
+    attemptWaits({
       ...attemptEnd(1, FAILED),
       delivery: fakeDelivery({ receivedAtMs: 5_000, ...change }),
     }).queueWaitMs;

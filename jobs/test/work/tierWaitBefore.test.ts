@@ -1,7 +1,7 @@
 /** Goal: a wait is told from the headers, never better than they say. Method: headers as brokers write them, and as nobody should. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitOf } from '@fit/jobs';
+import { tierWaitBefore } from '@fit/jobs';
 import { waitQueue } from '@fit/topology';
 import { KIND } from '../support/fakes.ts';
 
@@ -15,7 +15,7 @@ const expired = (tier: number, value: unknown = SECOND) => ({
 const at = (ms: number) => new Date(SECOND * 1_000 + ms);
 
 test('it ends when it was delivered, within the second that the broker wrote, and lasted its tier', () => {
-  const wait = waitOf(KIND, 3, { headers: expired(2), deliveredAt: at(420) });
+  const wait = tierWaitBefore(KIND, 3, { headers: expired(2), deliveredAt: at(420) });
   assert.deepEqual(wait, {
     queue: waitQueue(KIND, 2),
     tier: 2,
@@ -27,22 +27,22 @@ test('it ends when it was delivered, within the second that the broker wrote, an
 
 test('what lay in the main queue after it is no part of it, and a clock that is behind does not shorten it', () => {
   assert.deepEqual(
-    waitOf(KIND, 2, { headers: expired(1), deliveredAt: at(60_000) })?.endedAt,
+    tierWaitBefore(KIND, 2, { headers: expired(1), deliveredAt: at(60_000) })?.endedAt,
     at(999),
   );
   assert.deepEqual(
-    waitOf(KIND, 2, { headers: expired(1), deliveredAt: at(-5_000) })?.endedAt,
+    tierWaitBefore(KIND, 2, { headers: expired(1), deliveredAt: at(-5_000) })?.endedAt,
     at(0),
   );
 });
 
 test('no wait: a first attempt, an attempt behind the ladder, another tier, another reason', () => {
   const deliveredAt = at(0);
-  assert.equal(waitOf(KIND, 1, { headers: expired(1), deliveredAt }), undefined);
-  assert.equal(waitOf(KIND, 9, { headers: expired(1), deliveredAt }), undefined);
-  assert.equal(waitOf(KIND, 3, { headers: expired(1), deliveredAt }), undefined);
+  assert.equal(tierWaitBefore(KIND, 1, { headers: expired(1), deliveredAt }), undefined);
+  assert.equal(tierWaitBefore(KIND, 9, { headers: expired(1), deliveredAt }), undefined);
+  assert.equal(tierWaitBefore(KIND, 3, { headers: expired(1), deliveredAt }), undefined);
   const maxlen = { 'x-death': [{ ...expired(1)['x-death'][1], reason: 'maxlen' }] };
-  assert.equal(waitOf(KIND, 2, { headers: maxlen, deliveredAt }), undefined);
+  assert.equal(tierWaitBefore(KIND, 2, { headers: maxlen, deliveredAt }), undefined);
 });
 
 const nonsense: readonly unknown[] = [
@@ -54,5 +54,5 @@ const nonsense: readonly unknown[] = [
 for (const [index, deaths] of nonsense.entries())
   test(`nonsense number ${index} in x-death is no wait`, () => {
     const headers = { 'x-death': deaths };
-    assert.equal(waitOf(KIND, 2, { headers, deliveredAt: at(0) }), undefined);
+    assert.equal(tierWaitBefore(KIND, 2, { headers, deliveredAt: at(0) }), undefined);
   });

@@ -1,0 +1,57 @@
+/** The version of the database's schema: collections, fields and their meaning. Every process checks it before it works. */
+import type { StoreDatabase } from './connectStore.ts';
+
+/** Raise it with every change after which this release cannot work on the data of an earlier one, or the other way round. */
+export const SCHEMA_VERSION = 1;
+
+/** The collection that holds one document with the version. */
+const SCHEMA_COLLECTION = 'schema';
+const SCHEMA_ID = 'schema';
+
+interface SchemaDocument {
+  readonly _id: string;
+  readonly version: number;
+}
+
+/** The database belongs to another release; the process must not start, because it would misread the data. */
+export class SchemaMismatch extends Error {
+  override readonly name = 'SchemaMismatch';
+
+  /** @param found what the database has, as a phrase such as 'schema version 2'. */
+  constructor(databaseName: string, found: string, neededVersion: number) {
+    super(
+      `the database '${databaseName}' has ${found}, and this release needs schema version ${neededVersion}. ` +
+        'Start the release that wrote the data, or delete all data: ' +
+        "'npm start -- --fresh' with the native servers, './compose.sh down -v' and './compose.sh up' with Docker, " +
+        'else drop the database',
+    );
+  }
+}
+
+/**
+ * Writes the version into an empty database; on any other it checks the version. Safe to call from several processes at once.
+ * @param version the version that this release needs; default `SCHEMA_VERSION`.
+ * @throws SchemaMismatch where the database has another version, or collections without a version.
+ * @throws StoreUnavailable, StatementRefused
+ */
+export async function requireSchema(
+  database: StoreDatabase,
+  version = SCHEMA_VERSION,
+): Promise<void> {
+  const schema = database.collection<SchemaDocument>(SCHEMA_COLLECTION);
+  let found = await schema.findOne(SCHEMA_ID);
+  if (found === undefined) {
+    const names = (await database.collectionNames()).filter((name) => name !== SCHEMA_COLLECTION);
+    // Another process may have written the version and made its collections between the two questions, so it is read again.
+    found = await schema.findOne(SCHEMA_ID);
+    if (found === undefined && names.length > 0)
+      throw new SchemaMismatch(
+        database.name,
+        `collections without a schema version (${names.sort().slice(0, 5).join(', ')})`,
+        version,
+      );
+    found ??= await schema.upsert(SCHEMA_ID, { $setOnInsert: { version } });
+  }
+  if (found?.version !== version)
+    throw new SchemaMismatch(database.name, `schema version ${found?.version}`, version);
+}

@@ -1,0 +1,89 @@
+/** The waits around an attempt: in a wait queue and in the main queue before it, in the next wait queue after it. */
+import {
+  eligibleAtMs,
+  type Headers,
+  type KindDeclaration,
+  readDeaths,
+  waitQueue,
+} from '@fit/topology';
+import type { AttemptResult } from '@fit/topology/work';
+import { PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
+
+/** What is measured around an attempt that ended. */
+export interface AttemptWaits {
+  /** From eligible to delivered, in milliseconds, never negative; absent where the headers do not say since when. */
+  readonly queueWaitMs?: number;
+  /** The wait that follows, in milliseconds; absent where none does. */
+  readonly delayMs?: number;
+  /** The wait queue of that wait; absent with the native back end, which keeps the message in the main queue. */
+  readonly waitQueue?: string;
+}
+
+export function attemptWaits({ kind, attempt, delivery, step }: AttemptResult): AttemptWaits {
+  const { headers, publishedAtSeconds, receivedAtMs } = delivery;
+  const ownStamp = headers[PUBLISHED_AT_HEADER];
+  const eligibleMs = eligibleAtMs(kind, {
+    attempt: attempt.number,
+    headers,
+    publishedAtMs: Number.isFinite(ownStamp)
+      ? (ownStamp as number)
+      : publishedAtSeconds && publishedAtSeconds * 1_000,
+  });
+  const queue = nextWaitQueue({ kind, attempt, step });
+  return {
+    ...(eligibleMs === undefined ? {} : { queueWaitMs: Math.max(0, receivedAtMs - eligibleMs) }),
+    ...('delayMs' in step ? { delayMs: step.delayMs } : {}),
+    ...(queue === undefined ? {} : { waitQueue: queue }),
+  };
+}
+
+function nextWaitQueue({
+  kind,
+  attempt,
+  step,
+}: Pick<AttemptResult, 'kind' | 'attempt' | 'step'>): string | undefined {
+  if (kind.backend === 'native') return undefined;
+  if (step.type === 'wait') return waitQueue(kind, attempt.number);
+  return step.type === 'skip' ? waitQueue(kind, step.tier) : undefined;
+}
+
+/** The wait in a wait queue that a delivery comes from. */
+export interface TierWait {
+  readonly queue: string;
+  /** Counted from 1. */
+  readonly tier: number;
+  readonly ttlMs: number;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+}
+
+const SECOND_MS = 1_000;
+const MAX_TIME_MS = 8.64e15 - SECOND_MS;
+
+/**
+ * The broker records the second in which the message left its wait queue. The message arrived here no earlier than that and
+ * no later than its delivery, so the end is known to less than a second. Of several rejections by the main queue the broker
+ * keeps only the time of the first (measured, 4.3.6), so the start is the end minus the tier's TTL.
+ * @param attemptNumber counted from 1.
+ * @returns undefined for a first attempt, for native retry (which waits in the main queue), and where the headers have no
+ * record of the wait.
+ */
+export function tierWaitBefore(
+  kind: KindDeclaration,
+  attemptNumber: number,
+  { headers, deliveredAt }: { readonly headers: Headers; readonly deliveredAt: Date },
+): TierWait | undefined {
+  const tier = attemptNumber - 1;
+  const ttlMs = kind.tiersMs[tier - 1];
+  if (ttlMs === undefined) return undefined;
+  const queue = waitQueue(kind, tier);
+  const expiry = readDeaths(headers).find(
+    (death) => death.queue === queue && death.reason === 'expired',
+  );
+  const earliestMs = expiry?.firstAtMs ?? Number.NaN;
+  // A client may have sent a time that no Date can hold.
+  if (!(earliestMs > 0 && earliestMs < MAX_TIME_MS)) return undefined;
+  const latestMs = earliestMs + SECOND_MS - 1;
+  const endMs = Math.min(Math.max(deliveredAt.getTime(), earliestMs), latestMs);
+  return { queue, tier, ttlMs, startedAt: new Date(endMs - ttlMs), endedAt: new Date(endMs) };
+}
