@@ -119,7 +119,7 @@ test('cron --once ends with 2 when jobs are dead, and a cron that stays requests
   await client.createUsers(sampleUsers(3));
   const failed = await runProgram(['cron_job.ts', '--once', '--date', DATE], tested.env);
   assert.equal(failed.code, 2, failed.output);
-  assert.match(failed.output, /3 of 3 are missing/);
+  assert.match(failed.output, /3 of 3 workouts are missing/);
   // The last slot is at most a minute old, and the next one is up to a minute away.
   const running = await startCron(t, tested, { CRON_SCHEDULE: '* * * * *' });
   let runCount = 0;
