@@ -46,3 +46,14 @@ for (const file of DOCUMENTS)
       .filter((link) => !link.startsWith('/') && !existsSync(join(ROOT, dirname(file), link)));
     assert.deepEqual(links, []);
   });
+
+test('every source file has a name of its own, so that a name finds one file', () => {
+  const names = globSync(['*/src/**/*.{ts,js,mjs}', 'dev/*/src/**/*.{ts,js,mjs}'], { cwd: ROOT })
+    .filter((file) => !/\/(?:index|main)\.[a-z]+$/.test(file))
+    .map((file) => file.split('/').at(-1) ?? file);
+  assert.ok(names.length > 300, String(names.length));
+  assert.deepEqual(
+    names.filter((name, index) => names.indexOf(name) !== index),
+    [],
+  );
+});

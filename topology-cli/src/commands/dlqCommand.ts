@@ -1,7 +1,7 @@
 /** `topology dlq`: lists, shows and replays dead letters. */
 import { type Command, type CommandContext, UsageError } from '../command.ts';
 import { listDeadLetters } from './dlq/listDeadLetters.ts';
-import { replayCommand } from './dlq/replayCommand.ts';
+import { replayCommand } from './dlq/republishCommand.ts';
 import { showDeadLetter } from './dlq/showDeadLetter.ts';
 
 interface Subcommand {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { hash } from 'bcryptjs';
 import type { StackPorts } from '../ports.ts';
 import { type Credentials, loadCredentials, USER_NAME } from './credentials.ts';
-import { answersHttp } from './probes.ts';
 import { ALERTMANAGER_PASSWORD_FILE, prepareMonitoring } from './prometheus.ts';
 import { type ServerDefinition, type StackSettings, writeServerFile } from './serverDefinition.ts';
+import { answersHttp } from './serverProbes.ts';
 
 /** bcrypt's usual cost; security does not depend on it, since the password has 256 random bits. */
 const BCRYPT_COST = 10;

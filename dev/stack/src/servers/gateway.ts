@@ -7,8 +7,8 @@ import { buildOnce } from '../root/buildOnce.ts';
 import { ensureRoot, GO_ROOT, recipeHash } from '../root/rootFolders.ts';
 import { StackError } from '../stackError.ts';
 import { POSTGRESQL_URL } from './postgresql.ts';
-import { answersMongo } from './probes.ts';
 import { makeServerFolder, type ServerDefinition, type StackSettings } from './serverDefinition.ts';
+import { answersMongo } from './serverProbes.ts';
 
 const SOURCE = join(import.meta.dirname, '../../gateway');
 const SOURCE_FILES = ['main.go', 'go.mod', 'go.sum'];

@@ -6,7 +6,6 @@ import { runCommand } from '../process/runCommand.ts';
 import { checkHost } from '../root/checkHost.ts';
 import { enterRoot, ROOT_ENVIRONMENT } from '../root/enterRoot.ts';
 import { rootFolder } from '../root/rootFolders.ts';
-import { answersHttp } from './probes.ts';
 import {
   giveToServer,
   makeServerFolder,
@@ -14,6 +13,7 @@ import {
   type StackSettings,
   writeServerFile,
 } from './serverDefinition.ts';
+import { answersHttp } from './serverProbes.ts';
 
 /** File with Alertmanager's password as Prometheus sees it: the configuration of Prometheus names the file. */
 export const ALERTMANAGER_PASSWORD_FILE = '/stack/prometheus/alertmanager-password';

@@ -4,13 +4,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StackPorts } from '../ports.ts';
 import { type Credentials, loadCredentials } from './credentials.ts';
-import { answersAmqp, answersHttp, answersManagement } from './probes.ts';
 import {
   makeServerFolder,
   type ServerDefinition,
   type StackSettings,
   writeServerFile,
 } from './serverDefinition.ts';
+import { answersAmqp, answersHttp, answersManagement } from './serverProbes.ts';
 
 const SALT_BYTES = 4;
 const MAX_MESSAGE_BYTES = 1024 * 1024;

@@ -12,7 +12,7 @@ import { after, before, describe, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { freePorts, type Stack, startStack } from '../../src/index.ts';
 import { processesOnFolder } from '../../src/process/processTable.ts';
-import { answersMongo } from '../../src/servers/probes.ts';
+import { answersMongo } from '../../src/servers/serverProbes.ts';
 
 const VHOST = 'survivor';
 
