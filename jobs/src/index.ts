@@ -12,7 +12,7 @@ export { defaultStaleAfterMs, reconcileOnce } from './reconcile/reconcile.ts';
 export { compilePayload, type PayloadCheck } from './record/jobMessage.ts';
 export {
   type AttemptRecord,
-  type Death,
+  type JobDeath,
   type JobRecord,
   jobId,
   newJob,

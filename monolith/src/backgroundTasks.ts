@@ -85,7 +85,7 @@ export async function startBackgroundTasks(
     leases,
     onEvent,
     pauseMs: RELAY_PAUSE_MS,
-    onTurn: () => {
+    onIteration: () => {
       heartbeats.relay.beat();
     },
     round: async () => {
@@ -100,7 +100,7 @@ export async function startBackgroundTasks(
     leases,
     onEvent,
     pauseMs: RECONCILE_PAUSE_MS,
-    onTurn: () => {
+    onIteration: () => {
       heartbeats.reconcile.beat();
     },
     round: async () => {

@@ -135,7 +135,7 @@ async function makePending(
       replayId,
       ratePerSecond,
       traceparent: trace?.traceparent,
-      onRevived: (count) => {
+      onProgress: (count) => {
         replayed = count;
         report(`${count} of ${dead} are pending again`);
       },

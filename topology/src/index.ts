@@ -85,7 +85,7 @@ export {
   outcomeOfThrow,
 } from './retry/outcome.ts';
 export {
-  type Death,
+  type DeathRecord,
   deliveryCount,
   type Headers,
   readDeaths,

@@ -17,7 +17,7 @@ export interface LeasedLoopOptions {
    * A turn of the loop ended, with or without the lease, in a round or in an outage: the loop lives. A round that hangs is
    * the only thing that keeps it from being called for longer than a round and a pause take.
    */
-  readonly onTurn?: () => void;
+  readonly onIteration?: () => void;
 }
 
 /**
@@ -67,7 +67,7 @@ export class LeasedLoop {
   async #run(): Promise<void> {
     while (!this.#isStopped) {
       const hasMore = await this.#roundOrOutage();
-      this.#options.onTurn?.();
+      this.#options.onIteration?.();
       if (!hasMore) await this.#pause();
     }
   }

@@ -2,7 +2,7 @@
 import type { KindDeclaration } from '@fit/topology';
 import type { DeadLetterReader } from '@fit/topology/amqp';
 import type { ReplayFilter } from '../replay/replayDeadJobs.ts';
-import { type ReadDeadLetter, readDeadLetter } from './readDeadLetter.ts';
+import { type ReceivedDeadLetter, readDeadLetter } from './readDeadLetter.ts';
 import { type RecordDeadLettersOptions, recordDeadLetters } from './recordDeadLetters.ts';
 
 export interface CollectDeadLettersOptions extends RecordDeadLettersOptions {
@@ -32,7 +32,7 @@ export async function collectDeadLetters(
   options: CollectDeadLettersOptions,
 ): Promise<CollectedDeadLetters> {
   const tally = { matched: 0, others: 0 };
-  let group: { letter: ReadDeadLetter; ack: () => void }[] = [];
+  let group: { letter: ReceivedDeadLetter; ack: () => void }[] = [];
   const recordGroup = async () => {
     await recordDeadLetters(
       group.map(({ letter }) => letter),
@@ -65,7 +65,7 @@ export async function collectDeadLetters(
 }
 
 /** The job id holds user and date: `<kind>:<userId>:<date>`. */
-function matchesFilter(letter: ReadDeadLetter, filter: ReplayFilter): boolean {
+function matchesFilter(letter: ReceivedDeadLetter, filter: ReplayFilter): boolean {
   const [, userId, date] = letter.jobId?.split(':') ?? [];
   return (
     (filter.cause === undefined || filter.cause === letter.cause) &&

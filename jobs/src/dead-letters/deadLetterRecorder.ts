@@ -5,7 +5,7 @@ import { Consumer, type Delivery, type SessionEvent } from '@fit/topology/amqp';
 import { type AssertOptions, assertTopology } from '@fit/topology/assert';
 import { Batcher } from '../settle/batcher.ts';
 import type { DeadLetter } from '../store/deadLetterStore.ts';
-import { type ReadDeadLetter, readDeadLetter } from './readDeadLetter.ts';
+import { type ReceivedDeadLetter, readDeadLetter } from './readDeadLetter.ts';
 import { type RecordDeadLettersOptions, recordDeadLetters } from './recordDeadLetters.ts';
 
 export interface DeadLetterRecorderOptions extends RecordDeadLettersOptions, AssertOptions {
@@ -29,7 +29,7 @@ const OUTLINE_LIMIT_CHARS = 500;
 
 interface Arrived {
   readonly delivery: Delivery;
-  readonly letter: ReadDeadLetter;
+  readonly letter: ReceivedDeadLetter;
 }
 
 export async function openDeadLetterRecorder(
@@ -89,7 +89,7 @@ export async function openDeadLetterRecorder(
 }
 
 /** The part of a refused dead letter that is stored: enough to recognise it in a dump of the broker. */
-function outlineOf(letter: ReadDeadLetter, error: Error): DeadLetter {
+function outlineOf(letter: ReceivedDeadLetter, error: Error): DeadLetter {
   const plain = (text: string) =>
     text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, OUTLINE_LIMIT_CHARS);
   return {

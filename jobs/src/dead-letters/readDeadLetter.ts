@@ -9,20 +9,20 @@ import {
 } from '@fit/topology';
 import type { Delivery } from '@fit/topology/amqp';
 import { type JobMessage, MESSAGE_LIMIT_BYTES, readEnvelope } from '../record/jobMessage.ts';
-import type { Death } from '../record/jobRecord.ts';
+import type { JobDeath } from '../record/jobRecord.ts';
 import type { DeadLetter } from '../store/deadLetterStore.ts';
 
-export interface ReadDeadLetter extends DeadLetter {
+export interface ReceivedDeadLetter extends DeadLetter {
   readonly kind: KindDeclaration;
   /** The job that it may belong to; the record decides. */
   readonly jobId: string | undefined;
   /** What its body says; undefined where that is no message of a job, whatever its payload. */
-  readonly claims: JobMessage | undefined;
+  readonly claimedMessage: JobMessage | undefined;
   /** What its header says, as the relay writes it; undefined where it does not. */
   readonly headerGeneration: number | undefined;
   /** How often a worker rejected it, by the broker's own count. */
   readonly rejectionCount: number;
-  readonly death: Death;
+  readonly death: JobDeath;
 }
 
 /** Up to this size the whole body is stored: twice the limit of a job's message. */
@@ -35,14 +35,14 @@ export function readDeadLetter(
   delivery: Pick<Delivery, 'headers' | 'messageId' | 'routingKey' | 'body'>,
   kind: Declaration['kinds'][number],
   now: Date,
-): ReadDeadLetter {
+): ReceivedDeadLetter {
   const { headers, messageId, routingKey, body } = delivery;
   const { cause, message: reason, fingerprint } = describeDeath(kind, routingKey, headers);
   const generation = headers['generation'];
   return {
     kind,
     jobId: messageId,
-    claims: body.byteLength > MESSAGE_LIMIT_BYTES ? undefined : readEnvelope(body),
+    claimedMessage: body.byteLength > MESSAGE_LIMIT_BYTES ? undefined : readEnvelope(body),
     headerGeneration: typeof generation === 'number' ? generation : undefined,
     rejectionCount: rejectionCountOf(kind, headers),
     death: { cause, reason, fingerprint, at: now },

@@ -5,7 +5,7 @@ import { disagreementOf, isBodyOf } from '../record/messageAgreement.ts';
 import { LIVE_STATES } from '../record/transitions.ts';
 import type { DeadLetter, DeadLetterStore } from '../store/deadLetterStore.ts';
 import type { JobStore } from '../store/jobStore.ts';
-import type { ReadDeadLetter } from './readDeadLetter.ts';
+import type { ReceivedDeadLetter } from './readDeadLetter.ts';
 
 export interface RecordDeadLettersOptions {
   readonly store: JobStore;
@@ -15,7 +15,7 @@ export interface RecordDeadLettersOptions {
 
 /** A dead letter and the record that it names. */
 interface ComparedDeadLetter {
-  readonly letter: ReadDeadLetter;
+  readonly letter: ReceivedDeadLetter;
   /** Undefined where no job has that id. */
   readonly record: JobRecord | undefined;
   /** Why the dead letter is not one of that job; undefined where it agrees, and where no record exists. */
@@ -29,7 +29,7 @@ interface ComparedDeadLetter {
  * @throws StoreUnavailable, StatementRefused; repeating is safe.
  */
 export async function recordDeadLetters(
-  letters: readonly ReadDeadLetter[],
+  letters: readonly ReceivedDeadLetter[],
   options: RecordDeadLettersOptions,
 ): Promise<void> {
   const now = new Date();
@@ -45,7 +45,7 @@ export async function recordDeadLetters(
   for (const [cause, group] of Map.groupBy(deaths, ({ letter }) => letter.death.cause)) {
     const changes = group.map(({ letter, record }) => ({
       id: record?._id ?? '',
-      generation: letter.claims?.generation ?? record?.generation ?? 0,
+      generation: letter.claimedMessage?.generation ?? record?.generation ?? 0,
       death: letter.death,
     }));
     const count = await options.store.change('markDead', changes, now);
@@ -107,23 +107,26 @@ function endOf(record: JobRecord | undefined, now: Date): Omit<JobEnd, 'jobId'> 
  * Any publisher can put a job's id on any message, so id, generation, payload and history must be those of the record.
  * @returns why the dead letter is not one of that job; undefined where it agrees.
  */
-function forgeryOf(letter: ReadDeadLetter, record: JobRecord): string | undefined {
-  const { claims, headerGeneration } = letter;
-  if (claims === undefined || letter.cause === 'malformed')
+function forgeryOf(letter: ReceivedDeadLetter, record: JobRecord): string | undefined {
+  const { claimedMessage, headerGeneration } = letter;
+  if (claimedMessage === undefined || letter.cause === 'malformed')
     return isBodyOf(record, letter.body) ? undefined : 'forged: its body is not that of the job';
-  if (headerGeneration !== undefined && headerGeneration !== claims.generation)
+  if (headerGeneration !== undefined && headerGeneration !== claimedMessage.generation)
     return 'forged: header and body name different generations';
-  return disagreementOf(claims, record) ?? impossibleHistoryOf(letter, record);
+  return disagreementOf(claimedMessage, record) ?? impossibleHistoryOf(letter, record);
 }
 
 /**
  * Only rejections spend attempts, and the record or the broker counts each of them. The worker marks a job dead before the
  * last rejection, so this check concerns only dead letters whose worker died before it could.
  */
-function impossibleHistoryOf(letter: ReadDeadLetter, record: JobRecord): string | undefined {
+function impossibleHistoryOf(letter: ReceivedDeadLetter, record: JobRecord): string | undefined {
   const { kind, cause, rejectionCount } = letter;
   if (cause !== 'exhausted' || kind.backend !== 'tiers') return undefined;
-  if (!LIVE_STATES.includes(record.state) || letter.claims?.generation !== record.generation)
+  if (
+    !LIVE_STATES.includes(record.state) ||
+    letter.claimedMessage?.generation !== record.generation
+  )
     return undefined;
   const possibleCount = record.attemptCount + rejectionCount;
   const neededCount = kind.tiersMs.length + 1;

@@ -25,7 +25,7 @@ export interface AttemptRecord {
   readonly reason?: string;
 }
 
-export interface Death {
+export interface JobDeath {
   readonly cause: DeathCause;
   readonly fingerprint: string;
   readonly reason: string;
@@ -53,7 +53,7 @@ export interface JobRecord<Payload = unknown> {
   readonly attempts: readonly AttemptRecord[];
   /** Why the relay could not publish the record yet, and how often; each time is counted at least once. */
   readonly deferred?: { readonly reason: string; readonly count: number };
-  readonly death?: Death;
+  readonly death?: JobDeath;
   readonly doneAt?: Date;
   /** Trace of the request that first requested the job, as W3C `traceparent`. A republished job keeps it. */
   readonly traceparent?: string;
@@ -61,9 +61,9 @@ export interface JobRecord<Payload = unknown> {
   readonly tracelinks?: readonly string[];
 }
 
-export const ATTEMPTS_KEPT = 20;
-export const RUNS_KEPT = 20;
-export const TRACELINKS_KEPT = 5;
+export const STORED_ATTEMPTS_LIMIT = 20;
+export const STORED_RUNS_LIMIT = 20;
+export const STORED_TRACELINKS_LIMIT = 5;
 
 /** @returns whether the job was replayed: only a replay begins a further generation, so the job had an end before. */
 export function isReplayed({ generation }: { readonly generation: number }): boolean {

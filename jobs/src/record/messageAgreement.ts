@@ -3,7 +3,7 @@ import { encodeJob, type JobMessage } from './jobMessage.ts';
 import type { JobRecord } from './jobRecord.ts';
 
 /** The fields of a record that a message is compared with. */
-export type RecordClaims = Pick<JobRecord, '_id' | 'kind' | 'generation' | 'payload'>;
+export type ComparedFields = Pick<JobRecord, '_id' | 'kind' | 'generation' | 'payload'>;
 
 /** A message that does not agree with the record of the job that it names. */
 export class ForgedMessage extends Error {
@@ -17,7 +17,7 @@ export class ForgedMessage extends Error {
  */
 export function disagreementOf(
   { id, kind, generation, payload }: JobMessage,
-  record: RecordClaims | undefined,
+  record: ComparedFields | undefined,
 ): string | undefined {
   if (record === undefined) return 'forged: there is no job of this id';
   if (record._id !== id) return 'forged: its body names another job';

@@ -91,7 +91,7 @@ export class ReplayStore {
    * only once.
    * @returns how many jobs this call changed.
    */
-  async revive(ids: readonly string[], replay: Replay, now: Date): Promise<number> {
+  async makePending(ids: readonly string[], replay: Replay, now: Date): Promise<number> {
     const { replayId, traceparent } = replay;
     const result = await this.#jobs.updateMany(
       ids,
@@ -130,7 +130,7 @@ export interface ReplayOptions {
   readonly traceparent?: string | undefined;
   /** Jobs per second; undefined: as fast as the store accepts them. */
   readonly ratePerSecond: number | undefined;
-  readonly onRevived: (totalCount: number) => void;
+  readonly onProgress: (totalCount: number) => void;
 }
 
 const GROUP_COUNT = 500;
@@ -141,7 +141,7 @@ const GROUP_COUNT = 500;
  * @returns how many jobs are pending again.
  */
 export async function replayDead(options: ReplayOptions): Promise<number> {
-  const { store, filter, ratePerSecond, onRevived } = options;
+  const { store, filter, ratePerSecond, onProgress } = options;
   // A job that dies again during this replay died later than this, so it is not taken a second time.
   const diedBefore = new Date();
   const groupCount = Math.min(GROUP_COUNT, Math.max(1, Math.round(ratePerSecond ?? GROUP_COUNT)));
@@ -150,8 +150,8 @@ export async function replayDead(options: ReplayOptions): Promise<number> {
     const startedAt = performance.now();
     const ids = await store.next(filter, diedBefore, groupCount);
     if (ids.length === 0) return total;
-    total += await store.revive(ids, options, new Date());
-    onRevived(total);
+    total += await store.makePending(ids, options, new Date());
+    onProgress(total);
     if (ratePerSecond !== undefined)
       await pause(
         Math.max(0, (ids.length / ratePerSecond) * 1_000 - (performance.now() - startedAt)),

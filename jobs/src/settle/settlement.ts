@@ -3,7 +3,7 @@ import { type Headers, type NextStep, nextStep, type Outcome } from '@fit/topolo
 import type { AttemptEnd } from '@fit/topology/work';
 import { describeError } from '../record/describeError.ts';
 import { CREATED_AT_HEADER, type JobMessage } from '../record/jobMessage.ts';
-import type { AttemptRecord, Death } from '../record/jobRecord.ts';
+import type { AttemptRecord, JobDeath } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
 import type { Change } from '../store/jobChanges.ts';
 import type { AttemptTrace } from '../trace/jobTracer.ts';
@@ -80,7 +80,7 @@ function createdAtMs(headers: Headers): number | undefined {
   return Number.isNaN(atMs) ? undefined : atMs;
 }
 
-function deathOf(step: NextStep, attempt: AttemptRecord): { readonly death?: Death } {
+function deathOf(step: NextStep, attempt: AttemptRecord): { readonly death?: JobDeath } {
   if (step.type !== 'exhaust' && step.type !== 'deadLetter') return {};
   const cause = step.type === 'exhaust' ? 'exhausted' : 'fatal';
   const { error } = attempt;

@@ -85,7 +85,7 @@ async function refuseForged(
   { store, onEvent }: SettlerOptions,
   refused: WeakSet<Settlement>,
 ): Promise<Settlement[]> {
-  const records = await store.findClaims(settlements.map(({ end }) => end.message.id));
+  const records = await store.findComparedFields(settlements.map(({ end }) => end.message.id));
   return settlements.filter((settlement) => {
     const { message, refuse } = settlement.end;
     const reason = disagreementOf(message, records.get(message.id));

@@ -1,11 +1,11 @@
 /** Makes guarded updates of many jobs: one statement for each group of changes with equal guards. No I/O. */
 import type { Document, Filter, UpdateFilter } from 'mongodb';
 import {
-  ATTEMPTS_KEPT,
   type AttemptRecord,
-  type Death,
+  type JobDeath,
   type JobRecord,
-  TRACELINKS_KEPT,
+  STORED_ATTEMPTS_LIMIT,
+  STORED_TRACELINKS_LIMIT,
 } from '../record/jobRecord.ts';
 import { allowedBefore, TRANSITIONS, type Transition } from '../record/transitions.ts';
 
@@ -16,7 +16,7 @@ export interface Change {
   readonly attempt?: AttemptRecord;
   /** Number of spent attempts; absent: the attempt's number. */
   readonly spentCount?: number;
-  readonly death?: Death;
+  readonly death?: JobDeath;
   /** If given, the record changes only where its payload is equal: the message was not compared with the record yet. */
   readonly payload?: unknown;
 }
@@ -86,7 +86,10 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
                   group.map((change) => change.spentCount ?? change.attempt?.number),
                 ),
                 attempts: {
-                  $slice: [{ $concatArrays: ['$attempts', [lookUp(attempts)]] }, -ATTEMPTS_KEPT],
+                  $slice: [
+                    { $concatArrays: ['$attempts', [lookUp(attempts)]] },
+                    -STORED_ATTEMPTS_LIMIT,
+                  ],
                 },
               }),
           ...(death === undefined ? {} : { death: lookUp(group.map((change) => change.death)) }),
@@ -108,5 +111,5 @@ function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
 /** @returns the part of an update that links a job to the trace of what published it again; empty without a trace. */
 export function linkToTrace(traceparent: string | undefined): UpdateFilter<JobRecord> {
   if (traceparent === undefined) return {};
-  return { $push: { tracelinks: { $each: [traceparent], $slice: -TRACELINKS_KEPT } } };
+  return { $push: { tracelinks: { $each: [traceparent], $slice: -STORED_TRACELINKS_LIMIT } } };
 }

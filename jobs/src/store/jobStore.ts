@@ -1,7 +1,7 @@
 /** The jobs collection: inserts, guarded changes in bulk, counts. The only file that writes job records. */
 
-import { type JobRecord, RUNS_KEPT } from '../record/jobRecord.ts';
-import type { RecordClaims } from '../record/messageAgreement.ts';
+import { type JobRecord, STORED_RUNS_LIMIT } from '../record/jobRecord.ts';
+import type { ComparedFields } from '../record/messageAgreement.ts';
 import { JOB_STATES, type JobState, LIVE_STATES, type Transition } from '../record/transitions.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
@@ -40,7 +40,7 @@ export class JobStore {
     await this.#jobs.updateMany(
       ids,
       { runIds: { $ne: runId } },
-      { $push: { runIds: { $each: [runId], $slice: -RUNS_KEPT } } },
+      { $push: { runIds: { $each: [runId], $slice: -STORED_RUNS_LIMIT } } },
     );
     // A job's first run created it, so an interrupted call of this run may have created some of the existing ones.
     const ownCount = await this.#jobs.count({ _id: { $in: ids }, 'runIds.0': runId });
@@ -125,7 +125,7 @@ export class JobStore {
   }
 
   /** @returns the fields that messages are compared with, by id. */
-  async findClaims(ids: readonly string[]): Promise<Map<string, RecordClaims>> {
+  async findComparedFields(ids: readonly string[]): Promise<Map<string, ComparedFields>> {
     const found = await this.#jobs.findByIds(ids, ['kind', 'generation', 'payload']);
     return new Map(found.map((record) => [record._id, record]));
   }

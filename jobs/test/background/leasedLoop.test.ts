@@ -30,7 +30,7 @@ function startLoop(
     leases,
     pauseMs: 20,
     onEvent: (event) => events.push(event),
-    onTurn: () => {
+    onIteration: () => {
       turnCount += 1;
     },
     round: async () => {

@@ -15,7 +15,7 @@ async function deadJob(store: TestStore, cause: DeathCause) {
   return job;
 }
 
-const base = { ratePerSecond: undefined, onRevived: () => undefined };
+const base = { ratePerSecond: undefined, onProgress: () => undefined };
 
 test('the filter decides who comes back; a revived job has a new generation and a full budget', async (t) => {
   const store = await testStore(t);
@@ -63,7 +63,7 @@ test('a pace is kept: 30 jobs at 20 a second take a second and a half', async (t
     filter: {},
     replayId: 'slow',
     ratePerSecond: 20,
-    onRevived: (count) => steps.push(count),
+    onProgress: (count) => steps.push(count),
   });
   assert.deepEqual(steps, [20, 30]);
   assert.ok(performance.now() - startedAt >= 1_400);

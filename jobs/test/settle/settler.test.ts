@@ -9,7 +9,7 @@ import { openSettler } from '../../src/settle/settler.ts';
 import { attemptEnd } from '../support/fakes.ts';
 
 /** The record that every attempt of these tests agrees with. */
-const findClaims = () =>
+const findComparedFields = () =>
   Promise.resolve(new Map([['id', { _id: 'id', kind: 'trivial', generation: 2, payload: {} }]]));
 
 function open(failures: { effect: number; record: number }) {
@@ -29,7 +29,7 @@ function open(failures: { effect: number; record: number }) {
     ],
   ]) as unknown as Handlers;
   const store = {
-    findClaims,
+    findComparedFields,
     change: (transition: string, changes: readonly unknown[]) => {
       if (failures.record-- > 0) return Promise.reject(new Error('records out'));
       steps.push(`${transition} ${changes.length}`);
@@ -79,7 +79,7 @@ test('no record without its effect, and no answer without its record', async () 
 
 test('a first end is timed, a replayed one is not; of a batch with a late one no job is named', async () => {
   const events: JobEvent[] = [];
-  const store = { findClaims, change: () => Promise.resolve(1) } as unknown as JobStore;
+  const store = { findComparedFields, change: () => Promise.resolve(1) } as unknown as JobStore;
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const settler = openSettler({
     store,

@@ -1,8 +1,8 @@
 /** A message of a dead-letter queue, parsed for an operator. Clients can write anything, so nothing in it is trusted. */
 import { createHash } from 'node:crypto';
 import {
-  type Death,
   type DeathDescription,
+  type DeathRecord,
   describeDeath,
   type Headers,
   type KindDeclaration,
@@ -20,7 +20,7 @@ export interface ParsedDeadLetter extends DeathDescription {
   /** The newest time that the message names; undefined where it names none. */
   readonly diedAt: Date | undefined;
   /** Records of the broker's `x-death` header. */
-  readonly deaths: readonly Death[];
+  readonly deaths: readonly DeathRecord[];
   /** All headers, those of the broker included. */
   readonly headers: Headers;
   readonly properties: DeadLetterProperties;
@@ -50,7 +50,7 @@ export function parseDeadLetter(kind: KindDeclaration, source: DeadLetterSource)
 }
 
 /** @returns one line per death, the oldest first. */
-export function deathLines(deaths: readonly Death[]): string[] {
+export function deathLines(deaths: readonly DeathRecord[]): string[] {
   return deaths
     .map(({ firstAtMs, ...death }) => ({ ...death, firstAt: plausibleTime(firstAtMs) }))
     .sort((a, b) => (a.firstAt?.getTime() ?? 0) - (b.firstAt?.getTime() ?? 0))
@@ -83,7 +83,10 @@ function parse(kind: KindDeclaration, source: DeadLetterSource): ParsedDeadLette
  * `x-death` holds the first time of each kind of death only, and the timestamp is that of the worker that dead-lettered
  * the message, so the newest of them is the nearest to the last death.
  */
-function diedAtOf({ timestamp }: DeadLetterProperties, deaths: readonly Death[]): Date | undefined {
+function diedAtOf(
+  { timestamp }: DeadLetterProperties,
+  deaths: readonly DeathRecord[],
+): Date | undefined {
   const times = [
     ...deaths.map(({ firstAtMs }) => plausibleTime(firstAtMs)),
     plausibleTime(timestamp === undefined ? undefined : timestamp * 1_000),

@@ -3,9 +3,9 @@ import {
   type Attempt,
   afterDeath,
   attemptOf,
-  type Death,
   type DeathCause,
   type DeathReason,
+  type DeathRecord,
   deathCause,
   deliveryCount,
   formatDuration,
@@ -233,7 +233,7 @@ function headersAfterDeath(
   reason: DeathReason,
 ): Headers {
   const deaths = readDeaths(headers);
-  const isSame = (death: Death) => death.queue === queue && death.reason === reason;
+  const isSame = (death: DeathRecord) => death.queue === queue && death.reason === reason;
   const count = (deaths.find(isSame)?.count ?? 0) + 1;
   const lastDeath = { 'x-last-death-queue': queue, 'x-last-death-reason': reason };
   return {
@@ -249,7 +249,7 @@ function headersAfterDeath(
 }
 
 /** The broker's rule: the message returns to a queue in which it died, with no rejection since. */
-function isCycle(newestFirst: readonly Death[], queue: string): boolean {
+function isCycle(newestFirst: readonly DeathRecord[], queue: string): boolean {
   const index = newestFirst.findIndex((death) => death.queue === queue);
   return index >= 0 && newestFirst.slice(0, index + 1).every(({ reason }) => reason !== 'rejected');
 }

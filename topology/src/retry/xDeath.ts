@@ -5,7 +5,7 @@ import { type BrokerProfile, isAtLeast } from '../plan/brokerProfile.ts';
 export type Headers = Readonly<Record<string, unknown>>;
 
 /** One record of `x-death`: deaths in one queue for one reason. */
-export interface Death {
+export interface DeathRecord {
   /** Queue in which the message died. */
   readonly queue: string;
   /** Why, in the broker's words: rejected, expired, maxlen, delivery_limit. */
@@ -24,7 +24,7 @@ const KEY_LIMIT = 16;
 const LATEST_SECONDS = 8.64e12;
 
 /** @returns at most 64 deaths, newest first as the broker writes them. Records that no broker writes are left out. */
-export function readDeaths(headers: Headers): Death[] {
+export function readDeaths(headers: Headers): DeathRecord[] {
   const records: unknown = headers['x-death'];
   if (!Array.isArray(records)) return [];
   return records.slice(0, RECORD_LIMIT).flatMap((record: unknown) => {
