@@ -1,6 +1,6 @@
 /**
  * The process of the monolith, from top to bottom: configuration, database, status, routes, metrics, HTTP server,
- * background tasks. Each part registers how it shutdownHooks; the stop runs in reverse order.
+ * background tasks. Each part registers a shutdown hook; the hooks run in reverse order.
  */
 import { useNativeBroker } from '@fit/contract';
 import type { JobEvent } from '@fit/jobs';
