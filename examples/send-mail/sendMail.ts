@@ -1,4 +1,4 @@
-/** Another system in 30 lines: mails that are sent once, tried again where the server is busy, kept where nothing helps. */
+/** Another system in about 30 lines: each mail is sent once, tried again if the server is busy, dead-lettered if nothing helps. */
 import { declareTopology } from '@fit/topology';
 import { Publisher } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';

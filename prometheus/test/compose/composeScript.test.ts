@@ -253,8 +253,7 @@ test('a release needs a version that is a valid image tag', async (t) => {
 /** Rows of the table in docs/configuration.md; `FIT_PORT_AMQP …` means the variables of all ports. */
 async function documentedVariables(): Promise<string[]> {
   const document = await readFile(join(REPOSITORY, 'docs/configuration.md'), 'utf8');
-  const [, table = ''] = /^## Variables\n([\s\S]*?)(?:\n\n|$(?![\s\S]))/m.exec(document) ?? [];
-  const cells = table.split('\n').map((line) => line.split('|')[1] ?? '');
+  const cells = [...document.matchAll(/^\| (`.*?) \|/gm)].map(([, cell = '']) => cell);
   return cells.flatMap((cell) => [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name));
 }
 
