@@ -78,7 +78,7 @@ export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligible
 export { type NextStep, nextStep } from './retry/nextStep.ts';
 export {
   errorClass,
-  type HandlerAnswer,
+  type HandlerResult,
   InvalidOutcome,
   type Outcome,
   type OutcomeType,

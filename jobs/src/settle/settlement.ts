@@ -1,4 +1,4 @@
-/** A settlement: what to store for an attempt that ended, and how to answer the broker afterwards. */
+/** A settlement: what to store for an attempt that ended, and how its delivery is settled afterwards. */
 import { type Headers, type NextStep, nextStep, type Outcome } from '@fit/topology';
 import type { AttemptEnd } from '@fit/topology/work';
 import { describeError } from '../record/describeError.ts';
@@ -9,7 +9,7 @@ import type { Change } from '../store/jobChanges.ts';
 import type { AttemptTrace } from '../trace/jobTracer.ts';
 
 export interface Settlement {
-  /** The ended attempt; its `answer` settles the delivery once everything below is stored. */
+  /** The ended attempt; its `settleDelivery` settles the delivery once everything below is stored. */
   readonly end: AttemptEnd<JobMessage>;
   readonly kind: string;
   readonly transition: Extract<Transition, 'finish' | 'wait' | 'markDead' | 'cancel'>;
@@ -65,11 +65,14 @@ export function refusedSettlement(
   const { kind, attempt, delivery } = end;
   const outcome: Outcome = { type: 'retry', error };
   const step = nextStep(kind, attempt, outcome);
-  const answer = () => {
-    if (step.type === 'wait' && kind.backend === 'native') delivery.delay();
-    else delivery.reject();
+  const settleDelivery = () => {
+    if (step.type === 'wait' && kind.backend === 'native') delivery.rejectForNativeRetry();
+    else delivery.nackToDeadLetterExchange();
   };
-  const settlement = settlementOf({ ...end, outcome, step, answer, endedAt: new Date() }, workerId);
+  const settlement = settlementOf(
+    { ...end, outcome, step, settleDelivery, endedAt: new Date() },
+    workerId,
+  );
   return trace === undefined ? settlement : { ...settlement, trace };
 }
 

@@ -70,7 +70,7 @@ async function settle(
       const count = await options.store.change(transition, changes, now);
       report({ transition, kind, settlements: ofKind, count, now }, options.onEvent);
     }
-  for (const { end } of settlements) end.answer();
+  for (const { end } of settlements) end.settleDelivery();
   endTraces(settlements, now);
 }
 

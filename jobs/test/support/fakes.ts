@@ -51,8 +51,8 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
     isCurrent: true,
     settled,
     ack: () => settled.push('ack'),
-    reject: () => settled.push('reject'),
-    delay: () => settled.push('delay'),
+    nackToDeadLetterExchange: () => settled.push('reject'),
+    rejectForNativeRetry: () => settled.push('delay'),
     requeue: () => settled.push('requeue'),
     discardContent: () => undefined,
     ...change,
@@ -63,7 +63,7 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
 export function attemptEnd(
   number: number,
   outcome: Outcome,
-  answer: () => void = () => undefined,
+  settleDelivery: () => void = () => undefined,
   refuse: (error: unknown) => Promise<void> = () => Promise.resolve(),
 ): AttemptEnd<JobMessage> {
   const key = number === 1 ? KIND.key : `trivial.r${number - 1}`;
@@ -74,7 +74,7 @@ export function attemptEnd(
     kind: KIND,
     attempt,
     outcome,
-    answer,
+    settleDelivery,
     refuse,
     step: nextStep(KIND, attempt, outcome),
     startedAt: new Date(1_000),

@@ -97,11 +97,11 @@ export class RefailureWatch {
 export interface ReplayOutcome {
   readonly kind: string;
   /**
-   * - `settled`: no message is in flight any more.
+   * - `idle`: no message is in flight any more.
    * - `in flight`: the deadline passed before that.
    * - `unseen`: refailed messages could not be observed.
    */
-  readonly end: 'settled' | 'in flight' | 'unseen';
+  readonly end: 'idle' | 'in flight' | 'unseen';
   /** Messages that died again. */
   readonly refailed: readonly DeadLetterGroup[];
 }
@@ -170,7 +170,7 @@ async function observe(
     if (end === 'lost') return undefined;
     const watch = await RefailureWatch.start(reader, end, { kind, run, refailureLimit, refailed });
     if (!watch.seesEnd) return outcome('unseen');
-    return outcome(await untilSettled(options, replayedCount, deadlineMs, isIdle, watch));
+    return outcome(await waitUntilIdle(options, replayedCount, deadlineMs, isIdle, watch));
   } catch (error) {
     if (error instanceof DeadLetterReaderLost) return undefined;
     throw error;
@@ -179,24 +179,24 @@ async function observe(
   }
 }
 
-async function untilSettled(
+async function waitUntilIdle(
   { kind, log }: ReplayOptions,
   replayedCount: number,
   deadlineMs: number,
   isIdle: () => Promise<boolean>,
   watch: RefailureWatch,
-): Promise<'settled' | 'in flight'> {
+): Promise<'idle' | 'in flight'> {
   const pollMs = Math.min(SLOWEST_POLL_MS, ...kind.tiersMs.map((tierMs) => tierMs / 4));
   let idleSinceMs = performance.now();
   let loggedCount = -1;
   while (performance.now() < deadlineMs) {
     const count = await watch.count();
-    if (count >= replayedCount) return 'settled';
+    if (count >= replayedCount) return 'idle';
     const idle = await isIdle();
     if (!idle) idleSinceMs = performance.now();
     const isIdleLongEnough = idle && performance.now() - idleSinceMs > kind.deadlineMs;
     // The last message may have died between the count and the look at the queues, so it is counted once more.
-    if (isIdleLongEnough && (await watch.count()) === count) return 'settled';
+    if (isIdleLongEnough && (await watch.count()) === count) return 'idle';
     if (count !== loggedCount) log(`${kind.kind}: ${count} of ${replayedCount} died again`);
     loggedCount = count;
     await delay(pollMs);

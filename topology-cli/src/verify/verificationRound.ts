@@ -276,7 +276,7 @@ class ProbeConsumer {
         workerId: CONNECTION_LABEL,
       };
       if (await deadLetter(publisher, kind, { delivery, details })) delivery.ack();
-      else delivery.reject();
+      else delivery.nackToDeadLetterExchange();
       return;
     }
     const now = new Date();

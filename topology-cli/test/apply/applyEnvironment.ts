@@ -101,7 +101,7 @@ export class Load {
           delivery.ack();
         } else {
           this.#rejectedCount += 1;
-          delivery.reject();
+          delivery.nackToDeadLetterExchange();
         }
       },
       { prepare, prefetchCount: 100 },

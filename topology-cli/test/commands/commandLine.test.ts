@@ -6,16 +6,16 @@ import { type TestContext, test } from 'node:test';
 import { COMMANDS } from '../../src/commands.ts';
 import { brokerUrls, loadDeclaration, parseCommandLine } from '../../src/parseCommandLine.ts';
 import {
-  type Answer,
-  answerOf,
+  type CliResult,
   cliFolder,
+  resultOf,
   startCli,
   TOPOLOGY,
   writeDeclaration,
 } from '../support/startCli.ts';
 
-async function run(...words: readonly string[]): Promise<Answer> {
-  return await answerOf(startCli(words));
+async function run(...words: readonly string[]): Promise<CliResult> {
+  return await resultOf(startCli(words));
 }
 
 /** As `main.ts` does it: a process for each wrong command line would take minutes on a busy machine. */
@@ -152,7 +152,7 @@ test('with --json an error is one JSON document on standard output', async (t) =
 test('variables that hold no URL are named; empty ones count as not given', async (t) => {
   const path = await declarationFile(t);
   const call = ['plan', '--declaration', path, '--broker-version', '4.3.6'];
-  const withVariable = (AMQP_URL: string) => answerOf(startCli(call, { AMQP_URL }));
+  const withVariable = (AMQP_URL: string) => resultOf(startCli(call, { AMQP_URL }));
   assert.match(
     (await withVariable('127.0.0.1:5672')).err,
     /AMQP_URL '127\.0\.0\.1:5672' is not a URL/,

@@ -9,9 +9,9 @@ import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
 import { DeadLetterEnvironment, names } from '../dead-letters/deadLetterEnvironment.ts';
 import {
-  type Answer,
-  answerOf,
+  type CliResult,
   cliFolder,
+  resultOf,
   startCli,
   writeDeclaration,
 } from '../support/startCli.ts';
@@ -43,8 +43,8 @@ class Program {
     return startCli(['dlq', ...words, ...declaration]);
   }
 
-  async run(...words: string[]): Promise<Answer> {
-    return await answerOf(this.start(...words));
+  async run(...words: string[]): Promise<CliResult> {
+    return await resultOf(this.start(...words));
   }
 }
 
@@ -96,7 +96,7 @@ test('replay --wait reports which messages died again, with exit code 2', async 
   await program.environment.park(['good', 'bad']);
   await program.environment.bench.consumer((delivery) => {
     if (delivery.messageId === 'good') delivery.ack();
-    else delivery.reject();
+    else delivery.nackToDeadLetterExchange();
   });
   const { code, out } = await program.run('replay', '--wait');
   assert.equal(code, 2);
@@ -163,7 +163,7 @@ test('ls of three hundred messages of 1 MB needs little memory', async (t) => {
   }
   await connection.close();
   const child = program.start('ls', '--json');
-  const answer = answerOf(child);
+  const answer = resultOf(child);
   let peakBytes = 0;
   const watch = setInterval(() => {
     void readFile(`/proc/${child.pid}/status`, 'utf8').then(

@@ -8,9 +8,9 @@ import type { TopologyDifference } from '../../src/apply/diffTopology.ts';
 import type { DrainReport } from '../../src/apply/drainTopology.ts';
 import { ApplyEnvironment, Load, tiersOf } from '../apply/applyEnvironment.ts';
 import {
-  type Answer,
-  answerOf,
+  type CliResult,
   cliFolder,
+  resultOf,
   startCli,
   writeDeclaration,
 } from '../support/startCli.ts';
@@ -42,8 +42,8 @@ class Program {
     return startCli([...words, ...declaration]);
   }
 
-  async run(...words: string[]): Promise<Answer> {
-    return await answerOf(this.start(...words));
+  async run(...words: string[]): Promise<CliResult> {
+    return await resultOf(this.start(...words));
   }
 }
 
@@ -119,7 +119,7 @@ test('Ctrl-C stops drain cleanly: exit code 2, one document, nothing deleted tha
   await program.live.apply(tiersOf([100]));
   await program.declare([100]);
   const child = program.start('drain', '--json');
-  const answer = answerOf(child);
+  const answer = resultOf(child);
   await once(child.stderr!, 'data');
   child.kill('SIGINT');
   const { code, out } = await answer;

@@ -17,7 +17,7 @@ test('an exhausted message gets all its attempts again, and dies with a new hist
     const { routingKey: key, headers } = delivery;
     const agrees = attemptOf(bench.kind, key, headers)?.agreesWithDeaths;
     visits.push({ key, agrees, count: headers['replay-count'] });
-    delivery.reject();
+    delivery.nackToDeadLetterExchange();
   });
   await publisher.publish(bench.message('poison', { headers: { trace: 'abc' } }));
   await bench.expectReady('one.dead', 1);
@@ -192,13 +192,13 @@ test('waiting reports which messages died again', async (t) => {
   await environment.park(['good', 'bad', 'good2', 'bad2']);
   await bench.consumer((delivery) => {
     if (delivery.messageId?.startsWith('good')) delivery.ack();
-    else delivery.reject();
+    else delivery.nackToDeadLetterExchange();
   });
   const options = environment.replayOptions();
   const report = await replayDeadLetters(options);
   assert.equal(report.replayedCount, 4);
   const follow = await awaitReplayOutcome(options, report.replayedCount);
-  assert.equal(follow.end, 'settled');
+  assert.equal(follow.end, 'idle');
   assert.deepEqual(
     follow.refailed.map(({ cause, count, exampleIds }) => [cause, count, exampleIds]),
     [['exhausted', 2, ['bad', 'bad2']]],

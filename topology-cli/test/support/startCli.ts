@@ -10,7 +10,7 @@ const CLI = resolve(import.meta.dirname, '../../src/main.ts');
 /** Outside the workspaces a package is found by its path alone. */
 export const TOPOLOGY = resolve(import.meta.dirname, '../../../topology/src/index.ts');
 
-export interface Answer {
+export interface CliResult {
   readonly code: number | null;
   readonly out: string;
   readonly err: string;
@@ -56,7 +56,7 @@ export function startCli(
 }
 
 /** Waits until it has ended. */
-export async function answerOf(child: ChildProcess): Promise<Answer> {
+export async function resultOf(child: ChildProcess): Promise<CliResult> {
   let [out, err] = ['', ''];
   child.stdout?.on('data', (bytes: Buffer) => (out += bytes.toString()));
   child.stderr?.on('data', (bytes: Buffer) => (err += bytes.toString()));

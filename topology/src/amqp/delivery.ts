@@ -35,9 +35,9 @@ export interface Delivery {
   /** basic.ack: the broker deletes the message. */
   ack(): void;
   /** basic.nack without requeue: the broker dead-letters the message, to the next tier or the dead-letter queue. */
-  reject(): void;
+  nackToDeadLetterExchange(): void;
   /** basic.reject with requeue, for queues with native retry: the broker counts a failed attempt and delays the message. */
-  delay(): void;
+  rejectForNativeRetry(): void;
   /** basic.nack with requeue: the broker delivers the message again at once. */
   requeue(): void;
   /** Frees body and headers, for a caller that holds many deliveries. The delivery can still be settled. */
@@ -45,14 +45,14 @@ export interface Delivery {
 }
 
 /** Sends one settlement to the broker. */
-export type Answer = (channel: Channel, message: Message) => void;
+export type SendSettlement = (channel: Channel, message: Message) => void;
 
 /** The channel of a delivery, as far as a delivery needs it. */
 export interface DeliveryChannel {
   /** False once the channel is lost. */
   readonly isCurrent: () => boolean;
   /** Sends the answer where settling is still possible; at most once for each delivery. */
-  readonly settle: (delivery: Delivery, message: Message, answer: Answer) => void;
+  readonly settle: (delivery: Delivery, message: Message, answer: SendSettlement) => void;
 }
 
 /** @returns the delivery of a message that this channel brought. */
@@ -60,17 +60,17 @@ export function deliveryOf(message: Message, channel: DeliveryChannel): Delivery
   return new ChannelDelivery(message, channel);
 }
 
-const ACK: Answer = (channel, message) => {
+const ACK: SendSettlement = (channel, message) => {
   channel.ack(message);
 };
-const REJECT: Answer = (channel, message) => {
+const NACK_TO_DEAD_LETTER_EXCHANGE: SendSettlement = (channel, message) => {
   channel.nack(message, false, false);
 };
 /** basic.nack would not count as a failed attempt (RabbitMQ 4.3, delayed retry). */
-const DELAY: Answer = (channel, message) => {
+const REJECT_FOR_NATIVE_RETRY: SendSettlement = (channel, message) => {
   channel.reject(message, true);
 };
-const REQUEUE: Answer = (channel, message) => {
+const REQUEUE: SendSettlement = (channel, message) => {
   channel.nack(message, false, true);
 };
 
@@ -152,12 +152,12 @@ class ChannelDelivery implements Delivery {
     this.#channel.settle(this, this.#message, ACK);
   }
 
-  reject(): void {
-    this.#channel.settle(this, this.#message, REJECT);
+  nackToDeadLetterExchange(): void {
+    this.#channel.settle(this, this.#message, NACK_TO_DEAD_LETTER_EXCHANGE);
   }
 
-  delay(): void {
-    this.#channel.settle(this, this.#message, DELAY);
+  rejectForNativeRetry(): void {
+    this.#channel.settle(this, this.#message, REJECT_FOR_NATIVE_RETRY);
   }
 
   requeue(): void {

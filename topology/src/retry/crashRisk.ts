@@ -48,12 +48,12 @@ export function crashesOf(
  * message is not suspected. suspect: several did, so the message may have crashed them. nearLimit: after one or two further
  * crashes, whatever causes them, the broker dead-letters the message.
  */
-export type CrashRisk = 'none' | 'returned' | 'suspect' | 'nearLimit';
+export type CrashRisk = 'none' | 'redelivered' | 'suspect' | 'nearLimit';
 
 const SUSPECT_FROM_CRASHES = 2;
 
 /**
- * @param survivedCount is the number of these crashes that were lost connections of this very process. They raise no
+ * @param redeliveriesWithoutCrash is the number of these crashes that were lost connections of this very process. They raise no
  * suspicion, but the broker counts them against the limit all the same.
  * @returns how much care a delivery needs: see `Quarantine`.
  */
@@ -61,16 +61,16 @@ export function crashRisk(
   broker: BrokerProfile,
   kind: PlannedKind,
   evidence: RedeliveryEvidence,
-  survivedCount: number,
+  redeliveriesWithoutCrash: number,
 ): CrashRisk {
   const crashes = crashesOf(broker, kind, evidence);
   if (crashes === 0) return 'none';
-  if (kind.queueType === 'classic') return survivedCount > 0 ? 'none' : 'suspect';
+  if (kind.queueType === 'classic') return redeliveriesWithoutCrash > 0 ? 'none' : 'suspect';
   // The broker compares its own count with the limit, so no rejections are subtracted here.
   if (deliveryCount(evidence.headers) >= nearLimitFrom(kind.crashLimit)) return 'nearLimit';
-  const unexplained = crashes - survivedCount;
+  const unexplained = crashes - redeliveriesWithoutCrash;
   if (unexplained <= 0) return 'none';
-  return unexplained >= SUSPECT_FROM_CRASHES ? 'suspect' : 'returned';
+  return unexplained >= SUSPECT_FROM_CRASHES ? 'suspect' : 'redelivered';
 }
 
 /** One crash is left for the messages that were held beside a crashing one; a small limit has no room for it. */

@@ -26,7 +26,7 @@ export function outcomeOfThrow(
 }
 
 /** What a handler may return: an outcome, or nothing, which means done without an effect. */
-export type HandlerAnswer<Effect = unknown> = Outcome<Effect> | undefined;
+export type HandlerResult<Effect = unknown> = Outcome<Effect> | undefined;
 
 /** The handler returned something that is no outcome, so the attempt counts as failed. */
 export class InvalidOutcome extends Error {
@@ -39,7 +39,7 @@ const DONE: Outcome<never> = Object.freeze({ type: 'done' });
  * @param answer is what the handler returned: a program in JavaScript can return anything.
  * @throws InvalidOutcome with the answer, and with what it may be.
  */
-export function outcomeOfAnswer<Effect>(answer: HandlerAnswer<Effect>): Outcome<Effect> {
+export function outcomeOfResult<Effect>(answer: HandlerResult<Effect>): Outcome<Effect> {
   if (answer === undefined) return DONE;
   const fields = Object(answer) as Partial<Record<'type' | 'delayMs' | 'reason', unknown>>;
   switch (fields.type as OutcomeType | undefined) {

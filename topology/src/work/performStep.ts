@@ -9,7 +9,7 @@ import { errorClass } from '../retry/outcome.ts';
 import type { AttemptResult } from './queueWorkerOptions.ts';
 
 /** The method of `Delivery` that settles a delivery. */
-export type SettleMethod = 'ack' | 'reject' | 'delay';
+export type SettleMethod = 'ack' | 'nackToDeadLetterExchange' | 'rejectForNativeRetry';
 
 /** The publisher of a worker, and the worker's name on dead letters. */
 export interface WorkerPublisher {
@@ -34,9 +34,9 @@ export async function performStep(
     case 'drop':
       return 'ack';
     case 'wait':
-      return kind.backend === 'native' ? 'delay' : 'reject';
+      return kind.backend === 'native' ? 'rejectForNativeRetry' : 'nackToDeadLetterExchange';
     case 'exhaust':
-      return 'reject';
+      return 'nackToDeadLetterExchange';
     case 'deadLetter': {
       const details: DeadLetterDetails = {
         cause: 'fatal',
@@ -44,7 +44,7 @@ export async function performStep(
         attempt: attempt.number,
         workerId,
       };
-      return orReject(delivery, await deadLetter(publisher, kind, { delivery, details }));
+      return orNack(delivery, await deadLetter(publisher, kind, { delivery, details }));
     }
     case 'skip': {
       // The broker's headers are not copied: the key alone tells the attempt.
@@ -56,14 +56,14 @@ export async function performStep(
         isUrgent: delivery.isUrgent,
         headers: plainHeaders(delivery),
       });
-      return orReject(delivery, result === 'confirmed');
+      return orNack(delivery, result === 'confirmed');
     }
   }
 }
 
-function orReject(delivery: Delivery, isConfirmed: boolean): 'ack' | undefined {
+function orNack(delivery: Delivery, isConfirmed: boolean): 'ack' | undefined {
   if (isConfirmed) return 'ack';
-  delivery.reject();
+  delivery.nackToDeadLetterExchange();
   return undefined;
 }
 

@@ -28,7 +28,7 @@ export interface QuarantineOptions {
 }
 
 /** How messages are taken. oneByOne: each is examined before the next is pulled. open: by the prefetch. */
-export type QuarantineMode = 'oneByOne' | 'open';
+export type QuarantineMode = 'oneByOne' | 'prefetch';
 
 /**
  * Each new channel begins one by one, because after a crash the broker first delivers what the ended process held. The first
@@ -73,10 +73,10 @@ export class Quarantine {
     switch (this.#options.riskOf(delivery)) {
       case 'none':
         this.#hasSeenNoRisk = true;
-        if (!this.#isOneToRunAlone) this.#enter('open');
+        if (!this.#isOneToRunAlone) this.#enter('prefetch');
         this.#options.run(delivery);
         return;
-      case 'returned':
+      case 'redelivered':
         this.#enter('oneByOne');
         this.#options.run(delivery);
         break;
@@ -126,13 +126,13 @@ export class Quarantine {
     if (channelNumber !== this.#channelNumber) return;
     this.#isPulling = false;
     // An empty queue holds no returned message any more, so messages may be delivered by the prefetch.
-    if (!isFound && !this.#isOneToRunAlone) this.#enter('open');
+    if (!isFound && !this.#isOneToRunAlone) this.#enter('prefetch');
     this.onChange();
   }
 
   #mayPull(): boolean {
     const { suspectConcurrency, maxInFlight, unsettledCount, isPaused } = this.#options;
-    if (this.#mode === 'open' || this.#isOneToRunAlone || !isPaused()) return false;
+    if (this.#mode === 'prefetch' || this.#isOneToRunAlone || !isPaused()) return false;
     const areSuspectsEnough = !this.#hasSeenNoRisk && this.#suspects.size >= suspectConcurrency;
     return !areSuspectsEnough && unsettledCount() < maxInFlight();
   }
@@ -145,17 +145,17 @@ export class Quarantine {
 }
 
 /** Message ids that are remembered; the oldest are forgotten first. An id has at most 255 bytes in AMQP. */
-export const SURVIVED_RETURNS_LIMIT = 10_000;
+export const REMEMBERED_MESSAGE_LIMIT = 10_000;
 
 /**
  * Counts how often the broker took a message back from this process while the process lived on. The broker counts a lost
  * connection like a crash; only the process itself knows the difference.
  */
-export class SurvivedReturns {
+export class RedeliveriesWithoutCrash {
   readonly #counts = new Map<string, number>();
   readonly #limit: number;
 
-  constructor(limit = SURVIVED_RETURNS_LIMIT) {
+  constructor(limit = REMEMBERED_MESSAGE_LIMIT) {
     this.#limit = limit;
   }
 

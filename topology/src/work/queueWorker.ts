@@ -12,7 +12,7 @@ import { nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
 import { CircuitBreaker } from './circuitBreaker.ts';
 import { deadLetter, performStep, type WorkerPublisher } from './performStep.ts';
-import { Quarantine, SurvivedReturns } from './quarantine.ts';
+import { Quarantine, RedeliveriesWithoutCrash } from './quarantine.ts';
 import type { AttemptEnd, QueueWorkerOptions } from './queueWorkerOptions.ts';
 import { CrashLimitExceeded, readAttempt, runAttempt } from './runAttempt.ts';
 
@@ -28,7 +28,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   readonly #concurrency: number;
   readonly #limiter: Limiter;
   readonly #quarantine: Quarantine;
-  readonly #survived = new SurvivedReturns();
+  readonly #redeliveriesWithoutCrash = new RedeliveriesWithoutCrash();
   readonly #circuitBreaker: CircuitBreaker;
   readonly #maintainer: TopologyMaintainer;
   #plan: TopologyPlan | undefined;
@@ -146,7 +146,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
         this.#quarantine.reset();
       },
       onLost: (deliveries) => {
-        for (const { messageId } of deliveries) this.#survived.add(messageId);
+        for (const { messageId } of deliveries) this.#redeliveriesWithoutCrash.add(messageId);
       },
       onChange: (settled) => {
         this.#quarantine.onChange(settled);
@@ -173,8 +173,8 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     return new Quarantine({
       riskOf: (delivery) => {
         if (this.#plan === undefined) return 'none';
-        const survivedCount = this.#survived.countOf(delivery.messageId);
-        return crashRisk(this.#plan.broker, this.#kind, delivery, survivedCount);
+        const redeliveryCount = this.#redeliveriesWithoutCrash.countOf(delivery.messageId);
+        return crashRisk(this.#plan.broker, this.#kind, delivery, redeliveryCount);
       },
       suspectConcurrency: this.#options.suspectConcurrency ?? DEFAULT_SUSPECT_CONCURRENCY,
       isRequeueFree: () => this.#isRequeueFree,
@@ -200,7 +200,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     if (this.#plan !== undefined && !this.#isRequeueFree) {
       const crashes = crashesOf(this.#plan.broker, this.#kind, delivery);
       if (crashes + 1 >= this.#kind.crashLimit) return false;
-      this.#survived.add(delivery.messageId);
+      this.#redeliveriesWithoutCrash.add(delivery.messageId);
     }
     delivery.requeue();
     return true;
@@ -208,7 +208,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
 
   /** Sets the prefetch that quarantine and circuit breaker allow together. */
   #regulatePrefetch(): void {
-    const allowedCount = this.#quarantine.mode === 'open' ? this.#prefetchCount : 0;
+    const allowedCount = this.#quarantine.mode === 'prefetch' ? this.#prefetchCount : 0;
     this.#consumer?.setPrefetch(Math.min(allowedCount, this.#circuitBreaker.maxInFlight));
     this.#quarantine.onChange();
   }
@@ -259,7 +259,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       },
     });
     if (isConfirmed) delivery.ack();
-    else delivery.reject();
+    else delivery.nackToDeadLetterExchange();
   }
 
   async #attempt(
@@ -288,7 +288,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     }
     const end: AttemptEnd<Message, Effect> = {
       ...result,
-      answer: () => {
+      settleDelivery: () => {
         delivery[method]();
       },
       refuse: async (error) => {
@@ -296,7 +296,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
         else await this.#refuse(delivery, error);
       },
     };
-    if (settle === undefined) end.answer();
+    if (settle === undefined) end.settleDelivery();
     else settle(end);
   }
 

@@ -5,7 +5,7 @@ import type { Declaration, KindsOptions } from '../declaration/declareTopology.t
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import type { Attempt } from '../retry/attempt.ts';
 import type { NextStep } from '../retry/nextStep.ts';
-import type { HandlerAnswer, Outcome } from '../retry/outcome.ts';
+import type { HandlerResult, Outcome } from '../retry/outcome.ts';
 import type { CircuitBreakerOptions, CircuitBreakerState } from './circuitBreaker.ts';
 import type { QuarantineMode } from './quarantine.ts';
 
@@ -45,7 +45,7 @@ export interface AttemptResult<Message = unknown, Effect = unknown> {
 export interface AttemptEnd<Message = unknown, Effect = unknown>
   extends AttemptResult<Message, Effect> {
   /** Settles the delivery. What must outlive the message is stored before. A second call does nothing. */
-  readonly answer: () => void;
+  readonly settleDelivery: () => void;
   /**
    * To be called instead of `answer` where the message turns out to be none to work on: it is dead-lettered as malformed, with
    * this error. Where the attempt has published a copy already, the message is only acknowledged.
@@ -87,7 +87,7 @@ export interface QueueWorkerOptions<
    * The handler. Nothing returned means done. A throw is a retry, or a reject where the kind lists its class as not retryable;
    * so is an answer that is no outcome, with an error of class `InvalidOutcome`.
    */
-  readonly run: (task: Task<Message>) => HandlerAnswer<Effect> | Promise<HandlerAnswer<Effect>>;
+  readonly run: (task: Task<Message>) => HandlerResult<Effect> | Promise<HandlerResult<Effect>>;
   /** Is called where an attempt still runs after a second. */
   readonly onLong?: (message: Message) => void;
   /** Stores what must be stored, then calls `answer`. Must not throw. Default: calls `answer` at once. */

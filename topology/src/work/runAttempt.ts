@@ -6,9 +6,9 @@ import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { type Attempt, attemptOf } from '../retry/attempt.ts';
 import { crashesOf } from '../retry/crashRisk.ts';
 import {
-  type HandlerAnswer,
+  type HandlerResult,
   type Outcome,
-  outcomeOfAnswer,
+  outcomeOfResult,
   outcomeOfThrow,
 } from '../retry/outcome.ts';
 import { hasForgedDeaths } from '../retry/xDeath.ts';
@@ -62,7 +62,7 @@ export interface RunOptions {
 /** The work of an attempt. Its signal is aborted at the deadline; work that ignores it is abandoned. */
 export type Run<Effect> = (
   signal: AbortSignal,
-) => HandlerAnswer<Effect> | Promise<HandlerAnswer<Effect>>;
+) => HandlerResult<Effect> | Promise<HandlerResult<Effect>>;
 
 const LONG_MS = 1_000;
 
@@ -78,8 +78,8 @@ export async function runAttempt<Effect>(
   try {
     const answer = run(controller.signal);
     // Work that answers at once needs no timers and no await.
-    if (!isPromise(answer)) return outcomeOfAnswer(answer);
-    return outcomeOfAnswer(await withDeadline(answer, controller, options));
+    if (!isPromise(answer)) return outcomeOfResult(answer);
+    return outcomeOfResult(await withDeadline(answer, controller, options));
   } catch (error) {
     return outcomeOfThrow(options.kind, error);
   }
@@ -92,10 +92,10 @@ function isPromise<Value>(answer: Value | PromiseLike<Value>): answer is Promise
 }
 
 async function withDeadline<Effect>(
-  answer: PromiseLike<HandlerAnswer<Effect>>,
+  answer: PromiseLike<HandlerResult<Effect>>,
   controller: AbortController,
   options: RunOptions,
-): Promise<HandlerAnswer<Effect>> {
+): Promise<HandlerResult<Effect>> {
   const long = setTimeout(() => options.onLong?.(), LONG_MS);
   let overdue: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {

@@ -97,7 +97,7 @@ test('after a lost connection it consumes again, and settling an earlier deliver
   await received(held, 1);
   await environment.cutConnections('test consumes');
   await eventually(() => held[0]?.isCurrent === false, { describe: () => 'it is still current' });
-  for (const settle of ['ack', 'reject', 'requeue'] as const) held[0]![settle]();
+  for (const settle of ['ack', 'nackToDeadLetterExchange', 'requeue'] as const) held[0]![settle]();
   await received(held, 2);
   const again = held[1]!;
   assert.deepEqual([again.messageId, again.isRedelivered, again.isCurrent], ['a', true, true]);

@@ -14,7 +14,7 @@ test('a message that is always rejected has four attempts, none early, then is o
     const { routingKey: key, headers } = delivery;
     const attempt = attemptOf(environment.kind, key, headers);
     visits.push({ key, at: Date.now(), agrees: attempt?.agreesWithDeaths });
-    delivery.reject();
+    delivery.nackToDeadLetterExchange();
   });
   assert.equal(await publisher.publish(environment.message('poison')), 'confirmed');
   const deadLetters = await environment.takeDeadLetters(1);
@@ -42,7 +42,7 @@ test('a message that succeeds at its third attempt leaves no dead letter', async
   await environment.consumer((delivery) => {
     keys.push(delivery.routingKey);
     if (delivery.routingKey === 'one.r2') delivery.ack();
-    else delivery.reject();
+    else delivery.nackToDeadLetterExchange();
   });
   await publisher.publish(environment.message('slow'));
   await eventually(() => keys.length === 3, { describe: () => keys.join(', ') });
@@ -110,7 +110,7 @@ test('assignment: a message that expires after a retry has the cause expired', a
   const publisher = await environment.publisher();
   const consumer = await environment.consumer(
     (delivery) => {
-      delivery.reject();
+      delivery.nackToDeadLetterExchange();
     },
     { prefetchCount: 1 },
   );

@@ -35,7 +35,7 @@ test('kill -9 at half of a tier, under publishes: all that was confirmed comes b
     if (delivery.routingKey === 'job.one') {
       // The first time: a rejection that the kill took back comes a second time, and leaves a copy.
       if (!rejectedAt.has(id)) rejectedAt.set(id, Date.now());
-      delivery.reject();
+      delivery.nackToDeadLetterExchange();
       return;
     }
     if (Date.now() - (rejectedAt.get(id) ?? 0) < WAIT_MS - EARLY_MS) early.push(id);
@@ -82,7 +82,7 @@ test('kill -9 while a full main queue keeps expired ones out: all of them are in
   const bouncing = Array.from({ length: 8 }, (_, index) => `bounce${index}`);
   for (const id of bouncing) await publisher.publish(environment.message(id));
   const rejecter = await environment.consumer((delivery) => {
-    delivery.reject();
+    delivery.nackToDeadLetterExchange();
   });
   await environment.expectReady('one.wait.1.1500ms', bouncing.length);
   await rejecter.close();

@@ -21,7 +21,7 @@ for (const rejectionCount of [0, 1, 2, 3])
     const consumer = await environment.consumer(
       (delivery) => {
         keys.push(delivery.routingKey);
-        if (keys.length <= rejectionCount) delivery.reject();
+        if (keys.length <= rejectionCount) delivery.nackToDeadLetterExchange();
       },
       { prefetchCount: 1 },
     );

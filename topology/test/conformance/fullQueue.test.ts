@@ -19,7 +19,7 @@ test('messages that return to a full main queue await transfer until it has capa
   const bouncing = Array.from({ length: 8 }, (_, index) => `bounce${index}`);
   for (const id of bouncing) await publisher.publish(environment.message(id));
   const rejecter = await environment.consumer((delivery) => {
-    delivery.reject();
+    delivery.nackToDeadLetterExchange();
   });
   await environment.expectReady('one.wait.1.1500ms', bouncing.length);
   await rejecter.close();

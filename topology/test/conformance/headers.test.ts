@@ -36,7 +36,7 @@ test('x-death, first and last death and delivery count are as recorded for this 
   const seen: Headers[] = [];
   await environment.consumer((delivery) => {
     seen.push(delivery.headers);
-    delivery.reject();
+    delivery.nackToDeadLetterExchange();
   });
   await publisher.publish(environment.message('poison'));
   await eventually(() => seen.length === 4, { describe: () => JSON.stringify(seen) });

@@ -19,7 +19,7 @@ test('after a purge the number of messages that the broker reported is missing, 
   const rejecter = await environment.consumer(
     (delivery) => {
       rejectedCount += 1;
-      if (rejectedCount <= 120) delivery.reject();
+      if (rejectedCount <= 120) delivery.nackToDeadLetterExchange();
     },
     { prefetchCount: 20 },
   );

@@ -33,7 +33,7 @@ test('never settled in time: taken back, consumed again, the late answers do not
     describe: () => 'still current',
   });
   lostAtMs = performance.now();
-  for (const settle of ['ack', 'reject', 'requeue'] as const) held[0]![settle]();
+  for (const settle of ['ack', 'nackToDeadLetterExchange', 'requeue'] as const) held[0]![settle]();
   await eventually(() => held.length === 2, { describe: () => 'not delivered again' });
   const [late, again] = held as [Delivery, Delivery];
   assert.deepEqual([again.messageId, again.isRedelivered, again.isCurrent], ['stuck', true, true]);

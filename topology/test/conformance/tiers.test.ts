@@ -37,7 +37,7 @@ test(`${MESSAGE_COUNT} messages that are always rejected have four attempts each
         ...seen,
         { key, number: attempt?.number, agrees, atMs: performance.now() },
       ]);
-      delivery.reject();
+      delivery.nackToDeadLetterExchange();
     },
     { prefetchCount: MESSAGE_COUNT },
   );

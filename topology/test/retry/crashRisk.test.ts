@@ -69,14 +69,14 @@ test('a message is returned after one crash, suspect after two, and nearLimit cl
     const risks = [0, 1, 2, 3, 4, 5].map((count) =>
       crashRisk(on(version), KIND, evidence(count, 0), 0),
     );
-    const wanted = ['none', 'returned', 'suspect', 'suspect', 'nearLimit', 'nearLimit'];
+    const wanted = ['none', 'redelivered', 'suspect', 'suspect', 'nearLimit', 'nearLimit'];
     assert.deepEqual(risks, wanted, version);
   }
 });
 
 test('lost connections of this process make no suspect, but the broker counts them against the limit', () => {
   assert.equal(crashRisk(on('4.3.6'), KIND, evidence(3, 0), 3), 'none');
-  assert.equal(crashRisk(on('4.3.6'), KIND, evidence(3, 0), 2), 'returned');
+  assert.equal(crashRisk(on('4.3.6'), KIND, evidence(3, 0), 2), 'redelivered');
   assert.equal(crashRisk(on('4.3.6'), KIND, evidence(3, 0), 1), 'suspect');
   assert.equal(crashRisk(on('4.3.6'), KIND, evidence(4, 0), 4), 'nearLimit');
 });
@@ -87,9 +87,9 @@ test('a small limit leaves no room for suspects: whoever is at it runs alone', (
       crashRisk(on('4.3.6'), { ...KIND, crashLimit }, evidence(count, 0), 0),
     );
   assert.deepEqual(risks(1), ['nearLimit', 'nearLimit', 'nearLimit']);
-  assert.deepEqual(risks(2), ['returned', 'nearLimit', 'nearLimit']);
-  assert.deepEqual(risks(3), ['returned', 'nearLimit', 'nearLimit']);
-  assert.deepEqual(risks(4), ['returned', 'suspect', 'nearLimit']);
+  assert.deepEqual(risks(2), ['redelivered', 'nearLimit', 'nearLimit']);
+  assert.deepEqual(risks(3), ['redelivered', 'nearLimit', 'nearLimit']);
+  assert.deepEqual(risks(4), ['redelivered', 'suspect', 'nearLimit']);
 });
 
 test('retries are no crash risk on any release series', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { errorClass, type Outcome, outcomeOfThrow } from '@fit/topology';
-import { outcomeOfAnswer } from '../../src/retry/outcome.ts';
+import { outcomeOfResult } from '../../src/retry/outcome.ts';
 
 const KIND = { nonRetryable: ['RangeError', 'NonError'] };
 
@@ -20,7 +20,7 @@ test('what is no error has a class, too', () => {
 });
 
 test('nothing returned is done, an outcome is itself, with and without an effect', () => {
-  assert.deepEqual(outcomeOfAnswer(undefined), { type: 'done' });
+  assert.deepEqual(outcomeOfResult(undefined), { type: 'done' });
   const outcomes: Outcome[] = [
     { type: 'done' },
     { type: 'done', effect: 'e' },
@@ -29,7 +29,7 @@ test('nothing returned is done, an outcome is itself, with and without an effect
     { type: 'reject', error: 'b' },
     { type: 'discard', reason: 'c' },
   ];
-  for (const outcome of outcomes) assert.equal(outcomeOfAnswer(outcome), outcome);
+  for (const outcome of outcomes) assert.equal(outcomeOfResult(outcome), outcome);
 });
 
 test('anything else is an error that shows what was returned and what may be', () => {
@@ -41,7 +41,7 @@ test('anything else is an error that shows what was returned and what may be', (
   };
   for (const answer of [true, null, 7, 'done', [], {}, { type: 'dnoe' }, unprintable, () => 'done'])
     assert.throws(
-      () => outcomeOfAnswer(answer as unknown as Outcome),
+      () => outcomeOfResult(answer as unknown as Outcome),
       (error: Error) =>
         error.name === 'InvalidOutcome' &&
         /^the handler returned .*, which is no outcome; return nothing for done, or/s.test(
@@ -49,7 +49,7 @@ test('anything else is an error that shows what was returned and what may be', (
         ),
     );
   const refusal = (answer: object, pattern: RegExp) => {
-    assert.throws(() => outcomeOfAnswer(answer as Outcome), pattern);
+    assert.throws(() => outcomeOfResult(answer as Outcome), pattern);
   };
   for (const delayMs of [undefined, '5s', -1, Number.NaN])
     refusal({ type: 'retryAfter', delayMs }, /which needs delayMs: a number of milliseconds/);

@@ -44,7 +44,7 @@ class TestWorker {
     },
   });
 
-  /** Adds messages to the queue, from which an open worker receives as many as it may hold. */
+  /** Adds messages to the queue, from which a worker in prefetch mode receives as many as it may hold. */
   publish(...names: readonly string[]): TestDelivery[] {
     const deliveries = names.map((name) => this.#make(name));
     this.#queue.push(...deliveries);
@@ -55,7 +55,7 @@ class TestWorker {
   async turn(): Promise<void> {
     this.quarantine.onChange();
     await setImmediate();
-    while (this.quarantine.mode === 'open' && this.#unsettled.size < this.maxInFlight) {
+    while (this.quarantine.mode === 'prefetch' && this.#unsettled.size < this.maxInFlight) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.arrive(next);
@@ -108,8 +108,8 @@ class TestWorker {
       isCurrent: true,
       unreadableReason: undefined,
       ack: noop,
-      reject: noop,
-      delay: noop,
+      nackToDeadLetterExchange: noop,
+      rejectForNativeRetry: noop,
       discardContent: () => undefined,
       requeue: () => {
         this.requeued.push(messageId);
@@ -131,13 +131,13 @@ async function workerOn(...names: readonly string[]) {
 test('it begins one by one; a message without risk opens it, and so does an empty queue', async () => {
   assert.equal(new TestWorker().quarantine.mode, 'oneByOne');
   const { worker } = await workerOn('none');
-  assert.deepEqual([worker.modes, worker.names], [['open'], ['none']]);
+  assert.deepEqual([worker.modes, worker.names], [['prefetch'], ['none']]);
   const { worker: idle } = await workerOn();
-  assert.deepEqual(idle.modes, ['open']);
+  assert.deepEqual(idle.modes, ['prefetch']);
 });
 
-test('returned messages run beside each other, as many as are allowed, and are pulled one by one', async () => {
-  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => `returned ${name}`);
+test('redelivered messages run beside each other, as many as are allowed, and are pulled one by one', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => `redelivered ${name}`);
   const { worker, deliveries } = await workerOn(...names);
   assert.deepEqual(worker.names, names.slice(0, 6));
   assert.equal(worker.quarantine.mode, 'oneByOne');
@@ -156,7 +156,7 @@ test('suspects run a few at a time before the first message without risk, and be
   worker.settle(deliveries[1]!);
   await worker.turn();
   assert.deepEqual(worker.names, [...suspects.slice(2), 'none']);
-  assert.equal(worker.quarantine.mode, 'open');
+  assert.equal(worker.quarantine.mode, 'prefetch');
   worker.publish('suspect e', 'suspect f', 'none g');
   await worker.turn();
   assert.equal(worker.running.size, 6);
@@ -174,7 +174,7 @@ test('a message near its limit waits until no other is unsettled, then runs alon
   assert.equal(worker.queuedCount, 1);
   worker.settle(nearLimit!);
   await worker.turn();
-  assert.deepEqual([worker.names, worker.quarantine.mode], [['none b'], 'open']);
+  assert.deepEqual([worker.names, worker.quarantine.mode], [['none b'], 'prefetch']);
 });
 
 test('of several messages near their limit in the queue only one is unsettled at a time', async () => {
@@ -184,7 +184,7 @@ test('of several messages near their limit in the queue only one is unsettled at
     worker.settle(delivery);
     await worker.turn();
   }
-  assert.equal(worker.quarantine.mode, 'open');
+  assert.equal(worker.quarantine.mode, 'prefetch');
 });
 
 test('a message near its limit waits until the pause is in force, because deliveries on their way would run beside it', async () => {
@@ -198,7 +198,7 @@ test('a message near its limit waits until the pause is in force, because delive
   assert.deepEqual(worker.names, ['nearLimit']);
 });
 
-/** Several messages near their limit, as they arrive together where the worker was open. */
+/** Several messages near their limit, which can arrive together in prefetch mode. */
 async function withThree(isRequeueFree: boolean): Promise<TestWorker> {
   const { worker, deliveries } = await workerOn('none');
   worker.isRequeueFree = isRequeueFree;
@@ -245,7 +245,7 @@ test('nothing is pulled while nothing may be in flight', async () => {
 });
 
 test('property: a message near its limit runs alone, suspects are few before the first message without risk, and every message is settled', async () => {
-  const names = fc.constantFrom('none', 'returned', 'suspect', 'nearLimit');
+  const names = fc.constantFrom('none', 'redelivered', 'suspect', 'nearLimit');
   const steps = fc.constantFrom('settle', 'turn', 'pause');
   await fc.assert(
     fc.asyncProperty(

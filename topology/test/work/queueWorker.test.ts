@@ -102,10 +102,10 @@ test('a handler in JavaScript that returns nothing is done; any other answer tha
     // The answer of a program that no compiler has seen.
     run: ({ delivery, attempt }) =>
       attempt.number > 1 ? undefined : (answers.get(delivery.messageId!) as undefined),
-    settle: ({ delivery, attempt, outcome, answer }) => {
+    settle: ({ delivery, attempt, outcome, settleDelivery }) => {
       const error = 'error' in outcome ? ` ${String(outcome.error).split(':')[0]}` : '';
       ends.push(`${delivery.messageId} ${attempt.number} ${outcome.type}${error}`);
-      answer();
+      settleDelivery();
     },
   });
   for (const id of answers.keys()) await publisher.publish(environment.message(id));

@@ -193,7 +193,7 @@ const FIT: Side = {
         const { messageId: id = '', routingKey, headers } = delivery;
         const answer = onDelivery({ id, routingKey, headers });
         if (answer === 'ack') delivery.ack();
-        if (answer === 'reject') delivery.reject();
+        if (answer === 'reject') delivery.nackToDeadLetterExchange();
       },
     });
     return () => consumer.close();

@@ -83,7 +83,7 @@ function isComplete(reports: readonly ReplayReport[], outcomes: readonly ReplayO
     reports.every(
       ({ end, failedCount, refailed }) =>
         (end === 'done' || end === 'limit') && failedCount === 0 && refailed.length === 0,
-    ) && outcomes.every(({ end, refailed }) => end === 'settled' && refailed.length === 0)
+    ) && outcomes.every(({ end, refailed }) => end === 'idle' && refailed.length === 0)
   );
 }
 
