@@ -34,7 +34,7 @@ export type {
   PublishTrace,
   StoreWrite,
 } from './trace/jobTracer.ts';
-export { formatTraceparent, parseTraceparent, type TraceContext } from './trace/traceparent.ts';
+export { parseTraceparent, type TraceContext } from './trace/traceparent.ts';
 export { type TierWait, tierWaitBefore } from './work/attemptWaits.ts';
 export type { Handler, Handlers, Job } from './work/handler.ts';
 export { type AttemptScope, JobWorker, type JobWorkerOptions } from './work/jobWorker.ts';

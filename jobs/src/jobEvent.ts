@@ -1,4 +1,4 @@
-/** All events of jobs. Metrics and log lines are two listeners of them. */
+/** All events of jobs. The metrics and the log are listeners of them. */
 import type { DeathCause, OutcomeType } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
 import type { WorkerEvent } from '@fit/topology/work';
@@ -7,7 +7,7 @@ import type { JobState, Transition } from './record/transitions.ts';
 import type { DeadLetterCause } from './store/deadLetterStore.ts';
 
 export type JobEvent =
-  /** The relay published jobs, or the broker did not take them. */
+  /** The relay published jobs; `result` is what the broker answered. */
   | {
       type: 'published';
       queue: string;
@@ -17,13 +17,13 @@ export type JobEvent =
       jobs: readonly Pick<JobRecord, '_id' | 'runIds' | 'traceparent'>[];
     }
   /**
-   * One attempt ended. `delayMs` is the wait that follows, if any, and `waitQueue` where; `queueWaitMs` is what went
-   * before it, from eligible to delivered, where that can be told.
+   * One attempt ended. `delayMs` and `waitQueue` are the wait that follows and its queue, where the job waits for a further
+   * attempt. `queueWaitMs` is the wait before the attempt, from eligible to delivered, where the headers allow to compute it.
    */
   | {
       type: 'attempted';
       jobId: string;
-      /** The run that asked for it; undefined where its message does not say. */
+      /** The first run that requested the job; undefined where its message has no run id. */
       runId: string | undefined;
       /** Counted from 1. */
       attempt: number;
@@ -35,11 +35,11 @@ export type JobEvent =
       delayMs?: number;
       waitQueue?: string;
       queueWaitMs?: number;
-      /** Where it leaves the job, once that is stored. */
+      /** State of the job once the attempt is stored. */
       state: JobState;
       traceparent: string | undefined;
     }
-  /** Jobs reached a terminal state, once per job: counted at the guarded write. */
+  /** Jobs are done. Each job is counted once, because only a guarded write that changed its record counts. */
   | { type: 'finished'; kind: string; count: number; ends: readonly JobEnd[] }
   | {
       type: 'deadLettered';
@@ -50,32 +50,36 @@ export type JobEvent =
     }
   /** Dead letters without a job were stored for the first time. */
   | { type: 'deadLetterStored'; kind: string; cause: DeadLetterCause; count: number }
-  /** A guarded write changed nothing, because it was late or a copy; this is harmless. */
+  /** A guarded write changed nothing, because it was late or a copy of an earlier one; this is harmless. */
   | { type: 'unchanged'; transition: Transition; count: number }
   | WorkerEvent
+  /** The reconciler made stale jobs pending again. */
   | { type: 'reconciled'; count: number }
-  /** Jobs that a replay had made pending went to the broker. */
+  /** The relay published jobs that a replay had made pending. */
   | { type: 'replayed'; kind: string; count: number }
-  /** A background task completed a round; a round that the broker prevented is not reported. */
+  /** A background task completed a round. A round that the broker prevented has no event. */
   | { type: 'roundEnded'; task: 'relay' | 'reconcile' }
   /** The database cannot be reached, or answers too late; consuming pauses, and no attempt is spent. */
   | { type: 'storeDown'; stage: string; error: Error }
   | { type: 'storeUp'; stage: string }
   /**
-   * A stage failed while the database works: it refuses a document that it cannot take, or the stage has a defect. What
-   * it concerns was set aside, or is tried again; the others went on.
+   * A stage failed while the database works: the database refuses a document, or the stage has a defect. The stage sets the
+   * concerned item aside or tries it again; other items are not affected.
    */
   | { type: 'stageFailed'; stage: string; error: Error }
   | { type: 'leaseTaken'; name: string }
   | { type: 'leaseLost'; name: string };
 
-/** One job at its end. */
+/** A job that reached a final state. */
 export interface JobEnd {
-  /** Undefined where it is not known which jobs of a batch changed. */
+  /** Undefined where only some jobs of a batch changed, because the database does not return which. */
   readonly jobId: string | undefined;
-  /** Since its last replay. */
+  /** Attempts since the last replay. */
   readonly attemptCount: number;
-  /** Since its first enqueue; undefined where its message does not say, and of a replayed job, which had an end before. */
+  /**
+   * Time since the first enqueue; undefined where that time is not known, and for a replayed job, because its time was
+   * reported at its first end.
+   */
   readonly endToEndMs: number | undefined;
 }
 

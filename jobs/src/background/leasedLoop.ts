@@ -8,22 +8,22 @@ export interface LeasedLoopOptions {
   /** Names the lease. */
   readonly name: string;
   readonly leases: LeaseStore;
-  /** One round; `true` means that more work is waiting, so the next round follows at once. */
+  /** Does one round. @returns true where more work is waiting, so that the next round follows at once. */
   readonly round: () => Promise<boolean>;
-  /** Pause between rounds that found nothing; `wake` ends it. */
+  /** Pause after a round without further work, in milliseconds; `wake` ends the pause. */
   readonly pauseMs: number;
   readonly onEvent: JobListener;
   /**
-   * A turn of the loop ended, with or without the lease, in a round or in an outage: the loop lives. A round that hangs is
-   * the only thing that keeps it from being called for longer than a round and a pause take.
+   * Called after each iteration of the loop, also where another process has the lease and where the round failed. If the call
+   * does not come within the time of a round and a pause, a round hangs.
    */
   readonly onIteration?: () => void;
 }
 
 /**
- * Duration of a lease in milliseconds: another process takes over at most this long after the holder has died. Longer than the time since the last renewal and the
- * longest statement with `BACKGROUND_LIMITS` together, so that a statement which the loop began as the holder ends before
- * another process is the holder. What a round does must use these limits.
+ * Duration of a lease in milliseconds: another process takes over at most this long after the holder has died. It is longer
+ * than `RENEW_MS` and the longest statement with `BACKGROUND_LIMITS` together, so that a statement of the holder ends before
+ * another process becomes the holder. Therefore the statements of a round must use `BACKGROUND_LIMITS`.
  */
 export const LEASE_MS = 15_000;
 /** A lease that was renewed within this time is not renewed before a round, in milliseconds. */
@@ -37,8 +37,8 @@ export class LeasedLoop {
   #isHolder = false;
   #isStoreDown = false;
   #isFailing = false;
-  /** By the clock of the process, which never steps: the one of the machine may be set back. */
-  #heldAtMs = 0;
+  /** Time of the last renewal by `performance.now()`, because the clock of the machine may be set back. */
+  #renewedAtMs = 0;
   #endPause: (() => void) | undefined;
   #isWoken = false;
 
@@ -53,7 +53,7 @@ export class LeasedLoop {
     this.#endPause?.();
   }
 
-  /** Ends after the round under way, and lets go of the lease so that another process need not wait for it. */
+  /** Ends the loop after the current round, and releases the lease so that another process need not wait until it expires. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#endPause?.();
@@ -61,18 +61,18 @@ export class LeasedLoop {
     if (this.#isHolder)
       await this.#options.leases
         .release(this.#options.name, this.#owner)
-        .catch(() => undefined /* it expires by itself */);
+        .catch(() => undefined /* the lease expires by itself */);
   }
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const hasMore = await this.#roundOrOutage();
+      const hasMore = await this.#tryRound();
       this.#options.onIteration?.();
       if (!hasMore) await this.#pause();
     }
   }
 
-  async #roundOrOutage(): Promise<boolean> {
+  async #tryRound(): Promise<boolean> {
     const { name, onEvent, round } = this.#options;
     try {
       await this.#renew();
@@ -82,16 +82,16 @@ export class LeasedLoop {
       this.#isFailing = false;
       return hasMore;
     } catch (thrown) {
-      this.#report(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      this.#reportError(thrown instanceof Error ? thrown : new Error(String(thrown)));
       return false;
     }
   }
 
   /**
-   * Once for each streak. Statements that were in each other's way are no outage: the next round does the work. What is
-   * no error of an unavailable store is a defect of ours or a statement that the store refuses.
+   * Reports the first error of a series of failed rounds. Contention is not reported, because the next round repeats the
+   * statement. An error other than `StoreUnavailable` is a defect, or a statement that the database refuses.
    */
-  #report(error: Error): void {
+  #reportError(error: Error): void {
     const { name: stage, onEvent } = this.#options;
     if (!(error instanceof StoreUnavailable)) {
       if (!this.#isFailing) onEvent({ type: 'stageFailed', stage, error });
@@ -105,12 +105,12 @@ export class LeasedLoop {
 
   async #renew(): Promise<void> {
     const { name, leases, onEvent } = this.#options;
-    if (this.#isHolder && performance.now() - this.#heldAtMs < RENEW_MS) return;
-    const askedAtMs = performance.now();
+    if (this.#isHolder && performance.now() - this.#renewedAtMs < RENEW_MS) return;
+    const requestedAtMs = performance.now();
     const wasHolder = this.#isHolder;
     this.#isHolder = false;
     this.#isHolder = await leases.hold(name, this.#owner, LEASE_MS);
-    this.#heldAtMs = askedAtMs;
+    this.#renewedAtMs = requestedAtMs;
     if (this.#isHolder !== wasHolder)
       onEvent({ type: this.#isHolder ? 'leaseTaken' : 'leaseLost', name });
   }

@@ -1,4 +1,4 @@
-/** Records the dead letters of a queue before a replay, where the recorder is off: a replay works on records alone. */
+/** Records the dead letters of a queue before a replay, which reads only job records. It is needed where the recorder is off. */
 import type { KindDeclaration } from '@fit/topology';
 import type { DeadLetterReader } from '@fit/topology/amqp';
 import type { ReplayFilter } from '../replay/replayDeadJobs.ts';
@@ -9,51 +9,52 @@ export interface CollectDeadLettersOptions extends RecordDeadLettersOptions {
   readonly kind: KindDeclaration;
   readonly reader: DeadLetterReader;
   readonly filter: ReplayFilter;
-  /** True: only count. */
+  /** True: dead letters are counted, but not recorded. */
   readonly isDryRun: boolean;
 }
 
 export interface CollectedDeadLetters {
-  /** Dead letters that match the filter; recorded, unless it is a dry run. */
+  /** Number of dead letters that match the filter; these are recorded, except in a dry run. */
   readonly matched: number;
-  /** Dead letters that stay in the queue. */
+  /** Number of dead letters that do not match and stay in the queue. */
   readonly others: number;
 }
 
+/** Dead letters that are recorded together. */
 const GROUP_COUNT = 200;
 /** Reading ends after this many dead letters; the next replay reads the rest. */
 const DEAD_LETTERS_LIMIT = 100_000;
 
 /**
- * A dead letter is acknowledged only after its content is stored. A process that is killed therefore loses none: what was
- * not acknowledged returns to its queue, and recording it twice changes nothing.
+ * Records the dead letters that match the filter. Each is acknowledged only after its content is stored, so a process that is
+ * killed loses none: the broker returns unacknowledged dead letters to the queue, and recording one twice changes nothing.
  */
 export async function collectDeadLetters(
   options: CollectDeadLettersOptions,
 ): Promise<CollectedDeadLetters> {
-  const tally = { matched: 0, others: 0 };
-  let group: { letter: ReceivedDeadLetter; ack: () => void }[] = [];
+  const counts = { matched: 0, others: 0 };
+  let group: { deadLetter: ReceivedDeadLetter; ack: () => void }[] = [];
   const recordGroup = async () => {
     await recordDeadLetters(
-      group.map(({ letter }) => letter),
+      group.map(({ deadLetter }) => deadLetter),
       options,
     );
     for (const { ack } of group) ack();
     group = [];
   };
-  while (tally.matched + tally.others < DEAD_LETTERS_LIMIT) {
+  while (counts.matched + counts.others < DEAD_LETTERS_LIMIT) {
     const delivery = await options.reader.next();
     if (delivery === undefined) break;
-    const letter = readDeadLetter(delivery, options.kind, new Date());
+    const deadLetter = readDeadLetter(delivery, options.kind, new Date());
     delivery.discardContent();
-    if (!matchesFilter(letter, options.filter)) {
-      tally.others += 1;
+    if (!matchesFilter(deadLetter, options.filter)) {
+      counts.others += 1;
       continue;
     }
-    tally.matched += 1;
+    counts.matched += 1;
     if (options.isDryRun) continue;
     group.push({
-      letter,
+      deadLetter,
       ack: () => {
         delivery.ack();
       },
@@ -61,14 +62,14 @@ export async function collectDeadLetters(
     if (group.length >= GROUP_COUNT) await recordGroup();
   }
   await recordGroup();
-  return tally;
+  return counts;
 }
 
 /** The job id holds user and date: `<kind>:<userId>:<date>`. */
-function matchesFilter(letter: ReceivedDeadLetter, filter: ReplayFilter): boolean {
-  const [, userId, date] = letter.jobId?.split(':') ?? [];
+function matchesFilter(deadLetter: ReceivedDeadLetter, filter: ReplayFilter): boolean {
+  const [, userId, date] = deadLetter.jobId?.split(':') ?? [];
   return (
-    (filter.cause === undefined || filter.cause === letter.cause) &&
+    (filter.cause === undefined || filter.cause === deadLetter.cause) &&
     (filter.userId === undefined || filter.userId === userId) &&
     (filter.date === undefined || filter.date === date)
   );

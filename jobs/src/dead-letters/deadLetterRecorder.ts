@@ -1,4 +1,4 @@
-/** The dead-letter recorder consumes the dead-letter queue of one kind and stores what each dead letter says. */
+/** The dead-letter recorder consumes the dead-letter queue of one kind and stores the content of each dead letter. */
 import { createHash } from 'node:crypto';
 import { type Declaration, deadLetterQueue, type KindDeclaration } from '@fit/topology';
 import { Consumer, type Delivery, type SessionEvent } from '@fit/topology/amqp';
@@ -20,37 +20,37 @@ export interface DeadLetterRecorder {
 }
 
 /**
- * Unsettled dead letters at a time. Each keeps at most `DEAD_LETTER_BODY_LIMIT_BYTES` in memory, so together they keep 4 MiB;
- * a larger dead letter is whole only while it arrives.
+ * Unsettled dead letters at a time. Each takes at most `DEAD_LETTER_BODY_LIMIT_BYTES` of memory, so together they take 4 MiB.
+ * A larger dead letter is in memory as a whole only while it arrives.
  */
 export const RECORDER_PREFETCH_COUNT = 32;
 
 const OUTLINE_LIMIT_CHARS = 500;
 
-interface Arrived {
+interface UnsettledDeadLetter {
   readonly delivery: Delivery;
-  readonly letter: ReceivedDeadLetter;
+  readonly deadLetter: ReceivedDeadLetter;
 }
 
 export async function openDeadLetterRecorder(
   options: DeadLetterRecorderOptions,
 ): Promise<DeadLetterRecorder> {
   const { kind, onEvent } = options;
-  const batcher = new Batcher<Arrived>({
+  const batcher = new Batcher<UnsettledDeadLetter>({
     maxCount: RECORDER_PREFETCH_COUNT,
     isCurrent: ({ delivery }) => delivery.isCurrent,
-    write: async (arrived) => {
+    write: async (unsettled) => {
       await recordDeadLetters(
-        arrived.map(({ letter }) => letter),
+        unsettled.map(({ deadLetter }) => deadLetter),
         options,
       );
-      // Until its content is stored, the dead letter on the broker is the only copy.
-      for (const { delivery } of arrived) delivery.ack();
+      // The dead letter on the broker is the only copy until its content is stored, so it is acknowledged afterwards.
+      for (const { delivery } of unsettled) delivery.ack();
     },
-    onRefused: async ({ delivery, letter }, error) => {
+    onRefused: async ({ delivery, deadLetter }, error) => {
       onEvent({ type: 'stageFailed', stage: 'deadLetterRecorder', error });
-      // The outline is short plain text: if the database refuses that as well, the dead letter is not the reason.
-      await options.deadLetters.store([outlineOf(letter, error)], new Date());
+      // The outline is short plain text, so if the database refuses that as well, the dead letter is not the reason.
+      await options.deadLetters.store([outlineOf(deadLetter, error)], new Date());
       delivery.ack();
     },
     onOutage: (error) => {
@@ -70,10 +70,10 @@ export async function openDeadLetterRecorder(
     },
     onEvent: options.onSession,
     onDelivery: (delivery) => {
-      const letter = readDeadLetter(delivery, kind, new Date());
-      // The broker allows bodies of many MB; what was read of them is bounded, so the delivery's body is freed.
+      const deadLetter = readDeadLetter(delivery, kind, new Date());
+      // A body may have many MB. The read dead letter is bounded, so the body of the delivery is freed.
       delivery.discardContent();
-      batcher.add({ delivery, letter });
+      batcher.add({ delivery, deadLetter });
     },
   });
   return {
@@ -89,18 +89,18 @@ export async function openDeadLetterRecorder(
 }
 
 /** The part of a refused dead letter that is stored: enough to recognise it in a dump of the broker. */
-function outlineOf(letter: ReceivedDeadLetter, error: Error): DeadLetter {
+function outlineOf(deadLetter: ReceivedDeadLetter, error: Error): DeadLetter {
   const plain = (text: string) =>
     text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, OUTLINE_LIMIT_CHARS);
   return {
-    id: letter.id,
-    cause: letter.cause,
-    reason: plain(`refused by the database (${error.message}): ${letter.reason}`),
-    messageId: letter.messageId === undefined ? undefined : plain(letter.messageId),
-    routingKey: plain(letter.routingKey),
+    id: deadLetter.id,
+    cause: deadLetter.cause,
+    reason: plain(`refused by the database (${error.message}): ${deadLetter.reason}`),
+    messageId: deadLetter.messageId === undefined ? undefined : plain(deadLetter.messageId),
+    routingKey: plain(deadLetter.routingKey),
     body: Buffer.alloc(0),
-    bodyBytes: letter.bodyBytes,
-    bodyHash: letter.bodyHash ?? createHash('sha256').update(letter.body).digest('hex'),
+    bodyBytes: deadLetter.bodyBytes,
+    bodyHash: deadLetter.bodyHash ?? createHash('sha256').update(deadLetter.body).digest('hex'),
     headers: '',
   };
 }

@@ -1,4 +1,4 @@
-/** Reads a dead letter without trusting it: what it claims to be, and why it died. The result is bounded, whatever its size. */
+/** Reads a dead letter without trusting its content. The size of the result is bounded, whatever the dead letter holds. */
 import { createHash } from 'node:crypto';
 import {
   type Declaration,
@@ -12,22 +12,23 @@ import { type JobMessage, MESSAGE_LIMIT_BYTES, readEnvelope } from '../record/jo
 import type { JobDeath } from '../record/jobRecord.ts';
 import type { DeadLetter } from '../store/deadLetterStore.ts';
 
+/** A dead letter as it was read from the queue; nothing of it is compared with a job record yet. */
 export interface ReceivedDeadLetter extends DeadLetter {
   readonly kind: KindDeclaration;
-  /** The job that it may belong to; the record decides. */
+  /** Message id: the job that the dead letter may belong to. Its record decides. */
   readonly jobId: string | undefined;
-  /** What its body says; undefined where that is no message of a job, whatever its payload. */
+  /** The message in the body, with an unchecked payload; undefined where the body is no message of a job. */
   readonly claimedMessage: JobMessage | undefined;
-  /** What its header says, as the relay writes it; undefined where it does not. */
+  /** Generation in the header that the relay writes; undefined where the header is absent or no number. */
   readonly headerGeneration: number | undefined;
-  /** How often a worker rejected it, by the broker's own count. */
+  /** How often workers rejected the message, as the broker counted. */
   readonly rejectionCount: number;
   readonly death: JobDeath;
 }
 
 /** Up to this size the whole body is stored: twice the limit of a job's message. */
 export const DEAD_LETTER_BODY_LIMIT_BYTES = 2 * MESSAGE_LIMIT_BYTES;
-/** Of a larger body the first bytes are stored, beside its size and its hash. */
+/** Of a larger body this many bytes are stored, with its size and its hash. */
 export const DEAD_LETTER_HEAD_BYTES = 16 * 1_024;
 const HEADERS_LIMIT_CHARS = 16_384;
 
@@ -59,7 +60,7 @@ export function readDeadLetter(
   };
 }
 
-/** The head is copied, because a slice would keep the whole body in memory. */
+/** @returns the body, or its first bytes and its hash. The bytes are copied, because a slice keeps the whole body in memory. */
 function boundedBody(body: Buffer): Pick<DeadLetter, 'body' | 'bodyBytes' | 'bodyHash'> {
   const bodyBytes = body.byteLength;
   if (bodyBytes <= DEAD_LETTER_BODY_LIMIT_BYTES) return { body, bodyBytes };
@@ -75,7 +76,7 @@ function rejectionCountOf({ queue }: KindDeclaration, headers: Headers): number 
   return deaths.find((death) => death.queue === queue && death.reason === 'rejected')?.count ?? 0;
 }
 
-/** Headers are stored as text for people; the error is stored where a table is nested too deep to print. */
+/** @returns the headers as text for people; the error where they are nested too deep to print. */
 function stringify(headers: object): string {
   try {
     return JSON.stringify(headers).slice(0, HEADERS_LIMIT_CHARS);

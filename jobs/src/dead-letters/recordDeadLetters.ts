@@ -1,4 +1,4 @@
-/** Stores what dead letters say. After it returns, the dead letters may be acknowledged. */
+/** Stores the content of dead letters in the database. After it returns, the dead letters may be acknowledged. */
 import type { JobEnd, JobListener } from '../jobEvent.ts';
 import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
 import { disagreementOf, isBodyOf } from '../record/messageAgreement.ts';
@@ -13,44 +13,43 @@ export interface RecordDeadLettersOptions {
   readonly onEvent: JobListener;
 }
 
-/** A dead letter and the record that it names. */
+/** A dead letter and the record of the job that it names. */
 interface ComparedDeadLetter {
-  readonly letter: ReceivedDeadLetter;
-  /** Undefined where no job has that id. */
+  readonly deadLetter: ReceivedDeadLetter;
+  /** Undefined where no job has the id that the dead letter names. */
   readonly record: JobRecord | undefined;
-  /** Why the dead letter is not one of that job; undefined where it agrees, and where no record exists. */
+  /** Why the dead letter does not belong to that job; undefined where it agrees with the record, and where no record exists. */
   readonly forgery: string | undefined;
 }
 
 /**
- * A live job becomes dead with the cause of a dead letter that agrees with its record. A job that its worker marked dead, or
- * that a copy finished, stays as it is. A dead letter without a record, one that cannot be read, and one that does not agree
- * with the record that it names are stored themselves.
+ * Marks a live job dead with the cause of its dead letter, where the dead letter agrees with the job's record. A job that is
+ * in a final state already does not change. A dead letter that names no job, that is malformed, or that does not agree with
+ * the record is stored itself.
  * @throws StoreUnavailable, StatementRefused; repeating is safe.
  */
 export async function recordDeadLetters(
-  letters: readonly ReceivedDeadLetter[],
+  deadLetters: readonly ReceivedDeadLetter[],
   options: RecordDeadLettersOptions,
 ): Promise<void> {
   const now = new Date();
-  const ids = letters.flatMap(({ jobId }) => (jobId === undefined ? [] : [jobId]));
+  const ids = deadLetters.flatMap(({ jobId }) => (jobId === undefined ? [] : [jobId]));
   const records = await options.store.findAll(ids);
-  const compared = letters.map((letter): ComparedDeadLetter => {
-    const record = records.get(letter.jobId ?? '');
-    return { letter, record, forgery: record && forgeryOf(letter, record) };
+  const compared = deadLetters.map((deadLetter): ComparedDeadLetter => {
+    const record = records.get(deadLetter.jobId ?? '');
+    return { deadLetter, record, forgery: record && forgeryOf(deadLetter, record) };
   });
-  const owned = compared.filter(isOwn);
   // The worker records a fatal attempt before it acknowledges the message, so its dead letter adds nothing.
-  const deaths = owned.filter(({ letter }) => letter.cause !== 'fatal');
-  for (const [cause, group] of Map.groupBy(deaths, ({ letter }) => letter.death.cause)) {
-    const changes = group.map(({ letter, record }) => ({
+  const deaths = compared.filter((item) => agrees(item) && item.deadLetter.cause !== 'fatal');
+  for (const [cause, group] of Map.groupBy(deaths, ({ deadLetter }) => deadLetter.death.cause)) {
+    const changes = group.map(({ deadLetter, record }) => ({
       id: record?._id ?? '',
-      generation: letter.claimedMessage?.generation ?? record?.generation ?? 0,
-      death: letter.death,
+      generation: deadLetter.claimedMessage?.generation ?? record?.generation ?? 0,
+      death: deadLetter.death,
     }));
     const count = await options.store.change('markDead', changes, now);
-    const kind = group[0]?.letter.kind.kind ?? 'unknown';
-    // The store returns how many jobs changed, not which: if some were dead already, as many ends are reported as changed.
+    const kind = group[0]?.deadLetter.kind.kind ?? 'unknown';
+    // The store returns how many jobs changed, but not which, so where some were dead already the ends have no job id.
     const ends = group.slice(0, count).map(({ record }) => ({
       ...endOf(record, now),
       jobId: count === group.length ? record?._id : undefined,
@@ -60,24 +59,28 @@ export async function recordDeadLetters(
   await storeOthers(compared, options);
 }
 
-/** Stores those without a job, the forged and the malformed ones. It reports those that no job's death has reported already. */
+/**
+ * Stores the dead letters that name no job, that are forged, or that are malformed. A malformed dead letter of a job is not
+ * reported, because the death of its job is reported already.
+ */
 async function storeOthers(
   compared: readonly ComparedDeadLetter[],
   options: RecordDeadLettersOptions,
 ): Promise<void> {
-  const stored = compared.filter((one) => !isOwn(one) || one.letter.cause === 'malformed');
-  const newIds = await options.deadLetters.store(stored.map(deadLetterOf), new Date());
-  const reported = stored.filter((one) => newIds.delete(one.letter.id) && !isOwn(one));
-  const causeOf = ({ letter, forgery }: ComparedDeadLetter) =>
-    forgery === undefined ? letter.cause : ('forged' as const);
+  const stored = compared.filter((item) => !agrees(item) || item.deadLetter.cause === 'malformed');
+  const newIds = await options.deadLetters.store(stored.map(storedFormOf), new Date());
+  const reported = stored.filter((item) => newIds.delete(item.deadLetter.id) && !agrees(item));
+  const causeOf = ({ deadLetter, forgery }: ComparedDeadLetter) =>
+    forgery === undefined ? deadLetter.cause : ('forged' as const);
   for (const [cause, group] of Map.groupBy(reported, causeOf)) {
-    const kind = group[0]?.letter.kind.kind ?? 'unknown';
+    const kind = group[0]?.deadLetter.kind.kind ?? 'unknown';
     options.onEvent({ type: 'deadLetterStored', kind, cause, count: group.length });
   }
 }
 
-function deadLetterOf({ letter, forgery }: ComparedDeadLetter): DeadLetter {
-  const { id, cause, reason, messageId, routingKey, body, bodyBytes, bodyHash, headers } = letter;
+function storedFormOf({ deadLetter, forgery }: ComparedDeadLetter): DeadLetter {
+  const { id, cause, reason, messageId, routingKey, body, bodyBytes, bodyHash, headers } =
+    deadLetter;
   return {
     id,
     cause: forgery === undefined ? cause : 'forged',
@@ -91,7 +94,8 @@ function deadLetterOf({ letter, forgery }: ComparedDeadLetter): DeadLetter {
   };
 }
 
-function isOwn({ record, forgery }: ComparedDeadLetter): boolean {
+/** @returns whether the dead letter belongs to the job that it names. */
+function agrees({ record, forgery }: ComparedDeadLetter): boolean {
   return record !== undefined && forgery === undefined;
 }
 
@@ -104,29 +108,31 @@ function endOf(record: JobRecord | undefined, now: Date): Omit<JobEnd, 'jobId'> 
 }
 
 /**
- * Any publisher can put a job's id on any message, so id, generation, payload and history must be those of the record.
- * @returns why the dead letter is not one of that job; undefined where it agrees.
+ * Compares id, generation, payload and history with the record, because any publisher can put a job's id on any message.
+ * @returns why the dead letter does not belong to the job; undefined where it agrees.
  */
-function forgeryOf(letter: ReceivedDeadLetter, record: JobRecord): string | undefined {
-  const { claimedMessage, headerGeneration } = letter;
-  if (claimedMessage === undefined || letter.cause === 'malformed')
-    return isBodyOf(record, letter.body) ? undefined : 'forged: its body is not that of the job';
+function forgeryOf(deadLetter: ReceivedDeadLetter, record: JobRecord): string | undefined {
+  const { claimedMessage, headerGeneration } = deadLetter;
+  if (claimedMessage === undefined || deadLetter.cause === 'malformed')
+    return isBodyOf(record, deadLetter.body)
+      ? undefined
+      : 'forged: its body is not that of the job';
   if (headerGeneration !== undefined && headerGeneration !== claimedMessage.generation)
     return 'forged: header and body name different generations';
-  return disagreementOf(claimedMessage, record) ?? impossibleHistoryOf(letter, record);
+  return disagreementOf(claimedMessage, record) ?? impossibleHistoryOf(deadLetter, record);
 }
 
 /**
- * Only rejections spend attempts, and the record or the broker counts each of them. The worker marks a job dead before the
- * last rejection, so this check concerns only dead letters whose worker died before it could.
+ * Checks whether an exhausted dead letter can have had all its attempts: the record or the broker counts each of them. The
+ * worker normally marks the job dead before the last rejection, so the check applies only where the worker died before that.
  */
-function impossibleHistoryOf(letter: ReceivedDeadLetter, record: JobRecord): string | undefined {
-  const { kind, cause, rejectionCount } = letter;
+function impossibleHistoryOf(
+  deadLetter: ReceivedDeadLetter,
+  record: JobRecord,
+): string | undefined {
+  const { kind, cause, rejectionCount, claimedMessage } = deadLetter;
   if (cause !== 'exhausted' || kind.backend !== 'tiers') return undefined;
-  if (
-    !LIVE_STATES.includes(record.state) ||
-    letter.claimedMessage?.generation !== record.generation
-  )
+  if (!LIVE_STATES.includes(record.state) || claimedMessage?.generation !== record.generation)
     return undefined;
   const possibleCount = record.attemptCount + rejectionCount;
   const neededCount = kind.tiersMs.length + 1;

@@ -7,7 +7,7 @@ import type { JobTracer } from '../trace/jobTracer.ts';
 export interface ReconcileOptions {
   readonly declaration: Declaration;
   readonly store: JobStore;
-  /** Number of ready messages in a queue, asked from the broker. @throws where the broker does not answer. */
+  /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
   readonly readyCount: (queue: string) => Promise<number>;
   /** A job without a change for longer is stale, in milliseconds; the monolith sets it from FIT_STALE_AFTER_MS. */
   readonly staleAfterMs: number;
@@ -24,9 +24,9 @@ export function defaultStaleAfterMs(declaration: Declaration): number {
 }
 
 /**
- * Stale jobs are lost only if the main queues do not hold them. While at least as many messages are ready as jobs are
- * stale, the workers are only slow, and publishing again would double the backlog. A job that is published again without
- * need costs work, but its guards and its natural key allow no second effect.
+ * Makes stale jobs pending again where the main queues have fewer ready messages than jobs are stale. Otherwise the workers
+ * are only slow, and publishing again would double the backlog. A job that is published again without need costs work, but
+ * the guards of its record and its natural key allow no second effect.
  * @returns how many jobs are pending again.
  */
 export async function reconcileOnce(options: ReconcileOptions): Promise<number> {
@@ -34,7 +34,7 @@ export async function reconcileOnce(options: ReconcileOptions): Promise<number> 
   const staleCount = await options.store.countStale(before);
   if (staleCount === 0) return 0;
   const depths = await Promise.all(
-    // A broker that does not answer counts as one that holds every stale job.
+    // Without an answer of the broker no job counts as lost, so its queues count as full.
     options.declaration.kinds.map(({ queue }) => options.readyCount(queue).catch(() => Infinity)),
   );
   const readyCount = depths.reduce((sum, depth) => sum + depth, 0);

@@ -1,21 +1,21 @@
-/** The message that carries a job: its schema, and the reading of what claims to be one. */
+/** The message that carries a job: its schema, its encoding, and the decoding with every check. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { JobRecord } from './jobRecord.ts';
 import { type JsonBounds, jsonFault } from './jsonBounds.ts';
 
 export const MESSAGE_VERSION = 1;
-/** First enqueue, as an ISO time: an end-to-end time reaches from here, across retries and replays. */
+/** Time of the first enqueue in ISO 8601. End-to-end times count from it, across retries. */
 export const CREATED_AT_HEADER = 'created-at';
-/** This publish, in milliseconds; AMQP's own stamp counts whole seconds. */
+/** Time of this publish in milliseconds since 1970. The timestamp of AMQP has whole seconds only. */
 export const PUBLISHED_AT_HEADER = 'published-at-ms';
-/** The first run that asked for the job, for logs. */
+/** The first run that requested the job, for log lines. */
 export const RUN_ID_HEADER = 'run-id';
-/** Larger bodies are refused before they are parsed. */
+/** A larger body is refused before it is parsed. */
 export const MESSAGE_LIMIT_BYTES = 64 * 1_024;
-/** What is deeper or has more elements is refused before any schema sees it. */
+/** A body beyond these bounds is refused before it is checked against a schema. */
 export const MESSAGE_BOUNDS: JsonBounds = { depth: 32, elements: 4_000 };
-/** A reason may quote a path, and a path is made of whatever keys the message has. */
+/** Limit of a reason, which may quote a path: its keys are those of the message and may be long. */
 const REASON_LIMIT_CHARS = 300;
 
 const Envelope = Type.Object(
@@ -37,7 +37,7 @@ export interface JobMessage<Payload = unknown> {
   readonly payload: Payload;
 }
 
-/** What is wrong with a body; the reader's next step is the dead-letter queue, at the first attempt. */
+/** A body that is no valid message of a job. The worker sends such a message to the dead-letter queue at its first attempt. */
 export class MalformedMessage extends Error {
   override readonly name = 'MalformedMessage';
 }
@@ -47,7 +47,7 @@ export function encodeJob(job: JobRecord): Buffer {
   return Buffer.from(JSON.stringify({ version: MESSAGE_VERSION, id, kind, generation, payload }));
 }
 
-/** A compiled payload check; compile once per kind. */
+/** A compiled schema of a payload. Compiling is slow, so it is done once for each kind. */
 export interface PayloadCheck<Payload> {
   accepts(value: unknown): value is Payload;
   /** @returns the first fault as 'path: reason'. */
@@ -65,9 +65,10 @@ export function compilePayload<Schema extends TSchema>(
 }
 
 /**
- * Size, then JSON, then depth and number of elements, then envelope, then version, then payload, so that the reason names
- * the first thing wrong, and so that no message costs more than a few milliseconds.
- * @throws MalformedMessage
+ * Decodes a body. The checks run from cheap to expensive (size, JSON, bounds, envelope, version, payload), so that no message
+ * costs more than a few milliseconds.
+ * @param payloadOf returns the check of a kind's payload; undefined for an unknown kind.
+ * @throws MalformedMessage with the first fault.
  */
 export function decodeJob<Payload>(
   body: Buffer,
@@ -89,7 +90,7 @@ export function decodeJob<Payload>(
   return { ...value, payload: value.payload };
 }
 
-/** @returns what a body says of itself, its payload unchecked; undefined where it is no message of a job. */
+/** @returns the message in a body, with an unchecked payload; undefined where the body is no message of a job. */
 export function readEnvelope(body: Buffer): JobMessage | undefined {
   try {
     const value = parseJson(body);

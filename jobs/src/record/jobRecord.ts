@@ -3,7 +3,7 @@ import type { DeathCause, OutcomeType } from '@fit/topology';
 import type { JobState } from './transitions.ts';
 
 export interface AttemptError {
-  /** Constructor name, such as TypeError; bounded cardinality, used as a label. */
+  /** Constructor name, such as TypeError. Metrics use it as a label. */
   readonly class: string;
   readonly message: string;
   /** Equal for failures that differ only in numbers and ids. */
@@ -17,16 +17,18 @@ export interface AttemptRecord {
   readonly startedAt: Date;
   readonly endedAt: Date;
   readonly outcome: OutcomeType;
-  /** The wait that followed, in milliseconds; absent where none did. */
+  /** The wait after the attempt, in milliseconds; absent where no wait followed. */
   readonly delayMs?: number;
   readonly workerId: string;
   readonly error?: AttemptError;
-  /** Why it was discarded. */
+  /** Why the handler discarded the job; absent for other outcomes. */
   readonly reason?: string;
 }
 
+/** Why and when a job died. */
 export interface JobDeath {
   readonly cause: DeathCause;
+  /** Equal for deaths that differ only in numbers and ids. */
   readonly fingerprint: string;
   readonly reason: string;
   readonly at: Date;
@@ -40,7 +42,7 @@ export interface JobRecord<Payload = unknown> {
   readonly state: JobState;
   /** Raised by each replay; a message or write of an older generation is late and changes nothing. */
   readonly generation: number;
-  /** Attempts spent in this generation: a republish resumes after them. */
+  /** Attempts spent in this generation; a job that is published again continues after them. */
   readonly attemptCount: number;
   /** The latest 20 runs that requested this job, oldest first. */
   readonly runIds: readonly string[];
@@ -49,7 +51,7 @@ export interface JobRecord<Payload = unknown> {
   readonly stateAt: Date;
   /** The relay does not publish the job before this time. */
   readonly dueAt: Date;
-  /** The newest 20. */
+  /** The newest 20 attempts, oldest first. */
   readonly attempts: readonly AttemptRecord[];
   /** Why the relay could not publish the record yet, and how often; each time is counted at least once. */
   readonly deferred?: { readonly reason: string; readonly count: number };
@@ -74,14 +76,14 @@ export function jobId(kind: string, userId: string, date: string): string {
   return `${kind}:${userId}:${date}`;
 }
 
-/** A job that was just requested. */
+/** Fields of a requested job. */
 export interface NewJob<Payload> {
   readonly kind: string;
   readonly userId: string;
   /** YYYY-MM-DD. */
   readonly date: string;
   readonly runId: string;
-  /** Everything that an attempt needs, as of now: a later change of the user must not change a retry. */
+  /** Everything that an attempt needs, as of the request, because a later change of the user must not change a retry. */
   readonly payload: Payload;
   readonly trace?: Pick<JobRecord, 'traceparent' | 'tracelinks'> | undefined;
 }

@@ -1,15 +1,15 @@
-/** Bounds on parsed JSON, checked before any schema looks at it. A schema check may recurse or compare elements. */
+/** Bounds on parsed JSON, checked before any schema, because a schema check may recurse deeply or compare many elements. */
 
 export interface JsonBounds {
-  /** Objects and arrays inside each other; `[]` has a depth of 1. */
+  /** Maximum nesting of objects and arrays; `[]` has a depth of 1. */
   readonly depth: number;
-  /** Values in all arrays and objects together, at every depth. */
+  /** Maximum number of values in all arrays and objects together. */
   readonly elements: number;
 }
 
 /**
- * Iterative, so that no nesting exhausts the stack, and it stops at the first value beyond a bound: the time that it takes
- * is bounded by `elements`, whatever a stranger sends.
+ * Checks parsed JSON against bounds. The check is iterative, so that deep nesting does not exhaust the stack, and it stops at
+ * the first value beyond a bound, so that its time is limited by `elements`.
  * @param value what JSON.parse returned.
  * @returns what is wrong, such as 'is nested more than 32 deep'; undefined where the value is within the bounds.
  */

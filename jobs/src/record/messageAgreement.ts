@@ -1,4 +1,4 @@
-/** Whether what a message says of a job is so: its record decides, since anyone who may publish can write anything. Pure. */
+/** Compares a message with the record of the job that it names, because any publisher can write any content. Pure. */
 import { encodeJob, type JobMessage } from './jobMessage.ts';
 import type { JobRecord } from './jobRecord.ts';
 
@@ -11,8 +11,9 @@ export class ForgedMessage extends Error {
 }
 
 /**
- * A message of an older generation agrees: it is a late copy, and the guards of every write ignore it.
- * @param record of the job that the message names; undefined where there is none.
+ * Compares a message with its record. A message of an older generation agrees, because it is a late copy, and the guards of
+ * every write ignore it.
+ * @param record the record of the job that the message names; undefined where there is none.
  * @returns what differs; undefined where the message agrees.
  */
 export function disagreementOf(
@@ -24,15 +25,15 @@ export function disagreementOf(
   if (record.kind !== kind) return 'forged: its kind is not that of the job';
   if (generation > record.generation)
     return `forged: generation ${generation}, and the job has only ${record.generation}`;
-  // The record was written before the message, and the message was made of it: the fields have one order.
+  // The relay makes the message from the record, so both have their fields in the same order.
   return JSON.stringify(record.payload) === JSON.stringify(payload)
     ? undefined
     : 'forged: its payload is not that of the job';
 }
 
 /**
- * A body that cannot be decoded agrees where it equals, byte for byte, the message that the relay makes from the record: then
- * another release wrote the record.
+ * Compares a body that this release cannot decode: such a body may come from another release.
+ * @returns whether it equals, byte for byte, the message that the relay makes from the record.
  */
 export function isBodyOf(record: JobRecord, body: Buffer): boolean {
   return encodeJob(record).equals(body);

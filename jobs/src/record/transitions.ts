@@ -1,4 +1,4 @@
-/** The legal changes of a job's state, in one table. Every write guards itself with `allowedBefore`. */
+/** The legal changes of a job's state, in one table. Every write of a state has `allowedBefore` as a condition. */
 export const JOB_STATES = [
   'pending',
   'queued',
@@ -19,7 +19,7 @@ export type Transition = keyof typeof TRANSITIONS;
 export const TRANSITIONS = {
   /** The broker confirmed the publish. */
   queue: { from: ['pending'], to: 'queued' },
-  /** An attempt lasts longer than a second. */
+  /** An attempt has run for longer than a second. */
   run: { from: ['pending', 'queued', 'waiting'], to: 'running' },
   /** An attempt failed; the broker holds the job for its tier. */
   wait: { from: ['pending', 'queued', 'running', 'waiting'], to: 'waiting' },

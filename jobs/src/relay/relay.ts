@@ -17,25 +17,26 @@ export interface RelayOptions {
   readonly declaration: Declaration;
   readonly publisher: Publisher;
   readonly store: JobStore;
-  /** Messages ready in a queue, from the broker itself; asked for kinds that declare a load. @throws where it does not tell. */
+  /** @returns the number of ready messages in a queue, from the broker; called for kinds with a `load`. @throws where the broker does not answer. */
   readonly readyCount: (queue: string) => Promise<number>;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
 }
 
-/** Records in one round at most. A round that read as many is followed at once, since more records may be pending. */
+/** Records in one round at most. After a full round the next one follows at once, because more records may be pending. */
 export const RELAY_BATCH_COUNT = 1_000;
-/** A full queue drains in seconds, so a refused job is offered again soon; it costs one publish a second. */
+/** Time until a deferred job is published again. A full queue drains in seconds, and one try a second costs little. */
 const DEFER_MS = 1_000;
 
 /**
- * One round: read, publish, mark. Publishing before marking may double a message when the process dies in between,
- * and the worker's guards make a no-op of the copy; marking first would lose the job instead.
- * @returns how many were read: a full batch means that more are waiting.
- * @throws StoreUnavailable, StatementRefused; the next round starts again.
+ * Does one round: reads pending records, publishes them, and marks them as queued. If the process dies between publish and
+ * mark, the message is published a second time, and the guards of the record make the copy harmless. The other order would
+ * lose the job.
+ * @returns the number of records that the round read; `RELAY_BATCH_COUNT` means that more may be pending.
+ * @throws StoreUnavailable, StatementRefused; the records stay pending, and the next round reads them again.
  */
 export async function relayOnce(options: RelayOptions): Promise<number> {
-  // Blocked or disconnected: a publish would only time out, and everything is safe where it is.
+  // While the connection is blocked or closed, a publish would only time out; the records are safe in the database.
   if (!options.publisher.isReady) return 0;
   const capacities = await capacitiesOf(options);
   const count = Math.min(RELAY_BATCH_COUNT, Math.max(...capacities.values()));
@@ -57,8 +58,8 @@ export async function relayOnce(options: RelayOptions): Promise<number> {
 }
 
 /**
- * How many messages each kind's queue may take from here. What is declared to bounce keeps its share of the limit: a
- * bounce that meets a full queue would be held for minutes (`returnCapacity`).
+ * @returns how many messages the relay may add to the main queue of each kind. A kind with a `load` reserves a part of the
+ * queue for returning retries, because a retry that finds its main queue full waits for minutes (`returnCapacity`).
  */
 async function capacitiesOf({
   declaration,
@@ -66,14 +67,14 @@ async function capacitiesOf({
 }: RelayOptions): Promise<Map<string, number>> {
   const capacities = declaration.kinds.map(async (kind): Promise<[string, number]> => {
     if (!kind.load) return [kind.kind, Infinity];
-    // Unknown counts as full, and is no outage of the store: this connection may come back later than the publisher's.
+    // A queue of unknown length counts as full. The error must not end the round, because the other kinds can be published.
     const count = await readyCount(kind.queue).catch(() => Infinity);
     return [kind.kind, returnCapacity(kind).producerLimit - count];
   });
   return new Map(await Promise.all(capacities));
 }
 
-/** Takes the capacity for one message, if there is any. A kind that is not declared has no queue that could be full. */
+/** Reserves one place in the queue of the job's kind. @returns false where none is left; true for a kind without a declared queue. */
 function takeCapacity(capacities: Map<string, number>, { kind }: JobRecord): boolean {
   const capacity = capacities.get(kind) ?? Infinity;
   capacities.set(kind, capacity - 1);
@@ -82,22 +83,22 @@ function takeCapacity(capacities: Map<string, number>, { kind }: JobRecord): boo
 
 async function publish(job: JobRecord, options: RelayOptions): Promise<PublishResult> {
   const kind = options.declaration.kinds.find((candidate) => candidate.kind === job.kind);
-  // A record of a kind that this release does not know: an older or newer release may.
+  // This release does not know the kind; the record stays pending for a release that does.
   if (kind === undefined) return 'returned';
-  const entry = publishTarget(options.declaration, kind, job.attemptCount);
-  const trace = options.tracer?.publish(job, entry);
-  const result = await options.publisher.publish(messageOf(job, entry, trace?.traceparent));
+  const target = publishTarget(options.declaration, kind, job.attemptCount);
+  const trace = options.tracer?.publish(job, target);
+  const result = await options.publisher.publish(messageOf(job, target, trace?.traceparent));
   trace?.end(result);
   return result;
 }
 
 function messageOf(
   job: JobRecord,
-  entry: PublishTarget,
-  traceparent = storedContext(job),
+  target: PublishTarget,
+  traceparent = storedTraceparent(job),
 ): OutgoingMessage {
   return {
-    ...entry,
+    ...target,
     id: job._id,
     body: encodeJob(job),
     headers: {
@@ -110,8 +111,8 @@ function messageOf(
   };
 }
 
-/** Without tracing in this process, the message still carries the trace that another process began. */
-function storedContext({ traceparent }: JobRecord): string | undefined {
+/** @returns the trace that the record carries. The message gets it even where this process has no tracing of its own. */
+function storedTraceparent({ traceparent }: JobRecord): string | undefined {
   return parseTraceparent(traceparent) === undefined ? undefined : traceparent;
 }
 

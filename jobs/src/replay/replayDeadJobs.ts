@@ -1,4 +1,4 @@
-/** Replay: dead jobs become pending again, with a new generation. The relay publishes them, without their old headers. */
+/** A replay makes dead jobs pending again, with a new generation. The relay then publishes them, without their old headers. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DeathCause } from '@fit/topology';
 import type { JobRecord } from '../record/jobRecord.ts';
@@ -50,7 +50,7 @@ export class ReplayStore {
     this.#jobs = database.collection<ReplayedRecord>('jobs');
   }
 
-  /** Largest group first, at most 20. */
+  /** @returns groups of dead jobs by cause and fingerprint, the largest group first, at most 20. */
   async groups(filter: ReplayFilter): Promise<DeadGroup[]> {
     const rows = await this.#jobs.aggregate<{
       _id: { cause: string; fingerprint: string };
@@ -75,7 +75,7 @@ export class ReplayStore {
     return await this.#jobs.count(deadJobs(filter));
   }
 
-  /** @returns ids of jobs that died no later than `diedBefore`, so that a job that dies again is not taken twice. */
+  /** @returns ids of jobs that died no later than `diedBefore`, so that a job that dies again is not replayed twice. */
   async next(filter: ReplayFilter, diedBefore: Date, limit: number): Promise<string[]> {
     const found = await this.#jobs.find({
       filter: { ...deadJobs(filter), stateAt: { $lte: diedBefore } },
@@ -87,8 +87,8 @@ export class ReplayStore {
   }
 
   /**
-   * Makes dead jobs pending, with a new generation and no spent attempts. The guard lets two replays at once change a job
-   * only once.
+   * Makes dead jobs pending, with a new generation and no spent attempts. The condition on the state lets only one of two
+   * concurrent replays change a job.
    * @returns how many jobs this call changed.
    */
   async makePending(ids: readonly string[], replay: Replay, now: Date): Promise<number> {
@@ -130,9 +130,11 @@ export interface ReplayOptions {
   readonly traceparent?: string | undefined;
   /** Jobs per second; undefined: as fast as the store accepts them. */
   readonly ratePerSecond: number | undefined;
+  /** Called after each group, with the number of jobs that are pending again so far. */
   readonly onProgress: (totalCount: number) => void;
 }
 
+/** Jobs in one statement at most. */
 const GROUP_COUNT = 500;
 
 /**
@@ -142,7 +144,7 @@ const GROUP_COUNT = 500;
  */
 export async function replayDead(options: ReplayOptions): Promise<number> {
   const { store, filter, ratePerSecond, onProgress } = options;
-  // A job that dies again during this replay died later than this, so it is not taken a second time.
+  // A job that dies again during this replay has a later time of death, so it is not replayed a second time.
   const diedBefore = new Date();
   const groupCount = Math.min(GROUP_COUNT, Math.max(1, Math.round(ratePerSecond ?? GROUP_COUNT)));
   let total = 0;

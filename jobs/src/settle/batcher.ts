@@ -2,16 +2,17 @@
 import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 
 export interface BatcherOptions<Item> {
+  /** Items in one write at most. */
   readonly maxCount: number;
   /**
-   * Must be safe to repeat. What it throws decides: `StatementRefused` means that one of the items cannot be stored, and
-   * the batch is halved until that one is found; anything else is an outage, and the same batch is handed over again,
-   * with growing pauses, until it succeeds. Meanwhile nothing is settled, so the prefetch runs out and consuming pauses.
+   * Writes the items; must be safe to repeat. `StatementRefused` means that an item cannot be stored, so the batch is halved
+   * until that item is found. Every other error is an outage: the same batch is written again, after pauses that grow, until
+   * the write succeeds. During an outage nothing is settled, so the prefetch is used up and consuming pauses.
    */
   readonly write: (items: Item[]) => Promise<void>;
-  /** False: the item must not be written any more, because the broker has returned its delivery to the queue. */
+  /** Returns false for an item that must not be written any more, because the broker has returned its delivery to the queue. */
   readonly isCurrent: (item: Item) => boolean;
-  /** Settles the one item that the store refuses. An error counts as an outage, and the call is repeated. */
+  /** Settles an item that the store refuses. An error of this call counts as an outage, and the call is repeated. */
   readonly onRefused: (item: Item, error: StatementRefused) => Promise<void>;
   readonly onOutage: (error: Error) => void;
   readonly onRecovery: () => void;
@@ -31,32 +32,33 @@ export class Batcher<Item> {
     this.#options = options;
   }
 
-  /** Adds an item; the caller's prefetch bounds how many wait. */
+  /** Adds an item. The number of waiting items has no limit here; the caller's prefetch limits it. */
   add(item: Item): void {
     this.#items.push(item);
     if (this.#isWriting) return;
     this.#isWriting = true;
     // The write begins after the current turn of the event loop, so that deliveries of one socket read share a batch.
-    setImmediate(() => void this.#writeAll());
+    setImmediate(() => void this.#writeBatches());
   }
 
-  /** Abandons the items that are not written yet; the broker delivers them again. */
+  /** Abandons the items that are not written yet; the broker delivers their messages again. */
   stop(): void {
     this.#isStopped = true;
     this.#wake?.();
   }
 
-  async #writeAll(): Promise<void> {
+  async #writeBatches(): Promise<void> {
     while (this.#items.length > 0 && !this.#isStopped) {
       const batch = this.#items.splice(0, this.#options.maxCount);
-      await this.#writeApart(batch);
+      await this.#writeOrSplit(batch);
     }
     this.#isWriting = false;
   }
 
-  async #writeApart(batch: Item[]): Promise<void> {
+  /** Writes a batch; where the store refuses it, halves it until the refused item is alone. */
+  async #writeOrSplit(batch: Item[]): Promise<void> {
     const refusals: StatementRefused[] = [];
-    await this.#repeat(batch, async (items) => {
+    await this.#repeatWhileOut(batch, async (items) => {
       try {
         await this.#options.write(items);
       } catch (error) {
@@ -68,28 +70,28 @@ export class Batcher<Item> {
     if (refusal === undefined) return;
     const [only, ...others] = batch;
     if (only !== undefined && others.length === 0) {
-      await this.#repeat(batch, () => this.#options.onRefused(only, refusal));
+      await this.#repeatWhileOut(batch, () => this.#options.onRefused(only, refusal));
       return;
     }
     const middle = Math.ceil(batch.length / 2);
-    await this.#writeApart(batch.slice(0, middle));
-    await this.#writeApart(batch.slice(middle));
+    await this.#writeOrSplit(batch.slice(0, middle));
+    await this.#writeOrSplit(batch.slice(middle));
   }
 
   /** Repeats the write until it succeeds, or until no item of the batch is current. */
-  async #repeat(batch: Item[], write: (items: Item[]) => Promise<void>): Promise<void> {
+  async #repeatWhileOut(batch: Item[], write: (items: Item[]) => Promise<void>): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
-    let wasOut = false;
+    let isOutageReported = false;
     while (!this.#isStopped) {
       const current = batch.filter((item) => this.#options.isCurrent(item));
       try {
         if (current.length > 0) await write(current);
-        if (wasOut) this.#options.onRecovery();
+        if (isOutageReported) this.#options.onRecovery();
         return;
       } catch (error) {
-        if (!wasOut && !isContention(error)) {
+        if (!isOutageReported && !isContention(error)) {
           this.#options.onOutage(error instanceof Error ? error : new Error(String(error)));
-          wasOut = true;
+          isOutageReported = true;
         }
         await this.#pause(pauseMs);
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
@@ -108,7 +110,7 @@ export class Batcher<Item> {
   }
 }
 
-/** Contention means that the store works and other statements blocked this one; it is repeated without an event. */
+/** Contention means that the store works and that other statements blocked this one; the write is repeated without an event. */
 function isContention(error: unknown): boolean {
   return error instanceof StoreUnavailable && error.reason === 'contention';
 }

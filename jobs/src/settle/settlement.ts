@@ -9,14 +9,14 @@ import type { Change } from '../store/jobChanges.ts';
 import type { AttemptTrace } from '../trace/jobTracer.ts';
 
 export interface Settlement {
-  /** The ended attempt; its `settleDelivery` settles the delivery once everything below is stored. */
+  /** The ended attempt; its `settleDelivery` settles the delivery once the effect and the record are stored. */
   readonly end: AttemptEnd<JobMessage>;
   readonly kind: string;
   readonly transition: Extract<Transition, 'finish' | 'wait' | 'markDead' | 'cancel'>;
   readonly change: Change;
   /** When the job was first enqueued, in milliseconds; undefined where its message has no such header. */
   readonly createdAtMs: number | undefined;
-  /** Present for a finished job only. */
+  /** What the handler's `store` receives; present for a finished job only. */
   readonly effect: unknown;
   readonly trace?: AttemptTrace | undefined;
 }
@@ -27,12 +27,12 @@ export const TRANSITION_OF = {
   drop: 'cancel',
   wait: 'wait',
   skip: 'wait',
-  // The record changes before the message is rejected, so the reconciler never takes a job in the dead-letter queue for lost.
+  // The record changes before the message is rejected, so the reconciler never counts a job in the dead-letter queue as lost.
   exhaust: 'markDead',
   deadLetter: 'markDead',
 } as const satisfies Record<NextStep['type'], Transition>;
 
-/** @returns what to store for an attempt that ended. No I/O. */
+/** @returns what to store for an attempt that ended. Pure. */
 export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Settlement {
   const { message, outcome, step } = end;
   const attempt = attemptRecord(end, workerId);
@@ -44,7 +44,7 @@ export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Set
       id: message.id,
       generation: message.generation,
       attempt,
-      // Skipped tiers count as spent: a republished job continues after them.
+      // Skipped tiers count as spent attempts, so a republished job continues after them.
       ...(step.type === 'skip' ? { spentCount: step.tier } : {}),
       ...deathOf(step, attempt),
     },
@@ -54,8 +54,9 @@ export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Set
 }
 
 /**
- * Makes the settlement of an attempt whose effect the database refuses. The attempt has failed like one that threw: the job
- * waits for its next attempt, or is dead with the database's reason. Treated as an outage it would stop every other job.
+ * Makes the settlement of an attempt whose effect the database refuses. Such an attempt counts as failed, like one whose
+ * handler threw: the job waits for its next attempt, or is dead with the database's reason. If the refusal counted as an
+ * outage, the write would be repeated for ever and every other job would wait.
  */
 export function refusedSettlement(
   { end, trace }: Settlement,
@@ -76,7 +77,7 @@ export function refusedSettlement(
   return trace === undefined ? settlement : { ...settlement, trace };
 }
 
-/** The relay writes this header, but any publisher can have written any value. */
+/** @returns when the job was first enqueued; undefined where the header is no time, because any publisher can write any value. */
 function createdAtMs(headers: Headers): number | undefined {
   const text = headers[CREATED_AT_HEADER];
   const atMs = typeof text === 'string' ? Date.parse(text) : Number.NaN;

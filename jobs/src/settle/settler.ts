@@ -1,4 +1,4 @@
-/** Stores attempts in bulk and then answers the broker. Its safety depends on this order. */
+/** The settler stores ended attempts in bulk and then answers the broker. No job is lost only because it keeps this order. */
 import type { JobEnd, JobListener } from '../jobEvent.ts';
 import { isReplayed } from '../record/jobRecord.ts';
 import { disagreementOf, ForgedMessage } from '../record/messageAgreement.ts';
@@ -11,7 +11,7 @@ export interface SettlerOptions {
   readonly store: JobStore;
   readonly handlers: Handlers;
   readonly onEvent: JobListener;
-  /** Attempts in one write; default 500. */
+  /** Attempts in one write at most; default 500, in a `JobWorker` its `prefetchCount`. */
   readonly maxCount?: number;
 }
 
@@ -26,7 +26,7 @@ export function openSettler(options: SettlerOptions): Batcher<Settlement> {
       await settle(settlements, options, refused);
     },
     onRefused: async (settlement, error) => {
-      // A record without an effect has no content of the job: if the database refuses it, the job is not the reason.
+      // A change without an effect holds no content of the job, so if the database refuses it, the job is not the reason.
       if (settlement.transition !== 'finish') throw error;
       onEvent({ type: 'stageFailed', stage: 'settle', error });
       const workerId = settlement.change.attempt?.workerId ?? '';
@@ -42,11 +42,13 @@ export function openSettler(options: SettlerOptions): Batcher<Settlement> {
 }
 
 /**
- * The order is: read the record, store the effect, change the record, acknowledge. A message that does not agree with its
- * job's record leaves no effect, changes no record and goes to the dead-letter queue, because any publisher can write any id
- * on any payload. Other orders lose: an acknowledgement before the effect loses the job if the process dies in between, and a
- * record that is done before its effect claims a result that does not exist. In this order a crash causes only a redelivery,
- * which finds the effect and changes nothing.
+ * Settles a batch in this order: read the records, store the effects, change the records, acknowledge the messages. After a
+ * crash in this order the broker delivers the message again, and the repeated attempt changes nothing. An acknowledgement
+ * before the effect would lose the job in a crash between the two, and a record that is done before its effect is stored
+ * would report a result that does not exist.
+ *
+ * A message that does not agree with the record of its job stores no effect, changes no record and goes to the dead-letter
+ * queue, because any publisher can write any id on any payload.
  */
 async function settle(
   all: readonly Settlement[],
@@ -75,10 +77,11 @@ async function settle(
 }
 
 /**
- * One query reads the records of the whole batch. Refusals are not awaited: while a broker alarm blocks publishers, each takes
- * until its confirm times out, and valid attempts must not wait for that. A forged message stays unsettled until its dead
- * letter is confirmed, so the prefetch bounds the refusals under way, and a drain waits for them.
- * @returns those that agree with their records.
+ * Refuses the messages that do not agree with their records. Refusals are not awaited: while a broker alarm blocks
+ * publishers, each refusal lasts until its confirm times out, and valid attempts must not wait for that. A forged message
+ * stays unsettled until its dead letter is confirmed, so the prefetch bounds the number of refusals under way, and a drain
+ * waits for them.
+ * @returns the settlements whose messages agree with their records.
  */
 async function refuseForged(
   settlements: readonly Settlement[],
@@ -100,25 +103,29 @@ async function refuseForged(
 }
 
 /**
- * Each job gets a span of its own instead of one span for the batch, because few viewers show a span that links to 250
- * traces.
+ * Adds the span of the write to each trace. The batch has no single span of its own, because few trace viewers show a span
+ * that links to 250 traces.
  */
 function endTraces(settlements: readonly Settlement[], startedAt: Date): void {
   const write = { startedAt, endedAt: new Date(), jobCount: settlements.length };
   for (const { trace, transition } of settlements) trace?.stored({ ...write, transition });
 }
 
-interface Written {
+interface WrittenChanges {
   readonly transition: Settlement['transition'];
   readonly kind: string;
   readonly settlements: readonly Settlement[];
+  /** Number of records that changed. */
   readonly count: number;
   readonly now: Date;
 }
 
-/** A bulk write returns how many records changed, not which: if some were late, as many ends are reported as changed. */
+/**
+ * Reports as many ends of jobs as records changed. A bulk write returns how many records changed, but not which, so where some
+ * did not change the ends have no job id.
+ */
 function report(
-  { transition, kind, settlements, count, now }: Written,
+  { transition, kind, settlements, count, now }: WrittenChanges,
   onEvent: JobListener,
 ): void {
   const unchanged = settlements.length - count;

@@ -34,9 +34,9 @@ const DATABASE = 'fit';
 const PING_MS = 2_000;
 
 /**
- * Connects lazily: the first operation waits for the server, at most five seconds, and throws.
+ * Connects lazily: the first operation waits for the server for at most five seconds, and then throws.
  * @param url mongodb://host:port/database; without a path the database is `fit`.
- * @param limits of each statement; below the socket timeout of ten seconds.
+ * @param limits limits of each statement; they must be below the socket timeout of ten seconds.
  */
 export function connectStore(
   url: string,
@@ -111,7 +111,7 @@ export interface PoolCounts {
   readonly pendingCount: number;
 }
 
-/** Counts from the first event, so it must be called before the first operation. */
+/** Counts connections by the driver's events, so it must be called before the first operation. */
 function watchPool(client: MongoClient): PoolCounts {
   const counts = { open: 0, inUse: 0, pending: 0 };
   client.on('connectionCreated', () => (counts.open += 1));

@@ -1,4 +1,4 @@
-/** Stores dead letters that no job record explains, so that no message of the dead-letter queue is lost without a trace. */
+/** Stores the dead letters that belong to no job record, so that the content of every dead letter is in the database. */
 import type { DeathCause } from '@fit/topology';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
@@ -13,11 +13,11 @@ export interface DeadLetter {
   readonly reason: string;
   readonly messageId: string | undefined;
   readonly routingKey: string;
-  /** The whole body; its beginning where `bodyHash` is present. */
+  /** The whole body; where `bodyHash` is present, only its first bytes. */
   readonly body: Buffer;
   /** Size of the whole body. */
   readonly bodyBytes: number;
-  /** SHA-256 of the whole body in hexadecimal digits; absent where `body` is the whole. */
+  /** SHA-256 of the whole body in hexadecimal digits; absent where `body` is the whole body. */
   readonly bodyHash?: string;
   readonly headers: string;
 }
@@ -26,7 +26,7 @@ interface StoredDeadLetter extends Omit<DeadLetter, 'id'> {
   readonly _id: string;
   readonly firstSeenAt: Date;
   readonly lastSeenAt: Date;
-  /** Number of arrivals; an arrival may count twice where a statement was repeated. */
+  /** How often the dead letter arrived; an arrival may count twice where a statement was repeated. */
   readonly seen: number;
 }
 
@@ -38,24 +38,25 @@ export class DeadLetterStore {
   }
 
   /**
-   * Counts each dead letter in `seen` at least once; a statement that lost its connection is repeated, and may count twice.
-   * @returns the ids of those that were not stored before.
+   * Stores dead letters; one that is stored already only gets a higher `seen` and a new `lastSeenAt`. Each arrival counts at
+   * least once: a statement that lost its connection is repeated, and may count twice.
+   * @returns the ids of the dead letters that were not stored before.
    */
-  async store(letters: readonly DeadLetter[], now: Date): Promise<Set<string>> {
-    const copies = Map.groupBy(letters, ({ id }) => id);
+  async store(deadLetters: readonly DeadLetter[], now: Date): Promise<Set<string>> {
+    const copies = Map.groupBy(deadLetters, ({ id }) => id);
     const documents = [...copies.values()].map((group) => {
       const [{ id: _id, ...rest }] = group as [DeadLetter];
       return { _id, ...rest, firstSeenAt: now, lastSeenAt: now, seen: group.length };
     });
-    const taken = await this.#deadLetters.insertNew(documents);
-    const again = documents.filter(({ _id }) => taken.has(_id));
-    for (const [seen, group] of Map.groupBy(again, (document) => document.seen))
+    const storedBefore = await this.#deadLetters.insertNew(documents);
+    const repeated = documents.filter(({ _id }) => storedBefore.has(_id));
+    for (const [seen, group] of Map.groupBy(repeated, (document) => document.seen))
       await this.#deadLetters.updateMany(
         group.map(({ _id }) => _id),
         {},
         { $set: { lastSeenAt: now }, $inc: { seen } },
       );
-    return new Set([...copies.keys()].filter((id) => !taken.has(id)));
+    return new Set([...copies.keys()].filter((id) => !storedBefore.has(id)));
   }
 
   async count(): Promise<number> {

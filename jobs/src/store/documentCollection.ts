@@ -1,6 +1,6 @@
 /**
- * The only access to a collection. Every statement has a time limit on the server and is repeated where repeating helps.
- * Every write of several documents takes them in the order of their ids, so that no two writers block each other.
+ * `DocumentCollection` is the only access to a collection. Each of its statements has a time limit on the server and is
+ * repeated where that helps. A write of several documents sorts them by id, so that no two writers block each other.
  */
 import type {
   Collection,
@@ -20,7 +20,7 @@ import {
 } from './statement.ts';
 import { duplicateIndexes } from './storeFailure.ts';
 
-/** A stored document. Its id is text, because writes are ordered by it. */
+/** A stored document. Its id is text, because writes are sorted by id. */
 export interface Identified {
   readonly _id: string;
 }
@@ -36,14 +36,14 @@ export type Update<Stored> = UpdateFilter<Stored> | Document[];
 export interface DocumentQuery<Stored> {
   readonly filter: Filter<Stored>;
   readonly sort?: Sort;
-  /** Maximum number of documents. All of them come in one answer, because a cursor's further statements have no limit of time. */
+  /** Maximum number of documents. They come in one answer, because further statements of a cursor have no time limit. */
   readonly limit: number;
   /** Names of the returned fields; default: all. */
   readonly fields?: readonly string[];
 }
 
 /**
- * Maximum of documents in one write. Larger writes are not faster (measured: 15 µs a document at 500, 19 µs at 1,000), and a
+ * Maximum number of documents in one write. Larger writes are not faster (measured: 15 µs a document at 500, 19 µs at 1,000), and a
  * statement that needs one of the same documents waits until the whole write has ended.
  */
 const WRITE_COUNT_LIMIT = 500;
@@ -57,31 +57,31 @@ export class DocumentCollection<Stored extends Identified> {
     this.#limits = limits;
   }
 
-  /** Has no limit of time, because building an index takes longer the larger the collection is. */
+  /** Creates the index if it does not exist. The statement has no time limit, because a large collection takes long. */
   async ensureIndex(keys: IndexSpecification): Promise<void> {
     await this.#collection.createIndex(keys);
   }
 
   /**
    * Inserts the documents whose id does not exist; existing documents stay as they are. Safe to repeat.
-   * @returns the ids that existed. After a lost connection some of them may have been inserted by this call.
+   * @returns the ids that existed. After a lost connection this call may have inserted some of them itself.
    * @throws StoreUnavailable, StatementRefused
    */
   async insertNew(documents: readonly Stored[]): Promise<Set<string>> {
-    const takenIds = new Set<string>();
+    const existingIds = new Set<string>();
     const sorted = documents.toSorted(byId);
     for (let from = 0; from < sorted.length; from += WRITE_COUNT_LIMIT) {
       const chunk = sorted.slice(from, from + WRITE_COUNT_LIMIT);
-      for (const index of await this.#insert(chunk)) takenIds.add(chunk[index]?._id ?? '');
+      for (const index of await this.#insert(chunk)) existingIds.add(chunk[index]?._id ?? '');
     }
-    return takenIds;
+    return existingIds;
   }
 
   /**
    * Applies one update to many documents, in the order of their ids, at most `WRITE_COUNT_LIMIT` in one statement. The update
    * is applied at least once: after a lost connection it is repeated, so an `$inc` may count twice, and the returned counts are
    * those of the last try.
-   * @param filter condition on each document, beside its id.
+   * @param filter a condition on each document, in addition to its id.
    * @throws StoreUnavailable, StatementRefused
    */
   async updateMany(
@@ -102,7 +102,7 @@ export class DocumentCollection<Stored extends Identified> {
     return counts;
   }
 
-  /** Applied at least once, as `updateMany`. @throws StoreUnavailable, StatementRefused */
+  /** Updates one document, at least once, as `updateMany` does. @throws StoreUnavailable, StatementRefused */
   async updateOne(id: string, update: Update<Stored>): Promise<UpdateCounts> {
     return await this.#run((options) =>
       this.#collection.updateOne({ _id: id } as Filter<Stored>, update, options),
@@ -115,7 +115,7 @@ export class DocumentCollection<Stored extends Identified> {
    * @throws StoreUnavailable, StatementRefused
    */
   async upsert(id: string, update: Update<Stored>): Promise<Stored | undefined> {
-    const once = () =>
+    const tryUpsert = () =>
       this.#run((options) =>
         this.#collection.findOneAndUpdate({ _id: id } as Filter<Stored>, update, {
           ...options,
@@ -124,11 +124,11 @@ export class DocumentCollection<Stored extends Identified> {
         }),
       );
     try {
-      return ((await once()) ?? undefined) as Stored | undefined;
+      return ((await tryUpsert()) ?? undefined) as Stored | undefined;
     } catch (error) {
-      // Two upserts at once may both find nothing; the second one then finds what the first has made.
+      // Two concurrent upserts may both find no document; the second try then finds the document of the other.
       if (!(error instanceof DuplicateKey)) throw error;
-      return ((await once()) ?? undefined) as Stored | undefined;
+      return ((await tryUpsert()) ?? undefined) as Stored | undefined;
     }
   }
 
@@ -148,7 +148,7 @@ export class DocumentCollection<Stored extends Identified> {
   /** @throws StoreUnavailable, StatementRefused */
   async find({ filter, sort, limit, fields }: DocumentQuery<Stored>): Promise<Stored[]> {
     return (await this.#run((options) => {
-      // One batch: a cursor's further statements would have no limit of their own.
+      // A second batch of the cursor would be a statement without a time limit, so all documents come in one batch.
       const cursor = this.#collection.find(filter, { ...options, limit, batchSize: limit });
       if (sort !== undefined) cursor.sort(sort);
       if (fields !== undefined)
@@ -169,7 +169,7 @@ export class DocumentCollection<Stored extends Identified> {
     return await this.find(fields === undefined ? query : { ...query, fields });
   }
 
-  /** The pipeline must return few rows. @throws StoreUnavailable, StatementRefused */
+  /** Runs a pipeline, which must return few rows. @throws StoreUnavailable, StatementRefused */
   async aggregate<Row extends Document>(pipeline: Document[]): Promise<Row[]> {
     return await this.#run((options) =>
       this.#collection.aggregate<Row>(pipeline, options).toArray(),
@@ -181,12 +181,12 @@ export class DocumentCollection<Stored extends Identified> {
     return await this.#run((options) => this.#collection.countDocuments(filter, options));
   }
 
-  /** @returns the number of documents by the database's statistics. @throws StoreUnavailable, StatementRefused */
+  /** @returns the number of documents from the statistics of the database, without counting them. @throws StoreUnavailable, StatementRefused */
   async estimatedCount(): Promise<number> {
     return await this.#run((options) => this.#collection.estimatedDocumentCount(options));
   }
 
-  /** @returns the positions of the documents whose id existed. */
+  /** Inserts one chunk. @returns the positions of the documents whose id existed. */
   async #insert(documents: readonly Stored[]): Promise<number[]> {
     try {
       await this.#run((options) =>

@@ -1,4 +1,4 @@
-/** Makes guarded updates of many jobs: one statement for each group of changes with equal guards. No I/O. */
+/** Makes guarded updates of many jobs: one statement for each group of changes with equal guards. Pure. */
 import type { Document, Filter, UpdateFilter } from 'mongodb';
 import {
   type AttemptRecord,
@@ -9,29 +9,29 @@ import {
 } from '../record/jobRecord.ts';
 import { allowedBefore, TRANSITIONS, type Transition } from '../record/transitions.ts';
 
-/** One job's next state, as a worker or the dead-letter recorder requests it. */
+/** A change of one job's record, as a worker or the dead-letter recorder requests it. */
 export interface Change {
   readonly id: string;
   readonly generation: number;
   readonly attempt?: AttemptRecord;
-  /** Number of spent attempts; absent: the attempt's number. */
+  /** Number of spent attempts; default: the attempt's number. */
   readonly spentCount?: number;
   readonly death?: JobDeath;
-  /** If given, the record changes only where its payload is equal: the message was not compared with the record yet. */
+  /** If given, the record changes only where its payload is equal. It is given where the message was not compared with the record. */
   readonly payload?: unknown;
 }
 
 /** One update of many jobs. */
 export interface ChangeStatement {
   readonly ids: readonly string[];
-  /** Condition on each record, beside its id. */
+  /** Condition on each record, in addition to its id. */
   readonly filter: Filter<JobRecord>;
   readonly update: Document[];
 }
 
 /**
- * All jobs of a group share one statement, although each has its own attempt and death: the update looks them up by the
- * job's id. One statement for each job is twice as slow, and two bulk writes with interleaved ids block each other for
+ * Makes the statements for many changes. All jobs of a group share one statement, although each has its own attempt and
+ * death: the update looks them up by the job's id. One statement for each job is twice as slow, and two bulk writes with interleaved ids block each other for
  * minutes (both measured).
  * @returns statements in the order in which they must run: earlier attempts first.
  */
@@ -40,17 +40,17 @@ export function changeStatements(
   changes: readonly Change[],
   now: Date,
 ): ChangeStatement[] {
-  const alike = Map.groupBy(changes, (change) => guardOf(transition, change));
-  return [...alike.values()]
+  const groups = Map.groupBy(changes, (change) => guardOf(transition, change));
+  return [...groups.values()]
     .sort(([a], [b]) => (a?.attempt?.number ?? 0) - (b?.attempt?.number ?? 0))
     .flatMap((group) => chunksOf(group, CHANGES_LIMIT))
     .map((group) => statementOf(transition, group, now));
 }
 
-/** Maximum of changes in one statement: each document is looked up among them, so the work grows with the square. */
+/** Maximum number of changes in one statement. Each document is looked up among them, so the work grows with the square. */
 const CHANGES_LIMIT = 500;
 
-/** Changes with equal guards and equal fields fit into one statement. */
+/** @returns a key that is equal for changes with equal conditions and equal fields; these fit into one statement. */
 function guardOf(transition: Transition, { generation, attempt, death, payload }: Change): string {
   const number = transition === 'wait' ? attempt?.number : undefined;
   const guards = [generation, number, attempt !== undefined, death !== undefined];
@@ -70,7 +70,7 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
     filter: {
       generation,
       state: allowedBefore(transition),
-      // A worker may die between the record and the nack: the attempt must not count twice when it is delivered again.
+      // If a worker dies between the write and the nack, the job is delivered again, and the attempt must not count twice.
       ...(transition === 'wait' && attempt ? { attemptCount: { $lt: attempt.number } } : {}),
       ...(payload === undefined ? {} : { payload: { $eq: payload } }),
     },
@@ -96,7 +96,7 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
           ...(state === 'done' ? { doneAt: now } : {}),
         },
       },
-      // An attempt proves that the broker took the message, so the record is no longer deferred.
+      // The broker has accepted a message that was attempted, so the record is no longer deferred.
       { $unset: 'deferred' },
     ],
   };

@@ -34,9 +34,9 @@ export class JobStore {
    */
   async accept(runId: string, jobs: readonly JobRecord[]): Promise<Accepted> {
     if (jobs.length === 0) return { created: 0, skipped: 0 };
-    const taken = await this.#jobs.insertNew(jobs);
-    if (taken.size === 0) return { created: jobs.length, skipped: 0 };
-    const ids = [...taken].sort();
+    const existing = await this.#jobs.insertNew(jobs);
+    if (existing.size === 0) return { created: jobs.length, skipped: 0 };
+    const ids = [...existing].sort();
     await this.#jobs.updateMany(
       ids,
       { runIds: { $ne: runId } },
@@ -44,7 +44,7 @@ export class JobStore {
     );
     // A job's first run created it, so an interrupted call of this run may have created some of the existing ones.
     const ownCount = await this.#jobs.count({ _id: { $in: ids }, 'runIds.0': runId });
-    const created = jobs.length - taken.size + ownCount;
+    const created = jobs.length - existing.size + ownCount;
     return { created, skipped: jobs.length - created };
   }
 
@@ -81,8 +81,9 @@ export class JobStore {
   }
 
   /**
-   * @returns how many records changed; the others had changed already.
-   * @throws StoreUnavailable; repeating the whole batch is safe. StatementRefused
+   * Changes records that the transition allows.
+   * @returns how many records changed; the state or the generation of the others does not allow the transition.
+   * @throws StoreUnavailable, StatementRefused; repeating the whole batch is safe.
    */
   async change(transition: Transition, changes: readonly Change[], now: Date): Promise<number> {
     let count = 0;
@@ -98,6 +99,7 @@ export class JobStore {
   /**
    * Makes stale jobs pending.
    * @param traceparent trace of the reconciler; the next publish of each job links to it.
+   * @returns how many jobs are pending again.
    */
   async reconcile(before: Date, now: Date, traceparent?: string): Promise<number> {
     let total = 0;
@@ -210,7 +212,7 @@ export interface RunCounts {
   readonly causes: Record<string, number>;
 }
 
-/** Maximum of stale jobs in one statement. */
+/** Maximum number of stale jobs in one statement. */
 const RECONCILE_LIMIT = 1_000;
 
 function stale(before: Date) {

@@ -1,4 +1,4 @@
-/** A lease has at most one holder among any number of processes, by the database's clock alone. */
+/** Leases in the database: each has at most one holder among all processes. Only the database's clock decides when one ends. */
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
 import { BACKGROUND_LIMITS, type StatementLimits } from './statement.ts';
@@ -9,10 +9,10 @@ interface Lease {
   readonly expiresAt: Date;
 }
 
-/** A process that releases its lease is about to end, so it tries once; an unreleased lease expires by itself. */
+/** A process that releases its lease is about to end, so it tries only once; a lease that is not released expires by itself. */
 const RELEASE_LIMITS: StatementLimits = { ...BACKGROUND_LIMITS, tryCount: 1 };
 
-/** Its statements have their own limits, because each must end before a lease does. */
+/** Its statements have limits of their own, because a statement must end before the lease does. */
 export class LeaseStore {
   readonly #leases: DocumentCollection<Lease>;
   readonly #releases: DocumentCollection<Lease>;
@@ -23,9 +23,9 @@ export class LeaseStore {
   }
 
   /**
-   * @returns whether `owner` holds the lease for the next `forMs`; call again well before it ends.
-   * The condition is in the update and not in the filter, because neither MongoDB nor DocumentDB accepts `$expr` in the filter
-   * of an upsert.
+   * Takes or renews a lease. The condition is in the update and not in the filter, because neither MongoDB nor DocumentDB
+   * accepts `$expr` in the filter of an upsert.
+   * @returns whether `owner` holds the lease for the next `forMs` milliseconds; it must call again well before they end.
    */
   async hold(name: string, owner: string, forMs: number): Promise<boolean> {
     const isAvailable = {
@@ -45,7 +45,7 @@ export class LeaseStore {
     return lease?.owner === owner;
   }
 
-  /** One try. @throws StoreUnavailable, StatementRefused; the lease then expires by itself. */
+  /** Releases a lease, with a single try. @throws StoreUnavailable, StatementRefused; the lease then expires by itself. */
   async release(name: string, owner: string): Promise<void> {
     await this.#releases.deleteOne(name, { owner });
   }

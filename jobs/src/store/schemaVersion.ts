@@ -1,7 +1,7 @@
 /** The version of the database's schema: collections, fields and their meaning. Every process checks it before it works. */
 import type { StoreDatabase } from './connectStore.ts';
 
-/** Raise it with every change after which this release cannot work on the data of an earlier one, or the other way round. */
+/** Version of this release. Raise it with every change that makes old data unusable for new code, or new data for old code. */
 export const SCHEMA_VERSION = 1;
 
 /** The collection that holds one document with the version. */
@@ -42,7 +42,7 @@ export async function requireSchema(
   let found = await schema.findOne(SCHEMA_ID);
   if (found === undefined) {
     const names = (await database.collectionNames()).filter((name) => name !== SCHEMA_COLLECTION);
-    // Another process may have written the version and made its collections between the two questions, so it is read again.
+    // Another process may have written the version and its collections between the two reads, so the version is read again.
     found = await schema.findOne(SCHEMA_ID);
     if (found === undefined && names.length > 0)
       throw new SchemaMismatch(

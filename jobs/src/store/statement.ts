@@ -1,4 +1,4 @@
-/** Runs one statement with a limit on the server, and repeats it where repeating helps. */
+/** Runs one statement with a time limit on the server, and repeats it where that helps. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type StoreFailure, storeFailureOf } from './storeFailure.ts';
 
@@ -85,7 +85,7 @@ export function longestStatementMs({ statementMs, budgetMs, tryCount }: Statemen
   return tryCount === 1 ? tryMs : budgetMs + tryMs;
 }
 
-const REPEATED: ReadonlySet<StoreFailure> = new Set(['contention', 'timeout', 'network']);
+const REPEATED_FAILURES: ReadonlySet<StoreFailure> = new Set(['contention', 'timeout', 'network']);
 
 /**
  * Repeats a statement after random pauses that grow, so that two statements that blocked each other do not meet again. A
@@ -102,9 +102,9 @@ export async function runStatement<Answer>(
       return await statement({ maxTimeMS: limits.statementMs });
     } catch (thrown) {
       const failure = storeFailureOf(thrown);
-      const isSpent =
+      const isBudgetSpent =
         tryNumber >= limits.tryCount || performance.now() - startedAt >= limits.budgetMs;
-      if (isSpent || !REPEATED.has(failure)) throw errorOf(failure, thrown);
+      if (isBudgetSpent || !REPEATED_FAILURES.has(failure)) throw errorOf(failure, thrown);
     }
     const longestMs = Math.min(FIRST_PAUSE_MS * 2 ** (tryNumber - 1), LONGEST_PAUSE_MS);
     await pause(Math.random() * longestMs);

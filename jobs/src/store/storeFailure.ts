@@ -1,12 +1,12 @@
-/** What a failed statement means, decided in one place. Pure: it looks at names, codes and messages alone. */
+/** Classifies failed statements by the names, codes and messages of their errors. Pure. */
 
 /**
- * - `duplicate`: a unique key is taken; for an insert that may be repeated this is success.
- * - `contention`: another statement was in the way (deadlock, write conflict); the same statement succeeds when repeated.
+ * - `duplicate`: a document with this unique key exists; for an insert that may be repeated this is a success.
+ * - `contention`: another statement blocked this one (deadlock, write conflict); the same statement succeeds when repeated.
  * - `timeout`: the server ended the statement at its time limit, because it was blocked or too slow.
- * - `network`: the connection ended under the statement, whose effect is therefore unknown.
+ * - `network`: the connection ended during the statement, so its effect is unknown.
  * - `outage`: the database cannot be reached, or cannot do any statement at the moment.
- * - `refused`: the statement itself is at fault (a document that is too large, a defect of ours); repeating it is useless.
+ * - `refused`: the statement itself is wrong (a document that is too large, a defect in this code); repeating it is useless.
  */
 export type StoreFailure =
   | 'duplicate'
@@ -20,7 +20,7 @@ const DUPLICATE_KEY = 11_000;
 const MAX_TIME_EXPIRED = 50;
 
 /**
- * WriteConflict, LockTimeout and LockBusy of MongoDB; the last one is what DocumentDB puts into `writeErrors` for a
+ * WriteConflict, LockTimeout and LockBusy of MongoDB; the last code is the one that DocumentDB puts into `writeErrors` for a
  * deadlock that PostgreSQL detected inside a bulk write (measured).
  */
 const CONTENTION_CODES: ReadonlySet<unknown> = new Set([112, 24, 46, 16_908_292]);
@@ -28,8 +28,8 @@ const CONTENTION_MESSAGE =
   /deadlock detected|could not serialize access|lock timeout|could not obtain lock/i;
 
 /**
- * Host unreachable, authentication and rights, shutdown, changes of the primary, write concern that is not reached:
- * the names are in MongoDB's `error_codes.yml`.
+ * Codes for an unreachable host, authentication and rights, shutdown, a change of the primary, and a write concern that is not
+ * reached. Their names are in MongoDB's `error_codes.yml`.
  */
 const OUTAGE_CODES: ReadonlySet<unknown> = new Set([
   6, 7, 8, 13, 18, 64, 89, 91, 133, 189, 202, 262, 317, 358, 9_001, 10_058, 10_107, 11_600, 11_602,
@@ -37,9 +37,9 @@ const OUTAGE_CODES: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * The native database reports an absent, starting, full or ending PostgreSQL as an internal error (code 1), so only the
- * message tells it from a statement that is at fault. The texts are those of PostgreSQL, of its Go driver and of Go's
- * net package.
+ * The native database reports a PostgreSQL that is absent, starting, full or stopping as an internal error (code 1), as it
+ * does for a wrong statement, so only the message distinguishes them. The texts are those of PostgreSQL, of its Go driver and
+ * of Go's net package.
  */
 const OUTAGE_MESSAGE = new RegExp(
   [
@@ -71,21 +71,21 @@ const OUTAGE_ERRORS: ReadonlySet<string> = new Set([
   'MongoOperationTimeoutError',
 ]);
 
-/** What the driver's errors carry; nothing of it is sure, since anything can be thrown. */
+/** Fields of the driver's errors. Each is unknown, because any value can be thrown. */
 interface DriverError {
   readonly name?: unknown;
   readonly message?: unknown;
   readonly code?: unknown;
   readonly writeErrors?: unknown;
   readonly errorLabelSet?: unknown;
-  /** What a bulk write was ended by: the driver's own error where no server answered, else the server's answer. */
+  /** Why a bulk write failed: the driver's own error where no server answered, else the server's answer. */
   readonly errorResponse?: unknown;
 }
 
-/** @returns what a thrown value means for the statement that threw it. */
+/** @returns the kind of failure that a thrown value means. */
 export function storeFailureOf(thrown: unknown): StoreFailure {
   const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as DriverError;
-  // `insertMany` is a bulk write to the driver: it hides a lost connection behind an error with a name of its own.
+  // The driver does `insertMany` as a bulk write, and wraps a lost connection into an error with another name.
   if (error.errorResponse instanceof Error) return storeFailureOf(error.errorResponse);
   if (typeof error.name === 'string') {
     if (NETWORK_ERRORS.has(error.name)) return 'network';
@@ -102,7 +102,7 @@ export function storeFailureOf(thrown: unknown): StoreFailure {
   return 'refused';
 }
 
-/** @returns the places in the batch whose key was taken; empty where the error names none. */
+/** @returns the positions in the batch of the documents whose key existed; empty where the error has none. */
 export function duplicateIndexes(thrown: unknown): number[] {
   return writeErrorsOf(thrown as DriverError).flatMap(({ code, index }) =>
     code === DUPLICATE_KEY && typeof index === 'number' ? [index] : [],

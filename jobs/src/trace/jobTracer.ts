@@ -1,6 +1,6 @@
 /**
- * What wants to follow jobs from process to process. The composition roots give one, or none: without it nothing here
- * costs anything. It must not throw, and only it knows in which system traces end.
+ * The interface to a tracing system that follows jobs from process to process. `main.ts` of each service passes in an
+ * implementation where tracing is on. An implementation must not throw, because no caller catches its errors.
  */
 import type { KindDeclaration, PublishTarget } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
@@ -10,32 +10,36 @@ import type { JobRecord } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
 
 export interface JobTracer {
-  /** The relay publishes a record. Undefined where the record has no trace context. */
-  publish(job: JobRecord, entry: Pick<PublishTarget, 'exchange' | 'key'>): PublishTrace | undefined;
+  /** Begins the span of a publish by the relay. @returns undefined where the record has no trace context. */
+  publish(
+    job: JobRecord,
+    target: Pick<PublishTarget, 'exchange' | 'key'>,
+  ): PublishTrace | undefined;
   /**
-   * A worker begins an attempt. The wait before it becomes a span here too, because a wait queue has no consumer that could
-   * report it. Undefined where the message carries no trace context.
+   * Begins the span of an attempt, and records the wait before the attempt as a span, because a wait queue has no consumer
+   * that could record it.
+   * @returns undefined where the message carries no trace context.
    */
   attempt(kind: KindDeclaration, task: Task<JobMessage>): AttemptTrace | undefined;
-  /** An operation makes many jobs pending again; their next publishes link to its trace. */
+  /** Begins the trace of an operation that makes many jobs pending again; the next publish of each job links to it. */
   operation(name: 'reconcile' | 'replay'): OperationTrace;
 }
 
 export interface PublishTrace {
-  /** Goes with the message as its header `traceparent`; a bounce keeps it. */
+  /** Header `traceparent` of the message; a retry through the wait queues keeps the header. */
   readonly traceparent: string;
   end(result: PublishResult): void;
 }
 
 export interface AttemptTrace {
   readonly traceparent: string;
-  /** The handler answered, and the next step is chosen. */
+  /** Ends the span of the attempt, once the handler has answered and the next step is chosen. */
   end(result: AttemptResult<JobMessage>): void;
-  /** Effect and record are stored. */
+  /** Adds the span of the write that stored the effect and the record. */
   stored(write: StoreWrite): void;
 }
 
-/** One bulk write, which this attempt shared with others. */
+/** One bulk write, which stored this attempt together with others. */
 export interface StoreWrite {
   readonly startedAt: Date;
   readonly endedAt: Date;

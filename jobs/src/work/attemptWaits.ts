@@ -1,4 +1,4 @@
-/** The waits around an attempt: in a wait queue and in the main queue before it, in the next wait queue after it. */
+/** The waits before and after an attempt: in a wait queue and the main queue before it, in the next wait queue after it. */
 import {
   eligibleAtMs,
   type Headers,
@@ -9,24 +9,24 @@ import {
 import type { AttemptResult } from '@fit/topology/work';
 import { PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
 
-/** What is measured around an attempt that ended. */
+/** The waits before and after an attempt that ended. */
 export interface AttemptWaits {
-  /** From eligible to delivered, in milliseconds, never negative; absent where the headers do not say since when. */
+  /** From eligible to delivered, in milliseconds, never negative; absent where the headers do not have the time. */
   readonly queueWaitMs?: number;
-  /** The wait that follows, in milliseconds; absent where none does. */
+  /** The wait after the attempt, in milliseconds; absent where no wait follows. */
   readonly delayMs?: number;
-  /** The wait queue of that wait; absent with the native back end, which keeps the message in the main queue. */
+  /** The wait queue of that wait; absent with the native back end, where the message waits in the main queue. */
   readonly waitQueue?: string;
 }
 
 export function attemptWaits({ kind, attempt, delivery, step }: AttemptResult): AttemptWaits {
   const { headers, publishedAtSeconds, receivedAtMs } = delivery;
-  const ownStamp = headers[PUBLISHED_AT_HEADER];
+  const publishedAtHeader = headers[PUBLISHED_AT_HEADER];
   const eligibleMs = eligibleAtMs(kind, {
     attempt: attempt.number,
     headers,
-    publishedAtMs: Number.isFinite(ownStamp)
-      ? (ownStamp as number)
+    publishedAtMs: Number.isFinite(publishedAtHeader)
+      ? (publishedAtHeader as number)
       : publishedAtSeconds && publishedAtSeconds * 1_000,
   });
   const queue = nextWaitQueue({ kind, attempt, step });
@@ -47,7 +47,7 @@ function nextWaitQueue({
   return step.type === 'skip' ? waitQueue(kind, step.tier) : undefined;
 }
 
-/** The wait in a wait queue that a delivery comes from. */
+/** The wait of a message in a wait queue before its delivery. */
 export interface TierWait {
   readonly queue: string;
   /** Counted from 1. */
@@ -61,9 +61,9 @@ const SECOND_MS = 1_000;
 const MAX_TIME_MS = 8.64e15 - SECOND_MS;
 
 /**
- * The broker records the second in which the message left its wait queue. The message arrived here no earlier than that and
- * no later than its delivery, so the end is known to less than a second. Of several rejections by the main queue the broker
- * keeps only the time of the first (measured, 4.3.6), so the start is the end minus the tier's TTL.
+ * Computes the wait before an attempt. The broker records the second in which the message left its wait queue, so the end is
+ * known to less than a second. Of several rejections by the main queue the broker stores only the time of the first
+ * (measured, 4.3.6), so the start is computed as the end minus the tier's TTL.
  * @param attemptNumber counted from 1.
  * @returns undefined for a first attempt, for native retry (which waits in the main queue), and where the headers have no
  * record of the wait.
@@ -81,7 +81,7 @@ export function tierWaitBefore(
     (death) => death.queue === queue && death.reason === 'expired',
   );
   const earliestMs = expiry?.firstAtMs ?? Number.NaN;
-  // A client may have sent a time that no Date can hold.
+  // Any client can write a time that no Date can hold.
   if (!(earliestMs > 0 && earliestMs < MAX_TIME_MS)) return undefined;
   const latestMs = earliestMs + SECOND_MS - 1;
   const endMs = Math.min(Math.max(deliveredAt.getTime(), earliestMs), latestMs);

@@ -4,12 +4,12 @@ export class BusyTime {
   #doneMs = 0;
   #changedAtMs = performance.now();
 
-  /** Rises while handlers run, not only when they end, so that its rate is right during long work. */
+  /** The sum in milliseconds. It rises while handlers run, not only when they end, so that its rate is right during long work. */
   get totalMs(): number {
     return this.#doneMs + this.#runningCount * (performance.now() - this.#changedAtMs);
   }
 
-  /** Counts until the work ends or its signal aborts: abandoned work does not occupy a handler any more. */
+  /** Does the work and counts its time until it ends or its signal aborts, because abandoned work occupies no handler. */
   during<Answer>(
     signal: AbortSignal,
     work: () => Answer | Promise<Answer>,

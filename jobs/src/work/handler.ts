@@ -1,4 +1,4 @@
-/** A handler does the jobs of one kind: it has a payload check, the work, and a bulk store for its effects. */
+/** A handler does the jobs of one kind: it checks payloads, does the work, and stores the effects in bulk. */
 import type { Outcome } from '@fit/topology';
 import type { PayloadCheck } from '../record/jobMessage.ts';
 
@@ -9,7 +9,7 @@ export interface Job<Payload = unknown> {
   readonly payload: Payload;
   /** Counted from 1. */
   readonly attempt: number;
-  /** Aborted at the deadline; work that ignores it is abandoned and the attempt counts as a failure. */
+  /** Aborted at the deadline. Work that ignores the signal is abandoned, and the attempt counts as failed. */
   readonly signal: AbortSignal;
 }
 
@@ -17,9 +17,9 @@ export interface Handler<Payload = unknown, Effect = unknown> {
   readonly payload: PayloadCheck<Payload>;
   run(job: Job<Payload>): Outcome<Effect> | Promise<Outcome<Effect>>;
   /**
-   * Stores many effects at once; must be safe to repeat, and must treat "is there already" as success.
-   * @throws StatementRefused where the store works and cannot take one of them: that one is found, and its attempt has
-   * failed. Anything else means that the store is out: the batch is repeated until it succeeds, and no attempt is spent.
+   * Stores many effects at once. It must be safe to repeat: an effect that is stored already is a success.
+   * @throws StatementRefused where the database refuses one of the effects; the worker finds that effect, and its attempt
+   * counts as failed. After any other error the batch is repeated until it succeeds, and no attempt is spent.
    */
   store(effects: readonly Effect[]): Promise<void>;
 }

@@ -29,8 +29,9 @@ export interface JobWorkerOptions extends TopologyMaintainerOptions {
   readonly store: JobStore;
   /** Unsettled deliveries at a time; also the largest batch of settlements. */
   readonly prefetchCount: number;
-  /** Handlers that run at a time; at most the prefetch. */
+  /** Handlers that run at a time; at most `prefetchCount`. */
   readonly concurrency: number;
+  /** Time that one attempt may take, in milliseconds. */
   readonly deadlineMs: number;
   /** False switches the circuit breaker off; default: on, with its own defaults. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
@@ -119,7 +120,7 @@ export class JobWorker {
   #run(task: Task<JobMessage>) {
     const { message, attempt, signal, delivery } = task;
     const handler = this.#options.handlers.get(message.kind);
-    // Its payload was checked by this very handler a moment ago.
+    // `read` has already found this handler and checked the payload with it.
     if (handler === undefined) throw new Error(`no handler for kind '${message.kind}'`);
     const trace = this.#options.tracer?.attempt(this.#options.kind, task);
     if (trace !== undefined) this.#traces.set(delivery, trace);
@@ -130,7 +131,7 @@ export class JobWorker {
     );
   }
 
-  /** The state `running` is information only: the attempt does not depend on it, so an error is ignored. */
+  /** Marks a job as running. The state `running` is information only, so an error is ignored. */
   #markLong({ id, generation, payload }: JobMessage): void {
     void this.#options.store
       .change('run', [{ id, generation, payload }], new Date())
@@ -179,7 +180,7 @@ function scopeOf(
   trace: AttemptTrace | undefined,
 ): AttemptScope {
   const runId = delivery.headers[RUN_ID_HEADER];
-  // Any publisher can have written any header.
+  // Any publisher can write any header.
   const isValid = typeof runId === 'string' && runId !== '' && runId.length <= RUN_ID_LIMIT_CHARS;
   return {
     jobId: message.id,

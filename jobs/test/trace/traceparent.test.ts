@@ -1,16 +1,15 @@
 /** Goal: a good context survives, and nothing hostile is taken or thrown on. Method: the standard's own examples, broken. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatTraceparent, parseTraceparent } from '@fit/jobs';
+import { parseTraceparent } from '@fit/jobs';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
 const GOOD = `00-${TRACE}-${SPAN}-01`;
 
-test('a good one is read, and written again as it was', () => {
+test('a valid traceparent is read', () => {
   const parsed = parseTraceparent(GOOD);
   assert.deepEqual(parsed, { traceId: TRACE, spanId: SPAN, flags: 1 });
-  assert.equal(formatTraceparent(parsed), GOOD);
   assert.equal(parseTraceparent(`00-${TRACE}-${SPAN}-00`)?.flags, 0);
 });
 
