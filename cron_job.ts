@@ -1,13 +1,13 @@
 /**
- * The daily trigger: asks the monolith for a workout for every user, and waits until all of them are stored.
+ * The daily trigger: requests from the monolith a workout for every user, and waits until all of them are stored.
  *
- * `npm run cron` stays and does this at each slot of CRON_SCHEDULE. `npm run cron -- --once` does it once and ends, for
- * another scheduler. What it does, moment by moment:
+ * `npm run cron` is long-running and does this at each slot of CRON_SCHEDULE. `npm run cron -- --once` does it once and ends, for
+ * another scheduler. What it does, in this order:
  * - at the start: reads the configuration, serves metrics and health, and requests the last slot if it is recent, because
  *   nothing may have been running when it was due;
  * - at each slot: requests a run under the slot's own idempotency key, follows it, counts its outcome;
  * - after each run: reports to the monolith by when the next run must have ended, so that the alert CronOverdue fires
- *   even where this process dies;
+ *   even if this process dies;
  * - at a stop signal: ends at once. A run that the monolith accepted goes on without this process.
  *
  * The idempotency key makes repeating safe: two of these processes, or a slot that is requested twice, make one run.
@@ -23,9 +23,9 @@ import { type Job, scheduleJob } from 'node-schedule';
 
 const USAGE = `npm run cron -- [--once [--date YYYY-MM-DD] [--again]] [--retire] [--help]
 
-Asks the monolith for a workout for every user, daily, and waits until all of them are stored.
+Requests a workout for every user from the monolith, daily, and waits until all of them are stored.
 
-  (no option)  stay, and start a run at each slot of CRON_SCHEDULE
+  (no option)  keep running, and start a run at each slot of CRON_SCHEDULE
   --once       start one run for today in CRON_TIMEZONE, wait for it, and exit
   --date DAY   with --once: the day to make workouts for
   --again      with --once: a further run for that day, for users who joined since; nobody gets a second workout
@@ -33,7 +33,7 @@ Asks the monolith for a workout for every user, daily, and waits until all of th
   --help       print this text
 
 Exit code of --once: 0 every workout exists, 2 some do not, 1 an error, 128 + number of the signal that stopped it.
-The process that stays exits with 0 after SIGTERM, SIGINT or SIGHUP.
+The long-running process exits with 0 after SIGTERM, SIGINT or SIGHUP.
 
   FIT_URL           the monolith, default http://127.0.0.1:12100
   FIT_ADMIN_TOKEN   its bearer token; or FIT_ADMIN_TOKEN_FILE, default .fit/admin-token
@@ -42,7 +42,7 @@ The process that stays exits with 0 after SIGTERM, SIGINT or SIGHUP.
   CRON_WAIT_MS      how long to wait for a run, in milliseconds, default 3600000 (an hour)
   CRON_CATCH_UP_MS  the last slot is requested at the start if it is at most this old, in milliseconds,
                     default 86400000 (a day); 0: never
-  HOST, METRICS_PORT  where /metrics, /livez and /readyz are served by the process that stays, default 127.0.0.1, 12115`;
+  HOST, METRICS_PORT  where /metrics, /livez and /readyz are served by the long-running process, default 127.0.0.1, 12115`;
 
 interface Config {
   readonly client: FitClient;
@@ -63,14 +63,14 @@ interface RunRequest {
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 const CLOCK_CHECK_MS = 60_000;
-/** A slot up to this age came while the process was running, so it is requested even where CRON_CATCH_UP_MS is 0. */
+/** A slot up to this age came while the process was running, so it is requested even if CRON_CATCH_UP_MS is 0. */
 const ON_TIME_MS = 2 * CLOCK_CHECK_MS;
 /** A daily run is overdue this long after its slot plus CRON_WAIT_MS. */
 const OVERDUE_GRACE_MS = 300_000;
 /** Deadline of the whole stop. It is longer than the five seconds that the metrics server waits for open replies. */
 const STOP_DEADLINE_MS = 7_000;
 
-/** Parts of the process that stays; they are stopped in reverse order. */
+/** Shutdown hooks of the long-running process; they are stopped in reverse order. */
 const shutdownHooks: (() => Promise<void> | void)[] = [];
 const stopping = new AbortController();
 // The first process of a container ignores a signal without a listener, so the listeners come before everything else.
@@ -91,7 +91,7 @@ async function main(): Promise<void> {
     return;
   }
   if (values.date !== undefined && !isCalendarDay(values.date))
-    throw new Error(`--date '${values.date}' is no calendar day`);
+    throw new Error(`--date '${values.date}' is not a calendar day`);
   const config = await readConfig();
   if (values.retire) {
     await config.client.expectDailyRun(undefined);
@@ -100,11 +100,11 @@ async function main(): Promise<void> {
     const date = values.date ?? dayIn(config.timezone, new Date());
     const key = values.again ? `cron:${date}:${crypto.randomUUID()}` : `cron:${date}`;
     process.exitCode = (await run(config, { date, key })) ? 0 : 2;
-  } else await stay(config);
+  } else await runScheduler(config);
 }
 
-/** Starts the process that stays: schedule, metrics and health, and the last slot if it is recent. */
-async function stay(config: Config): Promise<void> {
+/** Starts the long-running process: schedule, metrics and health, and the last slot if it is recent. */
+async function runScheduler(config: Config): Promise<void> {
   const { slots, schedule, timezone, catchUpMs } = config;
   const metrics = createMetrics('cron');
   const deadline = new RunDeadline(config);
@@ -167,7 +167,7 @@ function startSchedule(slots: Slots, catchUpMs: number, onSlot: (slot: Slot) => 
   };
 }
 
-/** Serves metrics and health. Where the port is taken, that is logged, and the daily runs go on without them. */
+/** Serves metrics and health. If the port is taken, that is logged, and the daily runs go on without them. */
 async function serveMetricsAndHealth(config: Config, metrics: MetricSet): Promise<void> {
   const { client, slots, host, metricsPort: port } = config;
   metrics.readAtScrape('cron_next_run_timestamp_seconds', {}, () => nextSlotSeconds(slots));
@@ -193,7 +193,7 @@ async function serveMetricsAndHealth(config: Config, metrics: MetricSet): Promis
   }
 }
 
-/** @returns the time of the next slot in seconds since 1970; 0 where there is none. */
+/** @returns the time of the next slot in seconds since 1970; 0 if there is none. */
 function nextSlotSeconds(slots: Slots): number {
   const next = slots.next(new Date());
   return next === undefined ? 0 : next.at.getTime() / 1_000;
@@ -220,10 +220,10 @@ async function runSlot(config: Config, metrics: MetricSet, slot: Slot): Promise<
 }
 
 /**
- * Requests a run and follows it to its end. A monolith that does not answer, or lacks its database, is asked again; one
- * that lacks its broker accepts the run and makes it later.
+ * Requests a run and follows it to its end. A monolith that does not answer, or has no database, gets the request again; one
+ * that has no broker accepts the run and processes it later.
  * @returns whether every workout of the run is stored.
- * @throws Error where the run is refused, or is not accepted or does not end within CRON_WAIT_MS.
+ * @throws Error if the run is refused, or is not accepted or does not end within CRON_WAIT_MS.
  */
 async function run({ client, waitMs }: Config, { date, key }: RunRequest): Promise<boolean> {
   const accepted = await untilAccepted(() => client.generateWods({ date }, key), {
@@ -251,8 +251,8 @@ async function run({ client, waitMs }: Config, { date, key }: RunRequest): Promi
 
 /**
  * Reports to the monolith by when the next daily run must have ended; the alert CronOverdue fires after that moment. The
- * monolith stores it, so the alert fires also where this process died. A run that does not end leaves the deadline as it
- * was, and it passes.
+ * monolith stores it, so the alert fires also if this process died. A run that does not end does not change
+ * the deadline, so the deadline passes.
  */
 class RunDeadline {
   readonly #config: Config;
@@ -265,7 +265,7 @@ class RunDeadline {
   }
 
   /**
-   * The process started, and the next slot is the first one that it expects. A deadline that passed stays: a run was
+   * The process started, and the next slot is the first one that it expects. A deadline that has passed is not changed: a run was
    * missed, and only a run that ends may end CronOverdue.
    */
   firstSlotIs(next: Slot | undefined): void {
@@ -277,7 +277,7 @@ class RunDeadline {
     });
   }
 
-  /** The process started and requests this slot. An earlier deadline belongs to a missed run, and stays until a run ends. */
+  /** The process started and requests this slot. An earlier deadline belongs to a missed run and is kept until a run ends. */
   slotIsRequested(slot: Slot): void {
     const { client } = this.#config;
     this.#report(async () => {
@@ -341,7 +341,7 @@ async function stop(signal: (typeof STOP_SIGNALS)[number]): Promise<void> {
   if (stopping.signal.aborted) process.exit(1);
   stopping.abort();
   log('stopping; a run that the monolith accepted goes on without this process');
-  const hasStayed = shutdownHooks.length > 0;
+  const isLongRunning = shutdownHooks.length > 0;
   setTimeout(() => process.exit(1), STOP_DEADLINE_MS);
   for (const hook of shutdownHooks.reverse())
     try {
@@ -349,7 +349,7 @@ async function stop(signal: (typeof STOP_SIGNALS)[number]): Promise<void> {
     } catch (error) {
       log(`a part did not stop cleanly: ${messageOf(error)}`);
     }
-  process.exit(hasStayed ? 0 : 128 + constants.signals[signal]);
+  process.exit(isLongRunning ? 0 : 128 + constants.signals[signal]);
 }
 
 /** @returns text such as '2026-11-29T05:00:00.000Z for 2026-11-29'. */

@@ -69,7 +69,7 @@ const startedAt = performance.now();
 // The process exits although requests may be open: a run that was followed when the stop came would be polled for an hour.
 process.exit(await main().catch(exitCodeOf));
 
-/** Everything that the steps of the start share. */
+/** The values that the steps of the start share. */
 interface Launch {
   readonly config: StartConfig;
   /** The folder of data, logs and the admin token. */
@@ -157,7 +157,7 @@ function exitCodeOf(error: unknown): number {
   return error instanceof StackError && error.code === 'STOPPED' ? INTERRUPTED_EXIT_CODE : 1;
 }
 
-// ---- Set up: what the environment says, checked before anything starts
+// ---- Set up: the environment, checked before anything starts
 
 interface StartConfig {
   readonly declaration: FitDeclaration;
@@ -173,7 +173,7 @@ interface StartConfig {
 }
 
 /**
- * Pure.
+ * No I/O.
  * @throws ConfigError with every finding about every variable that `npm start` and its services read.
  */
 function readStartConfig(env: Environment): StartConfig {
@@ -333,7 +333,7 @@ function databaseAddress(config: StartConfig, stack: Stack): string {
   return config.mongodbUrl === undefined ? databaseUrl(config, stack) : 'the server of MONGODB_URL';
 }
 
-/** MONGODB_URL is passed on unchanged: where it names no database, the services use the one of FIT. */
+/** MONGODB_URL is passed on unchanged: if it names no database, the services use the one of FIT. */
 function databaseUrl({ mongodbUrl }: StartConfig, stack: Stack): string {
   return mongodbUrl ?? new URL('/fit', stack.mongodbUrl).href;
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run calendar`: every schedule of the night on every local day of five years, in every time zone. Zones whose clocks
- * show the same in all of that time are tried once. Exit code 1 where a slot differs from the calendar.
+ * show the same in all of that time are tried once. Exit code 1 if a slot differs from the calendar.
  */
 import {
   allDays,

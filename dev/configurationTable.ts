@@ -1,6 +1,6 @@
 /**
  * `npm run configuration [-- --check]`: writes the table of variables in docs/configuration.md from the schemas by which
- * the processes read them. With `--check` it writes nothing, and exits with 1 where the table differs.
+ * the processes read them. With `--check` it writes nothing, and exits with 1 if the table differs.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -22,7 +22,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 
 /**
  * Reads every file of the page, so that a requested path is looked up in a list and never becomes a path on disk.
- * @throws Error where the folder is missing.
+ * @throws Error if the folder is missing.
  */
 export function pageFiles(): readonly PageFile[] {
   return readdirSync(FOLDER).flatMap((name) => {

@@ -1,7 +1,7 @@
 /**
  * Loaded by launch.mjs into the program that it runs, which leads a process group. When launch.mjs is killed, its IPC
  * channel closes: then this asks the program to stop, and kills the rest of the group after it, as launch.mjs would have
- * done. This also works where launch.mjs died before this module was loaded.
+ * done. This also works if launch.mjs died before this module was loaded.
  */
 import { isMainThread } from 'node:worker_threads';
 

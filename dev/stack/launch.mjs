@@ -23,7 +23,7 @@ const PARENT_POLL_MS = 250;
 /** Time from the stop signal to SIGKILL for an npm that is installing. */
 const INSTALL_STOP_MS = 3_000;
 const GROUP_POLL_MS = 10;
-/** Bound of the wait for killed processes; it is reached only where their parent does not collect them. */
+/** Bound of the wait for killed processes; it is reached only if their parent does not collect them. */
 const GROUP_END_MS = 1_000;
 
 /** Sends a stop signal to the program that runs now, if any. */
@@ -116,7 +116,7 @@ async function endGroup(leader) {
   while (killGroup(leader, 'SIGKILL') && Date.now() < end) await delay(GROUP_POLL_MS);
 }
 
-/** @returns false where no process of the group is left. */
+/** @returns false if no process of the group is left. */
 function killGroup({ pid }, signal) {
   try {
     return process.kill(-pid, signal);

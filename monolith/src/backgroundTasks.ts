@@ -37,7 +37,7 @@ export type TaskName = 'relay' | 'reconcile';
 
 export interface BackgroundTasks {
   readonly isUp: boolean;
-  /** Why the broker differs from the declaration in a way that asserting it cannot repair; undefined where it does not. */
+  /** Why the broker differs from the declaration in a way that asserting it cannot repair; undefined if it does not. */
   readonly topologyFault: string | undefined;
   /** True while an alarm of the broker stops publishers, and with them the relay. */
   readonly isBlocked: boolean;
@@ -54,12 +54,12 @@ export interface BackgroundTasks {
 const RELAY_PAUSE_MS = 500;
 const RECONCILE_PAUSE_MS = 5_000;
 /**
- * Every call of a round has a deadline (a statement, a confirm, a connect), so even in an outage a round ends within some
+ * Every call of a round has a deadline (a statement, a confirm, a connect), so even in an outage a round ends within a few
  * tens of seconds. A task that completes none for two minutes hangs, and a restart is the remedy.
  */
 const STUCK_AFTER_MS = 120_000;
 
-/** @throws TopologyError where the broker cannot be made equal to the declaration. */
+/** @throws TopologyError if the broker cannot be made equal to the declaration. */
 export async function startBackgroundTasks(
   options: BackgroundTaskOptions,
 ): Promise<BackgroundTasks> {
@@ -104,7 +104,7 @@ export async function startBackgroundTasks(
       heartbeats.reconcile.beat();
     },
     round: async () => {
-      // Only the broker can tell which jobs its queues still hold, so without it no job counts as lost.
+      // Only the broker can report which jobs its queues still hold, so without it no job counts as lost.
       if (!inspector.isUp) return false;
       const count = await reconcileOnce({
         ...options,

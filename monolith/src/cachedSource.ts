@@ -6,20 +6,20 @@ import pTimeout from 'p-timeout';
 import Type, { type Static } from 'typebox';
 
 export const Freshness = Type.Object({
-  /** True where the answer is older than its limit, or where there was none yet. */
+  /** True if the answer is older than its limit, or if there was none yet. */
   isStale: Type.Boolean(),
   /** When the source last answered; null: it never did. */
   answeredAt: Type.Union([Type.String(), Type.Null()]),
   ageSeconds: Type.Union([Type.Number(), Type.Null()]),
   /** Since when the state of the source is unknown; null while the answer is fresh. */
   unknownSince: Type.Union([Type.String(), Type.Null()]),
-  /** Why the last read failed; null where it succeeded. */
+  /** Why the last read failed; null if it succeeded. */
   reason: Type.Union([Type.String(), Type.Null()]),
 });
 export type Freshness = Static<typeof Freshness>;
 
 export interface CachedSourceOptions<Value> {
-  /** Asks the source. An error keeps the last answer and becomes the `reason` of its freshness. */
+  /** Reads the source. An error keeps the last answer and becomes the `reason` of its freshness. */
   readonly read: () => Promise<Value>;
   /** An answer older than this is stale, in milliseconds. */
   readonly staleAfterMs: number;
@@ -42,7 +42,7 @@ export class CachedSource<Value> {
     return this.#value;
   }
 
-  /** Reads the source. Calls during a read share it, so a source that hangs is asked once. Never rejects. */
+  /** Reads the source. Calls during a read share it, so a source that hangs gets one request. Never rejects. */
   refresh(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
@@ -51,7 +51,7 @@ export class CachedSource<Value> {
   }
 
   /**
-   * Reads the source where the answer is older than `maxAgeMs`.
+   * Reads the source if the answer is older than `maxAgeMs`.
    * @returns after `waitMs` at the latest; a slower read goes on and updates the answer later.
    */
   async refreshIfOlder(bounds: {

@@ -1,5 +1,5 @@
 /**
- * `npm run replay` gives dead jobs another budget of attempts. It first records the dead letters that are still on the
+ * `npm run replay` gives dead jobs all their attempts again. It first records the dead letters that are still on the
  * broker, then makes the dead jobs pending in a new generation, and waits until each of them is done or dead again.
  */
 import { randomUUID } from 'node:crypto';
@@ -30,7 +30,7 @@ interface Outcome {
 }
 
 const POLL_MS = 500;
-/** The command gives up where no job changed its state for this long. It is longer than the longest retry tier. */
+/** The command gives up if no job changed its state for this long. It is longer than the longest retry tier. */
 const IDLE_LIMIT_MS = 180_000;
 
 try {

@@ -28,7 +28,7 @@ test('a failed read keeps the last answer and its reason; the next answer clears
   assert.deepEqual([source.value, source.freshness(new Date()).reason], [2, null]);
 });
 
-test('a source that hangs is asked once, and a caller waits no longer than it wants to', async () => {
+test('a source that hangs gets one request, and a caller waits no longer than it wants to', async () => {
   let asked = 0;
   const hung = new Promise<never>(() => undefined);
   const read = () => {

@@ -1,4 +1,4 @@
-/** Goal: a weak admin token is refused before anything starts, and not printed. Method: the pure function. */
+/** Goal: a weak admin token is refused before anything starts, and not printed. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readMonolithConfig } from '../src/readMonolithConfig.ts';

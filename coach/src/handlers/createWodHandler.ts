@@ -43,7 +43,7 @@ function generateWod(job: Job<Payload>): Outcome<WodDocument> {
   try {
     workout = generateWorkout(job.payload, date);
   } catch (error) {
-    // A date that is not a calendar day fails at every attempt, so no retry is asked for.
+    // A date that is not a calendar day fails at every attempt, so no retry is requested.
     if (error instanceof RangeError) return { type: 'reject', error };
     throw error;
   }

@@ -2,7 +2,7 @@
 import type { JobEvent, JobWorker } from '@fit/jobs';
 import { Heartbeat } from '@fit/service';
 
-/** How much longer than the longest attempt the pause between two signs of life may be. */
+/** How much longer than the longest attempt the consumer may be without an event. */
 const MARGIN_MS = 60_000;
 
 export class ConsumerHeartbeat {
@@ -33,7 +33,7 @@ export class ConsumerHeartbeat {
     this.#heartbeat.beat();
   }
 
-  /** @returns the reason where for too long the consumer was not idle, no attempt ended and no connect was tried; else undefined. */
+  /** @returns the reason if for too long the consumer was not idle, no attempt ended and no connect was tried; else undefined. */
   check(): string | undefined {
     const worker = this.#worker();
     const isIdle = worker?.isUp === true && worker.inFlightCount === 0;

@@ -2,7 +2,7 @@
 
 import type { Movement } from './movement.ts';
 import type { Level } from './user.ts';
-import { HIGHEST_TIER, LEVELS, LOAD_SHARE } from './user.ts';
+import { HIGHEST_SKILL_LEVEL, LEVELS, LOAD_SHARE } from './user.ts';
 
 /** The least number of patterns for a beginner without equipment who excludes every tag (rule W9). */
 const SAFE_PATTERNS_MIN = 4;
@@ -10,7 +10,7 @@ const SAFE_PATTERNS_MIN = 4;
 /**
  * @returns every fault; empty for a correct catalogue.
  *
- * The most important condition: for each movement each level has a replacement within its tier that needs no further equipment and has no
+ * The most important condition: for each movement each level has a replacement within its skill that needs no further equipment and has no
  * further tag. Scaling therefore never fails, and a user of any level can get the same Rx workout, scaled (rules W2, W7).
  */
 export function checkCatalogue(movements: readonly Movement[]): readonly string[] {
@@ -53,7 +53,7 @@ function checkLinks(movement: Movement, byId: ReadonlyMap<string, Movement>): re
   if (unknown.length > 0) return unknown.map((link) => `${id}: unknown regression ${link}`);
   // A regression must be strictly easier, so that the links cannot form a cycle.
   const easier = regressions.filter(
-    (link) => (byId.get(link)?.skillTier ?? Infinity) < movement.skillTier,
+    (link) => (byId.get(link)?.skillLevel ?? Infinity) < movement.skillLevel,
   );
   if (easier.length < regressions.length) return [`${id}: a regression is not easier`];
   return LEVELS.filter((level) => !hasReplacement(movement, level, byId)).map(
@@ -70,7 +70,7 @@ function hasReplacement(
   const candidates: Movement[] = [movement];
   for (const candidate of candidates) {
     const fits =
-      candidate.skillTier <= HIGHEST_TIER[level] &&
+      candidate.skillLevel <= HIGHEST_SKILL_LEVEL[level] &&
       candidate.equipment.every((item) => movement.equipment.includes(item)) &&
       candidate.tags.every((tag) => movement.tags.includes(tag));
     if (fits) return true;
@@ -81,8 +81,8 @@ function hasReplacement(
 
 function safePatternCount(movements: readonly Movement[]): number {
   const safe = movements.filter(
-    ({ equipment, tags, skillTier }) =>
-      equipment.length === 0 && tags.length === 0 && skillTier === 1,
+    ({ equipment, tags, skillLevel }) =>
+      equipment.length === 0 && tags.length === 0 && skillLevel === 1,
   );
   return new Set(safe.map((movement) => movement.pattern)).size;
 }

@@ -9,7 +9,7 @@ import { setSeconds } from './movement.ts';
 import type { MovementPool } from './movementPool.ts';
 import type { Random } from './random.ts';
 import type { Level } from './user.ts';
-import { HIGH_SKILL_TIER, LEVELS } from './user.ts';
+import { HIGH_SKILL_LEVEL, LEVELS } from './user.ts';
 
 export interface WorkoutShape {
   readonly format: Format;
@@ -45,7 +45,7 @@ export function drawWorkout(random: Random, pool: MovementPool): DrawnWorkout {
   throw new Error('No format found enough movements, which checkCatalogue rules out (W9)');
 }
 
-/** @returns fewer movements than the shape asks for where the pool has no more that fit together. */
+/** @returns fewer movements than the shape asks for if the pool has no more that fit together. */
 function drawMovements(random: Random, pool: MovementPool, shape: WorkoutShape): DrawnMovements {
   const movements: Movement[] = [];
   const passedOver: Record<string, number> = {};
@@ -87,7 +87,7 @@ function isSuitable(movement: Movement, level: Level, { format, setting }: Worko
 function clashOf(movement: Movement, chosen: readonly Movement[]): string | undefined {
   const both = (holds: (one: Movement) => boolean): boolean =>
     holds(movement) && chosen.some(holds);
-  if (both((one) => one.skillTier >= HIGH_SKILL_TIER)) return 'W4 high-skill';
+  if (both((one) => one.skillLevel >= HIGH_SKILL_LEVEL)) return 'W4 high-skill';
   if (both((one) => one.tags.includes('grip-heavy'))) return 'W4 grip-heavy';
   if (both((one) => one.modality === 'M')) return 'second cardio';
   if (chosen.some((other) => other.pattern === movement.pattern)) return 'same pattern';

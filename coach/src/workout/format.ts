@@ -11,7 +11,7 @@ export interface Setting {
   readonly aimSeconds: number;
   /** The intended work of one set of one movement. */
   readonly workSeconds: number;
-  /** Sets (strength, Tabata) or intervals; absent where they follow from the pace. */
+  /** Sets (strength, Tabata) or intervals; absent if they follow from the pace. */
   readonly rounds?: number;
   /** Reps in one set (strength). */
   readonly reps?: number;
@@ -31,7 +31,7 @@ export interface Format {
 
 const MINUTE = 60;
 
-/** Sorted by id. The settings are first guesses, to be reviewed by a coach. */
+/** Sorted by id. The settings are first estimatees, to be reviewed by a trainer. */
 export const FORMATS: readonly Format[] = sortedById<Format>([
   {
     id: 'amrap',

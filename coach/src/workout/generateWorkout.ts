@@ -22,7 +22,7 @@ export const GENERATOR_VERSION = 1;
  * Draws the Rx workout from the movements open to the user, then scales movements, loads and volume to the user's level.
  * @param date YYYY-MM-DD; no clock is read.
  * @returns plain JSON; equal inputs give equal bytes.
- * @throws RangeError where the date is not a calendar day or the user id is empty.
+ * @throws RangeError if the date is not a calendar day or the user id is empty.
  */
 export function generateWorkout(user: User, date: string): Workout {
   assertInputs(user.userId, date);
@@ -57,7 +57,7 @@ function assertInputs(userId: string, date: string): void {
   if (!real) throw new RangeError(`date is not a day as YYYY-MM-DD: ${date}`);
 }
 
-/** Where no number of rounds fits the time domain, the same movements become an AMRAP. */
+/** If no number of rounds fits the time domain, the same movements become an AMRAP. */
 function volumeWithFallback(
   { shape, fallback }: DrawnWorkout,
   movements: readonly Movement[],

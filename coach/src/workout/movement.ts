@@ -1,5 +1,5 @@
-/** A movement of the catalogue: one exercise with everything that a workout needs to know of it. */
-import type { ByLevel, Equipment, Level, Tag } from './user.ts';
+/** A movement of the catalogue: one exercise with all data that a workout needs of it. */
+import type { ByLevel, Equipment, Exclusion, Level } from './user.ts';
 
 /** How a movement moves the body; warm-up and cool-down are chosen by it. */
 export type Pattern = (typeof PATTERNS)[number];
@@ -35,7 +35,7 @@ export interface Movement {
   /** All equipment that the movement needs; empty for bodyweight. */
   readonly equipment: readonly Equipment[];
   /** 1 (anyone) to 5 (years of practice). */
-  readonly skillTier: 1 | 2 | 3 | 4 | 5;
+  readonly skillLevel: 1 | 2 | 3 | 4 | 5;
   readonly unit: Unit;
   /** The amount is done on each side, so it takes twice as long. */
   readonly perSide?: true;
@@ -43,11 +43,11 @@ export interface Movement {
   readonly secondsPerUnit: ByLevel;
   /** The smallest and the largest sensible set, in `unit`. */
   readonly amount: Readonly<{ least: number; most: number }>;
-  /** Kilograms of one implement; absent where nothing is lifted. */
+  /** Kilograms of one implement; absent if nothing is lifted. */
   readonly loadKg?: ByLevel;
   /** Allowed as the single lift of a strength workout. */
   readonly strength?: true;
-  readonly tags: readonly Tag[];
+  readonly tags: readonly Exclusion[];
   /** Ids of easier movements that replace this one, the best replacement first. */
   readonly regressions: readonly string[];
 }

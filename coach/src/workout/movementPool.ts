@@ -2,7 +2,7 @@
 import type { Movement } from './movement.ts';
 import { CATALOGUE, MOVEMENT_BY_ID } from './movementCatalogue.ts';
 import type { Level, User } from './user.ts';
-import { HIGHEST_TIER } from './user.ts';
+import { HIGHEST_SKILL_LEVEL } from './user.ts';
 
 export interface MovementPool {
   /** Never empty, and the same for every level: a movement above the level is replaced, not excluded. */
@@ -37,7 +37,8 @@ function scale(movement: Movement, level: Level, ids: ReadonlySet<string>): Move
   // A breadth-first search: the list grows in the loop, and ends because a regression is always easier.
   const candidates: Movement[] = [movement];
   for (const candidate of candidates) {
-    if (candidate.skillTier <= HIGHEST_TIER[level] && ids.has(candidate.id)) return candidate;
+    if (candidate.skillLevel <= HIGHEST_SKILL_LEVEL[level] && ids.has(candidate.id))
+      return candidate;
     candidates.push(...candidate.regressions.flatMap((id) => MOVEMENT_BY_ID.get(id) ?? []));
   }
   throw new Error(`${movement.id} has no replacement for ${level}, which checkCatalogue rules out`);

@@ -6,7 +6,7 @@ export interface User {
   /** Empty: bodyweight only. Order and repetitions do not matter. */
   readonly equipment: readonly Equipment[];
   /** Tags that no movement of the workout may have; absent or empty excludes nothing. */
-  readonly exclusions?: readonly Tag[];
+  readonly exclusions?: readonly Exclusion[];
 }
 
 /** How experienced a user is; `rx` (as prescribed) is the workout before scaling. */
@@ -18,11 +18,11 @@ export type ByLevel = Readonly<Record<Level, number>>;
 /** Every level, from the easiest to the hardest. */
 export const LEVELS = ['beginner', 'intermediate', 'rx'] as const;
 
-/** The highest skill tier (1 to 5) of a movement for each level (rule W2). A first guess, to be reviewed by a coach. */
-export const HIGHEST_TIER: ByLevel = { beginner: 2, intermediate: 3, rx: 5 };
+/** The highest skill level (1 to 5) of a movement that a user of each level may get (rule W2). A first estimate, to be reviewed by a trainer. */
+export const HIGHEST_SKILL_LEVEL: ByLevel = { beginner: 2, intermediate: 3, rx: 5 };
 
-/** Movements of this tier and above are high-skill; a workout has at most one of them (rule W4). */
-export const HIGH_SKILL_TIER = 4;
+/** Movements of this skill level and above are high-skill; a workout has at most one of them (rule W4). */
+export const HIGH_SKILL_LEVEL = 4;
 
 /** The load of each level as a share of the Rx load, both bounds included (rule W7). */
 export const LOAD_SHARE: Readonly<Record<Level, Readonly<{ least: number; most: number }>>> = {
@@ -34,7 +34,10 @@ export const LOAD_SHARE: Readonly<Record<Level, Readonly<{ least: number; most: 
 /** What a user may own. A movement names all equipment that it needs; a bodyweight movement needs none. */
 export type Equipment = (typeof EQUIPMENT)[number];
 
-/** Every piece of equipment the catalogue knows, in a fixed order. */
+/**
+ * Every piece of equipment in the catalogue, in a fixed order. `contract/src/createWod.ts` lists the same for the payload, because
+ * `workout/` imports nothing outside itself; `coach/test/handlers/createWodHandler.test.ts` compares both.
+ */
 export const EQUIPMENT = [
   'barbell',
   'bench',
@@ -50,7 +53,7 @@ export const EQUIPMENT = [
 ] as const;
 
 /** A demand on the body that a user may have to avoid (rule W3). */
-export type Tag = (typeof TAGS)[number];
+export type Exclusion = (typeof EXCLUSIONS)[number];
 
-/** Every tag that a profile may exclude, in a fixed order. */
-export const TAGS = ['grip-heavy', 'impact', 'inverted', 'overhead'] as const;
+/** Every tag that a profile may exclude, in a fixed order; the same list as in `contract/src/createWod.ts`, as for `EQUIPMENT`. */
+export const EXCLUSIONS = ['grip-heavy', 'impact', 'inverted', 'overhead'] as const;

@@ -33,7 +33,7 @@ export interface Volume {
   readonly everySeconds?: number;
 }
 
-/** @returns undefined where no number of rounds fits the time domain; this happens for the format `for-time` only. */
+/** @returns undefined if no number of rounds fits the time domain; this happens for the format `for-time` only. */
 export function volumeOf(
   shape: WorkoutShape,
   movements: readonly Movement[],
@@ -182,7 +182,7 @@ function roundOf(
   return { sets, roundSeconds };
 }
 
-/** Amounts that a coach would prescribe: 12 or 15 push-ups, never 13. */
+/** Amounts that a trainer would prescribe: 12 or 15 push-ups, never 13. */
 const COUNTS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20, 24, 25, 30, 40, 50, 60, 80, 100, 120];
 
 const ALLOWED_AMOUNTS: Readonly<Record<Unit, readonly number[]>> = {

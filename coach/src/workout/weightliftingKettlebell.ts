@@ -1,7 +1,7 @@
 /** Lifts with a kettlebell or a ball; loads are for one. Own wording; facts only. */
 import type { Movement } from './movement.ts';
 
-/** Sorted by id. Paces and loads are first guesses, to be reviewed by a coach. */
+/** Sorted by id. Paces and loads are first estimatees, to be reviewed by a trainer. */
 export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
   {
     id: 'goblet-squat',
@@ -10,7 +10,7 @@ export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
     modality: 'W',
     pattern: 'squat',
     equipment: ['kettlebell'],
-    skillTier: 1,
+    skillLevel: 1,
     unit: 'reps',
     secondsPerUnit: { beginner: 3.4, intermediate: 2.9, rx: 2.3 },
     amount: { least: 6, most: 20 },
@@ -26,7 +26,7 @@ export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
     modality: 'W',
     pattern: 'carry',
     equipment: ['kettlebell'],
-    skillTier: 1,
+    skillLevel: 1,
     unit: 'metres',
     secondsPerUnit: { beginner: 1.1, intermediate: 0.95, rx: 0.8 },
     amount: { least: 20, most: 60 },
@@ -41,7 +41,7 @@ export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
     modality: 'W',
     pattern: 'hinge',
     equipment: ['kettlebell'],
-    skillTier: 3,
+    skillLevel: 3,
     unit: 'reps',
     perSide: true,
     secondsPerUnit: { beginner: 3.2, intermediate: 2.7, rx: 2.2 },
@@ -57,7 +57,7 @@ export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
     modality: 'W',
     pattern: 'hinge',
     equipment: ['kettlebell'],
-    skillTier: 1,
+    skillLevel: 1,
     unit: 'reps',
     secondsPerUnit: { beginner: 3, intermediate: 2.5, rx: 2.1 },
     amount: { least: 6, most: 20 },
@@ -72,7 +72,7 @@ export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
     modality: 'W',
     pattern: 'hinge',
     equipment: ['kettlebell'],
-    skillTier: 2,
+    skillLevel: 2,
     unit: 'reps',
     secondsPerUnit: { beginner: 2.6, intermediate: 2.2, rx: 1.8 },
     amount: { least: 8, most: 25 },
@@ -87,7 +87,7 @@ export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
     modality: 'W',
     pattern: 'core',
     equipment: ['kettlebell'],
-    skillTier: 4,
+    skillLevel: 4,
     unit: 'reps',
     perSide: true,
     secondsPerUnit: { beginner: 18, intermediate: 15, rx: 12 },
@@ -103,7 +103,7 @@ export const WEIGHTLIFTING_KETTLEBELL: readonly Movement[] = [
     modality: 'W',
     pattern: 'squat',
     equipment: ['wall ball'],
-    skillTier: 2,
+    skillLevel: 2,
     unit: 'reps',
     secondsPerUnit: { beginner: 3.4, intermediate: 2.8, rx: 2.2 },
     amount: { least: 6, most: 25 },

@@ -22,11 +22,11 @@ export interface Stimulus {
 export interface PrescribedMovement {
   readonly id: string;
   readonly name: string;
-  /** Above zero, in `unit`: for one round, and for each side where `perSide` is true. */
+  /** Above zero, in `unit`: for one round, and for each side if `perSide` is true. */
   readonly amount: number;
   readonly unit: Unit;
   readonly perSide?: true;
-  /** Kilograms of one implement; absent where nothing is lifted. */
+  /** Kilograms of one implement; absent if nothing is lifted. */
   readonly loadKg?: number;
   readonly cue: string;
 }
@@ -72,7 +72,7 @@ export interface Workout {
   readonly stimulus: Stimulus;
   readonly warmUp: readonly Drill[];
   readonly movements: readonly PrescribedMovement[];
-  /** Rounds, sets or intervals; absent where only the clock ends the work (AMRAP). */
+  /** Rounds, sets or intervals; absent if only the clock ends the work (AMRAP). */
   readonly rounds?: number;
   /** A new minute or interval starts this often (EMOM, intervals). */
   readonly everySeconds?: number;

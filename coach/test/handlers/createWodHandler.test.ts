@@ -27,7 +27,7 @@ function jobOf(changed: Partial<Payload> = {}): Job<Payload> {
 test('the contract and the generator know the same levels, equipment and exclusions', () => {
   assert.deepEqual([...LEVELS], [...workout.LEVELS]);
   assert.deepEqual([...EQUIPMENT], [...workout.EQUIPMENT]);
-  assert.deepEqual([...EXCLUSIONS], [...workout.TAGS]);
+  assert.deepEqual([...EXCLUSIONS], [...workout.EXCLUSIONS]);
 });
 
 test('a workout of every level and equipment matches the contract, and a retry makes the same workout', async () => {

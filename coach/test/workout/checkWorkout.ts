@@ -8,7 +8,7 @@ import { setSeconds } from '../../src/workout/movement.ts';
 import { CATALOGUE, MOVEMENT_BY_ID } from '../../src/workout/movementCatalogue.ts';
 import { seedOf } from '../../src/workout/random.ts';
 import type { User } from '../../src/workout/user.ts';
-import { HIGH_SKILL_TIER, HIGHEST_TIER, LOAD_SHARE } from '../../src/workout/user.ts';
+import { HIGH_SKILL_LEVEL, HIGHEST_SKILL_LEVEL, LOAD_SHARE } from '../../src/workout/user.ts';
 import type { PrescribedMovement, Workout } from '../../src/workout/workout.ts';
 import { timeDomainOf } from '../../src/workout/workout.ts';
 
@@ -63,7 +63,7 @@ function checkEquipment(_: Workout, items: readonly Item[], user: User): readonl
 
 function checkSkill(_: Workout, items: readonly Item[], user: User): readonly string[] {
   return items
-    .filter(({ movement }) => movement.skillTier > HIGHEST_TIER[user.level])
+    .filter(({ movement }) => movement.skillLevel > HIGHEST_SKILL_LEVEL[user.level])
     .map(({ movement }) => `${movement.id} is above ${user.level}`);
 }
 
@@ -76,7 +76,7 @@ function checkTags(_: Workout, items: readonly Item[], user: User): readonly str
 }
 
 function checkHardPieces(_: Workout, items: readonly Item[]): readonly string[] {
-  const hard = items.filter(({ movement }) => movement.skillTier >= HIGH_SKILL_TIER);
+  const hard = items.filter(({ movement }) => movement.skillLevel >= HIGH_SKILL_LEVEL);
   const grip = items.filter(({ movement }) => movement.tags.includes('grip-heavy'));
   return [
     ...(hard.length > 1 ? ['more than one high-skill movement'] : []),

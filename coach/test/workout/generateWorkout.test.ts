@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { User, Workout } from '../../src/workout/index.ts';
-import { EQUIPMENT, generateWorkout, LEVELS, TAGS } from '../../src/workout/index.ts';
+import { EQUIPMENT, EXCLUSIONS, generateWorkout, LEVELS } from '../../src/workout/index.ts';
 import type { Rule } from './checkWorkout.ts';
 import { checkWorkout } from './checkWorkout.ts';
 import type { Sample } from './sampleUser.ts';
@@ -42,7 +42,7 @@ describe('generateWorkout keeps every rule', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(workout)), workout, 'is plain JSON');
   });
   property('W9', 'is never empty', (_, { user, date }) => {
-    const barest: User = { ...user, level: 'beginner', equipment: [], exclusions: TAGS };
+    const barest: User = { ...user, level: 'beginner', equipment: [], exclusions: EXCLUSIONS };
     const workout = generateWorkout(barest, date);
     assert.deepEqual(checkWorkout(workout, barest), []);
     assert.ok(workout.movements.length >= 2);

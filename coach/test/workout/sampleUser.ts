@@ -1,7 +1,7 @@
 /** Seeded users and days for the property tests; a seed gives the same sample each time. */
 
 import type { User, Workout } from '../../src/workout/index.ts';
-import { EQUIPMENT, generateWorkout, LEVELS, TAGS } from '../../src/workout/index.ts';
+import { EQUIPMENT, EXCLUSIONS, generateWorkout, LEVELS } from '../../src/workout/index.ts';
 
 export interface Sample {
   readonly seed: number;
@@ -16,7 +16,7 @@ export function sampleUser(seed: number): Sample {
   const chance = mulberry32(seed);
   const share = [0, 1, 0.1, 0.25, 0.4, 0.5, 0.6, 0.8][seed % 8] ?? 0;
   const equipment = EQUIPMENT.filter(() => chance() < share);
-  const exclusions = TAGS.filter(() => chance() < 0.25);
+  const exclusions = EXCLUSIONS.filter(() => chance() < 0.25);
   const level = LEVELS[Math.floor(seed / 8) % LEVELS.length] ?? 'beginner';
   const day = new Date(Date.UTC(2026, 0, 1 + Math.floor(chance() * 730)));
   const user = { userId: `user-${String(seed)}`, level, equipment, exclusions };

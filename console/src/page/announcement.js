@@ -1,10 +1,10 @@
-/** The text for screen readers. It changes with the state only, and not with each number or second. Pure. */
+/** The text for screen readers. It changes with the state only, and not with each number or second. No I/O. */
 import { verdictText } from './text.js';
 
 /**
  * @param {import('./model.js').Status | undefined} status the last status.
  * @param {'off' | 'live' | 'lost'} connection
- * @returns {{ state: string, text: string }} the text is announced where the state differs from the one before.
+ * @returns {{ state: string, text: string }} the text is announced if the state differs from the one before.
  */
 export function announcement(status, connection) {
   if (connection === 'lost')

@@ -1,4 +1,4 @@
-/** The state of the connection, and whether the shown status is current. Pure. */
+/** The state of the connection, and whether the shown status is current. No I/O. */
 import { durationText } from './text.js';
 
 /**

@@ -1,4 +1,4 @@
-/** Parses server-sent events from pieces of text, which may be cut anywhere. Pure. */
+/** Parses server-sent events from pieces of text, which may be cut anywhere. No I/O. */
 
 /**
  * @typedef {object} ServerEvent

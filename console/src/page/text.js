@@ -1,4 +1,4 @@
-/** Numbers and states as short texts. Pure. */
+/** Numbers and states as short texts. No I/O. */
 
 const numbers = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 
@@ -40,7 +40,7 @@ export function percentText(ratio) {
 /**
  * @param {number | null} value
  * @param {(value: number) => string} format
- * @returns {string | false} false where the value is not known.
+ * @returns {string | false} false if the value is not known.
  */
 export function ifKnown(value, format) {
   return value !== null && format(value);

@@ -1,4 +1,4 @@
-/** Goal: each change of the state is announced once, and a stale state is not announced as current. Method: the pure function. */
+/** Goal: each change of the state is announced once, and a stale state is not announced as current. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { announcement } from '../../src/page/announcement.js';

@@ -1,4 +1,4 @@
-/** Goal: a connection is live only while data arrives. Method: the pure function. */
+/** Goal: a connection is live only while data arrives. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectionState } from '../../src/page/connectionState.js';

@@ -1,4 +1,4 @@
-/** Goal: texts are short and exact, and never rounded to a better value. Method: the pure functions. */
+/** Goal: texts are short and exact, and never rounded to a better value. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {

@@ -20,7 +20,7 @@ const STACK_FOLDER = resolve(import.meta.dirname, '../../../.stack', STACK_NAME)
 /** The broker deletes the queues of a virtual host first, and large ones take long. */
 const DELETE_TIMEOUT_MS = 60_000;
 
-/** Starts the servers, runs `work`, and removes the servers with their data, also where `work` fails. */
+/** Starts the servers, runs `work`, and removes the servers with their data, also if `work` fails. */
 export async function withServers<Result>(
   servers: readonly ServerName[],
   work: (stack: Stack) => Promise<Result>,
@@ -139,7 +139,7 @@ async function createVhost(stack: Stack, name: string): Promise<string> {
   return new URL(`/${name}`, stack.amqpUrl).href;
 }
 
-/** @throws Error where the broker was given from outside, without its management API. */
+/** @throws Error if the broker was given from outside, without its management API. */
 function managementUrlOf({ managementUrl }: Stack): string {
   if (managementUrl !== undefined) return managementUrl;
   throw new Error('the benchmark needs the management API of its own broker: unset AMQP_URL');

@@ -78,7 +78,7 @@ function rounded(distribution: Distribution): Distribution {
   };
 }
 
-/** @returns false where a figure breaks its bound. */
+/** @returns false if a figure breaks its bound. */
 export function isWithinBounds({ figures }: Report): boolean {
   return figures.every(({ bound }) => bound?.holds !== false);
 }

@@ -62,7 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
   return isWithinBounds(report) ? 0 : 1;
 }
 
-/** @throws UsageError where a value is no whole number of at least the option's minimum. */
+/** @throws UsageError if a value is not a whole number of at least the option's minimum. */
 function readSettings(
   { options }: Workload,
   values: Readonly<Record<string, string | boolean | undefined>>,

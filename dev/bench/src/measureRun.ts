@@ -35,7 +35,7 @@ const BYTES_PER_MIB = 1_024 * 1_024;
 /** The API's limit of named users in one request; a larger run is for everyone. */
 const NAMED_USERS_LIMIT = 1_000;
 
-/** @throws Error where the run ends without a workout for every user. */
+/** @throws Error if the run ends without a workout for every user. */
 export async function measureRun(
   { system, database, pids }: SystemUnderTest,
   { userCount, date }: RunOptions,

@@ -11,7 +11,7 @@ export interface ProcessMemory {
   readonly peakResidentBytes: number;
 }
 
-/** @throws Error where the process has ended. */
+/** @throws Error if the process has ended. */
 export function readMemory(pid: number): ProcessMemory {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const bytesOf = (field: string) =>
@@ -19,7 +19,7 @@ export function readMemory(pid: number): ProcessMemory {
   return { residentBytes: bytesOf('VmRSS'), peakResidentBytes: bytesOf('VmHWM') };
 }
 
-/** @returns how many file descriptors the process holds, sockets included. @throws Error where it has ended. */
+/** @returns how many file descriptors the process holds, sockets included. @throws Error if it has ended. */
 export function countOpenFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
@@ -27,7 +27,7 @@ export function countOpenFiles(pid: number): number {
 /**
  * Processor time is far steadier on a shared machine than the time that passed.
  * @returns milliseconds in user and kernel mode, of all processes together.
- * @throws Error where one of them has ended.
+ * @throws Error if one of them has ended.
  */
 export function processorTimeMs(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {

@@ -1,6 +1,6 @@
-/** Statistics of repeated measurements. All functions are pure. */
+/** Statistics of repeated measurements. No I/O. */
 
-/** @returns the middle value, for an even count the mean of the two middle values; 0 where there are no values. */
+/** @returns the middle value, for an even count the mean of the two middle values; 0 if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)] ?? 0;
@@ -10,7 +10,7 @@ export function median(values: readonly number[]): number {
 
 /**
  * @param share 0 to 1: 0.99 for the 99th percentile.
- * @returns the value at that position of the sorted values; 0 where there are no values.
+ * @returns the value at that position of the sorted values; 0 if there are no values.
  */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -42,7 +42,7 @@ export interface Workload<Option extends string = string> {
   /**
    * Starts servers of its own, measures all rounds, and stops the servers.
    * @param report is called with a line of progress.
-   * @throws Error where a round did not do the work that its figures claim.
+   * @throws Error if a round did not do the work that its figures claim.
    */
   measure(
     settings: Readonly<Record<Option, number>>,

@@ -73,7 +73,7 @@ async function main(): Promise<number> {
   return Object.values(results).every(({ failures }) => failures.length === 0) ? 0 : 1;
 }
 
-/** @throws UsageError where the text is no whole number above 0. */
+/** @throws UsageError if the text is not a whole number above 0. */
 function readCount(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const count = Number(text);
@@ -99,8 +99,8 @@ async function execute(
   return { ...result, seconds: elapsedSeconds() };
 }
 
-function printResult(name: string, { verdict, failures, figures, seconds }: TimedResult): void {
-  const { accepted, done, dead, workouts, lost, doubled, unexpected, mostAttempts } = verdict;
+function printResult(name: string, { consistency, failures, figures, seconds }: TimedResult): void {
+  const { accepted, done, dead, workouts, lost, doubled, unexpected, mostAttempts } = consistency;
   const printed = {
     accepted,
     done,

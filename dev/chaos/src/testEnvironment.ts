@@ -1,4 +1,4 @@
-/** The test environment of a scenario: native servers, monolith and coaches of its own, and what was asked of them. */
+/** The test environment of a scenario: native servers, monolith and coaches of its own, and the runs that were requested. */
 import { resolve } from 'node:path';
 import { FitClient, followRun } from '@fit/client';
 import { readFitTopology } from '@fit/contract';
@@ -13,7 +13,7 @@ import {
 import { planTopology } from '@fit/topology';
 import { execa } from 'execa';
 import { type Db, MongoClient } from 'mongodb';
-import { judge, type Verdict } from './ledger/judge.ts';
+import { type ConsistencyReport, checkConsistency } from './ledger/checkConsistency.ts';
 import { type Ledger, readDepths, readLedger } from './ledger/readLedger.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
@@ -51,7 +51,7 @@ export class TestEnvironment {
     this.#options = options;
   }
 
-  /** Starts everything, runs `work`, and stops everything with its data, also where `work` fails. */
+  /** Starts everything, runs `work`, and stops everything with its data, also if `work` fails. */
   static async with<Result>(
     options: TestEnvironmentOptions,
     work: (environment: TestEnvironment) => Promise<Result>,
@@ -111,7 +111,7 @@ export class TestEnvironment {
   }
 
   /**
-   * Requests a run for all users; the ledger expects its jobs from then on.
+   * Requests a run for all users; the ledger expects its jobs after that.
    * @param userCount how many users there are.
    * @param idempotencyKey makes a repeated request the same run.
    * @returns the run's id.
@@ -143,14 +143,14 @@ export class TestEnvironment {
     });
   }
 
-  async judge(): Promise<Verdict> {
-    return judge(await this.readLedger());
+  async checkConsistency(): Promise<ConsistencyReport> {
+    return checkConsistency(await this.readLedger());
   }
 
   /**
    * Runs the replay command as an operator would.
    * @param killAfterMs kills the command with SIGKILL after this time; default: never.
-   * @returns its exit code, null where it was killed.
+   * @returns its exit code, null if it was killed.
    */
   async replay(args: readonly string[] = [], killAfterMs = 0): Promise<number | null> {
     const { report } = this;

@@ -1,4 +1,4 @@
-/** Goal: metrics, health and output of the daily trigger say what it did, waits for, and does next. Method: the real program. */
+/** Goal: metrics, health and output of the daily trigger show what it did, waits for, and does next. Method: the real program. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeSecret } from '@fit/service/secret-file';
@@ -52,7 +52,7 @@ test('a missed slot is requested at start, counted, timed and dated; SIGTERM end
   // The schedule is daily, so the next slot is within a day.
   const inSeconds = page.sum('cron_next_run_timestamp_seconds') - Date.now() / 1_000;
   assert.ok(inSeconds > 0 && inSeconds <= 86_400, `${inSeconds}`);
-  // Cron tells the monolith by when the next run must have ended: the slot, an hour to wait, and five minutes.
+  // Cron reports to the monolith by when the next run must have ended: the slot, an hour to wait, and five minutes.
   const nextSeconds = page.sum('cron_next_run_timestamp_seconds');
   await eventually(async () => (await tested.client.dailyRunDueBy()) !== undefined, {
     describe: cron.output,

@@ -1,5 +1,5 @@
 /**
- * Goal: health and metrics answer in time and truly while a process drains and while its database does not answer. Method:
+ * Goal: health and metrics answer in time and correctly while a process drains and while its database does not answer. Method:
  * real processes, and a proxy before the database that can hold its replies.
  */
 import assert from 'node:assert/strict';

@@ -113,7 +113,7 @@ test('two crons of the same date make one run, and both end with 0 when every wo
   assert.equal(runs.length, 1);
 });
 
-test('cron --once ends with 2 when jobs are dead, and a cron that stays requests the slot that it missed', async (t) => {
+test('cron --once ends with 2 when jobs are dead, and a long-running cron requests the latest missed slot', async (t) => {
   const tested = await startSystemUnderTest(t, { COACH_FAILURE_RATE: '1' });
   const { client } = tested;
   await client.createUsers(sampleUsers(3));

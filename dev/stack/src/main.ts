@@ -43,7 +43,7 @@ try {
       break;
   }
 } catch (error) {
-  // A StackError says what to do; any other error is a defect, which needs its stack trace.
+  // The message of a StackError has the remedy; any other error is a defect, which needs its stack trace.
   console.error(error instanceof StackError ? error.message : error);
   process.exitCode =
     error instanceof StackError && error.code === 'STOPPED' ? INTERRUPTED_EXIT_CODE : 1;
@@ -51,7 +51,7 @@ try {
 
 /**
  * Starts the servers and keeps them until a stop signal.
- * @throws StackError where they do not start, or a server is given up; `STOPPED` for a signal during the start.
+ * @throws StackError if they do not start, or a server is given up; `STOPPED` for a signal during the start.
  */
 async function up({ name, brokerSuite }: StackCommand): Promise<void> {
   const startedAt = performance.now();

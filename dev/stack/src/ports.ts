@@ -134,7 +134,10 @@ export async function freePortList(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Takes the lock before it tries the port: without the lock it must not listen there even for a moment. */
+/**
+ * Takes the lock before it binds the port to see whether it is free: without the lock, this short bind could make the
+ * server of another process, which has reserved the port, fail to start.
+ */
 async function reservePort(port: number): Promise<boolean> {
   const lock = await holdLock(`port ${port}`);
   if (lock === undefined) return false;

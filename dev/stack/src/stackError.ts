@@ -17,7 +17,7 @@ export type StackErrorCode =
   | 'COMMAND_FAILED'
   | 'PROCESSES_LEFT';
 
-/** An error with a stable code and a message that says what to do next. */
+/** An error with a stable code and a message with the remedy. */
 export class StackError extends Error {
   override readonly name = 'StackError';
   readonly code: StackErrorCode;

@@ -1,4 +1,4 @@
-/** Goal: ports are documented, moved by the environment, and refused when wrong. Method: pure calls; real sockets. */
+/** Goal: ports are documented, moved by the environment, and refused when wrong. Method: calls without I/O; real sockets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freePortList, freePorts, portIsTaken, portsFrom, portVariable } from '../src/ports.ts';

@@ -1,4 +1,4 @@
-/** Goal: words become a command, or an error with the usage. Method: pure calls. */
+/** Goal: words become a command, or an error with the usage. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseStackCommand } from '../src/stackCommand.ts';

@@ -41,7 +41,7 @@ export function exportLimitsInForce(
 }
 
 type RecordCounts = Pick<JobStore, 'countStates' | 'oldestEligible'>;
-type DailyRun = Pick<DailyRunStore, 'dueBy'>;
+type DailyRun = Pick<DailyRunStore, 'deadline'>;
 
 const RECORDS_REFRESH_MS = 5_000;
 
@@ -94,7 +94,7 @@ async function setRecordGauges(
   const [counts, oldest, dueBy] = await Promise.all([
     jobs.countStates(),
     jobs.oldestEligible(),
-    dailyRun.dueBy(),
+    dailyRun.deadline(),
   ]);
   const ageSeconds = (date: Date | undefined) =>
     date === undefined ? 0 : Math.max(0, (Date.now() - date.getTime()) / 1_000);

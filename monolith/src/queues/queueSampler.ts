@@ -1,6 +1,6 @@
 /**
  * Reads every queue of the broker every five seconds and keeps the samples of the last minute. A sample comes from the
- * management API, or from AMQP where there is no management API or it does not answer.
+ * management API, or from AMQP if there is no management API or it does not answer.
  */
 import { type OpenTopologyAdmin, openTopologyAdmin, vhostOf } from '@fit/topology/amqp';
 import { ManagementApi, readQueueCounts } from '@fit/topology/management';
@@ -34,7 +34,7 @@ export interface TimedSample extends QueueSample {
 }
 
 export interface SampleReader {
-  /** @throws Error where neither the management API nor AMQP answers. */
+  /** @throws Error if neither the management API nor AMQP answers. */
   read(): Promise<QueueSample>;
   close(): Promise<void>;
 }
@@ -110,7 +110,7 @@ export function openSampleReader(options: SampleReaderOptions): SampleReader {
       try {
         return await readManagement(api);
       } catch (error) {
-        // Where both fail, the error of the management API is the one to report: it is the source that is configured.
+        // If both fail, the error of the management API is the one to report: it is the source that is configured.
         return await amqp.read(queueNames).catch(() => {
           throw error;
         });
@@ -141,7 +141,7 @@ async function readManagement(api: ManagementApi): Promise<QueueSample> {
 
 /**
  * Passive declares over a connection of its own, which is opened when it is needed. The connections of the background
- * tasks are not used, because asking for a queue that is missing closes the channel that asked.
+ * tasks are not used, because a passive declare of a missing queue closes its channel.
  */
 class AmqpReader {
   readonly #amqpUrl: string;

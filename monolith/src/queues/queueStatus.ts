@@ -1,4 +1,4 @@
-/** The status of each declared queue: fill, rates, time to full, age of the oldest message. Pure. */
+/** The status of each declared queue: fill, rates, time to full, age of the oldest message. No I/O. */
 import type { QueuePlan } from '@fit/topology';
 import Type, { type Static, type TSchema } from 'typebox';
 import { Freshness } from '../cachedSource.ts';
@@ -33,7 +33,7 @@ export const QueueStatus = Type.Object({
   limit: orNull(Count),
   /** The limit that the broker enforces; null: it enforces none, or the source does not report it. */
   limitInForce: orNull(Count),
-  /** True where both limits differ. Fill and time to full are those of the declared limit. */
+  /** True if both limits differ. Fill and time to full are those of the declared limit. */
   hasLimitDrift: Type.Boolean(),
   /** `countedByLimit` by `limit`; the broker allows values above 1. */
   fillRatio: orNull(Type.Number()),
@@ -45,7 +45,7 @@ export const QueueStatus = Type.Object({
   outPerSecond: orNull(Type.Number()),
   /** Growth of `countedByLimit`, by least squares. */
   netPerSecond: orNull(Type.Number()),
-  /** Age of the oldest message, or of the oldest queued job where the type of the queue does not report the message. */
+  /** Age of the oldest message, or of the oldest queued job if the type of the queue does not report the message. */
   oldestAgeSeconds: orNull(Type.Number()),
 });
 export type QueueStatus = Static<typeof QueueStatus>;

@@ -1,4 +1,4 @@
-/** Rates and forecasts of a queue. Pure; the formulas are those of the recording rules, so the page and the alerts agree. */
+/** Rates and forecasts of a queue. No I/O; the formulas are those of the recording rules, so the page and the alerts agree. */
 
 export interface Point {
   readonly atMs: number;
@@ -13,7 +13,7 @@ const FILLING_PER_SECOND = 0.05;
 
 /**
  * The least-squares slope, which is what `deriv` of Prometheus computes.
- * @returns change per second; undefined where fewer than two moments are known.
+ * @returns change per second; undefined if fewer than two moments are known.
  */
 export function slopePerSecond(points: readonly Point[]): number | undefined {
   const [first] = points;
@@ -32,7 +32,7 @@ export function slopePerSecond(points: readonly Point[]): number | undefined {
   return variance === 0 ? undefined : covariance / variance;
 }
 
-/** @returns seconds until the limit is reached at this slope, 0 where it is reached; undefined where the queue is not filling. */
+/** @returns seconds until the limit is reached at this slope, 0 if it is reached; undefined if the queue is not filling. */
 export function timeToFullSeconds(
   queue: { readonly counted: number; readonly limit: number },
   slope: number | undefined,
@@ -41,14 +41,14 @@ export function timeToFullSeconds(
   return Math.max(0, queue.limit - queue.counted) / slope;
 }
 
-/** @returns the mean change per second from the first point to the last; undefined where there are no two moments. */
+/** @returns the mean change per second from the first point to the last; undefined if there are no two moments. */
 export function growthPerSecond(points: readonly Point[]): number | undefined {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined || last.atMs <= first.atMs) return undefined;
   return ((last.value - first.value) / (last.atMs - first.atMs)) * 1_000;
 }
 
-/** @returns the rate of a counter; undefined where the counter was reset in between, as a restart of the broker does. */
+/** @returns the rate of a counter; undefined if the counter was reset in between, as a restart of the broker does. */
 export function ratePerSecond(points: readonly Point[]): number | undefined {
   const wasReset = points.some(({ value }, index) => value < (points[index - 1]?.value ?? value));
   return wasReset ? undefined : growthPerSecond(points);

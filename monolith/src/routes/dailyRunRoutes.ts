@@ -1,5 +1,5 @@
 /**
- * The deadline of the next daily run. Cron sets it after each run, and the alert CronOverdue fires where the deadline
+ * The deadline of the next daily run. Cron sets it after each run, and the alert CronOverdue fires if the deadline
  * passes before cron sets a later one.
  */
 import { defineRoute, invalidInput, type Route } from '@fit/service';
@@ -7,7 +7,7 @@ import Type from 'typebox';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 
 export interface DailyRunRouteParts {
-  readonly dailyRun: Pick<DailyRunStore, 'expect' | 'dueBy'>;
+  readonly dailyRun: Pick<DailyRunStore, 'setDeadline' | 'deadline'>;
 }
 
 /** An instant in UTC as `Date.toISOString` writes it; null: no daily run is expected. */
@@ -23,7 +23,7 @@ export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
       paths: ['/dailyRun'],
       access: 'admin',
       reply: ExpectedRun,
-      handle: async () => ({ body: { dueBy: (await dailyRun.dueBy())?.toISOString() ?? null } }),
+      handle: async () => ({ body: { dueBy: (await dailyRun.deadline())?.toISOString() ?? null } }),
     }),
     defineRoute({
       method: 'put',
@@ -36,9 +36,9 @@ export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
         if (dueBy !== undefined && Number.isNaN(dueBy.getTime()))
           throw invalidInput(
             'body.dueBy',
-            `${String(body.dueBy)} is no instant such as 2026-11-30T06:05:00Z`,
+            `${String(body.dueBy)} is not an instant such as 2026-11-30T06:05:00Z`,
           );
-        await dailyRun.expect(dueBy);
+        await dailyRun.setDeadline(dueBy);
         return { body: { dueBy: dueBy?.toISOString() ?? null } };
       },
     }),

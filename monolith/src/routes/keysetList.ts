@@ -11,7 +11,7 @@ export function limitOf({ limit }: { readonly limit?: string }): number {
   return Number(limit ?? 100);
 }
 
-/** @returns the id that the next request goes on after; nothing where this was the last part. */
+/** @returns the id that the next request goes on after; nothing if this was the last part. */
 export function nextOf(ids: readonly string[], limit: number): { next?: string } {
   const last = ids.at(-1);
   return ids.length === limit && last !== undefined ? { next: last } : {};

@@ -22,7 +22,7 @@ export interface MonolithRouteParts {
   readonly jobs: JobStore;
   readonly declaration: Declaration;
   readonly status: OpenStatus;
-  /** The time zone whose today is meant where a request names no date. */
+  /** The time zone whose today is meant if a request names no date. */
   readonly timezone: string;
   /** The share of jobs that are traced in a run that is too large for one trace; 0 to 1. */
   readonly largeRunShare: number;

@@ -18,7 +18,7 @@ export interface RunRouteParts extends StartRunParts {
   readonly isStoreUp: () => Promise<boolean>;
   /** The main queue of the jobs, named in the reply. */
   readonly queue: string;
-  /** The time zone whose today is meant where a request names no date. */
+  /** The time zone whose today is meant if a request names no date. */
   readonly timezone: string;
 }
 
@@ -55,7 +55,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       reply: Accepted,
       handle: async ({ body, headers }) => {
         const date = body.date ?? dayIn(parts.timezone, new Date());
-        if (!isCalendarDay(date)) throw invalidInput('body.date', `${date} is no calendar day`);
+        if (!isCalendarDay(date)) throw invalidInput('body.date', `${date} is not a calendar day`);
         if (!(await parts.isStoreUp())) throw storeUnavailable();
         await requireUsers(body.userIds, parts);
         const run = await startRun(
@@ -114,9 +114,9 @@ async function requireUsers(
   const found = new Set<string>();
   for await (const group of parts.users.groups(ids, ids.length))
     for (const { id } of group) found.add(id);
-  const missing = ids.filter((id) => !found.has(id));
-  if (missing.length > 0)
-    throw invalidInput('body.userIds', `no such user: ${missing.slice(0, 10).join(', ')}`);
+  const unknownIds = ids.filter((id) => !found.has(id));
+  if (unknownIds.length > 0)
+    throw invalidInput('body.userIds', `no such user: ${unknownIds.slice(0, 10).join(', ')}`);
 }
 
 function storeUnavailable(): Problem {

@@ -16,7 +16,7 @@ const headers = {
 
 /**
  * Reads every runbook at the start, so a requested name is looked up in a list and never becomes a path.
- * @throws Error where the files are missing.
+ * @throws Error if the files are missing.
  */
 export function runbookRoutes(): Route[] {
   const folder = join(FOLDER, 'runbooks');

@@ -10,7 +10,7 @@ import { limitOf, listQuery, nextOf } from './keysetList.ts';
 export interface UserRouteParts {
   readonly users: UserStore;
   readonly jobs: JobStore;
-  /** The time zone whose today is meant where a request names no date. */
+  /** The time zone whose today is meant if a request names no date. */
   readonly timezone: string;
 }
 

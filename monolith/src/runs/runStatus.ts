@@ -1,4 +1,4 @@
-/** How far a run is, computed from the states of its jobs. Pure. */
+/** The progress of a run, computed from the states of its jobs. No I/O. */
 import type { JobState } from '@fit/jobs';
 import type { RunCounts } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';

@@ -36,10 +36,10 @@ const JOBS_IN_ONE_TRACE = 100;
 /**
  * Repeating a request is safe after a failure at any point: the id of the run comes from its key, and the id of each job
  * from user and date.
- * @throws Problem 422 `idempotency_key_reused` where another request had the same key.
+ * @throws Problem 422 `idempotency_key_reused` if another request had the same key.
  */
 export async function startRun(request: RunRequest, parts: StartRunParts): Promise<Run> {
-  const run = await parts.runs.open(newRun(request));
+  const run = await parts.runs.insertIfAbsent(newRun(request));
   if (run.requestHash !== requestHash(request))
     throw new Problem({
       status: 422,
@@ -48,7 +48,7 @@ export async function startRun(request: RunRequest, parts: StartRunParts): Promi
     });
   if (run.accepted !== undefined) return run;
   const accepted = await recordJobs(run, request, parts);
-  await parts.runs.accept(run._id, accepted);
+  await parts.runs.markRecorded(run._id, accepted);
   return { ...run, accepted };
 }
 

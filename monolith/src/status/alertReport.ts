@@ -1,4 +1,4 @@
-/** The alerts of the status: what Prometheus says is firing or pending, and what Alertmanager suppresses. */
+/** The alerts of the status: which Prometheus reports as firing or pending, and what Alertmanager suppresses. */
 import Type, { type Static } from 'typebox';
 import { Freshness } from '../cachedSource.ts';
 
@@ -6,11 +6,11 @@ export const Alert = Type.Object({
   name: Type.String(),
   severity: Type.String(),
   summary: Type.String(),
-  /** What the alert is about, such as a queue; empty where it is about the whole system. */
+  /** What the alert is about, such as a queue; empty if it is about the whole system. */
   subject: Type.String(),
   since: Type.String(),
   runbookUrl: Type.Union([Type.String(), Type.Null()]),
-  /** Why Alertmanager notifies nobody; null where it notifies, or where it was not asked. */
+  /** Why Alertmanager sends no notification; null if it sends one, or if it was not requested. */
   suppression: Type.Union([Type.Enum(['silenced', 'inhibited']), Type.Null()]),
 });
 export type Alert = Static<typeof Alert>;
@@ -28,7 +28,7 @@ export type AlertReport = Static<typeof AlertReport>;
 
 export type AlertList = Omit<AlertReport, 'freshness'>;
 
-/** Where to ask. A URL may hold user and password, for servers that ask for them. */
+/** Where to ask. A URL may hold user and password, for servers that require them. */
 export interface AlertSources {
   readonly prometheusUrl: string;
   /** Undefined: no alert counts as suppressed. */
@@ -58,10 +58,10 @@ const WATCHDOG = 'Watchdog';
 const SEVERITIES = ['critical', 'warning', 'info'];
 const LISTED_COUNT = 50;
 const TEXT_LENGTH = 300;
-/** The labels that say what an alert is about. */
+/** The labels that name the subject of an alert. */
 const SUBJECT_LABELS = ['queue', 'kind', 'job', 'instance', 'cause', 'reason', 'outcome', 'slo'];
 
-/** @throws Error where Prometheus does not answer: then it is unknown what fires, which is not the same as nothing. */
+/** @throws Error if Prometheus does not answer: then it is unknown what fires, which is not the same as nothing. */
 export async function readAlerts(sources: AlertSources): Promise<AlertList> {
   const [alerts, managed] = await Promise.all([
     readPrometheus(sources.prometheusUrl),
@@ -70,7 +70,7 @@ export async function readAlerts(sources: AlertSources): Promise<AlertList> {
   return listAlerts(alerts, managed);
 }
 
-/** Pure. The texts of alerts are not trusted: they are cut to a length, and their links must lead to the web. */
+/** No I/O. The texts of alerts are not trusted: they are cut to a length, and their links must lead to the web. */
 export function listAlerts(
   alerts: readonly PrometheusAlert[],
   managed: readonly ManagedAlert[] = [],
@@ -99,7 +99,7 @@ async function readPrometheus(url: string): Promise<PrometheusAlert[]> {
   return data.alerts;
 }
 
-/** Where Alertmanager does not answer, alerts are shown as not suppressed: a silence must never hide one by mistake. */
+/** If Alertmanager does not answer, alerts are shown as not suppressed: a silence must never hide one by mistake. */
 async function readAlertmanager(url: string | undefined): Promise<ManagedAlert[]> {
   if (url === undefined) return [];
   try {

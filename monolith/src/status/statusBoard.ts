@@ -72,7 +72,7 @@ export class StatusBoard {
       read: options.readToday,
       staleAfterMs: TODAY_STALE_AFTER_MS,
     });
-    // Without readers no source is asked.
+    // Without readers no source is read.
     this.#timer = setInterval(() => {
       if (options.streams.readerCount > 0) void this.broadcast();
     }, BROADCAST_INTERVAL_MS);
@@ -99,7 +99,7 @@ export class StatusBoard {
   }
 
   /**
-   * Sends the status to all readers where it differs from the last broadcast by more than clock fields; once a second at
+   * Sends the status to all readers if it differs from the last broadcast by more than clock fields; once a second at
    * most. Calls during a broadcast share it.
    */
   broadcast(): Promise<void> {

@@ -1,4 +1,4 @@
-/** Whether every user has today's workout: the run of the day, what is missing and why, and what has not reached the broker. */
+/** Whether every user has today's workout: the run of the day, which users have no workout and why, and what has not reached the broker. */
 import { dayIn } from '@fit/contract';
 import type { JobState } from '@fit/jobs';
 import type { JobStore, RunCounts } from '@fit/jobs/store';
@@ -19,7 +19,7 @@ export const TodayReport = Type.Object({
   freshness: Freshness,
   date: Type.String(),
   /**
-   * The verdict on the run that is shown; the run says whether it is for everyone. Users who joined after it do not count.
+   * The result of the run that is shown; the run has a field for whether it is for everyone. Users who joined after it do not count.
    * none: the day has no run. incomplete: the run ended, and some users have no workout. unknown: the database never
    * answered.
    */
@@ -84,7 +84,7 @@ export function chooseRun(runs: readonly Run[]): Run | undefined {
     )[0];
 }
 
-/** True where the other run has the same scope, is newer, and every job of it is recorded. */
+/** True if the other run has the same scope, is newer, and every job of it is recorded. */
 function supersedes(other: Run, run: Run): boolean {
   return (
     other.isForEveryone === run.isForEveryone &&
@@ -93,7 +93,7 @@ function supersedes(other: Run, run: Run): boolean {
   );
 }
 
-/** Pure. @param now moment that ages are measured at. */
+/** No I/O. @param now moment that ages are measured at. */
 export function todayReport(facts: TodayFacts, now: Date): Omit<TodayReport, 'freshness'> {
   const { date, run, counts, pendingCount, oldest } = facts;
   const outbox = {
@@ -102,13 +102,13 @@ export function todayReport(facts: TodayFacts, now: Date): Omit<TodayReport, 'fr
   };
   if (run === undefined) return { ...emptyReport(date, 'none'), outbox };
   const status = runStatus(run, counts, now);
-  const { done: served = 0, ...missing } = status.states;
+  const { done: served = 0, ...usersWithoutWorkout } = status.states;
   return {
     date,
     verdict: verdictOf(status),
     served,
     total: status.total,
-    missing,
+    missing: usersWithoutWorkout,
     run: status,
     outbox,
   };

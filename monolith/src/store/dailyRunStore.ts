@@ -19,13 +19,13 @@ export class DailyRunStore {
     this.#dailyRun = database.collection<DailyRunDocument>('dailyRun');
   }
 
-  /** @param dueBy undefined: no daily run is expected any more. */
-  async expect(dueBy: Date | undefined): Promise<void> {
-    await this.#dailyRun.upsert(ID, { $set: { dueBy: dueBy ?? null } });
+  /** @param deadline undefined: no daily run is expected any more. */
+  async setDeadline(deadline: Date | undefined): Promise<void> {
+    await this.#dailyRun.upsert(ID, { $set: { dueBy: deadline ?? null } });
   }
 
-  /** @returns undefined where no daily run is expected. */
-  async dueBy(): Promise<Date | undefined> {
+  /** @returns undefined if no daily run is expected. */
+  async deadline(): Promise<Date | undefined> {
     return (await this.#dailyRun.findOne(ID))?.dueBy ?? undefined;
   }
 }

@@ -2,15 +2,15 @@
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 
 export interface Run {
-  /** The id of the run. It is made from the idempotency key where there is one, so equal requests at once are one run. */
+  /** The id of the run. It is made from the idempotency key if there is one, so equal requests at once are one run. */
   readonly _id: string;
   readonly date: string;
-  /** Hash of the request. It tells a repeated request from another request under the same key. */
+  /** Hash of the request. A repeated request has the same hash; another request under the same key has a different one. */
   readonly requestHash: string;
   readonly createdAt: Date;
-  /** True where the request named no users. */
+  /** True if the request named no users. */
   readonly isForEveryone: boolean;
-  /** Absent until every job is recorded. The recording goes on or was interrupted; a repeated request resumes it. */
+  /** Absent until every job is recorded: the recording is under way, or was interrupted and is resumed by a repeated request. */
   readonly accepted?: {
     readonly total: number;
     readonly created: number;
@@ -34,11 +34,12 @@ export class RunStore {
   }
 
   /** @returns the stored run: the given one, or the one that had this id before. */
-  async open(run: Run): Promise<Run> {
+  async insertIfAbsent(run: Run): Promise<Run> {
     return (await this.#runs.upsert(run._id, { $setOnInsert: run })) ?? run;
   }
 
-  async accept(id: string, accepted: NonNullable<Run['accepted']>): Promise<void> {
+  /** Every job of the run is recorded. */
+  async markRecorded(id: string, accepted: NonNullable<Run['accepted']>): Promise<void> {
     await this.#runs.updateOne(id, { $set: { accepted } });
   }
 

@@ -30,7 +30,7 @@ test('while the database hangs the scrape answers, the age grows, failures count
   const stop = exportJobRecords(
     metrics,
     { countStates: hung, oldestEligible: hung },
-    { dueBy: hung },
+    { deadline: hung },
     10,
   );
   t.after(stop);
@@ -57,7 +57,7 @@ test('when the database answers again the figures are new', async (t) => {
       oldestEligible: () =>
         answer({ pending: new Date(Date.now() - 60_000), waiting: new Date(Date.now() + 60_000) }),
     },
-    { dueBy: () => answer(new Date(7_200_000)) },
+    { deadline: () => answer(new Date(7_200_000)) },
     10,
   );
   t.after(stop);

@@ -1,4 +1,4 @@
-/** Goal: each value of a queue's status is exact or null. Method: the pure function on samples made by hand. */
+/** Goal: each value of a queue's status is exact or null. Method: calls without I/O on samples made by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fitTopology } from '@fit/contract';

@@ -1,4 +1,4 @@
-/** Goal: the status forecasts as the alerts do. Method: the pure functions on series with a known answer. */
+/** Goal: the status forecasts as the alerts do. Method: calls without I/O on series with a known answer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -1,4 +1,4 @@
-/** Goal: the status of a run is exact, and never `finished` too early. Method: the pure function. */
+/** Goal: the status of a run is exact, and never `finished` too early. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runStatus } from '../../src/runs/runStatus.ts';

@@ -1,4 +1,4 @@
-/** Goal: firing alerts are listed by urgency, and a hostile text of a rule does no harm. Method: the pure function. */
+/** Goal: firing alerts are listed by urgency, and a hostile text of a rule does no harm. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listAlerts, type PrometheusAlert } from '../../src/status/alertReport.ts';

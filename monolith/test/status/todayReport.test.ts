@@ -1,4 +1,4 @@
-/** Goal: the verdict on the day is never too good. Method: the pure functions. */
+/** Goal: the report never shows a day as better than it is. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseRun, todayReport, unknownToday } from '../../src/status/todayReport.ts';
@@ -31,7 +31,7 @@ test('the day is served when every workout is stored, and incomplete when the ru
   assert.equal(unknownToday(date).verdict, 'unknown');
 });
 
-test('without a run the verdict is none', () => {
+test('without a run the verdict is `none`', () => {
   const report = todayReport(
     { date, run: undefined, counts: { states: {}, causes: {} }, pendingCount: 3, oldest: {} },
     now,
@@ -39,7 +39,7 @@ test('without a run the verdict is none', () => {
   assert.deepEqual([report.verdict, report.total, report.outbox?.pending], ['none', 0, 3]);
 });
 
-test('the report has missing users by state, causes of death, and the age of the outbox', () => {
+test('the report has users without a workout by state, causes of death, and the age of the outbox', () => {
   const counts = { states: { done: 90, waiting: 4, dead: 6 }, causes: { exhausted: 6 } };
   const oldest = { pending: new Date('2026-11-23T05:00:30Z') };
   const report = todayReport({ date, run: run('a', 100), counts, pendingCount: 1, oldest }, now);

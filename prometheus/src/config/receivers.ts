@@ -11,9 +11,9 @@ export interface Receiver {
 
 /** Alerts whose receiver has no channel are visible at Alertmanager and on the status page only. */
 export interface AlertReceivers {
-  /** Somebody is woken. */
+  /** Critical alerts: the person on call is paged at once. */
   readonly critical?: Receiver;
-  /** Somebody looks today. */
+  /** Warnings: a ticket that somebody handles on the same day. */
   readonly warning?: Receiver;
   /** Gets the Watchdog every minute and raises an alarm of its own when the Watchdog stops. */
   readonly watchdogUrl?: string | undefined;

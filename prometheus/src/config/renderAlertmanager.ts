@@ -41,7 +41,7 @@ export function renderAlertmanager(
     receivers: [
       renderReceiver('warning', receivers.warning),
       renderReceiver('critical', receivers.critical),
-      // Without resolved messages: only the absence of the Watchdog says something.
+      // Without resolved messages: only the absence of the Watchdog has a meaning.
       renderReceiver('watchdog', { webhookUrl: receivers.watchdogUrl }, false),
     ],
   });
@@ -52,8 +52,8 @@ const NO_COACH = ['alertname="NoConsumers"', 'severity="critical"'];
 const NO_PROGRESS = ['alertname=~"OutboxStalled|BacklogTooLong"'];
 
 /**
- * Alertmanager takes a label that is missing on both sides as equal. So each rule has alertname among `equal`, or asks its
- * target for a queue or a name; otherwise an alert without a queue would mute every other one without a queue.
+ * Alertmanager takes a label that is missing on both sides as equal. So each rule has alertname among `equal`, or requires that its
+ * target has a queue or a name; otherwise an alert without a queue would mute every other one without a queue.
  */
 const INHIBITIONS = [
   {

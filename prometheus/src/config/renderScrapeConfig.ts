@@ -12,7 +12,7 @@ export interface ScrapeOptions {
   readonly targets: MonitoringTargets;
   /** The virtual host whose queues are scraped; default '/'. */
   readonly vhost?: string;
-  /** Absent: Alertmanager asks for no password. */
+  /** Absent: Alertmanager requires no password. */
   readonly alertmanagerLogin?: AlertmanagerLogin;
 }
 

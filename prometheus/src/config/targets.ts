@@ -10,7 +10,7 @@ export const WATCHED_JOBS = [
   'alertmanager',
 ] as const;
 
-/** Cron may be absent: something else may start the runs, and runbooks stop it. CronOverdue reports a slot that it misses. */
+/** Cron may be absent: another scheduler may start the runs, and some runbooks stop cron. CronOverdue reports a missed slot. */
 export const JOB_NAMES = [...WATCHED_JOBS, 'cron'] as const;
 
 export type JobName = (typeof JOB_NAMES)[number];
@@ -31,7 +31,7 @@ export interface MonitoringTargets {
   readonly alertmanager: Target;
   /** The configuration folder as Alertmanager sees it, since secrets need absolute paths. */
   readonly alertmanagerFolder: string;
-  /** Absent where something else starts the runs. */
+  /** Absent if something else starts the runs. */
   readonly cron?: Target;
 }
 
@@ -52,7 +52,7 @@ export const COMPOSE_TARGETS: MonitoringTargets = Object.freeze({
   prometheus: { addresses: ['prometheus:9090'] },
   alertmanager: { addresses: ['alertmanager:9093'] },
   alertmanagerFolder: '/etc/alertmanager',
-  // By DNS name: a cron that was stopped on purpose has no name, and so it is no target that is down.
+  // By DNS name: a cron that was stopped on purpose has no name, so it does not count as a target that is down.
   cron: { dnsName: 'cron', port: 12115 },
 });
 

@@ -14,7 +14,7 @@ export interface MonitoringOptions extends RuleOptions {
   readonly targets: MonitoringTargets;
   /** Default: none; alerts are visible at Alertmanager. */
   readonly receivers?: AlertReceivers;
-  /** Absent: Alertmanager asks for no password. */
+  /** Absent: Alertmanager requires no password. */
   readonly alertmanagerLogin?: AlertmanagerLogin;
 }
 
@@ -106,10 +106,10 @@ const OWNER_ONLY_FOLDER_MODE = 0o700;
  * Lets the users of the containers read the configurations below a folder, copies of secrets included, and keeps all other users
  * of this machine out. Alertmanager runs as another user under compose: it could not read a copy with the owner-only mode of
  * its source, would look healthy, and would fail at the first alert. The folder above belongs to its owner alone; that keeps
- * no container out, since Docker resolves mounts as root, or as the owner where it runs without root.
+ * no container out, since Docker resolves mounts as root, or as the owner if it runs without root.
  * @param folder the parent of the configurations.
  * @param profiles the names of the configurations.
- * @throws the error of the file system, also where the folder belongs to another user.
+ * @throws the error of the file system, also if the folder belongs to another user.
  */
 export async function openToContainers(folder: string, profiles: readonly string[]): Promise<void> {
   await chmod(folder, OWNER_ONLY_FOLDER_MODE);

@@ -13,7 +13,7 @@ export interface DashboardSpec {
 export type Variable = 'queue' | 'instance';
 
 export interface RowSpec {
-  /** A question; its panels answer it. */
+  /** The heading of a row: a question that its panels answer. */
   readonly title: string;
   readonly panels: readonly PanelSpec[];
 }
@@ -22,11 +22,11 @@ export interface PanelSpec {
   /** lines: over time. number: the latest value, large. heat: a histogram over time. table: one row per series, now. */
   readonly kind: 'lines' | 'number' | 'heat' | 'table';
   readonly title: string;
-  /** What the panel shows and what a bad picture means; the help text of the panel. */
+  /** What the panel shows and what a bad value means; the help text of the panel. */
   readonly description: string;
   readonly unit: Unit;
   readonly queries: readonly Query[];
-  /** Of 24 columns; default 8, for a number 4. */
+  /** Width in columns; a dashboard has 24. Default: 8, and 4 for a panel of kind `number`. */
   readonly width?: number;
   readonly bounds?: Bounds;
   /** Minimum of the axis; default 0. `null` leaves it to the data, for values that may be negative. */

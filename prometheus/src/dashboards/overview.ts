@@ -1,4 +1,4 @@
-/** The first dashboard: is every user served, and if not, why. */
+/** The first dashboard: does every user have a workout, and if not, why. */
 import type { DashboardSpec, RowSpec } from './dashboardSpec.ts';
 
 /** The share of jobs that may die. */
@@ -159,7 +159,7 @@ const SERVED: RowSpec = {
       kind: 'lines',
       title: 'Oldest job by state',
       description:
-        'Age since the job could have started. A line that only rises is a job that nobody does.',
+        'Age since the job could have started. A line that only rises is a job that is not processed.',
       unit: 's',
       queries: [{ expr: 'max by (state) (jobs_oldest_age_seconds)', legend: '{{state}}' }],
       runbooks: ['QueueStalled'],
@@ -215,7 +215,8 @@ const FAILURES: RowSpec = {
     {
       kind: 'lines',
       title: 'Failed attempts per minute, by error class',
-      description: 'One class above all others is a dependency; many alike are the jobs.',
+      description:
+        'If one class is far above the others, a dependency fails; if many classes rise together, the jobs themselves fail.',
       unit: 'cpm',
       queries: [
         {
@@ -242,7 +243,7 @@ const FAILURES: RowSpec = {
     {
       kind: 'lines',
       title: 'Share of jobs that died',
-      description: 'Over five minutes and over an hour; the alert asks for both. May be 1 %.',
+      description: 'Over five minutes and over an hour; the alert needs both. Allowed: 1 %.',
       unit: 'percentunit',
       queries: ['5m', '1h'].map((window) => ({
         expr: `job:dead:ratio_rate${window}`,

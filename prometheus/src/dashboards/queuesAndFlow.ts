@@ -1,4 +1,4 @@
-/** The second dashboard: where jobs are, from the outbox through the queues into attempts, and what holds them up. */
+/** The second dashboard: where jobs are, from the outbox through the queues into attempts, and what delays them. */
 import type { DashboardSpec, PanelSpec, Query, RowSpec } from './dashboardSpec.ts';
 
 const FILLING: RowSpec = {
@@ -409,7 +409,7 @@ const DECLARATION: RowSpec = {
 export const QUEUES_AND_FLOW: DashboardSpec = {
   uid: 'fit-queues-and-flow',
   title: 'FIT 2 Queues and flow',
-  description: 'Where are the jobs, and what holds them up?',
+  description: 'Where are the jobs, and what delays them?',
   variables: ['queue'],
   rows: [FILLING, PUBLISHING, CONSUMING, RETRYING, LATENCY, DECLARATION],
 };

@@ -1,4 +1,4 @@
-/** Makes Grafana's dashboards, as text by file name. Pure: the same specification gives the same text. */
+/** Makes Grafana's dashboards, as text by file name. No I/O: the same specification gives the same text. */
 /* eslint-disable @typescript-eslint/no-deprecated -- Grafana 12 reads files of the first schema; the second is a preview. */
 import {
   BigValueColorMode,
@@ -134,14 +134,14 @@ function queryVariable(name: Variable): QueryVariableBuilder {
     .current({ selected: true, text: ['All'], value: ['$__all'] });
 }
 
-/** Without the instance, since a process that moves is no deploy. */
+/** Without the instance, since a process that moves is not a deploy. */
 const BUILDS = 'group by (job, version, commit)';
 
 /** Events that are marked on every graph. */
 export const ANNOTATIONS = [
   {
     name: 'Deploys',
-    // Builds that run now and did not run a minute ago. A restart of the same build within a minute is no deploy.
+    // Builds that run now and did not run a minute ago. A restart of the same build within a minute is not a deploy.
     expr: `${BUILDS} (app_build_info) unless ${BUILDS} (app_build_info offset 1m)`,
     colour: 'blue',
     title: '{{job}}',

@@ -50,7 +50,7 @@ const COACHES: RowSpec = {
     {
       kind: 'lines',
       title: 'Since the last success',
-      description: 'Of each coach. Rises between runs; during a run it stays near 0.',
+      description: 'For each coach. Rises between runs; during a run it stays near 0.',
       unit: 's',
       queries: [
         {
@@ -96,7 +96,7 @@ const PROCESSES: RowSpec = {
       kind: 'lines',
       title: 'Event loop, p99',
       description:
-        'Delay of the next task. Above 0.25 s heartbeats and requests suffer: take a CPU profile.',
+        'Delay of the next task. Above 0.25 s heartbeats and requests are delayed: take a CPU profile.',
       unit: 's',
       queries: [
         { expr: `nodejs_eventloop_lag_p99_seconds${OF_FIT}`, legend: '{{job}} {{instance}}' },
@@ -120,7 +120,7 @@ const PROCESSES: RowSpec = {
     {
       kind: 'lines',
       title: 'Heap in use',
-      description: 'A saw is healthy; stairs are a leak.',
+      description: 'A sawtooth is normal; a rising baseline is a leak.',
       unit: 'bytes',
       queries: [{ expr: `nodejs_heap_size_used_bytes${OF_FIT}`, legend: '{{job}} {{instance}}' }],
       runbooks: ['TargetDown'],

@@ -1,4 +1,4 @@
-/** Makes ALERTS.md: every alert with its meaning and its first step. Pure. */
+/** Makes ALERTS.md: every alert with its meaning and its first step. No I/O. */
 import { fitTopology } from '@fit/contract';
 import { planTopology } from '@fit/topology';
 import { listRules } from '../rules/renderRules.ts';
@@ -6,8 +6,8 @@ import type { AlertRule } from '../rules/rule.ts';
 
 const HEAD = `# Alerts
 
-Generated from the rules by \`npm run rules\`. Critical alerts go to the receiver \`critical\` (somebody is woken), warnings to
-\`warning\` (somebody looks today), the Watchdog every minute to \`watchdog\`. Each name links to its runbook;
+Generated from the rules by \`npm run rules\`. Critical alerts go to the receiver \`critical\` (the person on call is paged), warnings to
+\`warning\` (a ticket for the same day), the Watchdog every minute to \`watchdog\`. Each name links to its runbook;
 [on-call.md](on-call.md) prepares the shell for its commands. [FAULTS.md](FAULTS.md) says which fault raises which alert, and when.
 
 | alert | severity | for | summary | meaning | first step |

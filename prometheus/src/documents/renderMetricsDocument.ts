@@ -1,4 +1,4 @@
-/** Makes METRICS.md from the catalogue of metrics. Pure. */
+/** Makes METRICS.md from the catalogue of metrics. No I/O. */
 import {
   CATALOGUE,
   type LabelBound,
@@ -9,7 +9,7 @@ import {
   SERIES_CEILINGS,
 } from '@fit/service';
 
-/** The values of labels that a process knows when it starts. */
+/** The values of labels that are fixed when a process starts. */
 const KNOWN_AS = {
   vhost: 'the virtual host',
   queue: 'declared queues',

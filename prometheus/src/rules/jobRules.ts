@@ -33,7 +33,7 @@ const progressAlerts = ({
   backlogSeconds,
 }: Windows): readonly AlertRule[] => [
   {
-    // An old outbox alone is no fault: a large run waits there while the queue takes what it has capacity for.
+    // An old outbox alone is not a fault: a large run waits there while the queue takes what it has capacity for.
     alert: 'OutboxStalled',
     expr: [
       `max(jobs_outbox_oldest_age_seconds) > ${outboxAgeSeconds}`,

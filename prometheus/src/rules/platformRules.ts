@@ -62,7 +62,7 @@ const outageAlerts = ({ hold }: Windows): readonly AlertRule[] => [
   },
   {
     alert: 'StoreDown',
-    // A stage that works knows at once and until the database answers again. A process without work notices nothing, but its
+    // A stage that works reports the outage at once, until the database answers again. A process without work sends no statement, but its
     // figures over the records are refreshed every 5 s. A counter of outages would end the alert while the outage goes on.
     expr: [
       'max by (job, instance) (jobs_store_down) == 1',
@@ -133,7 +133,7 @@ const brokerAlerts = ({ hold }: Windows): readonly AlertRule[] => [
 ];
 
 /**
- * Two minutes: what is dropped while Alertmanager starts is sent again a minute later and is no fault. A receiver that refuses is
+ * Two minutes: what is dropped while Alertmanager starts is sent again a minute later and is not a fault. A receiver that refuses is
  * tried again in each group interval, so its counter goes on rising; it is summed over integrations and reasons to one alert.
  */
 const pipelineFailures = (lookback: string): string =>

@@ -7,7 +7,7 @@ export const ON_QUEUE = 'on (vhost, queue)';
 /** One series per queue, without the labels of the target: otherwise a broker that moved would look like new queues. */
 export const maxByQueue = (expr: string): string => `max by (vhost, queue) (${expr})`;
 
-/** Keeps the series of queues with that role. Only generated rules know roles; the broker does not. */
+/** Keeps the series of queues with that role. Only generated rules have roles; the broker exports none. */
 export const ofRole = (expr: string, role: QueueRole): string =>
   `${expr} and ${ON_QUEUE} queue:info{role="${role}"}`;
 

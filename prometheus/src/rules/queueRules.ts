@@ -7,7 +7,7 @@ import type { Windows } from './windows.ts';
 /**
  * The declaration as recording rules, since the broker exports depths but no limits (rabbitmq-server#9632). They are rules and
  * not metrics of the processes, so that the fill is known while all processes are down. A limit or time to live exists only
- * for queues that have one, so every question about a role joins `queue:info`, which all queues have.
+ * for queues that have one, so every expression about a role joins `queue:info`, which all queues have.
  */
 export function declaredQueues(plan: TopologyPlan, vhost: string): RecordingRule[] {
   return plan.queues.flatMap((queue) => {
@@ -133,9 +133,9 @@ const DRIFT = [
   `or min by (vhost, queue) (jobs_queue_max_length) != ${ON_QUEUE} queue:max_length`,
   `or ${maxByQueue('jobs_queue_ttl_seconds')} != ${ON_QUEUE} queue:ttl_seconds`,
   `or min by (vhost, queue) (jobs_queue_ttl_seconds) != ${ON_QUEUE} queue:ttl_seconds`,
-  // With role and tier: a queue that is the wait queue of another tier is as wrong as one that the rules do not know.
+  // With role and tier: a queue that is the wait queue of another tier is as wrong as one that is not in the rules.
   `or ${maxByQueue('jobs_queue_info unless on (vhost, queue, role, tier) queue:info')}`,
-  // What the broker enforces: a policy that somebody set by hand is visible only there.
+  // What the broker enforces: a policy that was set by hand is visible only there.
   `or ${maxByQueue('jobs_queue_live_max_length')} != ${ON_QUEUE} queue:max_length`,
   // Wait queues have no consumers, so a consumer on one is a mistake: the messages that it takes reach no coach.
   `or ${ofRole('queue:consumers > 0', 'wait')}`,

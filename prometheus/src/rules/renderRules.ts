@@ -1,4 +1,4 @@
-/** Makes the rule file of Prometheus from the plan. Pure: the same plan gives the same text. */
+/** Makes the rule file of Prometheus from the plan. No I/O: the same plan gives the same text. */
 import type { TopologyPlan } from '@fit/topology';
 import { DEFAULT_LINKS } from '../config/links.ts';
 import { INTERVAL } from '../config/renderScrapeConfig.ts';

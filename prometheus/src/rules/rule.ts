@@ -1,6 +1,6 @@
 /** A rule as Prometheus reads it. The field names are those of Prometheus, so a rule is rendered by copying it. */
 
-/** critical: somebody is woken. warning: somebody looks today. none: the Watchdog, which always fires. */
+/** critical: the person on call is paged. warning: a ticket for the same day. none: the Watchdog, which always fires. */
 export type Severity = 'critical' | 'warning' | 'none';
 
 export interface RecordingRule {

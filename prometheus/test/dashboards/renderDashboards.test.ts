@@ -164,7 +164,7 @@ test('every runbook is linked from some panel', () => {
   assert.deepEqual(missing, []);
 });
 
-/** @returns the labels of the outermost aggregation; undefined where there is none and all labels stay. */
+/** @returns the labels of the outermost aggregation; undefined if there is none and all labels stay. */
 function aggregationLabels(expr: string): string[] | undefined {
   if (!/^\(?(?:\d+ \* )?(?:histogram_quantile|sum|max|min|count|group)\b/.test(expr))
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * The whole job against its floor. The floor is the same messages and documents without FIT: published with confirms,
- * then consumed, then inserted in bulk, one after the other. No system that stores what it accepts can do less.
+ * The whole job compared with a baseline. The baseline is the same messages and documents without FIT: published with confirms,
+ * then consumed, then inserted in bulk, one step after the other. A job system that stores what it accepts does all of this.
  */
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import type { Db, Document } from 'mongodb';
@@ -10,13 +10,13 @@ import { rate } from '../statistics.ts';
 import type { Measurement, Workload } from '../workload.ts';
 
 interface Round {
-  /** Of 1,000 jobs. */
+  /** The run of 1,000 jobs. */
   readonly small: RunFigures;
   readonly large: RunFigures;
-  readonly floor: FloorFigures;
+  readonly baseline: BaselineFigures;
 }
 
-interface FloorFigures {
+interface BaselineFigures {
   readonly publishMs: number;
   readonly consumeMs: number;
   readonly insertMs: number;
@@ -56,29 +56,29 @@ async function measureRound(tested: SystemUnderTest, userCount: number): Promise
   return {
     small: await measureRun(tested, { userCount: SMALL_USER_COUNT, date: SMALL_DATE }),
     large: await measureRun(tested, { userCount, date: LARGE_DATE }),
-    floor: await measureFloor(tested),
+    baseline: await measureBaseline(tested),
   };
 }
 
 function compare(rounds: readonly Round[]): Measurement {
   const large = (field: keyof RunFigures) => rounds.map((round) => round.large[field]);
   const small = (field: keyof RunFigures) => rounds.map((round) => round.small[field]);
-  const floor = rounds.map((round) => round.floor.jobsPerSecond);
+  const baseline = rounds.map((round) => round.baseline.jobsPerSecond);
   const jobCount = rounds[0]?.large.jobCount ?? 0;
   return {
-    baselineName: 'floor; for memory 1,000 jobs',
+    baselineName: 'without FIT; for memory 1,000 jobs',
     comparisons: [
       {
         name: 'from 202 to last stored workout',
         unit: 'jobs/s',
         measured: large('jobsPerSecondFrom202'),
-        baseline: floor,
+        baseline,
       },
       {
         name: 'from request to last stored workout',
         unit: 'jobs/s',
         measured: large('jobsPerSecondFromRequest'),
-        baseline: floor,
+        baseline,
       },
       {
         name: `job record to workout, ${jobCount} jobs at once, p50`,
@@ -109,13 +109,13 @@ function compare(rounds: readonly Round[]): Measurement {
   };
 }
 
-const FLOOR_QUEUE = 'bench.floor';
-const FLOOR_UNCONFIRMED = 1_000;
-const FLOOR_PREFETCH = 250;
-const FLOOR_BATCH = 1_000;
+const BASELINE_QUEUE = 'bench.baseline';
+const BASELINE_UNCONFIRMED = 1_000;
+const BASELINE_PREFETCH = 250;
+const BASELINE_BATCH = 1_000;
 
 /** Takes the jobs and workouts of the large run as its messages and documents. */
-async function measureFloor({ amqpUrl, database }: SystemUnderTest): Promise<FloorFigures> {
+async function measureBaseline({ amqpUrl, database }: SystemUnderTest): Promise<BaselineFigures> {
   const jobRecords = await database.collection('jobs').find({ 'key.date': LARGE_DATE }).toArray();
   const workouts = await database.collection('wods').find({ date: LARGE_DATE }).toArray();
   const bodies = jobRecords.map((record) => Buffer.from(JSON.stringify(messageOf(record))));
@@ -124,8 +124,8 @@ async function measureFloor({ amqpUrl, database }: SystemUnderTest): Promise<Flo
   const consumeMs = await timed(() => consumeAll(connection, bodies.length));
   await connection.close();
   const insertMs = await timed(async () => {
-    await insertAll(database, 'floorJobs', jobRecords);
-    await insertAll(database, 'floorWorkouts', workouts);
+    await insertAll(database, 'baselineJobs', jobRecords);
+    await insertAll(database, 'baselineWorkouts', workouts);
   });
   const jobsPerSecond = rate(jobRecords.length, publishMs + consumeMs + insertMs);
   return { publishMs, consumeMs, insertMs, jobsPerSecond };
@@ -144,10 +144,10 @@ function messageOf(record: Document): object {
 
 async function publishAll(connection: ChannelModel, bodies: readonly Buffer[]): Promise<void> {
   const channel = await connection.createConfirmChannel();
-  await assertFloorQueue(channel);
-  for (let index = 0; index < bodies.length; index += FLOOR_UNCONFIRMED) {
-    for (const body of bodies.slice(index, index + FLOOR_UNCONFIRMED))
-      channel.publish('', FLOOR_QUEUE, body, { persistent: true, mandatory: true });
+  await assertBaselineQueue(channel);
+  for (let index = 0; index < bodies.length; index += BASELINE_UNCONFIRMED) {
+    for (const body of bodies.slice(index, index + BASELINE_UNCONFIRMED))
+      channel.publish('', BASELINE_QUEUE, body, { persistent: true, mandatory: true });
     await channel.waitForConfirms();
   }
   await channel.close();
@@ -155,11 +155,11 @@ async function publishAll(connection: ChannelModel, bodies: readonly Buffer[]): 
 
 async function consumeAll(connection: ChannelModel, count: number): Promise<void> {
   const channel = await connection.createChannel();
-  await channel.prefetch(FLOOR_PREFETCH);
+  await channel.prefetch(BASELINE_PREFETCH);
   await new Promise<void>((resolve, reject) => {
     let consumedCount = 0;
     channel
-      .consume(FLOOR_QUEUE, (message) => {
+      .consume(BASELINE_QUEUE, (message) => {
         if (message === null) return;
         channel.ack(message);
         consumedCount += 1;
@@ -170,8 +170,8 @@ async function consumeAll(connection: ChannelModel, count: number): Promise<void
   await channel.close();
 }
 
-async function assertFloorQueue(channel: Channel): Promise<void> {
-  await channel.assertQueue(FLOOR_QUEUE, {
+async function assertBaselineQueue(channel: Channel): Promise<void> {
+  await channel.assertQueue(BASELINE_QUEUE, {
     durable: true,
     arguments: { 'x-queue-type': 'quorum' },
   });
@@ -183,8 +183,8 @@ async function insertAll(
   documents: readonly Document[],
 ): Promise<void> {
   const collection = database.collection(name);
-  for (let index = 0; index < documents.length; index += FLOOR_BATCH)
-    await collection.insertMany(documents.slice(index, index + FLOOR_BATCH), { ordered: false });
+  for (let index = 0; index < documents.length; index += BASELINE_BATCH)
+    await collection.insertMany(documents.slice(index, index + BASELINE_BATCH), { ordered: false });
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

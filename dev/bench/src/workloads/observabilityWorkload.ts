@@ -85,7 +85,7 @@ function orderOf(roundIndex: number): readonly Variant[] {
   return roundIndex % 2 === 0 ? order : order.reverse();
 }
 
-/** @throws Error where a bare system has metrics, or another one loses its metrics or spans: the ratio would be wrong. */
+/** @throws Error if a bare system has metrics, or another one loses its metrics or spans: the ratio would be wrong. */
 function requireTelemetry(round: Round): void {
   const { bare, watched, traced, complete } = round;
   if (bare.metricsBytes > 0 || watched.metricsBytes === 0)
@@ -243,7 +243,7 @@ function signal({ pids }: SystemUnderTest, name: 'SIGSTOP' | 'SIGCONT'): void {
 }
 
 interface Scraping {
-  /** @returns the size of the largest page in bytes; 0 where nothing is exported. */
+  /** @returns the size of the largest page in bytes; 0 if nothing is exported. */
   stop(): Promise<number>;
 }
 

@@ -267,7 +267,7 @@ function propertiesOf(index: number): Options.Publish {
 /**
  * Acks all messages but the last prefetch of them. The broker confirms no ack, but it delivers those last messages only
  * when the earlier acks have reached the queue, so the last delivery proves that all of them did. An ack that was merely
- * sent may be lost where its channel is closed right after it, and the message comes back (measured with 4.3.6).
+ * sent may be lost if its channel is closed right after it, and the message comes back (measured with 4.3.6).
  * @param count messages in the queue, more than one prefetch.
  * @returns milliseconds from the first delivery to the last, so that neither side pays for its connection.
  */
@@ -288,7 +288,7 @@ async function consumeAll(vhost: IsolatedVhost, side: Side, count: number): Prom
 
 /**
  * Polls, because confirms and acks arrive before the queue's own count changes.
- * @throws Error where the main queue does not come to hold so many messages: the figure would be without its work.
+ * @throws Error if the main queue does not come to hold so many messages: the figure would be without its work.
  */
 async function expectDepth({ connection }: IsolatedVhost, count: number): Promise<void> {
   const channel = await connection.createChannel();
@@ -312,7 +312,7 @@ const RETURN_TIMEOUT_MS = 60_000;
 
 /**
  * Rejects each first attempt, acks each second one, and measures the time between them less the tier.
- * @throws Error where a message does not come back, or comes as another attempt.
+ * @throws Error if a message does not come back, or comes as another attempt.
  */
 async function measureLateness(
   vhost: IsolatedVhost,

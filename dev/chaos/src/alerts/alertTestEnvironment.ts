@@ -30,14 +30,14 @@ export interface AlertTestEnvironment {
   readonly system: System;
   readonly sink: AlertSink;
   readonly load: SteadyLoad;
-  /** With name and password. */
+  /** The URL of the management API, with user and password. */
   readonly managementUrl: string;
   readonly log: (line: string) => void;
 }
 
 type ShutdownHooks = (() => Promise<unknown> | undefined)[];
 
-/** Opens, plays, shutdownHooks; nothing is left, whatever happens. */
+/** Starts the test environment, runs `script` in it, and stops everything, also if a step fails. */
 export async function withAlertTestEnvironment<Result>(
   log: (line: string) => void,
   script: (environment: AlertTestEnvironment) => Promise<Result>,

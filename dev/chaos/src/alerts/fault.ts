@@ -9,9 +9,9 @@ export type Reasons = Readonly<Partial<Record<AlertName, string>>>;
 
 export interface Fault {
   readonly name: string;
-  /** What is done to the system, for the table. */
+  /** What the fault does to the system; a cell of the table. */
   readonly description: string;
-  /** Each must reach its receiver within `deadlineSeconds` after the injection. */
+  /** Alerts, each of which must reach its receiver within `deadlineSeconds` after the injection. */
   readonly expected: readonly AlertName[];
   /** Labels that an expected alert must have. The same alert with other labels is a violation. */
   readonly labels?: Readonly<Partial<Record<AlertName, Readonly<Record<string, string | RegExp>>>>>;
@@ -27,7 +27,7 @@ export interface Fault {
   repair(environment: AlertTestEnvironment): Promise<void>;
 }
 
-/** Of faults during which more jobs arrive than are done: the queue of 200 is full within a minute. */
+/** For faults during which more jobs arrive than are done: the queue of 200 is full within a minute. */
 export const fillingSideAlerts: Reasons = {
   'OutboxStalled critical': 'the full queue takes nothing from the outbox for a while',
   'QueueNearFull warning': 'jobs go on arriving',
@@ -35,25 +35,25 @@ export const fillingSideAlerts: Reasons = {
   'BacklogTooLong warning': 'the backlog grows while few or no jobs end',
 };
 
-/** Of faults during which no job ends; another alert hides these until it ends. */
+/** For faults during which no job ends; another alert hides these until it ends. */
 export const stalledSideAlerts: Reasons = {
   'QueueStalled critical': 'no attempt ends',
 };
 
-/** Of faults that restart the coach: the short windows wait only ten seconds, and a busy machine needs longer to restart it. */
+/** For faults that restart the coach: the short windows wait only ten seconds, and a busy machine needs longer to restart it. */
 export const coachRestartSideAlerts: Reasons = {
   'TargetDown critical': 'the coach restarts',
   'NoConsumers critical': 'the coach restarts',
   'QueueNearFull warning': 'jobs arrive during the restart',
 };
 
-/** Of faults that restart the monolith, for the same reason. */
+/** For faults that restart the monolith, for the same reason. */
 export const monolithRestartSideAlerts: Reasons = {
   'TargetDown critical': 'the monolith restarts',
   'NoConsumers warning': 'the monolith restarts',
 };
 
-/** Of outages of broker or database: hidden during the outage, and true until the outbox is empty again. */
+/** For outages of broker or database: hidden during the outage, and true until the outbox is empty again. */
 export const outageSideAlerts: Reasons = {
   'OutboxStalled critical': 'the outage has ended, and nothing has been published yet',
   'BacklogTooLong warning': 'no job ended during the outage',

@@ -1,4 +1,4 @@
-/** Judges the notifications of one fault: which alerts were reported, when, and what violates the expectation. Pure. */
+/** Judges the notifications of one fault: which alerts were reported, when, and what violates the expectation. No I/O. */
 import type { Notification } from '@fit/stack/testing';
 import type { AlertName, Fault } from './fault.ts';
 

@@ -1,10 +1,10 @@
-/** `npm run alerts`: plays faults one after the other on a system of its own, and reports which alerts fire, when, and for whom. */
+/** `npm run alerts`: injects faults one after the other on a system of its own, and reports which alerts fire, when, and for whom. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { withAlertTestEnvironment } from './alertTestEnvironment.ts';
 import { FAULTS } from './faults/index.ts';
-import { type FaultReport, playFault } from './playFault.ts';
+import { type FaultReport, injectFault } from './injectFault.ts';
 import { readRows, readSection, renderMatrix, renderRows, replaceSection } from './renderMatrix.ts';
 
 const DOCUMENT = resolve(import.meta.dirname, '../../../../prometheus/FAULTS.md');
@@ -14,7 +14,7 @@ const USAGE = `npm run alerts -- [fault …] [--write] [--json] [--help]
 
 ${FAULTS.map(({ name, description }) => `  ${JSON.stringify(name).padEnd(34)}${description}`).join('\n')}
 
-Starts a system of its own for them. Without a name it plays all of them, about 40 minutes.
+Starts a system of its own for them. Without a name it injects all of them, about 40 minutes.
 --write puts the rows of the faults that passed into the table of prometheus/FAULTS.md.
 Exit code 0: the expected alerts came in time, no other came, and all were resolved after the repair; otherwise 1.`;
 
@@ -68,7 +68,7 @@ async function playAll(
     const reports: FaultReport[] = [];
     for (const fault of chosen) {
       log(`${fault.name}: ${fault.description}`);
-      const report = await playFault(fault, environment);
+      const report = await injectFault(fault, environment);
       reports.push(report);
       if (isQuiet) continue;
       for (const { alert, receiver, firedSeconds, resolvedSeconds } of report.alerts)

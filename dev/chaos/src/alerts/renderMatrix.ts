@@ -1,7 +1,7 @@
-/** Makes the generated section of FAULTS.md from reports, and reads it back, so that one fault can be played again alone. Pure. */
+/** Makes the generated section of FAULTS.md from reports, and reads it back, so that one fault can be injected again alone. No I/O. */
 import type { Fault } from './fault.ts';
+import type { FaultReport } from './injectFault.ts';
 import type { ReportedAlert } from './judgeNotifications.ts';
-import type { FaultReport } from './playFault.ts';
 
 const HEAD = [
   '| fault | alert | reported after | receiver | resolved after |',

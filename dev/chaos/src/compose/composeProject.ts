@@ -22,7 +22,7 @@ export interface Container {
   readonly image: string;
   readonly imageId: string;
   readonly state: string;
-  /** Empty where the container has no health check. */
+  /** Empty if the container has no health check. */
   readonly health: string;
   readonly startedAt: string;
   readonly pid: number;
@@ -87,7 +87,7 @@ git add --all`;
   }
 
   /**
-   * Lowers the limit of open files in the clone where this machine's hard limit is lower: no container could start
+   * Lowers the limit of open files in the clone if this machine's hard limit is lower: no container could start
    * otherwise.
    */
   async #allowOpenFiles(): Promise<void> {
@@ -147,7 +147,7 @@ git add --all`;
   /**
    * Sends a request to Alertmanager inside its container, because it has no port of the host.
    * @param options further options of wget, such as `--post-data`.
-   * @returns the body of the answer. @throws StackError where the answer is an error.
+   * @returns the body of the answer. @throws StackError if the answer is an error.
    */
   async requestAlertmanager(path: string, ...options: string[]): Promise<string> {
     const url = `http://127.0.0.1:9093${path}`;
@@ -193,7 +193,7 @@ git add --all`;
     await writeFile(path, `${[...others, `${name}=${value}`].join('\n')}\n`);
   }
 
-  /** @returns the value of a variable of .env; empty where it has none. */
+  /** @returns the value of a variable of .env; empty if it has none. */
   async getVariable(name: string): Promise<string> {
     const text = await readFile(join(this.folder, '.env'), 'utf8');
     return new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? '';

@@ -11,7 +11,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, runCommand, StackError, startChild } from '@fit/stack';
 
-/** This machine cannot run the check, which is no failure of what is checked. The message is a clause that says why. */
+/** This machine cannot run the check, which is not a failure of the checked files. The message is a clause that gives the reason. */
 export class CannotRun extends Error {
   override readonly name = 'CannotRun';
 }

@@ -36,7 +36,7 @@ const USAGE = `npm run compose-check [-- options]
 A daemon of its own needs Linux, root, apt and about 4 GB of disk; nothing is installed on this machine.
 Takes ten to twenty minutes. Exit code 0: every step passed; 1: one did not; 2: wrong option; 3: it cannot run here, and why.`;
 
-/** Set where this program runs a second time, in the namespaces: the sources of the stand-in images as JSON. */
+/** Set if this program runs a second time, in the namespaces: the sources of the stand-in images as JSON. */
 const SOURCES_VARIABLE = 'FIT_COMPOSE_CHECK_SOURCES';
 const STEPS = [...startSteps, ...outageSteps, ...releaseSteps];
 

@@ -35,7 +35,7 @@ export interface StandInSources {
 
 /**
  * Fetches the sources while there is a network: the namespaces of the check have none.
- * @throws CannotRun or StackError where this machine cannot run the check.
+ * @throws CannotRun or StackError if this machine cannot run the check.
  */
 export async function prepareStandIns(folder: string, step: StepOptions): Promise<StandInSources> {
   await requireNamespaces();

@@ -1,4 +1,4 @@
-/** The ledger: what the database and the broker hold at the end of a scenario. */
+/** The ledger: the accepted jobs, and the job records, workouts and queue depths at the end of a scenario. */
 import { WODS_COLLECTION } from '@fit/contract';
 import { connect } from 'amqplib';
 import type { Db } from 'mongodb';
@@ -21,7 +21,7 @@ export interface LedgerJob {
   readonly date: string;
   readonly state: string;
   readonly generation: number;
-  /** Of its death; undefined where it is not dead. */
+  /** The cause of death; undefined unless the job is dead. */
   readonly cause: string | undefined;
   readonly attempts: readonly LedgerAttempt[];
 }
@@ -78,7 +78,7 @@ export async function readLedger(sources: LedgerSources): Promise<Ledger> {
   };
 }
 
-/** @returns ready messages by queue. @throws Error where one of the queues does not exist. */
+/** @returns ready messages by queue. @throws Error if one of the queues does not exist. */
 export async function readDepths(
   amqpUrl: string,
   queueNames: readonly string[],

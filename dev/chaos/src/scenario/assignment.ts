@@ -15,7 +15,7 @@ export const assignment: Scenario = {
     return await TestEnvironment.with({ env, coachCount: 1, report }, async (environment) => {
       // With a coach: the jobs that the queue of 100 cannot hold overflow.
       await environment.waitForRun(await environment.createUsersAndRequestRun(userCount));
-      const withCoach = await environment.judge();
+      const withCoach = await environment.checkConsistency();
       // Without a coach: at most 100 jobs wait in the queue, and expire.
       await environment.system.removeCoach(0, 'stop');
       const runId = await environment.createUsersAndRequestRun(userCount, '2026-01-06');
@@ -23,24 +23,24 @@ export const assignment: Scenario = {
       await delay(WITHOUT_COACH_MS);
       await environment.system.addCoach();
       await environment.waitForRun(runId);
-      const verdict = await environment.judge();
-      const otherCauses = Object.keys(verdict.dead).filter(
+      const consistency = await environment.checkConsistency();
+      const otherCauses = Object.keys(consistency.dead).filter(
         (cause) => cause !== 'overflowed' && cause !== 'expired',
       );
       const endedCount =
-        verdict.done + Object.values(verdict.dead).reduce((sum, count) => sum + count, 0);
+        consistency.done + Object.values(consistency.dead).reduce((sum, count) => sum + count, 0);
       return {
-        verdict,
+        consistency,
         figures: {
           overflowedWithCoach: withCoach.dead['overflowed'] ?? 0,
-          expired: verdict.dead['expired'] ?? 0,
+          expired: consistency.dead['expired'] ?? 0,
         },
         failures: [
-          ...brokenGuarantees(verdict),
+          ...brokenGuarantees(consistency),
           ...mismatch('done or dead', endedCount, 2 * userCount),
           ...mismatch('other causes', otherCauses, []),
-          ...(verdict.dead['expired'] ? [] : ['no job expired']),
-          ...(verdict.dead['overflowed'] ? [] : ['no job overflowed']),
+          ...(consistency.dead['expired'] ? [] : ['no job expired']),
+          ...(consistency.dead['overflowed'] ? [] : ['no job overflowed']),
         ],
       };
     });

@@ -38,7 +38,7 @@ export async function executeExhaustion(
       intervalMs: 200,
       describe: async () => `${await depth()} dead letters instead of ${deadLetterCount}`,
     });
-    const { dead } = await environment.judge();
+    const { dead } = await environment.checkConsistency();
     const { jobs } = await environment.readLedger();
     const otherCount = jobs.filter(({ attempts }) => attempts.length !== ATTEMPT_COUNT).length;
     await environment.restartServices({ COACH_FAILURE_RATE: '0' });
@@ -47,18 +47,18 @@ export async function executeExhaustion(
       ? await environment.replay(['--rate', '200'], 2_500)
       : null;
     const exitCode = await environment.replay();
-    const verdict = await environment.judge();
+    const consistency = await environment.checkConsistency();
     return {
-      verdict,
+      consistency,
       figures: { exhausted: dead['exhausted'] ?? 0, deadLettersOnBroker: deadLetterCount },
       failures: [
-        ...brokenGuarantees(verdict),
+        ...brokenGuarantees(consistency),
         ...mismatch('dead before the replay', dead, { exhausted: userCount }),
         ...mismatch(`jobs without exactly ${ATTEMPT_COUNT} attempts`, otherCount, 0),
         ...mismatch('exit code of the killed replay', killedExitCode, null),
         ...mismatch('exit code of the replay', exitCode, 0),
-        ...mismatch('workouts', verdict.workouts, userCount),
-        ...mismatch('dead-letter queue', verdict.depths['createWodQueue.dead'], 0),
+        ...mismatch('workouts', consistency.workouts, userCount),
+        ...mismatch('dead-letter queue', consistency.depths['createWodQueue.dead'], 0),
       ],
     };
   });

@@ -1,5 +1,5 @@
 /** A fifth of all attempts fails: every workout is stored in the end, and each retry comes at its declared tier. */
-import { misplacedRetries } from '../ledger/judge.ts';
+import { misplacedRetries } from '../ledger/checkConsistency.ts';
 import { TestEnvironment } from '../testEnvironment.ts';
 import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
 
@@ -16,18 +16,18 @@ export const flaky: Scenario = {
       await environment.waitForRun(await environment.createUsersAndRequestRun(userCount));
       const { jobs } = await environment.readLedger();
       const misplaced = misplacedRetries(jobs, TIERS_MS, TOLERANCE_MS);
-      const before = await environment.judge();
+      const before = await environment.checkConsistency();
       // 0.2 to the fourth: one or two of a thousand jobs fail four times, and the replay is for these.
       const exhaustedCount = before.dead['exhausted'] ?? 0;
       await environment.restartServices({ COACH_FAILURE_RATE: '0' });
       const exitCode = exhaustedCount > 0 ? await environment.replay() : 0;
-      const verdict = await environment.judge();
+      const consistency = await environment.checkConsistency();
       return {
-        verdict,
+        consistency,
         figures: { exhausted: exhaustedCount, retried: before.retried },
         failures: [
-          ...brokenGuarantees(verdict),
-          ...mismatch('workouts', verdict.workouts, userCount),
+          ...brokenGuarantees(consistency),
+          ...mismatch('workouts', consistency.workouts, userCount),
           ...mismatch('exit code of the replay', exitCode, 0),
           ...(before.retried === 0 ? ['no job was retried'] : []),
           ...misplaced.slice(0, 5),

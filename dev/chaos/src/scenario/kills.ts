@@ -1,10 +1,13 @@
-/** Coaches are killed every two seconds, broker, database and monolith once each; no job is lost or blamed. */
+/**
+ * Coaches are killed every two seconds, broker, database and monolith once each; no job is lost, and
+ * none is dead-lettered as `crashed`.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { TestEnvironment } from '../testEnvironment.ts';
 import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
 
 const KILL_INTERVAL_MS = 2_000;
-/** So that the jobs of the round are in work when the coach is killed. */
+/** The pause before a kill, so that handlers are running when the coach is killed. */
 const WORK_BEFORE_KILL_MS = 300;
 const ROUND_COUNT = 12;
 const DAY_COUNT = 10;
@@ -14,7 +17,7 @@ export const kills: Scenario = {
   name: 'kills',
   description: '2,000 jobs; coaches killed every 2 s, broker, database and monolith once each',
   execute: async ({ userCount = 2_000, report }) => {
-    // Small batches and a share of failures, so that every kill meets jobs in every stage.
+    // Small batches and a share of failures, so that at every kill there are jobs in every stage.
     const env = {
       FIT_TIERS: '1s,2s,4s',
       FIT_STALE_AFTER_MS: '15000',
@@ -42,17 +45,17 @@ export const kills: Scenario = {
       }
       for (const runId of runIds) await environment.waitForRun(runId);
       // 0.05 to the fourth: about one job in 160,000 is exhausted by its own failures, and the replay is for it.
-      const before = await environment.judge();
+      const before = await environment.checkConsistency();
       if (Object.keys(before.dead).length > 0) await environment.replay();
-      const verdict = await environment.judge();
+      const consistency = await environment.checkConsistency();
       const crashedCount = before.dead['crashed'] ?? 0;
       return {
-        verdict,
+        consistency,
         figures: { coachKills: ROUND_COUNT, crashed: crashedCount },
         failures: [
-          ...brokenGuarantees(verdict),
-          ...mismatch('workouts', verdict.workouts, jobsPerDay * DAY_COUNT),
-          ...mismatch('jobs that were blamed for the kills', crashedCount, 0),
+          ...brokenGuarantees(consistency),
+          ...mismatch('workouts', consistency.workouts, jobsPerDay * DAY_COUNT),
+          ...mismatch('jobs dead-lettered as crashed', crashedCount, 0),
         ],
       };
     });

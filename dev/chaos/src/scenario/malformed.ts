@@ -42,16 +42,16 @@ export const malformed: Scenario = {
       // The dead-letter recorder stores what belongs to no job in the database, and empties the queue.
       await environment.restartServices({ DEAD_LETTER_RECORDER: 'on' });
       await expectDeadLetters(0);
-      const verdict = await environment.judge();
+      const consistency = await environment.checkConsistency();
       const countWhere = (matches: (deadLetter: FoundDeadLetter) => boolean) =>
         found.filter(matches).length;
       return {
-        verdict,
+        consistency,
         figures: { malformed: malformedCount },
         failures: [
-          ...brokenGuarantees(verdict),
-          ...mismatch('workouts', verdict.workouts, userCount),
-          ...mismatch('stored dead letters', verdict.storedDeadLetters, malformedCount),
+          ...brokenGuarantees(consistency),
+          ...mismatch('workouts', consistency.workouts, userCount),
+          ...mismatch('stored dead letters', consistency.storedDeadLetters, malformedCount),
           ...mismatch(
             'dead letters with the cause malformed',
             countWhere(({ cause }) => cause === 'malformed'),

@@ -67,9 +67,9 @@ export const portAttacks: Scenario = {
       const leaks = await waitForClosedFiles(services, startFiles);
 
       const memoryRatios = peakBytes.map((peak, index) => round(peak / (startBytes[index] ?? 1)));
-      const verdict = await environment.judge();
+      const consistency = await environment.checkConsistency();
       return {
-        verdict,
+        consistency,
         figures: {
           seconds: attackSeconds,
           runs: speeds.length,
@@ -97,8 +97,8 @@ export const portAttacks: Scenario = {
             : [
                 `${speed} jobs/s, less than ${SPEED_RATIO_MINIMUM} of ${sinkSpeed} beside the sink`,
               ]),
-          ...brokenGuarantees(verdict),
-          ...mismatch('workouts', verdict.workouts, verdict.accepted),
+          ...brokenGuarantees(consistency),
+          ...mismatch('workouts', consistency.workouts, consistency.accepted),
         ],
       };
     }),
@@ -160,7 +160,7 @@ class DailyRuns {
 
 /**
  * Runs a program of this campaign beside `work` and kills it afterwards.
- * @throws Error where the program ends by itself: then `work` is not done beside it.
+ * @throws Error if the program ends by itself: then `work` is not done beside it.
  */
 async function withProgram<Result>(
   path: string,

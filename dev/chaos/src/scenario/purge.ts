@@ -24,16 +24,16 @@ export const purge: Scenario = {
       const purgedCount = await purgeQueues(environment);
       report(`purged ${purgedCount} messages`);
       await environment.waitForRun(runId);
-      const exhausted = (await environment.judge()).dead['exhausted'] ?? 0;
+      const exhausted = (await environment.checkConsistency()).dead['exhausted'] ?? 0;
       await environment.restartServices({ COACH_FAILURE_RATE: '0' });
       await environment.replay();
-      const verdict = await environment.judge();
+      const consistency = await environment.checkConsistency();
       return {
-        verdict,
+        consistency,
         figures: { purged: purgedCount, exhausted },
         failures: [
-          ...brokenGuarantees(verdict),
-          ...mismatch('workouts', verdict.workouts, userCount),
+          ...brokenGuarantees(consistency),
+          ...mismatch('workouts', consistency.workouts, userCount),
           ...(purgedCount === 0 ? ['no message was purged'] : []),
         ],
       };

@@ -1,8 +1,8 @@
-/** A scenario injects faults into a system of its own and says what does not hold afterwards. */
-import type { Verdict } from '../ledger/judge.ts';
+/** A scenario injects faults into a system of its own and returns which guarantees do not hold afterwards. */
+import type { ConsistencyReport } from '../ledger/checkConsistency.ts';
 
 export interface ScenarioResult {
-  readonly verdict: Verdict;
+  readonly consistency: ConsistencyReport;
   /** What does not hold; a scenario with an empty list has passed. */
   readonly failures: readonly string[];
   /** Figures for the report, such as the number of injected faults. */
@@ -26,19 +26,19 @@ export interface Scenario {
 }
 
 /** @returns what breaks a guarantee of every scenario: nothing lost, doubled or unexpected, and empty queues. */
-export function brokenGuarantees(verdict: Verdict): string[] {
-  const filledQueues = Object.entries(verdict.depths).filter(
+export function brokenGuarantees(consistency: ConsistencyReport): string[] {
+  const filledQueues = Object.entries(consistency.depths).filter(
     ([queue, depth]) => depth > 0 && !queue.endsWith('.dead'),
   );
   return [
-    ...mismatch('lost', verdict.lost, 0),
-    ...mismatch('doubled', verdict.doubled, 0),
-    ...mismatch('unexpected', verdict.unexpected, 0),
+    ...mismatch('lost', consistency.lost, 0),
+    ...mismatch('doubled', consistency.doubled, 0),
+    ...mismatch('unexpected', consistency.unexpected, 0),
     ...filledQueues.map(([queue, depth]) => `${queue} still holds ${depth} messages`),
   ];
 }
 
-/** @returns a sentence where the values differ as JSON, else nothing. */
+/** @returns a sentence if the values differ as JSON, else nothing. */
 export function mismatch(name: string, actual: unknown, expected: unknown): string[] {
   const [actualText, expectedText] = [JSON.stringify(actual), JSON.stringify(expected)];
   return actualText === expectedText ? [] : [`${name}: ${actualText} instead of ${expectedText}`];

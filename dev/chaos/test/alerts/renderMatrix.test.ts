@@ -1,7 +1,7 @@
-/** Goal: a fault that is played again changes only its own rows. Method: a table, written and read. */
+/** Goal: a fault that is injected again changes only its own rows. Method: a table, written and read. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FaultReport } from '../../src/alerts/playFault.ts';
+import type { FaultReport } from '../../src/alerts/injectFault.ts';
 import { readRows, renderMatrix, renderRows } from '../../src/alerts/renderMatrix.ts';
 
 const FAULTS = ['coach down', 'queue purged'].map((name) => ({

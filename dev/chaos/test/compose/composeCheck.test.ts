@@ -1,4 +1,4 @@
-/** Goal: a check that cannot run says why and leaves nothing behind. Method: the program, without the programs that it needs. */
+/** Goal: a check that cannot run reports why and leaves no process or file. Method: the program, without the programs that it needs. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -28,7 +28,7 @@ export class MetricsPage {
       .map((line) => this.#read(line));
   }
 
-  /** @param labels only series that have these labels. @returns the sum of their values; 0 where there is none. */
+  /** @param labels only series that have these labels. @returns the sum of their values; 0 if there is none. */
   sum(name: string, labels: Readonly<Record<string, string>> = {}): number {
     return this.series
       .filter((one) => one.name === name)

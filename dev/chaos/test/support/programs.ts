@@ -34,7 +34,7 @@ export interface RunningProgram {
   /**
    * Sends the signal and waits for the end of the program.
    * @param signal default SIGTERM.
-   * @returns the exit code, or the signal where the program had no handler for it and was ended by it.
+   * @returns the exit code, or the signal if the program had no handler for it and was ended by it.
    */
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 }

@@ -17,7 +17,7 @@ export interface DeathCounts {
   readonly failedStarts: number;
 }
 
-/** @returns milliseconds until the next start; undefined where the program is given up. */
+/** @returns milliseconds until the next start; undefined if the program is given up. */
 export function nextDelayMs({ inARow, failedStarts }: DeathCounts): number | undefined {
   if (failedStarts >= MAX_FAILED_STARTS) return undefined;
   return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (inARow - 1));
@@ -26,14 +26,14 @@ export function nextDelayMs({ inARow, failedStarts }: DeathCounts): number | und
 export interface RestarterOptions {
   readonly name: string;
   /**
-   * Starts the program and resolves when it is ready; throws with the end of its log where it did not become ready, and
+   * Starts the program and resolves when it is ready; throws with the end of its log if it did not become ready, and
    * ends early when the signal is aborted.
    */
   readonly start: (signal: AbortSignal) => Promise<void>;
   readonly onProgress: ((line: string) => void) | undefined;
   /** Called once, when the program is given up. */
   readonly onGiveUp: (error: StackError) => void;
-  /** Waits before a start; rejects where the signal is aborted. Default: a timer. */
+  /** Waits before a start; rejects if the signal is aborted. Default: a timer. */
   readonly wait?: (delayMs: number, signal: AbortSignal) => Promise<void>;
 }
 

@@ -33,7 +33,7 @@ export interface Stack extends StackUrls {
    * resume it and resolve at once.
    */
   kill(name: ServerName, signal?: NodeJS.Signals): Promise<void>;
-  /** Starts a server again on the same data and ports, after stopping it where it runs; resolves when it is ready. */
+  /** Starts a server again on the same data and ports, after stopping it if it runs; resolves when it is ready. */
   restart(name: ServerName): Promise<void>;
   /**
    * Runs rabbitmqctl on this stack's broker.
@@ -50,9 +50,9 @@ export interface Roots {
   readonly mode: EntryMode;
   /** The root folder that a server runs in. */
   readonly rootOf: (server: ServerName) => string;
-  /** Folder of the gateway's executable; undefined where no gateway is started. */
+  /** Folder of the gateway's executable; undefined if no gateway is started. */
   readonly gateway: string | undefined;
-  /** Undefined where no PostgreSQL is started. */
+  /** Undefined if no PostgreSQL is started. */
   readonly databaseTemplate: string | undefined;
 }
 

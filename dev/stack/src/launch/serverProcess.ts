@@ -49,8 +49,8 @@ export class ServerProcess {
 
   /**
    * Starts the server and waits until it answers.
-   * @throws StackError `SERVER_NOT_READY`, `SERVER_DIED`; the reason of the signal where it was aborted. No process of
-   * the server runs then, or a line of progress names it. `PROCESSES_LEFT` where a process of its former run still
+   * @throws StackError `SERVER_NOT_READY`, `SERVER_DIED`; the reason of the signal if it was aborted. No process of
+   * the server runs then, or a line of progress names it. `PROCESSES_LEFT` if a process of its former run still
    * exists; nothing was started then.
    */
   async start(signal?: AbortSignal): Promise<void> {

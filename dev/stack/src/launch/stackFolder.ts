@@ -127,9 +127,9 @@ export async function claimFolder(folder: string, options: ClaimOptions): Promis
 }
 
 /**
- * Stops the stack in a folder, through its launcher where that still runs, and kills what a killed launcher left.
+ * Stops the stack in a folder, through its launcher if that still runs, and kills what a killed launcher left.
  * @returns true when anything was running.
- * @throws StackError `STACK_RUNNING` where another launcher starts there at the same moment; its data is not touched.
+ * @throws StackError `STACK_RUNNING` if another launcher starts there at the same moment; its data is not touched.
  */
 export async function stopStack(folder: string, options: { purge: boolean }): Promise<boolean> {
   const state = readState(folder);

@@ -67,7 +67,7 @@ export interface StackOptions extends StepOptions {
  * servers of that kind are not started, and those URLs are returned. An aborted signal ends the start within seconds; it
  * has no effect on a stack that is ready.
  * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`, `PORT_TAKEN`, `STACK_RUNNING`, `SERVER_NOT_READY`,
- * `SERVER_DIED`, `FOLDER_UNUSABLE`; the reason of the signal where it was aborted. Nothing is left running then.
+ * `SERVER_DIED`, `FOLDER_UNUSABLE`; the reason of the signal if it was aborted. Nothing is left running then.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const folder = resolve(options.folder ?? defaultFolder(options.name));
@@ -159,7 +159,7 @@ export function planServers(
 }
 
 /**
- * With broker and database given, the stack must start on any machine: Prometheus and Alertmanager are left out where
+ * With broker and database given, the stack must start on any machine: Prometheus and Alertmanager are left out if
  * they cannot run, unless the caller asked for them by name.
  */
 function withoutMonitoring(plan: ServerPlan, options: StackOptions): ServerPlan {
@@ -169,7 +169,7 @@ function withoutMonitoring(plan: ServerPlan, options: StackOptions): ServerPlan 
   return { ...plan, start: [] };
 }
 
-/** Builds what the servers run from where it is missing; the builds run in parallel where possible. */
+/** Builds what the servers run from if it is missing; the builds run in parallel if possible. */
 async function prepareRoots(
   servers: readonly ServerName[],
   brokerSuite: BrokerSuite,

@@ -12,7 +12,7 @@ export interface Lock {
  * behind after kill -9 and is free only seconds later, and its holder loses it while it is suspended (adr/16).
  * Elsewhere than on Linux no server is started, so there is nothing to lock and every caller gets the lock.
  * @returns undefined while another process holds the lock.
- * @throws StackError `LOCK_FAILED` where the kernel refuses for any other reason.
+ * @throws StackError `LOCK_FAILED` if the kernel refuses for any other reason.
  */
 export function holdLock(name: string): Promise<Lock | undefined> {
   if (process.platform !== 'linux') return Promise.resolve({ release: () => undefined });

@@ -1,5 +1,5 @@
 /**
- * Processes by what the kernel knows of them: who is alive, and which processes belong to a server. The latter is read
+ * Processes as the kernel reports them: which are alive, and which belong to a server. The latter is read
  * from their mount namespaces, which no package does.
  */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -12,7 +12,7 @@ const KILL_DEADLINE_MS = 30_000;
 /** A process id alone is reused in time; with the start time it identifies one process of this boot. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Clock ticks since boot at which the process started; undefined where /proc is missing. */
+  /** Clock ticks since boot at which the process started; undefined if /proc is missing. */
   readonly startTicks: string | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface HeldNamespace {
 /**
  * Keeps the mount namespace of a process open. The kernel reuses the id of a namespace as soon as its last process has
  * ended, so killing by a remembered id could otherwise hit processes of somebody else.
- * @returns undefined where the process is gone, or is still in the namespace of this process.
+ * @returns undefined if the process is gone, or is still in the namespace of this process.
  */
 export function holdNamespace(pid: number): HeldNamespace | undefined {
   try {
@@ -94,7 +94,7 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
 /**
  * Kills every process that runs on a stack's folder.
  * @returns how many processes were killed.
- * @throws StackError `PROCESSES_LEFT` where a process is still there after 30 s.
+ * @throws StackError `PROCESSES_LEFT` if a process is still there after 30 s.
  */
 export async function killProcessesOnFolder(folder: string): Promise<number> {
   return await killAll(() => processesOnFolder(folder));

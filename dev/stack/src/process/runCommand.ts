@@ -4,7 +4,7 @@ import { StackError } from '../stackError.ts';
 import { descendantsOf, identify, isAlive, sendSignal } from './processTable.ts';
 
 const PROGRESS_INTERVAL_MS = 3_000;
-/** Milliseconds from SIGTERM to SIGKILL where a program is stopped early. */
+/** Milliseconds from SIGTERM to SIGKILL if a program is stopped early. */
 const STOP_GRACE_MS = 3_000;
 
 /** Bounds the memory for output. The beginning is dropped, since the end says what went wrong. */
@@ -37,7 +37,7 @@ export interface RunResult {
 
 /**
  * Runs a program; a failure is a result, not an exception. The program ends with this process.
- * @throws the reason of the signal where it was aborted; the program has ended by then.
+ * @throws the reason of the signal if it was aborted; the program has ended by then.
  */
 export async function runCommand(
   command: readonly string[],
@@ -78,7 +78,7 @@ export async function runCommand(
 
 /**
  * Runs a program that has to succeed.
- * @throws StackError `COMMAND_FAILED` with the end of its output; the reason of the signal where it was aborted.
+ * @throws StackError `COMMAND_FAILED` with the end of its output; the reason of the signal if it was aborted.
  */
 export async function mustRun(
   command: readonly string[],

@@ -28,7 +28,7 @@ export interface ChildOptions {
   readonly logPath: string;
   /** Polled until it returns true; throwing counts as not ready yet. */
   readonly ready: () => Promise<boolean>;
-  /** The reason of the last answer of `ready`; part of the error where the child does not become ready. */
+  /** The reason of the last answer of `ready`; part of the error if the child does not become ready. */
   readonly notReadyReason?: () => string | undefined;
   /** Called with the process id at once, before the child is ready. */
   readonly onSpawn?: (pid: number) => void;
@@ -42,7 +42,7 @@ export interface ChildOptions {
 }
 
 export interface ChildExit {
-  /** 127 where the program could not be started; null where a signal ended it. */
+  /** 127 if the program could not be started; null if a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -59,7 +59,7 @@ export interface Child {
 /**
  * Starts a program and waits until it is ready.
  * @throws StackError `SERVER_NOT_READY` past the deadline, `SERVER_DIED` when it exits before; both with the end of its
- * log; the reason of the signal where it was aborted. The child is gone by then.
+ * log; the reason of the signal if it was aborted. The child is gone by then.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { ready, deadlineMs, signal } = options;
@@ -148,7 +148,7 @@ function spawnLogged(options: ChildOptions): Child {
 let setprivIsUsable: boolean | undefined;
 
 /**
- * @returns words before a command that make the kernel kill it when this process ends without stopping it; none where
+ * @returns words before a command that make the kernel kill it when this process ends without stopping it; none if
  * the kernel cannot, which is everywhere but on Linux. A parent that ended before the kernel was asked is no longer the
  * parent, and the command is then not started.
  */
@@ -159,7 +159,7 @@ function killWithParent(): string[] {
   return [...words, 'sh', '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)];
 }
 
-/** @param pid undefined where the program could not be started. */
+/** @param pid undefined if the program could not be started. */
 function childOf(
   pid: number | undefined,
   exited: Promise<ChildExit>,

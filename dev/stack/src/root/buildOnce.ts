@@ -25,7 +25,7 @@ export interface Build extends StepOptions {
 
 /**
  * The cached folder, built first when it is missing.
- * @throws StackError `BUILD_FAILED`, `FOLDER_UNUSABLE`; the reason of the signal where it was aborted. The next attempt
+ * @throws StackError `BUILD_FAILED`, `FOLDER_UNUSABLE`; the reason of the signal if it was aborted. The next attempt
  * starts from nothing.
  */
 export async function buildOnce(build: Build): Promise<string> {

@@ -22,7 +22,7 @@ export async function checkHost(): Promise<EntryMode> {
 }
 
 /**
- * Checks what building a root folder needs beyond running one: apt, a mirror and mmdebstrap, which is installed where
+ * Checks what building a root folder needs beyond running one: apt, a mirror and mmdebstrap, which is installed if
  * this process is root.
  * @returns the mirror.
  * @throws StackError `HOST_UNSUPPORTED`.

@@ -16,7 +16,7 @@ export type BrokerSuite = 'bookworm' | 'trixie' | 'sid';
 
 export const BROKER_SUITES: readonly BrokerSuite[] = ['bookworm', 'trixie', 'sid'];
 
-/** @returns undefined where the word is not a suite. */
+/** @returns undefined if the word is not a suite. */
 export function brokerSuiteOf(word: string): BrokerSuite | undefined {
   return BROKER_SUITES.find((suite) => suite === word);
 }

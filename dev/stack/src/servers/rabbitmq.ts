@@ -1,4 +1,7 @@
-/** RabbitMQ with the plugins management and prometheus; everything listens on loopback only. */
+/**
+ * The native RabbitMQ, with the plugins management and prometheus; everything listens on loopback only. This file writes its
+ * configuration. The broker under Docker Compose is configured by prometheus/broker/ instead.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -137,7 +140,7 @@ export function loadBrokerUser(folder: string, ports: StackPorts): Credentials {
 
 /**
  * The definitions that the broker imports at every start. They hold the user with its present password, which replaces
- * the one in the broker's data, and the virtual host, which the broker makes by itself only where nothing is imported.
+ * the one in the broker's data, and the virtual host, which the broker makes by itself only if nothing is imported.
  * @returns JSON, with a salted hash in place of the password.
  */
 function brokerDefinitions({ name, password }: Credentials): string {

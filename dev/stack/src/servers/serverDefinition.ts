@@ -1,4 +1,4 @@
-/** What the launcher knows of a server: a command inside a root folder, its files, and when it is ready. */
+/** The definition of a server for the launcher: a command inside a root folder, its files, and when it is ready. */
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import type { StackPorts } from '../ports.ts';
 import { SERVER_USER_ID } from '../root/enterRoot.ts';
@@ -31,15 +31,15 @@ export interface StackSettings {
   readonly databaseTemplate: string | undefined;
   /** Settings of the broker's application `rabbit` that differ from its defaults, by name. */
   readonly brokerSettings: Readonly<Record<string, number>>;
-  /** The broker's only user; undefined: the broker makes guest. */
+  /** The broker's only user; undefined: the broker creates the user guest. */
   readonly brokerUser: Credentials | undefined;
-  /** Undefined: Alertmanager asks for no password. */
+  /** Undefined: Alertmanager requires no password. */
   readonly alertmanagerUser: Credentials | undefined;
 }
 
 export interface ServerDefinition {
   readonly name: ServerName;
-  /** Its address; the folder of the socket where it does not listen on TCP. */
+  /** Its address; the folder of the socket if it does not listen on TCP. */
   readonly url: string;
   /** The program and its arguments as seen inside the root folder. */
   readonly command: readonly string[];

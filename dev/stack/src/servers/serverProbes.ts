@@ -1,9 +1,9 @@
-/** Whether a server on loopback answers. Every probe throws where it does not, which callers count as not ready yet. */
+/** Whether a server on loopback answers. Every probe throws if it does not, which callers count as not ready yet. */
 import { basicAuthorization, type Credentials } from './credentials.ts';
 
 const ANSWER_DEADLINE_MS = 2_000;
 
-/** RabbitMQ makes this user by itself where no other one is configured. */
+/** RabbitMQ makes this user by itself if no other one is configured. */
 const GUEST: Credentials = { name: 'guest', password: 'guest' };
 
 /** Opens an AMQP connection. An open port alone is no proof: the broker opens it while it still boots. */

@@ -76,7 +76,7 @@ const READINESS_ANSWER_MS = 2_000;
 
 /**
  * Starts the monolith, then the coaches, one after the other.
- * @throws StackError where a process does not become ready; the reason of the signal where it was aborted. Nothing is
+ * @throws StackError if a process does not become ready; the reason of the signal if it was aborted. Nothing is
  * left running then.
  */
 export async function startSystem(options: SystemOptions): Promise<System> {
@@ -135,7 +135,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   };
 }
 
-/** A process of the system, which is started again when it ends unexpectedly, where the options say so. */
+/** A process of the system, which is started again when it ends unexpectedly, if the options say so. */
 class SupervisedService {
   readonly #launch: Launch;
   readonly #settings: ServiceSettings;
@@ -273,7 +273,7 @@ interface ReadinessReply {
   readonly checks?: Readonly<Record<string, { readonly why?: string }>>;
 }
 
-/** @returns why a service is not ready, such as 'store: does not answer a ping'; undefined where it is ready. */
+/** @returns why a service is not ready, such as 'store: does not answer a ping'; undefined if it is ready. */
 export async function reasonNotReady(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(READINESS_ANSWER_MS) });

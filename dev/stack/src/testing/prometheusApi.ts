@@ -26,7 +26,7 @@ export interface EvaluatedRule {
   readonly alerts?: readonly ActiveAlert[];
 }
 
-/** Every method throws where Prometheus does not answer, or with its message where it refuses. */
+/** Every method throws if Prometheus does not answer, or with its message if it refuses. */
 export class PrometheusApi {
   readonly #url: string;
 

@@ -20,7 +20,7 @@ const FILES =
 
 interface SuiteResult {
   readonly suite: BrokerSuite;
-  /** As the broker reports it; `?` where the servers did not start. */
+  /** As the broker reports it; `?` if the servers did not start. */
   readonly version: string;
   readonly hasPassed: boolean;
   readonly passed: string;

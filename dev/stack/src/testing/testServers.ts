@@ -18,7 +18,7 @@ export interface ManagementRequest {
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** @throws Error that says how to run the tests, where the variable is missing. */
+/** @throws Error with the command that runs the tests, if the variable is missing. */
 export function testServerUrl(variable: TestVariable): URL {
   const url = process.env[variable];
   if (url !== undefined && url !== '') return new URL(url);
@@ -29,8 +29,8 @@ export function testServerUrl(variable: TestVariable): URL {
 
 /**
  * Sends one request to the broker's management API.
- * @returns its JSON, undefined where the answer is empty.
- * @throws Error with the answer where the broker refuses.
+ * @returns its JSON, undefined if the answer is empty.
+ * @throws Error with the answer if the broker refuses.
  */
 export async function askManagement(request: ManagementRequest): Promise<unknown> {
   const url = testServerUrl('FIT_TEST_MANAGEMENT_URL');
@@ -61,7 +61,7 @@ export interface TestBroker {
 
 /**
  * Makes a virtual host that only this test uses; the teardown deletes it with everything in it.
- * @throws Error where the FIT_TEST_ variables are missing, or the broker refuses.
+ * @throws Error if the FIT_TEST_ variables are missing, or the broker refuses.
  */
 export async function testBroker(teardown: Teardown): Promise<TestBroker> {
   const amqpUrl = testServerUrl('FIT_TEST_AMQP_URL');
@@ -84,7 +84,7 @@ export async function testBroker(teardown: Teardown): Promise<TestBroker> {
 /**
  * @returns the URL of a database that only this test uses and that does not exist yet. The caller drops it, since that
  * takes a driver.
- * @throws Error where FIT_TEST_MONGODB_URL is missing.
+ * @throws Error if FIT_TEST_MONGODB_URL is missing.
  */
 export function testDatabaseUrl(): string {
   const url = testServerUrl('FIT_TEST_MONGODB_URL');

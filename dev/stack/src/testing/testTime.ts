@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface EventuallyOptions {
   /** Default 10,000 ms. */
   readonly deadlineMs?: number;
-  /** From the end of one probe to the next; default 25 ms. Longer where a probe costs the servers something. */
+  /** From the end of one probe to the next; default 25 ms. Longer if a probe costs the servers something. */
   readonly intervalMs?: number;
   /** Says what was expected and what is the case instead; called at the deadline only. */
   readonly describe: () => string | Promise<string>;

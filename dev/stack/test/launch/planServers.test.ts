@@ -1,4 +1,4 @@
-/** Goal: a given server is used and none of its kind is started. Method: the pure plan. */
+/** Goal: a given server is used and none of its kind is started. Method: the plan, without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planServers } from '../../src/launch/startStack.ts';

@@ -1,4 +1,4 @@
-/** Goal: a program that died is started again at growing intervals, and given up at last. Method: the pure rule; starts that fail. */
+/** Goal: a program that died is started again at growing intervals, and given up at last. Method: the rule, without I/O; starts that fail. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nextDelayMs, Restarter } from '../../src/launch/restarter.ts';

@@ -76,7 +76,7 @@ export class ProcessTree {
     return `${this.stdout}\n${this.stderr}`;
   }
 
-  /** @throws Error with all output, where the text does not come within two minutes. */
+  /** @throws Error with all output, if the text does not come within two minutes. */
   async says(pattern: RegExp): Promise<string> {
     const found = await eventually(() => pattern.exec(this.output)?.[0], {
       deadlineMs: 120_000,
@@ -85,7 +85,7 @@ export class ProcessTree {
     return found;
   }
 
-  /** @throws Error with all output, where npm does not end within four minutes. */
+  /** @throws Error with all output, if npm does not end within four minutes. */
   async exit(): Promise<Exit> {
     return await eventually(() => this.#exit, {
       deadlineMs: 240_000,
@@ -109,7 +109,7 @@ export class ProcessTree {
       });
   }
 
-  /** @throws Error where there is not exactly one process with such words. */
+  /** @throws Error if there is not exactly one process with such words. */
   pidOf(pattern: RegExp): number {
     const found = this.processes().filter(({ command }) => pattern.test(command));
     const [process] = found;

@@ -1,4 +1,4 @@
-/** All faults in the order in which they are played. */
+/** All faults in the order in which they are injected. */
 import type { Fault } from '../fault.ts';
 import { coachDown, coachFrozen, everyAttemptFails, hangingJobs, slowJobs } from './coachFaults.ts';
 import { policyChanged, queueDeleted, waitQueueConsumed } from './declarationFaults.ts';

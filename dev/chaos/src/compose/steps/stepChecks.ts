@@ -13,10 +13,10 @@ export interface StepContext {
   readonly report: (line: string) => void;
 }
 
-/** Something that an operator does, and what must hold afterwards. */
+/** One action of an operator, and the checks after it. */
 export interface Step {
   readonly title: string;
-  /** @returns a figure for the output, or undefined. @throws Error that says what does not hold. */
+  /** @returns a figure for the output, or undefined. @throws Error that names what does not hold. */
   run(context: StepContext): Promise<string | undefined>;
 }
 

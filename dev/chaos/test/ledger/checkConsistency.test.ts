@@ -1,7 +1,7 @@
-/** Goal: the verdict finds each kind of fault. Method: the pure judge on ledgers with one fault each. */
+/** Goal: the check finds each kind of fault. Method: calls without I/O, on ledgers with one fault each. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge, misplacedRetries } from '../../src/ledger/judge.ts';
+import { checkConsistency, misplacedRetries } from '../../src/ledger/checkConsistency.ts';
 import type { Ledger, LedgerAttempt, LedgerJob } from '../../src/ledger/readLedger.ts';
 
 const at = (ms: number) => new Date(1_000_000 + ms);
@@ -31,7 +31,7 @@ const faultless: Ledger = {
 };
 
 test('a ledger without a fault has nothing lost, doubled or unexpected, and its dead jobs are counted by cause', () => {
-  const { lost, doubled, unexpected, dead, done } = judge(faultless);
+  const { lost, doubled, unexpected, dead, done } = checkConsistency(faultless);
   assert.deepEqual(
     { lost, doubled, unexpected, done },
     { lost: 0, doubled: 0, unexpected: 0, done: 1 },
@@ -55,12 +55,12 @@ const faults: readonly [name: string, broken: Ledger, field: 'lost' | 'doubled' 
   ];
 for (const [name, broken, field] of faults)
   test(`${name} is counted as ${field}`, () => {
-    assert.equal(judge(broken)[field], 1);
+    assert.equal(checkConsistency(broken)[field], 1);
   });
 
-test('a ledger of 200,000 jobs is judged without overflowing the stack', () => {
+test('a ledger of 200,000 jobs is checked without overflowing the stack', () => {
   const ids = Array.from({ length: 200_000 }, (_, index) => String(index));
-  const { lost, mostAttempts } = judge({
+  const { lost, mostAttempts } = checkConsistency({
     accepted: ids.map((id) => `${id}:d`),
     jobs: ids.map((id) => job(id)),
     workouts: ids.map((id) => `${id}:d`),

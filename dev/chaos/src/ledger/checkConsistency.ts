@@ -1,7 +1,10 @@
-/** The verdict on a ledger. Pure, so that tests can show with broken ledgers that it finds each fault. */
+/**
+ * Checks a ledger: which jobs were lost, done twice or not requested. No I/O, so that tests can show with faulty ledgers that
+ * each fault is found.
+ */
 import type { Ledger, LedgerJob } from './readLedger.ts';
 
-export interface Verdict {
+export interface ConsistencyReport {
   readonly accepted: number;
   readonly done: number;
   /** Dead jobs by cause. */
@@ -20,7 +23,7 @@ export interface Verdict {
   readonly storedDeadLetters: number;
 }
 
-export function judge(ledger: Ledger): Verdict {
+export function checkConsistency(ledger: Ledger): ConsistencyReport {
   const keys = ledger.jobs.map(keyOf);
   const done = ledger.jobs.filter(({ state }) => state === 'done');
   const dead = ledger.jobs.filter(({ state }) => state === 'dead');
@@ -49,7 +52,7 @@ export function judge(ledger: Ledger): Verdict {
 
 /**
  * Compares retries with the declared tiers.
- * @param toleranceMs by which a retry may be later than its tier.
+ * @param toleranceMs how much later than its tier a retry may start.
  * @returns a sentence for each attempt that came too early, too late, or after the wait of another tier.
  */
 export function misplacedRetries(

@@ -1,4 +1,4 @@
-/** Plays one fault: no alert before, the expected ones in time, no other one, and none after the repair. */
+/** Injects one fault and checks the alerts: none before, the expected ones in time, no other one, and none after the repair. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually, type Notification, PrometheusApi } from '@fit/stack/testing';
 import type { AlertTestEnvironment } from './alertTestEnvironment.ts';
@@ -28,7 +28,7 @@ const EXPECTED_SECONDS = 60;
 /** Three periods of the Watchdog with the short windows. */
 const WATCHDOG_SILENT_MS = 35_000;
 
-export async function playFault(
+export async function injectFault(
   fault: Fault,
   environment: AlertTestEnvironment,
 ): Promise<FaultReport> {
