@@ -13,7 +13,7 @@ import { ManagementApi } from '@fit/topology/management';
 
 export type CommandOptions = NonNullable<ParseArgsConfig['options']>;
 
-/** Exit code where the broker or a file differs, or where a part of the work is left. 0 is success, 1 an error. */
+/** Exit code if the broker or a file differs, or if a part of the work is left. 0 is success, 1 an error. */
 export const EXIT_DIFFERENT = 2;
 
 export interface Command {
@@ -33,13 +33,13 @@ export interface Command {
 export interface CommandContext {
   readonly declaration: Declaration;
   readonly amqpUrl: string;
-  /** With or without credentials; undefined where there is no management API. */
+  /** With or without credentials; undefined if there is no management API. */
   readonly managementUrl: string | undefined;
   /** True: `print` is called once, with one JSON document. */
   readonly isJson: boolean;
   /** The command's own options, by their long names. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Arguments after the command's name that are no options. */
+  /** Arguments after the command's name that are not options. */
   readonly positionals: readonly string[];
   /** Writes the result to standard output. */
   readonly print: (text: string) => void;
@@ -52,13 +52,13 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** @returns the option's value; undefined where it is not given. */
+/** @returns the option's value; undefined if it is not given. */
 export function textOption({ options }: CommandContext, name: string): string | undefined {
   const value = options[name];
   return typeof value === 'string' ? value : undefined;
 }
 
-/** @returns undefined where the option is not given. @throws UsageError where the value is no number within the bounds. */
+/** @returns undefined if the option is not given. @throws UsageError if the value is not a number within the bounds. */
 export function numberOption(
   context: CommandContext,
   name: string,
@@ -71,7 +71,7 @@ export function numberOption(
   throw new UsageError(`--${name} '${text}' must be a number from ${bounds.min} to ${bounds.max}`);
 }
 
-/** @returns milliseconds; undefined where the option is not given. @throws UsageError where the value is no duration. */
+/** @returns milliseconds; undefined if the option is not given. @throws UsageError if the value is not a duration. */
 export function durationOptionMs(context: CommandContext, name: string): number | undefined {
   const text = textOption(context, name);
   if (text === undefined) return undefined;
@@ -80,7 +80,7 @@ export function durationOptionMs(context: CommandContext, name: string): number 
   throw new UsageError(`--${name} '${text}' must be a duration such as 90s or 10m`);
 }
 
-/** @returns undefined where the option is not given. @throws UsageError where the value is none of the choices. */
+/** @returns undefined if the option is not given. @throws UsageError if the value is not one of the choices. */
 export function choiceOption<Choice extends string>(
   context: CommandContext,
   name: string,
@@ -93,7 +93,7 @@ export function choiceOption<Choice extends string>(
   throw new UsageError(`--${name} '${text}' is none of ${choices.join(', ')}`);
 }
 
-/** @returns the kind named by `--kind`; undefined where it is not given. @throws UsageError for a kind that is not declared. */
+/** @returns the kind named by `--kind`; undefined if it is not given. @throws UsageError for a kind that is not declared. */
 export function kindOption(context: CommandContext): string | undefined {
   return choiceOption(
     context,
@@ -102,13 +102,13 @@ export function kindOption(context: CommandContext): string | undefined {
   );
 }
 
-/** @throws UsageError where the command line has arguments that the command does not take. */
+/** @throws UsageError if the command line has arguments that the command does not take. */
 export function refusePositionals({ positionals }: CommandContext): void {
   if (positionals.length > 0)
     throw new UsageError(`'${positionals.join(' ')}' is unexpected; options begin with --`);
 }
 
-/** @throws UsageError where no management API is named. */
+/** @throws UsageError if no management API is named. */
 export function requireManagementApi(
   { managementUrl, amqpUrl }: CommandContext,
   command: string,
@@ -119,7 +119,7 @@ export function requireManagementApi(
   );
 }
 
-/** Version that is planned for where no broker is asked or none answers. */
+/** Version that is planned for if no broker is asked or none answers. */
 export const DEFAULT_BROKER_VERSION = '4.3.6';
 const OLDEST_BROKER_VERSION = '3.10.0';
 

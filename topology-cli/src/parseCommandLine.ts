@@ -30,7 +30,7 @@ export interface CommandLine {
   readonly isHelp: boolean;
   readonly isJson: boolean;
   readonly declarationPath: string | undefined;
-  /** From an option or the environment; undefined where neither is given. */
+  /** From an option or the environment; undefined if neither is given. */
   readonly amqpUrl: NamedUrl | undefined;
   readonly managementUrl: NamedUrl | undefined;
   readonly options: Readonly<Record<string, unknown>>;
@@ -89,7 +89,7 @@ export function brokerUrls(
 }
 
 /**
- * @throws UsageError where no file is named, it cannot be loaded, or it exports no declaration; TopologyError
+ * @throws UsageError if no file is named, it cannot be loaded, or it exports no declaration; TopologyError
  * `DECLARATION_INVALID` as `declareTopology` throws it.
  */
 export async function loadDeclaration(path: string | undefined): Promise<DeclarationModule> {

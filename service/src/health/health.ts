@@ -1,19 +1,24 @@
-/** The health of a process: alive (a restart would not help) and ready (work may be sent to it). */
+/**
+ * The health of a process. Alive: the process works, so a restart would not repair anything. Ready: work may be sent to it.
+ */
 import pTimeout from 'p-timeout';
 
 /**
  * Checks one condition.
- * @returns undefined where the condition holds, else the reason why not, which is shown without a token. A rejection counts as a
- * failed check, and its message is not shown, because it may hold a secret.
+ * @returns undefined if the condition holds, otherwise the reason why it does not, which is shown without a token. A
+ * rejection counts as a failed check, and its message is not shown, because it may hold a secret.
  */
 export type HealthCheck = () => Promise<string | undefined> | string | undefined;
 
 export interface HealthOptions {
   /** Aborted by the first signal to stop; from then on the process drains and is not ready. */
   readonly stopping: AbortSignal;
-  /** What must hold before work is sent to this process; these checks ask the dependencies. */
+  /** What must hold before work is sent to this process; these checks send requests to the dependencies. */
   readonly ready: Readonly<Record<string, HealthCheck>>;
-  /** What a restart would repair. No dependency is asked, because one outage would then restart every process. Default: none. */
+  /**
+   * Checks of faults that a restart would repair. They must not depend on another service, because one outage would then
+   * restart every process. Default: none.
+   */
   readonly alive?: Readonly<Record<string, () => string | undefined>>;
 }
 
@@ -47,7 +52,7 @@ export class Health {
     this.#stopping = stopping;
     this.#ready = monitor(ready);
     this.#accepting = new MonitoredCheck(() => (stopping.aborted ? DRAINING : undefined));
-    // An answer of any kind proves that the event loop runs, so this check cannot fail.
+    // A response of any kind proves that the event loop runs, so this check cannot fail.
     this.#alive = monitor({ loop: () => undefined, ...alive });
     // The check runs at once, so that `since` is the time of the signal and not of the next probe.
     stopping.addEventListener('abort', () => void this.#accepting.run());
@@ -59,7 +64,7 @@ export class Health {
 
   async ready(): Promise<HealthReply> {
     const others = await runAll(this.#ready);
-    // This check runs last, because the signal may arrive while the dependencies are asked.
+    // This check runs last, because the signal may arrive while the dependencies are checked.
     const accepting = await this.#accepting.run();
     const failed = accepting.ok ? 'not ready' : 'draining';
     return toReply({ ...others, accepting }, { passed: 'ready', failed });
@@ -96,8 +101,8 @@ function toReply(
 }
 
 /**
- * A health check with its last change. The check runs at most once at a time: probes that arrive meanwhile share its result, so a
- * check that hangs holds the memory of one run only.
+ * A health check with its last change. The check runs at most once at a time: probes that arrive meanwhile share its
+ * result, so a check that hangs holds the memory of one run only.
  */
 class MonitoredCheck {
   readonly #check: HealthCheck;

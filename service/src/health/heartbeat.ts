@@ -1,4 +1,7 @@
-/** Liveness of a loop: the loop calls `beat` as it makes progress; a loop that has not for longer than the limit is stuck. */
+/**
+ * Liveness of a loop: the loop calls `beat` whenever it makes progress. If the last call is longer ago than the limit, the
+ * loop counts as stuck.
+ */
 const DEFAULT_LIMIT_MS = 60_000;
 
 export class Heartbeat {

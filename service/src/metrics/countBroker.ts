@@ -34,7 +34,7 @@ export function countPublishes(metrics: MetricSet, plan: TopologyPlan): (end: Pu
     const queue = queues.get(address) ?? route(plan, exchange, { key })[0] ?? OTHER;
     if (queues.size < ADDRESSES_LIMIT) queues.set(address, queue);
     metrics.add('jobs_published_total', { queue, outcome });
-    // A publish without an answer has no duration.
+    // A publish without a confirm has no duration.
     if (outcome !== 'error' && outcome !== 'timeout')
       metrics.observe('jobs_publish_confirm_seconds', { queue }, durationMs / 1_000);
   };

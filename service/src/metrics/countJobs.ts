@@ -55,7 +55,7 @@ function count(metrics: MetricSet, event: JobEvent): void {
       metrics.set('jobs_store_down', { stage: event.stage }, 0);
       return;
     case 'published':
-      // `countPublishes` counts a publish when the broker answers. A record of a kind that is not declared has no queue and is counted here.
+      // `countPublishes` counts a publish when its result is known. A record of a kind that is not declared has no queue and is counted here.
       if (event.queue === 'unknown')
         metrics.add('jobs_published_total', { queue: 'other', outcome: 'error' }, event.count);
       return;

@@ -1,8 +1,9 @@
 /**
- * Every metric that FIT's processes export, as data. Prometheus' rules, METRICS.md and the metric set of each process are made from it,
- * and a test compares it with what the live processes export, in both directions.
+ * Every metric that FIT's processes export, as data. Prometheus' rules, METRICS.md and the metric set of each process are
+ * made from it, and a test compares it with what the live processes export, in both directions.
  *
- * To add a metric, add it here, and count it in `countJobs.ts` or its neighbours; the compiler checks its labels.
+ * To add a metric, add it here, and count it where its event is received: `countJobs.ts` (jobs), `countBroker.ts`
+ * (publishes and connections), `countStore.ts` (database) or `countRequests.ts` (HTTP). The compiler checks its labels.
  */
 import { DEATH_CAUSES } from '@fit/topology';
 
@@ -571,7 +572,9 @@ export interface MetricSection {
   readonly metrics: Readonly<Record<string, MetricDefinition>>;
 }
 
-/** Upper bound of the series of one process. More of them mean a label without a bound; a test compares the live processes. */
+/**
+ * Upper bound of the series of one process. More of them mean a label without a bound; a test compares the live processes.
+ */
 export const SERIES_CEILINGS: Readonly<Record<ProcessName, number>> = {
   monolith: 1_800,
   coach: 1_000,
@@ -588,7 +591,10 @@ export const CATALOGUE: readonly MetricSection[] = [
   { title: 'Node and the process (prom-client)', metrics: RUNTIME_METRICS },
 ];
 
-/** A common metric name that FIT does not export, and the metric that answers the same question. Used by METRICS.md and a test. */
+/**
+ * A common metric name that FIT does not export, and the metric that answers the same question. Used by METRICS.md and a
+ * test.
+ */
 export interface MetricAlias {
   readonly alias: string;
   /** The name of the metric in the catalogue. */

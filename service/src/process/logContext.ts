@@ -31,7 +31,7 @@ export function addLogFields(fields: LogContext): void {
   if (context !== undefined) Object.assign(context, fields);
 }
 
-/** @returns the traceparent of the current request or attempt; undefined where it is not traced. */
+/** @returns the traceparent of the current request or attempt; undefined if it is not traced. */
 export function currentTraceparent(): string | undefined {
   return storage.getStore()?.traceparent;
 }

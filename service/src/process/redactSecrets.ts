@@ -1,4 +1,4 @@
-/** Removes secrets from a finished log line, whatever put them there: the message of a driver, a URL, a header. Pure. */
+/** Removes secrets from a finished log line, whatever put them there: the message of a driver, a URL, a header. No I/O. */
 import { type Environment, passwordsOf } from '@fit/contract';
 
 const MASK = '[redacted]';

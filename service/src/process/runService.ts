@@ -25,7 +25,7 @@ export const DRAIN_MS = 20_000;
 const STOP_DEADLINE_MS = DRAIN_MS + 7_000;
 
 /**
- * Exit codes: 0 after SIGTERM or SIGINT; 1 where the start failed, a promise was rejected without a handler, a second signal came, or
+ * Exit codes: 0 after SIGTERM or SIGINT; 1 if the start failed, a promise was rejected without a handler, a second signal came, or
  * the stop took longer than its deadline.
  * @param start composes the process. It adds to `shutdownHooks` as it goes, so that a start that fails halfway is stopped too.
  * `stopping` is aborted by the first signal, before the first hook runs, so that /readyz answers `draining` from then on.
@@ -57,7 +57,7 @@ export async function runService(
   }
 }
 
-/** @returns false where a part still ran at the deadline; the log names that part and the parts that were not reached. */
+/** @returns false if a part still ran at the deadline; the log names that part and the parts that were not reached. */
 async function stopAll(
   shutdownHooks: readonly ShutdownHook[],
   log: Log,

@@ -32,8 +32,8 @@ export function makeSecret(): string {
  * Reads a secret, without the white space around it.
  * A file that other users may read is used with a warning, because secret mounts of containers are readable. A file that other users
  * may write is refused, because they could choose the secret.
- * @returns undefined where there is no such file.
- * @throws SecretError where it cannot be read, is writable by others, empty, short or easy to guess.
+ * @returns undefined if there is no such file.
+ * @throws SecretError if it cannot be read, is writable by others, empty, short or easy to guess.
  */
 export async function readSecretFile(
   path: string,
@@ -50,10 +50,10 @@ export async function readSecretFile(
 }
 
 /**
- * Reads a secret, or creates it where there is none yet.
+ * Reads a secret, or creates it if there is none yet.
  * Of several processes that create it at the same time exactly one succeeds, and all return the secret of that one. Missing folders are
  * created for the owner only. A failure leaves no file, so that the next start tries again.
- * @throws SecretError as `readSecretFile` does, or where it cannot be written.
+ * @throws SecretError as `readSecretFile` does, or if it cannot be written.
  */
 export async function loadSecretFile(path: string, onWarning: OnWarning): Promise<string> {
   const existing = await readSecretFile(path, onWarning);
@@ -75,7 +75,7 @@ export async function loadSecretFile(path: string, onWarning: OnWarning): Promis
   throw new SecretError(`${resolve(path)} was removed while this process started; start it again`);
 }
 
-/** Creates one level at a time, because Node's recursive `mkdir` never ends where each level is answered by ENOENT, as in /proc. */
+/** Creates one level at a time, because Node's recursive `mkdir` never ends if each level is answered by ENOENT, as in /proc. */
 async function makeFolders(folder: string): Promise<void> {
   const make = () => mkdir(folder, { mode: 0o700 });
   try {
@@ -104,7 +104,7 @@ export async function replaceSecretFile(
   });
 }
 
-/** @returns false where the file exists already; it is not changed. */
+/** @returns false if the file exists already; it is not changed. */
 async function createFile(path: string, content: string): Promise<boolean> {
   return await writeTemporary(path, content, 0o600, async (temporary) => {
     try {

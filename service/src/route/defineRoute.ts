@@ -59,7 +59,7 @@ interface RouteOptions<
 const NO_QUERY = Type.Object({}, { additionalProperties: false });
 
 /**
- * @throws Error where a schema of the input has a string, array or object without a bound: see `schemaBounds`.
+ * @throws Error if a schema of the input has a string, array or object without a bound: see `schemaBounds`.
  */
 export function defineRoute<
   Params extends TSchema = TSchema,

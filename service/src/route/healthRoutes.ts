@@ -1,4 +1,4 @@
-/** Health on the public port, for load balancers and people: /livez asks no dependency, /readyz asks all of them. */
+/** Health on the public port, for load balancers and people: /livez checks no dependency, /readyz checks all of them. */
 import Type from 'typebox';
 import type { Health } from '../health/health.ts';
 import { defineRoute, type Route } from './defineRoute.ts';

@@ -25,7 +25,7 @@ export interface ProblemOptions {
   readonly errors?: readonly FieldFault[];
   /** Sent as the header Retry-After. */
   readonly retryAfterSeconds?: number;
-  /** Further headers of the answer. */
+  /** Further headers of the response. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Further members of the document, such as the current state. */
   readonly members?: Readonly<Record<string, unknown>>;

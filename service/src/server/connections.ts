@@ -1,5 +1,5 @@
 /**
- * The connections of one port: their number, the requests of each, and which one is closed where there are too many.
+ * The connections of one port: their number, the requests of each, and which one is closed if there are too many.
  *
  * Node's own `maxConnections` refuses the newest connection, so that a client that opens a thousand and sends nothing locks everybody
  * out. Here the connection that has been idle for longest is closed instead, so that a new client is served at once.
@@ -70,7 +70,7 @@ export class Connections {
     return this.#states.size;
   }
 
-  /** Registers a request. @returns false where it is not to be answered: its connection had too many requests and is closed. */
+  /** Registers a request. @returns false if it is not to be answered: its connection had too many requests and is closed. */
   begin(request: IncomingMessage, response: ServerResponse): boolean {
     const { socket } = request;
     const state = this.#states.get(socket);
@@ -129,7 +129,7 @@ export class Connections {
     });
   }
 
-  /** @returns false where every connection has a request that is being answered. */
+  /** @returns false if every connection has a request that is being answered. */
   #closeOne(): boolean {
     const [idle] = this.#idle;
     const victim = idle ?? this.#oldestUnfinished();
@@ -160,7 +160,7 @@ export class Connections {
     this.#enforceUnsentBudget();
   }
 
-  /** Closes the connections with the most unsent bytes where all together exceed the budget: their clients do not read. */
+  /** Closes the connections with the most unsent bytes if all together exceed the budget: their clients do not read. */
   #enforceUnsentBudget(): void {
     const nowMs = performance.now();
     if (nowMs - this.#summedAtMs < SUM_INTERVAL_MS) return;

@@ -125,7 +125,7 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
     };
     requireValid(params, 'path', input.params, PATH_AND_QUERY_BOUNDS);
     requireValid(query, 'query', input.query, PATH_AND_QUERY_BOUNDS);
-    // Probes do not count: they must be answered above all under load, and simultaneous probes ask each dependency only once.
+    // Probes do not count: they must be answered above all under load, and simultaneous probes check each dependency only once.
     if (shared.requestCount >= shared.requestLimit && !PROBES.has(context.path)) throw busy();
     shared.requestCount += 1;
     const share = shared.bodies.open();
@@ -247,7 +247,7 @@ async function readJson(context: RouterContext, options: ReadBodyOptions): Promi
 /** JSON is UTF-8 (RFC 8259) whether the header says so or not; ASCII is a subset of UTF-8. */
 const JSON_CHARSETS: ReadonlySet<string> = new Set(['', 'utf-8', 'utf8', 'us-ascii']);
 
-/** fetch and other clients send a length of 0 and no type where there is no body. */
+/** fetch and other clients send a length of 0 and no type if there is no body. */
 function isBodyless({ headers }: RouterContext): boolean {
   return headers['content-length'] === '0' && headers['transfer-encoding'] === undefined;
 }

@@ -1,4 +1,4 @@
-/** An HTTP server with bounds, which finishes running answers before it stops. */
+/** An HTTP server with bounds, which finishes running responses before it stops. */
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import pTimeout from 'p-timeout';
@@ -34,7 +34,7 @@ export const HEADER_LIMIT_BYTES = 8 * 1024;
 export const HEADER_LIMIT_COUNT = 100;
 
 /**
- * Headers of every answer unless its handler sets others: answers are not cached, and browsers do not guess their type. They are set
+ * Headers of every response unless its handler sets others: answers are not cached, and browsers do not guess their type. They are set
  * here and not by koa-helmet (createApp.ts) alone, because refused requests and the operations port do not pass through Koa.
  */
 export const ANSWER_HEADERS = {
@@ -49,7 +49,7 @@ const ACCEPT_BURST = 512;
 /**
  * @param port 0 picks a free one.
  * @param bounds override `LISTEN_BOUNDS`.
- * @throws an error that names the address and the remedy where the port is taken.
+ * @throws an error that names the address and the remedy if the port is taken.
  */
 export async function listen(
   listener: (request: IncomingMessage, response: ServerResponse) => unknown,
@@ -140,7 +140,7 @@ const REFUSALS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** Answers a request that cannot be parsed or is late, as Node does by default, with the headers of every answer. */
+/** Answers a request that cannot be parsed or is late, as Node does by default, with the headers of every response. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex, connections: Connections): void {
   if (socket.writable && !connections.hasBegunAnswer(socket)) {
     const status = REFUSALS[error.code ?? ''] ?? 400;

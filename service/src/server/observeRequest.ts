@@ -35,7 +35,7 @@ export interface ObserveRequestOptions {
   readonly tracer?: RequestTracer | undefined;
 }
 
-/** Paths that machines ask every few seconds. They are not traced, and are logged only where they fail. */
+/** Paths that machines request every few seconds. They are not traced, and are logged only if they fail. */
 export const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
 /** The id of a caller is used only if it needs no escaping in a log line or a header. */
 const VALID_REQUEST_ID = /^[\w.:-]{1,64}$/;

@@ -54,7 +54,7 @@ export class ByteBudget {
 export interface BudgetShare {
   /**
    * Sets the size of the share, in bytes; larger or smaller than before.
-   * @returns false where the budget has not enough left; the share is then unchanged.
+   * @returns false if the budget has not enough left; the share is then unchanged.
    */
   tryReserve(bytes: number): boolean;
   /** Sets the share to 0; a second call does nothing. */
@@ -82,7 +82,7 @@ export interface ReadBodyOptions {
 }
 
 /**
- * @returns the parsed body; an empty object where the body is empty.
+ * @returns the parsed body; an empty object if the body is empty.
  * @throws Problem 400 `invalid_json`, `body_incomplete`; 413 `body_too_large`; 415 `unsupported_encoding`; 503 `busy`
  * where the budget is spent. The rest of a refused body is discarded as it arrives.
  */

@@ -16,7 +16,7 @@ export interface OperationsOptions {
 /** Enough for a few scrapers and probes. */
 const CONNECTION_LIMIT = 100;
 
-/** @throws an error that names the address and the remedy where the port is taken. */
+/** @throws an error that names the address and the remedy if the port is taken. */
 export async function serveOperations(options: OperationsOptions): Promise<ListeningServer> {
   const { host, port, metrics, health, onDefect } = options;
   metrics.readAtScrape('app_draining', {}, () => Number(health.isDraining));

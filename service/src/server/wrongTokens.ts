@@ -41,7 +41,7 @@ export class WrongTokens {
     return this.#windows.size;
   }
 
-  /** @returns after how many whole seconds the address may try again; undefined where it is within the limit. */
+  /** @returns after how many whole seconds the address may try again; undefined if it is within the limit. */
   count(address: string): number | undefined {
     const nowMs = this.#now();
     let window = this.#windows.get(address);

@@ -14,8 +14,8 @@ const OFF: Tracing = {
 const SWITCHES = Type.Object(TRACING_VARIABLES);
 
 /**
- * @param service the service name of the spans where OTEL_SERVICE_NAME is not set.
- * @throws ConfigError where the address of the collector is not a URL.
+ * @param service the service name of the spans if OTEL_SERVICE_NAME is not set.
+ * @throws ConfigError if the address of the collector is not a URL.
  */
 export async function openTracing(
   service: string,

@@ -12,7 +12,7 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 
 const propagator = new W3CTraceContextPropagator();
 
-/** @returns undefined where the value is not a valid traceparent; a header may hold anything. */
+/** @returns undefined if the value is not a valid traceparent; a header may hold anything. */
 export function contextOf(traceparent: unknown): Context | undefined {
   if (typeof traceparent !== 'string') return undefined;
   const context = propagator.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter);

@@ -1,4 +1,4 @@
-/** Starts the OpenTelemetry SDK for traces only. `openTracing` loads this file where a collector is configured. */
+/** Starts the OpenTelemetry SDK for traces only. `openTracing` loads this file if a collector is configured. */
 import { optionalText } from '@fit/contract';
 import type { JobTracer } from '@fit/jobs';
 import { DiagLogLevel, diag, trace } from '@opentelemetry/api';

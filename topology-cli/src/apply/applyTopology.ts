@@ -15,7 +15,7 @@ export interface ApplyOptions {
 }
 
 export interface ApplyReport {
-  /** Steps that were done; empty where nothing was to do. */
+  /** Steps that were done; empty if nothing was to do. */
   readonly steps: readonly ApplyStep[];
   /** Differences that are left for `topology drain` or for an operator. */
   readonly remaining: readonly TopologyDifference[];
@@ -23,7 +23,7 @@ export interface ApplyReport {
 
 /**
  * Queues are only added, never changed or deleted.
- * @throws TopologyError `BROKER_REFUSED`, `PLAN_REFUSED`, `POLICY_FAILED`; Error where the connection is lost.
+ * @throws TopologyError `BROKER_REFUSED`, `PLAN_REFUSED`, `POLICY_FAILED`; Error if the connection is lost.
  */
 export async function applyTopology(options: ApplyOptions): Promise<ApplyReport> {
   const { admin, api, declaration, onStep } = options;

@@ -1,4 +1,4 @@
-/** Compares a live topology with the plan. Pure. */
+/** Compares a live topology with the plan. No I/O. */
 import {
   type ExchangePlan,
   formatDuration,
@@ -47,16 +47,16 @@ export interface TopologyDifference {
   readonly code: DifferenceCode;
   /** Name of the exchange, queue or policy; a binding is written as `source [key] -> destination`. */
   readonly subject: string;
-  /** As planned; of arguments and definitions only those that differ. Absent where nothing is planned. */
+  /** As planned; of arguments and definitions only those that differ. Absent if nothing is planned. */
   readonly planned?: unknown;
-  /** As found; absent where nothing was found. */
+  /** As found; absent if nothing was found. */
   readonly live?: unknown;
   readonly remedy: string;
   readonly fixedBy: FixedBy;
 }
 
 /**
- * @returns all differences, in the order in which they are removed; empty where the virtual host equals the plan. Objects
+ * @returns all differences, in the order in which they are removed; empty if the virtual host equals the plan. Objects
  * that do not belong to the plan are ignored.
  */
 export function diffTopology(plan: TopologyPlan, live: LiveTopology): TopologyDifference[] {
@@ -177,7 +177,7 @@ function diffQueues(plan: TopologyPlan, live: LiveTopology): TopologyDifference[
 }
 
 /**
- * `apply` never replaces such a queue, even where it looks empty: the main queue would have to be unbound first, and
+ * `apply` never replaces such a queue, even if it looks empty: the main queue would have to be unbound first, and
  * publishes would be returned meanwhile. Other tiers do not meet this case, since the names of wait queues contain their
  * time to live.
  */

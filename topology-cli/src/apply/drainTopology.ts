@@ -30,7 +30,7 @@ export interface DrainOptions {
   readonly plan: TopologyPlan;
   /** Milliseconds to wait at most; queues that are empty by then are deleted all the same. */
   readonly timeoutMs: number;
-  /** How often the broker counts messages; default 5,000 ms. A longer interval only where the broker is configured so. */
+  /** How often the broker counts messages; default 5,000 ms. A longer interval only if the broker is configured so. */
   readonly countIntervalMs?: number;
   /** Stops between two polls; no change is left half done. */
   readonly signal: AbortSignal;
@@ -47,7 +47,7 @@ export interface DrainProgress {
 /** A former wait queue that still exists. */
 export interface RemainingQueue {
   readonly name: string;
-  /** Undefined where the broker has not counted yet. */
+  /** Undefined if the broker has not counted yet. */
   readonly messageCount: number | undefined;
 }
 
@@ -60,8 +60,8 @@ export interface DrainReport {
 
 /**
  * Deletes each former wait queue once it is proved empty, then removes the return bindings that no queue needs any more.
- * @throws TopologyError `TOPOLOGY_DIFFERS` where a former wait queue is still bound, so new messages would arrive: run
- * apply first. Error where the connection is lost; then run it again.
+ * @throws TopologyError `TOPOLOGY_DIFFERS` if a former wait queue is still bound, so new messages would arrive: run
+ * apply first. Error if the connection is lost; then run it again.
  */
 export async function drainTopology(options: DrainOptions): Promise<DrainReport> {
   const { admin, api, plan, signal, timeoutMs, onProgress } = options;
@@ -119,7 +119,7 @@ export interface QueueReading {
 }
 
 export interface EmptinessProof {
-  /** Time of the first in an unbroken row of empty readings; undefined where the last reading was not empty. */
+  /** Time of the first in an unbroken row of empty readings; undefined if the last reading was not empty. */
   readonly emptySinceMs: number | undefined;
   readonly isProved: boolean;
 }

@@ -1,4 +1,4 @@
-/** Plans what `topology apply` does. Pure: planned again after a kill, the steps lead to the same end. */
+/** Plans the steps of `topology apply`. No I/O: after a kill the steps are planned again and lead to the same result. */
 import {
   type ExchangePlan,
   type PolicyPlan,
@@ -49,7 +49,7 @@ export function describeStep(step: ApplyStep): string {
 /**
  * Policies come first, so that no queue is ever without its limit. The public binding comes last, so that nothing is
  * accepted before every path behind it exists. Extra bindings are removed once their replacement exists.
- * @returns empty where nothing is left that `apply` may change.
+ * @returns an empty list if nothing is left that `apply` may change.
  */
 export function planSteps(plan: TopologyPlan, live: LiveTopology): ApplyStep[] {
   const differences = diffTopology(plan, live);
@@ -84,18 +84,22 @@ export function planSteps(plan: TopologyPlan, live: LiveTopology): ApplyStep[] {
 }
 
 /**
- * Replaces the tiers of one kind under running workers. The bindings of `.retry` cannot change key by key while it is in
- * use: a key with its old and its new wait queue would duplicate each rejected message, and a key with neither would
- * dead-letter it too early, by the alternate exchange.
+ * Replaces the tiers of one kind under running workers. Two exchanges take part: the retry exchange (`.retry`), and the
+ * tier-change exchange, which exists only during the change. While messages pass through the retry exchange, its bindings
+ * cannot be changed key by key: a key with its old and its new wait queue would duplicate each rejected message, and a key
+ * with neither would dead-letter it too early, through the alternate exchange.
  *
- * Therefore a second exchange with the bindings of the new tiers comes into use by one binding at `.dead-letter`: from
- * then on it receives every rejected message, and `.retry`, the alternate exchange of `.dead-letter`, receives none, since
- * an alternate exchange only receives messages that match no binding. `.retry` is then changed while it is out of use,
- * and one unbinding brings it back into use.
+ * The steps:
+ * 1. Declare the tier-change exchange with the bindings of the new tiers.
+ * 2. Bind it to the dead-letter exchange. From now on the tier-change exchange receives every rejected message. The retry
+ *   exchange, as alternate exchange of the dead-letter exchange, receives only messages that match no binding, which are
+ *   now none.
+ * 3. Change the bindings of the retry exchange to the new tiers.
+ * 4. Unbind the tier-change exchange, so that the retry exchange receives the rejected messages again.
+ * 5. Delete the tier-change exchange.
  *
- * Messages that a worker publishes to `.retry` itself (a wait of its own choice) do not come through `.dead-letter`.
- * Between the two steps of its key such a message is dead-lettered, which can be replayed, rather than duplicated; so
- * each key is unbound first, and then bound.
+ * A worker that skips tiers publishes to the retry exchange directly, also during step 3. So each key is unbound first and
+ * then bound: in between, such a message is dead-lettered, which can be replayed, instead of duplicated.
  */
 function tierChangeSteps(
   plan: TopologyPlan,
@@ -112,7 +116,7 @@ function tierChangeSteps(
     ({ destination, destinationType }) => destination === name && destinationType === 'exchange',
   );
   const isKeyMoved = ({ key }: LiveBinding) => missing.some((binding) => binding.key === key);
-  // An exchange that is in use since an interrupted change has the bindings of a whole set of tiers, so it can stay.
+  // A tier-change exchange that an interrupted run left bound has the bindings of a whole set of tiers, so it can stay.
   const isNeeded = incoming.length === 0 && extra.some(isKeyMoved);
   const keys = new Set([...missing, ...extra].map(({ key }) => key));
   return [
@@ -126,7 +130,10 @@ function tierChangeSteps(
   ];
 }
 
-/** What an interrupted change has left is out of use here, so it may be changed in any order. */
+/**
+ * Steps 1 and 2. A tier-change exchange that an interrupted run left receives no messages here, so its bindings may be
+ * changed in any order.
+ */
 function startTierChange(plan: TopologyPlan, live: LiveTopology, queue: string): ApplyStep[] {
   const name = tierChangeExchange(queue);
   const found = live.bindings.filter(({ source }) => source === name);

@@ -31,7 +31,7 @@ export const diff: Command = {
   },
 };
 
-/** @returns code and subject; the planned and the live value where there are any; the remedy. */
+/** @returns code and subject; the planned and the live value if there are any; the remedy. */
 export function differenceLines(difference: TopologyDifference): string[] {
   const { code, subject, planned, live, fixedBy, remedy } = difference;
   return [

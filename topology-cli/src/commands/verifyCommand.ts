@@ -41,7 +41,7 @@ The virtual hosts are deleted at the end, also after an error or Ctrl-C.
   },
   run: async (context) => {
     refusePositionals(context);
-    // The message says which option to give where there is no management API.
+    // The message says which option to give if there is no management API.
     requireManagementApi(context, 'verify');
     const report = await verifyUntilInterrupted(context);
     if (context.isJson) context.print(JSON.stringify(report));

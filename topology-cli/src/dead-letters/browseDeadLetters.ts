@@ -16,13 +16,13 @@ import { type ParsedDeadLetter, parseDeadLetter } from './parsedDeadLetter.ts';
 export interface DeadLetterBroker {
   /**
    * @param onArrival called with each dead letter as it arrives.
-   * @throws where the broker is unreachable or the queue is missing.
+   * @throws if the broker is unreachable or the queue is missing.
    */
   openReader(
     queue: string,
     onArrival?: DeadLetterReaderOptions['onArrival'],
   ): Promise<DeadLetterReader>;
-  /** @throws where the broker is unreachable. */
+  /** @throws if the broker is unreachable. */
   openPublisher(): Promise<DeadLetterPublisher>;
   openInspector(): Promise<Inspector>;
 }
@@ -50,7 +50,7 @@ export interface ReadingEnd {
   readonly end: 'empty' | 'limit' | 'stopped' | 'lost';
   /** Messages that were given to the caller. */
   readonly seenCount: number;
-  /** Messages behind those; undefined where the connection was lost. */
+  /** Messages behind those; undefined if the connection was lost. */
   readonly behindCount: number | undefined;
   /** Why the connection was lost; otherwise empty. */
   readonly lossReason: string;
@@ -101,10 +101,10 @@ export interface BrowseOptions {
   readonly readLimit: number;
   /** Called before the first message, and again when browsing restarts: forget what was seen. */
   readonly onStart: () => void;
-  /** @returns 'stop' where no further message is of interest. */
+  /** @returns 'stop' if no further message is of interest. */
   readonly onDeadLetter: (deadLetter: ParsedDeadLetter) => 'continue' | 'stop';
   /**
-   * Whether the body of a dead letter is needed; default: always. Where it is not, the body is released as the message
+   * Whether the body of a dead letter is needed; default: always. If it is not, the body is released as the message
    * arrives, so that browsing messages of any size needs little memory.
    */
   readonly needsBody?: (deadLetter: ParsedDeadLetter) => boolean;
@@ -118,7 +118,7 @@ const TRY_LIMIT = 3;
  * Messages are requeued in their order when the reader closes.
  * Browsing restarts after a lost connection, at most three times in all. The end is `lost` then, and the message behind
  * the last one that was seen is the one that breaks its reader.
- * @throws where the broker is unreachable at the start or the queue is missing.
+ * @throws if the broker is unreachable at the start or the queue is missing.
  */
 export async function browseDeadLetters(options: BrowseOptions): Promise<ReadingEnd> {
   const { broker, kind, readLimit, onStart, onDeadLetter, log, needsBody = () => true } = options;

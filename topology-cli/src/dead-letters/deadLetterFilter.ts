@@ -27,7 +27,7 @@ export function matchesFilter(deadLetter: ParsedDeadLetter, filter: DeadLetterFi
 
 /**
  * @param text an ISO time, or an age such as '2h' or '7d', which is subtracted from `now`.
- * @returns undefined where the text is neither.
+ * @returns undefined if the text is neither.
  */
 export function parseTimeOrAge(text: string, now: Date): Date | undefined {
   const days = /^(\d+(?:\.\d+)?)d$/.exec(text.trim());

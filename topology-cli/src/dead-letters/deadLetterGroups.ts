@@ -9,7 +9,7 @@ export interface DeadLetterGroup {
   /** Error message of the first dead letter of the group. */
   readonly message: string;
   readonly count: number;
-  /** ISO times of death; undefined where no dead letter of the group names a time. */
+  /** ISO times of death; undefined if no dead letter of the group names a time. */
   readonly firstAt: string | undefined;
   readonly lastAt: string | undefined;
   /** Routing keys, at most 5. */

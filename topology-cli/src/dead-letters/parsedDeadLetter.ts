@@ -11,13 +11,13 @@ import {
 import type { DeadLetterDelivery, DeadLetterProperties } from '@fit/topology/amqp';
 
 export interface ParsedDeadLetter extends DeathDescription {
-  /** The message id; `body-` and 12 hexadecimal digits where the sender set none. */
+  /** The message id; `body-` and 12 hexadecimal digits if the sender set none. */
   readonly id: string;
   readonly kind: string;
   readonly key: string;
   /** Exchange that routed the message to the dead-letter queue, such as `<queue>.park`. */
   readonly exchange: string;
-  /** The newest time that the message names; undefined where it names none. */
+  /** The newest time that the message names; undefined if it names none. */
   readonly diedAt: Date | undefined;
   /** Records of the broker's `x-death` header. */
   readonly deaths: readonly DeathRecord[];
@@ -25,7 +25,7 @@ export interface ParsedDeadLetter extends DeathDescription {
   readonly headers: Headers;
   readonly properties: DeadLetterProperties;
   readonly body: Buffer;
-  /** Why the headers are missing; such a message can be shown, but not be replayed. Undefined where they were readable. */
+  /** Why the headers are missing; such a message can be shown, but not be replayed. Undefined if they were readable. */
   readonly unreadableReason: string | undefined;
 }
 

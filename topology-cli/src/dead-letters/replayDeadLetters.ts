@@ -31,7 +31,7 @@ export interface ReplayOptions {
   /** Messages per second; undefined: as fast as the broker confirms them. */
   readonly ratePerSecond: number | undefined;
   readonly order: 'oldest' | 'newest';
-  /** The replay stops once so many replayed messages have died again. */
+  /** The replay stops once this many replayed messages have been dead-lettered again. */
   readonly refailureLimit: number;
   /** Messages held at a time. */
   readonly readLimit: number;
@@ -44,7 +44,7 @@ export interface ReplayOptions {
 /**
  * - `done`: every matching message that could be read was tried.
  * - `limit`: as many as asked for are replayed.
- * - `refailures`: too many replayed messages died again.
+ * - `refailures`: too many replayed messages were dead-lettered again.
  * - `full`, `unroutable`: the queue accepted no more.
  * - `broken`: the connection was lost again and again without a message in between.
  * - `blocked`: `readLimit` messages do not match, and the others lie behind them.
@@ -67,7 +67,7 @@ export interface ReplayReport {
   readonly failedCount: number;
   /** Messages that do not match or were replayed by another run meanwhile; they stay. */
   readonly otherCount: number;
-  /** Messages that were seen to die again; `awaitReplayOutcome` reports those that die later. */
+  /** Messages that were seen to be dead-lettered again; `awaitReplayOutcome` reports those that follow later. */
   readonly refailed: readonly DeadLetterGroup[];
   /** Why the matching messages had died. */
   readonly groups: readonly DeadLetterGroup[];
@@ -91,7 +91,7 @@ const BODY_LIMIT_BYTES = 256 * 1024 * 1024;
  * Replays every matching message that is in the queue when the last round begins: it is published, and acknowledged once
  * the broker has confirmed the copy. Killed at any point, or run twice at once, it loses no message; some may be
  * published twice. Run it again to continue.
- * @throws where the broker is unreachable.
+ * @throws if the broker is unreachable.
  */
 export async function replayDeadLetters(options: ReplayOptions): Promise<ReplayReport> {
   const { kind, isDryRun, log } = options;
@@ -179,7 +179,7 @@ interface Round {
 /**
  * Whatever ends a round, messages that are not acknowledged are requeued in their order. A kill between confirm and
  * acknowledgement duplicates the messages of one batch, and loses none.
- * @throws where the broker is unreachable.
+ * @throws if the broker is unreachable.
  */
 async function runRound(
   options: ReplayOptions,
@@ -223,7 +223,7 @@ interface Selection {
   readonly problems: readonly string[];
 }
 
-/** Reads on past the limit, to the end of the queue, because messages that die again arrive there. */
+/** Reads past the limit to the end of the queue, because messages that are dead-lettered again arrive there. */
 async function selectDeadLetters(
   reader: DeadLetterReader,
   { kind, run, filter, order, log }: ReplayOptions,

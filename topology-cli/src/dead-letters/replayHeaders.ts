@@ -13,8 +13,9 @@ const REPLAY_COUNT_HEADER = 'replay-count';
 const DEATH_PREFIX = 'death-';
 
 /**
- * Headers that the broker writes or obeys. Sent back, x-death would spend the attempts of the earlier life (3.10) or stop
- * the message as a cycle, and CC would send it to a wait queue at once. Other x- headers belong to the sender.
+ * Headers that the broker writes or obeys. If they were sent back, x-death would count the attempts of the previous
+ * processing as spent (3.10) or stop the message as a cycle, and CC would send it to a wait queue at once. Other x- headers
+ * belong to the sender.
  */
 const BROKER_HEADER =
   /^(?:x-death|x-(?:first|last)-death-.*|x-delivery-count|x-acquired-count|x-opt-.*|x-stream-.*|cc|bcc)$/i;
@@ -34,8 +35,8 @@ export function replayHeaders(headers: Headers, run: ReplayRun, now: Date): Head
 }
 
 /**
- * @returns `this run` where the message was replayed by this run and died again; `another run` where another one has
- * replayed it since this run started; undefined where it was not replayed since then.
+ * @returns `this run` if this run replayed the message and it was dead-lettered again; `another run` if another run has
+ * replayed it since this run started; undefined if it was not replayed since then.
  */
 export function replayedBy(
   headers: Headers,

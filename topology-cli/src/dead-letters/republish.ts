@@ -44,13 +44,13 @@ export interface RepublishOptions {
   /** Milliseconds for which a full queue may refuse without accepting a single message. */
   readonly fullQueueTimeoutMs: number;
   readonly log: (line: string) => void;
-  /** Called after each batch. @returns true where no more shall be published. */
+  /** Called after each batch. @returns true if no more shall be published. */
   readonly onBatch: (publishedCount: number) => Promise<boolean>;
 }
 
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
-/** A binding is missing where so many messages in a row are returned; fewer may have been odd messages. */
+/** A binding is missing if so many messages in a row are returned; fewer may have been odd messages. */
 const RETURNED_LIMIT = 20;
 /** At a limited rate, a batch is what is due within this time. */
 const BATCH_INTERVAL_MS = 100;

@@ -1,4 +1,4 @@
-/** Observes which replayed messages die again: while a replay runs, and afterwards until none is in flight. */
+/** Observes which replayed messages are dead-lettered again: while a replay runs, and afterwards until none is in flight. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { deadLetterQueue, type KindDeclaration, waitQueue } from '@fit/topology';
 import { type DeadLetterReader, DeadLetterReaderLost, type Inspector } from '@fit/topology/amqp';
@@ -8,7 +8,7 @@ import { parseDeadLetter } from './parsedDeadLetter.ts';
 import type { ReplayOptions } from './replayDeadLetters.ts';
 import { type ReplayRun, replayedBy } from './replayHeaders.ts';
 
-/** Messages read in one look; a longer look would hold up the replay. */
+/** Messages that one read takes at most; a longer read would delay the replay. */
 const LOOK_LIMIT = 1_000;
 /** Messages read to find the end of a long queue. */
 const SCAN_LIMIT = 50_000;
@@ -16,9 +16,9 @@ const SCAN_LIMIT = 50_000;
 export interface RefailureWatchOptions {
   readonly kind: KindDeclaration;
   readonly run: ReplayRun;
-  /** The watch scans a long queue once so many messages have arrived. */
+  /** The watch scans a long queue once this many messages have arrived. */
   readonly refailureLimit: number;
-  /** What the reading up to here has found already; the watch adds to it. */
+  /** Refailed messages that the reading before the watch has found; the watch adds to them. */
   readonly refailed: DeadLetterGroups;
 }
 
@@ -26,7 +26,7 @@ export interface RefailureWatchOptions {
 export class RefailureWatch {
   readonly #reader: DeadLetterReader;
   readonly #options: RefailureWatchOptions;
-  /** Ready messages that lie behind the last one read; undefined where the queue is read to its end. */
+  /** Ready messages that lie behind the last one read; undefined if the queue is read to its end. */
   #unreadCount: number | undefined;
   #refailedCount: number;
 
@@ -42,7 +42,7 @@ export class RefailureWatch {
   }
 
   /**
-   * @param end how the reading ended that stands at the place where the watch begins.
+   * @param end how the reading before the watch ended; the watch continues behind its last message.
    * @throws DeadLetterReaderLost
    */
   static async start(
@@ -54,15 +54,15 @@ export class RefailureWatch {
     return new RefailureWatch(reader, options, unreadCount);
   }
 
-  /** False where refailed messages lie behind messages that are not read. */
+  /** False if there are messages behind the last one read, among which refailed messages may be. */
   get seesEnd(): boolean {
     return this.#unreadCount === undefined;
   }
 
   /**
-   * Where unread messages lie in between, it reads on once so many messages have arrived that the limit may be reached.
+   * If unread messages lie in between, reading continues once so many messages have arrived that the limit may be reached.
    * Another operator's reader that requeues its messages looks the same, so arrivals alone are no reason to stop.
-   * @returns how many messages of this run have died again, as far as they were seen.
+   * @returns how many messages of this run were seen to be dead-lettered again.
    * @throws DeadLetterReaderLost
    */
   async count(): Promise<number> {
@@ -73,7 +73,7 @@ export class RefailureWatch {
     const arrivedCount = (await this.#reader.readyCount()) - this.#unreadCount;
     if (arrivedCount < this.#options.refailureLimit) return this.#refailedCount;
     const end = await this.#read(SCAN_LIMIT);
-    // Of a queue that is longer still, what arrived up to now stays unseen.
+    // If the queue is longer than the scan, messages that have arrived up to now stay unseen.
     this.#unreadCount = end === 'empty' ? undefined : await this.#reader.readyCount();
     return this.#refailedCount;
   }
@@ -102,7 +102,7 @@ export interface ReplayOutcome {
    * - `unseen`: refailed messages could not be observed.
    */
   readonly end: 'idle' | 'in flight' | 'unseen';
-  /** Messages that died again. */
+  /** Messages that were dead-lettered again. */
   readonly refailed: readonly DeadLetterGroup[];
 }
 
@@ -114,10 +114,10 @@ const RECONNECT_POLL_MS = 50;
 const RECONNECT_POLL_LIMIT = 100;
 
 /**
- * Waits until the replayed messages are done or dead. Messages in the main queue and in wait queues are counted by the
- * broker; a message that a worker holds is not, so the queues must have been empty for as long as an attempt may last.
+ * Waits until the replayed messages are done or dead-lettered. The broker counts messages in the main queue and in wait
+ * queues, but not a message that a worker holds, so the queues must have been empty for as long as an attempt may last.
  * @param replayedCount messages of this kind that were replayed.
- * @throws where the broker is unreachable.
+ * @throws if the broker is unreachable.
  */
 export async function awaitReplayOutcome(
   options: ReplayOptions,
@@ -146,7 +146,7 @@ export function longestPathMs({ tiersMs, deadlineMs }: KindDeclaration): number 
   return waitsMs + (tiersMs.length + 1) * deadlineMs + QUEUEING_ALLOWANCE_MS;
 }
 
-/** @returns undefined where the connection was lost: the counted messages are requeued and must be counted anew. */
+/** @returns undefined if the connection was lost: the counted messages are requeued and must be counted again. */
 async function observe(
   options: ReplayOptions,
   replayedCount: number,
@@ -195,7 +195,8 @@ async function waitUntilIdle(
     const idle = await isIdle();
     if (!idle) idleSinceMs = performance.now();
     const isIdleLongEnough = idle && performance.now() - idleSinceMs > kind.deadlineMs;
-    // The last message may have died between the count and the look at the queues, so it is counted once more.
+    // The last message may have been dead-lettered between the count and the check of the queues, so the messages are
+    // counted once more.
     if (isIdleLongEnough && (await watch.count()) === count) return 'idle';
     if (count !== loggedCount) log(`${kind.kind}: ${count} of ${replayedCount} died again`);
     loggedCount = count;
@@ -226,7 +227,7 @@ async function exists(inspector: Inspector, queue: string): Promise<boolean> {
   }
 }
 
-/** @returns false where the broker does not answer, too. */
+/** @returns false also if the broker does not respond. */
 async function areEmpty(inspector: Inspector, queues: readonly string[]): Promise<boolean> {
   try {
     for (const queue of queues) if ((await inspector.depthOf(queue)).readyCount > 0) return false;

@@ -29,7 +29,7 @@ const OPENING_MARKER = /^<!-- topology:([a-z]+) -->$/;
 
 /**
  * @returns the document with each marked section generated from the plan; the rest is unchanged.
- * @throws RangeError where the document has no section, an unknown one, or one that is not closed.
+ * @throws RangeError if the document has no section, an unknown one, or one that is not closed.
  */
 export function renderSections(document: string, plan: TopologyPlan): string {
   const lines = document.split('\n');
@@ -57,12 +57,12 @@ export function renderSections(document: string, plan: TopologyPlan): string {
 export interface LineDifference {
   /** Counted from 1. */
   readonly line: number;
-  /** Undefined where the document has no such line. */
+  /** Undefined if the document has no such line. */
   readonly actual: string | undefined;
   readonly expected: string | undefined;
 }
 
-/** @returns undefined where the texts are equal. */
+/** @returns undefined if the texts are equal. */
 export function firstDifference(actual: string, expected: string): LineDifference | undefined {
   const actualLines = actual.split('\n');
   const expectedLines = expected.split('\n');

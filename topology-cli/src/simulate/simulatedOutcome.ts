@@ -1,7 +1,7 @@
 /** What can happen to a message in a main queue, as words of the command line and as data. */
 import { type Outcome, parseDurationMs } from '@fit/topology';
 
-/** An outcome of the handler, or an event in which no handler answers. */
+/** An outcome of the handler, or an event without a handler result. */
 export type SimulatedOutcome =
   | { readonly type: 'done' }
   /** A failed attempt: the message waits for the next tier, or is exhausted. */
@@ -11,7 +11,7 @@ export type SimulatedOutcome =
   /** A failure that a retry cannot fix. */
   | { readonly type: 'fatal' }
   | { readonly type: 'discard' }
-  /** The worker's connection ends before it answers. */
+  /** The worker's connection ends before it settles the delivery. */
   | { readonly type: 'crash' }
   /** No worker takes the message within its time to live. */
   | { readonly type: 'expire' }
@@ -35,7 +35,7 @@ const AFTER = 'after:';
 /** All words of the command line. */
 export const OUTCOME_WORDS: readonly string[] = [...Object.keys(TYPES), `${AFTER}30s`];
 
-/** @returns undefined where the word is none of `OUTCOME_WORDS`, or its duration is not above 0. */
+/** @returns undefined if the word is not one of `OUTCOME_WORDS`, or its duration is not above 0. */
 export function parseOutcome(word: string): SimulatedOutcome | undefined {
   if (word.startsWith(AFTER)) {
     const delayMs = parseDurationMs(word.slice(AFTER.length)) ?? 0;
@@ -44,7 +44,7 @@ export function parseOutcome(word: string): SimulatedOutcome | undefined {
   return Object.hasOwn(TYPES, word) ? { type: TYPES[word as keyof typeof TYPES] } : undefined;
 }
 
-/** @returns the outcome that a handler would return; undefined where no handler answers. */
+/** @returns the outcome that a handler would return; undefined if there is no handler result. */
 export function handlerOutcome(outcome: SimulatedOutcome): Outcome | undefined {
   switch (outcome.type) {
     case 'done':

@@ -30,11 +30,11 @@ export interface SimulationStep {
   readonly placeType: 'queue' | 'exchange';
   /** Routing key of the message in that place. */
   readonly key: string;
-  /** Counted from 1; undefined where no worker would receive the message. */
+  /** Counted from 1; undefined if no worker would receive the message. */
   readonly attempt: number | undefined;
   /** In words, such as 'fails' or 'waits 5s'. */
   readonly event: string;
-  /** Queue that holds the message afterwards; undefined where none does. */
+  /** Queue that holds the message afterwards; undefined if none does. */
   readonly next: string | undefined;
 }
 
@@ -99,7 +99,7 @@ export class Simulation {
     return deliveryCount(this.#message.headers);
   }
 
-  /** As a worker would read it; undefined where the key belongs to no tier of the kind. */
+  /** As a worker would read it; undefined if the key belongs to no tier of the kind. */
   get attempt(): Attempt | undefined {
     return attemptOf(this.#kind, this.#message.key, this.#message.headers);
   }
@@ -127,7 +127,7 @@ export class Simulation {
     this.#enter(next, this.#message.queue);
   }
 
-  /** The delivery ends without an answer; the queue may delay the message before it delivers it again. */
+  /** The delivery ends unsettled; the queue may delay the message before it delivers it again. */
   requeue(event: string): void {
     const { queue, headers } = this.#message;
     this.#record(event, queue);
@@ -180,7 +180,7 @@ export class Simulation {
     else if (role === 'wait') this.#waitForTier(ttlMs);
   }
 
-  /** Ends where the broker would detect a cycle, so the simulation of a wrong plan ends, too. */
+  /** Ends when the broker would detect a cycle, so the simulation of a wrong plan ends, too. */
   #waitForTier(ttlMs: number | undefined): void {
     const { queue } = this.#message;
     if (ttlMs === undefined) {
@@ -194,7 +194,7 @@ export class Simulation {
   }
 }
 
-/** @returns how many deliveries may end without an answer; undefined where nothing limits them (classic queues). */
+/** @returns how many deliveries may end unsettled; undefined if nothing limits them (classic queues). */
 export function crashLimitOf(plan: TopologyPlan, queue: QueuePlan): number | undefined {
   if (queue.arguments['x-queue-type'] !== 'quorum') return undefined;
   const policy = plan.policies.find(({ pattern }) => new RegExp(pattern).test(queue.name));
@@ -205,7 +205,7 @@ export function crashLimitOf(plan: TopologyPlan, queue: QueuePlan): number | und
 /**
  * @param count deliveries that have ended, this one included.
  * @returns how long a queue with delayed retry holds a requeued message back: min(shortest × count, longest), after a
- * failed attempt and after a crash alike (measured on 4.3.6); 0 where the queue has no delayed retry.
+ * failed attempt and after a crash alike (measured on 4.3.6); 0 if the queue has no delayed retry.
  */
 export function requeueDelayMs(queue: QueuePlan, count: number): number {
   const shortestMs = Number(queue.arguments['x-delayed-retry-min'] ?? 0);
@@ -213,7 +213,7 @@ export function requeueDelayMs(queue: QueuePlan, count: number): number {
   return Math.min(shortestMs * count, longestMs);
 }
 
-/** @returns undefined where no queue accepts the message, or where the broker detects a cycle and drops or keeps it. */
+/** @returns undefined if no queue accepts the message, or if the broker detects a cycle and drops or keeps it. */
 function afterDeadLettering(
   plan: TopologyPlan,
   message: SimulatedMessage,

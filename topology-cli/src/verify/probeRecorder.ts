@@ -66,7 +66,7 @@ export class ProbeRecorder {
 
   /**
    * @param consumingSinceMs when the consumer opened.
-   * @returns the probe and the number of its delivery, from 0; undefined where the message is no probe of this round.
+   * @returns the probe and the number of its delivery, from 0; undefined if the message is not a probe of this round.
    */
   recordDelivery(
     kind: PlannedKind,
@@ -103,7 +103,7 @@ export class ProbeRecorder {
 
   /**
    * @param timeoutMs how long after its expected time an event is awaited.
-   * @param deviationTimeoutMs the same where something happened that was not expected, so mostly nothing more will come.
+   * @param deviationTimeoutMs the same if something happened that was not expected, so mostly nothing more will come.
    * @returns true once all expected events have happened or are given up.
    */
   isFinished(probe: Probe, timeoutMs: number, deviationTimeoutMs: number): boolean {

@@ -1,4 +1,4 @@
-/** The path of one probe, as expected or as observed. Both have one shape, so that they can be compared. Pure. */
+/** The path of one probe, as expected or as observed. Both have one shape, so that they can be compared. No I/O. */
 import type { DeathCause, TopologyPlan } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
 import type { SimulationEnd, SimulationStep } from '../simulate/simulation.ts';
@@ -9,12 +9,12 @@ export interface ProbeDelivery {
   readonly atMs: number;
   readonly queue: string;
   readonly key: string;
-  /** Counted from 1; undefined where the key belongs to no tier of the kind. */
+  /** Counted from 1; undefined if the key belongs to no tier of the kind. */
   readonly attempt: number | undefined;
-  /** Wait queue from which the message returned; undefined where it did not come from one. */
+  /** Wait queue from which the message returned; undefined if it did not come from one. */
   readonly waitQueue: string | undefined;
   /**
-   * Milliseconds since the publish at which the consumer opened; negative where it was open before. A message that was due
+   * Milliseconds since the publish at which the consumer opened; negative if it was open before. A message that was due
    * before that is late only against this time. Default 0.
    */
   readonly consumedFromMs?: number;
@@ -26,7 +26,7 @@ export interface ProbeDeadLetter {
   readonly atMs: number;
   readonly queue: string;
   readonly cause: DeathCause;
-  /** False where a message that only fills the queue died in place of the probe. */
+  /** False if a message that only fills the queue died in place of the probe. */
   readonly isProbe: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface SimulatedPath {
   readonly totalMs: number;
 }
 
-/** @param hasConsumer false where no worker consumes, so the probe only stays in its queue. */
+/** @param hasConsumer false if no worker consumes, so the probe only stays in its queue. */
 export function expectedTrace(
   plan: TopologyPlan,
   { steps, end, totalMs }: SimulatedPath,
@@ -54,7 +54,7 @@ export function expectedTrace(
       ? plan.queues.find(({ name }) => name === step.place)?.role
       : undefined;
   const deliveries = steps.flatMap((step, index): ProbeDelivery[] => {
-    // A step that takes time in the main queue is no delivery: the broker holds a requeued message back.
+    // A step that takes time in the main queue is not a delivery: the broker holds a requeued message back.
     if (!hasConsumer || roleOf(step) !== 'main' || step.durationMs > 0) return [];
     const before = steps[index - 1];
     return [
@@ -99,15 +99,15 @@ export function traceText(
   return stops.length === 0 ? 'accepted, never delivered' : withoutRepeats(stops).join(' → ');
 }
 
-/** @returns milliseconds from the publish to the last event; 0 where there was none. */
+/** @returns milliseconds from the publish to the last event; 0 if there was none. */
 export function traceDurationMs({ deliveries, deadLetters }: ProbeTrace): number {
   return Math.max(0, ...[...deliveries, ...deadLetters].map(({ atMs }) => atMs));
 }
 
 export interface TraceComparison {
-  /** In words; empty where the traces are equal. */
+  /** In words; empty if the traces are equal. */
   readonly differences: readonly string[];
-  /** Milliseconds by which the latest event was late, each against the event before it; 0 where none was. */
+  /** Milliseconds by which the latest event was late, each against the event before it; 0 if none was. */
   readonly lateByMs: number;
 }
 
@@ -180,7 +180,7 @@ function compareValue(what: string, found: Value, wanted: Value): string[] {
 
 interface EventDelay {
   readonly event: string;
-  /** Negative where the event came too early. */
+  /** Negative if the event came too early. */
   readonly lateByMs: number;
 }
 

@@ -1,4 +1,4 @@
-/** Creates the probes for every path of a kind, each with the path that the simulation expects. Pure. */
+/** Creates the probes for every path of a kind, each with the path that the simulation expects. No I/O. */
 import {
   deathReasons,
   type PlannedKind,
@@ -31,7 +31,7 @@ export interface Probe {
   readonly expected: ProbeTrace;
 }
 
-/** @returns the probes of the kind for one scenario; empty where the kind has no such path. */
+/** @returns the probes of the kind for one scenario; empty if the kind has no such path. */
 export function probesFor(plan: TopologyPlan, kind: PlannedKind, scenario: Scenario): Probe[] {
   return draftProbes(plan, kind, scenario).map((draft, index) => ({
     id: `${kind.kind}/${scenario}/${index + 1}`,

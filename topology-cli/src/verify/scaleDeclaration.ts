@@ -1,4 +1,4 @@
-/** Scales a declaration's waits and limits down, so that a verification takes seconds. Only wait queues change names. Pure. */
+/** Scales a declaration's waits and limits down, so that a verification takes seconds. Only wait queues change names. No I/O. */
 import {
   type Declaration,
   type Duration,
@@ -20,7 +20,7 @@ const LONGEST_WAIT_MS = 500;
 const SHORTEST_WAIT_MS = 50;
 /** Capacity for every probe of a kind at once: a message whose next queue is full awaits its transfer for three minutes. */
 const PROBE_CAPACITY = 100;
-/** Time to live where nothing is to expire: a slow machine may keep a probe waiting. */
+/** Time to live if nothing is to expire: a slow machine may keep a probe waiting. */
 const SAFE_TTL_MS = 10_000;
 const OVERFLOW_LENGTH = 3;
 /** More crashes test nothing more; the limit must not be below the eleven attempts of ten tiers. */

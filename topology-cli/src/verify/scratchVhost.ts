@@ -14,7 +14,7 @@ export interface BrokerUrls {
 /**
  * Creates the virtual host, with all rights for the AMQP user.
  * @returns the broker's URLs with that virtual host.
- * @throws TopologyError `BROKER_REFUSED` where the user has no right to; nothing is left then. Error where the management
+ * @throws TopologyError `BROKER_REFUSED` if the user has no right to; nothing is left then. Error if the management
  * API does not answer.
  */
 export async function createVhost(broker: BrokerUrls, vhost: string): Promise<BrokerUrls> {
@@ -34,7 +34,7 @@ export async function createVhost(broker: BrokerUrls, vhost: string): Promise<Br
   return { amqpUrl: amqpUrl.href, managementUrl: broker.managementUrl };
 }
 
-/** Deletes the virtual host with all that is in it. One that does not exist is no error. @throws Error with the remedy. */
+/** Deletes the virtual host with all that is in it. A virtual host that does not exist is not an error. @throws Error with the remedy. */
 export async function deleteVhost({ managementUrl }: BrokerUrls, vhost: string): Promise<void> {
   const message = `virtual host ${vhost} is left behind; delete it: rabbitmqctl delete_vhost ${vhost}`;
   const api = new ManagementApi(managementUrl, vhost);

@@ -85,7 +85,7 @@ export class VerificationRound {
     this.#closers.push(() => publisher.close());
   }
 
-  /** Asserts the topology and opens the consumers. @throws TopologyError, also where the connection is lost meanwhile. */
+  /** Asserts the topology and opens the consumers. @throws TopologyError, also if the connection is lost meanwhile. */
   static async open(options: RoundOptions): Promise<VerificationRound> {
     let plan: TopologyPlan | undefined;
     const publisher = await Publisher.open({
@@ -112,7 +112,7 @@ export class VerificationRound {
     return this.probes.filter((probe) => this.#isFinished(probe)).length;
   }
 
-  /** Path of the first probe that is not finished; undefined where all are. */
+  /** Path of the first probe that is not finished; undefined if all are. */
   get awaitedPath(): string | undefined {
     return this.probes.find((probe) => !this.#isFinished(probe))?.path;
   }

@@ -55,7 +55,7 @@ export interface PathReport {
   /** Milliseconds by which the latest event was late. */
   readonly lateByMs: number;
   readonly isAsPlanned: boolean;
-  /** In words; empty where the path is as planned. */
+  /** In words; empty if the path is as planned. */
   readonly differences: readonly string[];
 }
 
@@ -77,7 +77,7 @@ const PROGRESS_MS = 1_000;
 
 /**
  * Creates a virtual host for each scenario, runs all scenarios at once, and deletes the virtual hosts whatever happens.
- * @throws TopologyError `BROKER_REFUSED` (version, rights), `BROKER_UNREACHABLE`, `PLAN_REFUSED`; Error where the
+ * @throws TopologyError `BROKER_REFUSED` (version, rights), `BROKER_UNREACHABLE`, `PLAN_REFUSED`; Error if the
  * management API does not answer, where `signal` is aborted, or where a virtual host could not be deleted.
  */
 export async function verifyTopology(options: VerifyOptions): Promise<VerifyReport> {
@@ -135,7 +135,7 @@ async function openRounds(
     if (probedKinds.every((one) => probesFor(plan, one, scenario).length === 0)) continue;
     signal?.throwIfAborted();
     const vhost = `${prefix}-${scenario}`;
-    // Noted before the request, because a request without an answer may have created it all the same.
+    // Noted before the request, because a request without a response may have created it all the same.
     vhosts.push(vhost);
     const broker = await createVhost(options, vhost).catch((error: unknown) => {
       if (error instanceof TopologyError) vhosts.pop();

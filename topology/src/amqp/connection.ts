@@ -40,7 +40,7 @@ export async function openConnection(url: string, label: string): Promise<Channe
 }
 
 /**
- * Closes a connection. It resolves also where the connection is lost meanwhile, because amqplib never answers such a close.
+ * Closes a connection. It resolves also if the connection is lost meanwhile, because amqplib never settles the promise of such a close.
  * @param lastRequests are sent first; their errors are ignored.
  */
 export async function closeConnection(
@@ -67,14 +67,14 @@ export function brokerVersion(model: ChannelModel): string {
   return serverProperties.version ?? '0.0.0';
 }
 
-/** amqplib 2.3 names the frame, not the reason, where the broker refuses a virtual host. */
+/** amqplib 2.3 names the frame, not the reason, if the broker refuses a virtual host. */
 const REFUSED_VHOST = 'Expected ConnectionOpenOk; got <ConnectionClose';
 const REFUSED_LOGIN = /ACCESS[_-]REFUSED/;
 
 /**
  * @param amqpUrl is the URL that was connected to; its password never becomes part of the message.
- * @returns TopologyError `BROKER_REFUSED` (`LOGIN_REFUSED`, `VHOST_MISSING`) where a broker answered and refused,
- * `BROKER_UNREACHABLE` (`AMQP_UNREACHABLE`) where none answered.
+ * @returns TopologyError `BROKER_REFUSED` (`LOGIN_REFUSED`, `VHOST_MISSING`) if a broker answered and refused,
+ * `BROKER_UNREACHABLE` (`AMQP_UNREACHABLE`) if none answered.
  */
 function connectFailure(error: unknown, amqpUrl: string): TopologyError {
   const { host, pathname, username } = new URL(amqpUrl);
@@ -104,8 +104,8 @@ function connectFailure(error: unknown, amqpUrl: string): TopologyError {
 /**
  * Every connect passes this, because amqplib 2.3.1 decodes user and password by the global `unescape`, which takes each
  * byte of an escape for a character: 'ä', %C3%A4 in a URL, would reach the broker as 'Ã¤' and be refused.
- * @returns the user and the password of an AMQP URL; guest and guest where it has neither.
- * @throws Error where one of them has a % that is no escape.
+ * @returns the user and the password of an AMQP URL; guest and guest if it has neither.
+ * @throws Error if one of them has a % that is no escape.
  */
 export function credentialsIn(url: string): ReturnType<typeof credentials.plain> {
   const { username, password } = new URL(url);
@@ -125,7 +125,7 @@ export function withHeartbeat(url: string): string {
   return parsed.href;
 }
 
-/** @returns the virtual host of an AMQP URL, decoded; '/' where the URL has no path. */
+/** @returns the virtual host of an AMQP URL, decoded; '/' if the URL has no path. */
 export function vhostOf(amqpUrl: string): string {
   const path = new URL(amqpUrl).pathname.slice(1);
   return path === '' ? '/' : decodeURIComponent(path);

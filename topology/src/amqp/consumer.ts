@@ -89,7 +89,7 @@ export class Consumer {
 
   /**
    * Gets one message by basic.get, for a caller that must examine it before the next one is delivered.
-   * @returns false where the queue is empty or the channel is lost.
+   * @returns false if the queue is empty or the channel is lost.
    */
   async pull(): Promise<boolean> {
     const pulled = this.#pullOne();
@@ -116,7 +116,7 @@ export class Consumer {
   /** Closes the connection; unsettled deliveries are requeued by the broker. */
   async close(): Promise<void> {
     this.#isStopping = true;
-    // A channel that is closed forgets acks that its queue has not confirmed; after the answer to a cancel fewer are
+    // A channel that is closed forgets acks that its queue has not confirmed; after the response to a cancel fewer are
     // unconfirmed. A message whose ack is forgotten is delivered again, never lost.
     await this.#cancel();
     await this.#channel?.close().catch(() => undefined);
@@ -176,7 +176,7 @@ export class Consumer {
     this.#consumerTag = consumerTag;
     this.#actualCount = wantedCount;
     if (this.#hasBegunToStop()) await this.#cancel();
-    // A delivery may have led to another prefetch before the answer to the consume arrived.
+    // A delivery may have led to another prefetch before the response to the consume arrived.
     else this.setPrefetch(this.#wantedCount);
   }
 

@@ -4,7 +4,7 @@ import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { closeConnection, openConnection } from './connection.ts';
 import { type Delivery, deliveryOf } from './delivery.ts';
 
-/** Properties of an AMQP message besides its headers; absent where the publisher set none. */
+/** Properties of an AMQP message besides its headers; absent if the publisher set none. */
 export interface DeadLetterProperties {
   readonly messageId?: string;
   readonly correlationId?: string;
@@ -46,13 +46,13 @@ export interface DeadLetterDelivery extends Delivery {
 
 /**
  * Dead letters are delivered unacknowledged: the caller acknowledges one, or leaves it. Those that are left are requeued in
- * their order when the reader is closed or lost. Only where another consumer reads the same queue meanwhile does the broker
- * mix what both requeue.
+ * their order when the reader is closed or lost. If another consumer reads the same queue meanwhile, the broker mixes what
+ * both requeue.
  */
 export interface DeadLetterReader {
   /**
    * Reads the next dead letter; one call at a time.
-   * @returns undefined where no further dead letter is ready.
+   * @returns undefined if no further dead letter is ready.
    * @throws DeadLetterReaderLost; all unacknowledged dead letters are requeued then.
    */
   next(): Promise<DeadLetterDelivery | undefined>;
@@ -60,7 +60,7 @@ export interface DeadLetterReader {
   readyCount(): Promise<number>;
   /**
    * Resolves when the broker reports every requeued dead letter as ready again, so that the next reader finds the whole
-   * queue in its order. It waits at most `requeueTimeoutMs`, and not at all where another consumer takes them.
+   * queue in its order. It waits at most `requeueTimeoutMs`, and not at all if another consumer takes them.
    */
   close(): Promise<void>;
 }
@@ -90,14 +90,17 @@ const LARGEST_PREFETCH_COUNT = 65_535;
 /** After so many waits a dead letter that is ready but not delivered has gone to another consumer. */
 const ARRIVAL_WAIT_LIMIT = 100;
 const ARRIVAL_WAIT_MS = 50;
-/** Sorts behind the other consumer tags, so that its one message is requeued behind theirs. */
+/**
+ * Tag of the temporary consumer that `close` opens to have the last acks stored. The broker requeues in the order of the
+ * tags, and this tag sorts last, so that a message which this consumer receives is requeued behind the others.
+ */
 const LAST_CONSUMER_TAG = 'reader-last';
 
 /**
  * Opens a reader on a connection of its own. It consumes instead of using basic.get, because to a quorum queue every
  * basic.get is a consumer of its own, and a closing channel requeues their messages sorted as text: 1, 10, 11, 2 (measured
  * on 3.10.8). What one consumer holds is requeued in the order of the queue, also when its process is killed.
- * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED`; Error where the queue is missing.
+ * @throws TopologyError `BROKER_UNREACHABLE`, `BROKER_REFUSED`; Error if the queue is missing.
  */
 export async function openDeadLetterReader(
   url: string,
@@ -133,8 +136,8 @@ export async function openDeadLetterReader(
 }
 
 /**
- * Asks on a connection of its own, since the reader's may be lost. It gives up without an error: the dead letters are safe
- * in the queue, only a reader that starts at once might find the queue incomplete.
+ * Reads the depth on a connection of its own, because the reader's may be lost. A timeout is not an error: the dead letters
+ * are safe in the queue, and only a reader that starts at once might find the queue incomplete.
  */
 async function waitUntilRequeued(
   url: string,
@@ -155,7 +158,8 @@ async function waitUntilRequeued(
       await pause(REQUEUE_POLL_MS);
     }
   } catch {
-    // The broker went away or the queue was deleted: there is no order left to wait for.
+    // The broker went away or the queue was deleted: the dead letters cannot become ready again, so there is nothing to
+    // wait for.
   } finally {
     if (model !== undefined) await closeConnection(model);
   }
@@ -170,9 +174,9 @@ interface ReaderConsumer {
 }
 
 /**
- * Reads with one consumer after the other. A consumer whose prefetch is used up is cancelled and keeps its messages; the next
- * one has twice the prefetch. So few messages are in memory that nobody asked for, and few consumers hold all of them: the
- * broker requeues in the order of the consumer tags only for up to 32 consumers.
+ * Reads with one consumer after the other. A consumer whose prefetch is used up is cancelled and keeps its messages; the
+ * next one has twice the prefetch. Few messages are then in memory that the caller did not request, and few consumers hold
+ * all of them: the broker requeues in the order of the consumer tags only for up to 32 consumers.
  */
 class Reader {
   readonly #channel: Channel;
@@ -242,8 +246,9 @@ class Reader {
         await this.#arrival();
         continue;
       }
-      // A dead letter on its way to this consumer is not ready. The queue sends it before it answers, but the channel sends
-      // its own answer first: only the answer to a second request is sure to come after the dead letter.
+      // A dead letter on its way to this consumer is not ready. The queue sends the dead letter before its response, but
+      // the channel sends its own response first: only the response to a second request is certain to arrive after the dead
+      // letter.
       emptyCount += 1;
       if (emptyCount === 2) return undefined;
     }
@@ -254,7 +259,7 @@ class Reader {
     return (await this.#askReadyCount()) + this.#arrived.length;
   }
 
-  /** Messages that the queue must have ready once all unsettled ones are requeued; 0 where none is unsettled. */
+  /** Messages that the queue must have ready once all unsettled ones are requeued; 0 if none is unsettled. */
   get expectedCount(): number {
     const unsettledCount = this.#deliveredCount - this.#settledCount;
     return unsettledCount === 0 ? 0 : this.#readyCount + unsettledCount;
@@ -262,9 +267,9 @@ class Reader {
 
   /**
    * A channel passes 32 acks on to a quorum queue, keeps further ones until the queue has confirmed some, and forgets those
-   * when it is closed (measured on 3.10.8: 33 of 100 arrive). A new consumer is answered once the first acks are stored,
-   * and at the next request the channel has passed on the rest. A basic.cancel would do as well, but amqplib fails at
-   * deliveries that are on their way to a cancelled consumer.
+   * when it is closed (measured on 3.10.8: 33 of 100 arrive). The broker confirms a new consumer once the first acks are
+   * stored, and at the next request the channel has passed on the rest. A basic.cancel would do as well, but amqplib fails
+   * at deliveries that are on their way to a cancelled consumer.
    */
   async close(): Promise<void> {
     await this.#channel.prefetch(1);
@@ -273,7 +278,7 @@ class Reader {
     };
     await this.#channel.consume(this.#queue, onLastDelivery, { consumerTag: LAST_CONSUMER_TAG });
     await this.#channel.checkQueue(this.#queue);
-    // Deliveries that were on their way have arrived before the second answer: from then on the sum is exact.
+    // Deliveries that were on their way have arrived before the second response: from then on the sum is exact.
     this.#readyCount = (await this.#channel.checkQueue(this.#queue)).messageCount;
     await this.#channel.close();
   }
@@ -281,7 +286,7 @@ class Reader {
   #receive(message: ConsumeMessage, consumer: ReaderConsumer): void {
     consumer.unsettledCount += 1;
     this.#deliveredCount += 1;
-    // What was delivered since the last answer is no longer ready.
+    // What was delivered since the last response is no longer ready.
     this.#readyCount = Math.max(0, this.#readyCount - 1);
     const delivery = this.#deliveryOf(message, consumer);
     this.#onDelivery?.(delivery);
@@ -332,7 +337,10 @@ class Reader {
     );
   }
 
-  /** amqplib does not answer every request whose connection ends; the reason of the end says more than amqplib's error. */
+  /**
+   * amqplib does not settle the promise of every request whose connection ends, and the reason of the end is clearer than
+   * amqplib's error.
+   */
   async #orLost<Answer>(request: () => Promise<Answer>): Promise<Answer> {
     return await new Promise<Answer>((resolve, reject) => {
       this.#onLost = reject;

@@ -12,7 +12,7 @@ const LARGEST_NORMAL_PRIORITY = 4;
 export interface Delivery {
   /** As published. */
   readonly body: Buffer;
-  /** As published; undefined where the publisher set none. */
+  /** As published; undefined if the publisher set none. */
   readonly messageId: string | undefined;
   /** Routing key of the last publish or dead-lettering. */
   readonly routingKey: string;
@@ -20,23 +20,29 @@ export interface Delivery {
   readonly exchange: string;
   /** Headers as delivered, but without delivery counts that a client and not the broker wrote. */
   readonly headers: Readonly<Record<string, unknown>>;
-  /** Why headers and properties are missing; undefined where they could be read. */
+  /** Why headers and properties are missing; undefined if they could be read. */
   readonly unreadableReason: string | undefined;
-  /** True where the broker delivered the message before. */
+  /** True if the broker delivered the message before. */
   readonly isRedelivered: boolean;
   /** Milliseconds since 1970 by this machine's clock at arrival. */
   readonly receivedAtMs: number;
-  /** Timestamp property in seconds since 1970; undefined where the publisher set none. */
+  /** Timestamp property in seconds since 1970; undefined if the publisher set none. */
   readonly publishedAtSeconds: number | undefined;
-  /** True where the message was published with high priority. */
+  /** True if the message was published with high priority. */
   readonly isUrgent: boolean;
   /** False once its channel is lost: the broker then delivers the message again. */
   readonly isCurrent: boolean;
   /** basic.ack: the broker deletes the message. */
   ack(): void;
-  /** basic.nack without requeue: the broker dead-letters the message, to the next tier or the dead-letter queue. */
+  /**
+   * basic.nack without requeue: the broker sends the message through the dead-letter exchange of its queue, to the next
+   * tier or to the dead-letter queue. The name avoids "reject", which is an outcome that leads to a publish and an ack.
+   */
   nackToDeadLetterExchange(): void;
-  /** basic.reject with requeue, for queues with native retry: the broker counts a failed attempt and delays the message. */
+  /**
+   * basic.reject with requeue, only for queues with native retry: the broker counts a failed attempt and delays the
+   * message. basic.nack would not count it.
+   */
   rejectForNativeRetry(): void;
   /** basic.nack with requeue: the broker delivers the message again at once. */
   requeue(): void;
@@ -51,8 +57,8 @@ export type SendSettlement = (channel: Channel, message: Message) => void;
 export interface DeliveryChannel {
   /** False once the channel is lost. */
   readonly isCurrent: () => boolean;
-  /** Sends the answer where settling is still possible; at most once for each delivery. */
-  readonly settle: (delivery: Delivery, message: Message, answer: SendSettlement) => void;
+  /** Sends the settlement if the delivery can still be settled; at most once for each delivery. */
+  readonly settle: (delivery: Delivery, message: Message, send: SendSettlement) => void;
 }
 
 /** @returns the delivery of a message that this channel brought. */
@@ -74,13 +80,13 @@ const REQUEUE: SendSettlement = (channel, message) => {
   channel.nack(message, false, true);
 };
 
-/** Headers of quorum queues: how often a message was returned, and how often it was delivered (from 4.3 on). */
+/** Headers of quorum queues: how often a message was requeued, and how often it was delivered (from 4.3 on). */
 const COUNT_HEADERS = ['x-delivery-count', 'x-acquired-count'];
 
 /**
  * Every RabbitMQ release marks a delivery as redelivered whenever it writes its counts, and overwrites what a client sent
- * (measured on 3.10.8, 4.0.5, 4.3.6). Without the mark the counts are a client's, who could have each of his messages
- * treated as one that crashes its worker.
+ * (measured on 3.10.8, 4.0.5, 4.3.6). If the mark is missing, a client wrote the counts, and with them could have each of
+ * its messages treated as one that crashes its worker.
  */
 function withoutCounts(
   headers: Readonly<Record<string, unknown>>,

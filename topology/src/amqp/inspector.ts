@@ -1,8 +1,8 @@
-/** Asks the broker for queue depths by passive declares: exact and current, where the management API lags by seconds. */
+/** Reads queue depths by passive declares, which are exact and current, while the management API lags by seconds. */
 import type { Channel, ChannelModel } from 'amqplib';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
-/** Messages and consumers of a queue at the moment of the answer. */
+/** Messages and consumers of a queue at the moment of the response. */
 export interface QueueDepth {
   /** Ready messages only: neither unacknowledged messages nor those awaiting transfer are counted. */
   readonly readyCount: number;
@@ -10,15 +10,15 @@ export interface QueueDepth {
   readonly consumerCount: number;
 }
 
-/** Where to connect, and how long to wait for an answer. */
+/** Where to connect, and how long to wait for a response. */
 export interface InspectorOptions extends Omit<SessionOptions, 'setup'> {
-  /** Milliseconds for the answer to one queue.declare; default 10,000; above 0. No service overrides it. */
+  /** Milliseconds for the response to one queue.declare; default 10,000; above 0. No service overrides it. */
   readonly timeoutMs?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-/** A connection that asks for queue depths, and is opened again after a loss. */
+/** A connection that reads queue depths, and is opened again after a loss. */
 export class Inspector {
   readonly #timeoutMs: number;
   #channel: Channel | undefined;
@@ -43,7 +43,7 @@ export class Inspector {
     return this.#channel !== undefined;
   }
 
-  /** @throws Error where the queue is missing, the broker is away, or no answer comes within `timeoutMs`. */
+  /** @throws Error if the queue is missing, the broker is away, or no response comes within `timeoutMs`. */
   async depthOf(queue: string): Promise<QueueDepth> {
     if (this.#channel === undefined) throw new Error('the broker is away');
     let timer: NodeJS.Timeout | undefined;

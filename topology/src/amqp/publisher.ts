@@ -9,7 +9,7 @@ import { openSession, type Session, type SessionOptions } from './openSession.ts
  */
 export type PublishResult = 'confirmed' | 'nacked' | 'returned' | 'unknown';
 
-/** A publish that ended. error: there was no connection, or it was lost before the answer. */
+/** A publish that ended. error: there was no connection, or it was lost before the confirm. */
 export interface PublishEnd {
   /** Exchange that was published to. */
   readonly exchange: string;
@@ -17,7 +17,7 @@ export interface PublishEnd {
   readonly key: string;
   /** How the publish ended. */
   readonly outcome: Exclude<PublishResult, 'unknown'> | 'timeout' | 'error';
-  /** Milliseconds from sending to the answer, or to giving up. */
+  /** Milliseconds from sending to the confirm, or to giving up. */
   readonly durationMs: number;
 }
 
@@ -119,7 +119,7 @@ export class Publisher {
     return this.#session?.isBlocked === true;
   }
 
-  /** Messages without an answer yet. */
+  /** Messages without a confirm yet. */
   get pendingCount(): number {
     return this.#pending.size;
   }
@@ -182,7 +182,7 @@ export class Publisher {
         pending.settle(error ? 'nacked' : wasReturned ? 'returned' : 'confirmed');
       });
     } catch {
-      // amqplib throws where the channel is closing; nothing was sent. Waiting messages end when the channel is closed.
+      // amqplib throws if the channel is closing; nothing was sent. Waiting messages end when the channel is closed.
       this.#pending.delete(pending);
       this.#finish(publish, 'error');
     }

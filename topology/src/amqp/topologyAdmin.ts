@@ -6,13 +6,13 @@ import type { ExchangePlan, QueuePlan } from '../plan/topologyPlan.ts';
 import { brokerVersion, closeConnection, openConnection } from './connection.ts';
 import type { QueueDepth } from './inspector.ts';
 
-/** Every call may be repeated: an object that exists is left as it is, a missing one is no error. A lost connection rejects all calls. */
+/** Every call may be repeated: an object that exists is left as it is, a missing object is not an error. A lost connection rejects all calls. */
 export interface TopologyAdmin {
   /** Version of the broker, such as '4.3.6'. */
   readonly version: string;
-  /** @throws TopologyError `TOPOLOGY_DIFFERS` where the exchange exists with other arguments. */
+  /** @throws TopologyError `TOPOLOGY_DIFFERS` if the exchange exists with other arguments. */
   declareExchange(exchange: ExchangePlan): Promise<void>;
-  /** @throws TopologyError `TOPOLOGY_DIFFERS` where the queue exists with other arguments. */
+  /** @throws TopologyError `TOPOLOGY_DIFFERS` if the queue exists with other arguments. */
   declareQueue(queue: QueuePlan): Promise<void>;
   /** Binds a queue or an exchange. */
   bind(binding: LiveBinding): Promise<void>;
@@ -22,7 +22,7 @@ export interface TopologyAdmin {
   deleteExchange(name: string): Promise<unknown>;
   /** Deletes a queue with all its messages: the caller has made sure that there are none. */
   deleteQueue(name: string): Promise<unknown>;
-  /** Asks by a passive declare. @returns undefined where there is no such queue. */
+  /** Sends a passive declare. @returns undefined if there is no such queue. */
   depthOf(queue: string): Promise<QueueDepth | undefined>;
 }
 
@@ -78,7 +78,7 @@ async function openChannel(
   return channel;
 }
 
-/** @throws TopologyError `TOPOLOGY_DIFFERS` where the exchange exists with another type or alternate exchange. */
+/** @throws TopologyError `TOPOLOGY_DIFFERS` if the exchange exists with another type or alternate exchange. */
 export async function declareExchange(channel: Channel, exchange: ExchangePlan): Promise<void> {
   const { name, type, alternate } = exchange;
   const options =
@@ -86,13 +86,13 @@ export async function declareExchange(channel: Channel, exchange: ExchangePlan):
   await orDiffers(name, channel.assertExchange(name, type, options));
 }
 
-/** @throws TopologyError `TOPOLOGY_DIFFERS` where the queue exists with other arguments. */
+/** @throws TopologyError `TOPOLOGY_DIFFERS` if the queue exists with other arguments. */
 export async function declareQueue(channel: Channel, queue: QueuePlan): Promise<void> {
   const options = { durable: true, arguments: { ...queue.arguments } };
   await orDiffers(queue.name, channel.assertQueue(queue.name, options));
 }
 
-/** The broker answers 406 where an object of that name has other arguments, and closes the channel. */
+/** The broker answers 406 if an object of that name has other arguments, and closes the channel. */
 async function orDiffers(name: string, asserted: Promise<unknown>): Promise<void> {
   try {
     await asserted;
@@ -115,7 +115,7 @@ async function orDiffers(name: string, asserted: Promise<unknown>): Promise<void
  * share a queue.
  * @param answer is the broker's, such as "inequivalent arg 'x-max-length' for queue 'one' in vhost '/': received none but
  * current is the value '10000' of type 'signedint'".
- * @returns undefined where another argument differs.
+ * @returns undefined if another argument differs.
  */
 function remedyForLimits(answer: string): string | undefined {
   const [, name, received] =

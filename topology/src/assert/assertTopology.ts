@@ -22,7 +22,7 @@ export interface AssertOptions {
    */
   readonly managementUrl: string | undefined;
   /**
-   * Is called for each foreign policy, and for checks that need the management API where there is none. Default: a warning of
+   * Is called for each foreign policy, and for checks that need the management API if there is none. Default: a warning of
    * the process, each once.
    */
   readonly onWarning?: (warning: Fault) => void;

@@ -30,7 +30,7 @@ export interface TopologyMaintainerOptions extends AssertOptions {
    * restored: this is one warning `TIERS_REPLACED`, and no fault. An API that refuses the user is a fault. An API that does
    * not answer is no fault; after three checks in a row it is a warning `CHECKS_FAILED`.
    *
-   * Without the management API a check declares exchanges, queues and bindings again, which changes nothing where they exist.
+   * Without the management API a check declares exchanges, queues and bindings again, which changes nothing if they exist.
    * The bindings at `.retry` are left out, because beside those of other tiers they would duplicate every rejected message;
    * only a new connection restores them. A missing `.retry` or wait queue is a warning `TIERS_UNBOUND`.
    */
@@ -56,7 +56,7 @@ export class TopologyMaintainer {
     this.#options = options;
   }
 
-  /** Why the topology is not as planned and cannot be restored; undefined where the last check found it as planned. */
+  /** Why the topology is not as planned and cannot be restored; undefined if the last check found it as planned. */
   get fault(): string | undefined {
     return this.#fault;
   }

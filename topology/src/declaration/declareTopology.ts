@@ -100,7 +100,7 @@ export function tierMs<Options extends KindOptions>(
 
 /**
  * A program in JavaScript may pass anything as a declaration.
- * @throws TopologyError `DECLARATION_INVALID` where it is not what `declareTopology` returned.
+ * @throws TopologyError `DECLARATION_INVALID` if it is not what `declareTopology` returned.
  */
 export function requireDeclaration(declaration: unknown): asserts declaration is Declaration {
   const { kinds, exchange } = Object(declaration) as Partial<Record<keyof Declaration, unknown>>;
@@ -111,7 +111,7 @@ export function requireDeclaration(declaration: unknown): asserts declaration is
   ]);
 }
 
-/** @throws TopologyError `DECLARATION_INVALID` where the kind is not declared; it names the declared ones. */
+/** @throws TopologyError `DECLARATION_INVALID` if the kind is not declared; it names the declared ones. */
 export function requireKind(declaration: Declaration, name: unknown): KindDeclaration {
   requireDeclaration(declaration);
   const kind = declaration.kinds.find((candidate) => candidate.kind === name);

@@ -3,7 +3,7 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h'}`;
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** @returns milliseconds, or undefined where the text is no duration. */
+/** @returns milliseconds, or undefined if the text is not a duration. */
 export function parseDurationMs(duration: number | string): number | undefined {
   if (typeof duration === 'number') return duration;
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(duration.trim());

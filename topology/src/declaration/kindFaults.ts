@@ -53,7 +53,7 @@ export function kindFaults(kind: string, options: KindOptions | undefined): Faul
   ];
 }
 
-/** The compiler does not see options from JavaScript or a file, where a misspelt one would silently be its default. */
+/** The compiler does not see options from JavaScript or a file, if a misspelt one would silently be its default. */
 function unknownOptions(kind: string, options: KindOptions): Fault[] {
   return Object.keys(options)
     .filter((name) => !OPTIONS.has(name))

@@ -4,9 +4,9 @@ import type { Duration } from './duration.ts';
 /** Unsafe options: without their declaration the planner plans none of them. */
 export const UNSAFE = ['drop-head', 'classic'] as const;
 /**
- * `drop-head`: a full main queue dead-letters its oldest message at most once: a broker that crashes at that moment loses it.
- * `classic`: classic queues dead-letter at most once, are not replicated, and count no crashes: a message that crashes its
- * worker is delivered for ever.
+ * `drop-head`: a full main queue dead-letters its oldest message at most once: a broker that crashes at that moment loses
+ * it. `classic`: classic queues dead-letter at most once, are not replicated, and count no crashes: a message that crashes
+ * its worker is delivered for ever.
  */
 export type Unsafe = (typeof UNSAFE)[number];
 
@@ -14,7 +14,7 @@ export type Unsafe = (typeof UNSAFE)[number];
 export const BACKENDS = ['tiers', 'native', 'auto'] as const;
 /**
  * `tiers`: a wait queue per tier; any broker from 3.10 on. `native`: RabbitMQ's own delayed retry (from 4.3.1 on), one
- * queue, linear delays. `auto`: native where the broker has it and the tiers are linear, else tiers.
+ * queue, linear delays. `auto`: native if the broker has it and the tiers are linear, otherwise tiers.
  */
 export type Backend = (typeof BACKENDS)[number];
 
@@ -36,17 +36,31 @@ export interface KindOptions {
   readonly tiers: readonly Duration[];
   /** Default `rising`: a tier that is not longer than the one before it is refused. */
   readonly tierOrder?: 'rising' | 'any';
-  /** Ready messages before the main queue refuses more (max-length); default 10,000; at least 1. Set by `FIT_MAX_LENGTH` for FIT. */
+  /**
+   * Ready messages before the main queue refuses more (max-length); default 10,000; at least 1. Set by `FIT_MAX_LENGTH` for
+   * FIT.
+   */
   readonly maxLength?: number;
-  /** Crashes of a worker after which the job is dead-lettered (delivery-limit); default 5; at least the number of attempts. */
+  /**
+   * Crashes of a worker that a job survives (delivery-limit); the next one dead-letters it. Default 5: the job dies at the
+   * sixth crash. At least the number of attempts.
+   */
   readonly crashLimit?: number;
   /** TTL in the main queue (x-message-ttl); above 0 and below 2^32 ms. Default none. */
   readonly messageTtl?: Duration;
-  /** Longest time of one attempt; default 60 s; below 30 minutes, after which the broker requeues an unsettled message. `QueueWorkerOptions.deadlineMs` overrides it. */
+  /**
+   * Longest time of one attempt; default 60 s; below 30 minutes, after which the broker requeues an unsettled message.
+   * `QueueWorkerOptions.deadlineMs` overrides it.
+   */
   readonly deadline?: Duration;
-  /** Names of error classes that no retry can help: thrown by a handler they mean reject. Default none. */
+  /**
+   * Names of error classes for which a retry cannot help: an error of such a class that a handler throws is the outcome
+   * reject. Default none.
+   */
   readonly nonRetryable?: readonly string[];
-  /** Two priorities in the main queue: a message published as urgent is delivered first. Needs RabbitMQ 4.0. Default false. */
+  /**
+   * Two priorities in the main queue: a message published as urgent is delivered first. Needs RabbitMQ 4.0. Default false.
+   */
   readonly hasPriorities?: boolean;
   /** Expected load; the main queue's limit must have capacity for returning messages. Default: not checked. */
   readonly load?: Load;

@@ -9,7 +9,7 @@ export function policyBody({ pattern, definition }: PolicyPlan): object {
   return { pattern, definition, 'apply-to': 'queues', priority: 0 };
 }
 
-/** @returns true where the live policy is the planned one in every respect. */
+/** @returns true if the live policy is the planned one in every respect. */
 export function isSamePolicy(planned: PolicyPlan, live: LivePolicy): boolean {
   const { pattern, definition, applyTo, priority } = live;
   return (
@@ -18,7 +18,7 @@ export function isSamePolicy(planned: PolicyPlan, live: LivePolicy): boolean {
   );
 }
 
-/** Sets each policy that is missing or differs. @throws as `putPolicy`; Error where the API does not answer yet. */
+/** Sets each policy that is missing or differs. @throws as `putPolicy`; Error if the API does not answer yet. */
 export async function applyPolicies(
   api: ManagementApi,
   policies: readonly PolicyPlan[],
@@ -30,7 +30,7 @@ export async function applyPolicies(
   }
 }
 
-/** @throws TopologyError `POLICY_FAILED` naming the policy and the broker's answer. */
+/** @throws TopologyError `POLICY_FAILED` naming the policy and the broker's response. */
 export async function putPolicy(api: ManagementApi, policy: PolicyPlan): Promise<void> {
   const refusal = await api.put(['policies', api.vhost, policy.name], policyBody(policy));
   if (refusal === undefined) return;

@@ -1,4 +1,4 @@
-/** Foreign policies: policies that are not planned, but change what happens to messages in an owned queue. Pure. */
+/** Foreign policies: policies that are not planned, but change what happens to messages in an owned queue. No I/O. */
 import type { PolicyPlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import type { Arguments, LivePolicy, LiveTopology } from './liveTopology.ts';
 import { formerWaitQueues } from './ownedObjects.ts';
@@ -36,14 +36,14 @@ interface OwnedQueue {
   readonly type: string;
   /** Planned settings by the names that policies use. */
   readonly settings: Arguments;
-  /** Planned policy; undefined where none is planned. */
+  /** Planned policy; undefined if none is planned. */
   readonly policy: PolicyPlan | undefined;
   /** Names of the policies in force, as the broker reports them. */
   readonly inForce: readonly (string | undefined)[];
 }
 
 /**
- * A policy counts where its pattern matches, so that it is found before the queue exists.
+ * A policy counts if its pattern matches, so that it is found before the queue exists.
  * @param live has no queues at a first start.
  */
 export function findForeignPolicies(
@@ -62,7 +62,7 @@ export function findForeignPolicies(
   ]);
 }
 
-/** @returns one foreign policy, or none where the policy changes nothing. */
+/** @returns one foreign policy, or none if the policy changes nothing. */
 function effectOn(policy: LivePolicy, queue: OwnedQueue, isOperator: boolean): ForeignPolicy[] {
   const changes = MESSAGE_SETTINGS.filter((name) =>
     isChanged(name, policy.definition[name], queue),
@@ -78,7 +78,7 @@ function effectOn(policy: LivePolicy, queue: OwnedQueue, isOperator: boolean): F
   return [{ policy, queue: queue.name, isOperator, effect: parts.join(', and ') }];
 }
 
-/** Of two limits the broker applies the lower (RabbitMQ, policies); a negative one is no limit. */
+/** Of two limits the broker applies the lower (RabbitMQ, policies); a negative one means no limit. */
 function isChanged(name: string, value: unknown, { settings }: OwnedQueue): boolean {
   const planned = settings[name];
   if (value === undefined || value === planned) return false;
@@ -98,7 +98,7 @@ function reaches(policy: LivePolicy, queue: OwnedQueue): boolean {
   return applies && isPatternMatch(policy.pattern, queue.name);
 }
 
-/** The broker's patterns are Erlang's. One that JavaScript cannot read counts only where the broker reports it in force. */
+/** The broker's patterns are Erlang's. One that JavaScript cannot read counts only if the broker reports it in force. */
 function isPatternMatch(pattern: string, name: string): boolean {
   try {
     return new RegExp(pattern).test(name);

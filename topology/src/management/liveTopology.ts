@@ -24,7 +24,7 @@ export interface LiveQueue {
   readonly isDurable: boolean;
   readonly isAutoDelete: boolean;
   readonly arguments: Arguments;
-  /** User policy in force; undefined where there is none, or where the broker does not report it yet. */
+  /** User policy in force; undefined if there is none, or if the broker does not report it yet. */
   readonly policy: string | undefined;
   /** Operator policy in force; undefined likewise. */
   readonly operatorPolicy: string | undefined;

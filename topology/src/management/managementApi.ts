@@ -19,8 +19,8 @@ export class ManagementApi {
 
   /**
    * @param path has names that are not encoded; each is encoded here.
-   * @returns the JSON of the answer; undefined where there is no such object.
-   * @throws TopologyError `BROKER_REFUSED` where the user has no permission; Error where the API does not answer, or not yet.
+   * @returns the JSON of the response; undefined if there is no such object.
+   * @throws TopologyError `BROKER_REFUSED` if the user has no permission; Error if the API does not answer, or not yet.
    */
   async find(path: readonly string[]): Promise<unknown> {
     const response = await this.#request('GET', path);
@@ -28,19 +28,19 @@ export class ManagementApi {
     return (await this.#accepted(response, path)).json();
   }
 
-  /** As `find`. @throws TopologyError also where there is no such object, because then the virtual host is missing. */
+  /** As `find`. @throws TopologyError also if there is no such object, because then the virtual host is missing. */
   async get(path: readonly string[]): Promise<unknown> {
     const response = await this.#request('GET', path);
     return (await this.#accepted(response, path)).json();
   }
 
-  /** @returns undefined where the broker accepted, otherwise its answer. */
+  /** @returns undefined if the broker accepted, otherwise its response. */
   async put(path: readonly string[], body: object): Promise<string | undefined> {
     const response = await this.#request('PUT', path, { body });
     return response.ok ? undefined : `${response.status} ${await response.text()}`;
   }
 
-  /** Deletes an object. A missing one is no error. @returns undefined where it is deleted, otherwise the broker's answer. */
+  /** Deletes an object. A missing object is not an error. @returns undefined if it is deleted, otherwise the broker's response. */
   async delete(
     path: readonly string[],
     timeoutMs = REQUEST_TIMEOUT_MS,

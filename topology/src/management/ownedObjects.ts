@@ -1,4 +1,4 @@
-/** Owned objects: which live objects belong to a plan, with its tiers or with other ones. Pure. */
+/** Owned objects: which live objects belong to a plan, with its tiers or with other ones. No I/O. */
 import { reasonHeader } from '../plan/brokerProfile.ts';
 import {
   deadLetterExchange,
@@ -105,7 +105,7 @@ export function asLive({ exchange, queue, key, arguments: headers }: BindingPlan
   };
 }
 
-/** @returns true where both bindings are the same. */
+/** @returns true if both bindings are the same. */
 export function isSameBinding(a: LiveBinding, b: LiveBinding): boolean {
   return bindingText(a) === bindingText(b);
 }

@@ -19,15 +19,15 @@ export const MANAGEMENT_CHECKS = [
 export interface ProbeReport {
   /** Foreign policies. */
   readonly warnings: readonly Fault[];
-  /** Checks that were not made for want of the management API, as text for people. */
+  /** Checks that were skipped because there is no management API, as text for people. */
   readonly skippedChecks: readonly string[];
 }
 
 /**
  * Sends four requests at once, and changes nothing.
- * @param api undefined where there is no management API.
+ * @param api undefined if there is no management API.
  * @throws TopologyError `BROKER_REFUSED` (feature flag, drop-head), `TOPOLOGY_DIFFERS` (other tiers are in service, which
- * would duplicate rejected messages); Error where the API does not answer yet.
+ * would duplicate rejected messages); Error if the API does not answer yet.
  */
 export async function probeBroker(
   plan: TopologyPlan,
@@ -57,7 +57,7 @@ export async function probeBroker(
   return { warnings, skippedChecks: [] };
 }
 
-/** @throws TopologyError `BROKER_REFUSED` where this version of RabbitMQ is not supported. */
+/** @throws TopologyError `BROKER_REFUSED` if this version of RabbitMQ is not supported. */
 export function refuseVersion(version: string): void {
   const isTooOld = compareVersions(version, '3.10.0') < 0;
   const isBroken =
@@ -87,7 +87,10 @@ export function flagFaults(plan: TopologyPlan, flags: readonly FeatureFlag[]): F
   return [fault('FEATURE_FLAG_OFF', flag.name, remedy)];
 }
 
-/** With drop-head the broker silently ignores at-least-once, and a full queue loses its oldest message (RabbitMQ, quorum queues). */
+/**
+ * With drop-head the broker silently ignores at-least-once, and a full queue loses its oldest message (RabbitMQ, quorum
+ * queues).
+ */
 function overflowFaults(
   plan: TopologyPlan,
   policies: { policies: readonly LivePolicy[]; operatorPolicies: readonly LivePolicy[] },

@@ -1,7 +1,7 @@
 /** Message counts of every queue, by the management API. */
 import type { ManagementApi } from './managementApi.ts';
 
-/** Counts of one queue, up to 5 s old; undefined where the broker has not counted yet. */
+/** Counts of one queue, up to 5 s old; undefined if the broker has not counted yet. */
 export interface QueueCounts {
   /** Name of the queue. */
   readonly name: string;
@@ -36,11 +36,11 @@ interface QueueJson {
   readonly messages_ready?: number;
   readonly messages_unacknowledged?: number;
   readonly consumers?: number;
-  /** Seconds since 1970; null or an empty text where the broker knows none. */
+  /** Seconds since 1970; null or an empty text if the broker knows none. */
   readonly head_message_timestamp?: number | null | '';
   readonly message_stats?: { readonly deliver_get?: number; readonly redeliver?: number };
   readonly arguments?: { readonly 'x-max-length'?: number };
-  /** An empty list where there is no policy. */
+  /** An empty list if there is no policy. */
   readonly effective_policy_definition?: { readonly 'max-length'?: number };
 }
 

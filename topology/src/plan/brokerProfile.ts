@@ -2,7 +2,7 @@
 export interface BrokerProfile {
   /** Such as '4.3.6'. */
   readonly version: string;
-  /** True where the management API can be used: limits are policies then, which can be changed while everything runs. */
+  /** True if the management API can be used: limits are policies then, which can be changed while everything runs. */
   readonly hasManagement: boolean;
 }
 
@@ -16,7 +16,7 @@ export function compareVersions(first: string, second: string): number {
   return 0;
 }
 
-/** @returns true where the broker has the version or a newer one. */
+/** @returns true if the broker has the version or a newer one. */
 export function isAtLeast(broker: BrokerProfile, version: string): boolean {
   return compareVersions(broker.version, version) >= 0;
 }

@@ -41,7 +41,7 @@ export function tierKey(kind: Pick<TieredKind, 'key' | 'queue'>, tier: number): 
   return tier === 0 ? kind.key : `${kind.queue}.r${tier}`;
 }
 
-/** @returns the tier of a routing key, also one that is no longer declared; undefined where the key is none of this kind's. */
+/** @returns the tier of a routing key, also one that is no longer declared; undefined if the key does not belong to this kind. */
 export function tierOfKey(
   kind: Pick<TieredKind, 'key' | 'queue'>,
   key: string,

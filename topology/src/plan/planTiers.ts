@@ -41,7 +41,7 @@ function planExchanges(queue: string): ExchangePlan[] {
   return [
     { name: retryExchange(queue), type: 'direct', alternate: park },
     { name: returnExchange(queue), type: 'direct', alternate: park },
-    // A headers exchange, because only the reason of the death tells a rejection from a crash, an expiry or an overflow.
+    // A headers exchange, because only the reason of the death distinguishes a rejection from a crash, an expiry or an overflow.
     { name: deadLetterExchange(queue), type: 'headers', alternate: retryExchange(queue) },
   ];
 }

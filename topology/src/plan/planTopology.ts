@@ -1,4 +1,4 @@
-/** Declaration → plan. Pure and deterministic: the same declaration and broker give the same plan. */
+/** Declaration → plan. No I/O, and deterministic: the same declaration and broker give the same plan. */
 import {
   type Declaration,
   type KindDeclaration,
@@ -12,7 +12,7 @@ import type { KindPlan, PlannedKind, PolicyPlan, QueuePlan, TopologyPlan } from 
 
 /**
  * Plans the topology of a declaration for one broker.
- * @throws TopologyError `DECLARATION_INVALID` where `declaration` is none.
+ * @throws TopologyError `DECLARATION_INVALID` if `declaration` is not a declaration.
  * @returns a frozen plan; prove it (`provePlan`) before it is asserted on a broker.
  */
 export function planTopology(declaration: Declaration, broker: BrokerProfile): TopologyPlan {
@@ -46,7 +46,7 @@ export function planTopology(declaration: Declaration, broker: BrokerProfile): T
   });
 }
 
-/** `auto` means the broker's own retry only where that keeps the declared waits exactly. */
+/** `auto` means the broker's own retry only if that keeps the declared waits exactly. */
 function chooseBackend(kind: KindDeclaration, broker: BrokerProfile): PlannedKind {
   if (kind.backend !== 'auto') return { ...kind, backend: kind.backend };
   const isSafe = kind.queueType === 'quorum' && !kind.dropsHead;

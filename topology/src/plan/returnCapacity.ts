@@ -7,7 +7,7 @@ export interface ReturnCapacity {
   readonly waitingCounts: readonly number[];
   /** Sum over all tiers, rounded up; 0 without a declared load. */
   readonly reservedCount: number;
-  /** Messages that publishers may fill: the limit less `reservedCount`. Not above 0 where returning messages alone fill the queue. */
+  /** Messages that publishers may fill: the limit less `reservedCount`. Not above 0 if returning messages alone fill the queue. */
   readonly producerLimit: number;
 }
 

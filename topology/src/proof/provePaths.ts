@@ -182,7 +182,7 @@ function proveNoIdleCycle(deaths: readonly DeathRoute[]): Fault[] {
     );
 }
 
-/** @returns true where a message from `start` reaches the queue by these deaths. */
+/** @returns true if a message from `start` reaches the queue by these deaths. */
 function comesBack(deaths: readonly DeathRoute[], start: MessagePosition, queue: string): boolean {
   const open = [start];
   const seen = new Set<string>();

@@ -38,7 +38,7 @@ function proveQueue(queue: QueuePlan, kind: PlannedKind): Fault[] {
     .map(({ code, remedy }) => fault(code, queue.name, remedy));
 }
 
-/** Rules of every role: a queue loses messages only where that was declared. */
+/** Rules of every role: a queue loses messages only if that was declared. */
 function storageRules(queue: QueuePlan, kind: PlannedKind): Rule[] {
   const isClassic = queue.arguments['x-queue-type'] !== 'quorum';
   const mayBeClassic = queue.role !== 'dlq' && kind.queueType === 'classic';
@@ -152,7 +152,7 @@ function provePattern(
   return isAlone ? [] : [fault('POLICY_PATTERN_WRONG', name, remedy)];
 }
 
-/** The limits are in a policy, or in an argument where there is no management API. */
+/** The limits are in a policy, or in an argument if there is no management API. */
 function proveNumbers(plan: TopologyPlan, queue: QueuePlan, kind: PlannedKind): Fault[] {
   const policy = plan.policies.find(({ name }) => name === queue.name)?.definition ?? {};
   const planned = {

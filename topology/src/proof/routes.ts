@@ -93,7 +93,7 @@ export function deathReasons(queue: QueuePlan): DeathReason[] {
   ];
 }
 
-/** @returns the next queues of a message that dies for this reason; empty where the queue has no dead-letter exchange. */
+/** @returns the next queues of a message that dies for this reason; empty if the queue has no dead-letter exchange. */
 export function afterDeath(
   plan: TopologyPlan,
   place: MessagePosition,

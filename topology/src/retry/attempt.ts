@@ -1,4 +1,7 @@
-/** Which attempt a delivery is. The routing key tells, because the broker chose it when the message left its wait queue. */
+/**
+ * Determines which attempt a delivery is, from its routing key: the broker set the key when the message left its wait
+ * queue.
+ */
 import type { Declaration, KindDeclaration } from '../declaration/declareTopology.ts';
 import { returnExchange, tierKey, tierOfKey } from '../plan/names.ts';
 import { deliveryCount, type Headers, rejectionCount } from './xDeath.ts';
@@ -7,20 +10,20 @@ import { deliveryCount, type Headers, rejectionCount } from './xDeath.ts';
 export interface Attempt {
   /** Counted from 1 in a generation. */
   readonly number: number;
-  /** True where a failure makes the job a dead letter. */
+  /** True if no tier is left: after a failure of this attempt the message is dead-lettered. */
   readonly isLast: boolean;
   /** Milliseconds of the wait that a rejection would lead to; undefined on the last attempt. */
   readonly nextDelayMs: number | undefined;
-  /** False where x-death counts other rejections than the routing key says, as it does after a message was published again. */
+  /** False if x-death counts another number of rejections than the routing key stands for, as after a republish. */
   readonly agreesWithDeaths: boolean;
 }
 
-/** The part of a kind that attempts depend on. `auto` counts as tiers: take the kind from a plan, where it is resolved. */
+/** The part of a kind that attempts depend on. `auto` counts as tiers: take the kind from a plan, in which it is resolved. */
 export type RetriedKind = Pick<KindDeclaration, 'key' | 'queue' | 'tiersMs' | 'backend'>;
 
 /**
  * A key of a tier that is no longer declared is a last attempt: the waits were spent under the earlier declaration.
- * @returns undefined where the key is none of this kind's.
+ * @returns undefined if the key does not belong to this kind.
  */
 export function attemptOf(
   kind: RetriedKind,

@@ -12,7 +12,7 @@ export interface RedeliveryEvidence {
   readonly routingKey: string;
   /**
    * The broker's redelivered flag. Every release sets it together with its count (measured on 3.10.8, 4.0.5, 4.3.6), so a
-   * count without the flag was written by a client and says nothing.
+   * count without the flag was written by a client and is ignored.
    */
   readonly isRedelivered: boolean;
 }
@@ -35,7 +35,7 @@ export function crashesOf(
   // Before 4.0 the count begins at 0 in each queue, and from 4.3 on it leaves rejections out (measured).
   const includesRejections = isAtLeast(broker, '4.0.0') && !isAtLeast(broker, '4.3.0');
   if (!includesRejections) return count;
-  // Not more than the key says: the broker chooses the key, while x-death may be what a client sent.
+  // At most the tier of the key: the broker chooses the key, but a client may have sent the x-death.
   const rejections = Math.min(
     rejectionCount(kind.queue, headers),
     tierOfKey(kind, routingKey) ?? 0,
@@ -44,17 +44,19 @@ export function crashesOf(
 }
 
 /**
- * none: no crashed process held the message. returned: one did, as happens to every message of a broker that restarts, so the
- * message is not suspected. suspect: several did, so the message may have crashed them. nearLimit: after one or two further
- * crashes, whatever causes them, the broker dead-letters the message.
+ * How much care a delivery needs. A process that ended while it held the message counts as a crash, whatever ended it.
+ * - `none`: no crash.
+ * - `redelivered`: one crash. A restarted broker causes one for every message, so the message is not suspected.
+ * - `suspect`: several crashes, so this message may have caused them.
+ * - `nearLimit`: after one or two further crashes, whatever causes them, the broker dead-letters the message.
  */
 export type CrashRisk = 'none' | 'redelivered' | 'suspect' | 'nearLimit';
 
 const SUSPECT_FROM_CRASHES = 2;
 
 /**
- * @param redeliveriesWithoutCrash is the number of these crashes that were lost connections of this very process. They raise no
- * suspicion, but the broker counts them against the limit all the same.
+ * @param redeliveriesWithoutCrash how many of these redeliveries followed a lost connection (up to 4.2: or a requeue) while
+ * this process continued to run. They do not make the message a suspect, but the broker counts them against the limit.
  * @returns how much care a delivery needs: see `Quarantine`.
  */
 export function crashRisk(
@@ -73,7 +75,10 @@ export function crashRisk(
   return unexplained >= SUSPECT_FROM_CRASHES ? 'suspect' : 'redelivered';
 }
 
-/** One crash is left for the messages that were held beside a crashing one; a small limit has no room for it. */
+/**
+ * One crash is left in reserve, because a message also counts one when another message crashes the process; a small limit
+ * leaves no reserve.
+ */
 function nearLimitFrom(crashLimit: number): number {
   return Math.min(crashLimit, Math.max(SUSPECT_FROM_CRASHES, crashLimit - 1));
 }

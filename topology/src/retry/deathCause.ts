@@ -19,7 +19,7 @@ export type DeathCause = (typeof DEATH_CAUSES)[number];
 /** Header that a worker writes on a dead letter. It does not begin with `x-`, which the broker uses. */
 export const CAUSE_HEADER = 'death-cause';
 
-/** Causes that only the worker knows, and writes on the dead letter that it publishes. */
+/** Causes that only the worker can determine, and writes on the dead letter that it publishes. */
 export const WORKER_CAUSES = ['fatal', 'malformed', 'crashed'] as const;
 /** A cause that a worker writes on a dead letter. */
 export type WorkerCause = (typeof WORKER_CAUSES)[number];

@@ -15,9 +15,9 @@ const TEXT_LIMIT_CHARS = 500;
 export interface DeathDescription {
   /** Cause of the death. */
   readonly cause: DeathCause;
-  /** Class of the handler's error, at most 500 characters; the cause where the broker dead-lettered the message. */
+  /** Class of the handler's error, at most 500 characters; the cause if the broker dead-lettered the message. */
   readonly errorClass: string;
-  /** Message of that error, at most 500 characters; the cause where the broker dead-lettered the message. */
+  /** Message of that error, at most 500 characters; the cause if the broker dead-lettered the message. */
   readonly message: string;
   /** As `fingerprint` of error class and message. */
   readonly fingerprint: string;

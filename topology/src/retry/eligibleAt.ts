@@ -12,7 +12,7 @@ export interface Arrival {
   readonly attempt: number;
   /** Headers as delivered. */
   readonly headers: Headers;
-  /** Milliseconds since 1970; undefined where the publisher set no timestamp. */
+  /** Milliseconds since 1970; undefined if the publisher set no timestamp. */
   readonly publishedAtMs: number | undefined;
 }
 

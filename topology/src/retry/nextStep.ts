@@ -9,16 +9,27 @@ export type NextStep =
   | { readonly type: 'ack' }
   /** Acknowledge, because the work is no longer wanted. */
   | { readonly type: 'drop' }
-  /** Reject: the broker moves the message to its next tier, or delays it itself (native retry). */
+  /**
+   * Nack without requeue: the broker moves the message to its next tier. With native retry: basic.reject with requeue, and
+   * the broker delays the message itself.
+   */
   | { readonly type: 'wait'; readonly delayMs: number }
   /** Skip tiers: publish to the retry exchange with the key of a later tier, then acknowledge. */
   | { readonly type: 'skip'; readonly tier: number; readonly delayMs: number }
-  /** Reject the last attempt: the broker moves the message to the dead-letter queue. */
+  /** Nack the last attempt without requeue: the broker moves the message to the dead-letter queue. */
   | { readonly type: 'exhaust' }
   /** Publish to the park exchange with the cause, then acknowledge. */
   | { readonly type: 'deadLetter' };
 
-/** @returns the step that follows from an outcome. */
+/**
+ * The step that follows each outcome:
+ * - `done`: `ack`.
+ * - `discard`: `drop`.
+ * - `reject`: `deadLetter`.
+ * - `retry`: `wait`, or `exhaust` on the last attempt.
+ * - `retryAfter`: `wait` if the next tier is the best fit, `skip` if a later one is, `exhaust` on the last attempt; with
+ *   native retry as `retry`.
+ */
 export function nextStep(
   kind: Pick<KindDeclaration, 'tiersMs' | 'backend'>,
   attempt: Attempt,

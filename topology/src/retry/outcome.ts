@@ -1,12 +1,14 @@
-/** Outcomes: what a handler answered. Only here does a throw, or another answer, become one. */
+/** Outcomes: the results of a handler. Only this file turns a thrown error, or an invalid result, into an outcome. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 
-/** What a handler answered. */
+/** The result of a handler, which decides the next step of the message. */
 export type Outcome<Effect = unknown> =
   | { readonly type: 'done'; readonly effect?: Effect | undefined }
   /** Retry at the next tier. */
   | { readonly type: 'retry'; readonly error: unknown }
-  /** Retry not before `delayMs` milliseconds: at the shortest later tier that is long enough. Skipped tiers count as spent. */
+  /**
+   * Retry not before `delayMs` milliseconds: at the shortest later tier that is long enough. Skipped tiers count as spent.
+   */
   | { readonly type: 'retryAfter'; readonly delayMs: number; readonly error: unknown }
   /** No retry can help: the message is dead-lettered at once. */
   | { readonly type: 'reject'; readonly error: unknown }
@@ -16,7 +18,7 @@ export type Outcome<Effect = unknown> =
 /** The name of an outcome. */
 export type OutcomeType = Outcome['type'];
 
-/** @returns retry for a thrown error, or reject where the kind lists its class in `nonRetryable`. */
+/** @returns retry for a thrown error, or reject if the kind lists its class in `nonRetryable`. */
 export function outcomeOfThrow(
   kind: Pick<KindDeclaration, 'nonRetryable'>,
   error: unknown,
@@ -28,7 +30,7 @@ export function outcomeOfThrow(
 /** What a handler may return: an outcome, or nothing, which means done without an effect. */
 export type HandlerResult<Effect = unknown> = Outcome<Effect> | undefined;
 
-/** The handler returned something that is no outcome, so the attempt counts as failed. */
+/** The handler returned a value that is not an outcome, so the attempt counts as failed. */
 export class InvalidOutcome extends Error {
   override readonly name = 'InvalidOutcome';
 }
@@ -37,7 +39,7 @@ const DONE: Outcome<never> = Object.freeze({ type: 'done' });
 
 /**
  * @param answer is what the handler returned: a program in JavaScript can return anything.
- * @throws InvalidOutcome with the answer, and with what it may be.
+ * @throws InvalidOutcome with the returned value, and with the values that are allowed.
  */
 export function outcomeOfResult<Effect>(answer: HandlerResult<Effect>): Outcome<Effect> {
   if (answer === undefined) return DONE;
@@ -68,10 +70,10 @@ function shown(answer: unknown): string {
   return `the handler returned ${asText(answer).slice(0, SHOWN_LIMIT_CHARS)}`;
 }
 
-/** An object may refuse to become text; the error message must be written all the same. */
+/** JSON.stringify may throw, for example at a circular object; the error message must be written nevertheless. */
 function asText(answer: unknown): string {
   try {
-    // Undefined for functions and symbols, which the types of the library do not say.
+    // JSON.stringify returns undefined for functions and symbols, although its type does not include undefined.
     const json = JSON.stringify(answer) as string | undefined;
     return json ?? `a ${typeof answer}`;
   } catch {

@@ -10,9 +10,9 @@ export interface DeathRecord {
   readonly queue: string;
   /** Why, in the broker's words: rejected, expired, maxlen, delivery_limit. */
   readonly reason: string;
-  /** How often; 0 where the record has no finite number. */
+  /** How often; 0 if the record has no finite number. */
   readonly count: number;
-  /** Time of the first such death in milliseconds since 1970, to the second; undefined where the record has no readable time. */
+  /** Time of the first such death in milliseconds since 1970, to the second; undefined if the record has no readable time. */
   readonly firstAtMs: number | undefined;
   /** Routing keys of the message before this death; at most 16. */
   readonly routingKeys: readonly string[];
@@ -64,7 +64,7 @@ export function rejectionCount(queue: string, headers: Headers): number {
   return rejections?.count ?? 0;
 }
 
-/** @returns the broker's count of returned deliveries (`x-delivery-count`); 0 where it set none. */
+/** @returns the broker's count of returned deliveries (`x-delivery-count`); 0 if it set none. */
 export function deliveryCount(headers: Headers): number {
   const count = headers['x-delivery-count'];
   return typeof count === 'number' && Number.isInteger(count) && count > 0 ? count : 0;
@@ -74,7 +74,7 @@ export function deliveryCount(headers: Headers): number {
  * Before 4.0 the broker continues an x-death that a client sent, and one of another shape ends its dead-lettering: a text
  * in place of a count stops every quorum queue of a 3.10.8 for good (measured). Such a message must not be rejected. From
  * 4.0 on the broker ignores what clients send.
- * @returns true where rejecting the message would do that.
+ * @returns true if rejecting the message would do that.
  */
 export function hasForgedDeaths(broker: BrokerProfile, headers: Headers): boolean {
   const records = headers['x-death'];

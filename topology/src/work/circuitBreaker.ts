@@ -1,20 +1,35 @@
-/** Circuit breaker: when most attempts fail alike, the jobs are not the cause, so a worker pauses instead of spending attempts. */
+/**
+ * Circuit breaker: if most attempts fail with the same error class, the jobs are not the cause, so the worker pauses
+ * instead of spending attempts.
+ */
 
 /** When the circuit breaker opens, and for how long. */
 export interface CircuitBreakerOptions {
-  /** Latest attempts that are examined; default 20; at least 1. Before there are as many, nothing opens. No service overrides it. */
+  /**
+   * Number of latest attempts that are examined; default 20; at least 1. The circuit breaker stays closed until that many
+   * attempts have ended. No service overrides it.
+   */
   readonly sampleSize?: number;
-  /** Share of the sample that must have failed with one error class; default 0.8; above 0, at most 1. No service overrides it. */
+  /**
+   * Share of the sample that must have failed with one error class; default 0.8; above 0, at most 1. No service overrides
+   * it.
+   */
   readonly failureRatio?: number;
   /** First pause in milliseconds; default 1,000. It doubles with every failed probe. No service overrides it. */
   readonly pauseMs?: number;
   /** Longest pause in milliseconds; default 60,000. No service overrides it. */
   readonly longestPauseMs?: number;
-  /** Error classes that are a job's own fault; they count as successes. Default none. Set by `coach/src/main.ts`. */
+  /**
+   * Error classes that the job itself causes; attempts that fail with them count as successes. Default none. Set by
+   * `coach/src/main.ts`.
+   */
   readonly ignored?: readonly string[];
 }
 
-/** closed: messages are consumed. open: none is, until the pause is over. probing: one message, whose end decides. */
+/**
+ * closed: messages are consumed. open: no message is consumed until the pause is over. probing: one message is consumed,
+ * and its outcome decides whether the circuit breaker closes or opens again.
+ */
 export type CircuitBreakerState =
   | { readonly type: 'closed' }
   | { readonly type: 'open'; readonly pauseMs: number; readonly errorClass: string }
@@ -64,14 +79,14 @@ export class CircuitBreaker {
     return this.#openingCount;
   }
 
-  /** @returns true where it is open, or has opened since it had opened `openingCount` times. */
+  /** @returns true if it is open, or has opened since it had opened `openingCount` times. */
   hasOpenedSince(openingCount: number): boolean {
     return this.#state.type === 'open' || openingCount !== this.#openingCount;
   }
 
   /**
-   * Counts an attempt that ended. Attempts that end while it is open began before, and decide nothing.
-   * @param errorClass undefined where the attempt did not fail.
+   * Counts an attempt that ended. Attempts that end while the circuit breaker is open began before, so they do not change
+   * its state. @param errorClass undefined if the attempt did not fail.
    */
   record(errorClass: string | undefined): void {
     if (this.#options === undefined || this.#state.type === 'open') return;
@@ -84,7 +99,7 @@ export class CircuitBreaker {
       return;
     }
     this.#sample = [...this.#sample, failure].slice(-sampleSize);
-    // A success cannot open it, although older failures may still be enough.
+    // A success does not open the circuit breaker, although enough older failures may still be in the sample.
     const commonClass = failure === undefined ? undefined : this.#commonErrorClass(this.#options);
     if (commonClass !== undefined) this.#open(commonClass, pauseMs);
   }

@@ -20,10 +20,10 @@ export interface WorkerPublisher {
 }
 
 /**
- * A publish is confirmed before the delivery is acknowledged: a crash in between doubles the message only, the other order
- * would lose it.
- * @returns how to settle the delivery once everything is stored; undefined where a publish was not confirmed. The delivery is
- * rejected then, so the message waits a tier and is tried again, and nothing must be stored.
+ * A publish is confirmed before the delivery is acknowledged: a crash in between only duplicates the message; in the other
+ * order it would lose the message.
+ * @returns how to settle the delivery once everything is stored; undefined if a publish was not confirmed. The delivery is
+ * then nacked, so the message waits for its next tier and is tried again, and nothing must be stored.
  */
 export async function performStep(
   { publisher, workerId }: WorkerPublisher,
@@ -47,7 +47,7 @@ export async function performStep(
       return orNack(delivery, await deadLetter(publisher, kind, { delivery, details }));
     }
     case 'skip': {
-      // The broker's headers are not copied: the key alone tells the attempt.
+      // The broker's headers are not copied: the routing key alone determines the attempt.
       const result = await publisher.publish({
         exchange: retryExchange(kind.queue),
         key: tierKey(kind, step.tier - 1),
@@ -71,9 +71,9 @@ function orNack(delivery: Delivery, isConfirmed: boolean): 'ack' | undefined {
 export interface DeadLetterDetails {
   /** Why the job died. */
   readonly cause: WorkerCause;
-  /** What was thrown or answered; anything at all. */
+  /** What the handler threw, or the error of its outcome; a value of any type. */
   readonly error: unknown;
-  /** Counted from 1; 0 where no attempt was begun. */
+  /** Counted from 1; 0 if no attempt was begun. */
   readonly attempt: number;
   /** The worker that publishes the dead letter. */
   readonly workerId: string;
@@ -85,7 +85,8 @@ const STACK_LIMIT_CHARS = 2_000;
 /**
  * Publishes a copy of the delivery, with the details in its headers, to the dead-letter queue. The caller acknowledges the
  * delivery afterwards.
- * @returns false where the publish was not confirmed; the caller then rejects the delivery, and the message waits a tier.
+ * @returns false if the publish was not confirmed; the caller then nacks the delivery, and the message waits for its next
+ * tier.
  */
 export async function deadLetter(
   publisher: Publisher,
@@ -123,7 +124,7 @@ function plainHeaders(delivery: Delivery): Record<string, string | number> {
   return Object.fromEntries(plain);
 }
 
-/** An object may refuse to become text; that must not end the worker that reports it. */
+/** String() may throw, for example if toString of the value does; that must not end the worker that reports the value. */
 function printed(thrown: unknown): string {
   try {
     return String(thrown);

@@ -1,47 +1,50 @@
 /**
  * Keeps a message that crashes its process from taking other messages into the dead-letter queue. When a process ends, the
- * broker counts a crash for every message that it held, running or not. So other messages are protected by not being held
- * beside such a message: with a limit of 3 and a prefetch of 50 a worker without quarantine dead-lettered 49 innocent messages
- * (measured, 3.10.8).
+ * broker counts a crash for every message that it held, running or not. Other messages are therefore protected by not being
+ * held at the same time as such a message: with a limit of 3 and a prefetch of 50, a worker without quarantine
+ * dead-lettered 49 unrelated messages (measured, 3.10.8).
  */
 import type { Delivery } from '../amqp/delivery.ts';
 import type { CrashRisk } from '../retry/crashRisk.ts';
 
-/** What the quarantine asks of its worker. */
+/** What the quarantine needs from its worker. */
 export interface QuarantineOptions {
   readonly riskOf: (delivery: Delivery) => CrashRisk;
-  /** Suspects that run at a time while this channel has brought no message without risk; at least 1. */
+  /** Suspect messages that run at a time until this channel delivers a message without risk; at least 1. */
   readonly suspectConcurrency: number;
   /** Deliveries that may be unsettled while messages are pulled one by one; 0 pulls none. */
   readonly maxInFlight: () => number;
-  /** False before 4.3, where the broker counts a requeue like a crash. */
+  /** False before 4.3, because the broker counts a requeue like a crash there. */
   readonly isRequeueFree: () => boolean;
-  /** Deliveries of this worker that are not settled, those that wait here included. */
+  /** Deliveries of this worker that are not settled, including those that wait in the quarantine. */
   readonly unsettledCount: () => number;
   /** True once nothing arrives that was not pulled. */
   readonly isPaused: () => boolean;
-  /** Gets one message, which is admitted before the promise resolves. @returns false where there is none. */
+  /** Gets one message, which is admitted before the promise resolves. @returns false if the queue is empty. */
   readonly pull: () => Promise<boolean>;
   readonly run: (delivery: Delivery) => void;
   /** Is called with each new mode. */
   readonly onMode: (mode: QuarantineMode) => void;
 }
 
-/** How messages are taken. oneByOne: each is examined before the next is pulled. open: by the prefetch. */
+/**
+ * How messages are received. oneByOne: each is pulled and examined before the next. prefetch: the broker delivers up to the
+ * prefetch.
+ */
 export type QuarantineMode = 'oneByOne' | 'prefetch';
 
 /**
- * Each new channel begins one by one, because after a crash the broker first delivers what the ended process held. The first
- * message without risk opens the quarantine, and so does an empty queue; a returned message closes it. Returned messages run
- * beside the others, so nothing waits for them. Only suspects that come before any message without risk run a few at a time.
- * A message near its limit runs alone.
+ * Each new channel begins in the mode `oneByOne`, because after a crash the broker first delivers what the ended process
+ * held. The first message without risk, or an empty queue, starts the mode `prefetch`; a redelivered message ends it.
+ * Redelivered messages run at the same time as the others, so no message waits for them. Suspect messages run a few at a
+ * time only until the first message without risk. A message near its limit runs alone.
  */
 export class Quarantine {
   readonly #options: QuarantineOptions;
   #mode: QuarantineMode = 'oneByOne';
   #hasSeenNoRisk = false;
   #isPulling = false;
-  /** Number of the channel, by which the answer to a pull of an earlier channel is recognised and ignored. */
+  /** Number of the current channel, so that the result of a pull on an earlier channel is recognised and ignored. */
   #channelNumber = 0;
   readonly #suspects = new Set<Delivery>();
   /** Messages near their limit that have not run yet. */
@@ -56,7 +59,7 @@ export class Quarantine {
     return this.#mode;
   }
 
-  /** A new channel is open: the deliveries of the old one are lost, and nothing arrives that is not pulled. */
+  /** A new channel is open: the deliveries of the old channel are lost, and only pulled messages arrive. */
   reset(): void {
     this.#channelNumber += 1;
     this.#hasSeenNoRisk = false;
@@ -106,7 +109,10 @@ export class Quarantine {
     return this.#nearLimit.length > 0 || this.#runningAlone !== undefined;
   }
 
-  /** Waits until all other deliveries are settled. Several messages near their limit may be held as long as none runs. */
+  /**
+   * Waits until all other deliveries are settled. Several messages near their limit may be held as long as none of them
+   * runs.
+   */
   #runOneAlone(): void {
     const { unsettledCount, isPaused, isRequeueFree, run } = this.#options;
     if (this.#isPulling || !isPaused() || unsettledCount() > this.#nearLimit.length) return;
@@ -125,7 +131,7 @@ export class Quarantine {
     const isFound = await this.#options.pull();
     if (channelNumber !== this.#channelNumber) return;
     this.#isPulling = false;
-    // An empty queue holds no returned message any more, so messages may be delivered by the prefetch.
+    // An empty queue contains no redelivered message, so the broker may deliver up to the prefetch again.
     if (!isFound && !this.#isOneToRunAlone) this.#enter('prefetch');
     this.onChange();
   }
@@ -148,8 +154,9 @@ export class Quarantine {
 export const REMEMBERED_MESSAGE_LIMIT = 10_000;
 
 /**
- * Counts how often the broker took a message back from this process while the process lived on. The broker counts a lost
- * connection like a crash; only the process itself knows the difference.
+ * Counts the messages that the broker requeued after a lost connection while this process continued to run. The broker
+ * counts a lost connection like a crash, and only the process itself can see the difference. Up to 4.2 a message that the
+ * worker requeues is counted here as well, for the same reason.
  */
 export class RedeliveriesWithoutCrash {
   readonly #counts = new Map<string, number>();
@@ -164,11 +171,11 @@ export class RedeliveriesWithoutCrash {
     return this.#counts.size;
   }
 
-  /** @param messageId undefined where the publisher set none: such a message cannot be recognised. */
+  /** @param messageId undefined if the publisher set none: such a message cannot be recognised. */
   add(messageId: string | undefined): void {
     if (messageId === undefined) return;
     const count = this.countOf(messageId) + 1;
-    // The id is deleted first, so that the map is in the order of the latest return.
+    // The id is deleted first, so that the map is in the order of the latest redelivery.
     this.#counts.delete(messageId);
     this.#counts.set(messageId, count);
     if (this.#counts.size <= this.#limit) return;

@@ -19,7 +19,10 @@ import { CrashLimitExceeded, readAttempt, runAttempt } from './runAttempt.ts';
 const DEFAULT_PREFETCH_COUNT = 50;
 const DEFAULT_SUSPECT_CONCURRENCY = 4;
 
-/** Consumes the queue of one kind until it is closed. It consumes again after a lost connection, and never settles a delivery twice. */
+/**
+ * Consumes the queue of one kind until it is closed. It consumes again after a lost connection, and never settles a
+ * delivery twice.
+ */
 export class QueueWorker<Message = Buffer, Effect = unknown> {
   /** Name of the worker on connections and dead letters. */
   readonly id: string;
@@ -53,8 +56,8 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
 
   /**
    * Connects, asserts the topology and begins to consume.
-   * @throws TopologyError `DECLARATION_INVALID` before it connects, where declaration, kind or a count is wrong; otherwise as
-   * `assertTopology`, where the broker cannot carry the declaration.
+   * @throws TopologyError `DECLARATION_INVALID` before it connects, if declaration, kind or a count is wrong; otherwise as
+   * `assertTopology`, if the broker cannot carry the declaration.
    */
   static async open<Message = Buffer, Effect = unknown, Kinds extends KindsOptions = KindsOptions>(
     options: QueueWorkerOptions<Message, Effect, Kinds>,
@@ -90,7 +93,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     return this.#consumer?.oldestReceivedAtMs;
   }
 
-  /** Dead letters and messages for a later tier whose publish has no answer yet. */
+  /** Dead letters and messages for a later tier whose publish has no result yet. */
   get pendingPublishCount(): number {
     return this.#publisher?.pendingCount ?? 0;
   }
@@ -100,7 +103,10 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     return this.#publisher?.isBlocked === true;
   }
 
-  /** Why the topology is not as declared and cannot be restored; undefined where it is. Checked every `checkIntervalMs`. */
+  /**
+   * Why the topology differs from the declaration and cannot be restored; undefined if it does not differ. Checked every
+   * `checkIntervalMs`.
+   */
   get topologyFault(): string | undefined {
     return this.#maintainer.fault;
   }
@@ -190,12 +196,15 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     });
   }
 
-  /** False up to 4.2, where the broker counts a requeue like a crash. */
+  /** False up to 4.2, because the broker counts a requeue like a crash there. */
   get #isRequeueFree(): boolean {
     return this.#plan === undefined || isAtLeast(this.#plan.broker, '4.3.0');
   }
 
-  /** @returns false where the delivery is not requeued, because one more return would bring the message too near its limit. */
+  /**
+   * @returns false if the delivery is not requeued, because one more requeue would bring the message too near its crash
+   * limit.
+   */
   #requeue(delivery: Delivery): boolean {
     if (this.#plan !== undefined && !this.#isRequeueFree) {
       const crashes = crashesOf(this.#plan.broker, this.#kind, delivery);
@@ -221,8 +230,8 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     try {
       // The channel may have been lost meanwhile; then the broker delivers the message again.
       if (!delivery.isCurrent) return;
-      // The circuit breaker opened meanwhile: the message is requeued, and no attempt is spent. It does not come back here at
-      // once, because the consumer was cancelled before.
+      // The circuit breaker opened meanwhile: the message is requeued, and no attempt is spent. The broker does not deliver
+      // the message to this worker at once, because the consumer was cancelled before.
       if (this.#circuitBreaker.hasOpenedSince(openingCount) && this.#requeue(delivery)) return;
       await this.#attempt(delivery, task);
     } finally {
@@ -230,7 +239,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     }
   }
 
-  /** @returns undefined where no attempt may be made; the message is then dead-lettered. */
+  /** @returns undefined if no attempt may be made; the message is then dead-lettered. */
   #read(delivery: Delivery): { message: Message; attempt: Attempt } | undefined {
     const { read, onEvent } = this.#options;
     const kind = this.#kind;
@@ -316,7 +325,7 @@ export class Limiter {
     this.#limit = limit;
   }
 
-  /** @returns a promise only where the limit is reached: a promise for each message would slow the worker. */
+  /** @returns a promise only if the limit is reached: a promise for each message would slow the worker. */
   enter(): Promise<void> | undefined {
     if (this.#runningCount < this.#limit) {
       this.#runningCount += 1;
@@ -344,7 +353,10 @@ function requireCounts(options: Pick<QueueWorkerOptions, (typeof COUNTS)[number]
   if (faults.length > 0) throw new TopologyError('DECLARATION_INVALID', faults);
 }
 
-/** @returns the error class of an outcome that asks for another attempt. A rejected job is its own fault and no outage. */
+/**
+ * @returns the error class of an outcome that requests another attempt. A rejected job caused its failure itself, so it is
+ * not a sign of an outage.
+ */
 function failureOf(outcome: Outcome): string | undefined {
   return outcome.type === 'retry' || outcome.type === 'retryAfter'
     ? errorClass(outcome.error)

@@ -31,13 +31,13 @@ export interface AttemptResult<Message = unknown, Effect = unknown> {
   readonly attempt: Attempt;
   /** The delivery, not settled yet. */
   readonly delivery: Delivery;
-  /** What the handler answered. */
+  /** The result of the handler. */
   readonly outcome: Outcome<Effect>;
   /** What follows from outcome and attempt. */
   readonly step: NextStep;
   /** When the handler began. */
   readonly startedAt: Date;
-  /** When the handler answered, or its deadline passed. */
+  /** When the handler ended, or its deadline passed. */
   readonly endedAt: Date;
 }
 
@@ -47,8 +47,8 @@ export interface AttemptEnd<Message = unknown, Effect = unknown>
   /** Settles the delivery. What must outlive the message is stored before. A second call does nothing. */
   readonly settleDelivery: () => void;
   /**
-   * To be called instead of `answer` where the message turns out to be none to work on: it is dead-lettered as malformed, with
-   * this error. Where the attempt has published a copy already, the message is only acknowledged.
+   * To be called instead of `settleDelivery` if the message cannot be processed: it is dead-lettered as malformed, with
+   * this error. If the attempt has already published a copy, the message is only acknowledged.
    */
   readonly refuse: (error: unknown) => Promise<void>;
 }
@@ -70,31 +70,36 @@ export interface QueueWorkerOptions<
   /** Handlers that run at a time; default and largest value the prefetch. Set by `COACH_CONCURRENCY` of the coach, 10. */
   readonly concurrency?: number;
   /**
-   * Suspect messages (held by several processes when these ended) that run at a time while a new connection brings nothing
-   * else; default 4; 1 to the prefetch. More is faster after a crash, fewer spares more messages a further crash. No service
-   * overrides it.
+   * Suspect messages (held by several processes when these ended, see `CrashRisk`) that run at a time while a new
+   * connection delivers no other messages; default 4; 1 to the prefetch. A higher value is faster after a crash; with a
+   * lower value fewer messages count a crash when one of them crashes the process again. No service overrides it.
    */
   readonly suspectConcurrency?: number;
   /**
    * Milliseconds that one attempt may take; default the kind's deadline. Set by `COACH_DEADLINE_MS` of the coach, 30,000.
    */
   readonly deadlineMs?: number;
-  /** Pauses consuming when most attempts fail alike; `false` switches it off. Default on. */
+  /**
+   * Pauses consuming when most attempts fail with the same error class; `false` switches the circuit breaker off. Default
+   * on.
+   */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
-  /** Delivery → message. An error that it throws means malformed: the message is dead-lettered at once. Default: the body. */
+  /**
+   * Delivery → message. An error that it throws means malformed: the message is dead-lettered at once. Default: the body.
+   */
   readonly read?: (delivery: Delivery) => Message;
   /**
-   * The handler. Nothing returned means done. A throw is a retry, or a reject where the kind lists its class as not retryable;
-   * so is an answer that is no outcome, with an error of class `InvalidOutcome`.
+   * The handler. Nothing returned means done. A thrown error means retry, or reject if the kind lists its class as not
+   * retryable. A result that is not an outcome counts as a thrown error of class `InvalidOutcome`.
    */
   readonly run: (task: Task<Message>) => HandlerResult<Effect> | Promise<HandlerResult<Effect>>;
-  /** Is called where an attempt still runs after a second. */
+  /** Is called if an attempt is still running after a second. */
   readonly onLong?: (message: Message) => void;
-  /** Stores what must be stored, then calls `answer`. Must not throw. Default: calls `answer` at once. */
+  /** Stores what must be stored, then calls `settleDelivery`. Must not throw. Default: calls `settleDelivery` at once. */
   readonly settle?: (end: AttemptEnd<Message, Effect>) => void;
   /**
-   * Is called for an attempt whose dead letter, or message for a later tier, the broker did not confirm. The message was
-   * rejected, so the attempt ended as a retry does, and nothing must be stored of it.
+   * Is called for an attempt whose dead letter, or message for a later tier, the broker did not confirm. The delivery was
+   * nacked, so the attempt ended like a retry, and nothing of it must be stored.
    */
   readonly onUnconfirmed?: (result: AttemptResult<Message, Effect>) => void;
   /** Is called for each event of the worker. Must not throw. */

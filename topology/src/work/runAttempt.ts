@@ -1,4 +1,4 @@
-/** One attempt: which one a delivery is, and what its handler makes of it under a deadline. */
+/** One attempt: determines which attempt a delivery is, and runs its handler with a deadline. */
 import type { Delivery } from '../amqp/delivery.ts';
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
 import type { BrokerProfile } from '../plan/brokerProfile.ts';
@@ -25,7 +25,7 @@ export interface AttemptContext {
   readonly broker: BrokerProfile | undefined;
 }
 
-/** @throws CrashLimitExceeded; Error where headers or routing key are none that a broker wrote for this kind. */
+/** @throws CrashLimitExceeded; Error if a broker cannot have written these headers or this routing key for the kind. */
 export function readAttempt(
   { kind, broker }: AttemptContext,
   delivery: Pick<Delivery, 'headers' | 'routingKey' | 'isRedelivered' | 'unreadableReason'>,
@@ -36,7 +36,7 @@ export function readAttempt(
   // Rejecting such a message would stop the broker's dead-lettering, so it is published as a dead letter instead.
   if (broker !== undefined && hasForgedDeaths(broker, headers))
     throw new Error('its x-death was not written by a broker');
-  // The broker enforces the limit itself; this check serves where somebody removed its policy.
+  // The broker enforces the limit itself; this check is needed if somebody removed the policy.
   const crashCount = broker === undefined ? 0 : crashesOf(broker, kind, delivery);
   if (crashCount > kind.crashLimit)
     throw new CrashLimitExceeded(`${crashCount} crashes exceed the limit ${kind.crashLimit}`);
@@ -45,7 +45,7 @@ export function readAttempt(
   return attempt;
 }
 
-/** The attempt did not answer within its deadline; it counts as failed. */
+/** The handler had no result within its deadline, so the attempt counts as failed. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }
@@ -55,7 +55,7 @@ export interface RunOptions {
   readonly kind: Pick<KindDeclaration, 'nonRetryable'>;
   /** Milliseconds; must be shorter than the broker's acknowledgement timeout of 30 minutes. */
   readonly deadlineMs: number;
-  /** Called once where the attempt is still running after a second. */
+  /** Called once if the attempt is still running after a second. */
   readonly onLong?: (() => void) | undefined;
 }
 
@@ -67,8 +67,8 @@ export type Run<Effect> = (
 const LONG_MS = 1_000;
 
 /**
- * Runs the work and never rejects. Only here is a throw, or an answer that is no outcome, turned into an outcome: a retry, or a
- * reject where the kind lists the error class as not retryable.
+ * Runs the work and never rejects. A thrown error, or a result that is not an outcome, becomes an outcome here: retry, or
+ * reject if the kind lists the error class as not retryable.
  */
 export async function runAttempt<Effect>(
   run: Run<Effect>,
@@ -77,7 +77,7 @@ export async function runAttempt<Effect>(
   const controller = new AbortController();
   try {
     const answer = run(controller.signal);
-    // Work that answers at once needs no timers and no await.
+    // A handler that returns its result at once needs neither timers nor an await.
     if (!isPromise(answer)) return outcomeOfResult(answer);
     return outcomeOfResult(await withDeadline(answer, controller, options));
   } catch (error) {
@@ -85,7 +85,7 @@ export async function runAttempt<Effect>(
   }
 }
 
-/** A promise of another library counts as well. */
+/** Promises of other libraries are accepted too. */
 function isPromise<Value>(answer: Value | PromiseLike<Value>): answer is PromiseLike<Value> {
   const { then } = (answer ?? {}) as { then?: unknown };
   return typeof then === 'function';

@@ -6,14 +6,14 @@ import type { TestTopology } from './testTopology.ts';
 
 /**
  * Receives the first message of the main queue and ends its connection, again and again.
- * @returns how often: the count, or fewer where the message was dead-lettered before.
+ * @returns how often: the count, or fewer if the message was dead-lettered before.
  */
 export async function crashConsumers(environment: TestTopology, count: number): Promise<number> {
   for (let index = 0; index < count; index += 1) if (!(await crashOnce(environment))) return index;
   return count;
 }
 
-/** @returns false where the message is dead-lettered and nothing more is delivered. */
+/** @returns false if the message is dead-lettered and nothing more is delivered. */
 async function crashOnce(environment: TestTopology): Promise<boolean> {
   // Without heartbeats: their timers would outlive the connection, and with it the test.
   const model = await connect(`${environment.amqpUrl}?heartbeat=0`);

@@ -29,7 +29,7 @@ export function chosenKinds(context: CommandContext): readonly KindDeclaration[]
   return context.declaration.kinds.filter(({ kind }) => name === undefined || kind === name);
 }
 
-/** @returns a whole number, at least 1; `fallback` where the option is not given. @throws UsageError */
+/** @returns a whole number, at least 1; `fallback` if the option is not given. @throws UsageError */
 export function countOption(context: CommandContext, name: string, fallback: number): number {
   const count = numberOption(context, name, { min: 1, max: 1_000_000_000 });
   if (count === undefined) return fallback;
@@ -37,7 +37,7 @@ export function countOption(context: CommandContext, name: string, fallback: num
   throw new UsageError(`--${name} '${count}' must be a whole number`);
 }
 
-/** @returns dead letters to list or replay at most; Infinity where the option is not given. */
+/** @returns dead letters to list or replay at most; Infinity if the option is not given. */
 export function limitOption(context: CommandContext): number {
   return countOption(context, 'limit', Infinity);
 }

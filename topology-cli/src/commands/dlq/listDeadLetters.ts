@@ -12,7 +12,7 @@ interface KindListing {
   readonly kind: string;
   /** Dead letters that were read. */
   readonly seenCount: number;
-  /** Dead letters in the queue, read or not; undefined where the reader broke. */
+  /** Dead letters in the queue, read or not; undefined if the reader broke. */
   readonly queueCount: number | undefined;
   readonly matchingCount: number;
   readonly unreadableCount: number;

@@ -77,7 +77,7 @@ export async function replayCommand(context: CommandContext): Promise<number> {
   return isComplete(reports, outcomes) ? 0 : EXIT_DIFFERENT;
 }
 
-/** @returns true where every matching message was replayed and none is known to have died again. */
+/** @returns true if every matching message was replayed and none is known to have been dead-lettered again. */
 function isComplete(reports: readonly ReplayReport[], outcomes: readonly ReplayOutcome[]): boolean {
   return (
     reports.every(

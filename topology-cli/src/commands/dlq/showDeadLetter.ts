@@ -109,7 +109,7 @@ function bodyLines(body: Buffer, isFull: boolean): string[] {
   ];
 }
 
-/** @returns formatted JSON, else the text, else base64 where the body is no text. */
+/** @returns formatted JSON, else the text, else base64 if the body is not text. */
 function bodyText(body: Buffer): { text: string; format: string } {
   const text = body.toString();
   if (!Buffer.from(text).equals(body)) return { text: body.toString('base64'), format: 'base64' };
