@@ -23,7 +23,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** What the documentation says of a variable, beside its default and its bounds. */
+/** Documentation of a variable, in addition to its default and its bounds. */
 export interface VariableDocumentation {
   /** Effect of the variable, as a phrase. */
   readonly description?: string;
@@ -31,12 +31,12 @@ export interface VariableDocumentation {
   readonly unit?: string;
 }
 
-/** Keywords of a variable's schema beside those of TypeBox. */
+/** Keywords of a variable's schema in addition to those of TypeBox. */
 interface VariableKeywords extends VariableDocumentation {
   readonly default?: string | number;
-  /** The end of the sentence "NAME='value' …". Absent where the check has a message of its own. */
+  /** The rest of the finding, after NAME='value'. Absent where the check has a message of its own. */
   readonly expects?: string;
-  /** How a finding shows the value; default: as it is. */
+  /** How a finding shows the value: `url` without the password, `never` not at all; default: the value itself. */
   readonly show?: 'url' | 'never';
 }
 
@@ -131,7 +131,7 @@ export function parseEnvironment<Schema extends TObject>(
   return value;
 }
 
-/** Does the same for a caller that has more to check: `value` may be used only where no finding exists. */
+/** Reads variables as `parseEnvironment` does, but returns the findings. `value` is valid only if there is no finding. */
 export function checkEnvironment<Schema extends TObject>(
   schema: Schema,
   env: Environment,

@@ -22,20 +22,21 @@ export type FitDeclaration = Declaration<Readonly<Record<FitKind, KindOptions>>>
 
 export interface FitTopologyOptions {
   readonly profile: Profile;
-  /** Waits between attempts; default 5 s, 30 s, 120 s. Every process must be given the same. */
+  /** Waits between attempts; default 5 s, 30 s, 120 s. They must be the same in every process. */
   readonly tiers?: readonly Duration[];
-  /** Limit of the main queue in messages; default 10,000, in the profile `assignment` 100. */
+  /** Limit of the main queue in messages; default 10,000, and 100 in the profile `assignment`. */
   readonly maxLength?: number;
 }
 
-/** Expected load of the main queue. `returnCapacity` computes from it which part of the queue is kept for retries. */
+/** Expected load of the main queue. `returnCapacity` computes from it which part of the queue is reserved for retries. */
 const LOAD = { perSecond: 500, failureRatio: 0.2 };
 
 const TIERS: readonly Duration[] = ['5s', '30s', '120s'];
 
 /**
- * The profile `assignment` keeps the two traps of the assignment's text: messages expire after 60 s in the queue, and a
- * full queue of 100 drops its oldest. Both kinds of loss end in the dead-letter queue, each with a cause of its own.
+ * Declares the topology of FIT. The profile `assignment` has the two causes of loss in the assignment's text: messages expire
+ * after 60 s in the queue, and a full queue of 100 drops its oldest message. Both kinds of message go to the dead-letter
+ * queue, each with its own cause.
  * @throws TopologyError `DECLARATION_INVALID`, for instance for tiers that do not rise.
  */
 export function fitTopology(options: FitTopologyOptions): FitDeclaration {
@@ -48,7 +49,7 @@ export function fitTopology(options: FitTopologyOptions): FitDeclaration {
         queue: 'createWodQueue',
         tiers: options.tiers ?? TIERS,
         maxLength: options.maxLength ?? (isAssignment ? 100 : 10_000),
-        // A limit that an operator sets belongs to a load that is not known here.
+        // The load is known only for the default limit: an operator sets another limit for another load.
         ...(isAssignment || options.maxLength !== undefined ? {} : { load: LOAD }),
         ...(isAssignment ? { messageTtl: '60s', unsafe: ['drop-head'] } : {}),
       },

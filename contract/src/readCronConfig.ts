@@ -18,11 +18,11 @@ export interface CronConfig {
   readonly adminToken: string | undefined;
   readonly adminTokenFile: string;
   readonly schedule: string;
-  /** IANA name; its calendar day is today. */
+  /** IANA name of the time zone whose calendar day is today. */
   readonly timezone: string;
   /** How long to wait for the end of a run, in milliseconds. */
   readonly waitMs: number;
-  /** A slot that was missed is requested at start where it is no older than this; 0: never. */
+  /** Greatest age, in milliseconds, at which a missed slot is requested at start; 0: never. */
   readonly catchUpMs: number;
   readonly host: string;
   readonly metricsPort: number;
@@ -74,8 +74,8 @@ export const CRON_VARIABLES = Type.Object({
 
 /**
  * Reads the environment of cron.
- * @param problemOfSchedule is asked about CRON_SCHEDULE whatever else is wrong; it returns the reason why the schedule
- * cannot be used, or undefined. The parser is passed in, because services load this module without it.
+ * @param problemOfSchedule returns why CRON_SCHEDULE cannot be used, or undefined. It is passed in, because services load this
+ * module without the parser of schedules.
  * @throws ConfigError with every finding.
  */
 export function readCronConfig(

@@ -20,13 +20,13 @@ import {
 
 export interface ServiceConfig {
   readonly amqpUrl: string;
-  /** Undefined: limits are queue arguments instead of policies. */
+  /** Management API; undefined where it is not configured. Limits of queues are then arguments instead of policies. */
   readonly managementUrl: string | undefined;
   readonly mongodbUrl: string;
   readonly host: string;
   readonly port: number;
   readonly metricsPort: number;
-  /** IANA name; its calendar day is today. */
+  /** IANA name of the time zone whose calendar day is today. */
   readonly timezone: string;
   readonly declaration: FitDeclaration;
 }
@@ -87,7 +87,7 @@ export function readServerUrls(env: Environment): {
   return { amqpUrl: value.AMQP_URL, mongodbUrl: value.MONGODB_URL };
 }
 
-/** Either variable switches tracing on. OpenTelemetry itself checks the other variables that it reads. */
+/** Each of these variables switches tracing on. OpenTelemetry itself reads and checks its other variables. */
 export const TRACING_VARIABLES = {
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
     httpUrl({ description: 'collector of traces; unset: no tracing' }),

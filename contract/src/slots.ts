@@ -1,6 +1,6 @@
 /**
  * The slots of a schedule: the moments at which it is due, each with the calendar day that it belongs to. The timer, the
- * next time that is shown and the slots that were missed all come from here.
+ * displayed next time and the missed slots are all computed here.
  *
  * The schedule is read as times of a clock that never jumps (UTC), and `firstInstantOf` then finds each time on the clock of
  * the time zone. Libraries that do both at once lose days where an offset changes (measured in adr/15).
@@ -20,7 +20,7 @@ export class ScheduleError extends Error {
   override readonly name = 'ScheduleError';
 }
 
-/** The parser accepts a date as well, for a job that runs once; a date is refused here. */
+/** The parser also accepts a date, for a job that runs once; here a date is refused. */
 const DATE = /^\s*\d{4}-\d\d/;
 const SECOND_MS = 1_000;
 
@@ -52,7 +52,7 @@ export class Slots {
 
   /** @returns the first slot later than `after`; undefined where the schedule has none. */
   next(after: Date): Slot | undefined {
-    // A time that the clock has shown already is not later, so the search begins at the time that the clock shows.
+    // A time that the clock has already shown is not later, so the search begins at the present time of the clock.
     let wallMs = this.#wallMs(after.getTime());
     for (;;) {
       const found = this.#pattern.nextRun(new Date(wallMs));
@@ -100,7 +100,8 @@ export class Slots {
 }
 
 /**
- * The only rule for changes of the clock: a time is due at the first instant at which the clock shows it or a later one.
+ * Applies the only rule for changes of the clock: a time is due at the first instant at which the clock shows that time or a
+ * later one.
  * @returns milliseconds since 1970; undefined where the day of that time does not exist in the zone.
  */
 function firstInstantOf(wall: Temporal.PlainDateTime, timezone: string): number | undefined {
@@ -146,7 +147,7 @@ export interface SlotsAround {
   readonly next: Slot | undefined;
 }
 
-/** @param catchUpMs the greatest age at which a slot is still requested, in milliseconds; 0: none is. */
+/** @param catchUpMs the greatest age at which a slot is still requested, in milliseconds; with 0 no slot is. */
 export function slotsAround(slots: Slots, now: Date, catchUpMs: number): SlotsAround {
   const last = slots.last(now);
   const isRecent =

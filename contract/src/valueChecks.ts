@@ -24,13 +24,13 @@ export function problemOfAmqpUrl(url: string): string | undefined {
   return areEscapesValid(parsed) ? undefined : BAD_ESCAPES;
 }
 
-/** The parser is the driver's own. @returns what a MongoDB URL must be; undefined where it is valid. */
+/** Checks a URL with the driver's own parser. @returns what a MongoDB URL must be; undefined where it is valid. */
 export function problemOfMongodbUrl(url: string): string | undefined {
   try {
     const { username, password, pathname } = new ConnectionString(url);
     return areEscapesValid({ username, password, pathname }) ? undefined : BAD_ESCAPES;
   } catch (error) {
-    // Only the parser's own messages are safe to show, and of these the one about user names quotes them at its end.
+    // Only the parser's own messages are safe to show; the one about unescaped characters quotes the user at its end.
     const own = error instanceof Error && error.name === 'MongoParseError' ? error.message : '';
     const reason = own.replace(/(unescaped characters).*/s, '$1') || 'it cannot be parsed';
     return `must be a connection string such as mongodb://host:27017/fit or mongodb://a,b,c/fit?replicaSet=rs0 (${reason})`;
@@ -83,7 +83,7 @@ const MIN_DISTINCT_STEPS = 9;
 /** An HTTP header carries visible ASCII without change; it does not carry a space at an end. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
-/** Tells an operator how to make a good secret; every message about a bad one ends with it. */
+/** How an operator makes a good secret; every message about a weak secret ends with it. */
 export const SECRET_REMEDY = "make one with 'openssl rand -hex 24'";
 
 /**

@@ -1,4 +1,4 @@
-/** Goal: the documents are true. Method: generated sections are rendered again; named files and links must exist. */
+/** Goal: the documents agree with the code. Method: generated sections are rendered again; named files and links must exist. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

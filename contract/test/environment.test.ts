@@ -1,4 +1,4 @@
-/** Goal: what is good passes, what is bad is named without its secrets. Method: tables of values as operators write them. */
+/** Goal: valid values are accepted; invalid ones are refused by name, without their secrets. Method: tables of values as operators write them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -30,7 +30,7 @@ function findingIn(read: () => unknown): string | undefined {
   }
 }
 
-const GOOD: readonly (readonly [variable: string, values: readonly string[]])[] = [
+const VALID: readonly (readonly [variable: string, values: readonly string[]])[] = [
   [
     'MONGODB_URL',
     [
@@ -54,13 +54,13 @@ const GOOD: readonly (readonly [variable: string, values: readonly string[]])[] 
   ['HOST', ['127.0.0.1', '0.0.0.0', '::', '::1', 'fe80::1%eth0', 'localhost', 'fit-1.example.org']],
   ['FIT_MAX_LENGTH', ['1', '10000']],
 ];
-for (const [variable, values] of GOOD)
+for (const [variable, values] of VALID)
   for (const value of values)
-    test(`${variable}='${value}' is good`, () => {
+    test(`${variable}='${value}' is accepted`, () => {
       readServiceConfig(SERVICE, { [variable]: value });
     });
 
-const BAD: readonly (readonly [variable: string, values: readonly string[]])[] = [
+const INVALID: readonly (readonly [variable: string, values: readonly string[]])[] = [
   [
     'MONGODB_URL',
     [
@@ -82,15 +82,15 @@ const BAD: readonly (readonly [variable: string, values: readonly string[]])[] =
   ['PORT', ['x', '-1', '65536', '1.5', ' 80', '0x50', 'true', '80a', '1_000', 'Infinity', 'NaN']],
   ['FIT_MAX_LENGTH', ['0', '-1', '1.5', 'many']],
 ];
-for (const [variable, values] of BAD)
+for (const [variable, values] of INVALID)
   for (const value of values)
-    test(`${variable}='${value}' is refused by its name`, () => {
+    test(`${variable}='${value}' is refused, and the finding begins with the variable`, () => {
       const finding = findingIn(() => readServiceConfig(SERVICE, { [variable]: value }));
       assert.ok(finding?.startsWith(`${variable}='${value}' `), finding);
       assert.match(finding ?? '', /or unset it/);
     });
 
-const SECRET_BEARERS: readonly (readonly [variable: string, values: readonly string[]])[] = [
+const VALUES_WITH_PASSWORD: readonly (readonly [variable: string, values: readonly string[]])[] = [
   [
     'AMQP_URL',
     [
@@ -117,7 +117,7 @@ const SECRET_BEARERS: readonly (readonly [variable: string, values: readonly str
   ],
   ['AMQP_MANAGEMENT_URL', ['user:hunter2@host:15672', 'ftp://user:hunter2@host', 'u:hunter2@']],
 ];
-for (const [variable, values] of SECRET_BEARERS)
+for (const [variable, values] of VALUES_WITH_PASSWORD)
   for (const value of values)
     test(`the finding about ${variable}='${value}' does not show the password`, () => {
       const finding = findingIn(() => readServiceConfig(SERVICE, { [variable]: value }));
@@ -125,7 +125,7 @@ for (const [variable, values] of SECRET_BEARERS)
       assert.ok(!finding?.includes('hunter2'), finding);
     });
 
-test('numbers are decimal; nothing is rounded or guessed', () => {
+test('numbers are read as decimal numbers; other notations are refused', () => {
   const read = (env: Record<string, string>) => parseEnvironment(NUMBERS, env);
   assert.deepEqual(read({}), { COUNT: 7, SHARE: 0.5 });
   assert.deepEqual(read({ COUNT: '12', SHARE: '.25', OTHER: 'x' }), { COUNT: 12, SHARE: 0.25 });
@@ -137,7 +137,7 @@ test('numbers are decimal; nothing is rounded or guessed', () => {
     );
 });
 
-test('a value is shown up to a hundred characters', () => {
+test('a finding shows at most 100 characters of a value', () => {
   const finding = findingIn(() => parseEnvironment(NUMBERS, { COUNT: 'x'.repeat(10_000) }));
   assert.ok(finding !== undefined && finding.length < 300, finding);
 });

@@ -1,4 +1,4 @@
-/** Goal: a tool that is told of no broker finds that of the native stack. Method: a file as the stack writes it. */
+/** Goal: a tool without broker URLs uses the broker of the native stack. Method: a file as the stack writes it. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ export BROKER=fit:secret
 `;
 const GIVEN = 'amqp://given:5672';
 
-test('the native broker is used where no other is given', async (t) => {
+test('the native broker is used where no other broker is configured', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'fit-native-broker-'));
   t.after(() => rm(folder, { recursive: true }));
   const file = join(folder, 'broker.env');

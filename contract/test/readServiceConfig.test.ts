@@ -1,4 +1,4 @@
-/** Goal: bad configuration stops a process at start, all findings at once. Method: the pure readers. */
+/** Goal: invalid configuration is refused with all findings at once. Method: the pure readers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -22,7 +22,7 @@ test('unset and empty variables give the defaults', () => {
   assert.deepEqual([port, host, managementUrl, timezone], [1, '127.0.0.1', undefined, 'UTC']);
 });
 
-test('every fault is told at once, each with its variable', () => {
+test('all findings are reported at once, each with its variable', () => {
   const env = {
     PORT: '70000',
     METRICS_PORT: 'x',
@@ -53,7 +53,7 @@ test('every fault is told at once, each with its variable', () => {
   );
 });
 
-test('both profiles are the assignment’s and the default’s numbers', () => {
+test('each profile has its limit, message TTL and tiers', () => {
   const [normal] = readFitTopology({}).kinds;
   assert.deepEqual(
     [normal?.queue, normal?.maxLength, normal?.messageTtlMs, normal?.dropsHead],
@@ -89,7 +89,7 @@ test('an unknown profile, tiers that fall and a limit of zero are refused by nam
     );
 });
 
-test('a day is one of the calendar, and belongs to a time zone', () => {
+test('a day must exist in the calendar, and today depends on the time zone', () => {
   assert.ok(isCalendarDay('2028-02-29'));
   for (const day of ['2026-02-29', '2026-13-01', '2026-1-1', 'today'])
     assert.ok(!isCalendarDay(day), day);

@@ -1,7 +1,7 @@
 /**
- * Goal: a schedule is due once on each local day, whatever the clock does, and all who ask agree on when. Method: known
- * nights, then every zone around each change of its clock in five years, against a calendar made of Intl's offsets alone.
- * `npm run calendar` tries all days of these years.
+ * Goal: a schedule is due once on each local day, also where the clock changes, and `next` and `last` agree. Method: known
+ * nights, then every zone around each change of its clock in five years, against a calendar that is made from Intl's offsets
+ * alone. `npm run calendar` tries all days of these years.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -22,8 +22,8 @@ const CLOCKS = readClocks();
 
 const slot = (at: string, day: string): Slot => ({ at: new Date(at), day });
 
-/** @returns the slots that follow, one after the other. */
-function walk(slots: Slots, from: string, count: number): readonly (Slot | undefined)[] {
+/** @returns the next `count` slots after `from`. */
+function nextSlots(slots: Slots, from: string, count: number): readonly (Slot | undefined)[] {
   const found: (Slot | undefined)[] = [];
   let after = new Date(from);
   for (let index = 0; index < count; index++) {
@@ -34,7 +34,7 @@ function walk(slots: Slots, from: string, count: number): readonly (Slot | undef
   return found;
 }
 
-test('a time that the clock skips is due right after the gap, and then it is the last one', () => {
+test('a time that the clock skips is due right after the gap, and `last` returns it afterwards', () => {
   for (const { schedule, timezone, just, at, day } of [
     {
       schedule: '0 0 * * *',
@@ -65,33 +65,36 @@ test('a time that the clock skips is due right after the gap, and then it is the
   }
 });
 
-test('a time that the clock shows twice is due at the first of them, and not again', () => {
+test('a time that the clock shows twice is due at the first of the two, and not again', () => {
   const slots = new Slots('30 2 * * *', 'Europe/Berlin');
   const first = slot('2026-10-25T00:30:00Z', '2026-10-25');
-  assert.deepEqual(walk(slots, '2026-10-24T12:00:00Z', 2), [
+  assert.deepEqual(nextSlots(slots, '2026-10-24T12:00:00Z', 2), [
     first,
     slot('2026-10-26T01:30:00Z', '2026-10-26'),
   ]);
-  // Between the two the clock shows less than 02:30 again.
+  // Between the two moments the clock shows a time before 02:30 again.
   assert.deepEqual(slots.last(new Date('2026-10-25T01:10:00Z')), first);
 });
 
-test('a day that the date line takes away has no slot; its neighbours have one each', () => {
-  assert.deepEqual(walk(new Slots('0 5 * * *', 'Pacific/Apia'), '2011-12-29T00:00:00Z', 3), [
+test('a day that a zone skips at the date line has no slot; the days before and after have one each', () => {
+  assert.deepEqual(nextSlots(new Slots('0 5 * * *', 'Pacific/Apia'), '2011-12-29T00:00:00Z', 3), [
     slot('2011-12-29T15:00:00Z', '2011-12-29'),
     slot('2011-12-30T15:00:00Z', '2011-12-31'),
     slot('2011-12-31T15:00:00Z', '2012-01-01'),
   ]);
-  assert.deepEqual(walk(new Slots('0 0 * * *', 'Pacific/Kwajalein'), '1993-08-20T00:00:00Z', 3), [
-    slot('1993-08-20T12:00:00Z', '1993-08-20'),
-    slot('1993-08-21T12:00:00Z', '1993-08-22'),
-    slot('1993-08-22T12:00:00Z', '1993-08-23'),
-  ]);
+  assert.deepEqual(
+    nextSlots(new Slots('0 0 * * *', 'Pacific/Kwajalein'), '1993-08-20T00:00:00Z', 3),
+    [
+      slot('1993-08-20T12:00:00Z', '1993-08-20'),
+      slot('1993-08-21T12:00:00Z', '1993-08-22'),
+      slot('1993-08-22T12:00:00Z', '1993-08-23'),
+    ],
+  );
 });
 
-test('a time that is skipped over midnight is due on the next day, and still for its own', () => {
+test('a time that is skipped over midnight is due on the next day, and its slot has the day before', () => {
   // Greenland sets its clock from 23:00 to 24:00.
-  assert.deepEqual(walk(new Slots('30 23 * * *', 'America/Nuuk'), '2027-03-27T12:00:00Z', 2), [
+  assert.deepEqual(nextSlots(new Slots('30 23 * * *', 'America/Nuuk'), '2027-03-27T12:00:00Z', 2), [
     slot('2027-03-28T01:00:00Z', '2027-03-27'),
     slot('2027-03-29T00:30:00Z', '2027-03-28'),
   ]);
@@ -100,7 +103,7 @@ test('a time that is skipped over midnight is due on the next day, and still for
 test('times that are skipped together are one slot, times within a repeated hour are due once', () => {
   const slots = new Slots('*/15 * * * *', 'Europe/Berlin');
   const shown = (from: string, count: number) =>
-    walk(slots, from, count).map((found) => found?.at.toISOString().slice(11, 16));
+    nextSlots(slots, from, count).map((found) => found?.at.toISOString().slice(11, 16));
   assert.deepEqual(shown('2027-03-28T00:40:00Z', 3), ['00:45', '01:00', '01:15']);
   assert.deepEqual(shown('2026-10-25T00:40:00Z', 3), ['00:45', '02:00', '02:15']);
 });
@@ -114,7 +117,7 @@ test('a rare schedule finds its slots years away, in both directions', () => {
 
 test('a schedule that cannot be used is refused with the reason', () => {
   for (const [schedule, reason] of [
-    // Another parser takes H for a time that it chooses anew at each start.
+    // Another parser accepts H as a random time, which would change at each start.
     ['H 5 * * *', /illegal characters/],
     ['', /five, six/],
     ['0 5', /five, six/],
@@ -148,7 +151,7 @@ test('around each change of a clock every schedule of the night has one slot for
   assert.deepEqual(wrong, []);
 });
 
-test('so has every zone, also where others have the same clock', (t) => {
+test('every zone that shares its clock with others has one slot for each local day as well', (t) => {
   const tried = CLOCKS.flatMap((clock) =>
     daysAroundChanges(clock).flatMap((days) =>
       clock.zones.slice(1).map((zone) => ({ zone, spans: clock.spans, days })),
@@ -161,7 +164,7 @@ test('so has every zone, also where others have the same clock', (t) => {
   assert.deepEqual(wrong, []);
 });
 
-test('whenever one asks, the last slot is followed by the next one, and nothing lies between', () => {
+test('property: at any moment the last slot is followed by the next one, with no slot between them', () => {
   const zones = Intl.supportedValuesOf('timeZone');
   const schedules = [
     ...NIGHT_SCHEDULES.map(({ expression }) => expression),
@@ -189,7 +192,7 @@ test('whenever one asks, the last slot is followed by the next one, and nothing 
   );
 });
 
-test('the calendar knows the nights that everybody knows', () => {
+test('the calendar of this test is right for well-known changes of the clock', () => {
   const spans = offsetSpans('Europe/Berlin', Date.UTC(2027, 0, 1), Date.UTC(2028, 0, 1));
   assert.deepEqual(
     spans.map(({ fromMs }) => new Date(fromMs).toISOString()),
@@ -203,7 +206,7 @@ test('the calendar knows the nights that everybody knows', () => {
   assert.equal(expectedAt(apia, Date.parse('2011-12-30T05:00Z')), undefined);
 });
 
-test('the time zone of the process has no part in it', async () => {
+test('the time zone of the process does not change the slots', async () => {
   const script =
     "import('@fit/contract/slots').then(({ Slots }) => console.log(new Slots('0 2 * * *', 'Africa/Cairo').next(new Date('2027-04-29T21:59:45Z')).at.toISOString()))";
   for (const TZ of ['America/New_York', 'Pacific/Kiritimati']) {

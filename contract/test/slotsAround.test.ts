@@ -1,6 +1,6 @@
 /**
- * Goal: the last slot that was missed is asked for while it is recent, an older one never, and the timer waits for the one
- * after it. Method: moments around known slots.
+ * Goal: the last missed slot is requested while it is recent; an older one is never requested, and the timer waits for the
+ * next slot. Method: moments around known slots.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { Slots, slotsAround } from '../src/slots.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-test('a daily slot is due for the window, to the millisecond, and then too old', () => {
+test('a daily slot is due until its age exceeds the window, to the millisecond, and then too old', () => {
   const slots = new Slots('0 5 * * *', 'UTC');
   const at = Date.parse('2026-11-29T05:00:00Z');
   const slot = { at: new Date(at), day: '2026-11-29' };
@@ -34,7 +34,7 @@ test('with a window of 0 nothing is due, not even at the slot itself', () => {
   assert.equal(tooOld?.day, '2026-11-29');
 });
 
-test('a leap day of two years ago and a Monday of six days ago are no work for today', () => {
+test('slots of two years and of six days ago are too old for a window of a day', () => {
   const now = new Date('2026-11-29T12:00:00Z');
   const leapDay = slotsAround(new Slots('0 5 29 2 *', 'UTC'), now, DAY_MS);
   assert.deepEqual([leapDay.due, leapDay.tooOld?.day], [undefined, '2024-02-29']);
@@ -42,7 +42,7 @@ test('a leap day of two years ago and a Monday of six days ago are no work for t
   assert.deepEqual([monday.due, monday.tooOld?.day], [undefined, '2026-11-23']);
 });
 
-test('of several slots that were slept through the last one is due', () => {
+test('of several missed slots only the last one is due', () => {
   const plan = slotsAround(
     new Slots('0 5 * * *', 'UTC'),
     new Date('2026-11-29T06:00:00Z'),
@@ -51,7 +51,7 @@ test('of several slots that were slept through the last one is due', () => {
   assert.deepEqual([plan.due?.day, plan.next?.day], ['2026-11-29', '2026-11-30']);
 });
 
-test('what was missed in the night of a change of the clock is the slot that the schedule has', () => {
+test('a slot that was missed in the night of a clock change is due', () => {
   const newYork = slotsAround(
     new Slots('0 2 * * *', 'America/New_York'),
     new Date('2027-03-14T07:01:00Z'),

@@ -1,19 +1,19 @@
 /**
- * What the clock of a time zone shows, from Intl alone: neither the parser of schedules nor Temporal has a part in it,
- * so that a mistake of theirs cannot hide in what is expected of them.
+ * What the clock of a time zone shows, computed from Intl alone. The parser of schedules and Temporal are not used, so that
+ * their mistakes cannot be in the expected values as well.
  */
 export const DAY_MS = 86_400_000;
 const SECOND_MS = 1_000;
 
-/** From an instant on the clock differs from UTC by so many milliseconds. */
+/** A clock differs from UTC by `offsetMs` from the instant `fromMs` on. */
 export interface OffsetSpan {
   readonly fromMs: number;
   readonly offsetMs: number;
 }
 
 /**
- * @returns the offsets of a zone within a time, the first from its beginning. Two changes within one day that cancel each
- * other are not seen; the zone database has none in the years that are tried.
+ * @returns the offsets of a zone from `fromMs` to `toMs`. Two changes within one day that cancel each other are not found; the
+ * zone database has none in the tested years.
  */
 export function offsetSpans(zone: string, fromMs: number, toMs: number): readonly OffsetSpan[] {
   const offsetAt = offsetReader(zone);
@@ -50,7 +50,7 @@ export function expectedAt(spans: readonly OffsetSpan[], wallMs: number): number
   return undefined;
 }
 
-/** True where the gap begins at or before the day's first moment, and ends at or after its last. */
+/** @returns whether the gap begins at or before the day's first moment and ends at or after its last. */
 function isDaySkipped(wallMs: number, gapFromMs: number, gapToMs: number): boolean {
   const dayMs = Math.floor(wallMs / DAY_MS) * DAY_MS;
   return gapFromMs <= dayMs && gapToMs >= dayMs + DAY_MS;

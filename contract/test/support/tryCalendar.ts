@@ -1,4 +1,4 @@
-/** Holds the slots of daily schedules against a calendar that was made without them. */
+/** Compares the slots of daily schedules with a calendar that is computed independently of them. */
 import { Slots } from '../../src/slots.ts';
 import { DAY_MS, expectedAt, type OffsetSpan, offsetSpans } from './localCalendar.ts';
 
@@ -9,21 +9,21 @@ const TO_MS = Date.UTC(LAST_YEAR + 1, 0, 1);
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Zones whose clocks show the same in all of these years: whatever is made of what they show is the same for each. */
+/** Zones whose clocks show the same in all of these years, so that a test of one zone is valid for each. */
 export interface Clock {
   readonly zones: readonly string[];
   readonly spans: readonly OffsetSpan[];
 }
 
-/** One daily schedule, by its minute of the day. */
+/** A daily schedule and its minute of the day. */
 export interface DailySchedule {
   readonly expression: string;
   readonly minuteOfDay: number;
 }
 
-/** From 00:00 to 03:59 in steps of 15 minutes: when most clocks are changed. */
+/** Every 15 minutes from 00:00 to 03:45, when most clocks are changed. */
 export const NIGHT_SCHEDULES: readonly DailySchedule[] = quarters(0, 16);
-/** From 23:00 to 23:59: Greenland skips this hour, so that what was due in it is due on the next day. */
+/** Every 15 minutes from 23:00 to 23:45. Greenland skips this hour, so its slots are due on the next day. */
 export const MIDNIGHT_SCHEDULES: readonly DailySchedule[] = quarters(92, 4);
 
 function quarters(first: number, count: number): readonly DailySchedule[] {
@@ -34,11 +34,11 @@ function quarters(first: number, count: number): readonly DailySchedule[] {
   });
 }
 
-/** @returns every zone of the IANA database that Node knows, those with the same clock together. */
+/** @returns every zone of the IANA database that Node knows, grouped by equal clocks. */
 export function readClocks(): readonly Clock[] {
   const clocks = new Map<string, { zones: string[]; spans: readonly OffsetSpan[] }>();
   for (const zone of Intl.supportedValuesOf('timeZone')) {
-    // The first and the last local day begin or end up to 14 hours outside of the years in UTC.
+    // The first local day may begin, and the last one end, up to 14 hours outside of the years in UTC.
     const spans = offsetSpans(zone, FROM_MS - 2 * DAY_MS, TO_MS + 2 * DAY_MS);
     const key = JSON.stringify(spans);
     const clock = clocks.get(key) ?? { zones: [], spans };
@@ -53,7 +53,7 @@ export function allDays(): readonly number[] {
   return Array.from({ length: (TO_MS - FROM_MS) / DAY_MS }, (_, index) => FROM_MS + index * DAY_MS);
 }
 
-/** @returns for each change of a clock the local day on which it falls, the one before, and the one after. */
+/** @returns for each change of a clock its local day, the day before and the day after. */
 export function daysAroundChanges({ spans }: Clock): readonly (readonly number[])[] {
   return spans.flatMap(({ fromMs, offsetMs }, index) => {
     const before = spans[index - 1]?.offsetMs;
@@ -65,8 +65,8 @@ export function daysAroundChanges({ spans }: Clock): readonly (readonly number[]
 }
 
 /**
- * Walks through days that follow each other, forward by `next`, and asks `last` at each slot and just before it.
- * @returns what differs from the calendar, a line each; none where all is right.
+ * Compares consecutive days with the calendar: `next` from slot to slot, and `last` at each slot and just before it.
+ * @returns one line for each difference; empty where there is none.
  */
 export function wrongSlots(
   zone: string,
@@ -84,18 +84,18 @@ export function wrongSlots(
   const wrong: string[] = [];
   let after = new Date(first.atMs - HOUR_MS);
   for (const [index, { atMs, day }] of expected.entries()) {
-    const told = (what: string, seen: unknown) =>
+    const addDifference = (what: string, seen: unknown) =>
       wrong.push(
         `${zone} '${expression}' ${day}: ${what} ${JSON.stringify(seen)}, not ${new Date(atMs).toISOString()}`,
       );
     const next = slots.next(after);
-    if (next?.at.getTime() !== atMs || next.day !== day) told('next', next);
+    if (next?.at.getTime() !== atMs || next.day !== day) addDifference('next', next);
     const last = slots.last(new Date(atMs));
-    if (last?.at.getTime() !== atMs || last.day !== day) told('last at it', last);
+    if (last?.at.getTime() !== atMs || last.day !== day) addDifference('last at it', last);
     const before = slots.last(new Date(atMs - 1));
     const previous = expected[index - 1];
     if (previous !== undefined && before?.at.getTime() !== previous.atMs)
-      told('last before', before);
+      addDifference('last before', before);
     after = new Date(atMs);
   }
   return wrong;

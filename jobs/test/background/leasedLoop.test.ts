@@ -12,8 +12,8 @@ import { type TestStore, testStore } from '../support/testStore.ts';
 interface Started {
   readonly loop: LeasedLoop;
   readonly rounds: () => number;
-  /** Turns of the loop that ended. */
-  readonly turns: () => number;
+  /** Iterations of the loop that ended. */
+  readonly iterations: () => number;
   readonly events: JobEvent[];
 }
 
@@ -24,14 +24,14 @@ function startLoop(
 ): Started {
   const events: JobEvent[] = [];
   let count = 0;
-  let turnCount = 0;
+  let iterationCount = 0;
   const loop = new LeasedLoop({
     name: 'task',
     leases,
     pauseMs: 20,
     onEvent: (event) => events.push(event),
     onIteration: () => {
-      turnCount += 1;
+      iterationCount += 1;
     },
     round: async () => {
       count += 1;
@@ -39,13 +39,13 @@ function startLoop(
     },
   });
   t.after(() => loop.stop());
-  return { loop, rounds: () => count, turns: () => turnCount, events };
+  return { loop, rounds: () => count, iterations: () => iterationCount, events };
 }
 
 const shows = (what: string) => ({ describe: () => what });
 const outage = () => new StoreUnavailable('outage', new Error('store is out'));
 
-test('only the holder does rounds, and its clean stop hands the task over at once', async (t) => {
+test('only the holder does rounds, and after its stop another loop takes over at once', async (t) => {
   const store = await testStore(t);
   const first = startLoop(t, store);
   await eventually(() => first.rounds() > 0, shows('the first loop did no round'));
@@ -62,7 +62,7 @@ test('only the holder does rounds, and its clean stop hands the task over at onc
   assert.deepEqual(second.events, [{ type: 'leaseTaken', name: 'task' }]);
 });
 
-test('a round that fails is an outage, told once; the next good one ends it', async (t) => {
+test('rounds that fail by an outage are reported once, and the next good round reports its end', async (t) => {
   const store = await testStore(t);
   let failures = 3;
   const { events } = startLoop(t, store, () => {
@@ -71,7 +71,7 @@ test('a round that fails is an outage, told once; the next good one ends it', as
   });
   await eventually(
     () => events.some(({ type }) => type === 'storeUp'),
-    shows('no recovery was told'),
+    shows('no recovery was reported'),
   );
   assert.deepEqual(
     events.map(({ type }) => type),
@@ -79,7 +79,7 @@ test('a round that fails is an outage, told once; the next good one ends it', as
   );
 });
 
-test("statements in each other's way are no event; what the store refuses is one, and no outage", async (t) => {
+test('contention is not reported; a refused statement is reported as a failed stage and no outage', async (t) => {
   const store = await testStore(t);
   const cause = new Error('cause');
   const errors = [
@@ -98,7 +98,7 @@ test("statements in each other's way are no event; what the store refuses is one
   );
 });
 
-test('an error that is none of the store is a failed stage, told once, and no outage', async (t) => {
+test('an error that is none of the store is reported once as a failed stage, and no outage', async (t) => {
   const store = await testStore(t);
   let failures = 3;
   const { events, rounds } = startLoop(t, store, () => {
@@ -118,16 +118,16 @@ test('a clock that steps back an hour does not keep the loop from renewing its l
   await eventually(() => events.some(({ type }) => type === 'leaseTaken'), shows('no lease'));
   const realNow = Date.now.bind(Date);
   t.mock.method(Date, 'now', () => realNow() - 3_600_000);
-  // Whoever renews learns that the lease is another's by now; whoever does not goes on as its holder.
+  // The lease belongs to another owner now, and the loop learns that only if it renews its lease.
   const expiresAt = new Date(realNow() + 3_600_000);
   await store.raw('leases').updateOne({ _id: 'task' }, { $set: { owner: 'other', expiresAt } });
   await eventually(() => events.some(({ type }) => type === 'leaseLost'), {
     deadlineMs: 20_000,
-    describe: () => `the loop did not ask for its lease again: ${JSON.stringify(events)}`,
+    describe: () => `the loop did not renew its lease: ${JSON.stringify(events)}`,
   });
 });
 
-test('a round that left work over is followed at once, and `wake` ends the pause', async (t) => {
+test('a round with more work is followed by the next at once, and `wake` ends the pause', async (t) => {
   const store = await testStore(t);
   let hasMore = 3;
   const { loop, rounds } = startLoop(t, store, () => Promise.resolve((hasMore -= 1) > 0));
@@ -137,30 +137,38 @@ test('a round that left work over is followed at once, and `wake` ends the pause
   await eventually(() => rounds() > before, shows('wake did not end the pause'));
 });
 
-test('the loop tells that it goes on: without the lease, and after rounds that failed', async (t) => {
+test('the loop reports its iterations without the lease and after failed rounds', async (t) => {
   const store = await testStore(t);
   const failing = startLoop(t, store, () => Promise.reject(outage()));
-  await eventually(() => failing.turns() > 3, shows('a loop whose rounds fail told nothing'));
+  await eventually(
+    () => failing.iterations() > 3,
+    shows('no iteration of a loop whose rounds fail'),
+  );
   const waiting = startLoop(t, store);
-  await eventually(() => waiting.turns() > 3, shows('a loop without the lease told nothing'));
+  await eventually(
+    () => waiting.iterations() > 3,
+    shows('no iteration of a loop without the lease'),
+  );
   assert.equal(waiting.rounds(), 0);
 });
 
-test('the loop goes on while the database answers nothing at all', async (t) => {
+test('the loop continues while the database does not answer', async (t) => {
   const proxy = await openProxy(t, testDatabaseUrl());
   const connection = connectStore(proxy.url);
   t.after(() => connection.close());
-  const { turns, rounds, events } = startLoop(t, { leases: new LeaseStore(connection.database) });
+  const { iterations, rounds, events } = startLoop(t, {
+    leases: new LeaseStore(connection.database),
+  });
   await eventually(() => rounds() > 0, shows('no round before the outage'));
   proxy.holdReplies();
   await eventually(() => events.some(({ type }) => type === 'storeDown'), {
     deadlineMs: 60_000,
-    describe: () => `no outage was told: ${JSON.stringify(events)}`,
+    describe: () => `no outage was reported: ${JSON.stringify(events)}`,
   });
-  const before = turns();
-  await eventually(() => turns() > before + 1, {
+  const before = iterations();
+  await eventually(() => iterations() > before + 1, {
     deadlineMs: 60_000,
-    describe: () => `${turns()} turns, ${before} before the outage`,
+    describe: () => `${iterations()} iterations, ${before} before the outage`,
   });
   proxy.release();
   await eventually(() => events.some(({ type }) => type === 'storeUp'), {
@@ -169,19 +177,19 @@ test('the loop goes on while the database answers nothing at all', async (t) => 
   });
 });
 
-test('a round that hangs is silence, and not a turn', async (t) => {
+test('a round that hangs reports no iteration', async (t) => {
   const store = await testStore(t);
   const hung = Promise.withResolvers<boolean>();
-  const { turns, rounds } = startLoop(t, store, () => hung.promise);
-  // Before the loop is stopped: its stop waits for the round.
+  const { iterations, rounds } = startLoop(t, store, () => hung.promise);
+  // This runs before the loop is stopped, because the stop waits for the round.
   t.after(() => {
     hung.resolve(false);
   });
   await eventually(() => rounds() === 1, shows('no round'));
-  const before = turns();
+  const before = iterations();
   const other = startLoop(t, store);
-  await eventually(() => other.turns() > 5, shows('the other loop does not go on'));
-  assert.deepEqual([rounds(), turns()], [1, before]);
+  await eventually(() => other.iterations() > 5, shows('the other loop does not continue'));
+  assert.deepEqual([rounds(), iterations()], [1, before]);
   hung.resolve(false);
-  await eventually(() => turns() > before, shows('the end of the round was not told'));
+  await eventually(() => iterations() > before, shows('the end of the round was not reported'));
 });

@@ -1,4 +1,4 @@
-/** Goal: what a letter says reaches its record, and nothing else is thrown away. Method: letters made by a real broker. */
+/** Goal: each dead letter changes the record of its job or is stored itself. Method: dead letters made by a real broker. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
@@ -14,7 +14,7 @@ const SHORT_LIVED = declareTopology({
   },
 });
 
-test('an expired job is dead with that cause', async (t) => {
+test('a job that expires in its queue is dead with the cause expired', async (t) => {
   const pipeline = await JobPipeline.open(t, SHORT_LIVED);
   const publisher = await pipeline.publisher();
   const jobs = Array.from({ length: 5 }, () => pendingJob());
@@ -29,12 +29,12 @@ test('an expired job is dead with that cause', async (t) => {
   );
   const ends = pipeline.eventsOf('deadLettered').flatMap((event) => event.ends);
   assert.equal(ends.length, 5);
-  // Its time to live is over, and no attempt was made.
+  // The message lived for its whole TTL, and no attempt was made.
   assert.ok(ends.every(({ attemptCount, endToEndMs = 0 }) => !attemptCount && endToEndMs >= 100));
   assert.deepEqual(pipeline.eventsOf('deadLetterStored'), []);
 });
 
-test('a letter of an older generation, or of a finished job, changes nothing', async (t) => {
+test('a dead letter of an older generation, or of a finished job, changes nothing', async (t) => {
   const pipeline = await JobPipeline.open(t, SHORT_LIVED);
   const publisher = await pipeline.publisher();
   const [old, done] = [pendingJob(), pendingJob()];
@@ -49,7 +49,7 @@ test('a letter of an older generation, or of a finished job, changes nothing', a
   assert.equal((await pipeline.store.jobs.find(done._id))?.state, 'done');
 });
 
-test('a letter without a record is kept whole, once for each that differs', async (t) => {
+test('dead letters without a record are stored whole; equal ones are stored once', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.startRecorder();
@@ -60,20 +60,25 @@ test('a letter without a record is kept whole, once for each that differs', asyn
       id,
       body: Buffer.from(`unknown ${id}`),
     });
-  const letters = await eventually(
+  const deadLetters = await eventually(
     async () => {
       const stored = await pipeline.store
         .raw('deadLetters')
         .find()
         .sort({ messageId: 1 })
         .toArray();
-      const seen = stored.reduce((sum, letter) => sum + Number(letter['seen']), 0);
+      const seen = stored.reduce((sum, deadLetter) => sum + Number(deadLetter['seen']), 0);
       return seen === 3 && stored;
     },
-    { describe: async () => `${await pipeline.store.deadLetters.count()} letters` },
+    { describe: async () => `${await pipeline.store.deadLetters.count()} dead letters` },
   );
   assert.deepEqual(
-    letters.map(({ messageId, cause, routingKey, seen }) => [messageId, cause, routingKey, seen]),
+    deadLetters.map(({ messageId, cause, routingKey, seen }) => [
+      messageId,
+      cause,
+      routingKey,
+      seen,
+    ]),
     [
       ['a', 'unknown', 'trivial.r9', 2],
       ['b', 'unknown', 'trivial.r9', 1],
@@ -81,13 +86,13 @@ test('a letter without a record is kept whole, once for each that differs', asyn
   );
 });
 
-test('a job that ends its worker six times is dead as crashed', async (t) => {
+test('a job whose worker crashes six times is dead as crashed', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   const killer = pendingJob();
   await pipeline.submit(publisher, [killer]);
   await pipeline.startRecorder();
-  // A worker that dies holding a message looks like this to the broker: its connection ends, nothing was settled.
+  // To the broker a worker that crashes during an attempt is a connection that ends with an unsettled delivery.
   const crashes = KIND.crashLimit + 1;
   for (let crash = 0; crash < crashes; crash += 1) {
     const connection = await connect(pipeline.amqpUrl);

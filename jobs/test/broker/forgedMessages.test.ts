@@ -1,6 +1,6 @@
 /**
- * Goal: who may publish, and knows nothing but the ids of jobs, can neither end a job nor give it another result. Method:
- * forged messages and forged dead letters on a real broker, with a worker and the recorder of dead letters at work.
+ * Goal: a publisher that knows only the ids of jobs can neither end a job nor change its result. Method: forged messages and
+ * forged dead letters on a real broker, with a worker and the dead-letter recorder.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -33,19 +33,19 @@ async function storedDeadLetters(pipeline: JobPipeline, count: number) {
     },
     {
       describe: async () =>
-        `${await pipeline.store.deadLetters.count()} letters of ${count}; ${JSON.stringify(pipeline.events)}`,
+        `${await pipeline.store.deadLetters.count()} dead letters of ${count}; ${JSON.stringify(pipeline.events)}`,
     },
   );
 }
 
-/** A record that no relay has published: what happens to it is the forger's doing alone. */
+/** A record that no relay has published, so that only a forged message can change it. */
 async function liveJob(pipeline: JobPipeline, outcome = 'done'): Promise<JobRecord> {
   const job = pendingJob(outcome);
   await pipeline.store.jobs.accept('run', [job]);
   return job;
 }
 
-test('a message of one job with the payload of another is dead as forged, and changes neither', async (t) => {
+test('a message of one job with the content of another is dead-lettered as forged, and changes neither job', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -53,37 +53,37 @@ test('a message of one job with the payload of another is dead as forged, and ch
   const [job, other] = [await liveJob(pipeline, 'done'), await liveJob(pipeline, 'reject')];
   const forgeries: Partial<JobRecord>[] = [
     { _id: job._id, payload: { outcome: 'other' } },
-    // The other job would be dead at once if its worker believed this one.
+    // This payload is rejected at once, so the job would be dead if the worker did not compare it with the record.
     { _id: job._id, payload: other.payload },
     { _id: job._id, generation: 2 },
     { _id: 'trivial:nobody:2026-01-01' },
   ];
   for (const forgery of forgeries)
     await publish(publisher, { id: job._id, body: encodeJob({ ...job, ...forgery }) });
-  const letters = await storedDeadLetters(pipeline, forgeries.length);
+  const deadLetters = await storedDeadLetters(pipeline, forgeries.length);
   assert.deepEqual(
-    letters.map(({ cause }) => cause),
+    deadLetters.map(({ cause }) => cause),
     Array(forgeries.length).fill('forged'),
   );
-  assert.ok(letters.every(({ reason }) => String(reason).startsWith('forged: ')));
+  assert.ok(deadLetters.every(({ reason }) => String(reason).startsWith('forged: ')));
   for (const { _id } of [job, other]) {
     const record = await pipeline.store.jobs.find(_id);
     assert.deepEqual([record?.state, record?.attemptCount, record?.attempts], ['pending', 0, []]);
   }
   assert.deepEqual(pipeline.effects, []);
-  const kept = pipeline.eventsOf('deadLetterStored');
+  const stored = pipeline.eventsOf('deadLetterStored');
   assert.equal(
-    kept.reduce((sum, { count }) => sum + count, 0),
+    stored.reduce((sum, { count }) => sum + count, 0),
     forgeries.length,
   );
-  assert.ok(kept.every(({ cause }) => cause === 'forged'));
-  // The job itself is as alive as before.
+  assert.ok(stored.every(({ cause }) => cause === 'forged'));
+  // The job itself can still be done.
   await pipeline.relay(publisher);
   await pipeline.expectState(job, 'done');
   assert.deepEqual(pipeline.effects, [job._id]);
 });
 
-test('a dead letter that does not agree with the record marks nothing dead, and is kept whole as forged', async (t) => {
+test('a dead letter that does not agree with its record marks no job dead, and is stored whole as forged', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.startRecorder();
@@ -99,9 +99,9 @@ test('a dead letter that does not agree with the record marks nothing dead, and 
     { ...park, headers: { ...crashed, generation: 2 }, body },
   ];
   for (const forgery of forgeries) await publish(publisher, forgery);
-  // It says what a worker says; but a worker marks the job dead itself, before it acknowledges the message.
+  // The header is that of a worker, but a worker marks the job dead before it acknowledges the message.
   await publish(publisher, { ...park, headers: { 'death-cause': 'fatal' }, body });
-  // A history that no broker wrote: used up, and not one attempt is on record. Our own publisher would strip these headers.
+  // This history is forged: exhausted without an attempt in the record. `Publisher` would remove these headers.
   const connection = await connect(pipeline.amqpUrl);
   const channel = await connection.createConfirmChannel();
   channel.publish('trivial.park', 'trivial.r3', body, {
@@ -110,24 +110,24 @@ test('a dead letter that does not agree with the record marks nothing dead, and 
   });
   await channel.waitForConfirms();
   await connection.close();
-  const letters = await storedDeadLetters(pipeline, forgeries.length + 1);
+  const deadLetters = await storedDeadLetters(pipeline, forgeries.length + 1);
   assert.deepEqual(
-    letters.map(({ cause }) => cause),
+    deadLetters.map(({ cause }) => cause),
     Array(forgeries.length + 1).fill('forged'),
   );
   assert.ok(
-    letters.some(({ body: kept }) =>
-      Buffer.from((kept as { buffer: Uint8Array }).buffer).equals(Buffer.from('nonsense')),
+    deadLetters.some(({ body: stored }) =>
+      Buffer.from((stored as { buffer: Uint8Array }).buffer).equals(Buffer.from('nonsense')),
     ),
   );
   await eventually(async () => (await pipeline.readyCount('trivial.dead')) === 0, {
-    describe: async () => `${await pipeline.readyCount('trivial.dead')} letters left`,
+    describe: async () => `${await pipeline.readyCount('trivial.dead')} dead letters left`,
   });
   assert.equal((await pipeline.store.jobs.find(job._id))?.state, 'pending');
   assert.deepEqual(pipeline.eventsOf('deadLettered'), []);
 });
 
-test('a slow attempt of a forged message does not even mark the job as running', async (t) => {
+test('a slow attempt of a forged message does not mark the job as running', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   const handler = {

@@ -1,4 +1,4 @@
-/** Goal: each job ends in its one state, with its history. Method: a trivial handler, real broker, real store. */
+/** Goal: each job ends in the right state, with its history. Method: a trivial handler, real broker, real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Handler } from '@fit/jobs';
@@ -9,7 +9,7 @@ import { encodeJob } from '../../src/record/jobMessage.ts';
 import { pendingJob } from '../support/fakes.ts';
 import { JobPipeline } from '../support/jobPipeline.ts';
 
-test('done at the first attempt: one effect, one ack, no letter', async (t) => {
+test('a job that is done at its first attempt has one effect and no dead letter', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -24,7 +24,7 @@ test('done at the first attempt: one effect, one ack, no letter', async (t) => {
   assert.equal(await pipeline.store.deadLetters.count(), 0);
 });
 
-test('two failures, then done: the third attempt has the effect', async (t) => {
+test('a job that fails twice and is then done has one effect and three attempts', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -47,7 +47,7 @@ test('two failures, then done: the third attempt has the effect', async (t) => {
     pipeline.eventsOf('attempted').map(({ waitQueue }) => waitQueue),
     ['trivial.wait.1.50ms', 'trivial.wait.2.100ms', undefined],
   );
-  // The broker tells the end of a wait in whole seconds, so a wait in the queue seems up to one longer.
+  // The broker records the end of a wait in whole seconds, so a computed wait may be up to a second too long.
   const waits = pipeline.eventsOf('attempted').map(({ queueWaitMs = -1 }) => queueWaitMs);
   assert.ok(
     waits.every((waitMs) => waitMs >= 0 && waitMs < 5_000),
@@ -55,7 +55,7 @@ test('two failures, then done: the third attempt has the effect', async (t) => {
   );
 });
 
-test('failing each time: exactly four attempts through the tiers, then dead, exhausted', async (t) => {
+test('a job that always fails has four attempts through the tiers and is dead as exhausted', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -87,7 +87,7 @@ test('failing each time: exactly four attempts through the tiers, then dead, exh
   );
 });
 
-test('rejected: dead at once with the reason, and one letter on the broker', async (t) => {
+test('a rejected job is dead at once with the reason, and its dead letter changes nothing', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -98,11 +98,11 @@ test('rejected: dead at once with the reason, and one letter on the broker', asy
   assert.equal(attempts.length, 1);
   assert.deepEqual(pipeline.runs, [`${job._id} 1`]);
   await pipeline.startRecorder();
-  // Behind it in the same queue: once this one is kept, the letter before it was read.
+  // The marker is behind the dead letter in the same queue, so once it is stored, the dead letter was read.
   const marker = { exchange: 'trivial.park', key: 'job.trivial', id: 'marker' };
   await publisher.publish({ ...marker, body: Buffer.from('marker') });
   await eventually(async () => (await pipeline.store.deadLetters.count()) === 1, {
-    describe: async () => `${await pipeline.store.deadLetters.count()} letters kept`,
+    describe: async () => `${await pipeline.store.deadLetters.count()} dead letters stored`,
   });
   const after = await pipeline.store.jobs.find(job._id);
   assert.deepEqual(after?.death, death);
@@ -113,7 +113,7 @@ async function publishBody(publisher: Publisher, id: string, body: Buffer): Prom
   assert.equal(await publisher.publish(message), 'confirmed');
 }
 
-test('malformed: a letter each at the first attempt, while good jobs go on', async (t) => {
+test('malformed messages are dead-lettered at the first attempt, and valid jobs are done meanwhile', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -127,24 +127,28 @@ test('malformed: a letter each at the first attempt, while good jobs go on', asy
   await submitted;
   for (const job of good) await pipeline.expectState(job, 'done');
   await eventually(async () => (await pipeline.store.deadLetters.count()) === bad.length, {
-    describe: async () => `${await pipeline.store.deadLetters.count()} letters of ${bad.length}`,
+    describe: async () =>
+      `${await pipeline.store.deadLetters.count()} dead letters of ${bad.length}`,
   });
-  const letters = await pipeline.store.raw('deadLetters').find().toArray();
-  assert.deepEqual(new Set(letters.map((letter) => letter['cause'])), new Set(['malformed']));
-  assert.deepEqual(new Set(letters.map((letter) => letter['seen'])), new Set([1]));
-  assert.deepEqual(new Set(letters.map((one) => one['routingKey'])), new Set(['job.trivial']));
+  const deadLetters = await pipeline.store.raw('deadLetters').find().toArray();
+  assert.deepEqual(new Set(deadLetters.map(({ cause }) => cause)), new Set(['malformed']));
+  assert.deepEqual(new Set(deadLetters.map(({ seen }) => seen)), new Set([1]));
+  assert.deepEqual(
+    new Set(deadLetters.map(({ routingKey }) => routingKey)),
+    new Set(['job.trivial']),
+  );
   assert.equal(pipeline.eventsOf('refused').length, bad.length);
-  const told = pipeline.eventsOf('deadLetterStored');
-  assert.ok(told.every(({ kind, cause }) => kind === 'trivial' && cause === 'malformed'));
+  const stored = pipeline.eventsOf('deadLetterStored');
+  assert.ok(stored.every(({ kind, cause }) => kind === 'trivial' && cause === 'malformed'));
   assert.equal(
-    told.reduce((sum, { count }) => sum + count, 0),
+    stored.reduce((sum, { count }) => sum + count, 0),
     bad.length,
   );
   assert.equal(pipeline.runs.length, good.length);
-  assert.ok(letters.every(({ headers }) => String(headers).includes(CAUSE_HEADER)));
+  assert.ok(deadLetters.every(({ headers }) => String(headers).includes(CAUSE_HEADER)));
 });
 
-test('a copy of a finished job has its effect stored again, and its record stays', async (t) => {
+test('a copy of a finished job stores its effect again and does not change its record', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -159,7 +163,7 @@ test('a copy of a finished job has its effect stored again, and its record stays
   assert.equal(pipeline.eventsOf('finished').length, 1);
 });
 
-test('closed, it takes nothing more, and what it did not take waits for the next', async (t) => {
+test('a closed worker consumes nothing, and the next worker does the job', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   const worker = await pipeline.worker();
@@ -174,7 +178,7 @@ test('closed, it takes nothing more, and what it did not take waits for the next
   assert.deepEqual(pipeline.runs, [`${job._id} 1`]);
 });
 
-test('nonsense under the id of a live job is a letter, and the job stays alive', async (t) => {
+test('a malformed message with the id of a live job is stored as a dead letter, and the job stays pending', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -189,7 +193,7 @@ test('nonsense under the id of a live job is a letter, and the job stays alive',
   assert.equal(pipeline.eventsOf('deadLettered').length, 0);
 });
 
-test('a record that its own worker cannot read is dead as malformed, and its letter is kept', async (t) => {
+test('a job whose record the worker cannot decode is dead as malformed, and its dead letter is stored', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   await pipeline.worker();
@@ -202,7 +206,7 @@ test('a record that its own worker cannot read is dead as malformed, and its let
   });
 });
 
-test('an effect that the database refuses fails its own job alone, and is no outage', async (t) => {
+test('an effect that the database refuses fails only its own job, and is no outage', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   const effects = pipeline.store.database.collection<{ _id: string; text: string }>('effects');
@@ -212,7 +216,7 @@ test('an effect that the database refuses fails its own job alone, and is no out
     payload: { accepts: (value): value is unknown => value !== undefined, fault: () => '' },
     run: ({ id }) => ({
       type: 'done',
-      // Beyond the 16 MiB that a document may have.
+      // A document may have at most 16 MiB.
       effect: { _id: id, text: 'x'.repeat(id === large._id ? 17_000_000 : 10) },
     }),
     store: async (all) => {

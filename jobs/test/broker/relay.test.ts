@@ -1,4 +1,4 @@
-/** Goal: a record is handed over until the broker has it, and never lost with it. Method: full, purged, unbound. */
+/** Goal: the relay publishes a record until the broker confirms it, and no record is lost. Method: full, purged and unknown queues. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { reconcileOnce } from '@fit/jobs';
@@ -14,16 +14,19 @@ const SMALL = declareTopology({
   },
 });
 
-test('a full queue: the rest stays pending with the reason, and done once there is room', async (t) => {
+test('jobs that a full queue refuses stay pending with the reason, and are done later', async (t) => {
   const pipeline = await JobPipeline.open(t, SMALL);
   const publisher = await pipeline.publisher();
   const first = Array.from({ length: 50 }, () => pendingJob());
   await pipeline.submit(publisher, first);
   const late = pendingJob();
   await pipeline.submit(publisher, [late]);
-  const held = await pipeline.store.jobs.find(late._id);
-  assert.deepEqual([held?.state, held?.deferred], ['pending', { reason: 'nacked', count: 1 }]);
-  assert.ok(held && held.dueAt > held.createdAt);
+  const deferred = await pipeline.store.jobs.find(late._id);
+  assert.deepEqual(
+    [deferred?.state, deferred?.deferred],
+    ['pending', { reason: 'nacked', count: 1 }],
+  );
+  assert.ok(deferred && deferred.dueAt > deferred.createdAt);
   const results = pipeline.eventsOf('published').filter(({ result }) => result === 'nacked');
   assert.ok(results.length > 0 && results.every(({ queue }) => queue === 'trivial'));
   await pipeline.worker();
@@ -37,8 +40,8 @@ test('a full queue: the rest stays pending with the reason, and done once there 
   assert.equal(new Set(pipeline.effects).size, 51);
 });
 
-test('a declared load: what is to bounce keeps its share of the limit, the rest stays pending untouched', async (t) => {
-  // 20 a second, half of them failing: 10 × 50 ms + 5 × 100 ms + 2.5 × 150 ms, so two of ten places are kept.
+test('with a declared load a part of the queue is reserved for retries, and the other jobs stay pending', async (t) => {
+  // 20 a second, half of them failing: 10 × 50 ms + 5 × 100 ms + 2.5 × 150 ms, so two of ten places are reserved.
   const loaded = declareTopology({
     exchange: 'jobs',
     kinds: {
@@ -55,8 +58,8 @@ test('a declared load: what is to bounce keeps its share of the limit, the rest 
   const publisher = await pipeline.publisher();
   const jobs = Array.from({ length: 15 }, () => pendingJob());
   await pipeline.store.jobs.accept('run', jobs);
-  const untold = () => Promise.reject(new Error('the broker is away'));
-  assert.equal(await pipeline.relay(publisher, untold), 0, 'a depth that is not told is no room');
+  const fails = () => Promise.reject(new Error('the broker is away'));
+  assert.equal(await pipeline.relay(publisher, fails), 0, 'an unknown length counts as full');
   assert.equal(await pipeline.relay(publisher), 8);
   assert.equal(await pipeline.readyCount('trivial'), 8);
   assert.equal(await pipeline.relay(publisher), 0);
@@ -76,7 +79,7 @@ test('a declared load: what is to bounce keeps its share of the limit, the rest 
   );
 });
 
-test('a kind that this release does not know stays pending, as returned', async (t) => {
+test('a job of a kind that this release does not know stays pending as returned', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   const job = { ...pendingJob(), kind: 'newer' };
@@ -85,7 +88,7 @@ test('a kind that this release does not know stays pending, as returned', async 
   assert.deepEqual([record?.state, record?.deferred?.reason], ['pending', 'returned']);
 });
 
-test('not ready, it reads nothing and marks nothing', async (t) => {
+test('a relay whose publisher is not ready changes no record', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   const job = pendingJob();
@@ -95,7 +98,7 @@ test('not ready, it reads nothing and marks nothing', async (t) => {
   assert.equal((await pipeline.store.jobs.find(job._id))?.deferred, undefined);
 });
 
-test('purged: the reconciler finds what the broker lost, and it is done without a new budget', async (t) => {
+test('purged jobs are reconciled and done, and their spent attempts still count', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
   const [fresh, tried] = [pendingJob(), { ...pendingJob(), attemptCount: 2 }];

@@ -1,4 +1,4 @@
-/** Goal: silent jobs are republished only where no backlog explains them. Method: a recorder in place of the store. */
+/** Goal: stale jobs become pending again only where no backlog explains them. Method: a fake store that records the calls. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultStaleAfterMs, reconcileOnce } from '@fit/jobs';
@@ -6,7 +6,7 @@ import type { JobStore } from '@fit/jobs/store';
 import { declareTopology } from '@fit/topology';
 import { QUICK } from '../support/fakes.ts';
 
-test('quiet is the longest retry path of any kind, and half a minute', () => {
+test('a job is stale after the longest retry path of any kind and half a minute', () => {
   const declaration = declareTopology({
     exchange: 'jobs',
     kinds: {
@@ -17,13 +17,13 @@ test('quiet is the longest retry path of any kind, and half a minute', () => {
   assert.equal(defaultStaleAfterMs(declaration), 185_000);
 });
 
-async function reconciled(silent: number, ready: number | Error) {
+async function reconciled(staleCount: number, ready: number | Error) {
   const seen = { events: [] as unknown[], asked: [] as string[], changed: 0 };
   const store = {
-    countStale: () => Promise.resolve(silent),
+    countStale: () => Promise.resolve(staleCount),
     reconcile: () => {
       seen.changed += 1;
-      return Promise.resolve(silent);
+      return Promise.resolve(staleCount);
     },
   } as unknown as JobStore;
   const count = await reconcileOnce({
@@ -39,23 +39,23 @@ async function reconciled(silent: number, ready: number | Error) {
   return { ...seen, count };
 }
 
-test('nobody silent: the broker is not even asked', async () => {
+test('without stale jobs the broker is not queried', async () => {
   assert.deepEqual(await reconciled(0, 0), { events: [], asked: [], changed: 0, count: 0 });
 });
 
-test('as many ready as silent: coaches are slow, nothing is lost', async () => {
+test('with as many ready messages as stale jobs nothing changes', async () => {
   for (const ready of [5, 6]) {
     const { count, changed, events } = await reconciled(5, ready);
     assert.deepEqual([count, changed, events], [0, 0, []]);
   }
 });
 
-test('a broker that does not tell has lost nothing that is known', async () => {
+test('without an answer of the broker nothing changes', async () => {
   const { count, changed } = await reconciled(5, new Error('the broker is away'));
   assert.deepEqual([count, changed], [0, 0]);
 });
 
-test('fewer ready than silent: some are lost, and it is said', async () => {
+test('with fewer ready messages than stale jobs all stale jobs are pending again, and the count is reported', async () => {
   const { count, events, asked } = await reconciled(5, 4);
   assert.equal(count, 5);
   assert.deepEqual(asked, ['trivial']);

@@ -1,9 +1,9 @@
-/** Goal: anything thrown becomes a bounded record. Method: errors, other values, and objects that refuse to be printed. */
+/** Goal: every thrown value is described within bounds. Method: errors, other values, and objects that cannot become text. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeError } from '../../src/record/describeError.ts';
 
-test('anything thrown becomes a bounded record', () => {
+test('every thrown value has a class and a bounded message', () => {
   class Special extends Error {
     override name = 'Special';
   }
@@ -22,7 +22,7 @@ test('anything thrown becomes a bounded record', () => {
   }
 });
 
-test('what cannot be printed does not throw in its turn', () => {
+test('an object that cannot become text is described without an error', () => {
   for (const hostile of [
     Object.create(null),
     {

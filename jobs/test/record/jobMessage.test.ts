@@ -1,4 +1,4 @@
-/** Goal: what is no job is named as such, by the first thing wrong. Method: a corpus of bad bodies. */
+/** Goal: an invalid body is refused with its first fault. Method: many invalid bodies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compilePayload, newJob } from '@fit/jobs';
@@ -23,7 +23,7 @@ function reasonOf(body: string | Buffer): string {
 }
 const reasonWith = (change: object) => reasonOf(JSON.stringify({ ...good, ...change }));
 
-test('what is encoded is decoded the same', () => {
+test('an encoded job is decoded to the same message', () => {
   const options = { kind: 'trivial', userId: 'u', date: '2026-01-01', runId: 'r' };
   const job = newJob({ ...options, payload: { minutes: 5 } }, new Date());
   assert.deepEqual(decodeJob(encodeJob(job), payloadOf), {
@@ -35,7 +35,7 @@ test('what is encoded is decoded the same', () => {
   });
 });
 
-test('no JSON, or no envelope', () => {
+test('a body that is no JSON or no envelope is refused', () => {
   for (const body of ['', '{', 'hello', Buffer.from([0xff, 0xfe, 0x00]), '{"a":1}x'])
     assert.equal(reasonOf(body), 'the body is not JSON');
   for (const body of ['null', '7', '"x"', '[]', '{}', '[[[[]]]]'])
@@ -65,7 +65,7 @@ test('a payload that is not as declared is named by its path', () => {
   assert.match(reasonWith({ payload: null }), /^payload\/: /);
 });
 
-test('too large is refused before it is parsed, exactly at the limit it is not', () => {
+test('a body beyond the size limit is refused; a body of exactly that size is accepted', () => {
   const body = JSON.stringify(good);
   const atLimit = body + ' '.repeat(65_536 - body.length);
   assert.equal(reasonOf(atLimit), 'accepted');
@@ -81,7 +81,7 @@ test('__proto__ in envelope or payload changes no prototype', () => {
   assert.equal(({} as { polluted?: boolean }).polluted, undefined);
 });
 
-test('nested too deep for a parser it is malformed, not a crash', () => {
+test('a body that is nested 30,000 deep is malformed and causes no crash', () => {
   const depth = 30_000;
   assert.notEqual(reasonOf(`${'['.repeat(depth)}${']'.repeat(depth)}`), 'accepted');
 });

@@ -5,7 +5,7 @@ import { jsonFault } from '@fit/jobs';
 
 const bounds = { depth: 3, elements: 5 };
 
-test('what is within the bounds has no fault', () => {
+test('JSON within the bounds has no fault', () => {
   for (const text of [
     'null',
     '7',
@@ -24,12 +24,12 @@ test('one level too deep is a fault, in arrays and objects', () => {
     assert.equal(jsonFault(JSON.parse(text), bounds), 'is nested more than 3 deep', text);
 });
 
-test('one element too many is a fault, wherever it is', () => {
+test('one element too many is a fault at any depth', () => {
   for (const text of ['[1,2,3,4,5,6]', '[[1,2],[3,4]]', '{"a":1,"b":[1,2],"c":{"d":1}}'])
     assert.equal(jsonFault(JSON.parse(text), bounds), 'has more than 5 elements', text);
 });
 
-test('a hundred thousand levels exhaust no stack, and a key of the prototype is a key', () => {
+test('100,000 levels do not exhaust the stack, and the key __proto__ counts as a key', () => {
   const deep: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
   assert.equal(jsonFault(deep, { depth: 1_000_000, elements: 1_000_000 }), undefined);
   assert.equal(jsonFault(deep, bounds), 'is nested more than 3 deep');

@@ -1,4 +1,4 @@
-/** Goal: the table is legal: terminal is terminal, live is never lost. Method: every state and every change. */
+/** Goal: only a replay leaves a final state, and every live state can reach an end. Method: every state and every transition. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JOB_STATES, LIVE_STATES } from '@fit/jobs';
@@ -10,12 +10,12 @@ const entries = Object.entries(TRANSITIONS) as [
   { from: readonly JobState[]; to: JobState },
 ][];
 
-test('live and terminal states are all there are', () => {
+test('each state is either live or terminal', () => {
   assert.deepEqual(new Set([...LIVE_STATES, ...TERMINAL]), new Set(JOB_STATES));
   assert.equal(LIVE_STATES.length + TERMINAL.length, JOB_STATES.length);
 });
 
-test('done and cancelled are left by nothing, dead by a replay alone', () => {
+test('no transition leaves done or cancelled, and only a replay leaves dead', () => {
   for (const [name, { from }] of entries) {
     assert.ok(!from.includes('done') && !from.includes('cancelled'), name);
     assert.equal(from.includes('dead'), name === 'replay', name);
@@ -27,12 +27,12 @@ test('every live state leads to done, waiting, dead and cancelled', () => {
     assert.deepEqual(new Set(allowedBefore(name).$in), new Set(LIVE_STATES), name);
 });
 
-test('a mark of the relay never undoes a worker, and a lost job is found from each state after it', () => {
+test('the relay marks only pending jobs as queued, and the reconciler finds each later live state', () => {
   assert.deepEqual(allowedBefore('queue').$in, ['pending']);
   assert.deepEqual(allowedBefore('reconcile').$in, ['queued', 'running', 'waiting']);
 });
 
-test('the filter is a copy: changing it leaves the table as it was', () => {
+test('a change of the returned filter does not change the table', () => {
   allowedBefore('queue').$in.push('done');
   assert.deepEqual(allowedBefore('queue').$in, ['pending']);
 });

@@ -1,4 +1,4 @@
-/** Goal: a replay brings back what it means, once, at its pace. Method: dead records on the real store. */
+/** Goal: a replay makes the selected dead jobs pending, once, at its rate. Method: dead records in the real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplayStore, replayDead } from '@fit/jobs';
@@ -17,10 +17,10 @@ async function deadJob(store: TestStore, cause: DeathCause) {
 
 const base = { ratePerSecond: undefined, onProgress: () => undefined };
 
-test('the filter decides who comes back; a revived job has a new generation and a full budget', async (t) => {
+test('only jobs that match the filter are replayed, with a new generation and no spent attempts', async (t) => {
   const store = await testStore(t);
   const replays = new ReplayStore(store.database);
-  const [tired, fatal] = [await deadJob(store, 'exhausted'), await deadJob(store, 'fatal')];
+  const [exhausted, fatal] = [await deadJob(store, 'exhausted'), await deadJob(store, 'fatal')];
   assert.deepEqual((await replays.groups({})).map(({ cause }) => cause).sort(), [
     'exhausted',
     'fatal',
@@ -28,16 +28,16 @@ test('the filter decides who comes back; a revived job has a new generation and 
   const filter = { cause: 'exhausted' as const };
   assert.equal(await replays.count(filter), 1);
   assert.equal(await replayDead({ ...base, store: replays, filter, replayId: 'r1' }), 1);
-  const revived = await store.jobs.find(tired._id);
+  const replayed = await store.jobs.find(exhausted._id);
   assert.deepEqual(
-    [revived?.state, revived?.generation, revived?.attemptCount, revived?.death],
+    [replayed?.state, replayed?.generation, replayed?.attemptCount, replayed?.death],
     ['pending', 2, 0, undefined],
   );
   assert.equal((await store.jobs.find(fatal._id))?.state, 'dead');
   assert.deepEqual(await replays.progress('r1'), { pending: 1 });
 });
 
-test('two replays at once bring every job back once', async (t) => {
+test('two concurrent replays replay each job once', async (t) => {
   const store = await testStore(t);
   const replays = new ReplayStore(store.database);
   const jobs = await Promise.all(Array.from({ length: 30 }, () => deadJob(store, 'crashed')));
@@ -52,7 +52,7 @@ test('two replays at once bring every job back once', async (t) => {
   assert.ok(generations.every((job) => job?.generation === 2));
 });
 
-test('a pace is kept: 30 jobs at 20 a second take a second and a half', async (t) => {
+test('a replay keeps its rate: 30 jobs at 20 a second take a second and a half', async (t) => {
   const store = await testStore(t);
   const replays = new ReplayStore(store.database);
   await Promise.all(Array.from({ length: 30 }, () => deadJob(store, 'crashed')));
@@ -69,7 +69,7 @@ test('a pace is kept: 30 jobs at 20 a second take a second and a half', async (t
   assert.ok(performance.now() - startedAt >= 1_400);
 });
 
-test('a job of another user or day is left alone', async (t) => {
+test('a job of another user or day does not match the filter', async (t) => {
   const store = await testStore(t);
   const replays = new ReplayStore(store.database);
   const [mine] = [await deadJob(store, 'expired'), await deadJob(store, 'expired')];

@@ -1,4 +1,4 @@
-/** Goal: idle no wait, busy one batch, out of store no loss. Method: writes that end when the test says so. */
+/** Goal: an idle batcher writes at once, a busy one writes in batches, and an outage loses nothing. Method: writes that the test ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -41,7 +41,7 @@ function open(change: Partial<BatcherOptions<number>> = {}) {
   return { batcher, writes, events, nextWrite };
 }
 
-test('what comes in one turn shares a batch; what comes during a write waits for the next', async () => {
+test('items of one turn of the event loop share a batch; items that arrive during a write go into the next', async () => {
   const { batcher, nextWrite, writes } = open();
   batcher.add(1);
   batcher.add(2);
@@ -57,7 +57,7 @@ test('what comes in one turn shares a batch; what comes during a write waits for
   assert.deepEqual((await nextWrite(3)).items, [6]);
 });
 
-test('idle again, it starts again', async () => {
+test('after it was idle, the batcher writes the next item', async () => {
   const { batcher, nextWrite } = open();
   for (const item of [1, 2, 3]) {
     batcher.add(item);
@@ -82,7 +82,7 @@ test('an outage repeats the same batch until it is stored, and is reported once'
   assert.deepEqual(events, ['out', 'recovered']);
 });
 
-test('what is no longer current is not written', async () => {
+test('an item that is no longer current is not written', async () => {
   const stale = new Set([1]);
   const { batcher, nextWrite, writes } = open({ isCurrent: (item) => !stale.has(item) });
   batcher.add(1);
@@ -99,7 +99,7 @@ test('what is no longer current is not written', async () => {
   assert.deepEqual((await nextWrite(2)).items, [3]);
 });
 
-test('stopped during an outage, it gives up at once and for good', async () => {
+test('a batcher that is stopped during an outage ends at once and writes nothing more', async () => {
   const { batcher, events, nextWrite, writes } = open();
   batcher.add(1);
   (await nextWrite(1)).fail();
@@ -113,7 +113,7 @@ test('stopped during an outage, it gives up at once and for good', async () => {
   assert.deepEqual(events, ['out']);
 });
 
-test('one item that the store refuses is found by halving; the others are stored, and nothing is called an outage', async () => {
+test('a refused item is found by halving; the others are stored, and no outage is reported', async () => {
   const stored: number[] = [];
   const events: string[] = [];
   const done = Promise.withResolvers<undefined>();
@@ -138,7 +138,7 @@ test('one item that the store refuses is found by halving; the others are stored
   assert.deepEqual(events, ['3: too large', '6: too large']);
 });
 
-test("statements that were in each other's way are repeated without being called an outage", async () => {
+test('a write that fails by contention is repeated, and no outage is reported', async () => {
   const events: string[] = [];
   const done = Promise.withResolvers<undefined>();
   let tries = 0;

@@ -1,4 +1,4 @@
-/** Goal: what is stored for each end of an attempt. Method: every cell of the table. */
+/** Goal: the settlement of each outcome at each attempt is right. Method: the whole table. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '@fit/topology';
@@ -19,14 +19,14 @@ type Row = [
   cause: string | undefined,
   delayMs: number | undefined,
 ];
-const everywhere = (outcome: Outcome, transition: string, cause?: string): Row[] =>
+const atEachAttempt = (outcome: Outcome, transition: string, cause?: string): Row[] =>
   [1, 2, 3, 4].map((number) => [outcome, number, transition, cause, undefined]);
 
-test('the whole table', () => {
+test('each outcome at each attempt has its transition, cause and wait', () => {
   const table: Row[] = [
-    ...everywhere(DONE, 'finish'),
-    ...everywhere(DISCARD, 'cancel'),
-    ...everywhere(REJECT, 'markDead', 'fatal'),
+    ...atEachAttempt(DONE, 'finish'),
+    ...atEachAttempt(DISCARD, 'cancel'),
+    ...atEachAttempt(REJECT, 'markDead', 'fatal'),
     [RETRY, 1, 'wait', undefined, 50],
     [RETRY, 2, 'wait', undefined, 100],
     [RETRY, 3, 'wait', undefined, 150],
@@ -48,7 +48,7 @@ test('the whole table', () => {
   }
 });
 
-test('skipped tiers are spent, and a discarded job keeps the reason', () => {
+test('skipped tiers count as spent, and a discarded job stores the reason', () => {
   assert.equal(settlementOf(attemptEnd(1, AFTER), 'worker').change.spentCount, 3);
   assert.equal(settlementOf(attemptEnd(3, AFTER), 'worker').change.spentCount, undefined);
   assert.equal(settlementOf(attemptEnd(1, DISCARD), 'worker').change.attempt?.reason, 'left');
@@ -62,7 +62,7 @@ test('only a finished job has an effect, only a failed attempt an error', () => 
   assert.equal(failed.change.attempt?.error?.class, 'TypeError');
 });
 
-test('a death says why, when, and in which group', () => {
+test('a death has its cause, reason, fingerprint and time', () => {
   const { death, attempt } = settlementOf(attemptEnd(4, RETRY), 'worker').change;
   assert.deepEqual(death, {
     cause: 'exhausted',

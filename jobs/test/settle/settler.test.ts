@@ -1,4 +1,4 @@
-/** Goal: effect, then job, then ack; never another order. Method: a recorder in place of each of the three. */
+/** Goal: the settler stores the effect, then the record, then answers the broker. Method: fakes that record the order. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -45,7 +45,7 @@ function open(failures: { effect: number; record: number }) {
   return { settler, steps, events, finished, answered: promise };
 }
 
-test('effect, then record, then the answer', async () => {
+test('the effect is stored, then the record, then the broker is answered', async () => {
   const { settler, steps, finished, answered, events } = open({ effect: 0, record: 0 });
   settler.add(finished);
   await answered;
@@ -54,7 +54,7 @@ test('effect, then record, then the answer', async () => {
   assert.deepEqual(events, [{ type: 'finished', kind: 'trivial', count: 1, ends }]);
 });
 
-test('done without an effect: there is nothing to store, and the record is written', async () => {
+test('a job that is done without an effect stores only its record', async () => {
   const { settler, steps, finished, answered } = open({ effect: 0, record: 0 });
   const answer = () => {
     steps.push('answer');
@@ -65,7 +65,7 @@ test('done without an effect: there is nothing to store, and the record is writt
   assert.deepEqual(steps, ['effect 1', 'finish 2', 'answer', 'answer']);
 });
 
-test('no record without its effect, and no answer without its record', async () => {
+test('a failed effect writes no record, and a failed record sends no answer', async () => {
   const { settler, steps, finished, answered, events } = open({ effect: 1, record: 1 });
   settler.add(finished);
   await answered;
@@ -77,7 +77,7 @@ test('no record without its effect, and no answer without its record', async () 
   );
 });
 
-test('a first end is timed, a replayed one is not; of a batch with a late one no job is named', async () => {
+test('only a first end has an end-to-end time, and a batch with a late change reports no job ids', async () => {
   const events: JobEvent[] = [];
   const store = { findComparedFields, change: () => Promise.resolve(1) } as unknown as JobStore;
   const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -104,9 +104,9 @@ test('a first end is timed, a replayed one is not; of a batch with a late one no
   settler.add(at(2, 'late'));
   await turn();
   await turn();
-  const told = events.flatMap((event) => (event.type === 'deadLettered' ? event.ends : []));
+  const reported = events.flatMap((event) => (event.type === 'deadLettered' ? event.ends : []));
   assert.deepEqual(
-    told.map(({ jobId, endToEndMs }) => [jobId, endToEndMs !== undefined]),
+    reported.map(({ jobId, endToEndMs }) => [jobId, endToEndMs !== undefined]),
     [
       ['first', true],
       [undefined, false],
@@ -114,7 +114,7 @@ test('a first end is timed, a replayed one is not; of a batch with a late one no
   );
 });
 
-test('a refusal that the broker never confirms holds no honest attempt back, in its batch or in the next', {
+test('a refusal that is never confirmed delays no valid attempt, in the same batch or in the next', {
   timeout: 30_000,
 }, async () => {
   const { settler, steps, finished, answered } = open({ effect: 0, record: 0 });
@@ -137,7 +137,7 @@ test('a refusal that the broker never confirms holds no honest attempt back, in 
   assert.deepEqual(steps, ['effect 1', 'finish 1', 'answer', 'effect 1', 'finish 1']);
 });
 
-test('a refusal that fails is told, and its batch is settled once', async () => {
+test('a refusal that fails is reported, and its batch is settled once', async () => {
   const { settler, steps, events, finished, answered } = open({ effect: 0, record: 0 });
   const end = {
     ...finished.end,
@@ -152,7 +152,7 @@ test('a refusal that fails is told, and its batch is settled once', async () => 
   assert.deepEqual(events.map(({ type }) => type).sort(), ['finished', 'stageFailed']);
 });
 
-test('a forged message is refused once, however often its batch is repeated; it is neither stored nor answered', async () => {
+test('a forged message is refused once while its batch is repeated; it is neither stored nor acknowledged', async () => {
   const { settler, steps, finished, answered } = open({ effect: 1, record: 1 });
   const refusals: unknown[] = [];
   const end = {

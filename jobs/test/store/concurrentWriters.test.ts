@@ -1,6 +1,6 @@
 /**
- * Goal: writers of the same jobs never block each other, whatever order they are given them in. Method: ten writers at
- * once on the real database, each with an order of its own, within a deadline.
+ * Goal: writers of the same jobs never block each other, in whatever order they get the jobs. Method: ten concurrent writers on
+ * the real database, in two opposite orders, within a deadline.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,12 +11,12 @@ import { testStore } from '../support/testStore.ts';
 
 const JOB_COUNT = 2_000;
 const WRITER_COUNT = 10;
-/** Sorted it takes a few seconds on a busy machine; in differing orders it ran for minutes. */
+/** Sorted writes take a few seconds on a busy machine; in differing orders they took minutes. */
 const DEADLINE_MS = 60_000;
 
 const RUN_IDS = Array.from({ length: WRITER_COUNT }, (_, index) => `run-${index}`);
 
-/** Every second writer goes backwards, which is the order that blocks most. */
+/** @returns the items, reversed for every second writer: opposite orders block most. */
 function inOrderOf<Item>(writer: number, items: readonly Item[]): Item[] {
   return writer % 2 === 0 ? [...items] : items.toReversed();
 }
@@ -33,7 +33,7 @@ async function withinDeadline<Answer>(work: Promise<Answer>[]): Promise<Answer[]
   }
 }
 
-test('ten runs that ask for the same new jobs at once all end, and each job is made once', async (t) => {
+test('ten concurrent runs that request the same new jobs all end, and each job is created once', async (t) => {
   const store = await testStore(t);
   const jobs = Array.from({ length: JOB_COUNT }, () => pendingJob());
   const accepted = await withinDeadline(
@@ -51,13 +51,13 @@ test('ten runs that ask for the same new jobs at once all end, and each job is m
     assert.deepEqual((await store.jobs.countRun(runId)).states, { pending: JOB_COUNT }, runId);
 });
 
-test('ten workers that end attempts of the same jobs at once all end, and each job is finished once', async (t) => {
+test('ten concurrent workers that finish the same jobs all end, and each job is finished once', async (t) => {
   const store = await testStore(t);
   const jobs = Array.from({ length: JOB_COUNT }, () => pendingJob());
   await store.jobs.accept('run', jobs);
   const counts = await withinDeadline(
     RUN_IDS.map((workerId, writer) => {
-      // Each attempt has times of its own, as attempts do: such changes used to be a statement each.
+      // Each attempt has different times, as real attempts do.
       const changes = inOrderOf(writer, jobs).map(
         ({ _id: id, generation }, index): Change => ({
           id,
@@ -83,7 +83,7 @@ test('ten workers that end attempts of the same jobs at once all end, and each j
   assert.ok(records.every(({ state, attempts }) => state === 'done' && attempts.length === 1));
 });
 
-test('each job of a batch keeps its own attempt, spent count and death', async (t) => {
+test('each job of a batch stores its own attempt, spent count and death', async (t) => {
   const store = await testStore(t);
   const jobs = Array.from({ length: 30 }, () => pendingJob());
   await store.jobs.accept('run', jobs);
@@ -100,7 +100,7 @@ test('each job of a batch keeps its own attempt, spent count and death', async (
         endedAt: endOf(index),
         outcome: 'retry',
         workerId: 'worker',
-        // Text that an update pipeline would take for the name of a field.
+        // An update pipeline would read this text as the name of a field.
         error: { class: 'Error', message: `$attempts ${index}`, fingerprint: 'f' },
       },
       death: { cause: 'exhausted', fingerprint: 'f', reason: `$_id ${index}`, at: endOf(index) },

@@ -1,4 +1,4 @@
-/** Goal: every form of connection string names its database. Method: connections that nothing is asked of, so none is opened. */
+/** Goal: every form of connection string names its database. Method: lazy connections without a statement, so none is opened. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectStore } from '@fit/jobs/store';

@@ -1,4 +1,4 @@
-/** Goal: a letter taken twice is kept once, whole. Method: the real store. */
+/** Goal: a dead letter that is recorded twice is stored once, whole. Method: the real database. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
@@ -13,7 +13,8 @@ import { fakeDelivery, KIND } from '../support/fakes.ts';
 import { testStore } from '../support/testStore.ts';
 
 const [FIRST, SECOND] = [new Date('2026-01-01T12:00:00Z'), new Date('2026-01-02T12:00:00Z')];
-function letterOf(body: Buffer): DeadLetter {
+
+function deadLetterOf(body: Buffer): DeadLetter {
   const headers = { 'death-cause': 'malformed' };
   const read = readDeadLetter(fakeDelivery({ body, headers }), KIND, FIRST);
   return {
@@ -29,15 +30,15 @@ function letterOf(body: Buffer): DeadLetter {
   };
 }
 
-test('kept once however often it comes, byte for byte', async (t) => {
+test('a dead letter that arrives twice is stored once, byte for byte', async (t) => {
   const store = await testStore(t);
-  const { deadLetters: letters } = store;
+  const { deadLetters } = store;
   const body = Buffer.from([0, 0xff, 0xfe, 7]);
-  await letters.store([], FIRST);
-  await letters.store([letterOf(body)], FIRST);
-  await letters.store([letterOf(body), letterOf(Buffer.from('other'))], SECOND);
-  assert.equal(await letters.count(), 2);
-  const stored = await store.raw('deadLetters').findOne({ _id: letterOf(body).id });
+  await deadLetters.store([], FIRST);
+  await deadLetters.store([deadLetterOf(body)], FIRST);
+  await deadLetters.store([deadLetterOf(body), deadLetterOf(Buffer.from('other'))], SECOND);
+  assert.equal(await deadLetters.count(), 2);
+  const stored = await store.raw('deadLetters').findOne({ _id: deadLetterOf(body).id });
   assert.deepEqual(Buffer.from((stored?.['body'] as Binary).value()), body);
   assert.deepEqual(
     [stored?.['seen'], stored?.['firstSeenAt'], stored?.['lastSeenAt'], stored?.['cause']],
@@ -45,16 +46,16 @@ test('kept once however often it comes, byte for byte', async (t) => {
   );
 });
 
-test('of a letter that is too large the head, the size and the hash are kept', async (t) => {
+test('of a dead letter that is too large the first bytes, the size and the hash are stored', async (t) => {
   const store = await testStore(t);
   const whole = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES, 'a');
   const large = Buffer.alloc(DEAD_LETTER_BODY_LIMIT_BYTES + 1, 'b');
-  await store.deadLetters.store([letterOf(whole), letterOf(large)], FIRST);
+  await store.deadLetters.store([deadLetterOf(whole), deadLetterOf(large)], FIRST);
   const stored = async (body: Buffer) =>
-    await store.raw('deadLetters').findOne({ _id: letterOf(body).id });
-  const kept = await stored(whole);
-  assert.deepEqual(Buffer.from((kept?.['body'] as Binary).value()), whole);
-  assert.equal(kept?.['bodyHash'], undefined);
+    await store.raw('deadLetters').findOne({ _id: deadLetterOf(body).id });
+  const complete = await stored(whole);
+  assert.deepEqual(Buffer.from((complete?.['body'] as Binary).value()), whole);
+  assert.equal(complete?.['bodyHash'], undefined);
   const cut = await stored(large);
   assert.deepEqual(
     Buffer.from((cut?.['body'] as Binary).value()),

@@ -1,15 +1,15 @@
-/** Goal: no statement outlives its limit, on the server. Method: statements that are blocked or slow, on the real database. */
+/** Goal: the server ends each statement at its time limit. Method: statements that are blocked or slow, on the real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectStore, STATEMENT_LIMITS } from '@fit/jobs/store';
 import { testStore } from '../support/testStore.ts';
 
 const ids = Array.from({ length: 5_000 }, (_, index) => String(index).padStart(5, '0'));
-/** Blockers end by themselves after this time; without it they would run for minutes. */
+/** Time limit of the blocking writes, which would run for minutes without it. */
 const BLOCKERS_MS = 10_000;
 const LIMIT_MS = 500;
 
-test('a blocked write is ended by the server at its limit, while what blocks it still runs', async (t) => {
+test('the server ends a blocked write at its limit while the blocking writes still run', async (t) => {
   const store = await testStore(t);
   if ((await store.raw('any').db.admin().buildInfo())['ferretdb'] === undefined) {
     t.skip('only the native database lets writers wait for each other');
@@ -31,7 +31,7 @@ test('a blocked write is ended by the server at its limit, while what blocks it 
   });
   const [first = '', last = ''] = [ids[0], ids.at(-1)];
   for (;;) {
-    // Until a blocker has come to this id, the insert succeeds, and is undone.
+    // The insert succeeds until a blocking write reaches this id; then the documents are deleted again.
     try {
       await wall.insertNew([{ _id: first }, { _id: last }]);
       await wall.deleteOne(first, {});
@@ -51,28 +51,28 @@ test('a blocked write is ended by the server at its limit, while what blocks it 
   await Promise.all(blockers);
 });
 
-test('a slow question is ended by the server at its limit', async (t) => {
+test('the server ends a slow query at its limit', async (t) => {
   const store = await testStore(t);
   const limits = { ...STATEMENT_LIMITS, statementMs: LIMIT_MS, budgetMs: 0 };
   const limited = connectStore(store.url, limits);
   t.after(() => limited.close());
   await store.raw('slow').insertMany(ids.map((_id) => ({ _id })));
   const slow = limited.database.collection('slow');
-  const question = [
+  const pipeline = [
     { $project: { number: { $range: [0, 20_000] } } },
     { $unwind: '$number' },
     { $group: { _id: { $mod: ['$number', 7] }, count: { $sum: 1 } } },
   ];
-  await assert.rejects(slow.aggregate(question), { name: 'StoreUnavailable', reason: 'outage' });
+  await assert.rejects(slow.aggregate(pipeline), { name: 'StoreUnavailable', reason: 'outage' });
   const sameSlow = store.database.withLimits(limits).collection('slow');
-  await assert.rejects(sameSlow.aggregate(question), {
+  await assert.rejects(sameSlow.aggregate(pipeline), {
     name: 'StoreUnavailable',
     reason: 'outage',
   });
   assert.equal(await slow.count({}), ids.length);
 });
 
-test('a page is one statement, however long: no cursor stays open', async (t) => {
+test('a find is a single statement for thousands of documents too', async (t) => {
   const store = await testStore(t);
   await store.raw('many').insertMany(ids.map((_id) => ({ _id })));
   const connection = connectStore(store.url);
@@ -82,13 +82,13 @@ test('a page is one statement, however long: no cursor stays open', async (t) =>
     if (event.type === 'command') commands.push(event.command);
   });
   const many = connection.database.collection('many');
-  const page = await many.find({ filter: {}, sort: { _id: 1 }, limit: 4_000 });
-  assert.deepEqual([page.length, page[0]?._id, page.at(-1)?._id], [4_000, '00000', '03999']);
+  const found = await many.find({ filter: {}, sort: { _id: 1 }, limit: 4_000 });
+  assert.deepEqual([found.length, found[0]?._id, found.at(-1)?._id], [4_000, '00000', '03999']);
   assert.equal((await many.findByIds([...ids, 'nobody'])).length, ids.length);
   assert.deepEqual(commands, ['find', 'find']);
 });
 
-test('an insert tells whose id was taken, in whatever order they came, and repeats to no effect', async (t) => {
+test('an insert returns the ids that existed, in any order, and can be repeated', async (t) => {
   const store = await testStore(t);
   const some = store.database.collection('some');
   assert.deepEqual(await some.insertNew([{ _id: 'c' }, { _id: 'a' }]), new Set());
@@ -98,7 +98,7 @@ test('an insert tells whose id was taken, in whatever order they came, and repea
   assert.equal(await some.count({}), ids.length + 3);
 });
 
-test('ten upserts of one document at once all succeed', async (t) => {
+test('ten concurrent upserts of one document all succeed', async (t) => {
   const store = await testStore(t);
   const some = store.database.collection<{ _id: string; owner?: number }>('some');
   const owners = await Promise.all(

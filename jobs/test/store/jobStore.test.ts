@@ -1,4 +1,4 @@
-/** Goal: each write guards itself: late, doubled and old ones change nothing. Method: the real store. */
+/** Goal: a write that is late, repeated or of an older generation changes nothing. Method: the real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JOB_STATES, type JobRecord, type JobState } from '@fit/jobs';
@@ -27,7 +27,7 @@ async function stateOf(store: TestStore, job: JobRecord): Promise<JobState | und
   return (await store.jobs.find(job._id))?.state;
 }
 
-test('accept: new ones are created, known ones only learn of the run, once', async (t) => {
+test('accept creates new jobs; an existing job only gets the id of the run, once', async (t) => {
   const store = await testStore(t);
   const [first, second, third] = [pendingJob(), pendingJob(), pendingJob()];
   assert.deepEqual(await store.jobs.accept('run', []), { created: 0, skipped: 0 });
@@ -35,7 +35,7 @@ test('accept: new ones are created, known ones only learn of the run, once', asy
   const again = { ...first, runIds: ['other'], payload: { outcome: 'changed' } };
   const mixed = [again, { ...third, runIds: ['other'] }];
   assert.deepEqual(await store.jobs.accept('other', mixed), { created: 1, skipped: 1 });
-  // Repeated, it tells what the run made, and not what the repeat made.
+  // A repeated call returns the counts of the run, not those of the repetition.
   assert.deepEqual(await store.jobs.accept('other', mixed), { created: 1, skipped: 1 });
   const record = await store.jobs.find(first._id);
   assert.deepEqual(record?.runIds, ['run', 'other']);
@@ -44,7 +44,7 @@ test('accept: new ones are created, known ones only learn of the run, once', asy
   assert.deepEqual([...(await store.jobs.findAll([first._id, 'nobody'])).keys()], [first._id]);
 });
 
-test('accept: of many runs the newest twenty are kept', async (t) => {
+test('accept stores the newest twenty runs of a job', async (t) => {
   const store = await testStore(t);
   const job = await insert(store);
   for (let index = 1; index <= 25; index += 1) await store.jobs.accept(`run-${index}`, [job]);
@@ -53,7 +53,7 @@ test('accept: of many runs the newest twenty are kept', async (t) => {
   assert.equal(runIds.at(-1), 'run-25');
 });
 
-test('pending: oldest first, bounded, and only what is due', async (t) => {
+test('pending returns due jobs, oldest first, up to the limit', async (t) => {
   const store = await testStore(t);
   const young = await insert(store, { stateAt: LATER });
   const old = await insert(store);
@@ -67,7 +67,7 @@ test('pending: oldest first, bounded, and only what is due', async (t) => {
   assert.deepEqual(await store.jobs.oldestEligible(), { pending: NOW, queued: NOW });
 });
 
-test('the oldest of each live state counts from when it could go on: a wait from its end', async (t) => {
+test('oldestEligible counts from the last change, and for a waiting job from the end of its wait', async (t) => {
   const store = await testStore(t);
   const attempt = (number: number, delayMs: number) => ({
     number,
@@ -89,7 +89,7 @@ test('the oldest of each live state counts from when it could go on: a wait from
   });
 });
 
-test('every change from every state: legal ones happen, the others do not', async (t) => {
+test('only legal transitions change a job, tried from every state', async (t) => {
   const store = await testStore(t);
   for (const transition of Object.keys(TRANSITIONS) as Transition[])
     for (const state of JOB_STATES) {
@@ -103,7 +103,7 @@ test('every change from every state: legal ones happen, the others do not', asyn
     }
 });
 
-test('another generation changes nothing', async (t) => {
+test('a change of another generation changes nothing', async (t) => {
   const store = await testStore(t);
   const job = await insert(store, { generation: 2 });
   for (const generation of [1, 3])
@@ -114,7 +114,7 @@ test('another generation changes nothing', async (t) => {
   assert.deepEqual((await store.jobs.find(job._id))?.doneAt, LATER);
 });
 
-test('an attempt on record already is not counted twice', async (t) => {
+test('an attempt that is recorded already is not counted twice', async (t) => {
   const store = await testStore(t);
   const job = await insert(store);
   const counts: number[] = [];
@@ -129,7 +129,7 @@ test('an attempt on record already is not counted twice', async (t) => {
   assert.equal(record.attemptCount, 2);
 });
 
-test('a batch counts what changed; repeating it changes nothing', async (t) => {
+test('a batch returns the number of changed records, and repeating it changes nothing', async (t) => {
   const store = await testStore(t);
   const [one, two] = [await insert(store), await insert(store, { state: 'done' })];
   const changes = [one, two].map(({ _id: id }) => ({ id, generation: 1 }));
@@ -139,7 +139,7 @@ test('a batch counts what changed; repeating it changes nothing', async (t) => {
   assert.equal(await store.jobs.change('finish', [], LATER), 0);
 });
 
-test('markQueued takes back nothing that a worker did, and forgets the hold', async (t) => {
+test('markQueued changes only pending jobs of its generation, and removes the deferral', async (t) => {
   const store = await testStore(t);
   const states: JobState[] = ['pending', 'running', 'waiting', 'done', 'dead'];
   const jobs = await Promise.all(states.map((state) => insert(store, { state })));
@@ -152,7 +152,7 @@ test('markQueued takes back nothing that a worker did, and forgets the hold', as
   assert.equal((await store.jobs.find(jobs[0]!._id))?.deferred, undefined);
 });
 
-test('hold counts and says why, and hides the job until it is due', async (t) => {
+test('defer stores the reason and a count, and the job is not returned until it is due', async (t) => {
   const store = await testStore(t);
   const job = await insert(store);
   const done = await insert(store, { state: 'done' });
@@ -163,23 +163,23 @@ test('hold counts and says why, and hides the job until it is due', async (t) =>
   assert.equal((await store.jobs.find(done._id))?.deferred, undefined);
 });
 
-test('reconcile: silent live jobs are pending again, attempts kept; the others stay', async (t) => {
+test('reconcile makes stale live jobs pending with their spent attempts; other jobs do not change', async (t) => {
   const store = await testStore(t);
-  const silent = await insert(store, { state: 'waiting', attemptCount: 2 });
+  const stale = await insert(store, { state: 'waiting', attemptCount: 2 });
   const busy = await insert(store, { state: 'queued', stateAt: LATER });
   const done = await insert(store, { state: 'done' });
   const pending = await insert(store);
   assert.equal(await store.jobs.countStale(LATER), 1);
   assert.equal(await store.jobs.reconcile(LATER, LATER), 1);
   assert.equal(await store.jobs.reconcile(LATER, LATER), 0);
-  const record = await store.jobs.find(silent._id);
+  const record = await store.jobs.find(stale._id);
   assert.deepEqual([record?.state, record?.attemptCount], ['pending', 2]);
   assert.equal(await stateOf(store, busy), 'queued');
   assert.equal(await stateOf(store, done), 'done');
   assert.deepEqual((await store.jobs.find(pending._id))?.stateAt, NOW);
 });
 
-test('counts by run, state and cause', async (t) => {
+test('jobs are counted by run, state and cause of death', async (t) => {
   const store = await testStore(t);
   const job = await insert(store);
   await insert(store, { state: 'done' });

@@ -1,4 +1,4 @@
-/** Goal: one holder at a time, by the store's clock. Method: two owners on the real store. */
+/** Goal: a lease has one holder at a time, by the database's clock. Method: several owners on the real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectStore, LeaseStore } from '@fit/jobs/store';
@@ -6,7 +6,7 @@ import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { testStore } from '../support/testStore.ts';
 
-test('one of two owners holds it, renews it, and lets go', async (t) => {
+test('one of two owners holds, renews and releases the lease', async (t) => {
   const { leases } = await testStore(t);
   assert.equal(await leases.hold('relay', 'a', 60_000), true);
   assert.equal(await leases.hold('relay', 'b', 60_000), false);
@@ -19,7 +19,7 @@ test('one of two owners holds it, renews it, and lets go', async (t) => {
   assert.equal(await leases.hold('relay', 'a', 60_000), false);
 });
 
-test('expired by the store, it goes to the other, and the first has lost it', async (t) => {
+test('an expired lease goes to the other owner, and the first has lost it', async (t) => {
   const { leases } = await testStore(t);
   const startedAt = Date.now();
   assert.equal(await leases.hold('relay', 'a', 300), true);
@@ -30,7 +30,7 @@ test('expired by the store, it goes to the other, and the first has lost it', as
   assert.equal(await leases.hold('relay', 'a', 60_000), false);
 });
 
-test('the end is reckoned from the clock of the store, not from ours', async (t) => {
+test('the end of a lease depends on the clock of the database, not on that of the process', async (t) => {
   const store = await testStore(t);
   const { leases } = store;
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 86_400_000 });
@@ -42,14 +42,14 @@ test('the end is reckoned from the clock of the store, not from ours', async (t)
   assert.ok(leftMs > 0 && leftMs <= 60_000, `${leftMs} ms left`);
 });
 
-test('of ten at once exactly one gets a free lease', async (t) => {
+test('exactly one of ten concurrent owners gets a free lease', async (t) => {
   const { leases } = await testStore(t);
   const owners = Array.from({ length: 10 }, (_, index) => `owner-${index}`);
   const held = await Promise.all(owners.map((owner) => leases.hold('relay', owner, 60_000)));
   assert.equal(held.filter(Boolean).length, 1);
 });
 
-test('a release that loses its connection is not tried again: the lease expires by itself', async (t) => {
+test('a release that loses its connection is not repeated', async (t) => {
   const proxy = await openProxy(t, testDatabaseUrl());
   const connection = connectStore(proxy.url);
   t.after(() => connection.close());

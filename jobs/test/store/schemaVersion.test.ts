@@ -1,4 +1,4 @@
-/** Goal: no process works on data of another schema. Method: databases of a real server, empty and with data. */
+/** Goal: a process refuses data of another schema version. Method: databases of a real server, empty and with data. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectStore } from '@fit/jobs/store';

@@ -1,4 +1,4 @@
-/** Goal: what passes is repeated within bounds, what does not is told at once. Method: statements that fail as told. */
+/** Goal: temporary failures are repeated within bounds, others are thrown at once. Method: statements that fail in a given order. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MongoServerError } from 'mongodb';
@@ -13,7 +13,7 @@ import {
 const deadlock = () => new MongoServerError({ code: 1, message: 'deadlock detected' });
 const timeLimit = () => new MongoServerError({ code: 50, message: 'statement timeout' });
 
-/** @returns a statement that throws these one after the other, and then answers. */
+/** @returns a statement that throws these errors in order, and then answers. */
 function failing(errors: readonly Error[]) {
   const given: number[] = [];
   const statement = ({ maxTimeMS }: { maxTimeMS: number }) => {
@@ -25,13 +25,13 @@ function failing(errors: readonly Error[]) {
   return { statement, given };
 }
 
-test('each try has the limit on the server; deadlocks are repeated until it answers', async () => {
+test('each try has the time limit, and deadlocks are repeated until the statement answers', async () => {
   const { statement, given } = failing([deadlock(), deadlock(), deadlock()]);
   assert.equal(await runStatement(statement), 'answer');
   assert.deepEqual(given, Array(4).fill(STATEMENT_LIMITS.statementMs));
 });
 
-test('after the last try a deadlock is contention and no outage, and its cause is kept', async () => {
+test('after the last try a deadlock is thrown as contention, with its cause', async () => {
   const errors = Array.from({ length: 10 }, deadlock);
   const { statement, given } = failing(errors);
   await assert.rejects(runStatement(statement), {
@@ -43,7 +43,7 @@ test('after the last try a deadlock is contention and no outage, and its cause i
   assert.equal(given.length, STATEMENT_LIMITS.tryCount);
 });
 
-test('no try begins after the budget of time is spent; a statement that is always too slow is an outage', async () => {
+test('no try begins after the time budget is spent, and a statement that is always too slow is an outage', async () => {
   const { statement, given } = failing(Array.from({ length: 10 }, timeLimit));
   await assert.rejects(runStatement(statement, { ...STATEMENT_LIMITS, budgetMs: 0 }), {
     name: 'StoreUnavailable',
@@ -52,7 +52,7 @@ test('no try begins after the budget of time is spent; a statement that is alway
   assert.equal(given.length, 1);
 });
 
-test('an outage and a refused document are told at the first try, each by its name', async () => {
+test('an outage and a refused document are thrown at the first try, each with its error', async () => {
   const away = failing([new MongoServerError({ code: 1, message: 'failed to connect' })]);
   await assert.rejects(runStatement(away.statement), {
     name: 'StoreUnavailable',

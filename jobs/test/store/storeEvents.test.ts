@@ -1,10 +1,10 @@
-/** Goal: what befalls the connections is told. Method: the real store, and a port that nobody listens on. */
+/** Goal: each command is reported and the connections are counted. Method: the real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectStore, type StoreEvent } from '@fit/jobs/store';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 
-test('each command is told with its outcome and its time, and the pool is counted', async (t) => {
+test('each command is reported with its outcome and its duration, and the pool is counted', async (t) => {
   const store = connectStore(testDatabaseUrl());
   t.after(() => store.close());
   const events: StoreEvent[] = [];
@@ -29,7 +29,7 @@ test('each command is told with its outcome and its time, and the pool is counte
   );
 });
 
-test('at most ten are in use, the others wait, and the counts come back to zero', async (t) => {
+test('at most ten connections are in use, the other statements wait, and the counts return to zero', async (t) => {
   const store = connectStore(testDatabaseUrl());
   t.after(() => store.close());
   const most = { inUse: 0, pending: 0 };
@@ -38,8 +38,8 @@ test('at most ten are in use, the others wait, and the counts come back to zero'
     most.inUse = Math.max(most.inUse, inUse);
     most.pending = Math.max(most.pending, pending);
   });
-  const question = () => store.database.collection('any').findOne('any');
-  await Promise.all(Array.from({ length: 200 }, question));
+  const findAny = () => store.database.collection('any').findOne('any');
+  await Promise.all(Array.from({ length: 200 }, findAny));
   assert.ok(most.inUse > 0 && most.inUse <= 10, `${most.inUse} in use`);
   assert.ok(most.pending > 100, `${most.pending} waited`);
   const { inUse, pending } = countsOf(store);

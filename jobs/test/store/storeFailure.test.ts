@@ -64,7 +64,7 @@ const CASES: readonly (readonly [name: string, thrown: unknown, failure: StoreFa
   ['a document too large', serverError(10_334, 'BSONObjectTooLarge'), 'refused'],
   ['an unknown stage', serverError(40_324, 'Unrecognized pipeline stage'), 'refused'],
   ['an unknown internal error', serverError(1, 'index row size exceeds maximum'), 'refused'],
-  ['a fault in our own code', new TypeError('not a function'), 'refused'],
+  ['a defect in this code', new TypeError('not a function'), 'refused'],
   ['nothing at all', undefined, 'refused'],
 ];
 
@@ -73,7 +73,7 @@ for (const [name, thrown, failure] of CASES)
     assert.equal(storeFailureOf(thrown), failure);
   });
 
-test('the places of taken keys are told, and no others', () => {
+test('duplicateIndexes returns only the positions of existing keys', () => {
   assert.deepEqual(duplicateIndexes(bulkError([11_000, 2, 11_000])), [0, 2]);
   assert.deepEqual(duplicateIndexes(serverError(11_000, 'E11000')), []);
 });

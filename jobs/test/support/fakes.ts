@@ -1,4 +1,4 @@
-/** A kind with quick tiers, its jobs, and deliveries that remember how they were settled. */
+/** A kind with short tiers, its jobs, and deliveries that record how they were settled. */
 
 import { randomUUID } from 'node:crypto';
 import { type JobRecord, newJob } from '@fit/jobs';
@@ -59,7 +59,7 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
   };
 }
 
-/** An attempt of that number that ended so. */
+/** @returns an attempt that ended with this outcome. */
 export function attemptEnd(
   number: number,
   outcome: Outcome,

@@ -99,7 +99,7 @@ export class JobPipeline {
     return await relayOnce({ declaration, publisher, store: store.jobs, readyCount, onEvent });
   }
 
-  /** Ready messages, asked of the broker itself. */
+  /** @returns the number of ready messages, from the broker. */
   async readyCount(queue: string): Promise<number> {
     if (this.#inspector === undefined) {
       const inspector = await Inspector.open({ url: this.amqpUrl, label: 'test inspects' });
@@ -109,7 +109,7 @@ export class JobPipeline {
     return (await this.#inspector.depthOf(queue)).readyCount;
   }
 
-  /** Inserts, relays and expects the broker to confirm. */
+  /** Inserts jobs, relays them and expects the relay to have read all of them. */
   async submit(publisher: Publisher, jobs: readonly JobRecord[]): Promise<void> {
     await this.store.jobs.accept('run', jobs);
     assert.equal(await this.relay(publisher), jobs.length);

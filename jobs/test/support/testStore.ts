@@ -1,4 +1,4 @@
-/** A database of its own on the real store, dropped when the test ends. */
+/** A new database on the real server, dropped when the test ends. */
 
 import {
   connectStore,
@@ -16,7 +16,7 @@ export interface TestStore {
   readonly jobs: JobStore;
   readonly leases: LeaseStore;
   readonly deadLetters: DeadLetterStore;
-  /** As it lies in the database, for what the stores do not return. */
+  /** A collection through the driver, for fields that the stores do not return. */
   raw(name: string): Collection<{ _id: string } & Record<string, unknown>>;
 }
 

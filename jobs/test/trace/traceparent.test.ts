@@ -1,4 +1,4 @@
-/** Goal: a good context survives, and nothing hostile is taken or thrown on. Method: the standard's own examples, broken. */
+/** Goal: a valid traceparent is read; every other value is refused without an error. Method: the standard's examples, and broken variants. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseTraceparent } from '@fit/jobs';
@@ -13,7 +13,7 @@ test('a valid traceparent is read', () => {
   assert.equal(parseTraceparent(`00-${TRACE}-${SPAN}-00`)?.flags, 0);
 });
 
-test('a later version is read as the first, flags that are not known are left out', () => {
+test('a later version is read as version 00, without unknown flags', () => {
   assert.deepEqual(parseTraceparent(`cc-${TRACE}-${SPAN}-ff-what-comes`), {
     traceId: TRACE,
     spanId: SPAN,
@@ -34,12 +34,12 @@ const hostile: readonly [name: string, value: unknown][] = [
   ['zero span', `00-${TRACE}-${'0'.repeat(16)}-01`],
   ['capitals', GOOD.toUpperCase()],
   ['too short', GOOD.slice(0, -1)],
-  ['a line more', `${GOOD}\n`],
+  ['a line break at its end', `${GOOD}\n`],
   ['white space', ` ${GOOD}`],
   ['a megabyte', `cc-${TRACE}-${SPAN}-01-${'x'.repeat(1_000_000)}`],
   ['other letters', GOOD.replace('4bf9', 'z\u0000é9')],
 ];
 for (const [name, value] of hostile)
-  test(`${name} is no context`, () => {
+  test(`${name} is no valid traceparent`, () => {
     assert.equal(parseTraceparent(value), undefined);
   });

@@ -1,4 +1,4 @@
-/** Goal: an attempt tells the waits around it. Method: attempts of each number and outcome, headers as the relay writes them. */
+/** Goal: the waits before and after an attempt are computed. Method: attempts of each number and outcome, headers as the relay writes them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '@fit/topology';
@@ -7,7 +7,7 @@ import { attemptEnd, fakeDelivery } from '../support/fakes.ts';
 
 const FAILED: Outcome = { type: 'retry', error: new Error('again') };
 
-test('a failure tells where it waits next and how long; the last one nothing', () => {
+test('a failed attempt has its next wait queue and wait; the last attempt has none', () => {
   const next = (number: number, outcome: Outcome = FAILED) => {
     const { delayMs, waitQueue } = attemptWaits(attemptEnd(number, outcome));
     return [delayMs, waitQueue];
@@ -20,7 +20,7 @@ test('a failure tells where it waits next and how long; the last one nothing', (
   assert.deepEqual(next(1, later), [150, 'trivial.wait.3.150ms']);
 });
 
-test('the wait before it counts from the stamp in milliseconds, else from that in seconds, never below 0', () => {
+test('the wait before an attempt counts from the header in milliseconds, else from the AMQP timestamp, and is never negative', () => {
   const wait = (change: Parameters<typeof fakeDelivery>[0]) =>
     attemptWaits({
       ...attemptEnd(1, FAILED),

@@ -1,4 +1,4 @@
-/** Goal: busy time is the time that handlers run, also while they run. Method: work that ends when told. */
+/** Goal: busy time is the time that handlers run, also while they run. Method: work that the test ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BusyTime } from '../../src/work/busyTime.ts';
@@ -6,17 +6,17 @@ import { BusyTime } from '../../src/work/busyTime.ts';
 const never = new AbortController().signal;
 
 const SPIN_MS = 10;
-/** Of sums and differences of fractions. */
+/** Error of sums and differences of fractions. */
 const ROUNDING_MS = 1e-6;
 
 interface Growth {
   readonly busyMs: number;
-  /** Between the two readings of it, and around them: its own clock lies in between. */
+  /** The real time between the two readings is at least `leastMs` and at most `mostMs`. */
   readonly leastMs: number;
   readonly mostMs: number;
 }
 
-/** @returns what was added while this turned for a while. */
+/** @returns the busy time that was added during 10 ms. */
 function growth(busy: BusyTime): Growth {
   const outerMs = performance.now();
   const busyMs = busy.totalMs;
@@ -30,7 +30,7 @@ function growth(busy: BusyTime): Growth {
   };
 }
 
-test('two at once count twice while they run, and nothing once they are over', async () => {
+test('two concurrent handlers count twice while they run, and not afterwards', async () => {
   const busy = new BusyTime();
   const { promise, resolve } = Promise.withResolvers<string>();
   const answers = [busy.during(never, () => promise), busy.during(never, () => promise)];
@@ -44,7 +44,7 @@ test('two at once count twice while they run, and nothing once they are over', a
   assert.equal(growth(busy).busyMs, 0);
 });
 
-test('work that throws, rejects or answers at once takes no place afterwards', async () => {
+test('work that throws, rejects or answers at once does not count afterwards', async () => {
   const busy = new BusyTime();
   const fail = () => {
     throw new Error('at once');
@@ -58,7 +58,7 @@ test('work that throws, rejects or answers at once takes no place afterwards', a
   assert.equal(growth(busy).busyMs, 0);
 });
 
-test('work that is given up takes no place, though it goes on', () => {
+test('abandoned work does not count, although it still runs', () => {
   const busy = new BusyTime();
   const controller = new AbortController();
   void busy.during(controller.signal, () => new Promise(() => undefined));

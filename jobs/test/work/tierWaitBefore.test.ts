@@ -1,4 +1,4 @@
-/** Goal: a wait is told from the headers, never better than they say. Method: headers as brokers write them, and as nobody should. */
+/** Goal: the wait before an attempt is computed from the headers, as precisely as they allow. Method: headers of a broker, and invalid ones. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tierWaitBefore } from '@fit/jobs';
@@ -14,7 +14,7 @@ const expired = (tier: number, value: unknown = SECOND) => ({
 });
 const at = (ms: number) => new Date(SECOND * 1_000 + ms);
 
-test('it ends when it was delivered, within the second that the broker wrote, and lasted its tier', () => {
+test('the wait ends at the delivery, within the second that the broker recorded, and lasted the TTL of its tier', () => {
   const wait = tierWaitBefore(KIND, 3, { headers: expired(2), deliveredAt: at(420) });
   assert.deepEqual(wait, {
     queue: waitQueue(KIND, 2),
@@ -25,7 +25,7 @@ test('it ends when it was delivered, within the second that the broker wrote, an
   });
 });
 
-test('what lay in the main queue after it is no part of it, and a clock that is behind does not shorten it', () => {
+test('time in the main queue is no part of the wait, and a clock that is behind does not move its end before the recorded second', () => {
   assert.deepEqual(
     tierWaitBefore(KIND, 2, { headers: expired(1), deliveredAt: at(60_000) })?.endedAt,
     at(999),
@@ -36,7 +36,7 @@ test('what lay in the main queue after it is no part of it, and a clock that is 
   );
 });
 
-test('no wait: a first attempt, an attempt behind the ladder, another tier, another reason', () => {
+test('there is no wait for a first attempt, an attempt beyond the tiers, another tier or another reason', () => {
   const deliveredAt = at(0);
   assert.equal(tierWaitBefore(KIND, 1, { headers: expired(1), deliveredAt }), undefined);
   assert.equal(tierWaitBefore(KIND, 9, { headers: expired(1), deliveredAt }), undefined);
@@ -45,14 +45,14 @@ test('no wait: a first attempt, an attempt behind the ladder, another tier, anot
   assert.equal(tierWaitBefore(KIND, 2, { headers: maxlen, deliveredAt }), undefined);
 });
 
-const nonsense: readonly unknown[] = [
+const invalidDeaths: readonly unknown[] = [
   ...[undefined, null, 7, 'x-death', {}, [null], [7, 'a', []], [{ queue: waitQueue(KIND, 1) }]],
   ...['soon', -1, 0, Number.NaN, Number.POSITIVE_INFINITY, 1e300, null, {}].map(
     (value) => expired(1, value)['x-death'],
   ),
 ];
-for (const [index, deaths] of nonsense.entries())
-  test(`nonsense number ${index} in x-death is no wait`, () => {
+for (const [index, deaths] of invalidDeaths.entries())
+  test(`invalid x-death number ${index} gives no wait`, () => {
     const headers = { 'x-death': deaths };
     assert.equal(tierWaitBefore(KIND, 2, { headers, deliveredAt: at(0) }), undefined);
   });
