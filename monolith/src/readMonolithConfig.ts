@@ -22,9 +22,9 @@ export interface MonolithConfig extends ServiceConfig {
    * margin, which `defaultStaleAfterMs` of jobs/ computes from the declaration.
    */
   readonly staleAfterMs: number | undefined;
-  /** The status asks this server which alerts fire. */
+  /** The server that the status reads the firing alerts from. */
   readonly prometheusUrl: string;
-  /** The status asks this server which alerts are suppressed; undefined: none counts as suppressed. */
+  /** The server that the status reads the suppressed alerts from; undefined: none counts as suppressed. */
   readonly alertmanagerUrl: string | undefined;
 }
 

@@ -4,7 +4,7 @@ import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
 
-/** @param timezone IANA name; a request without a date asks for today in this zone. */
+/** @param timezone IANA name; a request without a date means today in this zone. */
 export function storedWodRoutes(wods: Pick<WodStore, 'find'>, timezone: string): Route[] {
   return [
     defineRoute({

@@ -45,7 +45,7 @@ export function drawWorkout(random: Random, pool: MovementPool): DrawnWorkout {
   throw new Error('No format found enough movements, which checkCatalogue rules out (W9)');
 }
 
-/** @returns fewer movements than the shape asks for if the pool has no more that fit together. */
+/** @returns fewer movements than the shape needs if the pool has no more that fit together. */
 function drawMovements(random: Random, pool: MovementPool, shape: WorkoutShape): DrawnMovements {
   const movements: Movement[] = [];
   const passedOver: Record<string, number> = {};

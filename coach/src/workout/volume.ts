@@ -23,7 +23,7 @@ const MOST_ROUNDS = 12;
 const LARGEST_ESTIMATE_SHARE = 0.9;
 
 export interface Volume {
-  /** In the order of the movements. */
+  /** The items, in the order of the movements. */
   readonly sets: readonly Readonly<{ amount: number; unit: Unit }>[];
   readonly scheme: string;
   readonly estimatedSeconds: number;

@@ -64,7 +64,7 @@ export function partsText(counts) {
 }
 
 /**
- * The line that says whether everyone is served. A run for some users says so, and never has the tone `good`.
+ * The line that says whether everyone is served. For a run for some users it contains that, and never has the tone `good`.
  * @param {import('./model.js').Today} today
  * @returns {{ text: string, tone: '' | 'good' | 'warn' | 'bad' }}
  */

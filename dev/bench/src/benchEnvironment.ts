@@ -89,7 +89,7 @@ export interface SystemUnderTest {
 }
 
 export interface SystemUnderTestOptions {
-  /** Of its virtual host, its database and the folder of its logs. */
+  /** The name of its virtual host, its database and the folder of its logs. */
   readonly name: string;
   /** Further variables of both processes. */
   readonly env?: Readonly<Record<string, string>>;

@@ -17,7 +17,7 @@ export interface Figure {
   readonly unit: string;
   readonly measured: Distribution;
   readonly baseline?: Distribution;
-  /** Of the rounds' own ratios, measured / baseline. */
+  /** The spread of the ratios of all rounds, measured / baseline. */
   readonly ratio?: Distribution;
   readonly bound?: { readonly description: string; readonly holds: boolean };
 }

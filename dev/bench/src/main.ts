@@ -19,7 +19,7 @@ ${WORKLOADS.map(describeWorkload).join('\n\n')}
 The default workload is jobs. Each starts servers of its own and stops them. Progress goes to standard error.
 Exit code 0: every bound holds; 1: a bound is broken, or the measurement failed; 2: wrong word or option.`;
 
-/** The command line is wrong; the message says how. */
+/** The command line is wrong; the message names the fault. */
 class UsageError extends Error {}
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

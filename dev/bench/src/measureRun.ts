@@ -7,11 +7,11 @@ import { quantile, rate } from './statistics.ts';
 
 export interface RunFigures {
   readonly jobCount: number;
-  /** From the answer 202 to the last stored workout. */
+  /** The time from the answer 202 to the last stored workout. */
   readonly jobsPerSecondFrom202: number;
-  /** From sending the request, so that the time for recording the jobs is included. */
+  /** The same from sending the request, so that the time for recording the jobs is included. */
   readonly jobsPerSecondFromRequest: number;
-  /** From the creation of a job record to its workout. */
+  /** The time from the creation of a job record to its workout. */
   readonly latencyP50Ms: number;
   readonly latencyP99Ms: number;
   /** Largest resident set of each process during the run. */

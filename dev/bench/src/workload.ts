@@ -10,7 +10,7 @@ export interface NumberOption {
 /** One figure of every round, alone or beside a baseline that was measured in the same round. */
 export interface Comparison {
   readonly name: string;
-  /** Such as 'ms' or 'jobs/s'. */
+  /** The unit, such as 'ms' or 'jobs/s'. */
   readonly unit: string;
   /** One value of each round. */
   readonly measured: readonly number[];
@@ -21,7 +21,7 @@ export interface Comparison {
 
 /** What a figure must not exceed or fall below. */
 export interface Bound {
-  /** Such as 'ratio ≥ 0.8'. */
+  /** The bound as text, such as 'ratio ≥ 0.8'. */
   readonly description: string;
   readonly holds: (medians: { readonly measured: number; readonly ratio: number }) => boolean;
 }

@@ -33,7 +33,7 @@ ${SCENARIOS.map(({ name, description }) => `  ${name.padEnd(14)}${description}`)
 Without a scenario all of them are run, which takes about twenty minutes. Progress goes to standard error.
 Exit code 0: every scenario passed; 1: one did not; 2: wrong word or option.`;
 
-/** The command line is wrong; the message says how. */
+/** The command line is wrong; the message names the fault. */
 class UsageError extends Error {}
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -26,7 +26,7 @@ async function expectComplete(cron: RunningCron): Promise<void> {
   });
 }
 
-/** Polls, because cron asks the monolith, whose answer may be late on a busy machine. */
+/** Polls, because cron sends requests to the monolith, whose answer may be late on a busy machine. */
 async function expectReady({ url }: RunningCron): Promise<void> {
   let seen = '';
   await eventually(

@@ -18,7 +18,7 @@ interface Answer {
   };
 }
 
-/** Longer than the deadline of one health check. A scrape asks no dependency, so its limit is shorter. */
+/** Longer than the deadline of one health check. A scrape sends no request to a dependency, so its limit is shorter. */
 const HEALTH_MS = 2_000;
 const SCRAPE_MS = 1_000;
 

@@ -19,7 +19,7 @@ const SENT_BYTES = 96_000;
 const ANSWER_TIMEOUT_MS = 120_000;
 /** More connections than each port accepts. */
 const IDLE_CONNECTION_COUNT = 1_200;
-/** Of resident memory: the budget of bodies, the connections, and garbage that is not collected yet. */
+/** The bound of the growth of resident memory: the budget of bodies, the connections, and garbage that is not collected yet. */
 const GROWTH_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Read from the kernel, because the process itself may still be busy with what it received. */

@@ -155,7 +155,7 @@ test('a request without a valid id gets one, and the answer contains it', async 
 interface FailingService {
   readonly main: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Of the expected line; warnings and errors before it are allowed. */
+  /** The level of the expected line; warnings and errors before it are allowed. */
   readonly expected: RegExp;
 }
 

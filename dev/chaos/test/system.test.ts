@@ -1,4 +1,4 @@
-/** Goal: monolith, coach, cron and replay together do what the README says. Method: real processes, one virtual host for each test. */
+/** Goal: monolith, coach, cron and replay together behave as described in the README. Method: real processes, one virtual host for each test. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FitRequestError } from '@fit/client';

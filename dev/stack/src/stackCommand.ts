@@ -37,7 +37,7 @@ export interface StackCommand {
 
 /**
  * @param words the words after the program's name.
- * @throws StackError `COMMAND_FAILED` that says what is wrong, with the usage.
+ * @throws StackError `COMMAND_FAILED` that names the fault, with the usage.
  */
 export function parseStackCommand(words: readonly string[]): StackCommand {
   const { values, positionals } = parse(words);

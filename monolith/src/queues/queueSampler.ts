@@ -25,7 +25,7 @@ export interface QueueReading {
 
 export interface QueueSample {
   readonly source: 'management' | 'amqp';
-  /** By name. A queue that is not on the broker has no entry; the entry of one that is not counted yet is undefined. */
+  /** The queues by name. A queue that is not on the broker has no entry; the entry of one that is not counted yet is undefined. */
   readonly queues: ReadonlyMap<string, QueueReading | undefined>;
 }
 

@@ -28,7 +28,7 @@ export type AlertReport = Static<typeof AlertReport>;
 
 export type AlertList = Omit<AlertReport, 'freshness'>;
 
-/** Where to ask. A URL may hold user and password, for servers that require them. */
+/** The servers that are read. A URL may hold user and password, for servers that require them. */
 export interface AlertSources {
   readonly prometheusUrl: string;
   /** Undefined: no alert counts as suppressed. */

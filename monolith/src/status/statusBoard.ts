@@ -45,7 +45,7 @@ const SOURCE_WAIT_MS = 2_200;
 const ALERTS_MAX_AGE_MS = 4_000;
 const ALERTS_STALE_AFTER_MS = 13_000;
 const TODAY_MAX_AGE_MS = 2_000;
-/** Longer than for alerts: counting every job of a large run takes a busy database a while. */
+/** Longer than for alerts, because a busy database needs seconds to count every job of a large run. */
 const TODAY_STALE_AFTER_MS = 20_000;
 /** Fields that change with every reading, so a change of them alone is not broadcast. */
 const CLOCK_FIELDS: ReadonlySet<string> = new Set(['at', 'answeredAt', 'ageSeconds']);

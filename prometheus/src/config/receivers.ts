@@ -23,7 +23,7 @@ export interface AlertReceivers {
 }
 
 export interface MailServer {
-  /** As host:port. */
+  /** The mail server as host:port. */
   readonly smarthost: string | undefined;
   readonly from: string | undefined;
   readonly username?: string | undefined;

@@ -54,7 +54,7 @@ import { OVERVIEW } from './overview.ts';
 import { QUEUES_AND_FLOW } from './queuesAndFlow.ts';
 import { WORKERS_AND_PLATFORM } from './workersAndPlatform.ts';
 
-/** In the order in which a person goes from a symptom to its cause. */
+/** All dashboards, in the order in which a person goes from a symptom to its cause. */
 export const DASHBOARDS: readonly DashboardSpec[] = [
   OVERVIEW,
   QUEUES_AND_FLOW,
@@ -134,7 +134,7 @@ function queryVariable(name: Variable): QueryVariableBuilder {
     .current({ selected: true, text: ['All'], value: ['$__all'] });
 }
 
-/** Without the instance, since a process that moves is not a deploy. */
+/** The labels of a build do not include the instance, since a process that moves is not a deploy. */
 const BUILDS = 'group by (job, version, commit)';
 
 /** Events that are marked on every graph. */
@@ -244,7 +244,7 @@ function sizeOf({ kind, width }: PanelSpec): Pick<Place, 'w' | 'h'> {
 type PanelBuilder = TimeseriesBuilder | StatBuilder | HeatmapBuilder | TableBuilder;
 
 interface PanelOptions {
-  /** Unique in the dashboard. */
+  /** The id of the panel, unique in the dashboard. */
   readonly id: number;
   readonly runbookBase: string;
 }

@@ -133,7 +133,7 @@ const brokerAlerts = ({ hold }: Windows): readonly AlertRule[] => [
 ];
 
 /**
- * Two minutes: what is dropped while Alertmanager starts is sent again a minute later and is not a fault. A receiver that refuses is
+ * It waits for two minutes: what is dropped while Alertmanager starts is sent again a minute later and is not a fault. A receiver that refuses is
  * tried again in each group interval, so its counter goes on rising; it is summed over integrations and reasons to one alert.
  */
 const pipelineFailures = (lookback: string): string =>

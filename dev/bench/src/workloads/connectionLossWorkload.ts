@@ -26,7 +26,7 @@ interface LossSize {
 }
 
 interface LossFigures {
-  /** From the start of the worker to the last finished message. */
+  /** The time from the start of the worker to the last finished message. */
   readonly durationMs: number;
   /** Started handlers; those beyond the number of messages ran a message a second time. */
   readonly handlerCount: number;

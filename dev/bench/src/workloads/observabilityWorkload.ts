@@ -38,13 +38,13 @@ const SCRAPE_INTERVAL_MS = 5_000;
 const DAY_MS = 86_400_000;
 
 interface VariantFigures {
-  /** From sending the request to the last stored workout. */
+  /** The time from sending the request to the last stored workout. */
   readonly jobsPerSecond: number;
   /** Processor time of monolith and coach together. */
   readonly processorMsPerThousandJobs: number;
   /** Spans that reached the collector. */
   readonly spansPerJob: number;
-  /** Of the larger of the two metrics pages. */
+  /** The size of the larger of the two metrics pages. */
   readonly metricsBytes: number;
 }
 
@@ -128,9 +128,9 @@ function compare(rounds: readonly Round[]): Measurement {
 }
 
 /**
- * All variants on the same servers. A system is suspended while another one is measured, because an idle one asks broker
+ * All variants on the same servers. A system is suspended while another one is measured, because an idle one queries broker
  * and database every few seconds, which took 10 % of the other's time. It is suspended for less than a minute, so no
- * heartbeat fails, and no other process wants its leases.
+ * heartbeat fails, and no other process takes its leases.
  */
 class ComparedSystems implements AsyncDisposable {
   readonly #userCount: number;
@@ -237,7 +237,7 @@ function signal({ pids }: SystemUnderTest, name: 'SIGSTOP' | 'SIGCONT'): void {
     try {
       process.kill(pid, name);
     } catch {
-      // The process has ended. The run that needs it fails and says so; the other processes must still be stopped.
+      // The process has ended. The run that needs it fails and reports it; the other processes must still be stopped.
     }
   }
 }

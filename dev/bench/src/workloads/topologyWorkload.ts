@@ -17,10 +17,10 @@ import type { Measurement, Workload } from '../workload.ts';
 
 const KIND = BENCH_TOPOLOGY.kind.one;
 
-/** Alike on both sides: messages published without a confirm yet, and deliveries without an ack. */
+/** The limits of both sides: messages published without a confirm yet, and deliveries without an ack. */
 const MAX_UNCONFIRMED = 1_000;
 const PREFETCH_COUNT = 250;
-/** As large as a job's message. */
+/** The size of a payload: as large as a job's message. */
 const BODY = Buffer.from(JSON.stringify({ text: '' }).padEnd(200));
 
 const RATIO_BOUND = 0.8;

@@ -75,7 +75,7 @@ export async function runInNamespaces(
 
 /**
  * Makes the root folder `/` in a mount namespace of its own, with the work folder at its usual path, so that daemon,
- * client and this process know the clone by the same name. The last command is an exec: the child is the daemon.
+ * client and this process have the same path for the clone. The last command is an exec: the child is the daemon.
  */
 const DAEMON_SCRIPT = `
 set -e

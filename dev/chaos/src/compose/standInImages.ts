@@ -107,7 +107,7 @@ CMD ["rabbitmq-server"]
 `,
 };
 
-/** Keeps its data in the same volume as the real image, and asks for the same user and password. */
+/** Keeps its data in the same volume as the real image, and requires the same user and password. */
 const MONGO: StandIn = {
   name: 'mongo',
   dockerfile: `FROM ${BASE}

@@ -12,7 +12,7 @@ export interface ScenarioResult {
 export interface ScenarioOptions {
   /** Each scenario has its own default. */
   readonly userCount?: number | undefined;
-  /** Of `port-attacks` alone. */
+  /** How long the ports are attacked; for the scenario `port-attacks` only. */
   readonly attackSeconds?: number | undefined;
   /** Is called with each line of progress. */
   readonly report: (line: string) => void;

@@ -69,7 +69,7 @@ export function startProgram(
 }
 
 export interface RunningCron extends RunningProgram {
-  /** Of its metrics and health. */
+  /** The address of its metrics and health. */
   readonly url: string;
 }
 

@@ -160,7 +160,7 @@ export function planServers(
 
 /**
  * With broker and database given, the stack must start on any machine: Prometheus and Alertmanager are left out if
- * they cannot run, unless the caller asked for them by name.
+ * they cannot run, unless the caller named them.
  */
 function withoutMonitoring(plan: ServerPlan, options: StackOptions): ServerPlan {
   const isGiven = plan.amqpUrl !== undefined && plan.mongodbUrl !== undefined;

@@ -7,7 +7,7 @@ const PROGRESS_INTERVAL_MS = 3_000;
 /** Milliseconds from SIGTERM to SIGKILL if a program is stopped early. */
 const STOP_GRACE_MS = 3_000;
 
-/** Bounds the memory for output. The beginning is dropped, since the end says what went wrong. */
+/** Bounds the memory for output. The beginning is dropped, since the cause of a failure is at the end. */
 const OUTPUT_LIMIT_CHARACTERS = 1_000_000;
 
 /** Options that every step of a start passes on. */

@@ -87,7 +87,7 @@ function describeExit({ code, signal }: ChildExit): string {
   return signal ?? `code ${String(code)}`;
 }
 
-/** @returns the report of an exit that was not asked for, with the end of the log. */
+/** @returns the report of an unexpected exit, with the end of the log. */
 export async function describeUnexpectedExit(
   name: string,
   exit: ChildExit,

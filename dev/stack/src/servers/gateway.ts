@@ -20,8 +20,8 @@ const MINIMUM_GO: readonly [number, number] = [1, 25];
 export const GATEWAY_PROGRAM = 'fit-gateway';
 
 /**
- * The gateway of a stack. It asks no client for a password: the embeddable package of FerretDB 2.7.0 sets `Auth` to false
- * itself, and FerretDB's own command, which could ask, does not start without a generated version file. So every local
+ * The gateway of a stack. It requires no password of its clients: the embeddable package of FerretDB 2.7.0 sets `Auth` to false
+ * itself, and FerretDB's own command, which could require one, does not start without a generated version file. So every local
  * user reaches it on loopback.
  */
 export function gateway(settings: StackSettings): ServerDefinition {
@@ -70,7 +70,7 @@ async function compile(folder: string, step: StepOptions): Promise<void> {
   const go = await findGo(step);
   const program = join(folder, GATEWAY_PROGRAM);
   const build = [go.program, 'build', '-trimpath', '-ldflags=-s -w', '-o', program, '.'];
-  // The host's GOPROXY and the like are kept, since they say how to reach modules. A static program runs in any root.
+  // The host's GOPROXY and the like are kept, since they configure how modules are downloaded. A static program runs in any root.
   const env = { ...process.env, ...go.environment, CGO_ENABLED: '0', GOTOOLCHAIN: 'local' };
   const title = 'database gateway: compiling';
   await mustRun(build, { ...step, cwd: SOURCE, env, title });

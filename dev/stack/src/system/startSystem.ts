@@ -135,12 +135,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   };
 }
 
-/** A process of the system, which is started again when it ends unexpectedly, if the options say so. */
+/** A process of the system, which is started again when it ends unexpectedly, if the options request it. */
 class SupervisedService {
   readonly #launch: Launch;
   readonly #settings: ServiceSettings;
   readonly #restarter: Restarter | undefined;
-  /** The child whose exit was asked for last. */
+  /** The child that was last stopped on purpose. */
   #endedChild: Child | undefined;
   #areRestartsStopped = false;
   service: Service;

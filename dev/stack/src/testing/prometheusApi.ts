@@ -22,7 +22,7 @@ export interface EvaluatedRule {
   readonly name: string;
   readonly health: 'ok' | 'unknown' | 'err';
   readonly lastError?: string;
-  /** Only for alerting rules. */
+  /** Present for alerting rules only. */
   readonly alerts?: readonly ActiveAlert[];
 }
 

@@ -1,4 +1,4 @@
-/** Goal: a failed start says which check failed. Method: a server with fixed answers, and a program that is never ready. */
+/** Goal: a failed start names the check that failed. Method: a server with fixed answers, and a program that is never ready. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

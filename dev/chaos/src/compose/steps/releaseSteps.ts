@@ -116,7 +116,7 @@ const unchangedVersion: Step = {
       before.map(({ id }) => id).sort(),
       'a container was recreated',
     );
-    // .env says that there is one coach, so this drains and removes the other two.
+    // .env sets one coach, so this drains and removes the other two.
     await project.script('up');
     await project.waitUntilHealthy(SERVICES.length);
     return undefined;
