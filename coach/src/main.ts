@@ -1,7 +1,7 @@
 /** The process of the coach: configuration, database, HTTP, worker. The shutdown hooks run in reverse order. */
 import { useNativeBroker } from '@fit/contract';
 import { type JobEvent, JobWorker } from '@fit/jobs';
-import { connectStore, JobStore, requireSchema } from '@fit/jobs/store';
+import { awaitSchema, connectStore, JobStore } from '@fit/jobs/store';
 import {
   countJobs,
   countPublishes,
@@ -46,7 +46,6 @@ await runService(log, async (shutdownHooks, stopping) => {
   shutdownHooks.push({ part: 'tracing', stop: () => tracing.stop() });
   const store = connectStore(config.mongodbUrl);
   shutdownHooks.push({ part: 'store', stop: () => store.close() });
-  await requireSchema(store.database);
   const wods = new WodStore(store.database);
 
   const running: { worker?: JobWorker } = {};
@@ -82,6 +81,13 @@ await runService(log, async (shutdownHooks, stopping) => {
   const server = await listen(app.callback(), config.host, config.port);
   shutdownHooks.push({ part: 'HTTP server', stop: () => server.close() });
 
+  // No job is taken before the schema is known to be the right one. While the database does not answer, /readyz says so.
+  await awaitSchema(store.database, {
+    signal: stopping,
+    onOutage: (error) => {
+      log.error({ err: error }, 'the database does not answer; the worker starts when it does');
+    },
+  });
   running.worker = await JobWorker.open({
     ...config,
     declaration,

@@ -10,7 +10,7 @@ import {
   connectStore,
   DeadLetterStore,
   JobStore,
-  requireSchema,
+  requireExistingSchema,
   type StoreConnection,
 } from '@fit/jobs/store';
 import { openTracing } from '@fit/service';
@@ -50,7 +50,7 @@ async function main(): Promise<number> {
   const { mongodbUrl, amqpUrl } = readServerUrls(process.env);
   const store = connectStore(mongodbUrl);
   try {
-    await requireSchema(store.database);
+    await requireExistingSchema(store.database);
     const outcome = await replay(options, store, amqpUrl);
     if (options.isJson) process.stdout.write(`${JSON.stringify(outcome)}\n`);
     return options.isDryRun || outcome.replayed === (outcome.states['done'] ?? 0) ? 0 : 2;

@@ -58,37 +58,62 @@ export function connectStore(
   // The driver's parser accepts the host list of a replica set, which Node's URL refuses.
   const named = decodeURIComponent(new ConnectionString(url).pathname.slice(1));
   const database = client.db(named === '' ? DATABASE : named);
+  let needsConnect = true;
+  // A driver whose first connection failed stays closed (mongodb 7.9: "Topology is closed"), and only `connect` opens it again.
+  const connect = async () => {
+    if (!needsConnect) return;
+    await client.connect();
+    needsConnect = false;
+  };
   return {
-    database: databaseOf(database, limits),
+    database: databaseOf(database, limits, connect),
     pool: watchPool(client),
     watch: (listener) => {
       watchCommands(client, listener);
     },
     isUp: async () => {
       try {
-        await database.command({ ping: 1 }, { signal: AbortSignal.timeout(PING_MS) });
+        const signal = AbortSignal.timeout(PING_MS);
+        await Promise.race([connect(), rejectOn(signal)]);
+        await database.command({ ping: 1 }, { signal });
         return true;
       } catch {
         return false;
       }
     },
-    close: () => client.close(),
+    close: () => {
+      needsConnect = false;
+      return client.close();
+    },
   };
 }
 
-function databaseOf(database: Db, limits: StatementLimits): StoreDatabase {
+/** @returns never: rejects when the signal is aborted. */
+function rejectOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(new Error('no connection in time'));
+    });
+  });
+}
+
+function databaseOf(
+  database: Db,
+  limits: StatementLimits,
+  connect: () => Promise<void>,
+): StoreDatabase {
   return {
     name: database.databaseName,
     collectionNames: async () => {
-      const found = await runStatement(
-        (options) => database.listCollections({}, { ...options, nameOnly: true }).toArray(),
-        limits,
-      );
+      const found = await runStatement(async (options) => {
+        await connect();
+        return await database.listCollections({}, { ...options, nameOnly: true }).toArray();
+      }, limits);
       return found.map(({ name }) => name);
     },
     collection: <Stored extends Identified>(name: string) =>
-      new DocumentCollection(database.collection<Stored>(name), limits),
-    withLimits: (other) => databaseOf(database, other),
+      new DocumentCollection(database.collection<Stored>(name), limits, connect),
+    withLimits: (other) => databaseOf(database, other, connect),
   };
 }
 

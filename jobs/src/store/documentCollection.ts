@@ -51,14 +51,22 @@ const WRITE_COUNT_LIMIT = 500;
 export class DocumentCollection<Stored extends Identified> {
   readonly #collection: Collection<Stored>;
   readonly #limits: StatementLimits;
+  readonly #connect: () => Promise<void>;
 
-  constructor(collection: Collection<Stored>, limits: StatementLimits = STATEMENT_LIMITS) {
+  /** @param connect is awaited before each statement; it opens the connection unless it is open. */
+  constructor(
+    collection: Collection<Stored>,
+    limits: StatementLimits,
+    connect: () => Promise<void>,
+  ) {
     this.#collection = collection;
     this.#limits = limits;
+    this.#connect = connect;
   }
 
   /** Creates the index if it does not exist. The statement has no time limit, because a large collection takes long. */
   async ensureIndex(keys: IndexSpecification): Promise<void> {
+    await this.#connect();
     await this.#collection.createIndex(keys);
   }
 
@@ -203,7 +211,10 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   async #run<Answer>(statement: (options: StatementOptions) => Promise<Answer>): Promise<Answer> {
-    return await runStatement(statement, this.#limits);
+    return await runStatement(async (options) => {
+      await this.#connect();
+      return await statement(options);
+    }, this.#limits);
   }
 }
 

@@ -12,7 +12,7 @@ export { DocumentCollection, type Identified } from './documentCollection.ts';
 export type { Change } from './jobChanges.ts';
 export { JobStore, type RunCounts } from './jobStore.ts';
 export { LeaseStore } from './leaseStore.ts';
-export { requireSchema } from './schemaVersion.ts';
+export { awaitSchema, requireExistingSchema, requireSchema } from './schemaVersion.ts';
 export {
   BACKGROUND_LIMITS,
   STATEMENT_LIMITS,

@@ -1,5 +1,7 @@
 /** The version of the database's schema: collections, fields and their meaning. Every process checks it before it works. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreDatabase } from './connectStore.ts';
+import { StoreUnavailable } from './statement.ts';
 
 /** Version of this release. Raise it with every change that makes old data unusable for new code, or new data for old code. */
 export const SCHEMA_VERSION = 1;
@@ -54,4 +56,41 @@ export async function requireSchema(
   }
   if (found?.version !== version)
     throw new SchemaMismatch(database.name, `schema version ${found?.version}`, version);
+}
+
+/**
+ * Checks the version and writes nothing, for commands that must not create a database under a mistyped name.
+ * @throws SchemaMismatch, also where the database is empty; StoreUnavailable, StatementRefused
+ */
+export async function requireExistingSchema(database: StoreDatabase): Promise<void> {
+  const found = await database.collection<SchemaDocument>(SCHEMA_COLLECTION).findOne(SCHEMA_ID);
+  if (found === undefined)
+    throw new SchemaMismatch(database.name, 'no schema version', SCHEMA_VERSION);
+  await requireSchema(database);
+}
+
+const RETRY_MS = 1_000;
+
+/** As `requireSchema`, but waits while the database does not answer, so that an outage does not end a process that starts. */
+export async function awaitSchema(
+  database: StoreDatabase,
+  options: {
+    /** Ends the waiting with the reason of the signal. */
+    readonly signal: AbortSignal;
+    /** Called once, at the first failure. */
+    readonly onOutage: (error: StoreUnavailable) => void;
+  },
+): Promise<void> {
+  let isReported = false;
+  for (;;) {
+    try {
+      await requireSchema(database);
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      if (!isReported) options.onOutage(error);
+      isReported = true;
+    }
+    await delay(RETRY_MS, undefined, { signal: options.signal });
+  }
 }

@@ -4,7 +4,14 @@ import { test } from 'node:test';
 import { connectStore } from '@fit/jobs/store';
 import { type Teardown, testDatabaseUrl } from '@fit/stack/testing';
 import { MongoClient } from 'mongodb';
-import { requireSchema, SCHEMA_VERSION, SchemaMismatch } from '../../src/store/schemaVersion.ts';
+import { openProxy } from '../../../topology/test/support/openProxy.ts';
+import {
+  awaitSchema,
+  requireExistingSchema,
+  requireSchema,
+  SCHEMA_VERSION,
+  SchemaMismatch,
+} from '../../src/store/schemaVersion.ts';
 
 /** @returns an empty database, dropped when the test ends. */
 function emptyDatabase(teardown: Teardown) {
@@ -59,4 +66,32 @@ test('collections without a version are refused, and stay as they are', async (t
     /collections without a schema version \(jobs\)/,
   );
   assert.equal(await store.raw('schema').countDocuments(), 0);
+});
+
+test('a command that writes no version refuses an empty database, and leaves it empty', async (t) => {
+  const store = emptyDatabase(t);
+  await assert.rejects(requireExistingSchema(store.database), /has no schema version/);
+  assert.equal(await store.raw('schema').countDocuments(), 0);
+  await requireSchema(store.database);
+  await requireExistingSchema(store.database);
+});
+
+test('a process that starts in an outage reports it once, and passes when the database answers', async (t) => {
+  const proxy = await openProxy(t, testDatabaseUrl());
+  const connection = connectStore(proxy.url);
+  t.after(() => connection.close());
+  proxy.holdReplies();
+  const outage = Promise.withResolvers<Error>();
+  const reported: Error[] = [];
+  const passed = awaitSchema(connection.database, {
+    signal: AbortSignal.timeout(60_000),
+    onOutage: (error) => {
+      reported.push(error);
+      outage.resolve(error);
+    },
+  });
+  await outage.promise;
+  proxy.cut();
+  await passed;
+  assert.equal(reported.length, 1);
 });
