@@ -14,7 +14,7 @@
  */
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
-import { FitClient, followRun, untilAccepted } from '@fit/client';
+import { FitClient, followRun, isRepeatable, untilAccepted } from '@fit/client';
 import { ConfigError, dayIn, isCalendarDay, readCronConfig } from '@fit/contract';
 import { ScheduleError, type Slot, Slots, slotsAround } from '@fit/contract/slots';
 import { createMetrics, Health, type MetricSet, serveOperations } from '@fit/service';
@@ -303,9 +303,11 @@ class RunDeadline {
     this.#reporting.abort();
     this.#reporting = new AbortController();
     const signal = AbortSignal.any([stopping.signal, this.#reporting.signal]);
-    untilAccepted(request, { signal }).catch((error: unknown) => {
+    untilAccepted(request, { signal, shouldRetry: isRepeatable }).catch((error: unknown) => {
       if (!signal.aborted)
-        log(`the monolith refuses the deadline, so CronOverdue cannot fire: ${messageOf(error)}`);
+        log(
+          `the monolith refuses the deadline, so CronOverdue goes by the former one: ${messageOf(error)}`,
+        );
     });
   }
 }

@@ -43,11 +43,18 @@ export function isTemporary(error: unknown): boolean {
   return !(error instanceof FitRequestError) || [429, 502, 503, 504].includes(error.status);
 }
 
+/** @returns whether a request that only reads, or that sets the same value again, may be repeated: also after a 500. */
+export function isRepeatable(error: unknown): boolean {
+  return isTemporary(error) || (error instanceof FitRequestError && error.status >= 500);
+}
+
 export interface RetryOptions {
   /** No attempt starts later than this, in milliseconds; default: no limit. */
   readonly waitMs?: number;
   /** Ends the waiting, with the reason of the signal. */
   readonly signal?: AbortSignal;
+  /** Whether the request is repeated after this error; default `isTemporary`. */
+  readonly shouldRetry?: (error: unknown) => boolean;
   /** Gets a line for each new reason why the monolith does not accept the request. */
   readonly onProgress?: (line: string) => void;
 }
@@ -58,7 +65,12 @@ export interface RetryOptions {
  */
 export async function untilAccepted<Reply>(
   request: () => Promise<Reply>,
-  { waitMs = Number.POSITIVE_INFINITY, signal, onProgress }: RetryOptions,
+  {
+    waitMs = Number.POSITIVE_INFINITY,
+    signal,
+    shouldRetry = isTemporary,
+    onProgress,
+  }: RetryOptions,
 ): Promise<Reply> {
   let lastReason: string | undefined;
   return await pRetry(request, {
@@ -67,9 +79,9 @@ export async function untilAccepted<Reply>(
     factor: 1,
     maxRetryTime: waitMs,
     ...(signal === undefined ? {} : { signal }),
-    shouldRetry: ({ error }) => isTemporary(error),
+    shouldRetry: ({ error }) => shouldRetry(error),
     onFailedAttempt: ({ error }) => {
-      if (isTemporary(error) && error.message !== lastReason)
+      if (shouldRetry(error) && error.message !== lastReason)
         onProgress?.(`the monolith does not accept the request yet: ${error.message}`);
       lastReason = error.message;
     },

@@ -1,6 +1,6 @@
 /** Waits for the end of a run, and reports what changes. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type FitClient, isTemporary, type RunStatusReply } from './fitClient.ts';
+import { type FitClient, isRepeatable, type RunStatusReply } from './fitClient.ts';
 
 export interface FollowOptions {
   readonly client: FitClient;
@@ -39,7 +39,7 @@ async function statusOrReason({ client, runId }: FollowOptions): Promise<RunStat
   try {
     return await client.run(runId);
   } catch (error) {
-    if (!isTemporary(error)) throw error;
+    if (!isRepeatable(error)) throw error;
     return 'the monolith does not answer; waiting';
   }
 }

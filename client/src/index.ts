@@ -2,6 +2,7 @@
 export {
   FitClient,
   FitRequestError,
+  isRepeatable,
   type RetryOptions,
   type RunReply,
   type RunStatusReply,

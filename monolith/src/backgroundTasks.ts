@@ -69,6 +69,7 @@ export async function startBackgroundTasks(
   const publisher = await Publisher.open({
     ...session,
     label: 'monolith relay',
+    maxUnconfirmed: RELAY_BATCH_COUNT,
     onPublish: options.onPublish,
     prepare: maintainer.prepare,
   });

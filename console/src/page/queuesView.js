@@ -29,7 +29,7 @@ export function queuesView({ freshness, source, queues }) {
       ? [
           element(
             'p.secondary',
-            'The management API does not answer: only ready messages and consumers are known.',
+            'Without the management API only ready messages and consumers are known.',
           ),
         ]
       : []),

@@ -14,7 +14,6 @@ import type {
 import {
   DuplicateKey,
   runStatement,
-  STATEMENT_LIMITS,
   type StatementLimits,
   type StatementOptions,
 } from './statement.ts';

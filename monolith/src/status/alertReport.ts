@@ -55,11 +55,11 @@ export interface ManagedAlert {
 const REQUEST_TIMEOUT_MS = 2_000;
 const WATCHDOG = 'Watchdog';
 /** Most urgent first; any other severity follows them. */
-const SEVERITIES = ['critical', 'warning', 'info'];
+const SEVERITIES = ['critical', 'warning'];
 const LISTED_COUNT = 50;
 const TEXT_LENGTH = 300;
 /** The labels that name the subject of an alert. */
-const SUBJECT_LABELS = ['queue', 'kind', 'job', 'instance', 'cause', 'reason', 'outcome', 'slo'];
+const SUBJECT_LABELS = ['queue', 'how', 'resource', 'kind', 'job', 'instance', 'cause', 'outcome'];
 
 /** @throws Error if Prometheus does not answer: then it is unknown what fires, which is not the same as nothing. */
 export async function readAlerts(sources: AlertSources): Promise<AlertList> {

@@ -47,7 +47,8 @@ export function renderAlertmanager(
   });
 }
 
-const BROKER_IS_DOWN = ['alertname="TargetDown"', 'job=~"rabbitmq.*"'];
+/** A broker that answers without queues (`how`) mutes nothing: the other alerts say what it lacks. */
+const BROKER_IS_DOWN = ['alertname="TargetDown"', 'job=~"rabbitmq.*"', 'how=""'];
 const NO_COACH = ['alertname="NoConsumers"', 'severity="critical"'];
 const NO_PROGRESS = ['alertname=~"OutboxStalled|BacklogTooLong"'];
 

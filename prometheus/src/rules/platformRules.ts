@@ -43,7 +43,7 @@ const TARGET_DOWN = [
   'up == 0',
   ...WATCHED_JOBS.map((job) => `or absent(up{job="${job}"})`),
   // A wrong metrics family or virtual host is answered with 200 and no queue, so `up` does not show it.
-  'or label_replace(absent(queue:ready) or absent(queue:consumers), "job", "rabbitmq-queues", "", "")',
+  'or label_replace(label_replace(absent(queue:ready) or absent(queue:consumers), "job", "rabbitmq-queues", "", ""), "how", "no queues", "", "")',
   '  unless on (job) up{job="rabbitmq-queues"} == 0',
 ].join('\n');
 
@@ -57,7 +57,8 @@ const outageAlerts = ({ hold }: Windows): readonly AlertRule[] => [
       summary: '{{ $labels.job }} {{ $labels.instance }} gives no metrics',
       description:
         'It is down or hangs, or the broker answers without its queues. Alerts that need these metrics are silent.',
-      remedy: 'Start it and read the end of its log.',
+      remedy:
+        'Start it and read the end of its log. If the broker runs: npm run topology -- diff shows what it lacks.',
     },
   },
   {

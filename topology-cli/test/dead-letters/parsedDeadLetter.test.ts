@@ -33,7 +33,7 @@ function raw(change: Partial<DeadLetterSource> = {}): DeadLetterSource {
   };
 }
 
-test('an exhausted dead deadLetter of every broker version: cause, time, and deaths with the oldest first', () => {
+test('an exhausted dead letter of every broker version: cause, time, and deaths with the oldest first', () => {
   for (const line of BROKER_SERIES) {
     const deadLetter = parseDeadLetter(KIND, raw({ headers: EXHAUSTED[line] }));
     assert.deepEqual([deadLetter.cause, deadLetter.errorClass], ['exhausted', 'exhausted']);

@@ -1,4 +1,4 @@
-/** Goal: a replay gives all attempts again, and only to matching dead deadLetters. Method: short tiers, a real broker. */
+/** Goal: a replay gives all attempts again, and only to matching dead letters. Method: short tiers, a real broker. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptOf } from '@fit/topology';

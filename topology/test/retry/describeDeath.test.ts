@@ -10,6 +10,7 @@ test('failures that differ only in numbers and ids share one fingerprint', () =>
   assert.equal(fingerprint('TypeError', 'no 7'), fingerprint('TypeError', 'no 4711'));
   assert.equal(fingerprint('E', 'job deadbeef0123'), fingerprint('E', 'job 99'));
   assert.notEqual(fingerprint('E', 'user 7'), fingerprint('F', 'user 7'));
+  assert.notEqual(fingerprint('E', 'user 7'), fingerprint('E', 'group 7'));
   assert.match(fingerprint('', ''), /^[0-9a-f]{12}$/);
 });
 

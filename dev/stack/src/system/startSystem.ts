@@ -127,6 +127,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     removeCoach: async (index, how) => {
       const coach = coachAt(index);
       coaches.splice(index, 1);
+      await coach.stopRestarts();
       await coach.end(how);
     },
     restartMonolith: (env) => monolith.killAndStart(env),

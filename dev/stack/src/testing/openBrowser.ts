@@ -28,7 +28,7 @@ const FLAGS = [
 
 /**
  * Starts a browser, which is built at the first use (about 20 s, 0.6 GB). It reaches servers on loopback.
- * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`, `SERVICE_NOT_READY`.
+ * @throws StackError `HOST_UNSUPPORTED`, `BUILD_FAILED`, `SERVER_NOT_READY`.
  */
 export async function openBrowser(teardown: Teardown): Promise<Browser> {
   const { connect } = await import('puppeteer-core');

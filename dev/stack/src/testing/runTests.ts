@@ -47,7 +47,7 @@ const WORKSPACES = [
  * Fewer tests are a failure, since the runner exits with 0 when a glob matches no file (Node 24.21). Raise the number as
  * tests are added.
  */
-const MINIMUM_TESTS = 1_000;
+const MINIMUM_TESTS = 1_500;
 /** Test files that run at a time; the machine also runs a broker and a database. */
 const CONCURRENT_FILES = 2;
 /** The longest files take two minutes beside another file on two cores. */
