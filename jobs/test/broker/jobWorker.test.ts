@@ -187,7 +187,7 @@ test('a malformed message with the id of a live job is stored as a dead letter, 
   await pipeline.store.jobs.accept('run', [victim]);
   await publishBody(publisher, victim._id, Buffer.from('{"generation":1,"forged":true}'));
   await eventually(async () => (await pipeline.store.deadLetters.count()) === 1, {
-    describe: async () => `${await pipeline.store.deadLetters.count()} letters of 1`,
+    describe: async () => `${await pipeline.store.deadLetters.count()} dead letters of 1`,
   });
   assert.equal((await pipeline.store.jobs.find(victim._id))?.state, 'pending');
   assert.equal(pipeline.eventsOf('deadLettered').length, 0);
@@ -202,7 +202,7 @@ test('a job whose record the worker cannot decode is dead as malformed, and its 
   await pipeline.submit(publisher, [unreadable]);
   assert.equal((await pipeline.expectState(unreadable, 'dead')).death?.cause, 'malformed');
   await eventually(async () => (await pipeline.store.deadLetters.count()) === 1, {
-    describe: async () => `${await pipeline.store.deadLetters.count()} letters of 1`,
+    describe: async () => `${await pipeline.store.deadLetters.count()} dead letters of 1`,
   });
 });
 

@@ -68,7 +68,7 @@ export class ManagementApi {
     if (response.status >= 500) throw new Error(`management API answered ${answer}`);
     const remedy =
       response.status === UNAUTHORIZED
-        ? `the management API refuses user '${this.#user}': check name and password in the management URL`
+        ? `the management API refuses user '${this.#user}' for '${path.join('/')}' (${answer}): check name and password in the management URL`
         : `'${path.join('/')}' was answered with ${answer}; user '${this.#user}' needs the policymaker tag and rights on virtual host '${this.vhost}'`;
     throw new TopologyError('BROKER_REFUSED', [
       { code: 'MANAGEMENT_REFUSED', subject: this.#url.host, remedy },

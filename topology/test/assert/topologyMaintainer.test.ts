@@ -269,7 +269,7 @@ test('a management API that refuses the user after the start is a fault, with on
   const user = `user-${randomUUID()}`;
   const path = `/api/users/${user}`;
   const putUser = (password: string) =>
-    askManagement({ method: 'PUT', path, body: { password, tags: 'policymaker' } });
+    askManagement({ method: 'PUT', path, body: { password, tags: 'administrator' } });
   const { worker, warnings } = await openWatched(t, true, {
     urlsOf: async ({ amqpUrl, managementUrl, vhost }) => {
       t.after(() => askManagement({ method: 'DELETE', path }));
