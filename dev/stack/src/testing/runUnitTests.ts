@@ -14,7 +14,7 @@ import { dot } from 'node:test/reporters';
 const REPOSITORY = resolve(import.meta.dirname, '../../../..');
 
 /** Guards against a glob or a rule that matches nothing. Raise the number as tests are added. */
-const MINIMUM_TESTS = 980;
+const MINIMUM_TESTS = 950;
 
 /**
  * A test file is a unit test unless it, or a test helper that it imports, contains one of these words: each of them
