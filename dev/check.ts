@@ -1,23 +1,14 @@
 /** `npm run check`: runs every static check, also after one has failed. Exit code 0: all passed; 1: not. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const { workspaces } = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'),
+) as { workspaces: readonly string[] };
 
 /** Sources that the import rules apply to. */
-const SOURCES = [
-  'topology',
-  'topology-cli',
-  'jobs',
-  'contract',
-  'service',
-  'client',
-  'console',
-  'monolith',
-  'coach',
-  'prometheus',
-  'examples',
-  'dev',
-  'start.ts',
-  'cron_job.ts',
-];
+const SOURCES = [...workspaces, 'dev', 'start.ts', 'cron_job.ts'];
 
 const CHECKS: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
   ['format', 'biome', ['check', '--error-on-warnings', '.']],

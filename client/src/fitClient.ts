@@ -60,7 +60,7 @@ export interface RetryOptions {
 }
 
 /**
- * Repeats a request every two seconds while its error is temporary. The request must be safe to repeat.
+ * Repeats a request every two seconds while `shouldRetry` allows it. The request must be safe to repeat.
  * @throws the error of the last attempt.
  */
 export async function untilAccepted<Reply>(

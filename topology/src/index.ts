@@ -78,6 +78,7 @@ export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligible
 export { type NextStep, nextStep } from './retry/nextStep.ts';
 export {
   errorClass,
+  errorMessage,
   type HandlerResult,
   InvalidOutcome,
   type Outcome,

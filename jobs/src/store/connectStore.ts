@@ -1,6 +1,7 @@
 /** One connection to the MongoDB-compatible store, with a bound on every wait. */
 import { type Db, MongoClient } from 'mongodb';
 import { ConnectionString } from 'mongodb-connection-string-url';
+import pTimeout from 'p-timeout';
 import { DocumentCollection, type Identified } from './documentCollection.ts';
 import {
   runStatement,
@@ -8,6 +9,7 @@ import {
   STATEMENT_LIMIT_MS,
   STATEMENT_LIMITS,
   type StatementLimits,
+  type StatementRunner,
 } from './statement.ts';
 
 /** A database whose collections are reached through `DocumentCollection` alone. */
@@ -74,7 +76,8 @@ export function connectStore(
     isUp: async () => {
       try {
         const signal = AbortSignal.timeout(PING_MS);
-        await Promise.race([connect(), rejectOn(signal)]);
+        // The connect takes no signal, and its own limit is longer.
+        await pTimeout(connect(), { milliseconds: PING_MS });
         await database.command({ ping: 1 }, { signal });
         return true;
       } catch {
@@ -88,31 +91,26 @@ export function connectStore(
   };
 }
 
-/** @returns never: rejects when the signal is aborted. */
-function rejectOn(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => {
-      reject(new Error('no connection in time'));
-    });
-  });
-}
-
 function databaseOf(
   database: Db,
   limits: StatementLimits,
   connect: () => Promise<void>,
 ): StoreDatabase {
+  const run: StatementRunner = (statement) =>
+    runStatement(async (options) => {
+      await connect();
+      return await statement(options);
+    }, limits);
   return {
     name: database.databaseName,
     collectionNames: async () => {
-      const found = await runStatement(async (options) => {
-        await connect();
-        return await database.listCollections({}, { ...options, nameOnly: true }).toArray();
-      }, limits);
+      const found = await run((options) =>
+        database.listCollections({}, { ...options, nameOnly: true }).toArray(),
+      );
       return found.map(({ name }) => name);
     },
     collection: <Stored extends Identified>(name: string) =>
-      new DocumentCollection(database.collection<Stored>(name), limits, connect),
+      new DocumentCollection(database.collection<Stored>(name), run, connect),
     withLimits: (other) => databaseOf(database, other, connect),
   };
 }

@@ -11,12 +11,7 @@ import type {
   Sort,
   UpdateFilter,
 } from 'mongodb';
-import {
-  DuplicateKey,
-  runStatement,
-  type StatementLimits,
-  type StatementOptions,
-} from './statement.ts';
+import { DuplicateKey, type StatementRunner } from './statement.ts';
 import { duplicateIndexes } from './storeFailure.ts';
 
 /** A stored document. Its id is text, because writes are sorted by id. */
@@ -49,17 +44,13 @@ const WRITE_COUNT_LIMIT = 500;
 
 export class DocumentCollection<Stored extends Identified> {
   readonly #collection: Collection<Stored>;
-  readonly #limits: StatementLimits;
+  readonly #run: StatementRunner;
   readonly #connect: () => Promise<void>;
 
-  /** @param connect is awaited before each statement; it opens the connection unless it is open. */
-  constructor(
-    collection: Collection<Stored>,
-    limits: StatementLimits,
-    connect: () => Promise<void>,
-  ) {
+  /** @param connect opens the connection unless it is open; only a statement without limits calls it, the others use `run`. */
+  constructor(collection: Collection<Stored>, run: StatementRunner, connect: () => Promise<void>) {
     this.#collection = collection;
-    this.#limits = limits;
+    this.#run = run;
     this.#connect = connect;
   }
 
@@ -207,13 +198,6 @@ export class DocumentCollection<Stored extends Identified> {
       if (!(error instanceof DuplicateKey)) throw error;
       return duplicateIndexes(error.cause);
     }
-  }
-
-  async #run<Answer>(statement: (options: StatementOptions) => Promise<Answer>): Promise<Answer> {
-    return await runStatement(async (options) => {
-      await this.#connect();
-      return await statement(options);
-    }, this.#limits);
   }
 }
 

@@ -54,8 +54,17 @@ export async function requireSchema(
       );
     found ??= await schema.upsert(SCHEMA_ID, { $setOnInsert: { version } });
   }
-  if (found?.version !== version)
-    throw new SchemaMismatch(database.name, `schema version ${found?.version}`, version);
+  checkVersion(database, found, version);
+}
+
+function checkVersion(
+  database: StoreDatabase,
+  found: SchemaDocument | undefined,
+  version: number,
+): void {
+  if (found?.version === version) return;
+  const phrase = found === undefined ? 'no schema version' : `schema version ${found.version}`;
+  throw new SchemaMismatch(database.name, phrase, version);
 }
 
 /**
@@ -64,9 +73,7 @@ export async function requireSchema(
  */
 export async function requireExistingSchema(database: StoreDatabase): Promise<void> {
   const found = await database.collection<SchemaDocument>(SCHEMA_COLLECTION).findOne(SCHEMA_ID);
-  if (found === undefined)
-    throw new SchemaMismatch(database.name, 'no schema version', SCHEMA_VERSION);
-  await requireSchema(database);
+  checkVersion(database, found, SCHEMA_VERSION);
 }
 
 const RETRY_MS = 1_000;

@@ -87,6 +87,11 @@ export function longestStatementMs({ statementMs, budgetMs, tryCount }: Statemen
 
 const REPEATED_FAILURES: ReadonlySet<StoreFailure> = new Set(['contention', 'timeout', 'network']);
 
+/** Runs statements on one open connection with one set of limits, as `runStatement`. */
+export type StatementRunner = <Answer>(
+  statement: (options: StatementOptions) => Promise<Answer>,
+) => Promise<Answer>;
+
 /**
  * Repeats a statement after random pauses that grow, so that two statements that blocked each other do not meet again. A
  * statement must be safe to repeat: after a lost connection its effect is unknown, so it may run more than once.

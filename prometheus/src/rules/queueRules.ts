@@ -40,7 +40,7 @@ function returnLimit({ role, kind }: QueuePlan, { queues }: TopologyPlan): numbe
   return queues.find((queue) => queue.role === 'main' && queue.kind === kind)?.maxLength;
 }
 
-/** From the broker's `/metrics/detailed`, families queue_coarse_metrics and queue_metrics. */
+/** Series of the broker's page `/metrics/detailed`, from its families queue_coarse_metrics and queue_metrics. */
 const MESSAGES = 'rabbitmq_detailed_queue_messages';
 const READY = 'rabbitmq_detailed_queue_messages_ready';
 const UNACKED = 'rabbitmq_detailed_queue_messages_unacked';

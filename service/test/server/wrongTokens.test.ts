@@ -1,8 +1,6 @@
 /** Goal: a burst of wrong tokens is refused with 429, reported once with its address, and locks nobody out. Method: a real server; an injected clock. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApp, defineRoute, listen } from '@fit/service';
-import Type from 'typebox';
 import {
   WRONG_TOKEN_ADDRESSES,
   WRONG_TOKEN_LIMIT,
@@ -10,32 +8,18 @@ import {
   type WrongTokenBurst,
   WrongTokens,
 } from '../../src/server/wrongTokens.ts';
+import { serveAdminRoute } from '../support/serveAdminRoute.ts';
 
 const TOKEN = 'a-token-of-more-than-thirty-two-characters';
 
 test('wrong tokens beyond the limit are 429 with Retry-After and reported once; the right token is accepted', async (t) => {
   const bursts: WrongTokenBurst[] = [];
-  const app = createApp({
+  const url = await serveAdminRoute(t, {
     adminToken: TOKEN,
-    onRequest: () => undefined,
-    onDefect: (error) => {
-      assert.ifError(error);
-    },
     onWrongTokens: (burst) => bursts.push(burst),
-    routes: [
-      defineRoute({
-        method: 'get',
-        paths: ['/admin'],
-        access: 'admin',
-        reply: Type.Object({}),
-        handle: () => Promise.resolve({ body: {} }),
-      }),
-    ],
   });
-  const server = await listen(app.callback(), '127.0.0.1', 0);
-  t.after(() => server.close());
   const ask = async (token: string) => {
-    const response = await fetch(`${server.url}/admin`, {
+    const response = await fetch(url, {
       headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': `10.0.0.${bursts.length}` },
     });
     await response.text();
@@ -50,7 +34,7 @@ test('wrong tokens beyond the limit are 429 with Retry-After and reported once; 
   }
   assert.deepEqual(bursts, [{ address: '127.0.0.1', count: WRONG_TOKEN_LIMIT + 1 }]);
   assert.equal((await ask(TOKEN)).status, 200);
-  assert.equal((await fetch(`${server.url}/admin`)).status, 401, 'no token is no wrong token');
+  assert.equal((await fetch(url)).status, 401, 'no token is no wrong token');
 });
 
 test('each window counts from 0 and reports one burst', () => {

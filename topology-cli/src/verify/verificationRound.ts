@@ -49,7 +49,7 @@ const PREFETCH_COUNT = 100;
 const POLL_MS = 25;
 /** How long after its expected time an event is awaited, beyond the tolerance. */
 const EVENT_TIMEOUT_MS = 3_000;
-/** The same, once something has happened that was not expected. */
+/** Waiting is shorter after an unexpected event, because the probe has failed already and is not expected to continue as planned. */
 const DEVIATION_TIMEOUT_MS = 500;
 /** A full quorum queue refuses a little late: of five messages one at a time, the sixth (measured). */
 const OVERFULL_COUNT = 50;

@@ -1,4 +1,4 @@
-/** A bench whose topology is applied, not asserted; and a load that loses nothing unseen. */
+/** A virtual host whose topology is applied and not asserted, and a load that notices each lost message. */
 import { eventually, type Teardown } from '@fit/stack/testing';
 import { type Declaration, declareTopology } from '@fit/topology';
 import { type OpenTopologyAdmin, openTopologyAdmin, type Publisher } from '@fit/topology/amqp';
@@ -20,23 +20,23 @@ export function tiersOf(tiers: readonly number[], tierOrder: 'rising' | 'any' = 
 }
 
 export class ApplyEnvironment {
-  readonly bench: TestTopology;
+  readonly testTopology: TestTopology;
   readonly api: ManagementApi;
   #admin: OpenTopologyAdmin | undefined;
 
-  private constructor(bench: TestTopology) {
-    this.bench = bench;
-    this.api = new ManagementApi(bench.managementUrl, bench.vhost);
+  private constructor(testTopology: TestTopology) {
+    this.testTopology = testTopology;
+    this.api = new ManagementApi(testTopology.managementUrl, testTopology.vhost);
   }
 
   static async open(teardown: Teardown): Promise<ApplyEnvironment> {
     return new ApplyEnvironment(await TestTopology.open(teardown));
   }
 
-  /** Closed with the bench. */
+  /** The admin is closed with the environment. */
   async admin(): Promise<OpenTopologyAdmin> {
-    const admin = await openTopologyAdmin(this.bench.amqpUrl, 'test changes');
-    this.bench.closeLater(() => admin.close());
+    const admin = await openTopologyAdmin(this.testTopology.amqpUrl, 'test changes');
+    this.testTopology.closeLater(() => admin.close());
     return admin;
   }
 
@@ -79,21 +79,21 @@ export class Load {
   readonly ends: string[] = [];
   /** Routing keys of dead letters. */
   readonly lastKeys: string[] = [];
-  readonly #bench: TestTopology;
+  readonly #testTopology: TestTopology;
   #publisher: Publisher | undefined;
   #publishedCount = 0;
   #rejectedCount = 0;
   #isDone: (id: string) => boolean = () => false;
 
-  constructor({ bench }: ApplyEnvironment) {
-    this.#bench = bench;
+  constructor({ testTopology }: ApplyEnvironment) {
+    this.#testTopology = testTopology;
   }
 
   /** Asserts nothing: the topology is there. */
   async open(): Promise<void> {
     const prepare = () => Promise.resolve();
-    this.#publisher = await this.#bench.publisher({ prepare });
-    await this.#bench.consumer(
+    this.#publisher = await this.#testTopology.publisher({ prepare });
+    await this.#testTopology.consumer(
       (delivery) => {
         const id = delivery.messageId ?? '';
         if (this.#isDone(id)) {
@@ -106,7 +106,7 @@ export class Load {
       },
       { prepare, prefetchCount: 100 },
     );
-    await this.#bench.consumer(
+    await this.#testTopology.consumer(
       (delivery) => {
         this.ends.push(delivery.messageId ?? '');
         this.lastKeys.push(delivery.routingKey);
@@ -124,7 +124,7 @@ export class Load {
   async publish(count: number): Promise<void> {
     const ids = Array.from({ length: count }, () => `m${this.#publishedCount++}`);
     const results = await Promise.all(
-      ids.map(async (id) => await this.#publisher?.publish(this.#bench.message(id))),
+      ids.map(async (id) => await this.#publisher?.publish(this.#testTopology.message(id))),
     );
     const failed = results.find((result) => result !== 'confirmed');
     if (failed !== undefined) throw new Error(`a publish was ${failed}`);

@@ -16,9 +16,9 @@ async function openApplied(
 ): Promise<{ live: ApplyEnvironment; channel: Channel; put: Put; drop: Drop }> {
   const live = await ApplyEnvironment.open(t);
   await live.apply(TIERS);
-  const model = await connect(live.bench.amqpUrl);
-  live.bench.closeLater(() => model.close());
-  const path = (rest: string) => `/api/${rest.replace('/', `/${live.bench.vhost}/`)}`;
+  const model = await connect(live.testTopology.amqpUrl);
+  live.testTopology.closeLater(() => model.close());
+  const path = (rest: string) => `/api/${rest.replace('/', `/${live.testTopology.vhost}/`)}`;
   return {
     live,
     channel: await model.createChannel(),
@@ -38,8 +38,8 @@ test('after apply the virtual host equals the plan; a second run has no step', a
 
 test('the model of the pure tests equals a real virtual host', async (t) => {
   const live = await ApplyEnvironment.open(t);
-  await live.bench.publisher();
-  assert.deepEqual(normalised(await live.live()), normalised(liveOf(live.bench.plan)));
+  await live.testTopology.publisher();
+  assert.deepEqual(normalised(await live.live()), normalised(liveOf(live.testTopology.plan)));
 });
 
 test('differences that apply removes are found, removed, and gone', async (t) => {
@@ -144,11 +144,11 @@ test('differences that only an operator removes are found, reported and left', a
 
 test('a queue that holds messages is never deleted', async (t) => {
   const { live } = await openApplied(t);
-  const publisher = await live.bench.publisher({ prepare: () => Promise.resolve() });
-  await live.bench.publishAll(publisher, 5);
+  const publisher = await live.testTopology.publisher({ prepare: () => Promise.resolve() });
+  await live.testTopology.publishAll(publisher, 5);
   await live.apply(tiersOf([300]));
   await live.apply(tiersOf([100, 200]));
-  await live.bench.expectReady('one', 5);
+  await live.testTopology.expectReady('one', 5);
 });
 
 test('from an empty virtual host, killed before each step and run again: the same end, and jobs are handled', async (t) => {
@@ -173,7 +173,7 @@ test('from an empty virtual host, killed before each step and run again: the sam
         await load.open();
         await load.publish(3);
         assert.deepEqual(await load.misses(), {});
-        await live.bench.close();
+        await live.testTopology.close();
       }),
     );
 });

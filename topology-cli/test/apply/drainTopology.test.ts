@@ -46,7 +46,7 @@ async function openWaiting(t: TestContext): Promise<ApplyEnvironment> {
   const load = new Load(live);
   await load.open();
   await load.publish(1);
-  await live.bench.expectReady('one.wait.2.1m', 1);
+  await live.testTopology.expectReady('one.wait.2.1m', 1);
   await live.apply(AFTER);
   return live;
 }
@@ -63,7 +63,7 @@ suite('drain', { concurrency: true }, () => {
       );
       return true;
     });
-    await live.bench.expectReady('one.wait.2.1m', 0);
+    await live.testTopology.expectReady('one.wait.2.1m', 0);
   });
 
   test('the empty queue is deleted; the filled one stays with its return binding and is reported each second', async (t) => {
@@ -80,23 +80,23 @@ suite('drain', { concurrency: true }, () => {
     const lastWaitMs = reported.at(-1)?.longestWaitMs ?? 0;
     assert.ok(lastWaitMs > 60_000 - LONG_MS - 1_000 && lastWaitMs < 60_000 - LONG_MS + 3_000);
     assert.deepEqual(await live.drift(AFTER), ['QUEUE_OLD one.wait.2.1m']);
-    await live.bench.expectReady('one.wait.2.1m', 1);
+    await live.testTopology.expectReady('one.wait.2.1m', 1);
   });
 
   test('messages awaiting transfer keep their queue, although a passive declare counts none', async (t) => {
     const live = await ApplyEnvironment.open(t);
     await live.apply(tiersOf([3_000]));
-    const model = await connect(live.bench.amqpUrl);
-    live.bench.closeLater(() => model.close());
+    const model = await connect(live.testTopology.amqpUrl);
+    live.testTopology.closeLater(() => model.close());
     const channel = await model.createChannel();
     const load = new Load(live);
     await load.open();
     await load.publish(3);
-    await live.bench.expectReady('one.wait.1.3s', 3);
+    await live.testTopology.expectReady('one.wait.1.3s', 3);
     await live.apply(AFTER);
     // Nobody takes what expires: at-least-once keeps it in its queue.
     await channel.deleteExchange('one.return');
-    await live.bench.expectReady('one.wait.1.3s', 0);
+    await live.testTopology.expectReady('one.wait.1.3s', 0);
     const report = await drain(live);
     assert.deepEqual(
       [report.end, report.deletedQueues, report.remaining],
@@ -108,7 +108,7 @@ suite('drain', { concurrency: true }, () => {
     const live = await ApplyEnvironment.open(t);
     await live.apply(BEFORE);
     await live.apply(AFTER);
-    await live.bench.consumer(() => undefined, {
+    await live.testTopology.consumer(() => undefined, {
       prepare: () => Promise.resolve(),
       queue: 'one.wait.1.100ms',
     });
@@ -163,8 +163,8 @@ suite('drain', { concurrency: true }, () => {
     const live = await ApplyEnvironment.open(t);
     await live.apply(BEFORE);
     await live.apply(AFTER);
-    const model = await connect(live.bench.amqpUrl);
-    live.bench.closeLater(() => model.close());
+    const model = await connect(live.testTopology.amqpUrl);
+    live.testTopology.closeLater(() => model.close());
     const channel = await model.createConfirmChannel();
     let lookCount = 0;
     const filling = drain(live, {
@@ -177,7 +177,7 @@ suite('drain', { concurrency: true }, () => {
     assert.deepEqual([report.end, report.deletedQueues], ['timeout', ['one.wait.1.100ms']]);
     await channel.bindQueue('one.wait.2.1m', 'one.retry', 'job.one');
     await assert.rejects(drain(live), /QUEUE_BOUND one.wait.2.1m/);
-    await eventually(async () => (await live.bench.readyCount('one.wait.2.1m')) === 1, {
+    await eventually(async () => (await live.testTopology.readyCount('one.wait.2.1m')) === 1, {
       describe: () => 'the late message is gone',
     });
   });

@@ -102,7 +102,7 @@ const tiers = fc.uniqueArray(fc.constantFrom(1_000, 5_000, 10_000, 30_000, 60_00
 const kill = fc.nat({ max: 40 });
 
 /**
- * No key ever reaches two queues, or none; and one that is neither the last of the old ladder nor of the new one, nor
+ * No key ever reaches two queues, or none; and one that is neither the last of the former tiers nor of the new ones, nor
  * beyond, always reaches a wait queue.
  */
 function expectRouted(live: LiveTopology, plans: readonly TopologyPlan[], last: string): void {

@@ -17,13 +17,13 @@ const PART_COUNT = 330;
 
 test('1,000 messages in all tiers, and all deliveries rejected: each message ends once, then the former queues are drained', async (t) => {
   const live = await ApplyEnvironment.open(t);
-  const { bench } = live;
+  const { testTopology } = live;
   await live.apply(BEFORE);
   const load = new Load(live);
   await load.open();
   for (const queue of ['one.wait.3.6s', 'one.wait.2.1500ms', 'one.wait.1.400ms']) {
     await load.publish(PART_COUNT);
-    await bench.expectReady(queue, PART_COUNT);
+    await testTopology.expectReady(queue, PART_COUNT);
   }
   const { steps } = await live.apply(AFTER, () => load.publishRejected(2));
   assert.ok(steps.length > 12);
@@ -87,7 +87,7 @@ for (const kill of KILLS)
           assert.deepEqual(await load.misses(), {});
           // The last keys of both sets of tiers: no message was dead-lettered before.
           assert.ok(load.lastKeys.every((key) => key === 'one.r2' || key === 'one.r3'));
-          await live.bench.close();
+          await live.testTopology.close();
         }),
       );
   });
@@ -113,7 +113,7 @@ test('a tier change interrupted, then replaced by a third set of tiers: the thir
     [],
   );
   assert.deepEqual(await load.misses(), {});
-  await eventually(async () => (await live.bench.readyCount('one.dead')) === 0, {
+  await eventually(async () => (await live.testTopology.readyCount('one.dead')) === 0, {
     describe: () => 'dead letters are left',
   });
 });

@@ -1,6 +1,5 @@
 /** Goal: `topology dlq` does what its help says, and a kill loses nothing. Method: the real program, a real broker. */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,28 +7,21 @@ import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
 import { DeadLetterEnvironment, names } from '../dead-letters/deadLetterEnvironment.ts';
-import {
-  type CliResult,
-  cliFolder,
-  resultOf,
-  startCli,
-  writeDeclaration,
-} from '../support/startCli.ts';
+import { CliProgram, cliFolder, resultOf, writeDeclaration } from '../support/startCli.ts';
 
-class Program {
+class Program extends CliProgram {
   readonly environment: DeadLetterEnvironment;
-  readonly folder: string;
 
   private constructor(environment: DeadLetterEnvironment, folder: string) {
+    super(folder, ['dlq']);
     this.environment = environment;
-    this.folder = folder;
   }
 
   static async open(t: TestContext): Promise<Program> {
     const environment = await DeadLetterEnvironment.open(t);
     const folder = await cliFolder(t);
     const kinds = `{ one: { key: 'job.one', queue: 'one', tiers: [50, 100], deadline: '1s' } }`;
-    const { amqpUrl } = environment.bench;
+    const { amqpUrl } = environment.testTopology;
     await writeDeclaration(folder, { exchange: 'jobs', kinds, amqpUrl });
     return new Program(environment, folder);
   }
@@ -37,21 +29,12 @@ class Program {
   file(name: string): string {
     return join(this.folder, name);
   }
-
-  start(...words: string[]): ChildProcess {
-    const declaration = ['--declaration', this.file('declaration.ts')];
-    return startCli(['dlq', ...words, ...declaration]);
-  }
-
-  async run(...words: string[]): Promise<CliResult> {
-    return await resultOf(this.start(...words));
-  }
 }
 
 test('ls, show and replay, one after the other', async (t) => {
   const program = await Program.open(t);
   const { environment } = program;
-  await environment.park(['a', 'b\u001b[2J']);
+  await environment.addDeadLetters(['a', 'b\u001b[2J']);
   const ls = await program.run('ls');
   assert.equal(ls.code, 0, ls.err);
   assert.match(
@@ -74,12 +57,12 @@ test('ls, show and replay, one after the other', async (t) => {
   const replay = await program.run('replay', '--limit', '1', '--json');
   const report = JSON.parse(replay.out) as { kinds: { replayedCount: number; end: string }[] };
   assert.deepEqual([report.kinds[0]?.replayedCount, report.kinds[0]?.end], [1, 'limit']);
-  await environment.bench.expectReady('one', 1);
+  await environment.testTopology.expectReady('one', 1);
 });
 
 test('ls reports how many messages the queue holds, however few it read', async (t) => {
   const program = await Program.open(t);
-  await program.environment.park(names(30));
+  await program.environment.addDeadLetters(names(30));
   const few = await program.run('ls', '--limit', '2');
   assert.match(few.out, /^one: 2 dead letters; 30 in the queue\n/);
   const short = await program.run('ls', '--read-limit', '10');
@@ -93,8 +76,8 @@ test('ls reports how many messages the queue holds, however few it read', async 
 
 test('replay --wait reports which messages died again, with exit code 2', async (t) => {
   const program = await Program.open(t);
-  await program.environment.park(['good', 'bad']);
-  await program.environment.bench.consumer((delivery) => {
+  await program.environment.addDeadLetters(['good', 'bad']);
+  await program.environment.testTopology.consumer((delivery) => {
     if (delivery.messageId === 'good') delivery.ack();
     else delivery.nackToDeadLetterExchange();
   });
@@ -125,9 +108,9 @@ test('wrong options are named, with what would be right', async (t) => {
 test('killed half-way, twice, and run again: every message has arrived and none is left', async (t) => {
   const program = await Program.open(t);
   const { environment } = program;
-  await environment.park(names(300));
+  await environment.addDeadLetters(names(300));
   const seen = new Set<string>();
-  await environment.bench.consumer((delivery) => {
+  await environment.testTopology.consumer((delivery) => {
     seen.add(delivery.messageId ?? '');
     delivery.ack();
   });
@@ -145,12 +128,12 @@ test('killed half-way, twice, and run again: every message has arrived and none 
   const last = await program.run('replay');
   assert.equal(last.code, 0, last.err);
   await eventually(() => seen.size === 300, { describe: () => `${seen.size} of 300` });
-  await environment.bench.expectEmpty();
+  await environment.testTopology.expectEmpty();
 });
 
 test('ls of three hundred messages of 1 MB needs little memory', async (t) => {
   const program = await Program.open(t);
-  const { amqpUrl } = program.environment.bench;
+  const { amqpUrl } = program.environment.testTopology;
   const connection = await connect(amqpUrl);
   const channel = await connection.createConfirmChannel();
   for (let number = 0; number < 300; number += 1) {

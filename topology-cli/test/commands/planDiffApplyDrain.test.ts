@@ -1,27 +1,18 @@
 /** Goal: plan, diff, apply and drain do what their help says, with its exit codes. Method: the real program. */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { TopologyDifference } from '../../src/apply/diffTopology.ts';
 import type { DrainReport } from '../../src/apply/drainTopology.ts';
 import { ApplyEnvironment, Load, tiersOf } from '../apply/applyEnvironment.ts';
-import {
-  type CliResult,
-  cliFolder,
-  resultOf,
-  startCli,
-  writeDeclaration,
-} from '../support/startCli.ts';
+import { CliProgram, cliFolder, resultOf, writeDeclaration } from '../support/startCli.ts';
 
-class Program {
+class Program extends CliProgram {
   readonly live: ApplyEnvironment;
-  readonly folder: string;
 
   private constructor(live: ApplyEnvironment, folder: string) {
+    super(folder);
     this.live = live;
-    this.folder = folder;
   }
 
   static async open(t: TestContext): Promise<Program> {
@@ -31,19 +22,10 @@ class Program {
   }
 
   async declare(tiers: readonly number[], hasManagement = true): Promise<void> {
-    const { amqpUrl, managementUrl } = this.live.bench;
+    const { amqpUrl, managementUrl } = this.live.testTopology;
     const kinds = `{ one: { key: 'job.one', queue: 'one', tiers: ${JSON.stringify(tiers)} } }`;
     const urls = hasManagement ? { amqpUrl, managementUrl } : { amqpUrl };
     await writeDeclaration(this.folder, { exchange: 'jobs', kinds, ...urls });
-  }
-
-  start(...words: string[]): ChildProcess {
-    const declaration = ['--declaration', join(this.folder, 'declaration.ts')];
-    return startCli([...words, ...declaration]);
-  }
-
-  async run(...words: string[]): Promise<CliResult> {
-    return await resultOf(this.start(...words));
   }
 }
 
@@ -115,7 +97,7 @@ test('Ctrl-C stops drain cleanly: exit code 2, one document, nothing deleted tha
   const load = new Load(program.live);
   await load.open();
   await load.publish(2);
-  await program.live.bench.expectReady('one.wait.1.1m', 2);
+  await program.live.testTopology.expectReady('one.wait.1.1m', 2);
   await program.live.apply(tiersOf([100]));
   await program.declare([100]);
   const child = program.start('drain', '--json');
@@ -125,7 +107,7 @@ test('Ctrl-C stops drain cleanly: exit code 2, one document, nothing deleted tha
   const { code, out } = await answer;
   assert.equal(code, 2);
   assert.equal((JSON.parse(out) as DrainReport).end, 'stopped');
-  await program.live.bench.expectReady('one.wait.1.1m', 2);
+  await program.live.testTopology.expectReady('one.wait.1.1m', 2);
 });
 
 test('plan uses the version of the broker, else --broker-version, else a default that it reports', async (t) => {
@@ -136,10 +118,10 @@ test('plan uses the version of the broker, else --broker-version, else a default
   assert.match(live.out, new RegExp(`^for RabbitMQ ${version}, with management API\n`));
   assert.match(live.out, /^queue +one.wait.1.100ms +wait +x-queue-type=quorum x-message-ttl=100 /m);
   assert.match(live.out, /^policy +one +\^one\$ +max-length=10000 delivery-limit=5$/m);
-  const told = await program.run('plan', '--broker-version', '3.10.8', '--no-management');
-  assert.match(told.out, /^for RabbitMQ 3.10.8, without management API\n/);
-  assert.match(told.out, /x-first-death-reason=expired/);
-  assert.doesNotMatch(told.out, /^policy/m);
+  const planned = await program.run('plan', '--broker-version', '3.10.8', '--no-management');
+  assert.match(planned.out, /^for RabbitMQ 3.10.8, without management API\n/);
+  assert.match(planned.out, /x-first-death-reason=expired/);
+  assert.doesNotMatch(planned.out, /^policy/m);
   const away = await program.run('plan', '--json', '--amqp-url', 'amqp://127.0.0.1:1');
   assert.equal(away.code, 0);
   assert.match(away.err, /BROKER_UNREACHABLE[^]*planned for RabbitMQ 4.3.6 instead/);

@@ -18,20 +18,20 @@ import { DeadLetterEnvironment, names } from './deadLetterEnvironment.ts';
 
 test('a thousand messages keep their order, however often they are browsed', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(1_000));
+  await environment.addDeadLetters(names(1_000));
   for (let look = 0; look < 3; look += 1) assert.deepEqual(await environment.ids(), names(1_000));
-  await environment.bench.expectReady('one.dead', 1_000);
+  await environment.testTopology.expectReady('one.dead', 1_000);
 });
 
 test('readers that follow each other at once, each with its own connection, keep the order', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(3_000));
+  await environment.addDeadLetters(names(3_000));
   for (let look = 0; look < 5; look += 1) {
     const seen: string[] = [];
     await browseDeadLetters({
       // As in five processes: nothing is known of the look before.
-      broker: deadLetterBroker(environment.bench.amqpUrl),
-      kind: environment.bench.kind,
+      broker: deadLetterBroker(environment.testTopology.amqpUrl),
+      kind: environment.testTopology.kind,
       readLimit: 10_000,
       onStart: () => undefined,
       log: () => undefined,
@@ -44,11 +44,11 @@ test('readers that follow each other at once, each with its own connection, keep
 
 test('browsing holds no more than the read limit, and reports that there is more', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(30));
+  await environment.addDeadLetters(names(30));
   const seen: string[] = [];
   const end = await browseDeadLetters({
     broker: environment.broker,
-    kind: environment.bench.kind,
+    kind: environment.testTopology.kind,
     readLimit: 10,
     onStart: () => undefined,
     log: () => undefined,
@@ -68,12 +68,12 @@ test('dead letters are grouped by cause and error, ignoring numbers', async (t) 
     ['b', 'user 4711 is unknown'],
     ['c', 'the store is out'],
   ] as const)
-    await environment.park([id], {
+    await environment.addDeadLetters([id], {
       headers: { 'death-cause': 'fatal', 'death-class': 'E', 'death-message': message },
       properties: { messageId: id, timestamp: 1_700_000_000 + id.charCodeAt(0) },
     });
-  await environment.park(['d'], { headers: { 'death-cause': 'malformed' } });
-  await environment.park(['e'], { headers: {} });
+  await environment.addDeadLetters(['d'], { headers: { 'death-cause': 'malformed' } });
+  await environment.addDeadLetters(['e'], { headers: {} });
   const groups = new DeadLetterGroups();
   for (const deadLetter of await environment.deadLetters()) groups.add(deadLetter);
   const [unknown, ...others] = groups.list();
@@ -97,11 +97,11 @@ test('dead letters are grouped by cause and error, ignoring numbers', async (t) 
 
 /** Every one of them would break a reader that trusts what it reads. */
 async function parkHostile(environment: DeadLetterEnvironment): Promise<void> {
-  const { amqpUrl } = environment.bench;
+  const { amqpUrl } = environment.testTopology;
   const raw = { exchange: 'one.park', key: 'one.r1', body: Buffer.from('{}') };
-  await environment.park(['no-json'], { body: Buffer.from([0xff, 0xfe, 0]) });
-  await environment.park(['no-id'], { properties: {}, body: Buffer.alloc(0) });
-  await environment.park(['x-death'], {
+  await environment.addDeadLetters(['no-json'], { body: Buffer.from([0xff, 0xfe, 0]) });
+  await environment.addDeadLetters(['no-id'], { properties: {}, body: Buffer.alloc(0) });
+  await environment.addDeadLetters(['x-death'], {
     headers: {
       'x-death': [null, 7, { queue: 1 }, { queue: 'q', reason: 'r', count: 1e300, time: 'then' }],
       'x-last-death-reason': { no: 'reason' },
@@ -109,10 +109,10 @@ async function parkHostile(environment: DeadLetterEnvironment): Promise<void> {
     },
   });
   const record = { queue: 'one', reason: 'rejected', count: 1, 'routing-keys': ['job.one'] };
-  await environment.park(['long-x-death'], {
+  await environment.addDeadLetters(['long-x-death'], {
     headers: { 'x-death': Array.from({ length: 500 }, () => record) },
   });
-  await environment.park(['types'], {
+  await environment.addDeadLetters(['types'], {
     headers: {
       bytes: Buffer.from([1, 2]),
       huge: 2 ** 70,
@@ -125,10 +125,10 @@ async function parkHostile(environment: DeadLetterEnvironment): Promise<void> {
       CC: ['one.r2'],
     },
   });
-  await environment.park(['large'], { body: Buffer.alloc(200_000, 'x') });
+  await environment.addDeadLetters(['large'], { body: Buffer.alloc(200_000, 'x') });
   await publishRaw(amqpUrl, { ...raw, messageId: 'many', table: manyHeaders(10_000) });
   await publishRaw(amqpUrl, { ...raw, messageId: 'nested', table: nestedHeader(20_000) });
-  await environment.park(['last']);
+  await environment.addDeadLetters(['last']);
 }
 
 test('hostile messages do not stop the reader; the one with unreadable headers has its reason', async (t) => {
@@ -153,9 +153,9 @@ test('hostile messages are replayed, except those that cannot be published, whic
   await parkHostile(environment);
   const report = await replayDeadLetters(environment.replayOptions());
   assert.deepEqual([report.end, report.replayedCount, report.failedCount], ['done', 7, 2]);
-  const told = report.problems.join('\n');
-  assert.match(told, /headers cannot be read/);
-  assert.match(told, /many is not replayed, it cannot be encoded/);
+  const problems = report.problems.join('\n');
+  assert.match(problems, /headers cannot be read/);
+  assert.match(problems, /many is not replayed, it cannot be encoded/);
   assert.equal((await environment.deadLetters()).length, 2);
   const sent = await environment.drain('one');
   assert.equal(sent.length, 7);
@@ -170,7 +170,7 @@ test('hostile messages are replayed, except those that cannot be published, whic
 
 test('browsing ends after three lost connections', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(5));
+  await environment.addDeadLetters(names(5));
   let openedCount = 0;
   const breaking: DeadLetterBroker = {
     ...environment.broker,
@@ -190,7 +190,7 @@ test('browsing ends after three lost connections', async (t) => {
   const logged: string[] = [];
   const end = await browseDeadLetters({
     broker: breaking,
-    kind: environment.bench.kind,
+    kind: environment.testTopology.kind,
     readLimit: 10,
     onStart: () => undefined,
     onDeadLetter: () => 'continue',

@@ -1,4 +1,4 @@
-/** A bench with letters on it. */
+/** A virtual host whose dead-letter queue a test fills. */
 import type { Teardown } from '@fit/stack/testing';
 import { type Declaration, declareTopology } from '@fit/topology';
 import type { DeadLetterDelivery, OutgoingDeadLetter } from '@fit/topology/amqp';
@@ -19,26 +19,29 @@ export const SHORT_ATTEMPTS = declareTopology({
 });
 
 export class DeadLetterEnvironment {
-  readonly bench: TestTopology;
+  readonly testTopology: TestTopology;
   readonly broker: DeadLetterBroker;
 
-  private constructor(bench: TestTopology) {
-    this.bench = bench;
-    this.broker = deadLetterBroker(bench.amqpUrl);
+  private constructor(testTopology: TestTopology) {
+    this.testTopology = testTopology;
+    this.broker = deadLetterBroker(testTopology.amqpUrl);
   }
 
   static async open(
     teardown: Teardown,
     declaration: Declaration = SHORT_ATTEMPTS,
   ): Promise<DeadLetterEnvironment> {
-    const bench = await TestTopology.open(teardown, declaration);
-    await (await bench.publisher()).close();
-    return new DeadLetterEnvironment(bench);
+    const testTopology = await TestTopology.open(teardown, declaration);
+    await (await testTopology.publisher()).close();
+    return new DeadLetterEnvironment(testTopology);
   }
 
-  /** Letters as a worker parks them. */
-  async park(ids: readonly string[], change: Partial<OutgoingDeadLetter> = {}): Promise<void> {
-    const publisher = await openDeadLetterPublisher(this.bench.amqpUrl);
+  /** Publishes dead letters with the headers that a worker writes. */
+  async addDeadLetters(
+    ids: readonly string[],
+    change: Partial<OutgoingDeadLetter> = {},
+  ): Promise<void> {
+    const publisher = await openDeadLetterPublisher(this.testTopology.amqpUrl);
     for (const id of ids) {
       const { result, reason } = await publisher.publish({
         exchange: 'one.park',
@@ -53,12 +56,12 @@ export class DeadLetterEnvironment {
     await publisher.close();
   }
 
-  /** What lies in the dead-letter queue, in order; it stays there. */
+  /** @returns the messages of the dead-letter queue, in order; they stay there. */
   async deadLetters(): Promise<ParsedDeadLetter[]> {
     let deadLetters: ParsedDeadLetter[] = [];
     await browseDeadLetters({
       broker: this.broker,
-      kind: this.bench.kind,
+      kind: this.testTopology.kind,
       readLimit: 100_000,
       log: () => undefined,
       onStart: () => (deadLetters = []),
@@ -76,7 +79,7 @@ export class DeadLetterEnvironment {
 
   /** Takes everything that is ready in a queue. */
   async drain(queue: string): Promise<DeadLetterDelivery[]> {
-    const reader = await openDeadLetterReader(this.bench.amqpUrl, queue);
+    const reader = await openDeadLetterReader(this.testTopology.amqpUrl, queue);
     const taken: DeadLetterDelivery[] = [];
     for (let held = await reader.next(); held !== undefined; held = await reader.next()) {
       held.ack();
@@ -89,8 +92,8 @@ export class DeadLetterEnvironment {
   replayOptions(change: Partial<ReplayOptions> = {}): ReplayOptions {
     return {
       broker: this.broker,
-      declaration: this.bench.declaration,
-      kind: this.bench.kind,
+      declaration: this.testTopology.declaration,
+      kind: this.testTopology.kind,
       filter: {},
       limit: Infinity,
       ratePerSecond: undefined,

@@ -8,8 +8,8 @@ import { DeadLetterEnvironment, names } from './deadLetterEnvironment.ts';
 
 test('every acknowledgement before the close arrives, however many', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(1_200));
-  const reader = await openDeadLetterReader(environment.bench.amqpUrl, 'one.dead');
+  await environment.addDeadLetters(names(1_200));
+  const reader = await openDeadLetterReader(environment.testTopology.amqpUrl, 'one.dead');
   for (let index = 0; index < 1_200; index += 1) {
     const deadLetter = await reader.next();
     assert.equal(deadLetter?.messageId, `m${index}`);
@@ -18,7 +18,7 @@ test('every acknowledgement before the close arrives, however many', async (t) =
   }
   assert.equal(await reader.next(), undefined);
   await reader.close();
-  await environment.bench.expectReady('one.dead', 12);
+  await environment.testTopology.expectReady('one.dead', 12);
   assert.deepEqual(
     await environment.ids(),
     names(1_200).filter((_, index) => index % 100 === 0),
@@ -27,8 +27,8 @@ test('every acknowledgement before the close arrives, however many', async (t) =
 
 test('messages of a reader whose connection is cut are requeued in order', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(600));
-  const proxy = await openProxy(t, environment.bench.amqpUrl);
+  await environment.addDeadLetters(names(600));
+  const proxy = await openProxy(t, environment.testTopology.amqpUrl);
   const reader = await openDeadLetterReader(proxy.url, 'one.dead');
   for (let index = 0; index < 500; index += 1) await reader.next();
   proxy.cut();
@@ -36,17 +36,17 @@ test('messages of a reader whose connection is cut are requeued in order', async
     for (;;) await reader.next();
   }, DeadLetterReaderLost);
   await reader.close();
-  await environment.bench.expectReady('one.dead', 600);
+  await environment.testTopology.expectReady('one.dead', 600);
   assert.deepEqual(await environment.ids(), names(600));
 });
 
 test('once a reader is closed, the messages that it held are ready again', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(3_000));
+  await environment.addDeadLetters(names(3_000));
   const inspector = await environment.broker.openInspector();
   t.after(() => inspector.close());
   for (let turn = 0; turn < 5; turn += 1) {
-    const reader = await openDeadLetterReader(environment.bench.amqpUrl, 'one.dead');
+    const reader = await openDeadLetterReader(environment.testTopology.amqpUrl, 'one.dead');
     for (let index = 0; index < 1_000; index += 1) await reader.next();
     await reader.close();
     assert.equal((await inspector.depthOf('one.dead')).readyCount, 3_000, `turn ${turn + 1}`);
@@ -56,12 +56,12 @@ test('once a reader is closed, the messages that it held are ready again', async
 
 test('a close does not wait for messages that another consumer takes', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(10));
-  const reader = await openDeadLetterReader(environment.bench.amqpUrl, 'one.dead', {
+  await environment.addDeadLetters(names(10));
+  const reader = await openDeadLetterReader(environment.testTopology.amqpUrl, 'one.dead', {
     requeueTimeoutMs: 3_600_000,
   });
   assert.equal((await reader.next())?.messageId, 'm0');
-  const other = await openDeadLetterReader(environment.bench.amqpUrl, 'one.dead');
+  const other = await openDeadLetterReader(environment.testTopology.amqpUrl, 'one.dead');
   // It would take an hour.
   await reader.close();
   const held = await eventually(() => other.next(), { describe: () => 'nothing was given back' });
@@ -71,15 +71,15 @@ test('a close does not wait for messages that another consumer takes', async (t)
 
 test('a message that arrives behind the last one is read and counted', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  const reader = await openDeadLetterReader(environment.bench.amqpUrl, 'one.dead');
+  const reader = await openDeadLetterReader(environment.testTopology.amqpUrl, 'one.dead');
   assert.equal(await reader.next(), undefined);
-  await environment.park(['late']);
+  await environment.addDeadLetters(['late']);
   const late = await eventually(() => reader.next(), { describe: () => 'nothing arrived' });
   assert.equal(late.messageId, 'late');
   assert.equal(await reader.readyCount(), 0);
   assert.equal(late.isCurrent, true);
   await reader.close();
   assert.equal(late.isCurrent, false);
-  await environment.bench.expectReady('one.dead', 1);
+  await environment.testTopology.expectReady('one.dead', 1);
   assert.deepEqual(await environment.ids(), ['late']);
 });

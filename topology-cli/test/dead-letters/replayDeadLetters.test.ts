@@ -10,22 +10,22 @@ import { DeadLetterEnvironment, names } from './deadLetterEnvironment.ts';
 
 test('an exhausted message gets all its attempts again, and dies with a new history', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  const { bench } = environment;
-  const publisher = await bench.publisher();
+  const { testTopology } = environment;
+  const publisher = await testTopology.publisher();
   const visits: { key: string; agrees: boolean | undefined; count: unknown }[] = [];
-  await bench.consumer((delivery) => {
+  await testTopology.consumer((delivery) => {
     const { routingKey: key, headers } = delivery;
-    const agrees = attemptOf(bench.kind, key, headers)?.agreesWithDeaths;
+    const agrees = attemptOf(testTopology.kind, key, headers)?.agreesWithDeaths;
     visits.push({ key, agrees, count: headers['replay-count'] });
     delivery.nackToDeadLetterExchange();
   });
-  await publisher.publish(bench.message('poison', { headers: { trace: 'abc' } }));
-  await bench.expectReady('one.dead', 1);
+  await publisher.publish(testTopology.message('poison', { headers: { trace: 'abc' } }));
+  await testTopology.expectReady('one.dead', 1);
   for (const round of [1, 2]) {
     visits.length = 0;
     const report = await replayDeadLetters(environment.replayOptions());
     assert.deepEqual([report.end, report.replayedCount, report.failedCount], ['done', 1, 0]);
-    await bench.expectReady('one.dead', 1);
+    await testTopology.expectReady('one.dead', 1);
     // Copied headers would spend the old budget, and x-death would disagree with the key.
     assert.deepEqual(visits, [
       { key: 'job.one', agrees: true, count: round },
@@ -41,8 +41,8 @@ test('an exhausted message gets all its attempts again, and dies with a new hist
 
 test('headers that the broker obeys are removed, those of the sender are kept', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  const { bench } = environment;
-  await environment.park(['steered'], {
+  const { testTopology } = environment;
+  await environment.addDeadLetters(['steered'], {
     headers: {
       'death-cause': 'fatal',
       'death-class': 'E',
@@ -76,16 +76,16 @@ test('headers that the broker obeys are removed, those of the sender are kept', 
     deliveryMode: 2,
   });
   assert.equal(message.routingKey, 'job.one');
-  await bench.expectEmpty();
+  await testTopology.expectEmpty();
 });
 
 test('filter, limit and order select messages; the others stay in their order', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(['a0', 'a1', 'a2']);
-  await environment.park(['b0', 'b1', 'b2', 'b3'], {
+  await environment.addDeadLetters(['a0', 'a1', 'a2']);
+  await environment.addDeadLetters(['b0', 'b1', 'b2', 'b3'], {
     headers: { 'death-class': 'B', team: 'blue' },
   });
-  await environment.park(['a3']);
+  await environment.addDeadLetters(['a3']);
   const dry = await replayDeadLetters(environment.replayOptions({ isDryRun: true, limit: 3 }));
   assert.deepEqual([dry.replayedCount, dry.groups.map(({ count }) => count)], [3, [4, 4]]);
   assert.deepEqual(await environment.ids(), ['a0', 'a1', 'a2', 'b0', 'b1', 'b2', 'b3', 'a3']);
@@ -103,7 +103,7 @@ test('filter, limit and order select messages; the others stay in their order', 
 
 test('more messages than are held at a time are replayed in rounds, in order', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(25));
+  await environment.addDeadLetters(names(25));
   const report = await replayDeadLetters(environment.replayOptions({ readLimit: 10 }));
   assert.deepEqual([report.end, report.replayedCount], ['done', 25]);
   assert.deepEqual(
@@ -115,8 +115,8 @@ test('more messages than are held at a time are replayed in rounds, in order', a
 
 test('where the messages that are held do not match, the replay ends as blocked instead of repeating rounds', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(12));
-  await environment.park(['wanted'], { headers: { 'death-class': 'Wanted' } });
+  await environment.addDeadLetters(names(12));
+  await environment.addDeadLetters(['wanted'], { headers: { 'death-class': 'Wanted' } });
   const filter = { errorClass: 'Wanted' };
   const short = await replayDeadLetters(environment.replayOptions({ readLimit: 10, filter }));
   assert.deepEqual([short.end, short.replayedCount], ['blocked', 0]);
@@ -129,8 +129,10 @@ test('messages that another run has replayed meanwhile are left', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
   const startedAt = new Date(Date.now() - 60_000);
   const replay = { 'replay-id': 'other', 'replay-count': 1, 'replay-at': Date.now() };
-  await environment.park(['meanwhile'], { headers: replay });
-  await environment.park(['before'], { headers: { ...replay, 'replay-at': Date.now() - 120_000 } });
+  await environment.addDeadLetters(['meanwhile'], { headers: replay });
+  await environment.addDeadLetters(['before'], {
+    headers: { ...replay, 'replay-at': Date.now() - 120_000 },
+  });
   const report = await replayDeadLetters(
     environment.replayOptions({ run: { replayId: 'mine', startedAt } }),
   );
@@ -140,8 +142,8 @@ test('messages that another run has replayed meanwhile are left', async (t) => {
 
 /** Fatal: parks each message again at once, as a worker does it, with the headers that the replay gave it. */
 async function parkAgain(environment: DeadLetterEnvironment): Promise<DeadLetterPublisher> {
-  const publisher = await openDeadLetterPublisher(environment.bench.amqpUrl);
-  await environment.bench.consumer((delivery) => {
+  const publisher = await openDeadLetterPublisher(environment.testTopology.amqpUrl);
+  await environment.testTopology.consumer((delivery) => {
     const { routingKey: key, body, headers, messageId = '' } = delivery;
     void publisher
       .publish({
@@ -164,8 +166,8 @@ for (const [queue, readLimit] of [
 ] as const)
   test(`messages that die again stop the replay at its limit: ${queue}`, async (t) => {
     const environment = await DeadLetterEnvironment.open(t);
-    const { bench } = environment;
-    await environment.park(names(200));
+    const { testTopology } = environment;
+    await environment.addDeadLetters(names(200));
     const publisher = await parkAgain(environment);
     const logged: string[] = [];
     const report = await replayDeadLetters(
@@ -180,17 +182,17 @@ for (const [queue, readLimit] of [
     assert.ok(totalCount(report.refailed) >= 5);
     assert.ok(report.replayedCount < 100, `${report.replayedCount} were sent before it stopped`);
     assert.ok(logged.some((line) => line.includes('the replay stops')));
-    await bench.expectReady('one', 0);
-    await bench.expectReady('one.dead', 200);
+    await testTopology.expectReady('one', 0);
+    await testTopology.expectReady('one.dead', 200);
     assert.deepEqual(new Set(await environment.ids()), new Set(names(200)));
     await publisher.close();
   });
 
 test('waiting reports which messages died again', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  const { bench } = environment;
-  await environment.park(['good', 'bad', 'good2', 'bad2']);
-  await bench.consumer((delivery) => {
+  const { testTopology } = environment;
+  await environment.addDeadLetters(['good', 'bad', 'good2', 'bad2']);
+  await testTopology.consumer((delivery) => {
     if (delivery.messageId?.startsWith('good')) delivery.ack();
     else delivery.nackToDeadLetterExchange();
   });

@@ -26,7 +26,7 @@ function withBoxes(
 
 test('killed between publish and acknowledgement: nothing is lost, and the next run continues', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(20));
+  await environment.addDeadLetters(names(20));
   let ackCount = 0;
   const dying = withBoxes(environment.broker, (reader) => ({
     ...reader,
@@ -54,12 +54,12 @@ test('killed between publish and acknowledgement: nothing is lost, and the next 
 
 test('the connection is cut during a replay: the replay reconnects and continues', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  const { bench } = environment;
-  await environment.park(names(300));
-  const proxy = await openProxy(t, bench.amqpUrl);
+  const { testTopology } = environment;
+  await environment.addDeadLetters(names(300));
+  const proxy = await openProxy(t, testTopology.amqpUrl);
   const seen = new Set<string>();
   let cutCount = 0;
-  await bench.consumer((delivery) => {
+  await testTopology.consumer((delivery) => {
     seen.add(delivery.messageId ?? '');
     if ([40, 150].includes(seen.size) && cutCount < 2) {
       cutCount += 1;
@@ -75,12 +75,12 @@ test('the connection is cut during a replay: the replay reconnects and continues
   assert.equal(report.end, 'done');
   await eventually(() => seen.size === 300, { describe: () => `${seen.size} of 300` });
   assert.ok(cutCount > 0 && logged.some((line) => line.includes('was lost')), logged.join('\n'));
-  await bench.expectEmpty();
+  await testTopology.expectEmpty();
 });
 
 test('a connection that is lost at the same message each time ends the replay after the messages before it', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  await environment.park(names(10));
+  await environment.addDeadLetters(names(10));
   const breaking = withBoxes(environment.broker, (reader) => ({
     ...reader,
     next: async () => {
@@ -98,10 +98,10 @@ test('a connection that is lost at the same message each time ends the replay af
 
 test('two replays at once: every message arrives, none stays', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  const { bench } = environment;
-  await environment.park(names(400));
+  const { testTopology } = environment;
+  await environment.addDeadLetters(names(400));
   const seen = new Map<string, number>();
-  await bench.consumer((delivery) => {
+  await testTopology.consumer((delivery) => {
     const id = delivery.messageId ?? '';
     seen.set(id, (seen.get(id) ?? 0) + 1);
     delivery.ack();
@@ -120,7 +120,7 @@ test('two replays at once: every message arrives, none stays', async (t) => {
     reports.reduce((sum, { replayedCount }) => sum + replayedCount, 0),
     400,
   );
-  await bench.expectEmpty();
+  await testTopology.expectEmpty();
 });
 
 test('a full queue: the replay backs off, continues when the queue accepts messages, and gives up where it does not', async (t) => {
@@ -129,8 +129,8 @@ test('a full queue: the replay backs off, continues when the queue accepts messa
     kinds: { one: { key: 'job.one', queue: 'one', tiers: [50, 100], maxLength: 5 } },
   });
   const environment = await DeadLetterEnvironment.open(t, small);
-  const { bench } = environment;
-  await environment.park(names(60));
+  const { testTopology } = environment;
+  await environment.addDeadLetters(names(60));
   const logged: string[] = [];
   const stuck = await replayDeadLetters(
     environment.replayOptions({
@@ -141,11 +141,14 @@ test('a full queue: the replay backs off, continues when the queue accepts messa
   );
   assert.equal(stuck.end, 'full');
   assert.ok(logged.includes('the queue is full: waiting until it accepts messages'));
-  const [lying, ready] = [await bench.readyCount('one.dead'), await bench.readyCount('one')];
+  const [lying, ready] = [
+    await testTopology.readyCount('one.dead'),
+    await testTopology.readyCount('one'),
+  ];
   assert.equal(lying + ready, 60);
   assert.ok(stuck.failedCount > 0 && lying > 0);
   const seen = new Set<string>();
-  await bench.consumer(
+  await testTopology.consumer(
     (delivery) => {
       seen.add(delivery.messageId ?? '');
       delivery.ack();
@@ -155,19 +158,19 @@ test('a full queue: the replay backs off, continues when the queue accepts messa
   const report = await replayDeadLetters(environment.replayOptions());
   assert.equal(report.end, 'done');
   await eventually(() => seen.size === 60, { describe: () => `${seen.size} of 60` });
-  await bench.expectEmpty();
+  await testTopology.expectEmpty();
 });
 
 test('nothing is bound to the public key: all are returned, and all stay', async (t) => {
   const environment = await DeadLetterEnvironment.open(t);
-  const { bench } = environment;
-  await environment.park(names(30));
+  const { testTopology } = environment;
+  await environment.addDeadLetters(names(30));
   // Two copies under one id, and letters without any: a return names its message by the id alone.
-  await environment.park(['twin', 'twin']);
-  await environment.park(['none', 'none'], { properties: {} });
-  await bench.ask(
+  await environment.addDeadLetters(['twin', 'twin']);
+  await environment.addDeadLetters(['none', 'none'], { properties: {} });
+  await testTopology.ask(
     'DELETE',
-    `/api/bindings/${bench.vhost}/e/jobs/q/one/${encodeURIComponent('job.one')}`,
+    `/api/bindings/${testTopology.vhost}/e/jobs/q/one/${encodeURIComponent('job.one')}`,
   );
   const report = await replayDeadLetters(environment.replayOptions());
   assert.deepEqual([report.end, report.replayedCount], ['unroutable', 0]);

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology, type Outcome } from '@fit/topology';
-import { QueueWorker } from '@fit/topology/work';
 import fc from 'fast-check';
 import { brokerFacts } from '../../../topology/test/support/brokerFacts.ts';
 import {
@@ -38,55 +37,49 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
       exchange: 'jobs',
       kinds: { one: { key: 'job.one', queue: 'one', tiers: [25, 50, 75], backend } },
     });
-    const bench = await TestTopology.open(t, declaration);
-    const publisher = await bench.publisher();
+    const testTopology = await TestTopology.open(t, declaration);
+    const publisher = await testTopology.publisher();
     // Weighted towards a retry, and ended by one that is.
     const word = fc.oneof(
       { weight: 3, arbitrary: fc.constant('retry') },
       fc.constantFrom(...WORDS),
     );
-    const ways = fc.sample(fc.array(word, { minLength: 5, maxLength: 5 }), MESSAGE_COUNT);
+    const paths = fc.sample(fc.array(word, { minLength: 5, maxLength: 5 }), MESSAGE_COUNT);
 
     const attempts = new Map<string, number[]>();
-    const { amqpUrl, managementUrl } = bench;
-    const worker = await QueueWorker.open({
-      declaration,
-      kind: 'one',
-      amqpUrl,
-      managementUrl,
+    await testTopology.worker({
       circuitBreaker: false,
       run: ({ delivery, attempt }) => {
         const id = delivery.messageId!;
         const seen = [...(attempts.get(id) ?? []), attempt.number];
         attempts.set(id, seen);
-        return outcomeOf(ways[Number(id.slice(1))]![seen.length - 1]!);
+        return outcomeOf(paths[Number(id.slice(1))]![seen.length - 1]!);
       },
     });
-    bench.closeLater(() => worker.close());
-    const explained = ways.map((words) =>
+    const explained = paths.map((words) =>
       explainPath(
-        bench.plan,
+        testTopology.plan,
         'one',
         words.map((one) => parseOutcome(one.replace(/^after:(\d+)$/, 'after:$1ms'))!),
       ),
     );
-    await bench.publishAll(publisher, MESSAGE_COUNT);
+    await testTopology.publishAll(publisher, MESSAGE_COUNT);
 
     const expectedAttempts = explained.map(({ steps }) => visitsOf(steps));
     const dead = explained.filter(({ end }) => end.type === 'dead');
-    const letters: DeadLetterSummary[] = await bench.takeDeadLetters(dead.length);
+    const deadLetters: DeadLetterSummary[] = await testTopology.takeDeadLetters(dead.length);
     await eventually(
       () => expectedAttempts.every((wanted, i) => attempts.get(`m${i}`)?.length === wanted.length),
       { describe: () => JSON.stringify([...attempts]) },
     );
-    const causes = new Map(letters.map(({ id, cause }) => [id, cause]));
+    const causes = new Map(deadLetters.map(({ id, cause }) => [id, cause]));
     for (const [index, { end }] of explained.entries()) {
-      const way = `${ways[index]!.join(', ')} (m${index})`;
+      const way = `${paths[index]!.join(', ')} (m${index})`;
       assert.deepEqual(attempts.get(`m${index}`), expectedAttempts[index], way);
       const cause = end.type === 'dead' ? end.cause : undefined;
       assert.equal(causes.get(`m${index}`), cause, way);
     }
-    await bench.expectEmpty();
+    await testTopology.expectEmpty();
   });
 
 /** The attempts that a worker makes: a step in the main queue that has a number, each once. */

@@ -55,6 +55,27 @@ export function startCli(
   return spawn(process.execPath, [CLI, ...words], { env: { ...process.env, ...variables } });
 }
 
+/** The command line with the declaration of one folder. */
+export class CliProgram {
+  readonly folder: string;
+  /** Words before those of each call, such as `dlq`. */
+  readonly #command: readonly string[];
+
+  constructor(folder: string, command: readonly string[] = []) {
+    this.folder = folder;
+    this.#command = command;
+  }
+
+  start(...words: string[]): ChildProcess {
+    const declaration = ['--declaration', join(this.folder, 'declaration.ts')];
+    return startCli([...this.#command, ...words, ...declaration]);
+  }
+
+  async run(...words: string[]): Promise<CliResult> {
+    return await resultOf(this.start(...words));
+  }
+}
+
 /** Waits until it has ended. */
 export async function resultOf(child: ChildProcess): Promise<CliResult> {
   let [out, err] = ['', ''];

@@ -85,9 +85,9 @@ async function loseReason(asserted: AssertedScenario, reason: string): Promise<v
 }
 
 test('a message that no path accounts for is reported as left; messages that fill a queue are not', async (t) => {
-  const bench = await TestTopology.open(t);
-  await (await bench.publisher()).publish(bench.message('foreign'));
-  const { amqpUrl, plan } = bench;
+  const testTopology = await TestTopology.open(t);
+  await (await testTopology.publisher()).publish(testTopology.message('foreign'));
+  const { amqpUrl, plan } = testTopology;
   const left = (scenario: Scenario) =>
     waitUntilIdle(amqpUrl, scenario, plan, () => Promise.resolve());
   assert.deepEqual(await left('handled'), [{ scenario: 'handled', queue: 'one', messageCount: 1 }]);

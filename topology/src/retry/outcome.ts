@@ -85,3 +85,14 @@ function asText(answer: unknown): string {
 export function errorClass(error: unknown): string {
   return error instanceof Error ? error.name : 'NonError';
 }
+
+/** @returns the message of an error; for any other thrown value its text, or 'unprintable' if it has none. */
+export function errorMessage(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  try {
+    return String(error);
+  } catch {
+    // String() throws for some objects, such as one without a prototype; the worker that reports the value must go on.
+    return 'unprintable';
+  }
+}

@@ -5,7 +5,7 @@ import { parkExchange, retryExchange, tierKey } from '../plan/names.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { CAUSE_HEADER, type WorkerCause } from '../retry/deathCause.ts';
 import { ERROR_CLASS_HEADER, ERROR_MESSAGE_HEADER } from '../retry/describeDeath.ts';
-import { errorClass } from '../retry/outcome.ts';
+import { errorClass, errorMessage } from '../retry/outcome.ts';
 import type { AttemptResult } from './queueWorkerOptions.ts';
 
 /** The method of `Delivery` that settles a delivery. */
@@ -94,7 +94,7 @@ export async function deadLetter(
   { delivery, details }: { readonly delivery: Delivery; readonly details: DeadLetterDetails },
 ): Promise<boolean> {
   const { cause, error, attempt, workerId } = details;
-  const message = error instanceof Error ? error.message : printed(error);
+  const message = errorMessage(error);
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const result = await publisher.publish({
     exchange: parkExchange(kind.queue),
@@ -122,13 +122,4 @@ function plainHeaders(delivery: Delivery): Record<string, string | number> {
       typeof entry[1] === 'string' || typeof entry[1] === 'number',
   );
   return Object.fromEntries(plain);
-}
-
-/** String() may throw, for example if toString of the value does; that must not end the worker that reports the value. */
-function printed(thrown: unknown): string {
-  try {
-    return String(thrown);
-  } catch {
-    return 'unprintable';
-  }
 }

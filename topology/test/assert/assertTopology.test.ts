@@ -225,16 +225,16 @@ test('without the management API the skipped checks are one warning, once where 
   };
   process.on('warning', onWarning);
   t.after(() => process.off('warning', onWarning));
-  const told: string[] = [];
+  const remedies: string[] = [];
   const prepare = async (model: ChannelModel) => {
     const options = { amqpUrl: environment.amqpUrl, managementUrl: undefined };
-    const listening = { ...options, onWarning: ({ remedy }: Fault) => told.push(remedy) };
+    const listening = { ...options, onWarning: ({ remedy }: Fault) => remedies.push(remedy) };
     await assertTopology(model, QUICK, listening);
     for (let count = 0; count < 2; count += 1) await assertTopology(model, QUICK, options);
   };
   await environment.publisher({ prepare });
   assert.match(
-    told[0] ?? '',
+    remedies[0] ?? '',
     /feature flag stream_queue.*; policies.*; bindings of other retry tiers/,
   );
   await eventually(() => warnings.length === 1, { describe: () => `${warnings.length} warnings` });

@@ -87,7 +87,7 @@ test('with the management API: bindings, a wait queue and an exchange are there 
 test('without the management API all objects are restored except the bindings at .retry, with warnings', async (t) => {
   const { worker, channel, isDone, environment, warnings } = await openWatched(t, false);
   await isDone('before');
-  const told = () => warnings.filter(({ code }) => code === 'TIERS_UNBOUND');
+  const reported = () => warnings.filter(({ code }) => code === 'TIERS_UNBOUND');
   const lookedAgain = async () => {
     // Each binding that is back was made after the one before was.
     for (const key of ['one.r1', 'one.r2', 'one.r1']) {
@@ -110,14 +110,18 @@ test('without the management API all objects are restored except the bindings at
     (await bindingsOf(environment)).filter((one) => one.startsWith('one.retry job.one ')),
     ['one.retry job.one one.wait.2.200ms'],
   );
-  assert.deepEqual(told(), []);
+  assert.deepEqual(reported(), []);
   await channel.deleteQueue('one.wait.3.300ms');
-  await eventually(() => told().length === 1, { describe: () => 'the wait queue is not told' });
+  await eventually(() => reported().length === 1, {
+    describe: () => 'the wait queue is not reported',
+  });
   await channel.deleteExchange('one.retry');
-  await eventually(() => told().length === 2, { describe: () => 'the exchange is not told' });
+  await eventually(() => reported().length === 2, {
+    describe: () => 'the exchange is not reported',
+  });
   await lookedAgain();
   assert.deepEqual(
-    told().map(({ subject }) => subject),
+    reported().map(({ subject }) => subject),
     ['one.wait.3.300ms', 'one.retry'],
   );
   assert.deepEqual(
@@ -152,12 +156,12 @@ async function channelHas(
 test('a deleted policy is restored, with one warning for each restored object', async (t) => {
   const { environment, channel, warnings } = await openWatched(t, true);
   await environment.ask('DELETE', `/api/policies/${environment.vhost}/one`);
-  const told = () => warnings.map(({ code, subject }) => `${code} ${subject}`);
+  const reported = () => warnings.map(({ code, subject }) => `${code} ${subject}`);
   // One after the other: what goes while everything is asserted again comes back unseen.
-  await eventually(() => told().length === 1, { describe: () => told().join(', ') });
+  await eventually(() => reported().length === 1, { describe: () => reported().join(', ') });
   await channel.unbindQueue('one', 'jobs', 'job.one');
-  await eventually(() => told().length === 2, { describe: () => told().join(', ') });
-  assert.deepEqual(told(), ['POLICY_MISSING one', 'BINDING_MISSING jobs [job.one] -> one']);
+  await eventually(() => reported().length === 2, { describe: () => reported().join(', ') });
+  assert.deepEqual(reported(), ['POLICY_MISSING one', 'BINDING_MISSING jobs [job.one] -> one']);
   const policies = (await environment.ask('GET', `/api/policies/${environment.vhost}`)) as {
     name: string;
   }[];
@@ -172,14 +176,14 @@ test('a wait queue with other arguments, which cannot be restored, is a fault as
     arguments: { 'x-expires': 600_000 },
   });
   await eventually(() => worker.topologyFault !== undefined, {
-    describe: () => 'no fault is told',
+    describe: () => 'no fault is reported',
   });
   assert.match(
     worker.topologyFault ?? '',
     /TOPOLOGY_DIFFERS[^]*ARGUMENTS_DIFFER one\.wait\.1\.100ms/,
   );
-  const told = () => warnings.filter(({ code }) => code === 'ARGUMENTS_DIFFER').length;
-  assert.equal(told(), 1);
+  const reported = () => warnings.filter(({ code }) => code === 'ARGUMENTS_DIFFER').length;
+  assert.equal(reported(), 1);
   await channel.deleteQueue('one.wait.1.100ms');
   await eventually(() => worker.topologyFault === undefined, {
     describe: () => String(worker.topologyFault),
@@ -238,12 +242,12 @@ for (const { tiers, hasOwnQueues } of OTHER_TIERS)
     assert.deepEqual((await atRetry()).sort(), planned.sort());
     assert.deepEqual([...done].sort(), [...ids].sort());
     assert.equal(worker.topologyFault, undefined);
-    const told = () => warnings.map(({ code, subject }) => `${code} ${subject}`);
-    assert.deepEqual(told(), ['TIERS_REPLACED one']);
+    const reported = () => warnings.map(({ code, subject }) => `${code} ${subject}`);
+    assert.deepEqual(reported(), ['TIERS_REPLACED one']);
     // What is not of the tiers is made anew all the same.
     await channel.unbindQueue('one', 'jobs', 'job.one');
-    await eventually(() => told().length === 2, { describe: () => told().join(', ') });
-    assert.equal(told()[1], 'BINDING_MISSING jobs [job.one] -> one');
+    await eventually(() => reported().length === 2, { describe: () => reported().join(', ') });
+    assert.equal(reported()[1], 'BINDING_MISSING jobs [job.one] -> one');
     const { end, deletedQueues } = await drainTopology({
       admin,
       api,
@@ -262,7 +266,7 @@ for (const { tiers, hasOwnQueues } of OTHER_TIERS)
         /404/,
       );
     assert.equal(worker.topologyFault, undefined);
-    assert.equal(told().length, 2);
+    assert.equal(reported().length, 2);
   });
 
 test('a management API that refuses the user after the start is a fault, with one warning, until it accepts the user again', async (t) => {
@@ -284,7 +288,7 @@ test('a management API that refuses the user after the start is a fault, with on
       return { amqpUrl, managementUrl: url.href };
     },
   });
-  const told = () => warnings.map(({ code }) => code);
+  const reported = () => warnings.map(({ code }) => code);
   await putUser('second');
   await eventually(() => worker.topologyFault !== undefined, { describe: () => 'no fault' });
   assert.match(worker.topologyFault ?? '', /BROKER_REFUSED[^]*MANAGEMENT_REFUSED/);
@@ -292,7 +296,7 @@ test('a management API that refuses the user after the start is a fault, with on
   await eventually(() => worker.topologyFault === undefined, {
     describe: () => String(worker.topologyFault),
   });
-  assert.deepEqual(told(), ['MANAGEMENT_REFUSED']);
+  assert.deepEqual(reported(), ['MANAGEMENT_REFUSED']);
 });
 
 test('a management API that does not answer is one warning after three checks, and no fault', async (t) => {
@@ -306,11 +310,11 @@ test('a management API that does not answer is one warning after three checks, a
   });
   const [proxy] = proxies;
   assert.ok(proxy !== undefined);
-  const told = () => warnings.map(({ code }) => code);
+  const reported = () => warnings.map(({ code }) => code);
   proxy.isSilent = true;
-  await eventually(() => told().length > 0, { describe: () => 'nothing is told' });
+  await eventually(() => reported().length > 0, { describe: () => 'nothing is reported' });
   await proxy.untilAsked(6);
-  assert.deepEqual(told(), ['CHECKS_FAILED']);
+  assert.deepEqual(reported(), ['CHECKS_FAILED']);
   assert.match(warnings[0]?.remedy ?? '', /did not answer/);
   assert.equal(worker.topologyFault, undefined);
   proxy.isSilent = false;

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { QueueWorker } from '@fit/topology/work';
 import { HandlerGate } from '../support/handlerGate.ts';
 import { TestTopology } from '../support/testTopology.ts';
 import { Arrivals } from './arrivals.ts';
@@ -110,16 +109,7 @@ test('restarted under a worker: as many run at a time as before, all is done, no
   const publisher = await environment.publisher();
   await environment.publishAll(publisher, 300);
   const gate = new HandlerGate();
-  const { declaration, amqpUrl, managementUrl } = environment;
-  const worker = await QueueWorker.open({
-    declaration,
-    kind: 'one',
-    amqpUrl,
-    managementUrl,
-    prefetchCount: 50,
-    run: gate.run,
-  });
-  environment.closeLater(() => worker.close());
+  await environment.worker({ prefetchCount: 50, run: gate.run });
   await gate.untilRunning(50);
   const [held] = gate.current;
   // Not killed: in the first half second of a queue's life that loses the queue, with what it confirmed (4.3.6).

@@ -37,9 +37,9 @@ for (const rejectionCount of [0, 1, 2, 3])
     );
     const { finalDeathTakesTiers, series } = await brokerFacts();
     t.diagnostic(`${series}: ${crashCount} crashes, the limit is ${environment.kind.crashLimit}`);
-    const [letter] = deadLetters;
+    const [deadLetter] = deadLetters;
     // Before 3.13 the broker does not write the reason of the last death, so the message takes the remaining tiers first.
     const wanted = finalDeathTakesTiers && rejectionCount > 0 ? 3 : rejectionCount;
-    assert.equal(letter?.key, wanted === 0 ? 'job.one' : `one.r${wanted}`);
+    assert.equal(deadLetter?.key, wanted === 0 ? 'job.one' : `one.r${wanted}`);
     await environment.expectEmpty();
   });

@@ -3,18 +3,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { QueueWorker } from '@fit/topology/work';
 import { openProxy } from '../support/openProxy.ts';
 import { TestTopology } from '../support/testTopology.ts';
 
-const INNOCENT_COUNT = 100;
+const UNRELATED_COUNT = 100;
 
 for (const [prefetchCount, workerCount] of [
   [10, 1],
   [50, 1],
   [50, 3],
 ] as const)
-  test(`prefetch ${prefetchCount}, workers ${workerCount}: the crashing message is one dead letter, and ${INNOCENT_COUNT} others are done`, async (t) => {
+  test(`prefetch ${prefetchCount}, workers ${workerCount}: the crashing message is one dead letter, and ${UNRELATED_COUNT} others are done`, async (t) => {
     const environment = await TestTopology.open(
       t,
       declareTopology({
@@ -23,20 +22,16 @@ for (const [prefetchCount, workerCount] of [
       }),
     );
     const publisher = await environment.publisher();
-    await environment.publishMore(publisher, INNOCENT_COUNT / 2, 'a');
+    await environment.publishMore(publisher, UNRELATED_COUNT / 2, 'a');
     await publisher.publish(environment.message('killer'));
-    await environment.publishMore(publisher, INNOCENT_COUNT / 2, 'b');
+    await environment.publishMore(publisher, UNRELATED_COUNT / 2, 'b');
     const done = new Set<string>();
     let crashCount = 0;
-    const { declaration, managementUrl } = environment;
     for (let index = 0; index < workerCount; index += 1) {
       // The connection is lost as with a process that crashes: none of its deliveries is settled.
       const proxy = await openProxy(t, environment.amqpUrl);
-      const worker = await QueueWorker.open({
-        declaration,
-        kind: 'one',
+      await environment.worker({
         amqpUrl: proxy.url,
-        managementUrl,
         prefetchCount,
         // What never answers is let go soon, so that the test can end.
         deadlineMs: 1_000,
@@ -51,10 +46,9 @@ for (const [prefetchCount, workerCount] of [
           return { type: 'done', effect: undefined };
         },
       });
-      environment.closeLater(() => worker.close());
     }
     const deadLetters = await environment.takeDeadLetters(1);
-    await eventually(() => done.size === INNOCENT_COUNT, {
+    await eventually(() => done.size === UNRELATED_COUNT, {
       deadlineMs: 30_000,
       describe: () => `${done.size} done, ${JSON.stringify(deadLetters)}`,
     });

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { declareTopology } from '@fit/topology';
-import { QueueWorker } from '@fit/topology/work';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { manyHeaders, nestedHeader, publishRaw } from '../support/publishRaw.ts';
 import { TestTopology } from '../support/testTopology.ts';
@@ -60,12 +59,7 @@ async function openFailing(
   const environment = await TestTopology.open(t, declaration);
   await environment.publisher();
   const attempts = new Map<string, number[]>();
-  const { amqpUrl, managementUrl } = environment;
-  const worker = await QueueWorker.open({
-    declaration,
-    kind: 'one',
-    amqpUrl,
-    managementUrl,
+  await environment.worker({
     circuitBreaker: false,
     run: ({ delivery, attempt }) => {
       const id = delivery.messageId ?? 'none';
@@ -73,7 +67,6 @@ async function openFailing(
       throw new Error('again');
     },
   });
-  environment.closeLater(() => worker.close());
   return { environment, attempts };
 }
 

@@ -59,9 +59,13 @@ test('property: no retry-after is earlier than asked for where a tier is long en
   const tiers = fc.array(fc.integer({ min: 1, max: 1_000 }), { minLength: 1, maxLength: 6 });
   fc.assert(
     fc.property(tiers, fc.nat(1_200), fc.nat(6), (tiersMs, delayMs, spent) => {
-      const ladder = { ...kind, tiersMs };
-      const attempt = attemptOf(ladder, spent === 0 ? kind.key : `${kind.queue}.r${spent}`, {})!;
-      const step = nextStep(ladder, attempt, { type: 'retryAfter', delayMs, error });
+      const tieredKind = { ...kind, tiersMs };
+      const attempt = attemptOf(
+        tieredKind,
+        spent === 0 ? kind.key : `${kind.queue}.r${spent}`,
+        {},
+      )!;
+      const step = nextStep(tieredKind, attempt, { type: 'retryAfter', delayMs, error });
       const left = tiersMs.slice(spent);
       if (left.length === 0) {
         assert.equal(step.type, 'exhaust');

@@ -18,6 +18,7 @@ import {
   type PublishResult,
 } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
+import { QueueWorker, type QueueWorkerOptions } from '@fit/topology/work';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { Inspector } from '../../src/amqp/index.ts';
 
@@ -120,6 +121,22 @@ export class TestTopology {
     });
     this.#closers.push(() => consumer.close());
     return consumer;
+  }
+
+  /** A worker of this topology's one kind; it is closed with the environment. */
+  async worker<Message = Buffer, Effect = unknown>(
+    options: Pick<QueueWorkerOptions<Message, Effect>, 'run'> &
+      Partial<QueueWorkerOptions<Message, Effect>>,
+  ): Promise<QueueWorker<Message, Effect>> {
+    const worker = await QueueWorker.open<Message, Effect>({
+      declaration: this.declaration,
+      kind: this.kind.kind,
+      amqpUrl: this.amqpUrl,
+      managementUrl: this.managementUrl,
+      ...options,
+    });
+    this.#closers.push(() => worker.close());
+    return worker;
   }
 
   /** A channel of a connection of its own, for changes that an operator makes. */

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology, type Outcome } from '@fit/topology';
-import { QueueWorker, type QueueWorkerOptions } from '@fit/topology/work';
+import type { QueueWorkerOptions } from '@fit/topology/work';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
 import { TestTopology } from '../support/testTopology.ts';
@@ -47,12 +47,7 @@ async function openLine(t: TestContext, backend: Backend, { run, ...options }: L
   const environment = await TestTopology.open(t, declare(backend));
   const publisher = await environment.publisher();
   const visits: Visit[] = [];
-  const { declaration, amqpUrl, managementUrl } = environment;
-  const worker = await QueueWorker.open<Buffer, undefined>({
-    declaration,
-    kind: 'one',
-    amqpUrl,
-    managementUrl,
+  await environment.worker<Buffer, undefined>({
     circuitBreaker: false as const,
     run: ({ delivery, attempt }) => {
       const visit = { id: delivery.messageId, attempt: attempt.number, at: Date.now() };
@@ -61,7 +56,6 @@ async function openLine(t: TestContext, backend: Backend, { run, ...options }: L
     },
     ...options,
   });
-  environment.closeLater(() => worker.close());
   const visited = (count: number) =>
     eventually(() => visits.length >= count, { describe: () => JSON.stringify(visits) });
   return { environment, publisher, visits, visited };
@@ -93,7 +87,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
     await environment.expectEmpty();
   });
 
-  on('failed each time: every wait is kept, then one letter, exhausted', async (t) => {
+  on('failed each time: every wait is kept, then one dead letter, exhausted', async (t) => {
     const { environment, publisher, visits, visited } = await openLine(t, backend, {
       run: () => RETRY,
     });
@@ -128,30 +122,33 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
     await environment.expectEmpty();
   });
 
-  on('reject, a class that is not retryable, and malformed: one attempt, one letter', async (t) => {
-    const run = ({ id }: Visit): Outcome<undefined> => {
-      if (id === 'class') throw new RangeError('never');
-      return { type: 'reject', error: new Error('no') };
-    };
-    const read = (delivery: { messageId: string | undefined; body: Buffer }) => {
-      if (delivery.messageId === 'malformed') throw new Error('no job');
-      return delivery.body;
-    };
-    const { environment, publisher, visits } = await openLine(t, backend, { run, read });
-    for (const id of ['reject', 'class', 'malformed'])
-      await publisher.publish(environment.message(id));
-    const deadLetters = await environment.takeDeadLetters(3);
-    const causes = new Map(deadLetters.map(({ id, cause }) => [id, cause]));
-    assert.deepEqual([...causes].sort(), [
-      ['class', 'fatal'],
-      ['malformed', 'malformed'],
-      ['reject', 'fatal'],
-    ]);
-    assert.deepEqual(visits.map(({ id }) => id).sort(), ['class', 'reject']);
-    await environment.expectEmpty();
-  });
+  on(
+    'reject, a class that is not retryable, and malformed: one attempt, one dead letter',
+    async (t) => {
+      const run = ({ id }: Visit): Outcome<undefined> => {
+        if (id === 'class') throw new RangeError('never');
+        return { type: 'reject', error: new Error('no') };
+      };
+      const read = (delivery: { messageId: string | undefined; body: Buffer }) => {
+        if (delivery.messageId === 'malformed') throw new Error('no job');
+        return delivery.body;
+      };
+      const { environment, publisher, visits } = await openLine(t, backend, { run, read });
+      for (const id of ['reject', 'class', 'malformed'])
+        await publisher.publish(environment.message(id));
+      const deadLetters = await environment.takeDeadLetters(3);
+      const causes = new Map(deadLetters.map(({ id, cause }) => [id, cause]));
+      assert.deepEqual([...causes].sort(), [
+        ['class', 'fatal'],
+        ['malformed', 'malformed'],
+        ['reject', 'fatal'],
+      ]);
+      assert.deepEqual(visits.map(({ id }) => id).sort(), ['class', 'reject']);
+      await environment.expectEmpty();
+    },
+  );
 
-  on('discard is gone without a letter', async (t) => {
+  on('discard is gone without a dead letter', async (t) => {
     const { environment, publisher, visited } = await openLine(t, backend, {
       run: () => ({ type: 'discard', reason: 'nobody wants it' }),
     });
@@ -183,24 +180,18 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
     await (await environment.publisher()).publish(environment.message('survivor'));
     await crashConsumers(environment, 1);
     const attempts: number[] = [];
-    const { declaration, amqpUrl, managementUrl } = environment;
-    const worker = await QueueWorker.open({
-      declaration,
-      kind: 'one',
-      amqpUrl,
-      managementUrl,
+    await environment.worker({
       run: ({ attempt }) => {
         attempts.push(attempt.number);
         return DONE;
       },
     });
-    environment.closeLater(() => worker.close());
     await eventually(() => attempts.length === 1, { describe: () => attempts.join(', ') });
     assert.deepEqual(attempts, [{ tiers: 1, native: 2 }[backend]]);
     await environment.expectEmpty();
   });
 
-  on('a message that ends every worker: one letter, crashed', async (t) => {
+  on('a message that ends every worker: one dead letter, crashed', async (t) => {
     const environment = await TestTopology.open(t, declare(backend));
     await (await environment.publisher()).publish(environment.message('killer'));
     const crashCount = await crashConsumers(environment, environment.kind.crashLimit + 2);
@@ -213,7 +204,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
     await environment.expectEmpty();
   });
 
-  on('what expires in main is a letter, expired', async (t) => {
+  on('what expires in main is a dead letter, expired', async (t) => {
     const environment = await TestTopology.open(t, declare(backend, { messageTtl: 50 }));
     await environment.publishAll(await environment.publisher(), 3);
     const deadLetters = await environment.takeDeadLetters(3);

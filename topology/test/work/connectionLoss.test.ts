@@ -6,7 +6,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { QueueWorker, type QueueWorkerOptions } from '@fit/topology/work';
 import { vanishHolding } from '../support/crashConsumer.ts';
 import { HandlerGate } from '../support/handlerGate.ts';
 import { openProxy } from '../support/openProxy.ts';
@@ -14,34 +13,17 @@ import { TestTopology } from '../support/testTopology.ts';
 
 const PREFETCH_COUNT = 20;
 
-async function openWorker(
-  environment: TestTopology,
-  options: Pick<QueueWorkerOptions, 'run'> & Partial<QueueWorkerOptions>,
-): Promise<QueueWorker> {
-  const { declaration, amqpUrl, managementUrl } = environment;
-  const worker = await QueueWorker.open({
-    declaration,
-    kind: 'one',
-    amqpUrl,
-    managementUrl,
-    prefetchCount: PREFETCH_COUNT,
-    ...options,
-  });
-  environment.closeLater(() => worker.close());
-  return worker;
-}
-
-async function openBench(t: TestContext, count: number): Promise<TestTopology> {
+async function openWithMessages(t: TestContext, count: number): Promise<TestTopology> {
   const environment = await TestTopology.open(t);
   await environment.publishAll(await environment.publisher(), count);
   return environment;
 }
 
 test('deliveries of a lost connection are no suspects: as many run at a time as before, after each of three losses', async (t) => {
-  const environment = await openBench(t, 60);
+  const environment = await openWithMessages(t, 60);
   const proxy = await openProxy(t, environment.amqpUrl);
   const gate = new HandlerGate();
-  await openWorker(environment, { amqpUrl: proxy.url, run: gate.run });
+  await environment.worker({ prefetchCount: PREFETCH_COUNT, amqpUrl: proxy.url, run: gate.run });
   await gate.untilRunning(PREFETCH_COUNT);
   for (let loss = 0; loss < 3; loss += 1) {
     const [held] = gate.current;
@@ -57,10 +39,10 @@ test('deliveries of a lost connection are no suspects: as many run at a time as 
 });
 
 test('deliveries of one other process that ended do not slow this worker down', async (t) => {
-  const environment = await openBench(t, 60);
+  const environment = await openWithMessages(t, 60);
   await vanishHolding(environment, PREFETCH_COUNT);
   const gate = new HandlerGate();
-  await openWorker(environment, { run: gate.run });
+  await environment.worker({ prefetchCount: PREFETCH_COUNT, run: gate.run });
   await gate.untilRunning(PREFETCH_COUNT);
   assert.ok(
     gate.current.every(({ isRedelivered }) => isRedelivered),
@@ -72,10 +54,10 @@ test('deliveries of one other process that ended do not slow this worker down', 
 });
 
 test('deliveries of two other processes that ended run a few at a time at first, then as many as before', async (t) => {
-  const environment = await openBench(t, 60);
+  const environment = await openWithMessages(t, 60);
   for (let end = 0; end < 2; end += 1) await vanishHolding(environment, 6);
   const gate = new HandlerGate();
-  await openWorker(environment, { run: gate.run, suspectConcurrency: 3 });
+  await environment.worker({ prefetchCount: PREFETCH_COUNT, run: gate.run, suspectConcurrency: 3 });
   await gate.untilRunning(3);
   assert.ok(gate.current.every(({ isRedelivered }) => isRedelivered));
   gate.letThrough();
@@ -90,12 +72,13 @@ test('deliveries of two other processes that ended run a few at a time at first,
 });
 
 test('one crash before the limit: each runs with nothing beside it, and none of them is dead', async (t) => {
-  const environment = await openBench(t, 40);
+  const environment = await openWithMessages(t, 40);
   const { crashLimit } = environment.kind;
   for (let end = 1; end < crashLimit; end += 1) await vanishHolding(environment, 3);
   const gate = new HandlerGate();
   const beside: number[] = [];
-  await openWorker(environment, {
+  await environment.worker({
+    prefetchCount: PREFETCH_COUNT,
     run: (task) => {
       const answer = gate.run(task);
       if (task.delivery.isRedelivered) beside.push(gate.current.length - 1);
@@ -124,7 +107,8 @@ test('a count of deliveries that a client sent changes nothing: none is refused,
   await channel.waitForConfirms();
   const gate = new HandlerGate();
   const seen: unknown[] = [];
-  await openWorker(environment, {
+  await environment.worker({
+    prefetchCount: PREFETCH_COUNT,
     run: (task) => {
       const { headers } = task.delivery;
       seen.push(headers['x-delivery-count'], headers['x-acquired-count']);

@@ -3,26 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import { QueueWorker, type QueueWorkerOptions, type WorkerEvent } from '@fit/topology/work';
+import type { WorkerEvent } from '@fit/topology/work';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
 import { TestTopology } from '../support/testTopology.ts';
-
-async function openWorker(
-  environment: TestTopology,
-  options: Pick<QueueWorkerOptions, 'run'> & Partial<QueueWorkerOptions>,
-): Promise<QueueWorker> {
-  const { declaration, amqpUrl, managementUrl } = environment;
-  const worker = await QueueWorker.open({
-    declaration,
-    kind: 'one',
-    amqpUrl,
-    managementUrl,
-    ...options,
-  });
-  environment.closeLater(() => worker.close());
-  return worker;
-}
 
 class StoreDown extends Error {
   override readonly name = 'StoreDown';
@@ -36,7 +20,7 @@ test('while the store is down few attempts are spent, no job dies, and all are d
   const failures = new Map<string, number>();
   const done = new Set<string>();
   const events: WorkerEvent[] = [];
-  await openWorker(environment, {
+  await environment.worker({
     prefetchCount: 20,
     concurrency: 5,
     circuitBreaker: { sampleSize: 10, failureRatio: 0.8, pauseMs: 30, longestPauseMs: 100 },
@@ -66,7 +50,7 @@ test('where the broker does not confirm a dead letter, the attempt is reported a
   const publisher = await environment.publisher();
   const unconfirmed: unknown[] = [];
   const attempts: number[] = [];
-  await openWorker(environment, {
+  await environment.worker({
     onUnconfirmed: ({ attempt, outcome, step }) =>
       unconfirmed.push([attempt.number, outcome.type, step]),
     run: ({ attempt }) => {
@@ -98,7 +82,7 @@ test('a handler in JavaScript that returns nothing is done; any other answer tha
     ['done', { type: 'done' }],
   ]);
   const ends: string[] = [];
-  await openWorker(environment, {
+  await environment.worker({
     // The answer of a program that no compiler has seen.
     run: ({ delivery, attempt }) =>
       attempt.number > 1 ? undefined : (answers.get(delivery.messageId!) as undefined),
@@ -135,7 +119,7 @@ test('a message with more crashes than the limit is refused before the handler, 
   );
   const visits: unknown[] = [];
   const events: WorkerEvent[] = [];
-  await openWorker(environment, {
+  await environment.worker({
     onEvent: (event) => events.push(event),
     run: ({ delivery }) => {
       visits.push(delivery.messageId);
@@ -168,7 +152,7 @@ test('an urgent message is delivered before earlier ones, also after a retry; a 
   await publisher.publish(environment.message('urgent', { isUrgent: true }));
   const order: string[] = [];
   const urgencies: boolean[] = [];
-  await openWorker(environment, {
+  await environment.worker({
     prefetchCount: 1,
     run: ({ delivery, attempt }) => {
       order.push(delivery.messageId!);
@@ -189,7 +173,7 @@ test('a drain waits for running attempts, and requeues those that do not end in 
   const publisher = await environment.publisher();
   await environment.publishAll(publisher, 3);
   const ends = new Map<string, () => void>();
-  const worker = await openWorker(environment, {
+  const worker = await environment.worker({
     prefetchCount: 3,
     run: ({ delivery }) =>
       new Promise((resolve) => {

@@ -48,7 +48,7 @@ export function summarizeAlerts(
   return [...Map.groupBy(alarms, nameOf)].flatMap(([alert, group]) => {
     const first = group.find(({ status }) => status === 'firing');
     const last = group.findLast(({ status }) => status === 'resolved');
-    // A late resolution of an alert of an earlier fault.
+    // Without a firing notification this is the late resolution of an alert that an earlier fault raised.
     if (first === undefined) return [];
     return {
       alert,

@@ -1,4 +1,4 @@
-/** The assignment's profile: a main queue of 100 messages and a TTL of 60 s. Most jobs die, each with a true cause. */
+/** The assignment's profile: a main queue of 100 messages and a TTL of 60 s. Most jobs die, and each record has the cause that killed its job. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { TestEnvironment } from '../testEnvironment.ts';
 import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';

@@ -3,7 +3,7 @@
  * `--only <glob>` runs some files.
  */
 import { once } from 'node:events';
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -27,22 +27,6 @@ import { StackError } from '../stackError.ts';
 import { askManagement } from './testServers.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
-const WORKSPACES = [
-  'topology',
-  'topology-cli',
-  'jobs',
-  'contract',
-  'service',
-  'client',
-  'console',
-  'monolith',
-  'coach',
-  'prometheus',
-  'examples',
-  'dev/stack',
-  'dev/chaos',
-];
-
 /**
  * Fewer tests are a failure, since the runner exits with 0 when a glob matches no file (Node 24.21). Raise the number as
  * tests are added.
@@ -157,8 +141,10 @@ async function prepareBrowser(): Promise<void> {
 
 /** Every workspace with a test folder must have tests; otherwise the tests of a renamed folder would silently not run. */
 function allFiles(): string[] {
-  const folders = [...WORKSPACES.map((name) => join(name, 'test')), 'test'];
-  return folders
+  const manifest = readFileSync(join(ROOT, 'package.json'), 'utf8');
+  const { workspaces } = JSON.parse(manifest) as { workspaces: readonly string[] };
+  return workspaces
+    .map((name) => join(name, 'test'))
     .filter((folder) => existsSync(join(ROOT, folder)))
     .flatMap((folder) => filesOf(`${folder}/**/*.test.ts`));
 }
