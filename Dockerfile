@@ -10,6 +10,7 @@ COPY --chmod=0644 package.json package-lock.json ./
 COPY --chmod=0644 topology/package.json topology/
 COPY --chmod=0644 topology-cli/package.json topology-cli/
 COPY --chmod=0644 jobs/package.json jobs/
+COPY --chmod=0644 workout/package.json workout/
 COPY --chmod=0644 contract/package.json contract/
 COPY --chmod=0644 service/package.json service/
 COPY --chmod=0644 client/package.json client/
@@ -34,6 +35,7 @@ WORKDIR /app
 COPY --from=dependencies /app ./
 COPY --chmod=0755 topology/src topology/src
 COPY --chmod=0755 jobs/src jobs/src
+COPY --chmod=0755 workout/src workout/src
 COPY --chmod=0755 contract/src contract/src
 COPY --chmod=0755 service/src service/src
 COPY --chmod=0755 client/src client/src

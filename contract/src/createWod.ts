@@ -1,22 +1,7 @@
 /** The payload of a createWod job: everything that a workout depends on, as of the time when it was requested. */
+import { EQUIPMENT, EXCLUSIONS, LEVELS } from '@fit/workout';
 import Type, { type Static, type TArray, type TSchema } from 'typebox';
 import { DateText } from './calendarDay.ts';
-
-export const LEVELS = ['beginner', 'intermediate', 'rx'] as const;
-export const EQUIPMENT = [
-  'barbell',
-  'bench',
-  'bike',
-  'box',
-  'dumbbell',
-  'jump rope',
-  'kettlebell',
-  'pull-up bar',
-  'rings',
-  'rower',
-  'wall ball',
-] as const;
-export const EXCLUSIONS = ['grip-heavy', 'impact', 'inverted', 'overhead'] as const;
 
 export const UserId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', maxLength: 64 });
 

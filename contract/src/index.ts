@@ -1,14 +1,6 @@
 /** What both services agree on: the declaration, the payload and the workout, and how the environment is read. */
 export { DateText, dayIn, isCalendarDay } from './calendarDay.ts';
-export {
-  CreateWodPayload,
-  distinctArray,
-  EQUIPMENT,
-  EXCLUSIONS,
-  LEVELS,
-  ProfileFields,
-  UserId,
-} from './createWod.ts';
+export { CreateWodPayload, distinctArray, ProfileFields, UserId } from './createWod.ts';
 export {
   ConfigError,
   checkEnvironment,

@@ -32,7 +32,7 @@ const DOCUMENTS = globSync(['*.md', 'docs/*.md', 'adr/*.md', '*/*.md', '*/runboo
   exclude: ['node_modules'],
 }).filter((file) => !file.startsWith('node_modules'));
 const FOLDERS =
-  'topology|topology-cli|jobs|contract|service|client|console|monolith|coach|prometheus|examples|dev|docs|adr';
+  'topology|topology-cli|jobs|workout|contract|service|client|console|monolith|coach|prometheus|examples|dev|docs|adr';
 
 for (const file of DOCUMENTS)
   test(`${file} names only files that exist`, () => {

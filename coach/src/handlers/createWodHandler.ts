@@ -3,9 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CreateWodPayload, type WodDocument, wodId } from '@fit/contract';
 import { compilePayload, type Handler, type Job } from '@fit/jobs';
 import type { Outcome } from '@fit/topology';
+import { generateWorkout, type Workout } from '@fit/workout';
 import type { Static } from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
-import { generateWorkout, type Workout } from '../workout/index.ts';
 
 type Payload = Static<typeof CreateWodPayload>;
 

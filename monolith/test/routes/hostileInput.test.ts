@@ -1,8 +1,8 @@
 /** Goal: no request body breaks the schema check or the process. Method: a real server with the routes of users and runs. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { EQUIPMENT, EXCLUSIONS } from '@fit/contract';
 import { createApp, listen } from '@fit/service';
+import { EQUIPMENT, EXCLUSIONS } from '@fit/workout';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { type RunRouteParts, runRoutes } from '../../src/routes/runRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';

@@ -1,4 +1,4 @@
-/** The workout of the day: what the rest of the coach may use. */
+/** The workout of the day: what the other workspaces may use. */
 
 export { generateWorkout } from './generateWorkout.ts';
 export { EQUIPMENT, EXCLUSIONS, LEVELS, type User } from './user.ts';

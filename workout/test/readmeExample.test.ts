@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { generateWorkout } from '../../src/workout/index.ts';
+import { generateWorkout } from '../src/index.ts';
 
 test('the README shows the workout of ann for 2 December 2026', async () => {
-  const readme = await readFile(join(import.meta.dirname, '../../../README.md'), 'utf8');
+  const readme = await readFile(join(import.meta.dirname, '../../README.md'), 'utf8');
   const [, json = ''] = /```json\n([\s\S]*?)```/.exec(readme) ?? [];
   const shown = JSON.parse(json) as Record<string, unknown>;
   const made = generateWorkout(

@@ -34,10 +34,7 @@ export const LOAD_SHARE: Readonly<Record<Level, Readonly<{ least: number; most: 
 /** What a user may own. A movement names all equipment that it needs; a bodyweight movement needs none. */
 export type Equipment = (typeof EQUIPMENT)[number];
 
-/**
- * Every piece of equipment in the catalogue, in a fixed order. `contract/src/createWod.ts` lists the same for the payload, because
- * `workout/` imports nothing outside itself; `coach/test/handlers/createWodHandler.test.ts` compares both.
- */
+/** Every piece of equipment in the catalogue, in a fixed order; the payload of a job allows the same. */
 export const EQUIPMENT = [
   'barbell',
   'bench',
@@ -55,5 +52,5 @@ export const EQUIPMENT = [
 /** A demand on the body that a user may have to avoid (rule W3). */
 export type Exclusion = (typeof EXCLUSIONS)[number];
 
-/** Every tag that a profile may exclude, in a fixed order; the same list as in `contract/src/createWod.ts`, as for `EQUIPMENT`. */
+/** Every tag that a profile may exclude, in a fixed order; the payload of a job allows the same. */
 export const EXCLUSIONS = ['grip-heavy', 'impact', 'inverted', 'overhead'] as const;

@@ -2,15 +2,15 @@
  * The rules W1 to W10 of a workout, checked on the stored result and independently of how it was made. Only tests use them: the generator
  * keeps the rules by construction.
  */
-import { FORMATS } from '../../src/workout/format.ts';
-import type { Movement } from '../../src/workout/movement.ts';
-import { setSeconds } from '../../src/workout/movement.ts';
-import { CATALOGUE, MOVEMENT_BY_ID } from '../../src/workout/movementCatalogue.ts';
-import { seedOf } from '../../src/workout/random.ts';
-import type { User } from '../../src/workout/user.ts';
-import { HIGH_SKILL_LEVEL, HIGHEST_SKILL_LEVEL, LOAD_SHARE } from '../../src/workout/user.ts';
-import type { PrescribedMovement, Workout } from '../../src/workout/workout.ts';
-import { timeDomainOf } from '../../src/workout/workout.ts';
+import { FORMATS } from '../src/format.ts';
+import type { Movement } from '../src/movement.ts';
+import { setSeconds } from '../src/movement.ts';
+import { CATALOGUE, MOVEMENT_BY_ID } from '../src/movementCatalogue.ts';
+import { seedOf } from '../src/random.ts';
+import type { User } from '../src/user.ts';
+import { HIGH_SKILL_LEVEL, HIGHEST_SKILL_LEVEL, LOAD_SHARE } from '../src/user.ts';
+import type { PrescribedMovement, Workout } from '../src/workout.ts';
+import { timeDomainOf } from '../src/workout.ts';
 
 export type Rule = 'W1' | 'W2' | 'W3' | 'W4' | 'W5' | 'W6' | 'W7' | 'W8' | 'W9' | 'W10';
 

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { User, Workout } from '../../src/workout/index.ts';
-import { EQUIPMENT, generateWorkout } from '../../src/workout/index.ts';
-import { MOVEMENT_BY_ID } from '../../src/workout/movementCatalogue.ts';
+import type { User, Workout } from '../src/index.ts';
+import { EQUIPMENT, generateWorkout } from '../src/index.ts';
+import { MOVEMENT_BY_ID } from '../src/movementCatalogue.ts';
 import type { Rule } from './checkWorkout.ts';
 import { checkWorkout } from './checkWorkout.ts';
 

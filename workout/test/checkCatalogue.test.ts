@@ -1,9 +1,9 @@
 /** Goal: a faulty catalogue stops the process. Method: one record is changed for each check. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { checkCatalogue } from '../../src/workout/checkCatalogue.ts';
-import type { Movement } from '../../src/workout/movement.ts';
-import { CATALOGUE } from '../../src/workout/movementCatalogue.ts';
+import { checkCatalogue } from '../src/checkCatalogue.ts';
+import type { Movement } from '../src/movement.ts';
+import { CATALOGUE } from '../src/movementCatalogue.ts';
 
 describe('checkCatalogue', () => {
   test('accepts the catalogue', () => {

@@ -1,7 +1,7 @@
 /** Goal: random choices are uniform and repeatable. Method: counts over many draws of a fixed seed. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createRandom, seedOf } from '../../src/workout/random.ts';
+import { createRandom, seedOf } from '../src/random.ts';
 
 const SEED = seedOf('ada', '2026-01-01', 1);
 

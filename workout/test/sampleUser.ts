@@ -1,7 +1,7 @@
 /** Seeded users and days for the property tests; a seed gives the same sample each time. */
 
-import type { User, Workout } from '../../src/workout/index.ts';
-import { EQUIPMENT, EXCLUSIONS, generateWorkout, LEVELS } from '../../src/workout/index.ts';
+import type { User, Workout } from '../src/index.ts';
+import { EQUIPMENT, EXCLUSIONS, generateWorkout, LEVELS } from '../src/index.ts';
 
 export interface Sample {
   readonly seed: number;

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import type { User, Workout } from '../../src/workout/index.ts';
-import { EQUIPMENT, EXCLUSIONS, generateWorkout, LEVELS } from '../../src/workout/index.ts';
+import type { User, Workout } from '../src/index.ts';
+import { EQUIPMENT, EXCLUSIONS, generateWorkout, LEVELS } from '../src/index.ts';
 import type { Rule } from './checkWorkout.ts';
 import { checkWorkout } from './checkWorkout.ts';
 import type { Sample } from './sampleUser.ts';
