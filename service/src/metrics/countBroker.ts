@@ -35,7 +35,7 @@ export function countPublishes(metrics: MetricSet, plan: TopologyPlan): (end: Pu
     if (queues.size < ADDRESSES_LIMIT) queues.set(address, queue);
     metrics.add('jobs_published_total', { queue, outcome });
     // A publish without a confirm has no duration.
-    if (outcome !== 'error' && outcome !== 'timeout')
+    if (outcome !== 'error' && outcome !== 'timeout' && outcome !== 'unsendable')
       metrics.observe('jobs_publish_confirm_seconds', { queue }, durationMs / 1_000);
   };
 }

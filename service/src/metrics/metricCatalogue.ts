@@ -285,7 +285,7 @@ const BROKER_METRICS = {
     exportedBy: SERVICES,
     labels: {
       queue: QUEUE,
-      outcome: ['confirmed', 'nacked', 'returned', 'timeout', 'error'],
+      outcome: ['confirmed', 'nacked', 'returned', 'unsendable', 'timeout', 'error'],
     },
   },
   jobs_publish_confirm_seconds: {

@@ -18,10 +18,10 @@ export interface OutgoingDeadLetter {
   readonly properties: DeadLetterProperties;
 }
 
-/** What became of a dead letter. unsendable: amqplib cannot encode it (headers above 64 kB, for instance); nothing was sent. */
+/** What became of a dead letter. */
 export interface DeadLetterPublishResult {
-  /** As of `Publisher`, or unsendable. */
-  readonly result: PublishResult | 'unsendable';
+  /** As of `Publisher`; unsendable, for example, because of headers above 64 kB. */
+  readonly result: PublishResult;
   /** Present for unsendable and unknown. */
   readonly reason?: string;
 }

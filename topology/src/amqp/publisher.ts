@@ -5,9 +5,11 @@ import { openSession, type Session, type SessionOptions } from './openSession.ts
 
 /**
  * confirmed: the broker has stored the message in a queue. nacked: the queue is full and refused it. returned: no queue is
- * bound to the key. unknown: the confirm was lost or late, so the message may be stored; publish it again with the same id.
+ * bound to the key. unsendable: the message cannot be encoded, for example because its id is longer than 255 bytes; nothing
+ * was sent, and no repetition can succeed. unknown: the confirm was lost or late, so the message may be stored; publish it
+ * again with the same id.
  */
-export type PublishResult = 'confirmed' | 'nacked' | 'returned' | 'unknown';
+export type PublishResult = 'confirmed' | 'nacked' | 'returned' | 'unsendable' | 'unknown';
 
 /** A publish that ended. error: there was no connection, or it was lost before the confirm. */
 export interface PublishEnd {
@@ -32,7 +34,10 @@ export interface OutgoingMessage {
   readonly contentType?: string;
   /** High priority, in the queue of a kind that declares `hasPriorities`. Default false. */
   readonly isUrgent?: boolean;
-  /** Names that begin with `x-`, CC and BCC would steer the broker, and are left out. */
+  /**
+   * Names that begin with `x-`, CC and BCC would steer the broker, and are left out. A number that is not finite makes the
+   * message unsendable.
+   */
   readonly headers?: Readonly<Record<string, string | number>>;
 }
 
@@ -51,9 +56,13 @@ export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
   readonly onPublish?: (end: PublishEnd) => void;
 }
 
-interface Publish {
+/** A message that is not sent yet, because the limit of unconfirmed ones is reached. */
+interface Waiting {
   readonly message: OutgoingMessage;
   readonly resolve: (result: PublishResult) => void;
+}
+
+interface Publish extends Waiting {
   readonly sentAtMs: number;
 }
 
@@ -71,7 +80,7 @@ export class Publisher {
   readonly #onPublish: PublisherOptions['onPublish'];
   readonly #pending = new Set<Pending>();
   readonly #returnedIds = new Set<string>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiting[] = [];
   readonly #timeoutTimer: NodeJS.Timeout;
   #channel: ConfirmChannel | undefined;
   #session: Session | undefined;
@@ -128,10 +137,7 @@ export class Publisher {
   publish(message: OutgoingMessage): Promise<PublishResult> {
     return new Promise((resolve) => {
       if (this.#pending.size < this.#maxUnconfirmed) this.#send(message, resolve);
-      else
-        this.#waiting.push(() => {
-          this.#send(message, resolve);
-        });
+      else this.#waiting.push({ message, resolve });
     });
   }
 
@@ -172,7 +178,7 @@ export class Publisher {
       settle: (outcome) => {
         if (!this.#pending.delete(pending)) return;
         this.#finish(publish, outcome);
-        this.#waiting.shift()?.();
+        this.#sendWaiting();
       },
     };
     this.#pending.add(pending);
@@ -181,10 +187,20 @@ export class Publisher {
         const wasReturned = this.#returnedIds.delete(message.id);
         pending.settle(error ? 'nacked' : wasReturned ? 'returned' : 'confirmed');
       });
-    } catch {
-      // amqplib throws if the channel is closing; nothing was sent. Waiting messages end when the channel is closed.
+    } catch (error) {
+      // amqplib throws before it sends anything: if the channel is closing, or if it cannot encode the message.
+      const isClosing = error instanceof Error && error.name === 'IllegalOperationError';
       this.#pending.delete(pending);
-      this.#finish(publish, 'error');
+      this.#finish(publish, isClosing ? 'error' : 'unsendable');
+    }
+  }
+
+  /** Sends messages that wait, as many as the limit allows: an unsendable one takes no place, so more than one may follow. */
+  #sendWaiting(): void {
+    while (this.#pending.size < this.#maxUnconfirmed) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#send(next.message, next.resolve);
     }
   }
 
@@ -207,12 +223,21 @@ export class Publisher {
     const waiting = this.#waiting.splice(0);
     for (const pending of [...this.#pending]) pending.settle('error');
     // Without a channel these end at once with outcome error.
-    for (const send of waiting) send();
+    for (const { message, resolve } of waiting) this.#send(message, resolve);
     this.#returnedIds.clear();
   }
 }
 
+/** @throws TypeError if a header is a number that no broker takes. */
 function properties(message: OutgoingMessage): object {
+  const headers = Object.entries(message.headers ?? {}).filter(
+    ([name]) => !/^(x-|cc$|bcc$)/i.test(name),
+  );
+  for (const [name, value] of headers) {
+    // RabbitMQ cannot read such a number, and ends the connection with an internal error (541, measured on 3.10.8).
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw new TypeError(`the header ${name} is ${value}, which no broker takes`);
+  }
   return {
     persistent: true,
     mandatory: true,
@@ -220,8 +245,6 @@ function properties(message: OutgoingMessage): object {
     timestamp: Math.floor(Date.now() / 1_000),
     contentType: message.contentType ?? 'application/json',
     priority: message.isUrgent === true ? URGENT_PRIORITY : undefined,
-    headers: Object.fromEntries(
-      Object.entries(message.headers ?? {}).filter(([name]) => !/^(x-|cc$|bcc$)/i.test(name)),
-    ),
+    headers: Object.fromEntries(headers),
   };
 }

@@ -115,11 +115,18 @@ export async function deadLetter(
   return result === 'confirmed';
 }
 
-/** Headers with plain values. The publisher leaves out those of the broker, which would steer the copy. */
+/** A number of at least this size may be unsendable: amqplib takes negative ones for a 64-bit integer. */
+const LARGEST_NUMBER = 2 ** 63;
+
+/**
+ * Headers with plain values that can be sent: a client's number must not make a dead letter unsendable. The publisher leaves
+ * out those of the broker, which would steer the copy.
+ */
 function plainHeaders(delivery: Delivery): Record<string, string | number> {
-  const plain = Object.entries(delivery.headers).filter(
-    (entry): entry is [string, string | number] =>
-      typeof entry[1] === 'string' || typeof entry[1] === 'number',
-  );
-  return Object.fromEntries(plain);
+  const plain: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(delivery.headers)) {
+    const isNumber = typeof value === 'number' && Math.abs(value) < LARGEST_NUMBER;
+    if (isNumber || typeof value === 'string') plain[name] = value;
+  }
+  return plain;
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import type { Delivery, PublishEnd, Publisher } from '@fit/topology/amqp';
+import type { Delivery, OutgoingMessage, PublishEnd, Publisher } from '@fit/topology/amqp';
 import { openProxy } from '../support/openProxy.ts';
 import { TestTopology } from '../support/testTopology.ts';
 
@@ -59,6 +59,37 @@ test('nacked: the queue is full, and what it refused is not in it', async (t) =>
   assert.deepEqual(new Set(results.slice(confirmed)), new Set(['nacked']));
   await environment.expectReady('one', confirmed);
   await environment.expectEmpty(['one']);
+});
+
+test('unsendable: what cannot be encoded is not sent, ends nothing, and makes room for the next', async (t) => {
+  const environment = await TestTopology.open(t);
+  const ends: PublishEnd[] = [];
+  const publisher = await environment.publisher({
+    maxUnconfirmed: 1,
+    onPublish: (end) => ends.push(end),
+  });
+  const unsendable: Partial<OutgoingMessage>[] = [
+    { id: 'i'.repeat(256) },
+    { key: 'k'.repeat(256) },
+    { headers: { ['h'.repeat(256)]: 1 } },
+    { headers: { large: 'x'.repeat(100_000) } },
+    { headers: { count: -(2 ** 70) } },
+    { headers: { count: Number.NaN } },
+    { headers: { count: Number.POSITIVE_INFINITY } },
+    { body: 'no buffer' as never },
+  ];
+  const results = await Promise.all([
+    publisher.publish(environment.message('first')),
+    ...unsendable.map((change) => publisher.publish(environment.message('bad', change))),
+    publisher.publish(environment.message('last')),
+  ]);
+  assert.deepEqual(results, ['confirmed', ...unsendable.map(() => 'unsendable'), 'confirmed']);
+  assert.deepEqual(
+    ends.map(({ outcome }) => outcome),
+    results,
+  );
+  assert.equal(publisher.pendingCount, 0);
+  await environment.expectReady('one', 2);
 });
 
 test('unknown: the connection broke before the confirm; then it comes back', async (t) => {
