@@ -30,6 +30,48 @@ test('the prefetch bounds what is unsettled', async (t) => {
   assert.equal(consumer.unsettledCount, 3);
 });
 
+test('a prefetch that changes while thousands of messages arrive loses no connection and no message', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  const messageCount = 10_000;
+  await environment.publishAll(publisher, messageCount);
+  const losses: string[] = [];
+  const seen = new Map<string, number>();
+  let changeCount = 0;
+  const consumer = await environment.consumer(
+    (delivery) => {
+      const id = delivery.messageId!;
+      seen.set(id, (seen.get(id) ?? 0) + 1);
+      delivery.ack();
+      if (seen.size % 100 !== 0) return;
+      changeCount += 1;
+      // Deliveries are under way when the consumer is cancelled; the broker takes back those that it has not sent.
+      consumer.setPrefetch(0);
+    },
+    {
+      prefetchCount: 0,
+      onEvent: (event) => {
+        if ('error' in event) losses.push(`${event.type}: ${event.error.message}`);
+      },
+      onChange: (settled) => {
+        if (settled === undefined && consumer.isPaused) consumer.setPrefetch(2_000);
+      },
+    },
+  );
+  consumer.setPrefetch(2_000);
+  await eventually(() => seen.size === messageCount || losses.length > 0, {
+    deadlineMs: 60_000,
+    describe: () => `${seen.size} of ${messageCount} after ${changeCount} changes`,
+  });
+  assert.deepEqual(losses, []);
+  assert.ok(changeCount >= 100, `${changeCount} changes`);
+  assert.deepEqual(
+    [...seen].filter(([, count]) => count !== 1),
+    [],
+  );
+  await environment.expectEmpty();
+});
+
 test('drain gives back at its deadline what is not settled, and takes nothing new', async (t) => {
   const environment = await TestTopology.open(t);
   const publisher = await environment.publisher();

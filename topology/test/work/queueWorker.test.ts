@@ -45,6 +45,43 @@ test('while the store is down few attempts are spent, no job dies, and all are d
   await environment.expectEmpty();
 });
 
+test('a circuit breaker that opens while thousands of messages arrive loses no connection, and no job dies', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  const messageCount = 5_000;
+  await environment.publishAll(publisher, messageCount);
+  const store = { isDown: false };
+  const losses: string[] = [];
+  const done = new Set<string>();
+  let openingCount = 0;
+  await environment.worker({
+    prefetchCount: 1_000,
+    circuitBreaker: { sampleSize: 20, pauseMs: 20 },
+    onSession: (event) => {
+      if ('error' in event) losses.push(`${event.type}: ${event.error.message}`);
+    },
+    onEvent: (event) => {
+      if (event.type !== 'circuitBreaker' || event.state.type !== 'open') return;
+      openingCount += 1;
+      store.isDown = false;
+    },
+    run: ({ delivery }) => {
+      if (store.isDown) throw new StoreDown('no answer');
+      done.add(delivery.messageId!);
+      // The store goes down while messages arrive at full speed, and is up again for the first probe.
+      if (done.size % 1_000 === 500) store.isDown = true;
+      return { type: 'done', effect: undefined };
+    },
+  });
+  await eventually(() => done.size === messageCount || losses.length > 0, {
+    deadlineMs: 60_000,
+    describe: () => `${done.size} of ${messageCount} are done after ${openingCount} openings`,
+  });
+  assert.deepEqual(losses, []);
+  assert.ok(openingCount >= 5, `${openingCount} openings`);
+  await environment.expectEmpty();
+});
+
 test('where the broker does not confirm a dead letter, the attempt is reported as a retry, and the message is retried', async (t) => {
   const environment = await TestTopology.open(t);
   const publisher = await environment.publisher();
