@@ -5,6 +5,8 @@ import {
   freePorts,
   type ServerName,
   type Stack,
+  type StackOptions,
+  type StackPorts,
   type System,
   startStack,
   startSystem,
@@ -14,6 +16,7 @@ import { assertTopology } from '@fit/topology/assert';
 import { ManagementApi } from '@fit/topology/management';
 import { type ChannelModel, connect } from 'amqplib';
 import { type Db, MongoClient } from 'mongodb';
+import type { ProcessGroups } from './processUsage.ts';
 
 const STACK_NAME = `bench-${process.pid}`;
 const STACK_FOLDER = resolve(import.meta.dirname, '../../../.stack', STACK_NAME);
@@ -24,13 +27,15 @@ const DELETE_TIMEOUT_MS = 60_000;
 export async function withServers<Result>(
   servers: readonly ServerName[],
   work: (stack: Stack) => Promise<Result>,
+  options: Pick<StackOptions, 'ports' | 'prometheusConfigFolder'> = {},
 ): Promise<Result> {
   const stack = await startStack({
     name: STACK_NAME,
-    ports: await freePorts(),
     servers,
     folder: STACK_FOLDER,
     endsOnSignal: true,
+    ...options,
+    ports: options.ports ?? (await freePorts()),
   });
   try {
     return await work(stack);
@@ -72,54 +77,153 @@ export async function withIsolatedVhost<Result>(
       await connection.close();
     }
   } finally {
-    requireSuccess(
-      await new ManagementApi(managementUrl, name).delete(['vhosts', name], DELETE_TIMEOUT_MS),
-    );
+    await deleteVhost(stack, name);
   }
 }
 
-/** Monolith and one coach in a virtual host and a database of their own. */
+/** Monoliths and coaches in a virtual host and a database of their own. */
 export interface SystemUnderTest {
   readonly system: System;
   readonly database: Db;
   readonly amqpUrl: string;
-  /** Process ids of monolith and coach, in this order. */
+  readonly monolithPids: readonly number[];
+  readonly coachPids: readonly number[];
+  /** Process ids of monoliths and coaches, in this order. */
   readonly pids: readonly number[];
+  /** Stops monoliths and coaches; what they stored stays. May be called before `stop`. */
+  stopServices(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface SystemUnderTestOptions {
   /** The name of its virtual host, its database and the folder of its logs. */
   readonly name: string;
-  /** Further variables of both processes. */
+  /** Further variables of all processes. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Default: free ones. */
+  readonly ports?: StackPorts;
+  /** Default 1. */
+  readonly monolithCount?: number;
+  /** Default 1. */
+  readonly coachCount?: number;
 }
 
-/** Starts monolith and coach on servers that have a broker and a database. */
+/** Starts monoliths and coaches on servers that have a broker and a database. */
 export async function startSystemUnderTest(
   stack: Stack,
-  { name, env = {} }: SystemUnderTestOptions,
+  options: SystemUnderTestOptions,
 ): Promise<SystemUnderTest> {
+  const { name, env = {}, ports, monolithCount = 1, coachCount = 1 } = options;
   const amqpUrl = await createVhost(stack, name);
   const mongodbUrl = new URL(`/${name}`, stack.mongodbUrl).href;
+  const common = { amqpUrl, managementUrl: stack.managementUrl, mongodbUrl, env };
+  const logFolder = (number: number) => resolve(STACK_FOLDER, 'logs', name, String(number));
   const system = await startSystem({
-    amqpUrl,
-    managementUrl: stack.managementUrl,
-    mongodbUrl,
-    folder: resolve(STACK_FOLDER, 'logs', name),
-    env,
+    ...common,
+    folder: logFolder(1),
+    coachCount,
+    ...(ports === undefined ? {} : { ports }),
   });
+  const { adminToken } = system;
+  const systems = [system];
+  const stopServices = async () => {
+    for (const each of systems.toReversed()) await each.stop();
+  };
+  try {
+    for (let number = 2; number <= monolithCount; number += 1)
+      systems.push(
+        await startSystem({ ...common, folder: logFolder(number), coachCount: 0, adminToken }),
+      );
+  } catch (error) {
+    await stopServices();
+    throw error;
+  }
   const client = new MongoClient(mongodbUrl);
+  const monolithPids = systems.map(({ monolith }) => monolith.child.pid);
+  const coachPids = system.coaches.map(({ child }) => child.pid);
   return {
     system,
     database: client.db(),
     amqpUrl,
-    pids: [system.monolith, ...system.coaches].map(({ child }) => child.pid),
+    monolithPids,
+    coachPids,
+    pids: [...monolithPids, ...coachPids],
+    stopServices,
     stop: async () => {
       await client.close();
-      await system.stop();
+      await stopServices();
     },
   };
+}
+
+let systemNumber = 0;
+
+/** Starts a system with a new name, runs `work`, and removes the system with its virtual host and its database. */
+export async function withSystemUnderTest<Result>(
+  stack: Stack,
+  options: Omit<SystemUnderTestOptions, 'name'>,
+  work: (tested: SystemUnderTest) => Promise<Result>,
+): Promise<Result> {
+  systemNumber += 1;
+  const name = `fit-${systemNumber}`;
+  const tested = await startSystemUnderTest(stack, { ...options, name });
+  try {
+    const result = await work(tested);
+    await tested.stopServices();
+    await tested.database.dropDatabase();
+    await deleteVhost(stack, name);
+    return result;
+  } finally {
+    await tested.stop();
+  }
+}
+
+/** A virtual host and a database of their own, for work that is measured without FIT. */
+export interface BareDatabase {
+  readonly amqpUrl: string;
+  readonly mongodbUrl: string;
+  readonly database: Db;
+}
+
+let bareNumber = 0;
+
+/** As `withSystemUnderTest`, without a system. */
+export async function withBareDatabase<Result>(
+  stack: Stack,
+  work: (bare: BareDatabase) => Promise<Result>,
+): Promise<Result> {
+  bareNumber += 1;
+  const name = `bare-${bareNumber}`;
+  const amqpUrl = await createVhost(stack, name);
+  const mongodbUrl = new URL(`/${name}`, stack.mongodbUrl).href;
+  const client = new MongoClient(mongodbUrl);
+  try {
+    const result = await work({ amqpUrl, mongodbUrl, database: client.db() });
+    await client.db().dropDatabase();
+    await deleteVhost(stack, name);
+    return result;
+  } finally {
+    await client.close();
+  }
+}
+
+/** @returns the processes of a stack's servers and of a system, by the name that reports show. */
+export function processGroups(stack: Stack, services: ProcessGroups): ProcessGroups {
+  const pidsOf = (name: ServerName) =>
+    stack.servers.filter((server) => server.name === name).map(({ pid }) => pid);
+  return {
+    PostgreSQL: pidsOf('postgresql'),
+    gateway: pidsOf('gateway'),
+    RabbitMQ: pidsOf('rabbitmq'),
+    ...services,
+  };
+}
+
+/** @returns the folder of a socket that a server of the stack listens on. @throws Error if the stack does not run it. */
+export function socketOf(stack: Stack, name: ServerName): string {
+  const url = stack.servers.find((server) => server.name === name)?.url;
+  if (url?.startsWith('unix:') !== true) throw new Error(`the stack runs no ${name} of its own`);
+  return url.slice('unix:'.length);
 }
 
 /** @returns such as 'RabbitMQ 4.3.6'. */
@@ -137,6 +241,11 @@ async function createVhost(stack: Stack, name: string): Promise<string> {
     await management.put(['permissions', name, user], { configure: '.*', write: '.*', read: '.*' }),
   );
   return new URL(`/${name}`, stack.amqpUrl).href;
+}
+
+async function deleteVhost(stack: Stack, name: string): Promise<void> {
+  const management = new ManagementApi(managementUrlOf(stack), name);
+  requireSuccess(await management.delete(['vhosts', name], DELETE_TIMEOUT_MS));
 }
 
 /** @throws Error if the broker was given from outside, without its management API. */

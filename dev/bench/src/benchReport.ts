@@ -10,6 +10,7 @@ export interface Report {
   readonly baselineName: string;
   readonly figures: readonly Figure[];
   readonly rounds: readonly object[];
+  readonly notes: readonly string[];
 }
 
 export interface Figure {
@@ -19,7 +20,11 @@ export interface Figure {
   readonly baseline?: Distribution;
   /** The spread of the ratios of all rounds, measured / baseline. */
   readonly ratio?: Distribution;
-  readonly bound?: { readonly description: string; readonly holds: boolean };
+  readonly bound?: {
+    readonly description: string;
+    readonly aim?: string;
+    readonly holds: boolean;
+  };
 }
 
 export interface ReportOptions {
@@ -47,6 +52,7 @@ export function createReport(measurement: Measurement, options: ReportOptions): 
     baselineName: measurement.baselineName,
     figures: measurement.comparisons.map(toFigure),
     rounds: measurement.rounds,
+    notes: measurement.notes ?? [],
   };
 }
 
@@ -64,7 +70,13 @@ function toFigure({ name, unit, measured, baseline, bound }: Comparison): Figure
     ...(ratios === undefined ? {} : { ratio: rounded(distributionOf(ratios)) }),
     ...(bound === undefined
       ? {}
-      : { bound: { description: bound.description, holds: bound.holds(medians) } }),
+      : {
+          bound: {
+            description: bound.description,
+            ...(bound.aim === undefined ? {} : { aim: bound.aim }),
+            holds: bound.holds(medians),
+          },
+        }),
   };
 }
 
@@ -84,7 +96,7 @@ export function isWithinBounds({ figures }: Report): boolean {
 }
 
 /** @returns the report as a table in Markdown. */
-export function renderReport({ machine, baselineName, figures, rounds }: Report): string {
+export function renderReport({ machine, baselineName, figures, rounds, notes }: Report): string {
   const rows = figures.map(({ name, unit, measured, baseline, ratio, bound }) => [
     name,
     unit,
@@ -92,6 +104,7 @@ export function renderReport({ machine, baselineName, figures, rounds }: Report)
     baseline === undefined ? '' : renderDistribution(baseline),
     ratio === undefined ? '' : renderDistribution(ratio),
     ratio === undefined ? '' : `${ratio.lowerQuartile}–${ratio.upperQuartile}`,
+    bound?.aim ?? '',
     bound === undefined ? '' : `${bound.description}: ${bound.holds ? 'yes' : 'NO'}`,
   ]);
   const header = [
@@ -101,6 +114,7 @@ export function renderReport({ machine, baselineName, figures, rounds }: Report)
     baselineName,
     'ratio',
     'middle half of the ratios',
+    'aim',
     'bound',
   ];
   return [
@@ -110,6 +124,7 @@ export function renderReport({ machine, baselineName, figures, rounds }: Report)
     `| ${header.join(' | ')} |`,
     `|${'---|'.repeat(header.length)}`,
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+    ...(notes.length === 0 ? [] : ['', ...notes.map((note) => `- ${note}`)]),
   ].join('\n');
 }
 

@@ -6,9 +6,10 @@ import type { Workload } from './workload.ts';
 import { connectionLoss } from './workloads/connectionLossWorkload.ts';
 import { jobs } from './workloads/jobsWorkload.ts';
 import { observability } from './workloads/observabilityWorkload.ts';
+import { peers } from './workloads/peersWorkload.ts';
 import { topology } from './workloads/topologyWorkload.ts';
 
-const WORKLOADS: readonly Workload[] = [jobs, topology, observability, connectionLoss];
+const WORKLOADS: readonly Workload[] = [jobs, peers, topology, observability, connectionLoss];
 
 const USAGE = `npm run bench -- [workload] [options] [--json] [--help]
 

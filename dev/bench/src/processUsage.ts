@@ -30,11 +30,75 @@ export function countOpenFiles(pid: number): number {
  * @throws Error if one of them has ended.
  */
 export function processorTimeMs(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    // The command, in brackets, may contain spaces, so fields are counted behind it: utime and stime are the 12th and 13th.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    return sum + (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
-  }, 0);
+  return pids.reduce(
+    (sum, pid) => sum + parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'utf8')).ownMs,
+    0,
+  );
+}
+
+export interface ProcessStat {
+  readonly pid: number;
+  readonly parentPid: number;
+  /** Milliseconds in user and kernel mode. */
+  readonly ownMs: number;
+  /** The same of all descendants that have ended and whose exit was awaited. */
+  readonly endedChildrenMs: number;
+}
+
+/** @param text the content of /proc/PID/stat. */
+export function parseProcessStat(text: string): ProcessStat {
+  // The command, in brackets, may contain blanks and brackets, so fields are counted behind the last bracket.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const ticks = (index: number) => Number(fields[index]) * CLOCK_TICK_MS;
+  return {
+    pid: Number.parseInt(text, 10),
+    parentPid: Number(fields[1]),
+    ownMs: ticks(11) + ticks(12),
+    endedChildrenMs: ticks(13) + ticks(14),
+  };
+}
+
+/**
+ * Adds up whole process trees. A process that ends hands its time to its parent, so the sum of a tree never falls, and it
+ * contains what PostgreSQL's backends took before they ended.
+ * @param roots the processes that each tree consists of, with all their descendants.
+ * @returns milliseconds of each tree, in the order of the roots.
+ */
+export function sumTrees(
+  stats: readonly ProcessStat[],
+  roots: readonly (readonly number[])[],
+): number[] {
+  const children = Map.groupBy(stats, ({ parentPid }) => parentPid);
+  const byPid = new Map(stats.map((stat) => [stat.pid, stat]));
+  const sumOf = (pid: number): number => {
+    const { ownMs = 0, endedChildrenMs = 0 } = byPid.get(pid) ?? {};
+    const descendants = children.get(pid) ?? [];
+    return descendants.reduce((sum, child) => sum + sumOf(child.pid), ownMs + endedChildrenMs);
+  };
+  return roots.map((pids) => pids.reduce((sum, pid) => sum + sumOf(pid), 0));
+}
+
+/** Processes of one part of a system by the part's name, such as 'PostgreSQL'. */
+export type ProcessGroups = Readonly<Record<string, readonly number[]>>;
+
+/** @returns milliseconds of processor time of each group until now, with all descendants, by the group's name. */
+export function readProcessorTimes(groups: ProcessGroups): Record<string, number> {
+  const sums = sumTrees(readProcessTable(), Object.values(groups));
+  return Object.fromEntries(Object.keys(groups).map((name, index) => [name, sums[index] ?? 0]));
+}
+
+/** @returns all processes of this machine. */
+function readProcessTable(): ProcessStat[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))];
+      } catch {
+        // It ended after the folder was listed; its parent has its time.
+        return [];
+      }
+    });
 }
 
 /** Samples the resident memory of processes until it is disposed, and remembers the largest of each. */

@@ -23,7 +23,44 @@ export interface Comparison {
 export interface Bound {
   /** The bound as text, such as 'ratio ≥ 0.8'. */
   readonly description: string;
+  /** What the figure should reach, as text; a figure between aim and bound is accepted. */
+  readonly aim?: string;
   readonly holds: (medians: { readonly measured: number; readonly ratio: number }) => boolean;
+}
+
+/** @param aim what it should reach; default: the same. */
+export function ratioAtLeast(limit: number, aim = limit): Bound {
+  return {
+    description: `ratio ≥ ${limit}`,
+    aim: `≥ ${aim}`,
+    holds: ({ ratio }) => ratio >= limit,
+  };
+}
+
+/** @param aim what it should reach; default: the same. */
+export function ratioAtMost(limit: number, aim = limit): Bound {
+  return {
+    description: `ratio ≤ ${limit}`,
+    aim: `≤ ${aim}`,
+    holds: ({ ratio }) => ratio <= limit,
+  };
+}
+
+/** @param aim what it should reach; default: the same. */
+export function measuredBelow(limit: number, unit: string, aim = limit): Bound {
+  return {
+    description: `< ${limit} ${unit}`,
+    aim: `< ${aim} ${unit}`,
+    holds: ({ measured }) => measured < limit,
+  };
+}
+
+/** @param measured the values of all rounds: each of them must be the expected one. */
+export function exactly(expected: number, measured: readonly number[]): Bound {
+  return {
+    description: `${expected} in every round`,
+    holds: () => measured.every((value) => value === expected),
+  };
 }
 
 export interface Measurement {
@@ -32,6 +69,8 @@ export interface Measurement {
   readonly comparisons: readonly Comparison[];
   /** The figures of each round as they were measured. */
   readonly rounds: readonly object[];
+  /** What a reader must know to judge the figures, such as a difference that flatters one side. */
+  readonly notes?: readonly string[];
 }
 
 export interface Workload<Option extends string = string> {

@@ -28,7 +28,7 @@ export { amtool, promtool, type ToolResult } from './servers/prometheus.ts';
 export { brokerFile } from './servers/rabbitmq.ts';
 export type { ServerName } from './servers/serverDefinition.ts';
 export { StackError, type StackErrorCode } from './stackError.ts';
-export { sampleUsers } from './system/sampleUsers.ts';
+export { type SampleUser, sampleUsers } from './system/sampleUsers.ts';
 export {
   NODE_FLAGS,
   type Service,

@@ -19,7 +19,7 @@ import { identify, killProcessesOnFolder } from './process/processTable.ts';
 import { INTERRUPTED_EXIT_CODE, stopOnSignal } from './process/stopOnSignal.ts';
 import { alertmanagerFile } from './servers/alertmanager.ts';
 import { brokerFile } from './servers/rabbitmq.ts';
-import { SERVER_NAMES } from './servers/serverDefinition.ts';
+import { DEFAULT_SERVER_NAMES } from './servers/serverDefinition.ts';
 import { parseStackCommand, type StackCommand, USAGE } from './stackCommand.ts';
 import { StackError } from './stackError.ts';
 
@@ -114,7 +114,7 @@ function status({ name, json }: StackCommand): void {
 /** Prints the logs with `tail`, which follows several files and notices when they are replaced. */
 async function logs({ name, server, follow }: StackCommand): Promise<void> {
   const folder = join(defaultFolder(name), 'logs');
-  const names = server === undefined ? SERVER_NAMES : [server];
+  const names = server === undefined ? DEFAULT_SERVER_NAMES : [server];
   const paths = names.map((each) => join(folder, `${each}.log`)).filter((path) => existsSync(path));
   if (paths.length === 0) throw new StackError('COMMAND_FAILED', `no logs in ${folder}`);
   const options = follow ? ['--lines=100', '--follow=name'] : ['--lines=100'];

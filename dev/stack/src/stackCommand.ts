@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { isStackName } from './launch/stackFolder.ts';
 import { BROKER_SUITES, type BrokerSuite, brokerSuiteOf } from './root/rootFolders.ts';
-import { SERVER_NAMES, type ServerName } from './servers/serverDefinition.ts';
+import { DEFAULT_SERVER_NAMES, type ServerName } from './servers/serverDefinition.ts';
 import { messageOf, StackError } from './stackError.ts';
 
 export const USAGE = `npm run stack -- <command> [options]
@@ -13,7 +13,7 @@ export const USAGE = `npm run stack -- <command> [options]
              --purge                also delete their data
   status   show what runs; exit code 1 when the stack does not run
              --json                 as JSON
-  logs     show the logs of all servers, or of one: ${SERVER_NAMES.join(', ')}
+  logs     show the logs of all servers, or of one: ${DEFAULT_SERVER_NAMES.join(', ')}
              --follow               continue until Ctrl-C
 
   --name NAME   name of the stack (default: main); its data is in .stack/NAME
@@ -43,7 +43,7 @@ export function parseStackCommand(words: readonly string[]): StackCommand {
   const { values, positionals } = parse(words);
   const [word, serverWord] = positionals;
   const verb = VERBS.find((known) => known === (word ?? 'help'));
-  const server = SERVER_NAMES.find((known) => known === serverWord);
+  const server = DEFAULT_SERVER_NAMES.find((known) => known === serverWord);
   const brokerSuite = brokerSuiteOf(values['broker-suite']);
   if (verb === undefined) throw misuse(`unknown command ${String(word)}`);
   if (brokerSuite === undefined)

@@ -1,26 +1,14 @@
-/**
- * The whole job compared with a baseline. The baseline is the same messages and documents without FIT: published with confirms,
- * then consumed, then inserted in bulk, one step after the other. A job system that stores what it accepts does all of this.
- */
-import { type Channel, type ChannelModel, connect } from 'amqplib';
-import type { Db, Document } from 'mongodb';
+/** The whole job compared with the same messages and documents without FIT: a job system that stores what it accepts does all of this. */
 import { type SystemUnderTest, startSystemUnderTest, withServers } from '../benchEnvironment.ts';
+import { type FloorFigures, measureFloor } from '../measureFloor.ts';
 import { measureRun, type RunFigures } from '../measureRun.ts';
-import { rate } from '../statistics.ts';
 import type { Measurement, Workload } from '../workload.ts';
 
 interface Round {
   /** The run of 1,000 jobs. */
   readonly small: RunFigures;
   readonly large: RunFigures;
-  readonly baseline: BaselineFigures;
-}
-
-interface BaselineFigures {
-  readonly publishMs: number;
-  readonly consumeMs: number;
-  readonly insertMs: number;
-  readonly jobsPerSecond: number;
+  readonly baseline: FloorFigures;
 }
 
 const SMALL_USER_COUNT = 1_000;
@@ -56,7 +44,7 @@ async function measureRound(tested: SystemUnderTest, userCount: number): Promise
   return {
     small: await measureRun(tested, { userCount: SMALL_USER_COUNT, date: SMALL_DATE }),
     large: await measureRun(tested, { userCount, date: LARGE_DATE }),
-    baseline: await measureBaseline(tested),
+    baseline: await measureFloor({ ...tested, date: LARGE_DATE }),
   };
 }
 
@@ -107,88 +95,4 @@ function compare(rounds: readonly Round[]): Measurement {
     ],
     rounds,
   };
-}
-
-const BASELINE_QUEUE = 'bench.baseline';
-const BASELINE_UNCONFIRMED = 1_000;
-const BASELINE_PREFETCH = 250;
-const BASELINE_BATCH = 1_000;
-
-/** Takes the jobs and workouts of the large run as its messages and documents. */
-async function measureBaseline({ amqpUrl, database }: SystemUnderTest): Promise<BaselineFigures> {
-  const jobRecords = await database.collection('jobs').find({ 'key.date': LARGE_DATE }).toArray();
-  const workouts = await database.collection('wods').find({ date: LARGE_DATE }).toArray();
-  const bodies = jobRecords.map((record) => Buffer.from(JSON.stringify(messageOf(record))));
-  const connection = await connect(amqpUrl, { noDelay: true });
-  const publishMs = await timed(() => publishAll(connection, bodies));
-  const consumeMs = await timed(() => consumeAll(connection, bodies.length));
-  await connection.close();
-  const insertMs = await timed(async () => {
-    await insertAll(database, 'baselineJobs', jobRecords);
-    await insertAll(database, 'baselineWorkouts', workouts);
-  });
-  const jobsPerSecond = rate(jobRecords.length, publishMs + consumeMs + insertMs);
-  return { publishMs, consumeMs, insertMs, jobsPerSecond };
-}
-
-/** The body that FIT's relay publishes for this job record. */
-function messageOf(record: Document): object {
-  return {
-    version: 1,
-    id: record['_id'] as unknown,
-    kind: record['kind'] as unknown,
-    generation: record['generation'] as unknown,
-    payload: record['payload'] as unknown,
-  };
-}
-
-async function publishAll(connection: ChannelModel, bodies: readonly Buffer[]): Promise<void> {
-  const channel = await connection.createConfirmChannel();
-  await assertBaselineQueue(channel);
-  for (let index = 0; index < bodies.length; index += BASELINE_UNCONFIRMED) {
-    for (const body of bodies.slice(index, index + BASELINE_UNCONFIRMED))
-      channel.publish('', BASELINE_QUEUE, body, { persistent: true, mandatory: true });
-    await channel.waitForConfirms();
-  }
-  await channel.close();
-}
-
-async function consumeAll(connection: ChannelModel, count: number): Promise<void> {
-  const channel = await connection.createChannel();
-  await channel.prefetch(BASELINE_PREFETCH);
-  await new Promise<void>((resolve, reject) => {
-    let consumedCount = 0;
-    channel
-      .consume(BASELINE_QUEUE, (message) => {
-        if (message === null) return;
-        channel.ack(message);
-        consumedCount += 1;
-        if (consumedCount === count) resolve();
-      })
-      .catch(reject);
-  });
-  await channel.close();
-}
-
-async function assertBaselineQueue(channel: Channel): Promise<void> {
-  await channel.assertQueue(BASELINE_QUEUE, {
-    durable: true,
-    arguments: { 'x-queue-type': 'quorum' },
-  });
-}
-
-async function insertAll(
-  database: Db,
-  name: string,
-  documents: readonly Document[],
-): Promise<void> {
-  const collection = database.collection(name);
-  for (let index = 0; index < documents.length; index += BASELINE_BATCH)
-    await collection.insertMany(documents.slice(index, index + BASELINE_BATCH), { ordered: false });
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return Math.round(performance.now() - startedAt);
 }

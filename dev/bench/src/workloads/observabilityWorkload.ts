@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stack } from '@fit/stack';
 import { type SystemUnderTest, startSystemUnderTest, withServers } from '../benchEnvironment.ts';
+import { orderOf } from '../interleave.ts';
 import { measureRun } from '../measureRun.ts';
 import { processorTimeMs } from '../processUsage.ts';
 import { openSpanCounter, type SpanCounter } from '../spanCounter.ts';
@@ -68,7 +69,7 @@ export const observability: Workload<'runs' | 'users'> = {
         for (let count = 0; count < WARM_UP_ROUNDS; count += 1) await systems.measure(VARIANTS);
         const end = Math.min(settings.runs, rounds.length + ROUNDS_PER_SERVERS);
         while (rounds.length < end) {
-          const round = await systems.measure(orderOf(rounds.length));
+          const round = await systems.measure(orderOf(VARIANTS, rounds.length));
           requireTelemetry(round);
           rounds.push(round);
           report(`round ${rounds.length} of ${settings.runs}: ${JSON.stringify(round)}`);
@@ -77,13 +78,6 @@ export const observability: Workload<'runs' | 'users'> = {
     return compare(rounds);
   },
 };
-
-/** Forwards and backwards, beginning with another one each time: none comes always first or always after the same one. */
-function orderOf(roundIndex: number): readonly Variant[] {
-  const start = (roundIndex >> 1) % VARIANTS.length;
-  const order = [...VARIANTS.slice(start), ...VARIANTS.slice(0, start)];
-  return roundIndex % 2 === 0 ? order : order.reverse();
-}
 
 /** @throws Error if a bare system has metrics, or another one loses its metrics or spans: the ratio would be wrong. */
 function requireTelemetry(round: Round): void {

@@ -7,14 +7,22 @@ import type { StepOptions } from '../process/runCommand.ts';
 import { INTERRUPTED_EXIT_CODE, stopOnSignal } from '../process/stopOnSignal.ts';
 import { waitUntil } from '../process/waitUntil.ts';
 import { checkHost } from '../root/checkHost.ts';
-import { type BrokerSuite, brokerRoot, ensureRoot, MAIN_ROOT } from '../root/rootFolders.ts';
+import {
+  type BrokerSuite,
+  brokerRoot,
+  ensureRoot,
+  MAIN_ROOT,
+  REDIS_ROOT,
+} from '../root/rootFolders.ts';
 import { alertmanager, loadAlertmanagerUser } from '../servers/alertmanager.ts';
 import { type Credentials, userInfoOf } from '../servers/credentials.ts';
 import { ensureGateway, gateway } from '../servers/gateway.ts';
 import { ensureDatabaseTemplate, postgresql } from '../servers/postgresql.ts';
 import { prometheus } from '../servers/prometheus.ts';
 import { loadBrokerUser, rabbitmq } from '../servers/rabbitmq.ts';
+import { redis } from '../servers/redis.ts';
 import {
+  DEFAULT_SERVER_NAMES,
   SERVER_NAMES,
   type ServerDefinition,
   type ServerName,
@@ -34,7 +42,7 @@ export interface StackOptions extends StepOptions {
   readonly folder?: string;
   /** Default: the documented ports, moved by `FIT_PORT_…`. */
   readonly ports?: StackPorts;
-  /** Default: all. */
+  /** Default: all that FIT needs. */
   readonly servers?: readonly ServerName[];
   /** Folder with prometheus.yml, rules/ and alertmanager.yml; default: minimal ones. */
   readonly prometheusConfigFolder?: string;
@@ -114,6 +122,7 @@ const DEFINE: Readonly<Record<ServerName, (settings: StackSettings) => ServerDef
   rabbitmq,
   postgresql,
   gateway,
+  redis,
   alertmanager,
   prometheus,
 };
@@ -130,7 +139,7 @@ export interface ServerPlan {
 
 /**
  * Decides which servers are started and which are taken from the environment.
- * @param wanted undefined means all. The gateway brings the database behind it along.
+ * @param wanted undefined means all that FIT needs. The gateway brings the database behind it along.
  * @param environment `AMQP_URL`, `AMQP_MANAGEMENT_URL`, `MONGODB_URL`; empty counts as absent.
  */
 export function planServers(
@@ -143,7 +152,7 @@ export function planServers(
   };
   const amqpUrl = given('AMQP_URL');
   const mongodbUrl = given('MONGODB_URL');
-  const names = new Set(wanted ?? SERVER_NAMES);
+  const names = new Set(wanted ?? DEFAULT_SERVER_NAMES);
   if (names.has('gateway')) names.add('postgresql');
   if (amqpUrl !== undefined) names.delete('rabbitmq');
   if (mongodbUrl !== undefined) {
@@ -178,19 +187,27 @@ async function prepareRoots(
   const mode = await checkHost();
   const brokerRecipe = brokerRoot(brokerSuite);
   const needsBroker = servers.includes('rabbitmq');
-  const needsMain = brokerRecipe === MAIN_ROOT || servers.some((name) => name !== 'rabbitmq');
+  const needsMain =
+    (needsBroker && brokerRecipe === MAIN_ROOT) ||
+    servers.some((name) => name !== 'rabbitmq' && name !== 'redis');
   const nothing = Promise.resolve(undefined);
   const builds = [
     needsMain ? ensureRoot(MAIN_ROOT, step) : nothing,
     servers.includes('gateway') ? ensureGateway(step) : nothing,
     needsBroker && brokerRecipe !== MAIN_ROOT ? ensureRoot(brokerRecipe, step) : nothing,
+    servers.includes('redis') ? ensureRoot(REDIS_ROOT, step) : nothing,
   ];
   // All builds are awaited even when one fails, so that none goes on after this function has thrown.
   await Promise.allSettled(builds);
-  const [mainRoot = '', gatewayFolder, rootOfBroker = mainRoot] = await Promise.all(builds);
+  const [mainRoot = '', gatewayFolder, rootOfBroker = mainRoot, rootOfRedis = mainRoot] =
+    await Promise.all(builds);
+  const ownRoots: Partial<Record<ServerName, string>> = {
+    rabbitmq: rootOfBroker,
+    redis: rootOfRedis,
+  };
   return {
     mode,
-    rootOf: (server) => (server === 'rabbitmq' ? rootOfBroker : mainRoot),
+    rootOf: (server) => ownRoots[server] ?? mainRoot,
     gateway: gatewayFolder,
     databaseTemplate: servers.includes('postgresql')
       ? await ensureDatabaseTemplate(mainRoot, step)

@@ -93,6 +93,14 @@ export const DOCKER_ROOT: RootRecipe = {
   layoutVersion: LAYOUT_VERSION,
 };
 
+/** The root folder of Redis, for the benchmark of other job systems. */
+export const REDIS_ROOT: RootRecipe = {
+  title: 'root folder (Redis)',
+  suite: 'trixie',
+  packages: ['redis-server', ...ENTRY_PACKAGES],
+  layoutVersion: LAYOUT_VERSION,
+};
+
 /** The root folder that the broker runs in; the broker of sid is part of the main one. */
 export function brokerRoot(suite: BrokerSuite): RootRecipe {
   if (suite === 'sid') return MAIN_ROOT;

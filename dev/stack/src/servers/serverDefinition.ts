@@ -4,16 +4,26 @@ import type { StackPorts } from '../ports.ts';
 import { SERVER_USER_ID } from '../root/enterRoot.ts';
 import type { Credentials } from './credentials.ts';
 
-export type ServerName = 'rabbitmq' | 'postgresql' | 'gateway' | 'prometheus' | 'alertmanager';
+export type ServerName =
+  | 'rabbitmq'
+  | 'postgresql'
+  | 'gateway'
+  | 'redis'
+  | 'prometheus'
+  | 'alertmanager';
 
 /** In the order in which they start; they stop in reverse order. */
 export const SERVER_NAMES: readonly ServerName[] = [
   'rabbitmq',
   'postgresql',
   'gateway',
+  'redis',
   'alertmanager',
   'prometheus',
 ];
+
+/** Redis serves the benchmark of other job systems only, so a stack has it only where the caller names it. */
+export const DEFAULT_SERVER_NAMES = SERVER_NAMES.filter((name) => name !== 'redis');
 
 /** What the servers of one stack have in common. */
 export interface StackSettings {

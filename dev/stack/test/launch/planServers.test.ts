@@ -22,3 +22,8 @@ test('a given database replaces PostgreSQL and gateway', () => {
   assert.deepEqual(plan.start, ['rabbitmq', 'alertmanager', 'prometheus']);
   assert.equal(plan.mongodbUrl, 'mongodb://d');
 });
+
+test('Redis is started only where it is named', () => {
+  assert.ok(!planServers(undefined, {}).start.includes('redis'));
+  assert.deepEqual(planServers(['redis'], {}).start, ['redis']);
+});

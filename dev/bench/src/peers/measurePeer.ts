@@ -1,0 +1,104 @@
+/** One run of a peer: one process enqueues, another one works, as monolith and coach do. */
+import { resolve } from 'node:path';
+import type { Stack } from '@fit/stack';
+import { Client, Pool } from 'pg';
+import { socketOf } from '../benchEnvironment.ts';
+import { BenchProcess } from '../benchProcess.ts';
+import { dayNumber } from '../fitRun.ts';
+import { rate } from '../statistics.ts';
+import { CONTENDERS, type ContenderId } from './index.ts';
+import type { PeerPlace } from './peer.ts';
+import { WorkoutTable } from './workoutTable.ts';
+
+const PROCESS_FILE = resolve(import.meta.dirname, 'peerProcess.ts');
+const DATABASE_USER = 'fit';
+
+export interface PeerRun {
+  readonly jobsPerSecond: number;
+  /** From the request to the end of the enqueue call, as a share of the whole time. */
+  readonly enqueueMs: number;
+}
+
+export interface PeerRunOptions {
+  readonly jobCount: number;
+  /** Jobs before the measured ones, so that the compiler has seen every path. */
+  readonly warmUpCount: number;
+}
+
+/** @throws Error if a workout is missing at the end. */
+export async function measurePeer(
+  stack: Stack,
+  id: ContenderId,
+  { jobCount, warmUpCount }: PeerRunOptions,
+): Promise<PeerRun> {
+  return await withDatabase(stack, `peer_${id.toLowerCase()}`, async (place) => {
+    const pool = new Pool(place.database);
+    await WorkoutTable.create(pool);
+    const { peer } = CONTENDERS[id];
+    await peer.prepare(place);
+    const text = JSON.stringify(place);
+    const worker = await BenchProcess.start(PROCESS_FILE, [id, 'worker', text]);
+    const producer = await BenchProcess.start(PROCESS_FILE, [id, 'producer', text]);
+    try {
+      const run = async (date: string, count: number): Promise<PeerRun> => {
+        const requestedAt = Date.now();
+        const lastStored = worker.ask('store', { count });
+        await producer.ask('enqueue', { date, count });
+        const enqueueMs = Date.now() - requestedAt;
+        const jobsPerSecond = rate(count, Number(await lastStored) - requestedAt);
+        const storedCount = await WorkoutTable.count(pool, date);
+        if (storedCount !== count)
+          throw new Error(`${peer.name} stored ${storedCount} of ${count} workouts`);
+        return { jobsPerSecond, enqueueMs };
+      };
+      await run(dayNumber(0), warmUpCount);
+      await checkpoint(stack);
+      return await run(dayNumber(1), jobCount);
+    } finally {
+      await producer.stop();
+      await worker.stop();
+      await pool.end();
+    }
+  });
+}
+
+/** Makes PostgreSQL write what earlier work left in memory, so that the next measurement does not pay for it. */
+export async function checkpoint(stack: Stack): Promise<void> {
+  await withClient(stack, async (client) => {
+    await client.query('checkpoint');
+  });
+}
+
+async function withDatabase<Result>(
+  stack: Stack,
+  database: string,
+  work: (place: PeerPlace) => Promise<Result>,
+): Promise<Result> {
+  await withClient(stack, async (client) => {
+    await client.query(`create database ${database}`);
+  });
+  try {
+    return await work({
+      database: { host: socketOf(stack, 'postgresql'), user: DATABASE_USER, database },
+      redisSocket: socketOf(stack, 'redis'),
+    });
+  } finally {
+    await withClient(stack, async (client) => {
+      await client.query(`drop database ${database} with (force)`);
+    });
+  }
+}
+
+async function withClient(stack: Stack, work: (client: Client) => Promise<void>): Promise<void> {
+  const client = new Client({
+    host: socketOf(stack, 'postgresql'),
+    user: DATABASE_USER,
+    database: 'postgres',
+  });
+  await client.connect();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
