@@ -11,10 +11,11 @@ test('every thrown value has a class and a bounded message', () => {
   const long = describeError(new Error('word '.repeat(10_000)));
   assert.equal(long.message.length, 500);
   const table: [unknown, string, string][] = [
-    ['text', 'string', 'text'],
-    [undefined, 'undefined', 'undefined'],
-    [null, 'object', 'null'],
-    [7, 'number', '7'],
+    ['text', 'NonError', 'text'],
+    [undefined, 'NonError', 'undefined'],
+    [null, 'NonError', 'null'],
+    [7, 'NonError', '7'],
+    [Object.assign(new Error('no'), { name: 7, message: Object.create(null) }), '7', 'unprintable'],
   ];
   for (const [thrown, errorClass, message] of table) {
     const described = describeError(thrown);
@@ -31,5 +32,5 @@ test('an object that cannot become text is described without an error', () => {
       },
     },
   ])
-    assert.equal(describeError(hostile).class, 'object');
+    assert.equal(describeError(hostile).class, 'NonError');
 });

@@ -81,16 +81,28 @@ function asText(answer: unknown): string {
   }
 }
 
-/** @returns the name of an error's class; 'NonError' for anything else that was thrown. */
+const TEXT_LIMIT_CHARS = 500;
+
+/**
+ * Class and message are the same in the record of a job and on its dead letter, and so is the fingerprint that is made of
+ * them.
+ * @returns the name of an error's class, at most 500 characters; 'NonError' for anything else that was thrown.
+ */
 export function errorClass(error: unknown): string {
-  return error instanceof Error ? error.name : 'NonError';
+  return error instanceof Error ? textOf(error.name) : 'NonError';
 }
 
-/** @returns the message of an error; for any other thrown value its text, or 'unprintable' if it has none. */
+/**
+ * @returns the message of an error, at most 500 characters; for any other thrown value its text, or 'unprintable' if it has
+ * none.
+ */
 export function errorMessage(error: unknown): string {
-  if (error instanceof Error) return error.message;
+  return textOf(error instanceof Error ? error.message : error);
+}
+
+function textOf(value: unknown): string {
   try {
-    return String(error);
+    return String(value).slice(0, TEXT_LIMIT_CHARS);
   } catch {
     // String() throws for some objects, such as one without a prototype; the worker that reports the value must go on.
     return 'unprintable';

@@ -79,7 +79,6 @@ export interface DeadLetterDetails {
   readonly workerId: string;
 }
 
-const MESSAGE_LIMIT_CHARS = 500;
 const STACK_LIMIT_CHARS = 2_000;
 
 /**
@@ -94,7 +93,6 @@ export async function deadLetter(
   { delivery, details }: { readonly delivery: Delivery; readonly details: DeadLetterDetails },
 ): Promise<boolean> {
   const { cause, error, attempt, workerId } = details;
-  const message = errorMessage(error);
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const result = await publisher.publish({
     exchange: parkExchange(kind.queue),
@@ -106,7 +104,7 @@ export async function deadLetter(
       ...plainHeaders(delivery),
       [CAUSE_HEADER]: cause,
       [ERROR_CLASS_HEADER]: errorClass(error),
-      [ERROR_MESSAGE_HEADER]: message.slice(0, MESSAGE_LIMIT_CHARS),
+      [ERROR_MESSAGE_HEADER]: errorMessage(error),
       'death-stack': stack.slice(0, STACK_LIMIT_CHARS),
       'death-attempt': attempt,
       'death-worker': workerId,
