@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compilePayload } from '@fit/jobs';
+import { DeadLetterStore, JobStore } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
 import { describeDeath } from '@fit/topology';
 import { connect } from 'amqplib';
@@ -47,4 +48,64 @@ test('record and dead letter of one failure have the same class, message and fin
     );
     assert.equal(record.death?.fingerprint, described.fingerprint);
   }
+});
+
+/** Writes nothing before the promise resolves. */
+class HeldStore extends JobStore {
+  readonly #until: Promise<unknown>;
+
+  constructor(database: ConstructorParameters<typeof JobStore>[0], until: Promise<unknown>) {
+    super(database);
+    this.#until = until;
+  }
+
+  override async change(...change: Parameters<JobStore['change']>): Promise<number> {
+    await this.#until;
+    return await super.change(...change);
+  }
+}
+
+/** Calls back once a batch of dead letters is recorded: the recorder stores those without a record last, also where it has none. */
+class WatchedDeadLetters extends DeadLetterStore {
+  readonly #onStored: () => void;
+
+  constructor(database: ConstructorParameters<typeof DeadLetterStore>[0], onStored: () => void) {
+    super(database);
+    this.#onStored = onStored;
+  }
+
+  override async store(
+    ...stored: Parameters<DeadLetterStore['store']>
+  ): ReturnType<DeadLetterStore['store']> {
+    const ids = await super.store(...stored);
+    this.#onStored();
+    return ids;
+  }
+}
+
+test('a dead letter that is recorded before its attempt is settled takes nothing from the record', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  const { database } = pipeline.store;
+  const recorded = Promise.withResolvers<undefined>();
+  await pipeline.startRecorder({
+    deadLetters: new WatchedDeadLetters(database, () => {
+      recorded.resolve(undefined);
+    }),
+  });
+  await pipeline.worker({ store: new HeldStore(database, recorded.promise) });
+  const job = pendingJob('reject');
+  await pipeline.submit(publisher, [job]);
+  const record = await pipeline.expectState(job, 'dead');
+  assert.equal(record.attemptCount, 1);
+  assert.deepEqual(
+    record.attempts.map(({ number, outcome, error }) => [number, outcome, error?.message]),
+    [[1, 'reject', 'never']],
+  );
+  assert.deepEqual([record.death?.cause, record.death?.reason], ['fatal', 'never']);
+  assert.equal(await pipeline.store.deadLetters.count(), 0);
+  assert.equal(
+    pipeline.eventsOf('deadLettered').reduce((sum, { count }) => sum + count, 0),
+    1,
+  );
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   compilePayload,
   type DeadLetterRecorder,
+  type DeadLetterRecorderOptions,
   type Handler,
   type JobEvent,
   type JobRecord,
@@ -83,9 +84,16 @@ export class JobPipeline {
     return worker;
   }
 
-  async startRecorder(): Promise<DeadLetterRecorder> {
+  async startRecorder(
+    change: Partial<DeadLetterRecorderOptions> = {},
+  ): Promise<DeadLetterRecorder> {
     const { jobs: store, deadLetters } = this.store;
-    const recorder = await openDeadLetterRecorder({ ...this.#shared(), store, deadLetters });
+    const recorder = await openDeadLetterRecorder({
+      ...this.#shared(),
+      store,
+      deadLetters,
+      ...change,
+    });
     this.#closers.push(() => recorder.close());
     return recorder;
   }
