@@ -29,6 +29,8 @@ export interface FitRunOptions {
   readonly expectedCount: number;
   /** Undefined: one run for everyone. Else so many requests as the API's limit of named users takes, all at once. */
   readonly userIds?: readonly string[];
+  /** Is called when all runs have ended, before their results are read. */
+  readonly onEnded?: () => void;
 }
 
 export function clientOf({ system }: SystemUnderTest): FitClient {
@@ -68,6 +70,7 @@ export async function runWods(tested: SystemUnderTest, options: FitRunOptions): 
   );
   for (const { runId } of accepted)
     await followRun({ client, runId, waitMs: RUN_TIMEOUT_MS, onProgress: () => undefined });
+  options.onEnded?.();
   const storedCount = await tested.database.collection('wods').countDocuments({ date });
   if (storedCount !== expectedCount)
     throw new Error(`${storedCount} of ${expectedCount} workouts of ${date} were stored`);

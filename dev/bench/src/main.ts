@@ -3,13 +3,27 @@ import { parseArgs } from 'node:util';
 import { isOptionError } from '@fit/stack';
 import { createReport, describeMachine, isWithinBounds, renderReport } from './benchReport.ts';
 import type { Workload } from './workload.ts';
+import { accept } from './workloads/acceptWorkload.ts';
 import { connectionLoss } from './workloads/connectionLossWorkload.ts';
+import { cost } from './workloads/costWorkload.ts';
 import { jobs } from './workloads/jobsWorkload.ts';
 import { observability } from './workloads/observabilityWorkload.ts';
 import { peers } from './workloads/peersWorkload.ts';
+import { scale } from './workloads/scaleWorkload.ts';
+import { single } from './workloads/singleWorkload.ts';
 import { topology } from './workloads/topologyWorkload.ts';
 
-const WORKLOADS: readonly Workload[] = [jobs, peers, topology, observability, connectionLoss];
+const WORKLOADS: readonly Workload[] = [
+  jobs,
+  peers,
+  cost,
+  single,
+  accept,
+  scale,
+  topology,
+  observability,
+  connectionLoss,
+];
 
 const USAGE = `npm run bench -- [workload] [options] [--json] [--help]
 

@@ -81,10 +81,30 @@ export function sumTrees(
 /** Processes of one part of a system by the part's name, such as 'PostgreSQL'. */
 export type ProcessGroups = Readonly<Record<string, readonly number[]>>;
 
-/** @returns milliseconds of processor time of each group until now, with all descendants, by the group's name. */
-export function readProcessorTimes(groups: ProcessGroups): Record<string, number> {
-  const sums = sumTrees(readProcessTable(), Object.values(groups));
-  return Object.fromEntries(Object.keys(groups).map((name, index) => [name, sums[index] ?? 0]));
+/** Measures the processor time of process trees from its creation on. */
+export class ProcessorWatch {
+  readonly #groups: ProcessGroups;
+  readonly #startMs: readonly number[];
+
+  constructor(groups: ProcessGroups) {
+    this.#groups = groups;
+    this.#startMs = this.#read();
+  }
+
+  /** @returns microseconds of processor time for each of so many jobs, by the name of the group. */
+  microsecondsPer(jobCount: number): Record<string, number> {
+    const nowMs = this.#read();
+    return Object.fromEntries(
+      Object.keys(this.#groups).map((name, index) => [
+        name,
+        Math.round((((nowMs[index] ?? 0) - (this.#startMs[index] ?? 0)) * 1_000) / jobCount),
+      ]),
+    );
+  }
+
+  #read(): number[] {
+    return sumTrees(readProcessTable(), Object.values(this.#groups));
+  }
 }
 
 /** @returns all processes of this machine. */
