@@ -37,4 +37,4 @@ export {
   TRACING_VARIABLES,
 } from './readServiceConfig.ts';
 export { passwordsOf, problemOfHttpUrl, SECRET_REMEDY, weaknessOfSecret } from './valueChecks.ts';
-export { WODS_COLLECTION, Wod, type WodDocument, wodId, wodOf } from './wodDocument.ts';
+export { WODS_COLLECTION, Wod, type WodDocument, wodId, wodIdsOf, wodOf } from './wodDocument.ts';

@@ -1,4 +1,5 @@
 /** A stored workout, as both services read it. Only the coach writes it, once for each (userId, date). */
+import { type CompactWorkout, expandWorkout, type Workout } from '@fit/workout';
 import Type, { type Static } from 'typebox';
 import { DateText } from './calendarDay.ts';
 import { UserId } from './createWod.ts';
@@ -12,47 +13,52 @@ const Drill = Type.Object({
   patterns: Type.Array(Type.String()),
 });
 
-/** The workout that a user gets. The compiler checks the generator's type against it where the coach stores it. */
-export const Wod = Type.Object({
-  userId: UserId,
-  date: DateText,
-  version: Type.Integer(),
-  format: Type.String(),
-  title: Type.String(),
-  scheme: Type.String(),
-  scoreType: Type.String(),
-  capSeconds: Type.Number(),
-  estimatedSeconds: Type.Number(),
-  target: Type.Object({ low: Type.Number(), high: Type.Number(), unit: Type.String() }),
-  stimulus: Type.Object({
-    timeDomain: Type.String(),
-    load: Type.String(),
-    intent: Type.String(),
-  }),
-  rounds: Type.Optional(Type.Number()),
-  everySeconds: Type.Optional(Type.Number()),
-  warmUp: Type.Array(Drill),
-  movements: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      name: Type.String(),
-      amount: Type.Number(),
-      unit: Type.String(),
-      perSide: Type.Optional(Type.Boolean()),
-      loadKg: Type.Optional(Type.Number()),
-      cue: Type.String(),
+/** The workout that a user gets. Its type is the generator's; a test compares the schema with generated workouts. */
+export const Wod = Type.Unsafe<Workout>(
+  Type.Object({
+    userId: UserId,
+    date: DateText,
+    version: Type.Integer(),
+    format: Type.String(),
+    title: Type.String(),
+    scheme: Type.String(),
+    scoreType: Type.String(),
+    capSeconds: Type.Number(),
+    estimatedSeconds: Type.Number(),
+    target: Type.Object({ low: Type.Number(), high: Type.Number(), unit: Type.String() }),
+    stimulus: Type.Object({
+      timeDomain: Type.String(),
+      load: Type.String(),
+      intent: Type.String(),
     }),
-    { minItems: 1 },
-  ),
-  coolDown: Type.Array(Drill),
-  explain: Type.Record(Type.String(), Type.Unknown()),
-});
+    rounds: Type.Optional(Type.Number()),
+    everySeconds: Type.Optional(Type.Number()),
+    warmUp: Type.Array(Drill),
+    movements: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        name: Type.String(),
+        amount: Type.Number(),
+        unit: Type.String(),
+        perSide: Type.Optional(Type.Boolean()),
+        loadKg: Type.Optional(Type.Number()),
+        cue: Type.String(),
+      }),
+      { minItems: 1 },
+    ),
+    coolDown: Type.Array(Drill),
+    explain: Type.Record(Type.String(), Type.Unknown()),
+  }),
+);
 export type Wod = Static<typeof Wod>;
 
-export interface WodDocument extends Wod {
+/**
+ * The document: ids and numbers, about 500 bytes, because storing is the dearest step of a job and its cost follows the size. The texts
+ * are added when it is read. The job's id follows from the kind, user and date.
+ */
+export interface WodDocument extends CompactWorkout {
   /** `<userId>:<date>`: a second workout of the same user and day is refused by the database. */
   readonly _id: string;
-  readonly jobId: string;
   readonly storedAt: Date;
 }
 
@@ -60,7 +66,17 @@ export function wodId(userId: string, date: string): string {
   return `${userId}:${date}`;
 }
 
-/** @returns the part of a stored workout that a user sees. */
-export function wodOf({ _id, jobId, storedAt, ...wod }: WodDocument): Wod {
-  return wod;
+/** @returns what exactly the ids of a day's workouts match. A query with it reads the whole collection. */
+export function wodIdsOf(date: string): RegExp {
+  return new RegExp(`:${date}$`);
+}
+
+/**
+ * @returns the workout as the user sees it.
+ * @throws UnreadableWorkout if a release wrote it that knows more than this one.
+ */
+export function wodOf(document: WodDocument): Wod {
+  const colon = document._id.lastIndexOf(':');
+  const [userId, date] = [document._id.slice(0, colon), document._id.slice(colon + 1)];
+  return expandWorkout(document, { userId, date });
 }

@@ -6,7 +6,7 @@ import type { Format, Setting } from './format.ts';
 import { FORMATS } from './format.ts';
 import type { Movement } from './movement.ts';
 import { setSeconds } from './movement.ts';
-import type { MovementPool } from './movementPool.ts';
+import type { MovementPool, PoolMovement } from './movementPool.ts';
 import type { Random } from './random.ts';
 import type { Level } from './user.ts';
 import { HIGH_SKILL_LEVEL, LEVELS } from './user.ts';
@@ -18,7 +18,7 @@ export interface WorkoutShape {
 }
 
 export interface DrawnMovements {
-  readonly movements: readonly Movement[];
+  readonly movements: readonly PoolMovement[];
   /** The number of movements that were drawn and not taken, by cause. */
   readonly passedOver: Readonly<Record<string, number>>;
 }
@@ -38,8 +38,8 @@ export function drawWorkout(random: Random, pool: MovementPool): DrawnWorkout {
       setting: random.pick(format.settings),
       movementCount: random.pick(format.movementCounts),
     };
-    const draw = drawMovements(random, pool, shape);
-    if (draw.movements.length === shape.movementCount) return { ...draw, shape, fallback };
+    const { movements, passedOver } = drawMovements(random, pool, shape);
+    if (movements.length === shape.movementCount) return { movements, passedOver, shape, fallback };
     fallback.push(`${format.id}: too few movements`);
   }
   throw new Error('No format found enough movements, which checkCatalogue rules out (W9)');
@@ -47,28 +47,31 @@ export function drawWorkout(random: Random, pool: MovementPool): DrawnWorkout {
 
 /** @returns fewer movements than the shape needs if the pool has no more that fit together. */
 function drawMovements(random: Random, pool: MovementPool, shape: WorkoutShape): DrawnMovements {
-  const movements: Movement[] = [];
+  const movements: PoolMovement[] = [];
   const passedOver: Record<string, number> = {};
-  for (const movement of random.shuffled(pool.movements)) {
-    if (movements.length === shape.movementCount) break;
-    const cause = rejectionCause(movement);
+  const rest = [...pool.movements];
+  while (movements.length < shape.movementCount) {
+    const movement = random.take(rest);
+    if (movement === undefined) break;
+    const cause = rejectionCause(movement, movements, shape);
     if (cause === undefined) movements.push(movement);
     else passedOver[cause] = (passedOver[cause] ?? 0) + 1;
   }
   return { movements, passedOver };
+}
 
-  function rejectionCause(movement: Movement): string | undefined {
-    for (const level of LEVELS) {
-      const scaled = pool.scaled(movement, level);
-      if (!isSuitable(scaled, level, shape)) return `not for ${shape.format.id}`;
-      const clash = clashOf(
-        scaled,
-        movements.map((chosen) => pool.scaled(chosen, level)),
-      );
-      if (clash !== undefined) return clash;
-    }
-    return undefined;
+/** @returns why the movement cannot be taken beside the chosen ones; undefined if it can. */
+function rejectionCause(
+  { scaled }: PoolMovement,
+  chosen: readonly PoolMovement[],
+  shape: WorkoutShape,
+): string | undefined {
+  for (const level of LEVELS) {
+    if (!isSuitable(scaled[level], level, shape)) return `not for ${shape.format.id}`;
+    const clash = clashOf(scaled[level], chosen, level);
+    if (clash !== undefined) return clash;
   }
+  return undefined;
 }
 
 /** @returns whether the format accepts the movement and its smallest set fits the time of work. */
@@ -84,18 +87,37 @@ function isSuitable(movement: Movement, level: Level, { format, setting }: Worko
   }
 }
 
-function clashOf(movement: Movement, chosen: readonly Movement[]): string | undefined {
-  const both = (holds: (one: Movement) => boolean): boolean =>
-    holds(movement) && chosen.some(holds);
-  if (both((one) => one.skillLevel >= HIGH_SKILL_LEVEL)) return 'W4 high-skill';
-  if (both((one) => one.tags.includes('grip-heavy'))) return 'W4 grip-heavy';
-  if (both((one) => one.modality === 'M')) return 'second cardio';
-  if (chosen.some((other) => other.pattern === movement.pattern)) return 'same pattern';
-  // With two loads on one barbell the athlete would change plates in every round.
-  const reset = chosen.some((other) => other.equipment.some(isLoadedOn(movement)));
-  return reset ? 'same implement' : undefined;
+/** @returns the first of these causes that holds for one of the chosen movements. */
+function clashOf(
+  movement: Movement,
+  chosen: readonly PoolMovement[],
+  level: Level,
+): string | undefined {
+  let isSecondGrip = false;
+  let isSecondCardio = false;
+  let hasPattern = false;
+  let hasImplement = false;
+  for (const { scaled } of chosen) {
+    const other = scaled[level];
+    if (isHighSkill(movement) && isHighSkill(other)) return 'W4 high-skill';
+    isSecondGrip ||= isGripHeavy(movement) && isGripHeavy(other);
+    isSecondCardio ||= movement.modality === 'M' && other.modality === 'M';
+    hasPattern ||= movement.pattern === other.pattern;
+    // With two loads on one barbell the athlete would change plates in every round.
+    hasImplement ||=
+      movement.loadKg !== undefined &&
+      other.equipment.some((item) => movement.equipment.includes(item));
+  }
+  if (isSecondGrip) return 'W4 grip-heavy';
+  if (isSecondCardio) return 'second cardio';
+  if (hasPattern) return 'same pattern';
+  return hasImplement ? 'same implement' : undefined;
 }
 
-function isLoadedOn(movement: Movement): (item: Movement['equipment'][number]) => boolean {
-  return (item) => movement.loadKg !== undefined && movement.equipment.includes(item);
+function isHighSkill(movement: Movement): boolean {
+  return movement.skillLevel >= HIGH_SKILL_LEVEL;
+}
+
+function isGripHeavy(movement: Movement): boolean {
+  return movement.tags.includes('grip-heavy');
 }

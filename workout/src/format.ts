@@ -1,5 +1,7 @@
 /** The workout formats as data: bounds, score, and the movements that each format accepts. */
+import type { Unit } from './movement.ts';
 import { sortedById } from './random.ts';
+import type { Target } from './workout.ts';
 
 export type FormatId = 'amrap' | 'emom' | 'for-time' | 'intervals' | 'strength' | 'tabata';
 
@@ -19,7 +21,11 @@ export interface Setting {
 
 export interface Format {
   readonly id: FormatId;
+  readonly name: string;
   readonly scoreType: ScoreType;
+  readonly targetUnit: Target['unit'];
+  /** The unit of every amount; absent if each movement has its own. */
+  readonly amountUnit?: Unit;
   /** The possible numbers of movements; a number that is listed twice is twice as likely. */
   readonly movementCounts: readonly [number, ...number[]];
   readonly boundSeconds: Readonly<{ least: number; most: number }>;
@@ -35,7 +41,9 @@ const MINUTE = 60;
 export const FORMATS: readonly Format[] = sortedById<Format>([
   {
     id: 'amrap',
+    name: 'AMRAP',
     scoreType: 'rounds + reps',
+    targetUnit: 'rounds',
     movementCounts: [2, 3, 3, 4],
     boundSeconds: { least: 8 * MINUTE, most: 25 * MINUTE },
     accepts: 'any',
@@ -51,7 +59,9 @@ export const FORMATS: readonly Format[] = sortedById<Format>([
   },
   {
     id: 'emom',
+    name: 'EMOM',
     scoreType: 'completion',
+    targetUnit: 'rounds',
     movementCounts: [2, 3, 4],
     boundSeconds: { least: 10 * MINUTE, most: 30 * MINUTE },
     accepts: 'any',
@@ -64,7 +74,9 @@ export const FORMATS: readonly Format[] = sortedById<Format>([
   },
   {
     id: 'for-time',
+    name: 'For time',
     scoreType: 'time',
+    targetUnit: 'seconds',
     movementCounts: [2, 3, 3],
     boundSeconds: { least: 4 * MINUTE, most: 30 * MINUTE },
     accepts: 'any',
@@ -78,7 +90,9 @@ export const FORMATS: readonly Format[] = sortedById<Format>([
   },
   {
     id: 'intervals',
+    name: 'Intervals',
     scoreType: 'time',
+    targetUnit: 'seconds',
     movementCounts: [2],
     boundSeconds: { least: 8 * MINUTE, most: 25 * MINUTE },
     accepts: 'any',
@@ -91,7 +105,9 @@ export const FORMATS: readonly Format[] = sortedById<Format>([
   },
   {
     id: 'strength',
+    name: 'Strength',
     scoreType: 'load',
+    targetUnit: 'kg',
     movementCounts: [1],
     boundSeconds: { least: 10 * MINUTE, most: 20 * MINUTE },
     accepts: 'lift',
@@ -104,7 +120,10 @@ export const FORMATS: readonly Format[] = sortedById<Format>([
   },
   {
     id: 'tabata',
+    name: 'Tabata',
     scoreType: 'reps',
+    targetUnit: 'reps',
+    amountUnit: 'seconds',
     movementCounts: [2, 3, 4],
     boundSeconds: { least: 4 * MINUTE, most: 20 * MINUTE },
     accepts: 'quick',

@@ -1,60 +1,69 @@
 /** Makes the workout of the day: a pure function of user, date and version. */
 
+import type { CompactMovement, CompactWorkout } from './compactWorkout.ts';
+import { GENERATOR_VERSION } from './compactWorkout.ts';
 import type { DrawnWorkout, WorkoutShape } from './drawWorkout.ts';
 import { drawWorkout } from './drawWorkout.ts';
-import { coolDown, warmUp } from './drills.ts';
+import { expandWorkout } from './expandWorkout.ts';
 import { FORMATS } from './format.ts';
 import type { Movement } from './movement.ts';
-import { CATALOGUE } from './movementCatalogue.ts';
-import type { MovementPool } from './movementPool.ts';
+import type { PoolMovement } from './movementPool.ts';
 import { movementPool } from './movementPool.ts';
 import { createRandom, seedOf } from './random.ts';
 import type { Level, User } from './user.ts';
 import type { Volume } from './volume.ts';
 import { volumeOf } from './volume.ts';
-import type { Explain, PrescribedMovement, Stimulus, Workout } from './workout.ts';
-import { timeDomainOf } from './workout.ts';
-
-/** The version of generator and catalogue. Any change that alters a workout must raise it. */
-export const GENERATOR_VERSION = 1;
+import type { Workout } from './workout.ts';
 
 /**
- * Draws the Rx workout from the movements open to the user, then scales movements, loads and volume to the user's level.
+ * The workout as a user reads it.
  * @param date YYYY-MM-DD; no clock is read.
  * @returns plain JSON; equal inputs give equal bytes.
  * @throws RangeError if the date is not a calendar day or the user id is empty.
  */
 export function generateWorkout(user: User, date: string): Workout {
+  return expandWorkout(generateCompactWorkout(user, date), { userId: user.userId, date });
+}
+
+/**
+ * The workout as it is stored. Draws the Rx workout from the movements open to the user, then scales movements, loads and volume to the
+ * user's level.
+ * @param date YYYY-MM-DD; no clock is read.
+ * @returns plain JSON without texts; equal inputs give equal bytes.
+ * @throws RangeError if the date is not a calendar day or the user id is empty.
+ */
+export function generateCompactWorkout(user: User, date: string): CompactWorkout {
   assertInputs(user.userId, date);
-  const seed = seedOf(user.userId, date, GENERATOR_VERSION);
+  const { level } = user;
   const pool = movementPool(user);
-  const drawn = drawWorkout(createRandom(seed), pool);
-  const movements = drawn.movements.map((movement) => pool.scaled(movement, user.level));
-  const { shape, volume, fallback } = volumeWithFallback(drawn, movements, user.level);
-  const patterns = movements.map((movement) => movement.pattern);
-  const { sets, scheme, ...timing } = volume;
+  const drawn = drawWorkout(createRandom(seedOf(user.userId, date, GENERATOR_VERSION)), pool);
+  const movements = drawn.movements.map(({ scaled }) => scaled[level]);
+  const { shape, volume, fallback } = volumeWithFallback(drawn, movements, level);
+  const { amounts, ...timing } = volume;
   return {
     version: GENERATOR_VERSION,
-    userId: user.userId,
-    date,
     format: shape.format.id,
-    title: titleOf(shape, volume, movements),
-    scheme,
-    scoreType: shape.format.scoreType,
     ...timing,
-    stimulus: stimulusOf(shape, volume, movements),
-    warmUp: warmUp(patterns),
-    movements: movements.map((movement, index) => prescribe(movement, user.level, sets[index])),
-    coolDown: coolDown(patterns),
-    explain: explainOf({ ...drawn, shape, fallback }, pool, { seed, level: user.level }),
+    movements: drawn.movements.map((movement, index) => prescribe(movement, level, amounts[index])),
+    explain: {
+      pool: pool.movements.length,
+      excluded: pool.excluded,
+      passedOver: drawn.passedOver,
+      ...(fallback.length > 0 && { fallback }),
+    },
   };
 }
 
+/** The date that was checked last: all jobs of a run have the same one, and a check costs as much as a twentieth of the workout. */
+let checkedDate = '';
+
 function assertInputs(userId: string, date: string): void {
   if (userId === '') throw new RangeError('userId is empty');
+  if (date === checkedDate) return;
   const day = new Date(`${date}T00:00:00Z`);
   const real = !Number.isNaN(day.getTime()) && day.toISOString().slice(0, 10) === date;
   if (!real) throw new RangeError(`date is not a day as YYYY-MM-DD: ${date}`);
+  checkedDate = date;
 }
 
 /** If no number of rounds fits the time domain, the same movements become an AMRAP. */
@@ -74,71 +83,15 @@ function volumeWithFallback(
 }
 
 function prescribe(
-  movement: Movement,
+  { original, scaled }: PoolMovement,
   level: Level,
-  set: Volume['sets'][number] | undefined,
-): PrescribedMovement {
-  const { id, name, cue, perSide, loadKg } = movement;
+  amount: number | undefined,
+): CompactMovement {
+  const { id, loadKg, amount: range } = scaled[level];
   return {
     id,
-    name,
-    amount: set?.amount ?? movement.amount.least,
-    unit: set?.unit ?? movement.unit,
-    ...(perSide === true && { perSide }),
+    amount: amount ?? range.least,
     ...(loadKg !== undefined && { loadKg: loadKg[level] }),
-    cue,
-  };
-}
-
-function stimulusOf(
-  { format }: WorkoutShape,
-  volume: Volume,
-  movements: readonly Movement[],
-): Stimulus {
-  const loaded = movements.some((movement) => movement.loadKg !== undefined);
-  const heavy = format.accepts === 'lift';
-  return {
-    timeDomain: timeDomainOf(volume.estimatedSeconds),
-    load: heavy ? 'heavy' : loaded ? 'moderate' : 'bodyweight',
-    intent: format.intent,
-  };
-}
-
-const FORMAT_NAMES: Readonly<Record<WorkoutShape['format']['id'], string>> = {
-  amrap: 'AMRAP',
-  emom: 'EMOM',
-  'for-time': 'For time',
-  intervals: 'Intervals',
-  strength: 'Strength',
-  tabata: 'Tabata',
-};
-
-function titleOf({ format }: WorkoutShape, volume: Volume, movements: readonly Movement[]): string {
-  const names = movements.map((movement) => movement.name.toLowerCase()).join(', ');
-  const minutes = String(Math.ceil(volume.estimatedSeconds / 60));
-  return `${FORMAT_NAMES[format.id]}, ${minutes} min: ${names}`;
-}
-
-function explainOf(
-  drawn: DrawnWorkout,
-  pool: MovementPool,
-  { seed, level }: Readonly<{ seed: string; level: Level }>,
-): Explain {
-  const scaling = drawn.movements
-    .map((movement) => [movement.id, pool.scaled(movement, level).id] as const)
-    .filter(([original, replacement]) => original !== replacement)
-    .map(([original, replacement]) => `W2 ${original} → ${replacement}`);
-  const { format, movementCount } = drawn.shape;
-  return {
-    seed,
-    reason: `Drawn by lot: ${FORMAT_NAMES[format.id]} with ${String(movementCount)} of the ${String(
-      pool.movements.length,
-    )} movements open to you.`,
-    catalogue: CATALOGUE.length,
-    pool: pool.movements.length,
-    excluded: pool.excluded,
-    passedOver: drawn.passedOver,
-    scaling,
-    fallback: drawn.fallback,
+    ...(id !== original.id && { replaces: original.id }),
   };
 }

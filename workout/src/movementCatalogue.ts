@@ -1,6 +1,6 @@
 /**
  * Every movement that a workout may contain, checked once when the module loads.
- * A change here changes the workouts of past days, so it must raise `GENERATOR_VERSION`.
+ * `GENERATOR_VERSION` says what a change here must do, because stored workouts have ids instead of texts.
  */
 import { checkCatalogue } from './checkCatalogue.ts';
 import { GYMNASTICS_CORE } from './gymnasticsCore.ts';

@@ -4,8 +4,10 @@ import { hash } from 'node:crypto';
 export interface Random {
   /** @returns one item of a list. */
   pick<T>(items: readonly [T, ...T[]]): T;
-  /** @returns a shuffled copy. The order of `items` does not matter, because they are sorted by id first. */
-  shuffled<T extends Readonly<{ id: string }>>(items: readonly T[]): T[];
+  /** Removes one item from the list. @returns it; undefined if the list is empty. */
+  take<T>(rest: T[]): T | undefined;
+  /** @returns a shuffled copy; it depends on the order of `items`, which must be the same on every machine. */
+  shuffled<T>(items: readonly T[]): T[];
 }
 
 /**
@@ -20,13 +22,14 @@ export function seedOf(userId: string, date: string, version: number): string {
 export function createRandom(seed: string): Random {
   const next = sfc32(seed);
   const below = (bound: number): number => Math.floor((next() / 2 ** 32) * bound);
+  const take = <T>(rest: T[]): T | undefined =>
+    rest.length === 0 ? undefined : rest.splice(below(rest.length), 1)[0];
   return {
     pick: (items) => items[below(items.length)] ?? items[0],
+    take,
     shuffled: (items) => {
-      const rest = sortedById(items);
-      const drawn: typeof rest = [];
-      while (rest.length > 0) drawn.push(...rest.splice(below(rest.length), 1));
-      return drawn;
+      const rest = [...items];
+      return items.flatMap(() => take(rest) ?? []);
     },
   };
 }

@@ -6,7 +6,6 @@ import type { WorkoutShape } from './drawWorkout.ts';
 import type { Movement, Unit } from './movement.ts';
 import { setSeconds } from './movement.ts';
 import type { Level } from './user.ts';
-import type { Target } from './workout.ts';
 import { TIME_DOMAIN_SECONDS, timeDomainOf } from './workout.ts';
 
 /** Seconds between one movement and the next. */
@@ -23,12 +22,11 @@ const MOST_ROUNDS = 12;
 const LARGEST_ESTIMATE_SHARE = 0.9;
 
 export interface Volume {
-  /** The items, in the order of the movements. */
-  readonly sets: readonly Readonly<{ amount: number; unit: Unit }>[];
-  readonly scheme: string;
+  /** In the order of the movements. */
+  readonly amounts: readonly number[];
   readonly estimatedSeconds: number;
   readonly capSeconds: number;
-  readonly target: Target;
+  readonly target: Readonly<{ low: number; high: number }>;
   readonly rounds?: number;
   readonly everySeconds?: number;
 }
@@ -57,28 +55,26 @@ export function volumeOf(
 
 function amrap({ setting }: WorkoutShape, movements: readonly Movement[], level: Level): Volume {
   const capSeconds = setting.aimSeconds;
-  const { sets, roundSeconds } = roundOf(movements, level, setting.workSeconds);
+  const { amounts, roundSeconds } = roundOf(movements, level, setting.workSeconds);
   const rounds = capSeconds / roundSeconds;
   const low = Math.max(1, Math.floor(rounds * 0.85));
   return {
-    sets,
-    scheme: `As many rounds as possible in ${String(capSeconds / MINUTE)} minutes.`,
+    amounts,
     estimatedSeconds: capSeconds,
     capSeconds,
-    target: { low, high: Math.max(low + 1, Math.floor(rounds * 1.15)), unit: 'rounds' },
+    target: { low, high: Math.max(low + 1, Math.floor(rounds * 1.15)) },
   };
 }
 
 function emom({ setting }: WorkoutShape, movements: readonly Movement[], level: Level): Volume {
   const rounds = Math.floor(setting.aimSeconds / MINUTE / movements.length);
   const minutes = rounds * movements.length;
-  const { sets } = roundOf(movements, level, setting.workSeconds);
+  const { amounts } = roundOf(movements, level, setting.workSeconds);
   return {
-    sets,
-    scheme: `A new movement every minute, in turn, for ${String(minutes)} minutes.`,
+    amounts,
     estimatedSeconds: minutes * MINUTE,
     capSeconds: minutes * MINUTE,
-    target: { low: rounds - 1, high: rounds, unit: 'rounds' },
+    target: { low: rounds - 1, high: rounds },
     rounds,
     everySeconds: MINUTE,
   };
@@ -90,7 +86,7 @@ function forTime(
   level: Level,
 ): Volume | undefined {
   const domain = TIME_DOMAIN_SECONDS[timeDomainOf(setting.aimSeconds)];
-  const { sets, roundSeconds } = roundOf(movements, level, setting.workSeconds);
+  const { amounts, roundSeconds } = roundOf(movements, level, setting.workSeconds);
   const rounds = Math.min(MOST_ROUNDS, Math.round(setting.aimSeconds / roundSeconds));
   const estimatedSeconds = Math.round(rounds * roundSeconds);
   const least = Math.max(domain.least, format.boundSeconds.least);
@@ -99,11 +95,10 @@ function forTime(
   const capSeconds = Math.min(domain.most, Math.ceil((estimatedSeconds * 1.3) / MINUTE) * MINUTE);
   const high = Math.min(capSeconds, Math.round(estimatedSeconds * 1.1));
   return {
-    sets,
-    scheme: `${String(rounds)} rounds for time.`,
+    amounts,
     estimatedSeconds,
     capSeconds,
-    target: { low: Math.round(estimatedSeconds * 0.85), high, unit: 'seconds' },
+    target: { low: Math.round(estimatedSeconds * 0.85), high },
     rounds,
   };
 }
@@ -115,17 +110,14 @@ function intervals(
 ): Volume {
   const rounds = setting.rounds ?? 1;
   const everySeconds = setting.aimSeconds / rounds;
-  const { sets, roundSeconds } = roundOf(movements, level, setting.workSeconds);
-  const every = String(everySeconds / MINUTE);
+  const { amounts, roundSeconds } = roundOf(movements, level, setting.workSeconds);
   return {
-    sets,
-    scheme: `Every ${every} minutes, ${String(rounds)} times: all movements, then rest.`,
+    amounts,
     estimatedSeconds: setting.aimSeconds,
     capSeconds: setting.aimSeconds,
     target: {
       low: Math.round(roundSeconds * 0.85),
       high: Math.min(everySeconds, Math.round(roundSeconds * 1.1)),
-      unit: 'seconds',
     },
     rounds,
     everySeconds,
@@ -142,11 +134,10 @@ function strength(
   const work = movements.reduce((sum, movement) => sum + setSeconds(movement, reps, level), 0);
   const loadKg = Math.max(...movements.map((movement) => movement.loadKg?.[level] ?? 0));
   return {
-    sets: movements.map(({ unit }) => ({ amount: reps, unit })),
-    scheme: `${String(rounds)} sets of ${String(reps)}; rest two to three minutes after each.`,
+    amounts: movements.map(() => reps),
     estimatedSeconds: Math.round(rounds * (work + STRENGTH_REST_SECONDS)),
     capSeconds: format.boundSeconds.most,
-    target: { low: loadKg, high: Math.round(loadKg * 1.2 * 2) / 2, unit: 'kg' },
+    target: { low: loadKg, high: Math.round(loadKg * 1.2 * 2) / 2 },
     rounds,
   };
 }
@@ -156,13 +147,11 @@ function tabata({ setting }: WorkoutShape, movements: readonly Movement[]): Volu
   const count = movements.length;
   const block = rounds * (setting.workSeconds + TABATA_REST_SECONDS);
   const seconds = count * block + (count - 1) * TABATA_BREAK_SECONDS;
-  const scheme = `${String(rounds)} × 20 s work, 10 s rest`;
   return {
-    sets: movements.map(() => ({ amount: setting.workSeconds, unit: 'seconds' })),
-    scheme: `${scheme} of each movement; one minute between movements.`,
+    amounts: movements.map(() => setting.workSeconds),
     estimatedSeconds: seconds,
     capSeconds: seconds,
-    target: { low: count * rounds * 5, high: count * rounds * 15, unit: 'reps' },
+    target: { low: count * rounds * 5, high: count * rounds * 15 },
     rounds,
   };
 }
@@ -171,15 +160,15 @@ function roundOf(
   movements: readonly Movement[],
   level: Level,
   workSeconds: number,
-): Readonly<{ sets: Volume['sets']; roundSeconds: number }> {
+): Readonly<{ amounts: readonly number[]; roundSeconds: number }> {
   let roundSeconds = 0;
-  const sets = movements.map((movement) => {
+  const amounts = movements.map((movement) => {
     const wanted = workSeconds / setSeconds(movement, 1, level);
     const amount = roundedAmount(movement.unit, wanted, movement.amount);
     roundSeconds += setSeconds(movement, amount, level) + CHANGE_SECONDS;
-    return { amount, unit: movement.unit };
+    return amount;
   });
-  return { sets, roundSeconds };
+  return { amounts, roundSeconds };
 }
 
 /** Amounts that a trainer would prescribe: 12 or 15 push-ups, never 13. */

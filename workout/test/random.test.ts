@@ -31,11 +31,20 @@ describe('random', () => {
     );
   });
 
-  test('shuffled keeps every item, and does not depend on their order', () => {
-    const items = ['d', 'a', 'c', 'b'].map((id) => ({ id }));
+  test('shuffled keeps every item and does not change its argument', () => {
+    const items = ['d', 'a', 'c', 'b'];
     const shuffled = createRandom(SEED).shuffled(items);
-    assert.deepEqual(createRandom(SEED).shuffled([...items].reverse()), shuffled);
-    assert.deepEqual(shuffled.map(({ id }) => id).sort(), ['a', 'b', 'c', 'd']);
-    assert.equal(items[0]?.id, 'd', 'the argument is not changed');
+    assert.deepEqual(createRandom(SEED).shuffled(items), shuffled);
+    assert.deepEqual([...shuffled].sort(), ['a', 'b', 'c', 'd']);
+    assert.deepEqual(items, ['d', 'a', 'c', 'b']);
+  });
+
+  test('take removes what it returns, in the order of a shuffle, until the list is empty', () => {
+    const items = ['a', 'b', 'c', 'd'];
+    const random = createRandom(SEED);
+    const rest = [...items];
+    const taken = items.map(() => random.take(rest));
+    assert.deepEqual(taken, createRandom(SEED).shuffled(items));
+    assert.equal(random.take(rest), undefined);
   });
 });

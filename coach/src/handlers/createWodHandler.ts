@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CreateWodPayload, type WodDocument, wodId } from '@fit/contract';
 import { compilePayload, type Handler, type Job } from '@fit/jobs';
 import type { Outcome } from '@fit/topology';
-import { generateWorkout, type Workout } from '@fit/workout';
+import { type CompactWorkout, generateCompactWorkout } from '@fit/workout';
 import type { Static } from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
 
@@ -39,14 +39,13 @@ export function createWodHandler(options: CreateWodOptions): Handler<Payload, Wo
 
 function generateWod(job: Job<Payload>): Outcome<WodDocument> {
   const { userId, date } = job.payload;
-  let workout: Workout;
+  let workout: CompactWorkout;
   try {
-    workout = generateWorkout(job.payload, date);
+    workout = generateCompactWorkout(job.payload, date);
   } catch (error) {
     // A date that is not a calendar day fails at every attempt, so no retry is requested.
     if (error instanceof RangeError) return { type: 'reject', error };
     throw error;
   }
-  const document = { ...workout, _id: wodId(userId, date), jobId: job.id, storedAt: new Date() };
-  return { type: 'done', effect: document as unknown as WodDocument };
+  return { type: 'done', effect: { _id: wodId(userId, date), storedAt: new Date(), ...workout } };
 }

@@ -1,4 +1,4 @@
-/** The collection `wods`: one workout for each user and date; the first one that is stored stays. */
+/** The collection `wods`: one workout for each user and date, without its texts; the first one that is stored stays. */
 import { WODS_COLLECTION, type Wod, type WodDocument, wodId, wodOf } from '@fit/contract';
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 
@@ -18,6 +18,7 @@ export class WodStore {
     await this.#wods.insertNew(wods);
   }
 
+  /** @throws StoreUnavailable, StatementRefused, UnreadableWorkout */
   async find(userId: string, date: string): Promise<Wod | undefined> {
     const found = await this.#wods.findOne(wodId(userId, date));
     return found === undefined ? undefined : wodOf(found);

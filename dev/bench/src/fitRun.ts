@@ -1,5 +1,6 @@
 /** Runs of FIT as a client sees them: requested from the API, at their end when the last workout is stored. */
 import { FitClient, followRun } from '@fit/client';
+import { WODS_COLLECTION, type WodDocument, wodIdsOf } from '@fit/contract';
 import type { SampleUser } from '@fit/stack';
 import type { Db } from 'mongodb';
 import type { SystemUnderTest } from './benchEnvironment.ts';
@@ -71,7 +72,9 @@ export async function runWods(tested: SystemUnderTest, options: FitRunOptions): 
   for (const { runId } of accepted)
     await followRun({ client, runId, waitMs: RUN_TIMEOUT_MS, onProgress: () => undefined });
   options.onEnded?.();
-  const storedCount = await tested.database.collection('wods').countDocuments({ date });
+  const storedCount = await tested.database
+    .collection<WodDocument>(WODS_COLLECTION)
+    .countDocuments({ _id: wodIdsOf(date) });
   if (storedCount !== expectedCount)
     throw new Error(`${storedCount} of ${expectedCount} workouts of ${date} were stored`);
   const durationMs = (await readLastDoneAt(tested.database, requestedAt)) - requestedAt;

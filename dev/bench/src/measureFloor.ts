@@ -2,6 +2,7 @@
  * The work that no job system can avoid, one step after the other: the messages of a run published with confirms, then consumed,
  * then its job records and workouts inserted in bulk.
  */
+import { WODS_COLLECTION, type WodDocument, wodIdsOf } from '@fit/contract';
 import { type ChannelModel, connect } from 'amqplib';
 import type { Db, Document } from 'mongodb';
 import { rate } from './statistics.ts';
@@ -30,8 +31,11 @@ export async function measureFloor({
   database,
   date,
 }: FloorOptions): Promise<FloorFigures> {
-  const workouts = await database.collection('wods').find({ date }).toArray();
-  const ids = workouts.map((workout) => workout['jobId'] as never);
+  const workouts = await database
+    .collection<WodDocument>(WODS_COLLECTION)
+    .find({ _id: wodIdsOf(date) })
+    .toArray();
+  const ids = workouts.map(({ _id: id }) => `createWod:${id}` as never);
   const jobRecords = await database
     .collection('jobs')
     .find({ _id: { $in: ids } })

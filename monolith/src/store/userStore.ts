@@ -70,6 +70,7 @@ export class UserStore {
     return found === undefined ? undefined : toUser(found);
   }
 
+  /** @throws StoreUnavailable, StatementRefused, UnreadableWorkout */
   async findWod(userId: string, date: string): Promise<Wod | undefined> {
     const found = await this.#wods.findOne(wodId(userId, date));
     return found === undefined ? undefined : wodOf(found);

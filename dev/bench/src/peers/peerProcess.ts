@@ -1,12 +1,12 @@
 /** A process of a peer, started by `measurePeer.ts`: `<contender> producer|worker <PeerPlace as JSON>`. */
 
 import { sampleUsers } from '@fit/stack';
-import { generateWorkout } from '@fit/workout';
+import { generateCompactWorkout } from '@fit/workout';
 import { Pool } from 'pg';
 import { serveCommands } from '../benchProcess.ts';
 import { CountedWait } from '../countedWait.ts';
 import { CONTENDERS, type ContenderId } from './index.ts';
-import { JOB_KIND, type Peer, type PeerPlace, type Work, type WorkoutPayload } from './peer.ts';
+import type { Peer, PeerPlace, Work, WorkoutPayload } from './peer.ts';
 import { type StoredWorkout, WorkoutTable } from './workoutTable.ts';
 
 /** As many inserts at a time as Graphile Worker runs jobs by default of its page on performance. */
@@ -62,8 +62,8 @@ async function serveWorker(peer: Peer): Promise<void> {
 function workoutOf(payload: WorkoutPayload): StoredWorkout {
   const { userId, date } = payload;
   return {
-    ...generateWorkout(payload, date),
-    jobId: `${JOB_KIND}:${userId}:${date}`,
-    storedAt: new Date(),
+    userId,
+    date,
+    document: { storedAt: new Date(), ...generateCompactWorkout(payload, date) },
   };
 }

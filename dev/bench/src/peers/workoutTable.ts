@@ -1,13 +1,12 @@
 /** The workouts of a peer in PostgreSQL, with the content of FIT's documents: one for each user and date. */
-import type { Workout } from '@fit/workout';
+import type { CompactWorkout } from '@fit/workout';
 import type { Pool } from 'pg';
 
-/** The row would be above the size at which PostgreSQL compresses, and lz4 costs less than its default. */
 const TABLE = `
 create table workouts (
   user_id text not null,
   date date not null,
-  workout jsonb compression lz4 not null,
+  workout jsonb not null,
   primary key (user_id, date)
 )`;
 
@@ -20,10 +19,12 @@ on conflict do nothing`;
 const BATCH_SIZE = 500;
 const BATCHES_IN_FLIGHT = 3;
 
-/** A workout with the fields that FIT adds to it. */
-export interface StoredWorkout extends Workout {
-  readonly jobId: string;
-  readonly storedAt: Date;
+export interface StoredWorkout {
+  readonly userId: string;
+  /** YYYY-MM-DD */
+  readonly date: string;
+  /** FIT's document but for its id. */
+  readonly document: CompactWorkout & { readonly storedAt: Date };
 }
 
 export class WorkoutTable {
@@ -45,7 +46,7 @@ export class WorkoutTable {
 
   static async count(pool: Pool, date: string): Promise<number> {
     const { rows } = await pool.query<{ count: string }>(
-      `select count(*) from workouts where date = $1 and workout->>'date' = $1::text`,
+      `select count(*) from workouts where date = $1`,
       [date],
     );
     return Number(rows[0]?.count);
@@ -55,7 +56,7 @@ export class WorkoutTable {
     const { rowCount } = await this.#pool.query(INSERT, [
       workouts.map(({ userId }) => userId),
       workouts.map(({ date }) => date),
-      workouts.map((workout) => JSON.stringify(workout)),
+      workouts.map(({ document }) => JSON.stringify(document)),
     ]);
     this.#onStored(rowCount ?? 0);
   }

@@ -3,8 +3,9 @@
  * run, in the cheapest order and with the same durability, but without metrics, logs, retries, leases or repairs: they show what the
  * work costs, not what is safe.
  */
+import { WODS_COLLECTION, wodId } from '@fit/contract';
 import { sampleUsers } from '@fit/stack';
-import { generateWorkout } from '@fit/workout';
+import { generateCompactWorkout } from '@fit/workout';
 import { type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
 import { type Collection, type Document, MongoClient } from 'mongodb';
 import { serveCommands } from '../benchProcess.ts';
@@ -26,7 +27,7 @@ type StringIds = Document & { readonly _id: string };
 interface Message {
   readonly id: string;
   readonly runId: string;
-  readonly payload: Parameters<typeof generateWorkout>[0] & { readonly date: string };
+  readonly payload: Parameters<typeof generateCompactWorkout>[0] & { readonly date: string };
 }
 
 const [role = '', placeText = ''] = process.argv.slice(2);
@@ -34,7 +35,7 @@ const { amqpUrl, mongodbUrl } = JSON.parse(placeText) as PrototypePlace;
 const mongo = new MongoClient(mongodbUrl, { writeConcern: { w: 'majority', journal: true } });
 const database = mongo.db();
 const jobs: Collection<StringIds> = database.collection('jobs');
-const wods: Collection<StringIds> = database.collection('wods');
+const wods: Collection<StringIds> = database.collection(WODS_COLLECTION);
 const batches: Collection<StringIds> = database.collection('batches');
 const runs: Collection<StringIds> = database.collection('runs');
 const connection = await connect(amqpUrl, { noDelay: true });
@@ -155,11 +156,10 @@ async function serveChild(): Promise<void> {
 async function settle(batch: readonly Delivery[]): Promise<void> {
   const messages = batch.map(({ message }) => message).sort((a, b) => (a.id < b.id ? -1 : 1));
   const storedAt = new Date();
-  const documents = messages.map(({ id, payload }) => ({
-    ...generateWorkout(payload, payload.date),
-    _id: `${payload.userId}:${payload.date}`,
-    jobId: id,
+  const documents = messages.map(({ payload }) => ({
+    _id: wodId(payload.userId, payload.date),
     storedAt,
+    ...generateCompactWorkout(payload, payload.date),
   }));
   await wods.insertMany(documents, { ordered: false });
   await jobs.updateMany(

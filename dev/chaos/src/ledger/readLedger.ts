@@ -7,7 +7,7 @@ export interface Ledger {
   /** `<userId>:<date>` of every job that was accepted. */
   readonly accepted: readonly string[];
   readonly jobs: readonly LedgerJob[];
-  /** `<userId>:<date>` of every stored workout; one that is stored twice is listed twice. */
+  /** `<userId>:<date>` of every stored workout, which is its id: the document has no other user or date. */
   readonly workouts: readonly string[];
   /** Dead letters that were stored in the database because they belong to no job. */
   readonly storedDeadLetterCount: number;
@@ -37,16 +37,11 @@ export interface LedgerAttempt {
 
 interface JobDocument {
   readonly _id: string;
-  readonly key: WorkoutDocument;
+  readonly key: { readonly userId: string; readonly date: string };
   readonly state: string;
   readonly generation: number;
   readonly death?: { readonly cause: string };
   readonly attempts: readonly LedgerAttempt[];
-}
-
-interface WorkoutDocument {
-  readonly userId: string;
-  readonly date: string;
 }
 
 export interface LedgerSources {
@@ -60,7 +55,7 @@ export interface LedgerSources {
 export async function readLedger(sources: LedgerSources): Promise<Ledger> {
   const { database, amqpUrl, queueNames, accepted } = sources;
   const jobs = await database.collection<JobDocument>('jobs').find().toArray();
-  const workouts = await database.collection<WorkoutDocument>(WODS_COLLECTION).find().toArray();
+  const workouts = database.collection<{ readonly _id: string }>(WODS_COLLECTION);
   return {
     accepted,
     jobs: jobs.map(({ _id: id, key, state, generation, death, attempts }) => ({
@@ -72,7 +67,10 @@ export async function readLedger(sources: LedgerSources): Promise<Ledger> {
       cause: death?.cause,
       attempts,
     })),
-    workouts: workouts.map(({ userId, date }) => `${userId}:${date}`),
+    workouts: await workouts
+      .find({}, { projection: { _id: 1 } })
+      .map(({ _id: id }) => id)
+      .toArray(),
     storedDeadLetterCount: await database.collection('deadLetters').countDocuments(),
     depths: await readDepths(amqpUrl, queueNames),
   };

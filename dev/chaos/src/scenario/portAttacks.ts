@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { countOpenFiles, MemoryWatch, median, readMemory, round } from '@fit/bench';
-import { WODS_COLLECTION } from '@fit/contract';
+import { WODS_COLLECTION, type WodDocument, wodIdsOf } from '@fit/contract';
 import { type Service, sampleUsers } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { execa } from 'execa';
@@ -135,8 +135,8 @@ class DailyRuns {
     this.#dayNumber += 1;
     const startedAtMs = performance.now();
     await this.#requestUntilAccepted(date);
-    const workouts = this.#environment.database.collection(WODS_COLLECTION);
-    const countStored = () => workouts.countDocuments({ date });
+    const workouts = this.#environment.database.collection<WodDocument>(WODS_COLLECTION);
+    const countStored = () => workouts.countDocuments({ _id: wodIdsOf(date) });
     await eventually(async () => (await countStored()) >= this.#userCount, {
       deadlineMs: RUN_TIMEOUT_MS,
       intervalMs: 200,
