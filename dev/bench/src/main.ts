@@ -7,6 +7,7 @@ import { accept } from './workloads/acceptWorkload.ts';
 import { connectionLoss } from './workloads/connectionLossWorkload.ts';
 import { cost } from './workloads/costWorkload.ts';
 import { jobs } from './workloads/jobsWorkload.ts';
+import { million } from './workloads/millionWorkload.ts';
 import { observability } from './workloads/observabilityWorkload.ts';
 import { peers } from './workloads/peersWorkload.ts';
 import { scale } from './workloads/scaleWorkload.ts';
@@ -20,6 +21,7 @@ const WORKLOADS: readonly Workload[] = [
   single,
   accept,
   scale,
+  million,
   topology,
   observability,
   connectionLoss,

@@ -78,6 +78,28 @@ export function sumTrees(
   return roots.map((pids) => pids.reduce((sum, pid) => sum + sumOf(pid), 0));
 }
 
+/**
+ * Memory that no other process shares, of a process and all its descendants: PostgreSQL's buffers would else count once for each of
+ * its processes.
+ * @returns bytes.
+ */
+export function readPrivateBytes(rootPid: number): number {
+  const stats = readProcessTable();
+  const children = Map.groupBy(stats, ({ parentPid }) => parentPid);
+  const bytesOf = (pid: number): number =>
+    (children.get(pid) ?? []).reduce((sum, child) => sum + bytesOf(child.pid), ownBytes(pid));
+  return bytesOf(rootPid);
+}
+
+function ownBytes(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024;
+  } catch {
+    return 0;
+  }
+}
+
 /** Processes of one part of a system by the part's name, such as 'PostgreSQL'. */
 export type ProcessGroups = Readonly<Record<string, readonly number[]>>;
 

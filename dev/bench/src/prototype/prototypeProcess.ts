@@ -49,6 +49,7 @@ async function serveParent(): Promise<void> {
   await jobs.createIndex(
     { stateAt: 1 },
     { partialFilterExpression: { state: { $in: ['waiting', 'running', 'dead'] } } },
+    {},
   );
   const channel = await connection.createConfirmChannel();
   await channel.assertQueue(QUEUE, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
