@@ -1,8 +1,9 @@
 /** A run of a million members on a monitored system, between runs of ten thousand before and after it. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readFitTopology } from '@fit/contract';
+import { readFitTopology, WODS_COLLECTION, type WodDocument, wodIdsOf } from '@fit/contract';
 import { nativeTargets, writeMonitoringConfig } from '@fit/prometheus';
 import { freePorts, type Stack, sampleUsers } from '@fit/stack';
 import { eventually, PrometheusApi } from '@fit/stack/testing';
@@ -138,7 +139,9 @@ async function measureAll(
   const largeFigures = await largeWatch.stop();
   report(`${JSON.stringify(large)} ${describeAlerts(largeFigures)}`);
   const after = await runSmalls();
-  const storedCount = await tested.database.collection('wods').countDocuments({ date });
+  const storedCount = await tested.database
+    .collection<WodDocument>(WODS_COLLECTION)
+    .countDocuments({ _id: wodIdsOf(date) });
   return {
     before,
     after,
