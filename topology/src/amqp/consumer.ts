@@ -1,6 +1,12 @@
 /** Consumes one queue with a bounded prefetch. A delivery can be settled only on the channel that brought it. */
-import type { Channel, ChannelModel } from 'amqplib';
-import { type Delivery, type DeliveryChannel, deliveryOf } from './delivery.ts';
+import type { Channel, ChannelModel, Message } from 'amqplib';
+import { AckBatcher } from './ackBatcher.ts';
+import {
+  type ChannelDelivery,
+  type Delivery,
+  type DeliveryChannel,
+  deliveryOf,
+} from './delivery.ts';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
 
 /** What to consume, how many messages at a time, and what to call. */
@@ -27,7 +33,10 @@ export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
 /** A consumer that is opened again after a loss. Deliveries of a lost channel can no longer be settled. */
 export class Consumer {
   readonly #options: ConsumerOptions;
-  readonly #unsettled = new Set<Delivery>();
+  /** In the order of their delivery tags. */
+  #unsettled = new Set<ChannelDelivery>();
+  #lastDeliveryTag = 0;
+  #acks: AckBatcher | undefined;
   #onIdle: (() => void) | undefined;
   #channel: Channel | undefined;
   #consumerTag: string | undefined;
@@ -111,6 +120,7 @@ export class Consumer {
       await Promise.race([settled, deadline]);
     }
     for (const delivery of [...this.#unsettled]) delivery.requeue();
+    if (this.isUp) this.#acks?.flush();
   }
 
   /** Closes the connection; unsettled deliveries are requeued by the broker. */
@@ -119,6 +129,7 @@ export class Consumer {
     // A channel that is closed forgets acks that its queue has not confirmed; after the response to a cancel fewer are
     // unconfirmed. A message whose ack is forgotten is delivered again, never lost.
     await this.#cancel();
+    if (this.isUp) this.#acks?.flush();
     await this.#channel?.close().catch(() => undefined);
     await this.#session?.close();
   }
@@ -135,19 +146,22 @@ export class Consumer {
     this.#wantedCount = this.#options.prefetchCount;
     this.#actualCount = 0;
     this.#consumerTag = undefined;
-    this.#reconsume = () => this.#consume(channel, model);
+    this.#lastDeliveryTag = 0;
+    const acks = new AckBatcher(channel, () => this.#firstUnsettledTag);
+    this.#acks = acks;
+    const deliveryChannel = this.#deliveryChannelOf(channel, acks);
+    this.#reconsume = () => this.#consume(channel, model, deliveryChannel);
+    this.#pullOne = () => this.#get(channel, deliveryChannel);
     this.#options.onOpen?.();
-    if (this.#wantedCount > 0) await this.#consume(channel, model);
+    if (this.#wantedCount > 0) await this.#reconsume();
   }
 
-  async #pullOne(): Promise<boolean> {
-    const channel = this.#channel;
-    if (channel === undefined || this.#isStopping) return false;
+  async #get(channel: Channel, deliveryChannel: DeliveryChannel): Promise<boolean> {
+    if (this.#channel !== channel || this.#isStopping) return false;
     try {
       const message = await channel.get(this.#options.queue);
       if (message === false || this.#channel !== channel) return false;
-      const delivery = deliveryOf(message, this.#channelOf(channel));
-      this.#unsettled.add(delivery);
+      const delivery = this.#receive(message, deliveryChannel);
       if (this.#hasBegunToStop()) delivery.requeue();
       else this.#options.onDelivery(delivery);
       return true;
@@ -157,20 +171,21 @@ export class Consumer {
     }
   }
 
-  async #consume(channel: Channel, model: ChannelModel): Promise<void> {
+  async #consume(
+    channel: Channel,
+    model: ChannelModel,
+    deliveryChannel: DeliveryChannel,
+  ): Promise<void> {
     if (this.#isStopping) return;
     const wantedCount = this.#wantedCount;
     await channel.prefetch(wantedCount);
-    const deliveryChannel = this.#channelOf(channel);
     const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
       // null: the queue was deleted. A new connection asserts the topology, and the queue with it.
       if (message === null) {
         this.#loseChannel(channel, model);
         return;
       }
-      const delivery = deliveryOf(message, deliveryChannel);
-      this.#unsettled.add(delivery);
-      this.#options.onDelivery(delivery);
+      this.#options.onDelivery(this.#receive(message, deliveryChannel));
     });
     if (this.#channel !== channel) return;
     this.#consumerTag = consumerTag;
@@ -184,6 +199,9 @@ export class Consumer {
   #hasBegunToStop(): boolean {
     return this.#isStopping;
   }
+
+  /** Gets one message on the current channel. */
+  #pullOne: () => Promise<boolean> = () => Promise.resolve(false);
 
   /** Consumes again on the current channel. */
   #reconsume: () => Promise<void> = () => Promise.resolve();
@@ -220,21 +238,40 @@ export class Consumer {
   #loseChannel(channel: Channel, model: ChannelModel): void {
     if (this.#channel !== channel) return;
     this.#channel = undefined;
+    this.#acks?.discard();
     this.#options.onLost?.([...this.#unsettled]);
     this.#unsettled.clear();
     this.#onIdle?.();
     if (!this.#isStopping) model.close().catch(() => undefined);
   }
 
-  #channelOf(channel: Channel): DeliveryChannel {
+  #receive(message: Message, channel: DeliveryChannel): ChannelDelivery {
+    const delivery = deliveryOf(message, channel);
+    const isInOrder = delivery.deliveryTag > this.#lastDeliveryTag;
+    this.#unsettled.add(delivery);
+    if (isInOrder) this.#lastDeliveryTag = delivery.deliveryTag;
+    // The response to a basic.get is handled a moment later than the deliveries that follow it.
+    else this.#unsettled = new Set([...this.#unsettled].sort(byDeliveryTag));
+    return delivery;
+  }
+
+  get #firstUnsettledTag(): number {
+    return this.#unsettled.values().next().value?.deliveryTag ?? Infinity;
+  }
+
+  #deliveryChannelOf(channel: Channel, acks: AckBatcher): DeliveryChannel {
     return {
       isCurrent: () => this.#channel === channel,
-      settle: (delivery, message, answer) => {
+      settle: (delivery, message, send) => {
         if (this.#channel !== channel || !this.#unsettled.delete(delivery)) return;
-        answer(channel, message);
+        send(acks, message);
         if (this.#unsettled.size === 0) this.#onIdle?.();
         this.#options.onChange?.(delivery);
       },
     };
   }
+}
+
+function byDeliveryTag(first: ChannelDelivery, second: ChannelDelivery): number {
+  return first.deliveryTag - second.deliveryTag;
 }

@@ -32,7 +32,10 @@ export interface Delivery {
   readonly isUrgent: boolean;
   /** False once its channel is lost: the broker then delivers the message again. */
   readonly isCurrent: boolean;
-  /** basic.ack: the broker deletes the message. */
+  /**
+   * basic.ack: the broker deletes the message. A `Consumer` sends the ack at the end of this turn of the event loop,
+   * together with others.
+   */
   ack(): void;
   /**
    * basic.nack without requeue: the broker sends the message through the dead-letter exchange of its queue, to the next
@@ -50,34 +53,37 @@ export interface Delivery {
   discardContent(): void;
 }
 
+/** What settlements are sent with: a channel, or an `AckBatcher` in front of it. */
+export type SettlementSender = Pick<Channel, 'ack' | 'nack' | 'reject'>;
+
 /** Sends one settlement to the broker. */
-export type SendSettlement = (channel: Channel, message: Message) => void;
+export type SendSettlement = (sender: SettlementSender, message: Message) => void;
 
 /** The channel of a delivery, as far as a delivery needs it. */
 export interface DeliveryChannel {
   /** False once the channel is lost. */
   readonly isCurrent: () => boolean;
   /** Sends the settlement if the delivery can still be settled; at most once for each delivery. */
-  readonly settle: (delivery: Delivery, message: Message, send: SendSettlement) => void;
+  readonly settle: (delivery: ChannelDelivery, message: Message, send: SendSettlement) => void;
 }
 
 /** @returns the delivery of a message that this channel brought. */
-export function deliveryOf(message: Message, channel: DeliveryChannel): Delivery {
+export function deliveryOf(message: Message, channel: DeliveryChannel): ChannelDelivery {
   return new ChannelDelivery(message, channel);
 }
 
-const ACK: SendSettlement = (channel, message) => {
-  channel.ack(message);
+const ACK: SendSettlement = (sender, message) => {
+  sender.ack(message);
 };
-const NACK_TO_DEAD_LETTER_EXCHANGE: SendSettlement = (channel, message) => {
-  channel.nack(message, false, false);
+const NACK_TO_DEAD_LETTER_EXCHANGE: SendSettlement = (sender, message) => {
+  sender.nack(message, false, false);
 };
 /** basic.nack would not count as a failed attempt (RabbitMQ 4.3, delayed retry). */
-const REJECT_FOR_NATIVE_RETRY: SendSettlement = (channel, message) => {
-  channel.reject(message, true);
+const REJECT_FOR_NATIVE_RETRY: SendSettlement = (sender, message) => {
+  sender.reject(message, true);
 };
-const REQUEUE: SendSettlement = (channel, message) => {
-  channel.nack(message, false, true);
+const REQUEUE: SendSettlement = (sender, message) => {
+  sender.nack(message, false, true);
 };
 
 /** Headers of quorum queues: how often a message was requeued, and how often it was delivered (from 4.3 on). */
@@ -100,12 +106,15 @@ function withoutCounts(
 const EMPTY = Buffer.alloc(0);
 
 /** A class instead of an object of closures, which cost a tenth of a consumer's speed (measured). */
-class ChannelDelivery implements Delivery {
+export class ChannelDelivery implements Delivery {
   readonly receivedAtMs = Date.now();
+  /** Number of the delivery on its channel; rises with each delivery. */
+  readonly deliveryTag: number;
   readonly #message: Message;
   readonly #channel: DeliveryChannel;
 
   constructor(message: Message, channel: DeliveryChannel) {
+    this.deliveryTag = message.fields.deliveryTag;
     this.#message = message;
     this.#channel = channel;
   }

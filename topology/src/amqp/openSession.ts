@@ -1,6 +1,7 @@
 /** An AMQP connection that is opened again whenever it is lost. Built on amqplib's recovery. */
 import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib';
 import { TopologyError } from '../errors.ts';
+import { combineWrites } from './combineWrites.ts';
 import { CONNECTION_LIMITS, closeConnection, credentialsIn, withHeartbeat } from './connection.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
@@ -63,6 +64,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         // amqplib's recovery listens for errors only after the setup; an error event without a listener would end the process.
         model.on('error', () => undefined);
         tolerateHeaders(model);
+        combineWrites(model);
         state.model = model;
         const connection = { hasEnded: false };
         model.once('close', () => (connection.hasEnded = true));

@@ -181,3 +181,38 @@ test('given back, it comes again to the same queue at the same key', async (t) =
   );
   await environment.expectEmpty();
 });
+
+test('acks, nacks and requeues of one turn, in any order, end what they name and nothing else', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  await environment.publishAll(publisher, 12);
+  const losses: string[] = [];
+  const held: Delivery[] = [];
+  const consumer = await environment.consumer((delivery) => held.push(delivery), {
+    prefetchCount: 12,
+    onEvent: (event) => {
+      if ('error' in event) losses.push(`${event.type}: ${event.error.message}`);
+    },
+  });
+  await received(held, 12);
+  // The first is settled last, so that a first turn has no prefix, and a later one has one with gaps.
+  for (const index of [4, 3, 11, 5]) held[index]!.ack();
+  held[6]!.nackToDeadLetterExchange();
+  await new Promise(setImmediate);
+  for (const index of [1, 0, 7, 2]) held[index]!.ack();
+  held[8]!.requeue();
+  // m8 comes back at once, and m6 when its tier of 100 ms is over.
+  await received(held, 14);
+  assert.deepEqual(
+    held.slice(12).map(({ messageId, routingKey }) => [messageId, routingKey]),
+    [
+      ['m8', 'job.one'],
+      ['m6', 'one.r1'],
+    ],
+  );
+  assert.equal(consumer.unsettledCount, 4);
+  await consumer.close();
+  assert.deepEqual(losses, []);
+  // What was neither acknowledged nor rejected comes back: m8, m9, m10 and m6.
+  await environment.expectReady('one', 4);
+});
