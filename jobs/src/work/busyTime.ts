@@ -9,9 +9,9 @@ export class BusyTime {
     return this.#doneMs + this.#runningCount * (performance.now() - this.#changedAtMs);
   }
 
-  /** Does the work and counts its time until it ends or its signal aborts, because abandoned work occupies no handler. */
+  /** Does the work and counts its time until it ends or the task's signal aborts, because abandoned work occupies no handler. */
   during<Answer>(
-    signal: AbortSignal,
+    task: { readonly signal: AbortSignal },
     work: () => Answer | Promise<Answer>,
   ): Answer | Promise<Answer> {
     this.#change(1);
@@ -26,7 +26,7 @@ export class BusyTime {
         end();
         return answer;
       }
-      signal.addEventListener('abort', end, { once: true });
+      task.signal.addEventListener('abort', end, { once: true });
       return answer.finally(end);
     } catch (error) {
       end();

@@ -20,7 +20,7 @@ import type { JobStore } from '../store/jobStore.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
 import { attemptWaits } from './attemptWaits.ts';
 import { BusyTime } from './busyTime.ts';
-import type { Handlers } from './handler.ts';
+import type { Handlers, Job } from './handler.ts';
 
 export interface JobWorkerOptions extends TopologyMaintainerOptions {
   readonly declaration: Declaration;
@@ -118,15 +118,23 @@ export class JobWorker {
   }
 
   #run(task: Task<JobMessage>) {
-    const { message, attempt, signal, delivery } = task;
+    const { message, attempt, delivery } = task;
     const handler = this.#options.handlers.get(message.kind);
     // `read` has already found this handler and checked the payload with it.
     if (handler === undefined) throw new Error(`no handler for kind '${message.kind}'`);
     const trace = this.#options.tracer?.attempt(this.#options.kind, task);
     if (trace !== undefined) this.#traces.set(delivery, trace);
-    const run = () => handler.run({ ...message, attempt: attempt.number, signal });
+    const job: Job = {
+      ...message,
+      attempt: attempt.number,
+      // Reading the signal makes it, so it is read only by a handler that needs it.
+      get signal() {
+        return task.signal;
+      },
+    };
+    const run = () => handler.run(job);
     const { around, kind } = this.#options;
-    return this.#busy.during(signal, () =>
+    return this.#busy.during(task, () =>
       around === undefined ? run() : around(scopeOf(kind.queue, task, trace), run),
     );
   }

@@ -33,7 +33,10 @@ function growth(busy: BusyTime): Growth {
 test('two concurrent handlers count twice while they run, and not afterwards', async () => {
   const busy = new BusyTime();
   const { promise, resolve } = Promise.withResolvers<string>();
-  const answers = [busy.during(never, () => promise), busy.during(never, () => promise)];
+  const answers = [
+    busy.during({ signal: never }, () => promise),
+    busy.during({ signal: never }, () => promise),
+  ];
   const running = growth(busy);
   const seen = JSON.stringify(running);
   assert.ok(running.busyMs >= 2 * running.leastMs - ROUNDING_MS, seen);
@@ -49,10 +52,12 @@ test('work that throws, rejects or answers at once does not count afterwards', a
   const fail = () => {
     throw new Error('at once');
   };
-  assert.throws(() => busy.during(never, fail), /at once/);
-  await assert.rejects(async () => busy.during(never, () => Promise.reject(new Error('later'))));
+  assert.throws(() => busy.during({ signal: never }, fail), /at once/);
+  await assert.rejects(async () =>
+    busy.during({ signal: never }, () => Promise.reject(new Error('later'))),
+  );
   assert.equal(
-    busy.during(never, () => 'done'),
+    busy.during({ signal: never }, () => 'done'),
     'done',
   );
   assert.equal(growth(busy).busyMs, 0);
@@ -61,7 +66,7 @@ test('work that throws, rejects or answers at once does not count afterwards', a
 test('abandoned work does not count, although it still runs', () => {
   const busy = new BusyTime();
   const controller = new AbortController();
-  void busy.during(controller.signal, () => new Promise(() => undefined));
+  void busy.during(controller, () => new Promise(() => undefined));
   controller.abort();
   assert.equal(growth(busy).busyMs, 0);
 });

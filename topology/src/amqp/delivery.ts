@@ -87,7 +87,7 @@ const REQUEUE: SendSettlement = (sender, message) => {
 };
 
 /** Headers of quorum queues: how often a message was requeued, and how often it was delivered (from 4.3 on). */
-const COUNT_HEADERS = ['x-delivery-count', 'x-acquired-count'];
+const [RETURN_COUNT, DELIVERY_COUNT] = ['x-delivery-count', 'x-acquired-count'] as const;
 
 /**
  * Every RabbitMQ release marks a delivery as redelivered whenever it writes its counts, and overwrites what a client sent
@@ -97,10 +97,9 @@ const COUNT_HEADERS = ['x-delivery-count', 'x-acquired-count'];
 function withoutCounts(
   headers: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  if (!COUNT_HEADERS.some((name) => name in headers)) return headers;
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !COUNT_HEADERS.includes(name)),
-  );
+  if (!(RETURN_COUNT in headers || DELIVERY_COUNT in headers)) return headers;
+  const { [RETURN_COUNT]: _, [DELIVERY_COUNT]: __, ...others } = headers;
+  return others;
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -58,6 +58,8 @@ function textsIn(values: unknown): string[] {
 
 /** @returns how often a consumer of that queue rejected the message, by the broker's count. */
 export function rejectionCount(queue: string, headers: Headers): number {
+  // A message has no such header before its first death, so most deliveries end here.
+  if (headers['x-death'] === undefined) return 0;
   const rejections = readDeaths(headers).find(
     (death) => death.queue === queue && death.reason === 'rejected',
   );
@@ -78,7 +80,7 @@ export function deliveryCount(headers: Headers): number {
  */
 export function hasForgedDeaths(broker: BrokerProfile, headers: Headers): boolean {
   const records = headers['x-death'];
-  if (isAtLeast(broker, '4.0.0') || records === undefined) return false;
+  if (records === undefined || isAtLeast(broker, '4.0.0')) return false;
   return !Array.isArray(records) || !records.every(isBrokerRecord);
 }
 

@@ -48,7 +48,7 @@ export class CircuitBreaker {
   readonly #options: typeof DEFAULTS | undefined;
   readonly #onState: (state: CircuitBreakerState) => void;
   /** Error classes of the latest attempts, oldest first; undefined for one that did not fail. */
-  #sample: (string | undefined)[] = [];
+  readonly #sample: (string | undefined)[] = [];
   #state: CircuitBreakerState = { type: 'closed' };
   #openingCount = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -98,7 +98,8 @@ export class CircuitBreaker {
       else this.#open(failure, Math.min(this.#state.pauseMs * 2, longestPauseMs));
       return;
     }
-    this.#sample = [...this.#sample, failure].slice(-sampleSize);
+    this.#sample.push(failure);
+    if (this.#sample.length > sampleSize) this.#sample.shift();
     // A success does not open the circuit breaker, although enough older failures may still be in the sample.
     const commonClass = failure === undefined ? undefined : this.#commonErrorClass(this.#options);
     if (commonClass !== undefined) this.#open(commonClass, pauseMs);
@@ -110,7 +111,7 @@ export class CircuitBreaker {
   }
 
   #close(): void {
-    this.#sample = [];
+    this.#sample.length = 0;
     this.#state = { type: 'closed' };
     this.#onState(this.#state);
   }

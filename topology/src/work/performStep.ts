@@ -22,13 +22,15 @@ export interface WorkerPublisher {
 /**
  * A publish is confirmed before the delivery is acknowledged: a crash in between only duplicates the message; in the other
  * order it would lose the message.
- * @returns how to settle the delivery once everything is stored; undefined if a publish was not confirmed. The delivery is
- * then nacked, so the message waits for its next tier and is tried again, and nothing must be stored.
+ * @returns how to settle the delivery once everything is stored, as a promise only where something must be published;
+ * undefined if a publish was not confirmed. The delivery is then nacked, so the message waits for its next tier and is tried
+ * again, and nothing must be stored.
  */
-export async function performStep(
-  { publisher, workerId }: WorkerPublisher,
-  { delivery, outcome, attempt, kind, step }: AttemptResult,
-): Promise<SettleMethod | undefined> {
+export function performStep(
+  publisher: WorkerPublisher,
+  result: AttemptResult,
+): SettleMethod | Promise<SettleMethod | undefined> {
+  const { kind, step } = result;
   switch (step.type) {
     case 'ack':
     case 'drop':
@@ -37,28 +39,41 @@ export async function performStep(
       return kind.backend === 'native' ? 'rejectForNativeRetry' : 'nackToDeadLetterExchange';
     case 'exhaust':
       return 'nackToDeadLetterExchange';
-    case 'deadLetter': {
-      const details: DeadLetterDetails = {
-        cause: 'fatal',
-        error: outcome.type === 'reject' ? outcome.error : undefined,
-        attempt: attempt.number,
-        workerId,
-      };
-      return orNack(delivery, await deadLetter(publisher, kind, { delivery, details }));
-    }
-    case 'skip': {
-      // The broker's headers are not copied: the routing key alone determines the attempt.
-      const result = await publisher.publish({
-        exchange: retryExchange(kind.queue),
-        key: tierKey(kind, step.tier - 1),
-        id: delivery.messageId ?? randomUUID(),
-        body: delivery.body,
-        isUrgent: delivery.isUrgent,
-        headers: plainHeaders(delivery),
-      });
-      return orNack(delivery, result === 'confirmed');
-    }
+    case 'deadLetter':
+      return publishDeadLetter(publisher, result);
+    case 'skip':
+      return publishForTier(publisher, result, step.tier);
   }
+}
+
+async function publishDeadLetter(
+  { publisher, workerId }: WorkerPublisher,
+  { delivery, outcome, attempt, kind }: AttemptResult,
+): Promise<'ack' | undefined> {
+  const details: DeadLetterDetails = {
+    cause: 'fatal',
+    error: outcome.type === 'reject' ? outcome.error : undefined,
+    attempt: attempt.number,
+    workerId,
+  };
+  return orNack(delivery, await deadLetter(publisher, kind, { delivery, details }));
+}
+
+async function publishForTier(
+  { publisher }: WorkerPublisher,
+  { delivery, kind }: AttemptResult,
+  tier: number,
+): Promise<'ack' | undefined> {
+  // The broker's headers are not copied: the routing key alone determines the attempt.
+  const published = await publisher.publish({
+    exchange: retryExchange(kind.queue),
+    key: tierKey(kind, tier - 1),
+    id: delivery.messageId ?? randomUUID(),
+    body: delivery.body,
+    isUrgent: delivery.isUrgent,
+    headers: plainHeaders(delivery),
+  });
+  return orNack(delivery, published === 'confirmed');
 }
 
 function orNack(delivery: Delivery, isConfirmed: boolean): 'ack' | undefined {

@@ -102,7 +102,7 @@ export class Quarantine {
       if (settled === this.#runningAlone) this.#runningAlone = undefined;
     }
     if (this.#nearLimit.length > 0) this.#runOneAlone();
-    else void this.#pullMore();
+    else if (this.#mayPull()) void this.#pullMore();
   }
 
   get #isOneToRunAlone(): boolean {
@@ -125,7 +125,6 @@ export class Quarantine {
   }
 
   async #pullMore(): Promise<void> {
-    if (this.#isPulling || !this.#mayPull()) return;
     const channelNumber = this.#channelNumber;
     this.#isPulling = true;
     const isFound = await this.#options.pull();
@@ -138,7 +137,8 @@ export class Quarantine {
 
   #mayPull(): boolean {
     const { suspectConcurrency, maxInFlight, unsettledCount, isPaused } = this.#options;
-    if (this.#mode === 'prefetch' || this.#isOneToRunAlone || !isPaused()) return false;
+    if (this.#mode === 'prefetch' || this.#isPulling) return false;
+    if (this.#isOneToRunAlone || !isPaused()) return false;
     const areSuspectsEnough = !this.#hasSeenNoRisk && this.#suspects.size >= suspectConcurrency;
     return !areSuspectsEnough && unsettledCount() < maxInFlight();
   }

@@ -6,15 +6,21 @@ import { type KindsOptions, requireKind } from '../declaration/declareTopology.t
 import { fault, TopologyError } from '../errors.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
-import type { Attempt } from '../retry/attempt.ts';
 import { crashesOf, crashRisk } from '../retry/crashRisk.ts';
 import { nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
 import { CircuitBreaker } from './circuitBreaker.ts';
-import { deadLetter, performStep, type WorkerPublisher } from './performStep.ts';
+import { deadLetter, performStep, type SettleMethod, type WorkerPublisher } from './performStep.ts';
 import { Quarantine, RedeliveriesWithoutCrash } from './quarantine.ts';
-import type { AttemptEnd, QueueWorkerOptions } from './queueWorkerOptions.ts';
-import { CrashLimitExceeded, readAttempt, runAttempt } from './runAttempt.ts';
+import type { AttemptResult, QueueWorkerOptions } from './queueWorkerOptions.ts';
+import {
+  CrashLimitExceeded,
+  Deadlines,
+  RunningTask,
+  type RunOptions,
+  readAttempt,
+  runAttempt,
+} from './runAttempt.ts';
 
 const DEFAULT_PREFETCH_COUNT = 50;
 const DEFAULT_SUSPECT_CONCURRENCY = 4;
@@ -34,7 +40,12 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   readonly #redeliveriesWithoutCrash = new RedeliveriesWithoutCrash();
   readonly #circuitBreaker: CircuitBreaker;
   readonly #maintainer: TopologyMaintainer;
+  readonly #runOptions: RunOptions<Message, Effect>;
   #plan: TopologyPlan | undefined;
+  /** The kind as planned for this broker; before the first connection, as declared. */
+  #kind: PlannedKind;
+  /** False up to 4.2, because the broker counts a requeue like a crash there. */
+  #isRequeueFree = true;
   #consumer: Consumer | undefined;
   #publisher: Publisher | undefined;
 
@@ -42,6 +53,12 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     requireKind(options.declaration, options.kind);
     requireCounts(options);
     this.#options = options;
+    this.#kind = kindIn(options.declaration.kinds as readonly PlannedKind[], options.kind);
+    this.#runOptions = {
+      run: options.run,
+      deadlines: new Deadlines(options.deadlineMs ?? this.#kind.deadlineMs),
+      onLong: options.onLong,
+    };
     this.id = options.id ?? randomUUID();
     this.#maintainer = new TopologyMaintainer(options.declaration, options);
     this.#prefetchCount = options.prefetchCount ?? DEFAULT_PREFETCH_COUNT;
@@ -136,14 +153,14 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       ...(onPublish === undefined ? {} : { onPublish }),
       label: `worker ${this.id} publishes`,
       prepare: async (model) => {
-        this.#plan = await assertTopology(model, declaration, this.#options);
+        this.#setPlan(await assertTopology(model, declaration, this.#options));
       },
     });
     this.#consumer = await Consumer.open({
       ...session,
       label: `worker ${this.id} consumes`,
       prepare: async (model) => {
-        this.#plan = await this.#maintainer.prepare(model);
+        this.#setPlan(await this.#maintainer.prepare(model));
       },
       queue: this.#kind.queue,
       // Messages are pulled one by one at first, whatever the prefetch is: see Quarantine.
@@ -166,19 +183,17 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     this.#regulatePrefetch();
   }
 
-  /** The kind as planned for this broker; before the first connection, as declared. */
-  get #kind(): PlannedKind {
-    const { declaration, kind: name } = this.#options;
-    const kinds = this.#plan?.kinds ?? (declaration.kinds as readonly PlannedKind[]);
-    const kind = kinds.find(({ kind: candidate }) => candidate === name);
-    if (kind === undefined) throw new Error(`the plan has no kind '${name}'`);
-    return kind;
+  /** What depends on the plan is computed here, and not for each message. */
+  #setPlan(plan: TopologyPlan): void {
+    this.#plan = plan;
+    this.#kind = kindIn(plan.kinds, this.#options.kind);
+    this.#isRequeueFree = isAtLeast(plan.broker, '4.3.0');
   }
 
   #openQuarantine(): Quarantine {
     return new Quarantine({
       riskOf: (delivery) => {
-        if (this.#plan === undefined) return 'none';
+        if (this.#plan === undefined || !delivery.isRedelivered) return 'none';
         const redeliveryCount = this.#redeliveriesWithoutCrash.countOf(delivery.messageId);
         return crashRisk(this.#plan.broker, this.#kind, delivery, redeliveryCount);
       },
@@ -188,17 +203,14 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       isPaused: () => this.#consumer?.isPaused === true,
       maxInFlight: () => Math.min(this.#concurrency, this.#circuitBreaker.maxInFlight),
       pull: async () => (await this.#consumer?.pull()) === true,
-      run: (delivery) => void this.#take(delivery),
+      run: (delivery) => {
+        this.#take(delivery);
+      },
       onMode: (mode) => {
         this.#options.onEvent?.({ type: 'quarantine', queue: this.#kind.queue, mode });
         this.#regulatePrefetch();
       },
     });
-  }
-
-  /** False up to 4.2, because the broker counts a requeue like a crash there. */
-  get #isRequeueFree(): boolean {
-    return this.#plan === undefined || isAtLeast(this.#plan.broker, '4.3.0');
   }
 
   /**
@@ -222,25 +234,41 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     this.#quarantine.onChange();
   }
 
-  async #take(delivery: Delivery): Promise<void> {
-    const openingCount = this.#circuitBreaker.openingCount;
+  #take(delivery: Delivery): void {
+    const { openingCount } = this.#circuitBreaker;
     const task = this.#read(delivery);
     if (task === undefined) return;
-    await this.#limiter.enter();
-    try {
-      // The channel may have been lost meanwhile; then the broker delivers the message again.
-      if (!delivery.isCurrent) return;
-      // The circuit breaker opened meanwhile: the message is requeued, and no attempt is spent. The broker does not deliver
-      // the message to this worker at once, because the consumer was cancelled before.
-      if (this.#circuitBreaker.hasOpenedSince(openingCount) && this.#requeue(delivery)) return;
-      await this.#attempt(delivery, task);
-    } finally {
+    const entered = this.#limiter.enter();
+    if (entered === undefined) this.#begin(task, openingCount);
+    else
+      void entered.then(() => {
+        this.#begin(task, openingCount);
+      });
+  }
+
+  /** Begins an attempt that the limiter let in. From here on a promise is made only where something must be awaited. */
+  #begin(task: RunningTask<Message>, openingCount: number): void {
+    const { delivery } = task;
+    // The channel may have been lost meanwhile; then the broker delivers the message again. Or the circuit breaker opened
+    // meanwhile: the message is requeued, and no attempt is spent. The broker does not deliver it to this worker at once,
+    // because the consumer was cancelled before.
+    const isLate = this.#circuitBreaker.hasOpenedSince(openingCount);
+    if (!delivery.isCurrent || (isLate && this.#requeue(delivery))) {
       this.#limiter.leave();
+      return;
     }
+    const kind = this.#kind;
+    const startedAt = new Date();
+    const outcome = runAttempt(task, kind, this.#runOptions);
+    if (outcome instanceof Promise)
+      void outcome.then((answer) => {
+        this.#end({ task, kind, startedAt, outcome: answer });
+      });
+    else this.#end({ task, kind, startedAt, outcome });
   }
 
   /** @returns undefined if no attempt may be made; the message is then dead-lettered. */
-  #read(delivery: Delivery): { message: Message; attempt: Attempt } | undefined {
+  #read(delivery: Delivery): RunningTask<Message> | undefined {
     const { read, onEvent } = this.#options;
     const kind = this.#kind;
     try {
@@ -248,7 +276,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       if (!attempt.agreesWithDeaths)
         onEvent?.({ type: 'attemptMismatch', queue: kind.queue, attempt: attempt.number });
       const message = read === undefined ? (delivery.body as Message) : read(delivery);
-      return { message, attempt };
+      return new RunningTask(message, attempt, delivery);
     } catch (error) {
       void this.#refuse(delivery, error);
       return undefined;
@@ -271,31 +299,38 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     else delivery.nackToDeadLetterExchange();
   }
 
-  async #attempt(
-    delivery: Delivery,
-    task: { readonly message: Message; readonly attempt: Attempt },
-  ): Promise<void> {
-    const { run, deadlineMs, onLong, onUnconfirmed, settle } = this.#options;
-    const kind = this.#kind;
-    const startedAt = new Date();
-    const outcome = await runAttempt((signal) => run({ ...task, delivery, signal }), {
-      kind,
-      deadlineMs: deadlineMs ?? kind.deadlineMs,
-      onLong: () => onLong?.(task.message),
-    });
+  #end({ task, kind, startedAt, outcome }: EndedRun<Message, Effect>): void {
+    const { message, attempt, delivery } = task;
     this.#circuitBreaker.record(failureOf(outcome));
-    const step = nextStep(kind, task.attempt, outcome);
-    const result = { ...task, kind, delivery, outcome, step, startedAt, endedAt: new Date() };
-    const method = await performStep(this.#workerPublisher, result);
+    const step = nextStep(kind, attempt, outcome);
+    const endedAt = new Date();
+    const result = { message, kind, attempt, delivery, outcome, step, startedAt, endedAt };
+    const method = performStep(this.#workerPublisher, result);
+    if (method instanceof Promise)
+      void method.then((published) => {
+        this.#settle(result, published);
+      });
+    else this.#settle(result, method);
+  }
+
+  /** @param method undefined if a publish was not confirmed; the delivery is nacked then. */
+  #settle(result: AttemptResult<Message, Effect>, method: SettleMethod | undefined): void {
+    const { onUnconfirmed, settle } = this.#options;
+    const { kind, attempt, delivery, outcome, step } = result;
+    this.#limiter.leave();
     if (method === undefined) {
       const retry: Outcome = {
         type: 'retry',
         error: 'error' in outcome ? outcome.error : undefined,
       };
-      onUnconfirmed?.({ ...result, outcome: retry, step: nextStep(kind, task.attempt, retry) });
+      onUnconfirmed?.({ ...result, outcome: retry, step: nextStep(kind, attempt, retry) });
       return;
     }
-    const end: AttemptEnd<Message, Effect> = {
+    if (settle === undefined) {
+      delivery[method]();
+      return;
+    }
+    settle({
       ...result,
       settleDelivery: () => {
         delivery[method]();
@@ -304,15 +339,27 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
         if (step.type === 'deadLetter' || step.type === 'skip') delivery.ack();
         else await this.#refuse(delivery, error);
       },
-    };
-    if (settle === undefined) end.settleDelivery();
-    else settle(end);
+    });
   }
 
   get #workerPublisher(): WorkerPublisher {
     if (this.#publisher === undefined) throw new Error('the worker is not open');
     return { publisher: this.#publisher, workerId: this.id };
   }
+}
+
+/** A handler that has answered, or whose deadline passed. */
+interface EndedRun<Message, Effect> {
+  readonly task: RunningTask<Message>;
+  readonly kind: PlannedKind;
+  readonly startedAt: Date;
+  readonly outcome: Outcome<Effect>;
+}
+
+function kindIn(kinds: readonly PlannedKind[], name: string): PlannedKind {
+  const kind = kinds.find(({ kind: candidate }) => candidate === name);
+  if (kind === undefined) throw new Error(`the plan has no kind '${name}'`);
+  return kind;
 }
 
 /** Lets at most `limit` handlers run at a time; the others wait in their order, at most as many as the prefetch. */

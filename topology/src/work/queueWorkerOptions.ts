@@ -17,7 +17,7 @@ export interface Task<Message> {
   readonly attempt: Attempt;
   /** The delivery; the worker settles it. */
   readonly delivery: Delivery;
-  /** Aborted at the deadline. */
+  /** Aborted at the deadline. It is made when it is first read, which costs more than most handlers: read it only if needed. */
   readonly signal: AbortSignal;
 }
 

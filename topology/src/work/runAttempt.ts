@@ -12,6 +12,7 @@ import {
   outcomeOfThrow,
 } from '../retry/outcome.ts';
 import { hasForgedDeaths } from '../retry/xDeath.ts';
+import type { Task } from './queueWorkerOptions.ts';
 
 /** The message crashed more workers than its kind allows. */
 export class CrashLimitExceeded extends Error {
@@ -50,38 +51,65 @@ export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }
 
-/** How one attempt runs. */
-export interface RunOptions {
-  readonly kind: Pick<KindDeclaration, 'nonRetryable'>;
-  /** Milliseconds; must be shorter than the broker's acknowledgement timeout of 30 minutes. */
-  readonly deadlineMs: number;
-  /** Called once if the attempt is still running after a second. */
-  readonly onLong?: (() => void) | undefined;
+/** What the attempts of a worker have in common. */
+export interface RunOptions<Message, Effect> {
+  /** The handler. */
+  readonly run: (
+    task: RunningTask<Message>,
+  ) => HandlerResult<Effect> | Promise<HandlerResult<Effect>>;
+  readonly deadlines: Deadlines;
+  /** Is called once if an attempt is still running after a second. */
+  readonly onLong?: ((message: Message) => void) | undefined;
 }
 
-/** The work of an attempt. Its signal is aborted at the deadline; work that ignores it is abandoned. */
-export type Run<Effect> = (
-  signal: AbortSignal,
-) => HandlerResult<Effect> | Promise<HandlerResult<Effect>>;
+/**
+ * A task as its handler sees it. Its signal is made when the handler first asks for it: an AbortController for each message
+ * would cost more than most handlers, which never ask.
+ */
+export class RunningTask<Message> implements Task<Message> {
+  readonly message: Message;
+  readonly attempt: Attempt;
+  readonly delivery: Delivery;
+  #controller: AbortController | undefined;
+  #abortReason: DeadlineExceeded | undefined;
 
-const LONG_MS = 1_000;
+  constructor(message: Message, attempt: Attempt, delivery: Delivery) {
+    this.message = message;
+    this.attempt = attempt;
+    this.delivery = delivery;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Aborts the signal, also one that the handler asks for later. */
+  abort(reason: DeadlineExceeded): void {
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
+  }
+}
 
 /**
- * Runs the work and never rejects. A thrown error, or a result that is not an outcome, becomes an outcome here: retry, or
- * reject if the kind lists the error class as not retryable.
+ * Runs the handler; it neither throws nor rejects. A thrown error, or a result that is not an outcome, becomes an outcome
+ * here: retry, or reject if the kind lists the error class as not retryable. Work that ignores its signal is abandoned at
+ * the deadline.
+ * @returns a promise only if the handler returns one, because a promise for each message would slow the worker.
  */
-export async function runAttempt<Effect>(
-  run: Run<Effect>,
-  options: RunOptions,
-): Promise<Outcome<Effect>> {
-  const controller = new AbortController();
+export function runAttempt<Message, Effect>(
+  task: RunningTask<Message>,
+  kind: Pick<KindDeclaration, 'nonRetryable'>,
+  options: RunOptions<Message, Effect>,
+): Outcome<Effect> | Promise<Outcome<Effect>> {
   try {
-    const answer = run(controller.signal);
-    // A handler that returns its result at once needs neither timers nor an await.
-    if (!isPromise(answer)) return outcomeOfResult(answer);
-    return outcomeOfResult(await withDeadline(answer, controller, options));
+    const answer = options.run(task);
+    return isPromise(answer) ? waitFor(answer, { task, kind, options }) : outcomeOfResult(answer);
   } catch (error) {
-    return outcomeOfThrow(options.kind, error);
+    return outcomeOfThrow(kind, error);
   }
 }
 
@@ -91,24 +119,124 @@ function isPromise<Value>(answer: Value | PromiseLike<Value>): answer is Promise
   return typeof then === 'function';
 }
 
-async function withDeadline<Effect>(
+interface AttemptParts<Message, Effect> {
+  readonly task: RunningTask<Message>;
+  readonly kind: Pick<KindDeclaration, 'nonRetryable'>;
+  readonly options: RunOptions<Message, Effect>;
+}
+
+function waitFor<Message, Effect>(
   answer: PromiseLike<HandlerResult<Effect>>,
-  controller: AbortController,
-  options: RunOptions,
-): Promise<HandlerResult<Effect>> {
-  const long = setTimeout(() => options.onLong?.(), LONG_MS);
-  let overdue: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    overdue = setTimeout(() => {
-      const error = new DeadlineExceeded(`no answer within ${options.deadlineMs} ms`);
-      controller.abort(error);
-      reject(error);
-    }, options.deadlineMs);
+  { task, kind, options }: AttemptParts<Message, Effect>,
+): Promise<Outcome<Effect>> {
+  const { deadlines, onLong } = options;
+  return new Promise((resolve) => {
+    const running = deadlines.begin({
+      onLong: () => onLong?.(task.message),
+      onDeadline: (deadlineMs) => {
+        const error = new DeadlineExceeded(`no answer within ${deadlineMs} ms`);
+        task.abort(error);
+        resolve(outcomeOfThrow(kind, error));
+      },
+    });
+    const end = (outcome: () => Outcome<Effect>) => {
+      // The deadline has passed already, and the answer comes too late.
+      if (!deadlines.end(running)) return;
+      try {
+        resolve(outcome());
+      } catch (error) {
+        resolve(outcomeOfThrow(kind, error));
+      }
+    };
+    Promise.resolve(answer).then(
+      (value) => {
+        end(() => outcomeOfResult(value));
+      },
+      (error: unknown) => {
+        end(() => outcomeOfThrow(kind, error));
+      },
+    );
   });
-  try {
-    return await Promise.race([answer, deadline]);
-  } finally {
-    clearTimeout(long);
-    clearTimeout(overdue);
+}
+
+const LONG_MS = 1_000;
+
+/** What an attempt does when it takes long. */
+export interface DeadlineCallbacks {
+  /** A second has passed. */
+  readonly onLong: () => void;
+  /** The deadline has passed: the attempt ends. */
+  readonly onDeadline: (deadlineMs: number) => void;
+}
+
+/** An attempt whose answer is awaited. */
+export interface RunningAttempt {
+  readonly startedAtMs: number;
+  readonly callbacks: DeadlineCallbacks;
+  isLong: boolean;
+}
+
+/**
+ * The deadlines of all running attempts of a worker, with one timer: two timers for each attempt cost more than a handler
+ * that answers quickly. All attempts have the same deadline, so the one that began first is due first.
+ */
+export class Deadlines {
+  readonly #deadlineMs: number;
+  readonly #now: () => number;
+  /** In the order of their beginning. */
+  readonly #running = new Set<RunningAttempt>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param deadlineMs must be shorter than the broker's acknowledgement timeout of 30 minutes.
+   * @param now milliseconds of a clock that never goes back.
+   */
+  constructor(deadlineMs: number, now = () => performance.now()) {
+    this.#deadlineMs = deadlineMs;
+    this.#now = now;
+  }
+
+  begin(callbacks: DeadlineCallbacks): RunningAttempt {
+    const running = { startedAtMs: this.#now(), callbacks, isLong: false };
+    this.#running.add(running);
+    if (this.#timer === undefined) this.#checkIn(Math.min(LONG_MS, this.#deadlineMs));
+    return running;
+  }
+
+  /** @returns false if the deadline has passed already. */
+  end(running: RunningAttempt): boolean {
+    return this.#running.delete(running);
+  }
+
+  /** An abandoned attempt must not keep a process running whose worker is closed. */
+  #checkIn(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#check();
+    }, Math.ceil(delayMs));
+    this.#timer.unref();
+  }
+
+  #check(): void {
+    const nowMs = this.#now();
+    this.#timer = undefined;
+    let nextMs = Infinity;
+    for (const running of this.#running) {
+      const ageMs = nowMs - running.startedAtMs;
+      if (ageMs >= this.#deadlineMs) {
+        this.#running.delete(running);
+        running.callbacks.onDeadline(this.#deadlineMs);
+        continue;
+      }
+      if (!running.isLong && ageMs >= LONG_MS) {
+        running.isLong = true;
+        running.callbacks.onLong();
+      }
+      nextMs = Math.min(nextMs, this.#deadlineMs - ageMs);
+      if (running.isLong) continue;
+      // Those that began later are due later.
+      nextMs = Math.min(nextMs, LONG_MS - ageMs);
+      break;
+    }
+    if (nextMs < Infinity) this.#checkIn(nextMs);
   }
 }

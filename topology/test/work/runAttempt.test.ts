@@ -2,13 +2,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '@fit/topology';
-import { type Run, runAttempt } from '../../src/work/runAttempt.ts';
+import { attemptOf } from '@fit/topology';
+import { Deadlines, RunningTask, type RunOptions, runAttempt } from '../../src/work/runAttempt.ts';
+import { DEFAULT } from '../support/declarations.ts';
 
 const KIND = { nonRetryable: ['RangeError'] };
 const DONE: Outcome<string> = { type: 'done', effect: 'e' };
 
-async function attempt(run: Run<string>, onLong?: () => void) {
-  return await runAttempt(run, { kind: KIND, deadlineMs: 5_000, onLong });
+type Run = (signal: () => AbortSignal) => ReturnType<RunOptions<string, string>['run']>;
+
+/** The clock is the one that a test may mock. */
+const now = () => Date.now();
+
+async function attempt(run: Run, onLong?: () => void, deadlines = new Deadlines(5_000, now)) {
+  const { createWod } = DEFAULT.kind;
+  const first = attemptOf(createWod, createWod.key, {})!;
+  const task = new RunningTask('message', first, {} as never);
+  return await runAttempt(task, KIND, { run: () => run(() => task.signal), deadlines, onLong });
 }
 
 test('answers are passed on, at once or later', async () => {
@@ -54,10 +64,10 @@ test('a throw of a class that is not retryable is a reject', async () => {
 });
 
 test('silence past the deadline is a retry, aborts the work, and was called long once', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const seen: { signal?: AbortSignal; long: number } = { long: 0 };
-  const silent: Run<string> = (signal) => {
-    seen.signal = signal;
+  const silent: Run = (signal) => {
+    seen.signal = signal();
     return new Promise(() => undefined);
   };
   const outcome = attempt(silent, () => {
@@ -76,11 +86,11 @@ test('silence past the deadline is a retry, aborts the work, and was called long
 });
 
 test('an answer in time clears its timers: nothing is aborted or called long later', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const seen: { signal?: AbortSignal; long: number } = { long: 0 };
   const outcome = await attempt(
     (signal) => {
-      seen.signal = signal;
+      seen.signal = signal();
       return Promise.resolve(DONE);
     },
     () => {
@@ -90,4 +100,36 @@ test('an answer in time clears its timers: nothing is aborted or called long lat
   t.mock.timers.tick(60_000);
   assert.deepEqual(outcome, DONE);
   assert.deepEqual([seen.signal?.aborted, seen.long], [false, 0]);
+});
+
+test('attempts share one timer, and each ends at its own deadline; a signal that is asked for later is aborted', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const deadlines = new Deadlines(5_000, now);
+  const ended: string[] = [];
+  let lateSignal: (() => AbortSignal) | undefined;
+  let longCount = 0;
+  const begin = (name: string, run: Run) =>
+    attempt(run, () => (longCount += 1), deadlines).then(({ type }) =>
+      ended.push(`${name} ${type}`),
+    );
+  const silent = new Promise<never>(() => undefined);
+  const first = begin('first', (signal) => {
+    lateSignal = signal;
+    return silent;
+  });
+  t.mock.timers.tick(3_000);
+  const quick = begin('quick', () => Promise.resolve(DONE));
+  const second = begin('second', () => silent);
+  await quick;
+  t.mock.timers.tick(2_000);
+  await first;
+  assert.deepEqual(ended, ['quick done', 'first retry']);
+  assert.equal(lateSignal?.().aborted, true);
+  assert.equal(longCount, 2);
+  t.mock.timers.tick(2_999);
+  await new Promise(setImmediate);
+  assert.equal(ended.length, 2);
+  t.mock.timers.tick(1);
+  await second;
+  assert.deepEqual(ended.slice(2), ['second retry']);
 });
