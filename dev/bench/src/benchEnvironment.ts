@@ -215,6 +215,7 @@ export function processGroups(stack: Stack, services: ProcessGroups): ProcessGro
     PostgreSQL: pidsOf('postgresql'),
     gateway: pidsOf('gateway'),
     RabbitMQ: pidsOf('rabbitmq'),
+    Redis: pidsOf('redis'),
     ...services,
   };
 }

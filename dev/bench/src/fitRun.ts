@@ -56,6 +56,13 @@ export async function createUsers(client: FitClient, users: readonly SampleUser[
   await Promise.all(Array.from({ length: PARALLEL_GROUPS }, createGroups));
 }
 
+/** @returns how many workouts of a day are stored. It reads the whole collection. */
+export async function countWods(database: Db, date: string): Promise<number> {
+  return await database
+    .collection<WodDocument>(WODS_COLLECTION)
+    .countDocuments({ _id: wodIdsOf(date) });
+}
+
 /** @throws Error if the run ends without a workout for every user. */
 export async function runWods(tested: SystemUnderTest, options: FitRunOptions): Promise<FitRun> {
   const { date, expectedCount, userIds } = options;
@@ -72,9 +79,7 @@ export async function runWods(tested: SystemUnderTest, options: FitRunOptions): 
   for (const { runId } of accepted)
     await followRun({ client, runId, waitMs: RUN_TIMEOUT_MS, onProgress: () => undefined });
   options.onEnded?.();
-  const storedCount = await tested.database
-    .collection<WodDocument>(WODS_COLLECTION)
-    .countDocuments({ _id: wodIdsOf(date) });
+  const storedCount = await countWods(tested.database, date);
   if (storedCount !== expectedCount)
     throw new Error(`${storedCount} of ${expectedCount} workouts of ${date} were stored`);
   const durationMs = (await readLastDoneAt(tested.database, requestedAt)) - requestedAt;

@@ -103,6 +103,10 @@ function ownBytes(pid: number): number {
 /** Processes of one part of a system by the part's name, such as 'PostgreSQL'. */
 export type ProcessGroups = Readonly<Record<string, readonly number[]>>;
 
+export function sumOf(values: Readonly<Record<string, number>>): number {
+  return Object.values(values).reduce((sum, value) => sum + value, 0);
+}
+
 /** Measures the processor time of process trees from its creation on. */
 export class ProcessorWatch {
   readonly #groups: ProcessGroups;

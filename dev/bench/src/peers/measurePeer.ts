@@ -2,9 +2,10 @@
 import { resolve } from 'node:path';
 import type { Stack } from '@fit/stack';
 import { Client, Pool } from 'pg';
-import { socketOf } from '../benchEnvironment.ts';
+import { processGroups, socketOf } from '../benchEnvironment.ts';
 import { BenchProcess } from '../benchProcess.ts';
 import { dayNumber } from '../fitRun.ts';
+import { ProcessorWatch, sumOf } from '../processUsage.ts';
 import { rate } from '../statistics.ts';
 import { CONTENDERS, type ContenderId } from './index.ts';
 import type { PeerPlace } from './peer.ts';
@@ -15,8 +16,10 @@ const DATABASE_USER = 'fit';
 
 export interface PeerRun {
   readonly jobsPerSecond: number;
-  /** From the request to the end of the enqueue call, as a share of the whole time. */
+  /** From the request to the end of the enqueue call. */
   readonly enqueueMs: number;
+  /** Processor time of all servers and both processes, in microseconds for each job. */
+  readonly microsecondsPerJob: number;
 }
 
 export interface PeerRunOptions {
@@ -41,15 +44,18 @@ export async function measurePeer(
     const producer = await BenchProcess.start(PROCESS_FILE, [id, 'producer', text]);
     try {
       const run = async (date: string, count: number): Promise<PeerRun> => {
+        const pids = { producer: [producer.pid], worker: [worker.pid] };
+        const watch = new ProcessorWatch(processGroups(stack, pids));
         const requestedAt = Date.now();
         const lastStored = worker.ask('store', { count });
         await producer.ask('enqueue', { date, count });
         const enqueueMs = Date.now() - requestedAt;
         const jobsPerSecond = rate(count, Number(await lastStored) - requestedAt);
+        const microsecondsPerJob = sumOf(watch.microsecondsPer(count));
         const storedCount = await WorkoutTable.count(pool, date);
         if (storedCount !== count)
           throw new Error(`${peer.name} stored ${storedCount} of ${count} workouts`);
-        return { jobsPerSecond, enqueueMs };
+        return { jobsPerSecond, enqueueMs, microsecondsPerJob };
       };
       await run(dayNumber(0), warmUpCount);
       await checkpoint(stack);

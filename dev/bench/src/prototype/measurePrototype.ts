@@ -1,11 +1,9 @@
 /** One run of the bare prototype, with the processor time that it cost. */
-
 import { resolve } from 'node:path';
-import { WODS_COLLECTION, type WodDocument, wodIdsOf } from '@fit/contract';
 import type { Stack } from '@fit/stack';
 import { processGroups, withBareDatabase } from '../benchEnvironment.ts';
 import { BenchProcess } from '../benchProcess.ts';
-import { dayNumber } from '../fitRun.ts';
+import { countWods, dayNumber } from '../fitRun.ts';
 import { checkpoint } from '../peers/measurePeer.ts';
 import { ProcessorWatch } from '../processUsage.ts';
 import { rate } from '../statistics.ts';
@@ -48,7 +46,7 @@ export async function measurePrototype(
       const microsecondsPerJob = watch.microsecondsPer(jobCount);
       const [counted, storedCount] = await Promise.all([
         database.collection<{ _id: string; done: number }>('runs').findOne({ _id: date }),
-        database.collection<WodDocument>(WODS_COLLECTION).countDocuments({ _id: wodIdsOf(date) }),
+        countWods(database, date),
       ]);
       if (counted?.done !== jobCount || storedCount !== jobCount)
         throw new Error(`the prototype stored ${storedCount}, counted ${counted?.done ?? 0}`);

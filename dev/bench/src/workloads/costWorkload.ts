@@ -4,7 +4,7 @@ import { processGroups, withServers, withSystemUnderTest } from '../benchEnviron
 import { clientOf, createUsers, dayNumber, runWods } from '../fitRun.ts';
 import { interleave } from '../interleave.ts';
 import { checkpoint } from '../peers/measurePeer.ts';
-import { ProcessorWatch } from '../processUsage.ts';
+import { ProcessorWatch, sumOf } from '../processUsage.ts';
 import { type CostFigures, measurePrototype } from '../prototype/measurePrototype.ts';
 import { type Measurement, ratioAtMost, type Workload } from '../workload.ts';
 
@@ -76,9 +76,7 @@ function compare(rounds: readonly Round[]): Measurement {
       {
         name: 'whole machine',
         unit: 'µs a job',
-        ...both(({ microsecondsPerJob }) =>
-          Object.values(microsecondsPerJob).reduce((sum, value) => sum + value, 0),
-        ),
+        ...both(({ microsecondsPerJob }) => sumOf(microsecondsPerJob)),
         bound: ratioAtMost(1.6, 1.2),
       },
       {

@@ -3,13 +3,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readFitTopology, WODS_COLLECTION, type WodDocument, wodIdsOf } from '@fit/contract';
+import { readFitTopology } from '@fit/contract';
 import { nativeTargets, writeMonitoringConfig } from '@fit/prometheus';
 import { freePorts, type Stack, sampleUsers } from '@fit/stack';
 import { eventually, PrometheusApi } from '@fit/stack/testing';
 import type { Db } from 'mongodb';
 import { type SystemUnderTest, startSystemUnderTest, withServers } from '../benchEnvironment.ts';
-import { clientOf, createUsers, dayNumber, type FitRun, runWods } from '../fitRun.ts';
+import { clientOf, countWods, createUsers, dayNumber, type FitRun, runWods } from '../fitRun.ts';
 import { RunWatch, type WatchFigures } from '../runWatch.ts';
 import { quantile, round } from '../statistics.ts';
 import {
@@ -139,9 +139,7 @@ async function measureAll(
   const largeFigures = await largeWatch.stop();
   report(`${JSON.stringify(large)} ${describeAlerts(largeFigures)}`);
   const after = await runSmalls();
-  const storedCount = await tested.database
-    .collection<WodDocument>(WODS_COLLECTION)
-    .countDocuments({ _id: wodIdsOf(date) });
+  const storedCount = await countWods(tested.database, date);
   return {
     before,
     after,

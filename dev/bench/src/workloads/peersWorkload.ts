@@ -1,11 +1,12 @@
 /** The same workouts by FIT and by other job systems of Node: the same generator, the same members, each workout stored durably. */
 import { type Stack, sampleUsers } from '@fit/stack';
-import { withServers, withSystemUnderTest } from '../benchEnvironment.ts';
+import { processGroups, withServers, withSystemUnderTest } from '../benchEnvironment.ts';
 import { clientOf, createUsers, dayNumber, runWods } from '../fitRun.ts';
 import { interleave } from '../interleave.ts';
 import { type FloorFigures, measureFloor } from '../measureFloor.ts';
 import { CONTENDERS, type ContenderId } from '../peers/index.ts';
 import { checkpoint, measurePeer, type PeerRun } from '../peers/measurePeer.ts';
+import { ProcessorWatch, sumOf } from '../processUsage.ts';
 import {
   type Bound,
   type Comparison,
@@ -20,6 +21,7 @@ const WARM_UP_COUNT = 2_000;
 interface FitFigures {
   readonly jobsPerSecond: number;
   readonly acceptMs: number;
+  readonly microsecondsPerJob: number;
   readonly floor: FloorFigures;
 }
 
@@ -56,10 +58,18 @@ async function measureFit(stack: Stack, userCount: number): Promise<FitFigures> 
     await createUsers(clientOf(tested), members.slice(WARM_UP_COUNT));
     await checkpoint(stack);
     const date = dayNumber(1);
-    const { jobsPerSecond, acceptMs } = await runWods(tested, { date, expectedCount: userCount });
+    const watch = new ProcessorWatch(processGroups(stack, { services: tested.pids }));
+    let microsecondsPerJob = 0;
+    const { jobsPerSecond, acceptMs } = await runWods(tested, {
+      date,
+      expectedCount: userCount,
+      onEnded: () => {
+        microsecondsPerJob = sumOf(watch.microsecondsPer(userCount));
+      },
+    });
     await tested.stopServices();
     const floor = await measureFloor({ ...tested, date });
-    return { jobsPerSecond, acceptMs: Math.max(...acceptMs), floor };
+    return { jobsPerSecond, acceptMs: Math.max(...acceptMs), microsecondsPerJob, floor };
   });
 }
 
@@ -76,12 +86,12 @@ function compare(rounds: readonly Round[]): Measurement {
     ...(bound === undefined ? {} : { bound }),
   });
   const isCollected = (id: ContenderId) => CONTENDERS[id].isCollected;
+  const nameOf = (id: ContenderId) =>
+    `${CONTENDERS[id].peer.name}${isCollected(id) ? ', collected' : ''}`;
   return {
     baselineName: 'the other',
     comparisons: [
-      ...IDS.map((id) =>
-        against(`${CONTENDERS[id].peer.name}${isCollected(id) ? ', collected' : ''}`, speedOf(id)),
-      ),
+      ...IDS.map((id) => against(nameOf(id), speedOf(id))),
       against(
         'the fastest peer of each round',
         fastest(IDS.filter((id) => !isCollected(id))),
@@ -93,9 +103,16 @@ function compare(rounds: readonly Round[]): Measurement {
         rounds.map((round) => (round.fit as FitFigures).floor.jobsPerSecond),
         ratioAtLeast(0.6, 0.75),
       ),
+      ...IDS.map((id) => ({
+        name: `processor time, FIT against ${nameOf(id)}`,
+        unit: 'µs a job',
+        measured: rounds.map(({ fit: { microsecondsPerJob } }) => microsecondsPerJob),
+        baseline: rounds.map((round) => round[id].microsecondsPerJob),
+      })),
     ],
     rounds,
     notes: [
+      'Processor time is that of all servers and of both processes; it is steadier than speed where other programs take part of the machine.',
       'Each side has one process that enqueues and one that works, both new in every round, and does 2,000 jobs before it is measured.',
       'The time ends for a peer when the insert of the last workout is answered, for FIT when the last job is recorded as done, which is later.',
       'Flatters the peers: their members come from memory, FIT reads its members from the database; Graphile Worker and BullMQ delete a job that is done, FIT keeps its record; no peer refuses a second job for the same user and date; FIT runs with the bounded heap of its services, metrics and log.',
