@@ -133,6 +133,25 @@ test('a late confirm counts as unknown after its time, and its own arrival chang
   assert.equal(publisher.pendingCount, 0);
 });
 
+test('without a time limit a late confirm is awaited while the connection lives, and no longer', async (t) => {
+  const environment = await TestTopology.open(t);
+  const proxy = await openProxy(t, environment.amqpUrl);
+  const patient = await environment.publisher({ url: proxy.url, confirmTimeoutMs: Infinity });
+  const hasty = await environment.publisher({ url: proxy.url, confirmTimeoutMs: 300 });
+  proxy.holdReplies();
+  const late = patient.publish(environment.message('late'));
+  // The time limit of the other publisher has passed when this one is asked.
+  assert.equal(await hasty.publish(environment.message('hasty')), 'unknown');
+  assert.equal(patient.pendingCount, 1);
+  proxy.release();
+  assert.equal(await late, 'confirmed');
+  proxy.holdReplies();
+  const cut = patient.publish(environment.message('cut'));
+  await environment.expectReady('one', 3);
+  proxy.cut();
+  assert.equal(await cut, 'unknown');
+});
+
 test('1,000 publishes pass a window of 10, and all arrive', async (t) => {
   const environment = await TestTopology.open(t);
   const publisher = await environment.publisher({ maxUnconfirmed: 10 });
