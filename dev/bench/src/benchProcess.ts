@@ -6,6 +6,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
 const STOP_GRACE_MS = 10_000;
+/** Longer than any run of a process takes: a lost job would else never end the benchmark. */
+const REPLY_DEADLINE_MS = 900_000;
 
 interface Request {
   readonly id: number;
@@ -55,13 +57,22 @@ export class BenchProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** @throws Error with the message of the command's error. */
+  /** @throws Error with the message of the command's error, or if there is no reply within 15 minutes. */
   async ask(command: string, argument: unknown = {}): Promise<unknown> {
     this.#lastId += 1;
-    const reply = this.#expect(this.#lastId);
-    const request: Request = { id: this.#lastId, command, argument };
+    const id = this.#lastId;
+    const reply = this.#expect(id);
+    const timer = setTimeout(() => {
+      const seconds = REPLY_DEADLINE_MS / 1_000;
+      this.#waiting.get(id)?.reject(new Error(`no reply to '${command}' within ${seconds} s`));
+    }, REPLY_DEADLINE_MS);
+    const request: Request = { id, command, argument };
     this.#child.send(request);
-    return await reply;
+    try {
+      return await reply;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Asks the process to end by closing its channel, and kills it if it does not. */

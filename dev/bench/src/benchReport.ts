@@ -95,7 +95,7 @@ export function isWithinBounds({ figures }: Report): boolean {
   return figures.every(({ bound }) => bound?.holds !== false);
 }
 
-/** @returns the report as a table in Markdown. */
+/** @returns the report as a table in Markdown, without columns that are empty. */
 export function renderReport({ machine, baselineName, figures, rounds, notes }: Report): string {
   const rows = figures.map(({ name, unit, measured, baseline, ratio, bound }) => [
     name,
@@ -117,13 +117,15 @@ export function renderReport({ machine, baselineName, figures, rounds, notes }: 
     'aim',
     'bound',
   ];
+  const isUsed = (_: unknown, index: number) => rows.some((cells) => cells[index] !== '');
+  const names = header.filter(isUsed);
   return [
     machine,
     `median (lowest–highest) of ${rounds.length} round${rounds.length === 1 ? '' : 's'}`,
     '',
-    `| ${header.join(' | ')} |`,
-    `|${'---|'.repeat(header.length)}`,
-    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+    `| ${names.join(' | ')} |`,
+    `|${'---|'.repeat(names.length)}`,
+    ...rows.map((cells) => `| ${cells.filter(isUsed).join(' | ')} |`),
     ...(notes.length === 0 ? [] : ['', ...notes.map((note) => `- ${note}`)]),
   ].join('\n');
 }

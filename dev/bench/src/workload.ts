@@ -64,7 +64,7 @@ export function exactly(expected: number, measured: readonly number[]): Bound {
 }
 
 export interface Measurement {
-  /** What the baseline column of the report is, such as 'bare amqplib'. */
+  /** What the baseline column of the report is, such as 'bare amqplib'; shown only if there is one. */
   readonly baselineName: string;
   readonly comparisons: readonly Comparison[];
   /** The figures of each round as they were measured. */

@@ -31,6 +31,15 @@ test('a count must be right in every round, not only in the middle one', () => {
   assert.ok(!isWithinBounds(reportOf(exactly(5, [5, 5, 4]), [5, 5, 4])));
 });
 
+test('a column that no figure needs is left out', () => {
+  const comparison = { name: 'count', unit: 'jobs', measured: [1] };
+  const report = createReport(
+    { baselineName: 'the other', comparisons: [comparison], rounds: [{}] },
+    { workload: 'w', machine: 'm', settings: {} },
+  );
+  assert.match(renderReport(report), /\n\| figure \| unit \| measured \|\n\|---\|---\|---\|\n/);
+});
+
 test('the table names aim, limit and notes', () => {
   const text = renderReport(reportOf(ratioAtLeast(1.6, 2), [150]));
   assert.match(text, /\| ≥ 2 \| ratio ≥ 1\.6: NO \|/);

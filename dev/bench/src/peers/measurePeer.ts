@@ -1,6 +1,7 @@
 /** One run of a peer: one process enqueues, another one works, as monolith and coach do. */
 import { resolve } from 'node:path';
 import type { Stack } from '@fit/stack';
+import { Redis } from 'ioredis';
 import { Client, Pool } from 'pg';
 import { processGroups, socketOf } from '../benchEnvironment.ts';
 import { BenchProcess } from '../benchProcess.ts';
@@ -47,10 +48,11 @@ export async function measurePeer(
         const pids = { producer: [producer.pid], worker: [worker.pid] };
         const watch = new ProcessorWatch(processGroups(stack, pids));
         const requestedAt = Date.now();
-        const lastStored = worker.ask('store', { count });
-        await producer.ask('enqueue', { date, count });
-        const enqueueMs = Date.now() - requestedAt;
-        const jobsPerSecond = rate(count, Number(await lastStored) - requestedAt);
+        const [lastStoredAt, enqueueMs] = await Promise.all([
+          worker.ask('store', { count }),
+          producer.ask('enqueue', { date, count }).then(() => Date.now() - requestedAt),
+        ]);
+        const jobsPerSecond = rate(count, Number(lastStoredAt) - requestedAt);
         const microsecondsPerJob = sumOf(watch.microsecondsPer(count));
         const storedCount = await WorkoutTable.count(pool, date);
         if (storedCount !== count)
@@ -73,6 +75,19 @@ export async function checkpoint(stack: Stack): Promise<void> {
   await withClient(stack, async (client) => {
     await client.query('checkpoint');
   });
+}
+
+/** @returns such as 'PostgreSQL 18.6, Redis 8.0.2'. */
+export async function describePeerServers(stack: Stack): Promise<string> {
+  const redis = new Redis(socketOf(stack, 'redis'));
+  const info = await redis.info('server');
+  await redis.quit();
+  let postgresql = '';
+  await withClient(stack, async (client) => {
+    const { rows } = await client.query<{ server_version: string }>('show server_version');
+    postgresql = rows[0]?.server_version.split(' ')[0] ?? '';
+  });
+  return `PostgreSQL ${postgresql}, Redis ${/^redis_version:(\S+)/m.exec(info)?.[1] ?? ''}`;
 }
 
 async function withDatabase<Result>(

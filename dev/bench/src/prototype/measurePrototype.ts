@@ -33,9 +33,11 @@ export async function measurePrototype(
     try {
       const run = async (date: string, count: number): Promise<number> => {
         const requestedAt = Date.now();
-        const lastDone = child.ask('work', { count });
-        await parent.ask('run', { date, count });
-        return Number(await lastDone) - requestedAt;
+        const [lastDoneAt] = await Promise.all([
+          child.ask('work', { count }),
+          parent.ask('run', { date, count }),
+        ]);
+        return Number(lastDoneAt) - requestedAt;
       };
       await run(dayNumber(0), warmUpCount);
       await checkpoint(stack);

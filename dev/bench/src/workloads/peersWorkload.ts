@@ -1,11 +1,21 @@
 /** The same workouts by FIT and by other job systems of Node: the same generator, the same members, each workout stored durably. */
 import { type Stack, sampleUsers } from '@fit/stack';
-import { processGroups, withServers, withSystemUnderTest } from '../benchEnvironment.ts';
+import {
+  describeBroker,
+  processGroups,
+  withServers,
+  withSystemUnderTest,
+} from '../benchEnvironment.ts';
 import { clientOf, createUsers, dayNumber, runWods } from '../fitRun.ts';
 import { interleave } from '../interleave.ts';
 import { type FloorFigures, measureFloor } from '../measureFloor.ts';
 import { CONTENDERS, type ContenderId } from '../peers/index.ts';
-import { checkpoint, measurePeer, type PeerRun } from '../peers/measurePeer.ts';
+import {
+  checkpoint,
+  describePeerServers,
+  measurePeer,
+  type PeerRun,
+} from '../peers/measurePeer.ts';
 import { ProcessorWatch, sumOf } from '../processUsage.ts';
 import {
   type Bound,
@@ -45,7 +55,9 @@ export const peers: Workload<'runs' | 'users'> = {
         fit: () => measureFit(stack, users),
         ...Object.fromEntries(IDS.map((id) => [id, () => measurePeer(stack, id, options)])),
       } as Record<keyof Round, () => Promise<Figures>>;
-      return compare(await interleave(sides, { roundCount: runs, report }));
+      const servers = `${await describeBroker(stack)}, ${await describePeerServers(stack)}`;
+      const rounds = await interleave(sides, { roundCount: runs, report });
+      return compare(rounds, servers);
     }),
 };
 
@@ -73,7 +85,7 @@ async function measureFit(stack: Stack, userCount: number): Promise<FitFigures> 
   });
 }
 
-function compare(rounds: readonly Round[]): Measurement {
+function compare(rounds: readonly Round[], servers: string): Measurement {
   const speedOf = (id: keyof Round) => rounds.map((round) => round[id].jobsPerSecond);
   const fastest = (ids: readonly ContenderId[]) =>
     rounds.map((round) => Math.max(...ids.map((id) => round[id].jobsPerSecond)));
@@ -112,6 +124,7 @@ function compare(rounds: readonly Round[]): Measurement {
     ],
     rounds,
     notes: [
+      `Servers: ${servers}.`,
       'Processor time is that of all servers and of both processes; it is steadier than speed where other programs take part of the machine.',
       'Each side has one process that enqueues and one that works, both new in every round, and does 2,000 jobs before it is measured.',
       'The time ends for a peer when the insert of the last workout is answered, for FIT when the last job is recorded as done, which is later.',
