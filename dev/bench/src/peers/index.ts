@@ -2,7 +2,7 @@
 import { bullmq } from './bullmq.ts';
 import { graphileWorker } from './graphileWorker.ts';
 import type { Peer } from './peer.ts';
-import { pgBoss } from './pgBoss.ts';
+import { pgBoss, pgBossWithKeys } from './pgBoss.ts';
 
 export interface Contender {
   readonly peer: Peer;
@@ -17,6 +17,7 @@ export const CONTENDERS = {
   graphileWorker: { peer: graphileWorker, isCollected: false },
   pgBoss: { peer: pgBoss, isCollected: false },
   bullmq: { peer: bullmq, isCollected: false },
+  pgBossWithKeys: { peer: pgBossWithKeys, isCollected: false },
   graphileWorkerCollected: { peer: graphileWorker, isCollected: true },
   bullmqCollected: { peer: bullmq, isCollected: true },
 } as const satisfies Record<string, Contender>;
