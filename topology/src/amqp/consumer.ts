@@ -1,6 +1,7 @@
 /** Consumes one queue with a bounded prefetch. A delivery can be settled only on the channel that brought it. */
 import type { Channel, ChannelModel, Message } from 'amqplib';
 import { AckBatcher } from './ackBatcher.ts';
+import { CONNECTION_LIMITS } from './connection.ts';
 import {
   type ChannelDelivery,
   type Delivery,
@@ -76,6 +77,13 @@ export class Consumer {
     return this.#unsettled.size;
   }
 
+  /** Message ids of the deliveries of the current channel that are not settled; those without an id are left out. */
+  get unsettledIds(): string[] {
+    const ids: string[] = [];
+    for (const { messageId } of this.#unsettled) if (messageId !== undefined) ids.push(messageId);
+    return ids;
+  }
+
   /** Milliseconds since 1970 at which the oldest unsettled delivery arrived; undefined without any. */
   get oldestReceivedAtMs(): number | undefined {
     // A set keeps the order of arrival.
@@ -113,7 +121,8 @@ export class Consumer {
   async drain(deadlineMs: number): Promise<void> {
     this.#isStopping = true;
     const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
-    await this.#cancel();
+    // A broker that does not answer must not delay the stop of the process.
+    await Promise.race([this.#cancel(), deadline]);
     await Promise.race([this.#pulled, deadline]);
     if (this.#unsettled.size > 0) {
       const settled = new Promise<void>((resolve) => (this.#onIdle = resolve));
@@ -128,9 +137,12 @@ export class Consumer {
     this.#isStopping = true;
     // A channel that is closed forgets acks that its queue has not confirmed; after the response to a cancel fewer are
     // unconfirmed. A message whose ack is forgotten is delivered again, never lost.
-    await this.#cancel();
+    const deadline = new Promise<void>((resolve) =>
+      setTimeout(resolve, CONNECTION_LIMITS.closeTimeoutMs).unref(),
+    );
+    await Promise.race([this.#cancel(), deadline]);
     if (this.isUp) this.#acks?.flush();
-    await this.#channel?.close().catch(() => undefined);
+    await Promise.race([this.#channel?.close().catch(() => undefined), deadline]);
     await this.#session?.close();
   }
 

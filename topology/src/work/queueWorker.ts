@@ -105,6 +105,11 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     return this.#consumer?.unsettledCount ?? 0;
   }
 
+  /** Message ids of the deliveries that are not settled, prefetched ones included. */
+  get unsettledIds(): string[] {
+    return this.#consumer?.unsettledIds ?? [];
+  }
+
   /** Milliseconds since 1970 at which the oldest unsettled delivery arrived; undefined without any. */
   get oldestReceivedAtMs(): number | undefined {
     return this.#consumer?.oldestReceivedAtMs;
