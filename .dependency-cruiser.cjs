@@ -1,7 +1,6 @@
 /** The import rules: each has a name, and its comment is the remedy. Run: npm run check. */
 
-const PRODUCT =
-  'topology|topology-cli|jobs|workout|contract|service|client|console|monolith|coach';
+const PRODUCT = 'topology|topology-cli|jobs|workout|contract|service|client|console|monolith|coach';
 /** Those after the product watch it, show it, run it or break it; the owners' rules are not for them. */
 const WORKSPACES = `${PRODUCT}|prometheus|examples|dev/stack|dev/chaos|dev/bench`;
 

@@ -230,23 +230,18 @@ async function run({ client, waitMs }: Config, { date, key }: RunRequest): Promi
     waitMs,
     onProgress: log,
   });
-  const { runId, total, created, skipped } = accepted;
-  log(
-    `run ${runId} for ${date}: ${total} users, ${created} new jobs, ${skipped} jobs existed before`,
-  );
-  const { states, total: finalTotal } = await followRun({
-    client,
-    runId,
-    waitMs,
-    onProgress: log,
-  });
+  const { runId } = accepted;
+  log(`run ${runId} for ${date} is accepted`);
+  const status = await followRun({ client, runId, waitMs, onProgress: log });
+  const { states, created, skipped, total = status.expanded } = status;
+  log(`${total} users, ${created} new jobs, ${skipped} jobs existed before`);
   const done = states['done'] ?? 0;
   log(
-    done === finalTotal
+    done === total
       ? `every workout of ${date} is stored: ${done}`
-      : `${finalTotal - done} of ${finalTotal} workouts are missing: see GET /runs/${runId}, then npm run replay`,
+      : `${total - done} of ${total} workouts are missing: see GET /runs/${runId}, then npm run replay`,
   );
-  return done === finalTotal;
+  return done === total;
 }
 
 /**

@@ -290,10 +290,12 @@ async function makeWorkouts(
   // All attempts have the same key, so a request whose reply was lost is answered with the run that it started.
   const key = `start:${crypto.randomUUID()}`;
   const run = await untilAccepted(() => client.generateWods({ date }, key), retry);
-  const { runId, total, created, skipped } = run;
-  report(`run for ${date}: ${total} users, ${created} new jobs, ${skipped} jobs existed before`);
+  const { runId } = run;
+  report(`run ${runId} for ${date} is accepted`);
   const status = await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: report });
-  return status.states['done'] === status.total;
+  const { total, created, skipped } = status;
+  report(`run for ${date}: ${total} users, ${created} new jobs, ${skipped} jobs existed before`);
+  return (status.states['done'] ?? 0) === total;
 }
 
 // ---- Show where to look

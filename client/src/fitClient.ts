@@ -1,16 +1,21 @@
 /** The monolith's API for commands, tests and campaigns. */
 import pRetry from 'p-retry';
 
+/** The reply to a request for a run: its jobs are recorded after it, so a new run has none yet. */
 export interface RunReply {
   readonly runId: string;
-  readonly total: number;
+  readonly date: string;
+  readonly state: 'accepting' | 'running' | 'finished';
+  /** Users that the run is for; absent until they are counted. */
+  readonly total?: number;
+  /** Users whose jobs are recorded and published. */
+  readonly expanded: number;
   readonly created: number;
   readonly skipped: number;
 }
 
 export interface RunStatusReply extends RunReply {
-  readonly date: string;
-  readonly state: 'accepting' | 'running' | 'finished';
+  readonly refused: number;
   readonly states: Readonly<Record<string, number>>;
   readonly causes: Readonly<Record<string, number>>;
   readonly percent: number;

@@ -44,9 +44,21 @@ async function statusOrReason({ client, runId }: FollowOptions): Promise<RunStat
   }
 }
 
-/** @returns text such as '120 of 1000 stored (12 % ended), 30/s, about 29 s left; waiting 3, dead 1; died of: exhausted 1'. */
+/**
+ * @returns text such as '120 of 1000 stored (12 % ended), 30/s, about 29 s left; waiting 3, dead 1; died of: exhausted 1', and
+ * before all jobs are recorded '0 of 5000 stored (0 % ended); recording: 2000 of 5000'.
+ */
 function describeRun(status: RunStatusReply): string {
-  const { states, causes, total, percent, ratePerSecond, etaSeconds } = status;
+  const {
+    state,
+    states,
+    causes,
+    total = '?',
+    expanded,
+    percent,
+    ratePerSecond,
+    etaSeconds,
+  } = status;
   const rate = etaSeconds === undefined ? '' : `, ${ratePerSecond}/s, about ${etaSeconds} s left`;
   const others = Object.entries(states)
     .filter(([state]) => state !== 'done')
@@ -54,6 +66,7 @@ function describeRun(status: RunStatusReply): string {
   const deaths = Object.entries(causes).map(([cause, count]) => `${cause} ${count}`);
   return [
     `${states['done'] ?? 0} of ${total} stored (${percent} % ended)${rate}`,
+    ...(state === 'accepting' ? [`recording: ${expanded} of ${total}`] : []),
     ...(others.length > 0 ? [others.join(', ')] : []),
     ...(deaths.length > 0 ? [`died of: ${deaths.join(', ')}`] : []),
   ].join('; ');

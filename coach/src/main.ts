@@ -1,7 +1,7 @@
 /** The process of the coach: configuration, database, HTTP, worker. The shutdown hooks run in reverse order. */
 import { useNativeBroker } from '@fit/contract';
-import { type JobEvent, JobWorker } from '@fit/jobs';
-import { awaitSchema, connectStore, JobStore } from '@fit/jobs/store';
+import { EndCounter, type JobEvent, JobWorker } from '@fit/jobs';
+import { awaitSchema, connectStore, countingRunStore, openJobStores } from '@fit/jobs/store';
 import {
   countJobs,
   countPublishes,
@@ -88,12 +88,25 @@ await runService(log, async (shutdownHooks, stopping) => {
       log.error({ err: error }, 'the database does not answer; the worker starts when it does');
     },
   });
+  const stores = await openJobStores(store.database);
+  shutdownHooks.push({
+    part: 'database clock',
+    stop: () => {
+      stores.clock.stop();
+    },
+  });
+  const endCounter = new EndCounter({
+    runs: stores.runs,
+    countingRuns: countingRunStore(store.database, stores),
+  });
+  shutdownHooks.push({ part: 'end counter', stop: () => endCounter.close() });
   running.worker = await JobWorker.open({
     ...config,
     declaration,
     kind,
     handlers: new Map([['createWod', createWodHandler({ wods, ...config })]]),
-    store: new JobStore(store.database),
+    stores,
+    endCounter,
     // A simulated failure stands for a fault of one job and must not open the circuit breaker.
     circuitBreaker: { ignored: [SimulatedFailure.name] },
     tracer: tracing.jobs,

@@ -6,26 +6,56 @@ export {
   type DeadLetterRecorderOptions,
   openDeadLetterRecorder,
 } from './dead-letters/deadLetterRecorder.ts';
-export { recordDeadLetters } from './dead-letters/recordDeadLetters.ts';
+export {
+  type RecordDeadLettersOptions,
+  recordDeadLetters,
+} from './dead-letters/recordDeadLetters.ts';
 export type { JobEnd, JobEvent, JobListener } from './jobEvent.ts';
-export { defaultStaleAfterMs, reconcileOnce } from './reconcile/reconcile.ts';
+export {
+  defaultStaleAfterMs,
+  Reconciler,
+  type ReconcilerOptions,
+  type ReconcilerRound,
+} from './reconcile/reconciler.ts';
+export { BATCH_LIMIT, type BatchRecord, pageBatchId } from './record/batch.ts';
 export { compilePayload, type PayloadCheck } from './record/jobMessage.ts';
 export {
   type AttemptRecord,
+  dateOf,
   type JobDeath,
   type JobRecord,
   jobId,
+  type NewJob,
   newJob,
+  userOf,
 } from './record/jobRecord.ts';
 export { type JsonBounds, jsonFault } from './record/jsonBounds.ts';
-export { JOB_STATES, type JobState, LIVE_STATES } from './record/transitions.ts';
-export { RELAY_BATCH_COUNT, type RelayOptions, relayOnce } from './relay/relay.ts';
+export { type EndCounts, endedCount, endsOf, isExpanded, type RunRecord } from './record/run.ts';
 export {
-  type DeadGroup,
-  type ReplayFilter,
-  ReplayStore,
+  JOB_STATES,
+  type JobState,
+  LIVE_STATES,
+  SHOWN_STATES,
+  type ShownState,
+} from './record/transitions.ts';
+export { largestTarget } from './relay/pace.ts';
+export { Relay, type RelayOptions } from './relay/relay.ts';
+export type { RunSource, SourcePage } from './relay/runSource.ts';
+export {
+  type Replayed,
+  type ReplayedBatch,
+  type ReplayOptions,
+  ReplayProgress,
   replayDead,
 } from './replay/replayDeadJobs.ts';
+export {
+  Retention,
+  type RetentionOptions,
+  type RetentionPolicy,
+  type RetentionRound,
+} from './retention/retention.ts';
+export { EndCounter, type EndCounterOptions } from './settle/endCounter.ts';
+export type { DeadGroup, ReplayFilter } from './store/deadJobStore.ts';
 export { StatementRefused, StoreUnavailable } from './store/statement.ts';
 export type {
   AttemptTrace,

@@ -14,7 +14,7 @@ export type JobEvent =
       result: PublishResult;
       count: number;
       /** The records; listeners may use only the fields that are named here. */
-      jobs: readonly Pick<JobRecord, '_id' | 'runIds' | 'traceparent'>[];
+      jobs: readonly Pick<JobRecord, '_id' | 'runId' | 'traceparent'>[];
     }
   /**
    * One attempt ended. `delayMs` and `waitQueue` are the wait that follows and its queue, where the job waits for a further
@@ -23,7 +23,7 @@ export type JobEvent =
   | {
       type: 'attempted';
       jobId: string;
-      /** The first run that requested the job; undefined where its message has no run id. */
+      /** The run that created the job; undefined where its message has no run id. */
       runId: string | undefined;
       /** Counted from 1. */
       attempt: number;
@@ -31,15 +31,18 @@ export type JobEvent =
       queue: string;
       outcome: OutcomeType;
       durationMs: number;
-      errorClass?: string;
-      delayMs?: number;
-      waitQueue?: string;
-      queueWaitMs?: number;
-      /** State of the job once the attempt is stored. */
+      errorClass?: string | undefined;
+      delayMs?: number | undefined;
+      waitQueue?: string | undefined;
+      queueWaitMs?: number | undefined;
+      /** State of the job once the attempt is stored; a job whose effect an earlier attempt has stored is done instead of dead. */
       state: JobState;
       traceparent: string | undefined;
     }
-  /** Jobs are done. Each job is counted once, because only a guarded write that changed its record counts. */
+  /**
+   * Jobs are done. Each job is counted once, because only a guarded write that changed its record counts; a job that was
+   * marked dead although its effect exists is counted at both of its ends.
+   */
   | { type: 'finished'; kind: string; count: number; ends: readonly JobEnd[] }
   | {
       type: 'deadLettered';
@@ -53,12 +56,14 @@ export type JobEvent =
   /** A guarded write changed nothing, because it was late or a copy of an earlier one; this is harmless. */
   | { type: 'unchanged'; transition: Transition; count: number }
   | WorkerEvent
-  /** The reconciler made stale jobs pending again. */
+  /** The reconciler publishes lost jobs again. */
   | { type: 'reconciled'; count: number }
   /** The relay published jobs that a replay had made pending. */
   | { type: 'replayed'; kind: string; count: number }
+  /** The retention deleted documents that are older than the policy allows. */
+  | { type: 'expired'; jobs: number; effects: number; batches: number; runs: number }
   /** A background task completed a round. A round that the broker prevented has no event. */
-  | { type: 'roundEnded'; task: 'relay' | 'reconcile' }
+  | { type: 'roundEnded'; task: 'relay' | 'reconcile' | 'retention' }
   /** The database cannot be reached, or answers too late; consuming pauses, and no attempt is spent. */
   | { type: 'storeDown'; stage: string; error: Error }
   | { type: 'storeUp'; stage: string }

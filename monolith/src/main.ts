@@ -2,14 +2,15 @@
  * The process of the monolith, from top to bottom: configuration, database, status, routes, metrics, HTTP server,
  * background tasks. Each part registers a shutdown hook; the hooks run in reverse order.
  */
-import { useNativeBroker } from '@fit/contract';
-import type { JobEvent } from '@fit/jobs';
+import { dayIn, useNativeBroker } from '@fit/contract';
+import { dateOf, type JobEvent, userOf } from '@fit/jobs';
 import {
   BACKGROUND_LIMITS,
+  backgroundStores,
   connectStore,
-  DeadLetterStore,
-  JobStore,
-  LeaseStore,
+  countingRunStore,
+  ensureIndexes,
+  openJobStores,
   requireSchema,
 } from '@fit/jobs/store';
 import {
@@ -45,9 +46,11 @@ import {
 } from './metrics/monolithMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
 import { monolithRoutes } from './routes/monolithRoutes.ts';
+import { RunStarter } from './runs/runStarter.ts';
+import { wodSource } from './runs/wodSource.ts';
+import { readJobFigures } from './status/jobFigures.ts';
 import { openStatus } from './status/statusBoard.ts';
 import { DailyRunStore } from './store/dailyRunStore.ts';
-import { RunStore } from './store/runStore.ts';
 import { UserStore } from './store/userStore.ts';
 
 useNativeBroker(process.env);
@@ -56,6 +59,7 @@ const log = openLog('monolith');
 await runService(log, async (shutdownHooks, stopping) => {
   const config = readMonolithConfig(process.env);
   const { declaration } = config;
+  const kinds = declaration.kinds.map(({ kind }) => kind);
   const adminToken =
     config.adminToken ??
     (await loadSecretFile(config.adminTokenFile, (line) => {
@@ -67,12 +71,16 @@ await runService(log, async (shutdownHooks, stopping) => {
   const store = connectStore(config.mongodbUrl);
   shutdownHooks.push({ part: 'store', stop: () => store.close() });
   await requireSchema(store.database);
-  const jobs = new JobStore(store.database);
-  await jobs.ensureIndexes();
-  const runs = new RunStore(store.database);
-  await runs.ensureIndexes();
+  const stores = await openJobStores(store.database);
+  shutdownHooks.push({
+    part: 'database clock',
+    stop: () => {
+      stores.clock.stop();
+    },
+  });
+  await ensureIndexes(stores);
   const dailyRun = new DailyRunStore(store.database);
-  const status = openStatus(config, declaration, { jobs, runs });
+  const status = openStatus(config, declaration, stores);
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
   const running: { backgroundTasks?: BackgroundTasks } = {};
@@ -80,18 +88,17 @@ await runService(log, async (shutdownHooks, stopping) => {
   const health = new Health({ stopping, ready, alive: livenessOf(() => running.backgroundTasks) });
   const routes = [
     ...monolithRoutes({
-      store,
+      stores,
       users: new UserStore(store.database),
-      runs,
+      starter: new RunStarter({
+        runs: stores.runs,
+        expander: () => running.backgroundTasks?.expander,
+        today: () => dayIn(config.timezone, new Date()),
+      }),
       dailyRun,
-      jobs,
       declaration,
       status,
       timezone: config.timezone,
-      largeRunShare: tracing.largeRunShare,
-      onPending: () => {
-        running.backgroundTasks?.wake();
-      },
     }),
     ...healthRoutes(health),
   ];
@@ -105,7 +112,10 @@ await runService(log, async (shutdownHooks, stopping) => {
   exportBackgroundTasks(metrics, () => running.backgroundTasks);
   shutdownHooks.push({
     part: 'job record metrics',
-    stop: exportJobRecords(metrics, jobs, dailyRun),
+    stop: exportJobRecords(metrics, {
+      readFigures: () => readJobFigures({ ...stores, kinds }),
+      dailyRun,
+    }),
   });
   status.sampler.onSample(exportLimitsInForce(metrics, plan, vhost));
   const operations = await serveOperations({
@@ -124,8 +134,8 @@ await runService(log, async (shutdownHooks, stopping) => {
     onDefect: logDefect(log),
     onWrongTokens: logWrongTokens(log),
   });
-  // The server opens before the background tasks, so it closes after them: until then /readyz answers 'draining', and
-  // jobs that are accepted stay pending for the next start.
+  // The server opens before the background tasks, so it closes after them: until then /readyz answers 'draining', and runs
+  // that are accepted wait for another relay or the next start.
   const server = await listen(app.callback(), config.host, config.port);
   shutdownHooks.push({
     part: 'HTTP server',
@@ -136,13 +146,24 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
 
+  const users = new UserStore(store.database.withLimits(BACKGROUND_LIMITS));
   running.backgroundTasks = await startBackgroundTasks({
     ...config,
     declaration,
-    // Relay and reconciler work under a lease, so their statements have limits that end before the lease does.
-    store: new JobStore(store.database.withLimits(BACKGROUND_LIMITS)),
-    leases: new LeaseStore(store.database),
-    deadLetters: new DeadLetterStore(store.database),
+    stores: backgroundStores(store.database, stores),
+    countingRuns: countingRunStore(store.database, stores),
+    effects: {
+      findStored: (jobs) =>
+        users.findStoredWods(
+          jobs.map(({ _id: id }) => ({ id, userId: userOf(id), date: dateOf(id) })),
+        ),
+      idsOf: (_kind, jobIds) => jobIds.map((id) => id.slice(id.indexOf(':') + 1)),
+      delete: (_kind, ids) => users.deleteWods(ids),
+    },
+    source: wodSource({
+      users,
+      largeRunShare: tracing.largeRunShare,
+    }),
     tracer: tracing.jobs,
     onEvent: (event: JobEvent) => {
       countJob(event);

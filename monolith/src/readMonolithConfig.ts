@@ -1,6 +1,7 @@
 /** The configuration of the monolith. */
 import {
   ADMIN_TOKEN_VARIABLES,
+  ConfigError,
   type Environment,
   httpUrl,
   oneOf,
@@ -22,6 +23,10 @@ export interface MonolithConfig extends ServiceConfig {
    * margin, which `defaultStaleAfterMs` of jobs/ computes from the declaration.
    */
   readonly staleAfterMs: number | undefined;
+  /** Jobs are deleted this many days after the end of their run. */
+  readonly jobRetentionDays: number;
+  /** Workouts and runs are deleted this many days after the end of the run; not less than `jobRetentionDays`. */
+  readonly workoutRetentionDays: number;
   /** The server that the status reads the firing alerts from. */
   readonly prometheusUrl: string;
   /** The server that the status reads the suppressed alerts from; undefined: none counts as suppressed. */
@@ -43,6 +48,22 @@ export const MONOLITH_VARIABLES = Type.Object({
       description: 'a job without a change for longer is stale; the reconciler publishes it again',
     }),
   ),
+  FIT_JOB_RETENTION_DAYS: wholeNumber({
+    default: 30,
+    minimum: 1,
+    maximum: 3_650,
+    unit: 'days',
+    description:
+      'jobs are deleted this long after the end of their run; a job that has not ended stays',
+  }),
+  FIT_WORKOUT_RETENTION_DAYS: wholeNumber({
+    default: 365,
+    minimum: 1,
+    maximum: 3_650,
+    unit: 'days',
+    description:
+      'workouts and runs are deleted this long after the end of the run; not less than FIT_JOB_RETENTION_DAYS',
+  }),
   PROMETHEUS_URL: httpUrl({
     default: 'http://127.0.0.1:12107',
     description: 'the status page asks this server which alerts fire',
@@ -57,12 +78,19 @@ export const MONOLITH_VARIABLES = Type.Object({
 /** @throws ConfigError with every finding. */
 export function readMonolithConfig(env: Environment): MonolithConfig {
   const { service, own } = readServiceConfig(MONOLITH_VARIABLES, env);
+  const { FIT_JOB_RETENTION_DAYS: jobDays, FIT_WORKOUT_RETENTION_DAYS: workoutDays } = own;
+  if (workoutDays < jobDays)
+    throw new ConfigError([
+      `FIT_WORKOUT_RETENTION_DAYS='${workoutDays}' must be at least FIT_JOB_RETENTION_DAYS (${jobDays}), because a job must not outlive its workout`,
+    ]);
   return {
     ...service,
     adminToken: own.FIT_ADMIN_TOKEN,
     adminTokenFile: own.FIT_ADMIN_TOKEN_FILE,
     isDeadLetterRecorderOn: own.DEAD_LETTER_RECORDER === 'on',
     staleAfterMs: own.FIT_STALE_AFTER_MS,
+    jobRetentionDays: jobDays,
+    workoutRetentionDays: workoutDays,
     prometheusUrl: own.PROMETHEUS_URL,
     alertmanagerUrl: own.ALERTMANAGER_URL,
   };

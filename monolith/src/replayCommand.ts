@@ -4,14 +4,31 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readFitTopology, readServerUrls, useNativeBroker } from '@fit/contract';
-import { collectDeadLetters, LIVE_STATES, ReplayStore, replayDead } from '@fit/jobs';
+import {
+  findStoredWods,
+  readFitTopology,
+  readServerUrls,
+  useNativeBroker,
+  WODS_COLLECTION,
+  type WodDocument,
+} from '@fit/contract';
+import {
+  collectDeadLetters,
+  dateOf,
+  EndCounter,
+  type JobRecord,
+  type Replayed,
+  ReplayProgress,
+  replayDead,
+  userOf,
+} from '@fit/jobs';
 import {
   connectStore,
-  DeadLetterStore,
-  JobStore,
+  countingRunStore,
+  type JobStores,
+  openJobStores,
   requireExistingSchema,
-  type StoreConnection,
+  type StoreDatabase,
 } from '@fit/jobs/store';
 import { openTracing } from '@fit/service';
 import { deadLetterQueue } from '@fit/topology';
@@ -29,7 +46,7 @@ interface Outcome {
   readonly states: Readonly<Partial<Record<string, number>>>;
 }
 
-const POLL_MS = 500;
+const POLL_MS = 1_000;
 /** The command gives up if no job changed its state for this long. It is longer than the longest retry tier. */
 const IDLE_LIMIT_MS = 180_000;
 
@@ -51,7 +68,7 @@ async function main(): Promise<number> {
   const store = connectStore(mongodbUrl);
   try {
     await requireExistingSchema(store.database);
-    const outcome = await replay(options, store, amqpUrl);
+    const outcome = await replay(options, store.database, amqpUrl);
     if (options.isJson) process.stdout.write(`${JSON.stringify(outcome)}\n`);
     return options.isDryRun || outcome.replayed === (outcome.states['done'] ?? 0) ? 0 : 2;
   } finally {
@@ -61,35 +78,45 @@ async function main(): Promise<number> {
 
 async function replay(
   options: ReplayArguments,
-  store: StoreConnection,
+  database: StoreDatabase,
   amqpUrl: string,
 ): Promise<Outcome> {
   const { filter, isDryRun } = options;
-  const deadLetters = await recordFromBroker(options, store, amqpUrl);
-  const jobs = new ReplayStore(store.database);
-  const [groups, dead] = await Promise.all([jobs.groups(filter), jobs.count(filter)]);
-  report(
-    `${deadLetters.matched} dead letters on the broker match, ${deadLetters.others} do not; ${dead} dead jobs match`,
-  );
-  for (const { cause, count, reason } of groups)
-    report(`  ${String(count).padStart(6)}  ${cause}: ${reason}`);
-  const found = { dryRun: isDryRun, deadLetters, groups, dead };
-  if (isDryRun) {
-    report('dry run: nothing was changed');
-    return { ...found, replayed: 0, states: {} };
+  const stores = await openJobStores(database);
+  try {
+    const deadLetters = await recordFromBroker(options, { database, stores, amqpUrl });
+    const [groups, dead] = await Promise.all([
+      stores.dead.groups(filter),
+      stores.dead.count(filter),
+    ]);
+    report(
+      `${deadLetters.matched} dead letters on the broker match, ${deadLetters.others} do not; ${dead} dead jobs match`,
+    );
+    for (const { cause, count, reason } of groups)
+      report(`  ${String(count).padStart(6)}  ${cause}: ${reason}`);
+    const found = { dryRun: isDryRun, deadLetters, groups, dead };
+    if (isDryRun) {
+      report('dry run: nothing was changed');
+      return { ...found, replayed: 0, states: {} };
+    }
+    const { count, batches } = await makePending(options, { database, stores, dead });
+    const states = await waitForEnd(new ReplayProgress(stores, batches), count);
+    return { ...found, replayed: count, states };
+  } finally {
+    stores.clock.stop();
   }
-  const replayId = randomUUID();
-  const replayed = await makePending(options, { jobs, dead, replayId });
-  const states = await waitForEnd(jobs, replayId, replayed);
-  return { ...found, replayed, states };
 }
 
 /** Records matching dead letters that are still on the broker: a job can be replayed only once its record is dead. */
 async function recordFromBroker(
   { filter, isDryRun }: ReplayArguments,
-  store: StoreConnection,
-  amqpUrl: string,
+  { database, stores, amqpUrl }: { database: StoreDatabase; stores: JobStores; amqpUrl: string },
 ): Promise<Outcome['deadLetters']> {
+  const wods = database.collection<WodDocument>(WODS_COLLECTION);
+  const endCounter = new EndCounter({
+    runs: stores.runs,
+    countingRuns: countingRunStore(database, stores),
+  });
   const total = { matched: 0, others: 0 };
   for (const kind of readFitTopology(process.env).kinds) {
     const reader = await openDeadLetterReader(amqpUrl, deadLetterQueue(kind.queue));
@@ -99,8 +126,9 @@ async function recordFromBroker(
         reader,
         filter,
         isDryRun,
-        store: new JobStore(store.database),
-        deadLetters: new DeadLetterStore(store.database),
+        stores,
+        endCounter,
+        findStoredEffects: (jobs) => findStoredWods(wods, jobs.map(wodJobOf)),
         onEvent: () => undefined,
       });
       total.matched += found.matched;
@@ -110,17 +138,19 @@ async function recordFromBroker(
       await reader.close();
     }
   }
+  await endCounter.close();
   return total;
 }
 
-/**
- * Makes the matching dead jobs pending. The replay is one span, and the next publish of every job links to it.
- * @returns how many jobs are pending again.
- */
+function wodJobOf({ _id: id }: JobRecord): { id: string; userId: string; date: string } {
+  return { id, userId: userOf(id), date: dateOf(id) };
+}
+
+/** Makes the matching dead jobs pending. The replay is one span, and the next publish of every job links to it. */
 async function makePending(
   { filter, ratePerSecond }: ReplayArguments,
-  { jobs, dead, replayId }: { jobs: ReplayStore; dead: number; replayId: string },
-): Promise<number> {
+  { database, stores, dead }: { database: StoreDatabase; stores: JobStores; dead: number },
+): Promise<Replayed> {
   const tracing = await openTracing('replay', {
     warn: (_, message) => {
       report(message);
@@ -129,10 +159,11 @@ async function makePending(
   const trace = tracing.jobs?.operation('replay');
   let replayed = 0;
   try {
-    replayed = await replayDead({
-      store: jobs,
+    return await replayDead({
+      stores,
+      countingRuns: countingRunStore(database, stores),
       filter,
-      replayId,
+      replayId: `replay-${randomUUID()}`,
       ratePerSecond,
       traceparent: trace?.traceparent,
       onProgress: (count) => {
@@ -140,7 +171,6 @@ async function makePending(
         report(`${count} of ${dead} are pending again`);
       },
     });
-    return replayed;
   } finally {
     trace?.end(replayed);
     await tracing.stop();
@@ -148,15 +178,11 @@ async function makePending(
 }
 
 /** Waits until every replayed job is done or dead again, and reports each change. */
-async function waitForEnd(
-  jobs: ReplayStore,
-  replayId: string,
-  replayed: number,
-): Promise<Outcome['states']> {
+async function waitForEnd(progress: ReplayProgress, replayed: number): Promise<Outcome['states']> {
   let lastLine = '';
   let changedAtMs = performance.now();
   for (;;) {
-    const states = await jobs.progress(replayId);
+    const states = await progress.read();
     const line = Object.entries(states)
       .map(([state, count]) => `${state} ${count}`)
       .join(', ');
@@ -165,7 +191,7 @@ async function waitForEnd(
       changedAtMs = performance.now();
       lastLine = line;
     }
-    if (LIVE_STATES.every((state) => (states[state] ?? 0) === 0)) return states;
+    if (progress.isEnded) return states;
     if (performance.now() - changedAtMs > IDLE_LIMIT_MS) {
       report(
         'no job changed its state for three minutes: are monolith and coach running? The jobs stay pending.',

@@ -1,4 +1,4 @@
-/** Goal: a weak admin token is refused before anything starts, and not printed. Method: calls without I/O. */
+/** Goal: a wrong value is refused before anything starts, and a weak admin token is not printed. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readMonolithConfig } from '../src/readMonolithConfig.ts';
@@ -17,4 +17,17 @@ for (const FIT_ADMIN_TOKEN of ['x', 'x'.repeat(31), 'x'.repeat(32), 'changeme'.r
 
 test('an empty FIT_ADMIN_TOKEN counts as unset', () => {
   assert.equal(readMonolithConfig({ FIT_ADMIN_TOKEN: '' }).adminToken, undefined);
+});
+
+test('jobs are kept for 30 days and workouts for a year, and never shorter than their jobs', () => {
+  const { jobRetentionDays, workoutRetentionDays } = readMonolithConfig({});
+  assert.deepEqual([jobRetentionDays, workoutRetentionDays], [30, 365]);
+  const same = { FIT_JOB_RETENTION_DAYS: '400', FIT_WORKOUT_RETENTION_DAYS: '400' };
+  assert.equal(readMonolithConfig(same).workoutRetentionDays, 400);
+  assert.throws(
+    () => readMonolithConfig({ FIT_JOB_RETENTION_DAYS: '366' }),
+    /FIT_WORKOUT_RETENTION_DAYS='365' must be at least FIT_JOB_RETENTION_DAYS \(366\)/,
+  );
+  for (const wrong of ['0', '-1', '1.5', 'ever'])
+    assert.throws(() => readMonolithConfig({ FIT_JOB_RETENTION_DAYS: wrong }), /whole number/);
 });

@@ -8,7 +8,8 @@ const MARGIN_MS = 60_000;
 export class ConsumerHeartbeat {
   readonly #heartbeat: Heartbeat;
   readonly #worker: () => Pick<JobWorker, 'isUp' | 'inFlightCount'> | undefined;
-  #isStoreDown = false;
+  /** Stages that the database does not serve. */
+  readonly #stagesDown = new Set<string>();
 
   /**
    * @param deadlineMs the bound of one attempt.
@@ -28,8 +29,8 @@ export class ConsumerHeartbeat {
   }
 
   onEvent(event: JobEvent): void {
-    if (event.type === 'storeDown') this.#isStoreDown = true;
-    if (event.type === 'storeUp') this.#isStoreDown = false;
+    if (event.type === 'storeDown') this.#stagesDown.add(event.stage);
+    if (event.type === 'storeUp') this.#stagesDown.delete(event.stage);
     this.#heartbeat.beat();
   }
 
@@ -37,7 +38,7 @@ export class ConsumerHeartbeat {
   check(): string | undefined {
     const worker = this.#worker();
     const isIdle = worker?.isUp === true && worker.inFlightCount === 0;
-    if (isIdle || this.#isStoreDown) this.#heartbeat.beat();
+    if (isIdle || this.#stagesDown.size > 0) this.#heartbeat.beat();
     return this.#heartbeat.check();
   }
 }

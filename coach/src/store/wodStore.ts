@@ -1,5 +1,13 @@
 /** The collection `wods`: one workout for each user and date, without its texts; the first one that is stored stays. */
-import { WODS_COLLECTION, type Wod, type WodDocument, wodId, wodOf } from '@fit/contract';
+import {
+  findStoredWods,
+  WODS_COLLECTION,
+  type Wod,
+  type WodDocument,
+  type WodJob,
+  wodId,
+  wodOf,
+} from '@fit/contract';
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 
 export class WodStore {
@@ -16,6 +24,11 @@ export class WodStore {
    */
   async storeAll(wods: readonly WodDocument[]): Promise<void> {
     await this.#wods.insertNew(wods);
+  }
+
+  /** @returns the ids of the jobs whose workout is stored. @throws StoreUnavailable, StatementRefused */
+  async findStored(jobs: readonly WodJob[]): Promise<ReadonlySet<string>> {
+    return await findStoredWods(this.#wods, jobs);
   }
 
   /** @throws StoreUnavailable, StatementRefused, UnreadableWorkout */

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fitTopology } from '@fit/contract';
-import { JobWorker, newJob, relayOnce } from '@fit/jobs';
+import { EndCounter, JobWorker, newJob } from '@fit/jobs';
+import { countingRunStore } from '@fit/jobs/store';
 import { eventually, testBroker } from '@fit/stack/testing';
 import { deadLetterQueue } from '@fit/topology';
 import { Inspector, Publisher } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
+import { encodeJob } from '../../../jobs/src/record/jobMessage.ts';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { createWodHandler } from '../../src/handlers/createWodHandler.ts';
 import { WodStore } from '../../src/store/wodStore.ts';
@@ -34,13 +36,19 @@ async function open(t: TestContext) {
   const inspector = await Inspector.open({ url: broker.amqpUrl, label: 'test inspects' });
   closers.push(() => inspector.close());
   const wods = new WodStore(store.database);
+  const endCounter = new EndCounter({
+    runs: store.runs,
+    countingRuns: countingRunStore(store.database, store),
+  });
+  closers.push(() => endCounter.close());
   const worker = await JobWorker.open({
     ...broker,
     declaration,
     kind: declaration.kind.createWod,
     handlers: new Map([['createWod', createWodHandler({ wods, failureRate: 0 })]]),
-    store: store.jobs,
-    prefetchCount: 250,
+    stores: store,
+    endCounter,
+    prefetchCount: 1_000,
     concurrency: 10,
     deadlineMs: 30_000,
     onEvent: (event) => {
@@ -73,24 +81,16 @@ test('20 messages with 16,200 equal exclusions are dead-lettered as malformed be
       await publisher.publish({ exchange, key, body, id: `hostile-${sent}`, headers: {} }),
       'confirmed',
     );
-  const job = newJob(
-    {
-      kind: 'createWod',
-      userId: 'ann',
-      date,
-      runId: 'run',
-      payload: { ...payload, userId: 'ann', exclusions: [] },
-    },
-    new Date(),
-  );
-  await store.jobs.accept('run', [job]);
-  await relayOnce({
-    declaration,
-    publisher,
-    store: store.jobs,
-    readyCount: () => Promise.resolve(0),
-    onEvent: () => undefined,
-  });
+  const requested = {
+    kind: 'createWod',
+    userId: 'ann',
+    date,
+    payload: { ...payload, userId: 'ann', exclusions: [] },
+  };
+  const job = newJob(requested, { runId: 'run', batch: '', now: new Date() });
+  await store.jobs.insert([job]);
+  const message = { exchange, key, body: encodeJob(job), id: job._id, headers: {} };
+  assert.equal(await publisher.publish(message), 'confirmed');
   await eventually(async () => (await wods.find('ann', date)) !== undefined, {
     describe: () => `no workout; refused: ${refusals.join('; ')}`,
   });

@@ -9,7 +9,10 @@ import { createWodHandler } from '../../src/handlers/createWodHandler.ts';
 
 type Payload = Parameters<ReturnType<typeof createWodHandler>['run']>[0]['payload'];
 
-const noStore = { storeAll: () => Promise.resolve() };
+const noStore = {
+  storeAll: () => Promise.resolve(),
+  findStored: () => Promise.resolve(new Set<string>()),
+};
 const payload: Payload = {
   userId: 'u1',
   date: '2026-11-23',

@@ -46,12 +46,16 @@ test('a disconnected consumer that does not try to connect is stuck', (t) => {
   assert.match(heartbeat.check() ?? '', /no sign of life/);
 });
 
-test('a consumer that waits for the database is not stuck', (t) => {
+test('a consumer that waits for the database in any stage is not stuck', (t) => {
   const { clock, heartbeat } = open(t);
-  heartbeat.onEvent({ type: 'storeDown', stage: 'settle', error: new Error('out') });
+  for (const stage of ['storeEffects', 'changeRecords'])
+    heartbeat.onEvent({ type: 'storeDown', stage, error: new Error('out') });
   clock.nowMs = 10 * LIMIT_MS;
   assert.equal(heartbeat.check(), undefined);
-  heartbeat.onEvent({ type: 'storeUp', stage: 'settle' });
+  heartbeat.onEvent({ type: 'storeUp', stage: 'storeEffects' });
+  clock.nowMs += 10 * LIMIT_MS;
+  assert.equal(heartbeat.check(), undefined);
+  heartbeat.onEvent({ type: 'storeUp', stage: 'changeRecords' });
   clock.nowMs += LIMIT_MS + 1;
   assert.match(heartbeat.check() ?? '', /no sign of life/);
 });

@@ -10,6 +10,8 @@
  * @property {string} runId
  * @property {string} state
  * @property {boolean} isForEveryone
+ * @property {number} [total] absent until the users are counted.
+ * @property {number} expanded users whose jobs are recorded.
  * @property {Record<string, number>} causes
  * @property {number} ratePerSecond
  * @property {number} [etaSeconds]

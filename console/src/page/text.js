@@ -86,9 +86,8 @@ function runText(today) {
       if (total === 0) return { text: 'The run asked for nobody', tone: 'good' };
       return { text: isForSome(today) ? share : `Everyone is served: ${share}`, tone: 'good' };
     case 'running':
-      // The total is not known before every job is recorded, and the recording may have been interrupted.
       return run?.state === 'accepting'
-        ? { text: `${share}, the run is still being recorded`, tone: '' }
+        ? { text: `${share}, ${recordedText(run)}`, tone: '' }
         : { text: `${share}, the run goes on`, tone: '' };
     case 'incomplete':
       return { text: `${share}, ${numbers.format(total - served)} are missing`, tone: 'bad' };
@@ -104,6 +103,15 @@ function shareText(today) {
   const { served, total } = today;
   const asked = total === 1 ? ' asked for is' : ' asked for are';
   return `${numbers.format(served)} of ${numbers.format(total)}${isForSome(today) ? asked : ''} served`;
+}
+
+/**
+ * The users may not be counted yet, and a user who joins meanwhile makes the count inexact.
+ * @param {import('./model.js').Run} run
+ */
+function recordedText({ expanded, total }) {
+  const of = total === undefined ? '' : ` of ${numbers.format(Math.max(total, expanded))}`;
+  return `${numbers.format(expanded)}${of} recorded so far`;
 }
 
 /** @param {import('./model.js').Today} today */

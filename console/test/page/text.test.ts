@@ -49,13 +49,18 @@ test('only a day on which everyone is served has the tone good', () => {
   assert.deepEqual(good, ['served']);
 });
 
-test('while a run is being recorded, the text says that its total may grow', () => {
-  const today = { verdict: 'running', served: 5, total: 5 };
-  const run = { state: 'accepting', isForEveryone: true };
-  assert.deepEqual(verdictText({ ...today, run } as Parameters<typeof verdictText>[0]), {
-    text: '5 of 5 served, the run is still being recorded',
+test('while a run is being recorded, the text says how far, also before its users are counted', () => {
+  const textOf = (total: number | undefined, expanded: number) => {
+    const run = { state: 'accepting', isForEveryone: true, total, expanded };
+    const today = { verdict: 'running', served: 5, total: total ?? expanded, run };
+    return verdictText(today as Parameters<typeof verdictText>[0]);
+  };
+  assert.deepEqual(textOf(5_000, 2_000), {
+    text: '5 of 5,000 served, 2,000 of 5,000 recorded so far',
     tone: '',
   });
+  assert.equal(textOf(undefined, 2_000).text, '5 of 2,000 served, 2,000 recorded so far');
+  assert.equal(textOf(1_999, 2_000).text, '5 of 1,999 served, 2,000 of 2,000 recorded so far');
 });
 
 test('a run for some users says so, and never has the tone good', () => {

@@ -1,5 +1,6 @@
 /** One run of the whole system: from the request to the last stored workout. */
 import { FitClient, followRun } from '@fit/client';
+import { wodIdsOf } from '@fit/contract';
 import { sampleUsers } from '@fit/stack';
 import type { SystemUnderTest } from './benchEnvironment.ts';
 import { MemoryWatch } from './processUsage.ts';
@@ -60,7 +61,7 @@ export async function measureRun(
     throw new Error(`not every workout was stored: ${JSON.stringify(status)}`);
   const times = await database
     .collection('jobs')
-    .find<JobTimes>({ 'key.date': date }, { projection: { createdAt: 1, doneAt: 1 } })
+    .find<JobTimes>({ _id: wodIdsOf(date) }, { projection: { createdAt: 1, doneAt: 1 } })
     .toArray();
   // Not Math.max(...times): arguments are passed on the stack, which overflows at 120,000 jobs.
   const lastDoneAt = times.reduce((last, { doneAt }) => Math.max(last, doneAt.getTime()), 0);

@@ -1,7 +1,7 @@
 /** Records the dead letters of a queue before a replay, which reads only job records. It is needed where the recorder is off. */
 import type { KindDeclaration } from '@fit/topology';
 import type { DeadLetterReader } from '@fit/topology/amqp';
-import type { ReplayFilter } from '../replay/replayDeadJobs.ts';
+import type { ReplayFilter } from '../store/deadJobStore.ts';
 import { type ReceivedDeadLetter, readDeadLetter } from './readDeadLetter.ts';
 import { type RecordDeadLettersOptions, recordDeadLetters } from './recordDeadLetters.ts';
 
@@ -45,7 +45,7 @@ export async function collectDeadLetters(
   while (counts.matched + counts.others < DEAD_LETTERS_LIMIT) {
     const delivery = await options.reader.next();
     if (delivery === undefined) break;
-    const deadLetter = readDeadLetter(delivery, options.kind, new Date());
+    const deadLetter = readDeadLetter(delivery, options.kind, options.stores.clock.now());
     delivery.discardContent();
     if (!matchesFilter(deadLetter, options.filter)) {
       counts.others += 1;
@@ -62,6 +62,7 @@ export async function collectDeadLetters(
     if (group.length >= GROUP_COUNT) await recordGroup();
   }
   await recordGroup();
+  await options.endCounter.flush();
   return counts;
 }
 

@@ -50,7 +50,8 @@ export async function openDeadLetterRecorder(
     onRefused: async ({ delivery, deadLetter }, error) => {
       onEvent({ type: 'stageFailed', stage: 'deadLetterRecorder', error });
       // The outline is short plain text, so if the database refuses that as well, the dead letter is not the reason.
-      await options.deadLetters.store([outlineOf(deadLetter, error)], new Date());
+      const { deadLetters, clock } = options.stores;
+      await deadLetters.store([outlineOf(deadLetter, error)], clock.now());
       delivery.ack();
     },
     onOutage: (error) => {
@@ -70,7 +71,7 @@ export async function openDeadLetterRecorder(
     },
     onEvent: options.onSession,
     onDelivery: (delivery) => {
-      const deadLetter = readDeadLetter(delivery, kind, new Date());
+      const deadLetter = readDeadLetter(delivery, kind, options.stores.clock.now());
       // A body may have many MB. The read dead letter is bounded, so the body of the delivery is freed.
       delivery.discardContent();
       batcher.add({ delivery, deadLetter });

@@ -2,14 +2,21 @@
 import type { JobEnd, JobListener } from '../jobEvent.ts';
 import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
 import { disagreementOf, isBodyOf } from '../record/messageAgreement.ts';
-import { LIVE_STATES } from '../record/transitions.ts';
-import type { DeadLetter, DeadLetterStore } from '../store/deadLetterStore.ts';
-import type { JobStore } from '../store/jobStore.ts';
+import { type JobState, LIVE_STATES } from '../record/transitions.ts';
+import type { EndCounter } from '../settle/endCounter.ts';
+import type { DeadLetter } from '../store/deadLetterStore.ts';
+import type { JobStores } from '../store/jobStores.ts';
 import type { ReceivedDeadLetter } from './readDeadLetter.ts';
 
 export interface RecordDeadLettersOptions {
-  readonly store: JobStore;
-  readonly deadLetters: DeadLetterStore;
+  readonly stores: Pick<JobStores, 'jobs' | 'deadLetters' | 'clock'>;
+  /** Counts the ends of jobs for their runs. */
+  readonly endCounter: EndCounter;
+  /**
+   * Finds the jobs whose effect is stored, of any kind: these are done, however their messages ended.
+   * @returns the ids of these jobs.
+   */
+  readonly findStoredEffects: (jobs: readonly JobRecord[]) => Promise<ReadonlySet<string>>;
   readonly onEvent: JobListener;
 }
 
@@ -22,9 +29,16 @@ interface ComparedDeadLetter {
   readonly forgery: string | undefined;
 }
 
+/** A dead letter that agrees with the record of its job. */
+interface DeadJob {
+  readonly deadLetter: ReceivedDeadLetter;
+  readonly record: JobRecord;
+}
+
 /**
- * Marks a live job dead with the cause of its dead letter, where the dead letter agrees with the job's record. A job that is
- * in a final state already does not change. A dead letter that names no job, that is malformed, or that does not agree with
+ * Marks a live job dead with the cause of its dead letter, where the dead letter agrees with the job's record. A job whose
+ * effect is stored is done instead: an attempt stored the effect, and was killed before it could write the record. A job
+ * that is done or cancelled does not change. A dead letter that names no job, that is malformed, or that does not agree with
  * the record is stored itself.
  * @throws StoreUnavailable, StatementRefused; repeating is safe.
  */
@@ -32,31 +46,85 @@ export async function recordDeadLetters(
   deadLetters: readonly ReceivedDeadLetter[],
   options: RecordDeadLettersOptions,
 ): Promise<void> {
-  const now = new Date();
   const ids = deadLetters.flatMap(({ jobId }) => (jobId === undefined ? [] : [jobId]));
-  const records = await options.store.findAll(ids);
+  const records = await options.stores.jobs.findAll(ids);
   const compared = deadLetters.map((deadLetter): ComparedDeadLetter => {
     const record = records.get(deadLetter.jobId ?? '');
     return { deadLetter, record, forgery: record && forgeryOf(deadLetter, record) };
   });
-  // The worker records a fatal attempt before it acknowledges the message, so its dead letter adds nothing.
-  const deaths = compared.filter((item) => agrees(item) && item.deadLetter.cause !== 'fatal');
-  for (const [cause, group] of Map.groupBy(deaths, ({ deadLetter }) => deadLetter.death.cause)) {
-    const changes = group.map(({ deadLetter, record }) => ({
-      id: record?._id ?? '',
-      generation: deadLetter.claimedMessage?.generation ?? record?.generation ?? 0,
-      death: deadLetter.death,
-    }));
-    const count = await options.store.change('markDead', changes, now);
-    const kind = group[0]?.deadLetter.kind.kind ?? 'unknown';
-    // The store returns how many jobs changed, but not which, so where some were dead already the ends have no job id.
-    const ends = group.slice(0, count).map(({ record }) => ({
-      ...endOf(record, now),
-      jobId: count === group.length ? record?._id : undefined,
-    }));
-    if (count > 0) options.onEvent({ type: 'deadLettered', kind, cause, count, ends });
-  }
+  const deadJobs = compared.flatMap(({ deadLetter, record, forgery }) =>
+    record === undefined || forgery !== undefined ? [] : [{ deadLetter, record }],
+  );
+  const stored = await finishStored(deadJobs, options);
+  await markDead(
+    deadJobs.filter(({ record }) => !stored.has(record._id)),
+    options,
+  );
   await storeOthers(compared, options);
+}
+
+/**
+ * Finishes the jobs whose effect is stored, also those that the worker has marked dead: the effect may have been stored after
+ * the worker looked for it.
+ * @returns the ids of the jobs whose effect is stored.
+ */
+async function finishStored(
+  deadJobs: readonly DeadJob[],
+  { stores, endCounter, findStoredEffects, onEvent }: RecordDeadLettersOptions,
+): Promise<ReadonlySet<string>> {
+  const unfinished = deadJobs.filter(({ record }) => UNFINISHED_STATES.has(record.state));
+  if (unfinished.length === 0) return new Set();
+  const stored = await findStoredEffects(unfinished.map(({ record }) => record));
+  const finished = unfinished.filter(({ record }) => stored.has(record._id));
+  for (const [kind, group] of Map.groupBy(finished, kindOf)) {
+    const { finished: finishedCount, revived } = await stores.jobs.finishEach(
+      group.map(({ record }) => ({ id: record._id, generation: record.generation })),
+    );
+    const count = finishedCount + revived;
+    endCounter.add({
+      runIds: group.map(({ record }) => record.runId),
+      end: 'done',
+      changedCount: count,
+      revivedCount: revived,
+    });
+    if (count > 0) onEvent({ type: 'finished', kind, count, ends: endsOf(group, count, stores) });
+  }
+  return stored;
+}
+
+async function markDead(
+  deadJobs: readonly DeadJob[],
+  { stores, endCounter, onEvent }: RecordDeadLettersOptions,
+): Promise<void> {
+  // The worker records a fatal attempt before it acknowledges the message, so its dead letter adds nothing.
+  const dying = deadJobs.filter(
+    ({ deadLetter, record }) => deadLetter.cause !== 'fatal' && LIVE_STATES.includes(record.state),
+  );
+  for (const [cause, ofCause] of Map.groupBy(dying, ({ deadLetter }) => deadLetter.death.cause))
+    for (const [kind, group] of Map.groupBy(ofCause, kindOf)) {
+      const count = await stores.jobs.change(
+        'markDead',
+        group.map(({ deadLetter, record }) => ({
+          id: record._id,
+          generation: deadLetter.claimedMessage?.generation ?? record.generation,
+          death: deadLetter.death,
+        })),
+      );
+      endCounter.add({
+        runIds: group.map(({ record }) => record.runId),
+        end: 'dead',
+        cause,
+        changedCount: count,
+      });
+      if (count > 0)
+        onEvent({ type: 'deadLettered', kind, cause, count, ends: endsOf(group, count, stores) });
+    }
+}
+
+const UNFINISHED_STATES: ReadonlySet<JobState> = new Set([...LIVE_STATES, 'dead']);
+
+function kindOf({ deadLetter }: DeadJob): string {
+  return deadLetter.kind.kind;
 }
 
 /**
@@ -68,7 +136,8 @@ async function storeOthers(
   options: RecordDeadLettersOptions,
 ): Promise<void> {
   const stored = compared.filter((item) => !agrees(item) || item.deadLetter.cause === 'malformed');
-  const newIds = await options.deadLetters.store(stored.map(storedFormOf), new Date());
+  const { deadLetters, clock } = options.stores;
+  const newIds = await deadLetters.store(stored.map(storedFormOf), clock.now());
   const reported = stored.filter((item) => newIds.delete(item.deadLetter.id) && !agrees(item));
   const causeOf = ({ deadLetter, forgery }: ComparedDeadLetter) =>
     forgery === undefined ? deadLetter.cause : ('forged' as const);
@@ -99,12 +168,18 @@ function agrees({ record, forgery }: ComparedDeadLetter): boolean {
   return record !== undefined && forgery === undefined;
 }
 
-function endOf(record: JobRecord | undefined, now: Date): Omit<JobEnd, 'jobId'> {
-  const isKnown = record !== undefined && !isReplayed(record);
-  return {
-    attemptCount: record?.attemptCount ?? 0,
-    endToEndMs: isKnown ? Math.max(0, now.getTime() - record.createdAt.getTime()) : undefined,
-  };
+/** The store returns how many jobs changed, but not which, so where some did not change the ends have no job id. */
+function endsOf(
+  group: readonly DeadJob[],
+  count: number,
+  { clock }: RecordDeadLettersOptions['stores'],
+): JobEnd[] {
+  const nowMs = clock.now().getTime();
+  return group.slice(0, count).map(({ record }) => ({
+    jobId: count === group.length ? record._id : undefined,
+    attemptCount: record.attemptCount,
+    endToEndMs: isReplayed(record) ? undefined : Math.max(0, nowMs - record.createdAt.getTime()),
+  }));
 }
 
 /**

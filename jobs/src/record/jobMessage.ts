@@ -9,7 +9,7 @@ export const MESSAGE_VERSION = 1;
 export const CREATED_AT_HEADER = 'created-at';
 /** Time of this publish in milliseconds since 1970. The timestamp of AMQP has whole seconds only. */
 export const PUBLISHED_AT_HEADER = 'published-at-ms';
-/** The first run that requested the job, for log lines. */
+/** The run that created the job: log lines name it, and it counts the end of the job. */
 export const RUN_ID_HEADER = 'run-id';
 /** A larger body is refused before it is parsed. */
 export const MESSAGE_LIMIT_BYTES = 64 * 1_024;
@@ -35,6 +35,15 @@ export interface JobMessage<Payload = unknown> {
   readonly kind: string;
   readonly generation: number;
   readonly payload: Payload;
+}
+
+/** A message that a worker received. */
+export interface ReceivedJob<Payload = unknown> extends JobMessage<Payload> {
+  /**
+   * The run that created the job, from a header that is signed together with the body; undefined where the signature is
+   * absent or wrong, so that the message must be compared with the record of its job.
+   */
+  readonly signedRunId: string | undefined;
 }
 
 /** A body that is no valid message of a job. The worker sends such a message to the dead-letter queue at its first attempt. */
@@ -87,7 +96,12 @@ export function decodeJob<Payload>(
   if (payloadCheck === undefined) throw new MalformedMessage(`kind '${value.kind}' is unknown`);
   if (!payloadCheck.accepts(value.payload))
     throw new MalformedMessage(`payload${payloadCheck.fault(value.payload)}`);
-  return { ...value, payload: value.payload };
+  return {
+    id: value.id,
+    kind: value.kind,
+    generation: value.generation,
+    payload: value.payload,
+  };
 }
 
 /** @returns the message in a body, with an unchecked payload; undefined where the body is no message of a job. */

@@ -35,28 +35,31 @@ export interface JobDeath {
 }
 
 export interface JobRecord<Payload = unknown> {
-  /** Natural key: `<kind>:<userId>:<date>`. One job per key, for ever. */
+  /** Natural key: `<kind>:<userId>:<date>`. One job per key, for ever. `userOf` and `dateOf` read it. */
   readonly _id: string;
   readonly kind: string;
-  readonly key: { readonly userId: string; readonly date: string };
   readonly state: JobState;
-  /** Raised by each replay; a message or write of an older generation is late and changes nothing. */
+  /** Raised by each replay; a message or write of an older generation is late. */
   readonly generation: number;
   /** Attempts spent in this generation; a job that is published again continues after them. */
   readonly attemptCount: number;
-  /** The latest 20 runs that requested this job, oldest first. */
-  readonly runIds: readonly string[];
+  /** The run that created the job. Later runs that requested the same job have its id in their batches. */
+  readonly runId: string;
+  /** The batch that publishes the job, or published it last. */
+  readonly batch: string;
   readonly payload: Payload;
   readonly createdAt: Date;
+  /** Time of the last change of the state by the database's clock. */
   readonly stateAt: Date;
-  /** The relay does not publish the job before this time. */
-  readonly dueAt: Date;
-  /** The newest 20 attempts, oldest first. */
-  readonly attempts: readonly AttemptRecord[];
-  /** Why the relay could not publish the record yet, and how often; each time is counted at least once. */
-  readonly deferred?: { readonly reason: string; readonly count: number };
+  /**
+   * The newest 20 attempts, oldest first. A first attempt that succeeds has no entry, because `doneAt`, `workerId` and
+   * `attemptCount` say the same and one statement then serves a whole batch.
+   */
+  readonly attempts?: readonly AttemptRecord[];
   readonly death?: JobDeath;
   readonly doneAt?: Date;
+  /** The worker whose attempt finished the job. */
+  readonly workerId?: string;
   /** Trace of the request that first requested the job, as W3C `traceparent`. A republished job keeps it. */
   readonly traceparent?: string;
   /** Other traces of the job, newest last: a run that is too large for one trace, and operations that published it again. */
@@ -64,7 +67,6 @@ export interface JobRecord<Payload = unknown> {
 }
 
 export const STORED_ATTEMPTS_LIMIT = 20;
-export const STORED_RUNS_LIMIT = 20;
 export const STORED_TRACELINKS_LIMIT = 5;
 
 /** @returns whether the job was replayed: only a replay begins a further generation, so the job had an end before. */
@@ -76,33 +78,50 @@ export function jobId(kind: string, userId: string, date: string): string {
   return `${kind}:${userId}:${date}`;
 }
 
+/** @returns the user of a job. No kind and no date has a colon. */
+export function userOf(id: string): string {
+  return id.slice(id.indexOf(':') + 1, id.lastIndexOf(':'));
+}
+
+/** @returns the date of a job as YYYY-MM-DD. */
+export function dateOf(id: string): string {
+  return id.slice(id.lastIndexOf(':') + 1);
+}
+
 /** Fields of a requested job. */
-export interface NewJob<Payload> {
+export interface NewJob<Payload = unknown> {
   readonly kind: string;
   readonly userId: string;
   /** YYYY-MM-DD. */
   readonly date: string;
-  readonly runId: string;
-  /** Everything that an attempt needs, as of the request, because a later change of the user must not change a retry. */
+  /** Everything that an attempt needs, as of the time when the job is recorded, because a later change of the user must not change a retry. */
   readonly payload: Payload;
   readonly trace?: Pick<JobRecord, 'traceparent' | 'tracelinks'> | undefined;
 }
 
-export function newJob<Payload>(options: NewJob<Payload>, now: Date): JobRecord<Payload> {
-  const { kind, userId, date, runId, payload, trace = {} } = options;
+/** Where a new job comes from. */
+export interface JobOrigin {
+  readonly runId: string;
+  readonly batch: string;
+  /** The database's time. */
+  readonly now: Date;
+}
+
+export function newJob<Payload>(
+  { kind, userId, date, payload, trace = {} }: NewJob<Payload>,
+  { runId, batch, now }: JobOrigin,
+): JobRecord<Payload> {
   return {
     _id: jobId(kind, userId, date),
     kind,
-    key: { userId, date },
     state: 'pending',
     generation: 1,
     attemptCount: 0,
-    runIds: [runId],
+    runId,
+    batch,
     payload,
     createdAt: now,
     stateAt: now,
-    dueAt: now,
-    attempts: [],
     ...trace,
   };
 }

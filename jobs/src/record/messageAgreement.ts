@@ -1,9 +1,9 @@
-/** Compares a message with the record of the job that it names, because any publisher can write any content. Pure. */
+/** Compares a message without a valid signature with the record of the job that it names, because any publisher can write any content. Pure. */
 import { encodeJob, type JobMessage } from './jobMessage.ts';
 import type { JobRecord } from './jobRecord.ts';
 
-/** The fields of a record that a message is compared with. */
-export type ComparedFields = Pick<JobRecord, '_id' | 'kind' | 'generation' | 'payload'>;
+/** The fields of a record that a message is compared with, and the run that counts the end of the job. */
+export type ComparedFields = Pick<JobRecord, '_id' | 'kind' | 'generation' | 'payload' | 'runId'>;
 
 /** A message that does not agree with the record of the job that it names. */
 export class ForgedMessage extends Error {
@@ -18,7 +18,7 @@ export class ForgedMessage extends Error {
  */
 export function disagreementOf(
   { id, kind, generation, payload }: JobMessage,
-  record: ComparedFields | undefined,
+  record: Omit<ComparedFields, 'runId'> | undefined,
 ): string | undefined {
   if (record === undefined) return 'forged: there is no job of this id';
   if (record._id !== id) return 'forged: its body names another job';

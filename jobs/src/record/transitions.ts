@@ -1,35 +1,33 @@
 /** The legal changes of a job's state, in one table. Every write of a state has `allowedBefore` as a condition. */
-export const JOB_STATES = [
-  'pending',
-  'queued',
-  'running',
-  'waiting',
-  'done',
-  'dead',
-  'cancelled',
-] as const;
+export const JOB_STATES = ['pending', 'running', 'waiting', 'done', 'dead', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
+
+/** A state as readers see it: `queued` is a pending job whose batch the broker has confirmed; no record stores it. */
+export type ShownState = JobState | 'queued';
+export const SHOWN_STATES: readonly ShownState[] = ['pending', 'queued', ...JOB_STATES.slice(1)];
 
 export type Transition = keyof typeof TRANSITIONS;
 
 /**
- * A worker may be faster than the relay that marks a job as queued, and the reconciler may have made a slow job pending.
- * Therefore every live state leads to done, waiting, dead and cancelled. Only a replay leaves a terminal state.
+ * No write says that a job was published (its batch says so), so an attempt may begin in the state `pending`. A worker may
+ * be slower than a repair that made its job pending again, so every live state leads to done, waiting, dead and cancelled.
  */
 export const TRANSITIONS = {
-  /** The broker confirmed the publish. */
-  queue: { from: ['pending'], to: 'queued' },
-  /** An attempt has run for longer than a second. */
-  run: { from: ['pending', 'queued', 'waiting'], to: 'running' },
+  /** An attempt has run for longer than a second, or still runs. */
+  run: { from: ['pending', 'running', 'waiting'], to: 'running' },
   /** An attempt failed; the broker holds the job for its tier. */
-  wait: { from: ['pending', 'queued', 'running', 'waiting'], to: 'waiting' },
-  finish: { from: ['pending', 'queued', 'running', 'waiting'], to: 'done' },
-  markDead: { from: ['pending', 'queued', 'running', 'waiting'], to: 'dead' },
-  /** The job is stale; the relay publishes it again. */
-  reconcile: { from: ['queued', 'running', 'waiting'], to: 'pending' },
+  wait: { from: ['pending', 'running', 'waiting'], to: 'waiting' },
+  /**
+   * The effect is stored. A dead job is included, because an attempt whose worker was killed may have been repeated: a job
+   * whose effect exists is done, whatever was recorded before.
+   */
+  finish: { from: ['pending', 'running', 'waiting', 'dead'], to: 'done' },
+  markDead: { from: ['pending', 'running', 'waiting'], to: 'dead' },
+  /** The broker lost the job; the relay publishes it again. */
+  reconcile: { from: ['pending', 'running', 'waiting'], to: 'pending' },
   replay: { from: ['dead'], to: 'pending' },
   /** The handler discarded the job, because it is not wanted any more. */
-  cancel: { from: ['pending', 'queued', 'running', 'waiting'], to: 'cancelled' },
+  cancel: { from: ['pending', 'running', 'waiting'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>;
 
 /** @returns the states that a transition may start from, as a filter of a guarded update. */
@@ -37,4 +35,5 @@ export function allowedBefore(transition: Transition): { $in: JobState[] } {
   return { $in: [...TRANSITIONS[transition].from] };
 }
 
-export const LIVE_STATES: readonly JobState[] = ['pending', 'queued', 'running', 'waiting'];
+export const LIVE_STATES: readonly JobState[] = ['pending', 'running', 'waiting'];
+export const FINAL_STATES: readonly JobState[] = ['done', 'dead', 'cancelled'];

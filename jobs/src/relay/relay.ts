@@ -1,128 +1,673 @@
-/** The relay publishes pending records. The record is the outbox, so an error of the relay can delay a job but not lose it. */
-import { type Declaration, type PublishTarget, publishTarget, returnCapacity } from '@fit/topology';
-import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
+/**
+ * The relay turns runs into jobs on the broker: it reads the users of a run page by page, records a batch of jobs for each
+ * page, and publishes the batch from memory. Batches that another relay left behind, and those of replays and repairs, it
+ * publishes from their records. Runs and batches are leased in their own records, so every monolith has a relay, and all of
+ * them share the work.
+ *
+ * The order of each page is: batch and jobs stored, messages confirmed, batch marked, run counted. A process that dies in
+ * between leaves an open batch, which the next relay publishes. Copies that this makes are harmless, because the effect of
+ * a job has a natural key.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Declaration, KindDeclaration } from '@fit/topology';
+import type { Publisher } from '@fit/topology/amqp';
 import type { JobListener } from '../jobEvent.ts';
 import {
-  CREATED_AT_HEADER,
-  encodeJob,
-  PUBLISHED_AT_HEADER,
-  RUN_ID_HEADER,
-} from '../record/jobMessage.ts';
-import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
-import type { JobStore } from '../store/jobStore.ts';
+  BATCH_LIMIT,
+  type BatchRecord,
+  isOnOtherPage,
+  pageBatchId,
+  restBatchId,
+} from '../record/batch.ts';
+import { describeError } from '../record/describeError.ts';
+import { type JobRecord, jobId, type NewJob, newJob } from '../record/jobRecord.ts';
+import type { RunRecord } from '../record/run.ts';
+import { RELAY_LEASE_MS, RELAY_RENEW_MS } from '../store/batchStore.ts';
+import type { JobStores } from '../store/jobStores.ts';
+import type { StoredPages } from '../store/runStore.ts';
+import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
-import { parseTraceparent } from '../trace/traceparent.ts';
+import { JobPublisher, type PublishedJobs } from './jobPublisher.ts';
+import type { RunSource, SourcePage } from './runSource.ts';
 
 export interface RelayOptions {
   readonly declaration: Declaration;
   readonly publisher: Publisher;
-  readonly store: JobStore;
-  /** @returns the number of ready messages in a queue, from the broker; called for kinds with a `load`. @throws where the broker does not answer. */
+  /** Stores for background tasks: their statements end before a lease does. */
+  readonly stores: JobStores;
+  readonly source: RunSource;
+  /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
   readonly readyCount: (queue: string) => Promise<number>;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
+  /** Names this relay in leases; default: a random id. */
+  readonly owner?: string;
+  /** Called after each search for work, about once a second, also while the relay waits for room in a queue. */
+  readonly onIteration?: () => void;
 }
 
-/** Records in one round at most. After a full round the next one follows at once, because more records may be pending. */
-export const RELAY_BATCH_COUNT = 1_000;
-/** Time until a deferred job is published again. A full queue drains in seconds, and one try a second costs little. */
+/**
+ * Pages of one kind that are in work at a time. While one is published the next one is recorded, and one more is read. A
+ * limit for each kind, so that a kind whose queue is full does not stop the others.
+ */
+const PAGES_IN_WORK = 3;
+/** Pause between two searches for batches and runs without an owner, in milliseconds. */
+const SEARCH_MS = 1_000;
+/** Time until messages that the broker did not take are published again. A full queue drains in seconds, and one try a second costs little. */
 const DEFER_MS = 1_000;
+/** A stop waits this long for confirms, in milliseconds. */
+const DRAIN_MS = 3_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
 
-/**
- * Does one round: reads pending records, publishes them, and marks them as queued. If the process dies between publish and
- * mark, the message is published a second time, and the guards of the record make the copy harmless. The other order would
- * lose the job.
- * @returns the number of records that the round read; `RELAY_BATCH_COUNT` means that more may be pending.
- * @throws StoreUnavailable, StatementRefused; the records stay pending, and the next round reads them again.
- */
-export async function relayOnce(options: RelayOptions): Promise<number> {
-  // While the connection is blocked or closed, a publish would only time out; the records are safe in the database.
-  if (!options.publisher.isReady) return 0;
-  const capacities = await capacitiesOf(options);
-  const count = Math.min(RELAY_BATCH_COUNT, Math.max(...capacities.values()));
-  if (count <= 0) return 0;
-  const jobs = await options.store.pending(count, new Date());
-  if (jobs.length === 0) return 0;
-  const results = await Promise.all(
-    jobs.map(async (job) =>
-      takeCapacity(capacities, job) ? await publish(job, options) : 'reserved',
-    ),
-  );
-  const byResult = Map.groupBy(jobs, (_, index) => results[index] ?? 'unknown');
-  for (const [result, group] of byResult) {
-    if (result !== 'reserved') report(options, result, group);
-    if (result === 'confirmed') await options.store.markQueued(group, new Date());
-    else await options.store.defer(group, result, new Date(Date.now() + DEFER_MS));
+/** Something that this relay holds under a lease. */
+interface Held {
+  readonly renew: () => Promise<boolean>;
+  /** True once another process holds it. */
+  isLost: boolean;
+}
+
+/** A run that this relay expands. */
+interface OwnRun extends Held {
+  readonly run: RunRecord;
+  readonly kind: string;
+  /** True: this process stored the run, so no page of it can exist. */
+  readonly isFresh: boolean;
+  /** The user behind whom the next page begins, and the number of that page. */
+  cursor: string;
+  page: number;
+  /** The page that is being read, so that no other page is begun; for a run that is not fresh, until it is stored. */
+  busyPage: number | undefined;
+  /** True once the last page was read. */
+  isRead: boolean;
+  pagesInWork: number;
+  /** How far the batches are stored without a gap, and the last users of the pages that are stored beyond a gap. */
+  stored: { nextPage: number; cursor: string };
+  readonly storedBeyond: Map<number, string>;
+}
+
+interface HeldBatch extends Held {
+  readonly batch: BatchRecord;
+}
+
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #owner: string;
+  readonly #publisher: JobPublisher;
+  readonly #kinds: ReadonlyMap<string, KindDeclaration>;
+  readonly #runs = new Map<string, OwnRun>();
+  /** Claimed batches that are not begun yet. */
+  #claimed: HeldBatch[] = [];
+  readonly #held = new Set<Held>();
+  readonly #inWork = new Map<string, number>();
+  readonly #working = new Set<Promise<void>>();
+  readonly #searching: Promise<void>;
+  readonly #renewTimer: NodeJS.Timeout;
+  readonly #stopped = new AbortController();
+  #endPause: (() => void) | undefined;
+  #isWoken = false;
+  #isStoreDown = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#owner = options.owner ?? randomUUID();
+    this.#publisher = new JobPublisher({
+      ...options,
+      signer: options.stores.signer,
+      clock: options.stores.clock,
+    });
+    this.#kinds = new Map(options.declaration.kinds.map((kind) => [kind.kind, kind]));
+    this.#renewTimer = setInterval(() => void this.#renewAll(), RELAY_RENEW_MS);
+    this.#searching = this.#search();
   }
-  return jobs.length;
+
+  /** Names this relay in leases. A run that is stored with it as its owner is handed over by `begin`. */
+  get owner(): string {
+    return this.#owner;
+  }
+
+  /** Begins a run that this process has just stored with this relay as its owner. */
+  begin(run: RunRecord): void {
+    this.#addRun(run, true);
+    this.#startWork();
+  }
+
+  /** Searches for work at once, because another task of this process has made a batch. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#endPause?.();
+  }
+
+  /**
+   * Ends the relay after the pages in work are confirmed, and gives up everything that it holds.
+   * @param drainMs milliseconds to wait for confirms; a broker that blocks publishers may never send them. What is not confirmed
+   * then is published again by the next holder of its batch.
+   */
+  async stop(drainMs = DRAIN_MS): Promise<void> {
+    this.#stopped.abort();
+    this.#publisher.stop();
+    this.#endPause?.();
+    await this.#searching;
+    const isDrained = Promise.all(this.#working);
+    await Promise.race([isDrained, pause(drainMs, undefined, { ref: false })]);
+    clearInterval(this.#renewTimer);
+    const { runs, batches } = this.#options.stores;
+    // What is not released is taken by another relay when its lease ends.
+    for (const { run } of this.#runs.values()) await runs.release(run).catch(() => undefined);
+    for (const { batch } of this.#claimed) await batches.release(batch, 0).catch(() => undefined);
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
+  async #search(): Promise<void> {
+    while (!this.#isStopped) {
+      try {
+        await this.#claim();
+        if (this.#options.publisher.isReady)
+          this.#options.onEvent({ type: 'roundEnded', task: 'relay' });
+        this.#reportStoreUp();
+      } catch (thrown) {
+        this.#reportError(thrown);
+      }
+      this.#options.onIteration?.();
+      this.#startWork();
+      await this.#pause();
+    }
+  }
+
+  /** Takes batches and runs that no relay holds, as many as can be worked on now. */
+  async #claim(): Promise<void> {
+    const { runs, batches } = this.#options.stores;
+    for (const run of await runs.claim(this.#owner)) this.#addRun(run, false);
+    const freeKinds = [...this.#kinds.keys()].filter((kind) => this.#hasFreePage(kind));
+    if (freeKinds.length === 0 || this.#claimed.length > 0) return;
+    const now = this.#options.stores.clock.now();
+    const wanted = { kinds: freeKinds, limit: PAGES_IN_WORK, now };
+    for (const batch of await batches.claim(this.#owner, wanted))
+      this.#claimed.push(this.#hold({ batch, isLost: false, renew: () => batches.renew(batch) }));
+  }
+
+  #addRun(run: RunRecord, isFresh: boolean): void {
+    const { source, stores } = this.#options;
+    this.#runs.set(
+      run._id,
+      this.#hold({
+        run,
+        kind: source.kindOf(run),
+        isFresh,
+        cursor: run.cursor,
+        page: run.nextPage,
+        busyPage: undefined,
+        isRead: false,
+        pagesInWork: 0,
+        stored: { nextPage: run.nextPage, cursor: run.cursor },
+        storedBeyond: new Map(),
+        isLost: false,
+        renew: () => stores.runs.renew(run),
+      }),
+    );
+    if (run.total === undefined) void this.#countUsers(run);
+  }
+
+  /** Counts the users beside the expansion, because a million of them take a second. */
+  async #countUsers(run: RunRecord): Promise<void> {
+    try {
+      const total = await this.#options.source.count(run);
+      await this.#options.stores.runs.setTotal(run._id, total);
+    } catch (thrown) {
+      // The number is for people; it is exact once the run is finished.
+      this.#reportError(thrown);
+    }
+  }
+
+  #hasFreePage(kind: string): boolean {
+    return (this.#inWork.get(kind) ?? 0) < PAGES_IN_WORK;
+  }
+
+  /** Begins as many pages and batches as may be in work. Runs take turns, so that a large one does not keep small ones waiting. */
+  #startWork(): void {
+    if (this.#isStopped) return;
+    for (const kind of this.#kinds.keys())
+      while (this.#hasFreePage(kind)) {
+        const batchIndex = this.#claimed.findIndex(({ batch }) => batch.kind === kind);
+        const [claimed] = batchIndex < 0 ? [] : this.#claimed.splice(batchIndex, 1);
+        if (claimed !== undefined) {
+          this.#track(kind, () => this.#publishClaimed(claimed));
+          continue;
+        }
+        const own = this.#nextRun(kind);
+        if (own === undefined) break;
+        const { page } = own;
+        own.busyPage = page;
+        own.pagesInWork += 1;
+        this.#track(kind, async () => {
+          try {
+            await this.#expandPage(own, page);
+          } catch (thrown) {
+            // The run is given up, and taken again when its lease ends: a defect is not repeated in a hot loop.
+            own.isLost = true;
+            throw thrown;
+          } finally {
+            if (own.busyPage === page) own.busyPage = undefined;
+            own.pagesInWork -= 1;
+            this.#dropIfDone(own);
+          }
+        });
+      }
+  }
+
+  /** @returns the run whose turn it is, and puts it at the end of the order. */
+  #nextRun(kind: string): OwnRun | undefined {
+    for (const own of this.#runs.values()) {
+      this.#dropIfDone(own);
+      if (own.kind !== kind || own.busyPage !== undefined || own.isRead || own.isLost) continue;
+      this.#runs.delete(own.run._id);
+      this.#runs.set(own.run._id, own);
+      return own;
+    }
+    return undefined;
+  }
+
+  #dropIfDone(own: OwnRun): void {
+    if (own.pagesInWork > 0 || !(own.isRead || own.isLost)) return;
+    this.#runs.delete(own.run._id);
+    this.#held.delete(own);
+  }
+
+  #track(kind: string, work: () => Promise<void>): void {
+    this.#inWork.set(kind, (this.#inWork.get(kind) ?? 0) + 1);
+    const working = work()
+      .catch((thrown: unknown) => {
+        this.#reportError(thrown);
+      })
+      .finally(() => {
+        this.#inWork.set(kind, (this.#inWork.get(kind) ?? 1) - 1);
+        this.#working.delete(working);
+        this.#startWork();
+      });
+    this.#working.add(working);
+  }
+
+  async #expandPage(own: OwnRun, page: number): Promise<void> {
+    const { stores, source } = this.#options;
+    const { run, cursor: after } = own;
+    const found = await this.#persist(own, () => source.page(run, after, BATCH_LIMIT));
+    if (found === undefined) return;
+    if (found.jobs.length === 0 && !found.isLast) {
+      // Every user of the page was deleted since the run was requested.
+      own.cursor = found.last;
+      return;
+    }
+    if (found.jobs.length === 0) {
+      own.isRead = true;
+      await this.#persist(own, () => stores.runs.movePosition(run, positionOf(own)));
+      return;
+    }
+    // The next page of a fresh run is read while this one is stored.
+    if (own.isFresh) this.#passOn(own, found);
+    const recorded = await this.#persist(own, () => this.#recordPage(own, { page, after, found }));
+    if (recorded === undefined) return;
+    notePage(own, page, recorded.last);
+    if (!own.isFresh) this.#passOn(own, recorded);
+    if (recorded.held === undefined)
+      await this.#persist(own, () => stores.runs.movePosition(run, positionOf(own)));
+    else await this.#publishPage(recorded.held, recorded, own);
+  }
+
+  /** The page is read, so the next one can begin. */
+  #passOn(own: OwnRun, { last, isLast }: Pick<SourcePage, 'last' | 'isLast'>): void {
+    own.cursor = last;
+    own.page += 1;
+    own.isRead = isLast;
+    own.busyPage = undefined;
+    this.#startWork();
+  }
+
+  /**
+   * Stores the batch and the jobs of a page. A fresh run stores both at once. For any other run the batch is stored first: if
+   * an earlier owner of the run made it, its jobs are as that owner read them, and nothing may be added.
+   */
+  async #recordPage(
+    { run, isFresh }: OwnRun,
+    { page, after, found }: { page: number; after: string; found: SourcePage },
+  ): Promise<RecordedJobs> {
+    const { stores } = this.#options;
+    const batchId = pageBatchId(run._id, after);
+    const now = stores.clock.now();
+    const origin = { runId: run._id, batch: batchId, now };
+    const jobs = found.jobs.map((job) => newJob(job, origin));
+    const newBatch = {
+      _id: batchId,
+      runId: run._id,
+      page,
+      after,
+      last: found.last,
+      kind: found.jobs[0]?.kind ?? '',
+      ids: jobs.map(({ _id }) => _id).sort(),
+      createdAt: now,
+      owner: this.#owner,
+    };
+    const leaseUntil = new Date(now.getTime() + RELAY_LEASE_MS);
+    const [inserted, early] = await Promise.all([
+      stores.batches.insert(newBatch, leaseUntil),
+      isFresh ? this.#insertJobs(jobs) : undefined,
+    ]);
+    const batch = inserted ?? (await this.#ownBatch(batchId));
+    if (batch === undefined) {
+      const other = await stores.batches.find(batchId);
+      return { ...NOTHING_RECORDED, last: other?.last ?? found.last, isLast: false };
+    }
+    const insertion = early ?? (await this.#insertJobs(jobs));
+    return {
+      ...(await this.#divide(jobs, insertion, batch)),
+      held: this.#hold({ batch, isLost: false, renew: () => stores.batches.renew(batch) }),
+      last: found.last,
+      isLast: found.isLast,
+    };
+  }
+
+  /** @returns the batch, where an insert whose answer was lost had stored it for this relay. */
+  async #ownBatch(batchId: string): Promise<BatchRecord | undefined> {
+    const found = await this.#options.stores.batches.find(batchId);
+    const isOwn = found?.owner === this.#owner && found.state === 'open' && found.fence === 1;
+    return isOwn ? found : undefined;
+  }
+
+  /** Inserts jobs; where the database refuses a document, halves the jobs until that document is alone. */
+  async #insertJobs(jobs: readonly JobRecord[]): Promise<Insertion> {
+    try {
+      const existingIds = await this.#options.stores.jobs.insert(jobs);
+      return { existingIds, refusedIds: new Set() };
+    } catch (thrown) {
+      if (!(thrown instanceof StatementRefused)) throw thrown;
+      const [only] = jobs;
+      if (jobs.length === 1 && only !== undefined) {
+        this.#options.onEvent({ type: 'stageFailed', stage: 'relay', error: thrown });
+        return { existingIds: new Set(), refusedIds: new Set([only._id]) };
+      }
+      const middle = Math.ceil(jobs.length / 2);
+      const first = await this.#insertJobs(jobs.slice(0, middle));
+      const second = await this.#insertJobs(jobs.slice(middle));
+      return {
+        existingIds: first.existingIds.union(second.existingIds),
+        refusedIds: first.refusedIds.union(second.refusedIds),
+      };
+    }
+  }
+
+  /** Divides the jobs of a page into those that this run created, now or at an earlier try, and those of earlier runs. */
+  async #divide(
+    jobs: readonly JobRecord[],
+    { existingIds, refusedIds }: Insertion,
+    batch: BatchRecord,
+  ): Promise<PublishablePage> {
+    if (existingIds.size === 0 && refusedIds.size === 0)
+      return {
+        toPublish: jobs,
+        createdCount: jobs.length,
+        skippedIds: [],
+        refusedCount: 0,
+        ids: undefined,
+      };
+    const existing = await this.#options.stores.jobs.findAll([...existingIds]);
+    const stored = jobs.flatMap((job) =>
+      refusedIds.has(job._id) ? [] : [existing.get(job._id) ?? job],
+    );
+    return { ...divide(stored, batch), refusedCount: refusedIds.size };
+  }
+
+  /** Publishes a batch whose owner died, or that a replay, a repair or a deferral made, from its records. */
+  async #publishClaimed(held: HeldBatch): Promise<void> {
+    const { batch } = held;
+    const records = await this.#persist(held, () => this.#recordsOf(batch));
+    if (records === undefined) return;
+    const refusedCount = batch.page === undefined ? 0 : batch.ids.length - records.length;
+    await this.#publishPage(held, { ...divide(records, batch), refusedCount }, undefined);
+  }
+
+  /** Reads the records of a batch, and first records the jobs that the batch's maker had no time to record. */
+  async #recordsOf(batch: BatchRecord): Promise<JobRecord[]> {
+    const { stores, source } = this.#options;
+    const found = await stores.jobs.findAll(batch.ids);
+    const run =
+      found.size < batch.ids.length && batch.page !== undefined
+        ? await stores.runs.find(batch.runId)
+        : undefined;
+    if (run === undefined) return [...found.values()];
+    const isMissing = ({ kind, userId, date }: NewJob) => {
+      const id = jobId(kind, userId, date);
+      return !found.has(id) && batch.ids.includes(id);
+    };
+    const page = await source.page(run, batch.after ?? '', BATCH_LIMIT);
+    const origin = { runId: run._id, batch: batch._id, now: stores.clock.now() };
+    await this.#insertJobs(page.jobs.filter(isMissing).map((job) => newJob(job, origin)));
+    return [...(await stores.jobs.findAll(batch.ids)).values()];
+  }
+
+  /** Publishes the jobs of a held batch, stores what became of them, and counts the page for its run. */
+  async #publishPage(
+    held: HeldBatch,
+    page: PublishablePage,
+    own: OwnRun | undefined,
+  ): Promise<void> {
+    const kind = this.#kinds.get(held.batch.kind);
+    try {
+      if (kind === undefined) return;
+      const result = await this.#publisher.publish(kind, page.toPublish, () => !held.isLost);
+      await this.#persist(held, () => this.#storeResult(held.batch, result, { page, own }));
+    } finally {
+      this.#held.delete(held);
+    }
+  }
+
+  async #storeResult(
+    batch: BatchRecord,
+    { confirmed, deferred, impossible }: PublishedJobs,
+    { page, own }: { page: PublishablePage; own: OwnRun | undefined },
+  ): Promise<void> {
+    const { batches, runs } = this.#options.stores;
+    if (impossible.length > 0) await this.#markImpossible(impossible);
+    const left = [...deferred.values()].flat();
+    const [reason] = deferred.keys();
+    const laterMs = reason === 'stopped' ? 0 : DEFER_MS;
+    const deferral = reason === 'stopped' ? undefined : reason;
+    if (left.length > 0 && confirmed.length === 0 && impossible.length === 0) {
+      await batches.release(batch, laterMs, deferral);
+      return;
+    }
+    if (left.length > 0) await this.#moveLeft(batch, left, { laterMs, deferral });
+    const { skippedIds, ids } = page;
+    const isMine = await batches.markPublished(batch, { skippedIds, ids });
+    if (!isMine || batch.page === undefined) return;
+    await runs.recordPage(batch.runId, {
+      stored: own && positionOf(own),
+      created: page.createdCount,
+      skipped: page.skippedIds.length,
+      refused: page.refusedCount,
+    });
+  }
+
+  /** Puts the jobs that the broker did not confirm into a batch of their own, so that only these are published again. */
+  async #moveLeft(
+    batch: BatchRecord,
+    left: readonly JobRecord[],
+    { laterMs, deferral }: { laterMs: number; deferral: string | undefined },
+  ): Promise<void> {
+    const { batches, jobs, clock } = this.#options.stores;
+    const ids = left.map(({ _id }) => _id).sort();
+    const now = clock.now();
+    const rest = {
+      _id: restBatchId(batch),
+      runId: batch.runId,
+      kind: batch.kind,
+      ids,
+      createdAt: batch.createdAt,
+      owner: this.#owner,
+    };
+    const leaseUntil = new Date(now.getTime() + RELAY_LEASE_MS);
+    const stored = (await batches.insert(rest, leaseUntil)) ?? (await this.#ownBatch(rest._id));
+    if (stored === undefined) return;
+    await jobs.assignBatch(ids, rest._id);
+    await batches.release(stored, laterMs, deferral);
+  }
+
+  /** A job that no message can be made of is dead: publishing it again would fail again, for ever. */
+  async #markImpossible(impossible: PublishedJobs['impossible']): Promise<void> {
+    const { jobs, clock } = this.#options.stores;
+    for (const { job, error } of impossible) {
+      this.#options.onEvent({ type: 'stageFailed', stage: 'relay', error });
+      const { message: reason, fingerprint } = describeError(error);
+      const death = { cause: 'malformed' as const, reason, fingerprint, at: clock.now() };
+      const change = { id: job._id, generation: job.generation, death };
+      const count = await jobs.change('markDead', [change]);
+      if (count > 0)
+        await this.#options.stores.runs.addEnds(job.runId, {
+          done: 0,
+          dead: 1,
+          cancelled: 0,
+          causes: { malformed: 1 },
+        });
+    }
+  }
+
+  #hold<Lease extends Held>(held: Lease): Lease {
+    this.#held.add(held);
+    return held;
+  }
+
+  async #renewAll(): Promise<void> {
+    for (const held of [...this.#held]) {
+      try {
+        // A lease that was lost by a slow renewal is taken by another relay, whose fence refuses the writes of this one.
+        if (!(await held.renew()) && this.#held.has(held)) {
+          held.isLost = true;
+          this.#held.delete(held);
+        }
+      } catch (thrown) {
+        this.#reportError(thrown);
+      }
+    }
+  }
+
+  /**
+   * Repeats a step while the database is away.
+   * @returns undefined once the relay stops, or once another process holds the run or batch.
+   */
+  async #persist<Answer>(held: Held, step: () => Promise<Answer>): Promise<Answer | undefined> {
+    let pauseMs = FIRST_PAUSE_MS;
+    for (;;) {
+      if (held.isLost) return undefined;
+      try {
+        const answer = await step();
+        this.#reportStoreUp();
+        return answer;
+      } catch (thrown) {
+        if (!(thrown instanceof StoreUnavailable)) throw thrown;
+        this.#reportError(thrown);
+        if (this.#isStopped) return undefined;
+        await pause(pauseMs, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      }
+    }
+  }
+
+  #reportError(thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const { onEvent } = this.#options;
+    if (!(error instanceof StoreUnavailable))
+      onEvent({ type: 'stageFailed', stage: 'relay', error });
+    // Contention is no outage, and every step is repeated.
+    else if (error.reason !== 'contention' && !this.#isStoreDown) {
+      this.#isStoreDown = true;
+      onEvent({ type: 'storeDown', stage: 'relay', error });
+    }
+  }
+
+  #reportStoreUp(): void {
+    if (this.#isStoreDown) this.#options.onEvent({ type: 'storeUp', stage: 'relay' });
+    this.#isStoreDown = false;
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#isWoken || this.#isStopped) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(resolve, SEARCH_MS);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#isWoken = false;
+    this.#endPause = undefined;
+  }
 }
 
-/**
- * @returns how many messages the relay may add to the main queue of each kind. A kind with a `load` reserves a part of the
- * queue for returning retries, because a retry that finds its main queue full waits for minutes (`returnCapacity`).
- */
-async function capacitiesOf({
-  declaration,
-  readyCount,
-}: RelayOptions): Promise<Map<string, number>> {
-  const capacities = declaration.kinds.map(async (kind): Promise<[string, number]> => {
-    if (!kind.load) return [kind.kind, Infinity];
-    // A queue of unknown length counts as full. The error must not end the round, because the other kinds can be published.
-    const count = await readyCount(kind.queue).catch(() => Infinity);
-    return [kind.kind, returnCapacity(kind).producerLimit - count];
-  });
-  return new Map(await Promise.all(capacities));
+/** What an insert of jobs found. */
+interface Insertion {
+  readonly existingIds: ReadonlySet<string>;
+  /** Jobs that the database refuses to store. */
+  readonly refusedIds: ReadonlySet<string>;
 }
 
-/** Reserves one place in the queue of the job's kind. @returns false where none is left; true for a kind without a declared queue. */
-function takeCapacity(capacities: Map<string, number>, { kind }: JobRecord): boolean {
-  const capacity = capacities.get(kind) ?? Infinity;
-  capacities.set(kind, capacity - 1);
-  return capacity > 0;
+/** The jobs of a held batch, and what its run counts. */
+interface PublishablePage {
+  readonly toPublish: readonly JobRecord[];
+  readonly createdCount: number;
+  readonly skippedIds: readonly string[];
+  readonly refusedCount: number;
+  /** The jobs that belong to the batch, where others of it belong to another page; else undefined. */
+  readonly ids: readonly string[] | undefined;
 }
 
-async function publish(job: JobRecord, options: RelayOptions): Promise<PublishResult> {
-  const kind = options.declaration.kinds.find((candidate) => candidate.kind === job.kind);
-  // This release does not know the kind; the record stays pending for a release that does.
-  if (kind === undefined) return 'returned';
-  const target = publishTarget(options.declaration, kind, job.attemptCount);
-  const trace = options.tracer?.publish(job, target);
-  const result = await options.publisher.publish(messageOf(job, target, trace?.traceparent));
-  trace?.end(result);
-  return result;
+/** A page whose batch and jobs are stored; `held` is undefined where an earlier owner of the run made the batch. */
+interface RecordedJobs extends PublishablePage, Pick<SourcePage, 'last' | 'isLast'> {
+  readonly held: HeldBatch | undefined;
 }
 
-function messageOf(
-  job: JobRecord,
-  target: PublishTarget,
-  traceparent = storedTraceparent(job),
-): OutgoingMessage {
+const NOTHING_RECORDED = {
+  held: undefined,
+  toPublish: [],
+  createdCount: 0,
+  skippedIds: [],
+  refusedCount: 0,
+  ids: undefined,
+} as const;
+
+/** Divides the stored jobs of a batch. Jobs that are not pending have been attempted, so the broker has had them. */
+function divide(
+  records: readonly JobRecord[],
+  batch: BatchRecord,
+): Omit<PublishablePage, 'refusedCount'> {
+  const isPage = batch.page !== undefined;
+  const own = records.filter((job) => !isOnOtherPage(job, batch));
+  const created = own.filter(({ runId }) => !isPage || runId === batch.runId);
   return {
-    ...target,
-    id: job._id,
-    body: encodeJob(job),
-    headers: {
-      generation: job.generation,
-      [RUN_ID_HEADER]: job.runIds[0] ?? '',
-      [CREATED_AT_HEADER]: job.createdAt.toISOString(),
-      [PUBLISHED_AT_HEADER]: Date.now(),
-      ...(traceparent === undefined ? {} : { traceparent }),
-    },
+    toPublish: created.filter((job) => job.state === 'pending' && job.batch === batch._id),
+    createdCount: created.length,
+    skippedIds: isPage
+      ? own.filter(({ runId }) => runId !== batch.runId).map(({ _id }) => _id)
+      : [],
+    ids: own.length === records.length ? undefined : own.map(({ _id }) => _id).sort(),
   };
 }
 
-/** @returns the trace that the record carries. The message gets it even where this process has no tracing of its own. */
-function storedTraceparent({ traceparent }: JobRecord): string | undefined {
-  return parseTraceparent(traceparent) === undefined ? undefined : traceparent;
+/** Notes that the batch of a page is stored, and moves the position over every page that is stored without a gap. */
+function notePage(own: OwnRun, page: number, last: string): void {
+  own.storedBeyond.set(page, last);
+  for (;;) {
+    const cursor = own.storedBeyond.get(own.stored.nextPage);
+    if (cursor === undefined) return;
+    own.storedBeyond.delete(own.stored.nextPage);
+    own.stored = { nextPage: own.stored.nextPage + 1, cursor };
+  }
 }
 
-function report(options: RelayOptions, result: PublishResult, jobs: readonly JobRecord[]): void {
-  for (const [name, group] of Map.groupBy(jobs, ({ kind }) => kind)) {
-    const kind = options.declaration.kinds.find((candidate) => candidate.kind === name);
-    const queue = kind?.queue ?? 'unknown';
-    options.onEvent({ type: 'published', queue, result, count: group.length, jobs: group });
-    const replayed = group.filter((job) => isReplayed(job) && !job.attemptCount);
-    if (result === 'confirmed' && replayed.length > 0)
-      options.onEvent({ type: 'replayed', kind: name, count: replayed.length });
-  }
+function positionOf({ stored, isRead, page }: OwnRun): StoredPages {
+  return { ...stored, pageCount: isRead && stored.nextPage >= page ? page : undefined };
 }

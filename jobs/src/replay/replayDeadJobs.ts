@@ -1,129 +1,16 @@
 /** A replay makes dead jobs pending again, with a new generation. The relay then publishes them, without their old headers. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { DeathCause } from '@fit/topology';
-import type { JobRecord } from '../record/jobRecord.ts';
-import { allowedBefore, type JobState, TRANSITIONS } from '../record/transitions.ts';
-import type { StoreDatabase } from '../store/connectStore.ts';
-import type { DocumentCollection } from '../store/documentCollection.ts';
-import { linkToTrace } from '../store/jobChanges.ts';
-
-/** Selects dead jobs: every given field must match; without fields all dead jobs match. */
-export interface ReplayFilter {
-  readonly userId?: string;
-  readonly cause?: DeathCause;
-  /** YYYY-MM-DD. */
-  readonly date?: string;
-}
-
-/** @returns the filter as a query on dead job records. */
-function deadJobs(filter: ReplayFilter): Record<string, unknown> {
-  return {
-    state: 'dead',
-    ...(filter.userId === undefined ? {} : { 'key.userId': filter.userId }),
-    ...(filter.cause === undefined ? {} : { 'death.cause': filter.cause }),
-    ...(filter.date === undefined ? {} : { 'key.date': filter.date }),
-  };
-}
-
-interface ReplayedRecord extends JobRecord {
-  /** The latest replay of the job. */
-  readonly replayId?: string;
-}
-
-export interface DeadGroup {
-  readonly cause: string;
-  readonly fingerprint: string;
-  readonly reason: string;
-  readonly count: number;
-}
-
-/** Identifies a replay. */
-export interface Replay {
-  readonly replayId: string;
-  readonly traceparent?: string | undefined;
-}
-
-export class ReplayStore {
-  readonly #jobs: DocumentCollection<ReplayedRecord>;
-
-  constructor(database: StoreDatabase) {
-    this.#jobs = database.collection<ReplayedRecord>('jobs');
-  }
-
-  /** @returns groups of dead jobs by cause and fingerprint, the largest group first, at most 20. */
-  async groups(filter: ReplayFilter): Promise<DeadGroup[]> {
-    const rows = await this.#jobs.aggregate<{
-      _id: { cause: string; fingerprint: string };
-      reason: string;
-      count: number;
-    }>([
-      { $match: deadJobs(filter) },
-      {
-        $group: {
-          _id: { cause: '$death.cause', fingerprint: '$death.fingerprint' },
-          reason: { $first: '$death.reason' },
-          count: { $sum: 1 },
-        },
-      },
-      { $sort: { count: -1 } },
-      { $limit: 20 },
-    ]);
-    return rows.map(({ _id, reason, count }) => ({ ..._id, reason, count }));
-  }
-
-  async count(filter: ReplayFilter): Promise<number> {
-    return await this.#jobs.count(deadJobs(filter));
-  }
-
-  /** @returns ids of jobs that died no later than `diedBefore`, so that a job that dies again is not replayed twice. */
-  async next(filter: ReplayFilter, diedBefore: Date, limit: number): Promise<string[]> {
-    const found = await this.#jobs.find({
-      filter: { ...deadJobs(filter), stateAt: { $lte: diedBefore } },
-      sort: { _id: 1 },
-      limit,
-      fields: ['_id'],
-    });
-    return found.map(({ _id }) => _id);
-  }
-
-  /**
-   * Makes dead jobs pending, with a new generation and no spent attempts. The condition on the state lets only one of two
-   * concurrent replays change a job.
-   * @returns how many jobs this call changed.
-   */
-  async makePending(ids: readonly string[], replay: Replay, now: Date): Promise<number> {
-    const { replayId, traceparent } = replay;
-    const result = await this.#jobs.updateMany(
-      ids,
-      { state: allowedBefore('replay') },
-      {
-        $set: {
-          state: TRANSITIONS.replay.to,
-          stateAt: now,
-          dueAt: now,
-          attemptCount: 0,
-          replayId,
-        },
-        $inc: { generation: 1 },
-        $unset: { death: '', deferred: '' },
-        ...linkToTrace(traceparent),
-      },
-    );
-    return result.modifiedCount;
-  }
-
-  /** @returns the number of jobs of a replay, by state. */
-  async progress(replayId: string): Promise<Partial<Record<JobState, number>>> {
-    const rows = await this.#jobs.aggregate<{ _id: JobState; count: number }>([
-      { $match: { replayId } },
-      { $group: { _id: '$state', count: { $sum: 1 } } },
-    ]);
-    return Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
-  }
-}
+import { BATCH_LIMIT } from '../record/batch.ts';
+import { FINAL_STATES, type JobState } from '../record/transitions.ts';
+import { RELAY_LEASE_MS } from '../store/batchStore.ts';
+import type { DeadJob, ReplayFilter } from '../store/deadJobStore.ts';
+import type { JobStores } from '../store/jobStores.ts';
+import type { RunStore } from '../store/runStore.ts';
 
 export interface ReplayOptions {
-  readonly store: ReplayStore;
+  readonly stores: JobStores;
+  /** Takes jobs out of the counts of their runs; each addition is tried once (`countingRunStore`). */
+  readonly countingRuns: RunStore;
   readonly filter: ReplayFilter;
   readonly replayId: string;
   /** Trace of this replay; the next publish of each job links to it. */
@@ -134,29 +21,171 @@ export interface ReplayOptions {
   readonly onProgress: (totalCount: number) => void;
 }
 
-/** Jobs in one statement at most. */
-const GROUP_COUNT = 500;
+/** What a replay did. */
+export interface Replayed {
+  /** Jobs that are pending again. */
+  readonly count: number;
+  /** The batches that publish them, in their order. */
+  readonly batches: readonly ReplayedBatch[];
+}
+
+export interface ReplayedBatch {
+  readonly id: string;
+  readonly jobCount: number;
+}
+
+/** Jobs in one statement and one batch at most. */
+const GROUP_COUNT = Math.min(500, BATCH_LIMIT);
+/** Dead jobs that are read at a time; each reading sorts all that match. */
+const READ_COUNT = 5_000;
 
 /**
  * Replays every matching dead job. A process that is killed half-way leaves each job either dead, so that the next replay
- * finds it, or pending, so that the relay publishes it.
- * @returns how many jobs are pending again.
+ * finds it, or pending in a batch that a relay takes once its lease has ended.
+ * @throws StoreUnavailable, StatementRefused
  */
-export async function replayDead(options: ReplayOptions): Promise<number> {
-  const { store, filter, ratePerSecond, onProgress } = options;
+export async function replayDead(options: ReplayOptions): Promise<Replayed> {
+  const { stores, filter, ratePerSecond, onProgress } = options;
   // A job that dies again during this replay has a later time of death, so it is not replayed a second time.
-  const diedBefore = new Date();
+  const diedBefore = await stores.clock.read();
   const groupCount = Math.min(GROUP_COUNT, Math.max(1, Math.round(ratePerSecond ?? GROUP_COUNT)));
+  const batches: ReplayedBatch[] = [];
   let total = 0;
   for (;;) {
-    const startedAt = performance.now();
-    const ids = await store.next(filter, diedBefore, groupCount);
-    if (ids.length === 0) return total;
-    total += await store.makePending(ids, options, new Date());
-    onProgress(total);
-    if (ratePerSecond !== undefined)
-      await pause(
-        Math.max(0, (ids.length / ratePerSecond) * 1_000 - (performance.now() - startedAt)),
-      );
+    const dead = await stores.dead.next(filter, diedBefore, READ_COUNT);
+    if (dead.length === 0) return { count: total, batches };
+    for (const group of groupsOf(dead, groupCount)) {
+      const startedAt = performance.now();
+      const batch = await replayGroup(group, batches.length, options);
+      batches.push(batch);
+      total += batch.jobCount;
+      onProgress(total);
+      if (ratePerSecond !== undefined)
+        await pause(
+          Math.max(0, (group.length / ratePerSecond) * 1_000 - (performance.now() - startedAt)),
+        );
+    }
   }
+}
+
+/** @returns groups of jobs of one kind. */
+function groupsOf(jobs: readonly DeadJob[], size: number): DeadJob[][] {
+  const groups: DeadJob[][] = [];
+  for (const ofKind of Map.groupBy(jobs, ({ kind }) => kind).values())
+    for (let from = 0; from < ofKind.length; from += size)
+      groups.push(ofKind.slice(from, from + size));
+  return groups;
+}
+
+/**
+ * Makes a group pending. The batch is stored first, so that no pending job is without a batch; until the runs have taken the
+ * jobs out of their counts it says so, and if this process dies before, the keeper counts these runs again. The jobs of
+ * finished runs that skipped them stay counted as dead there, because a run keeps no list of the runs that skipped its jobs.
+ */
+async function replayGroup(
+  group: readonly DeadJob[],
+  number: number,
+  options: ReplayOptions,
+): Promise<ReplayedBatch> {
+  const { stores, replayId, traceparent } = options;
+  const { batches, dead, runs, clock } = stores;
+  const id = `${replayId}:${String(number).padStart(6, '0')}`;
+  const ids = group.map(({ _id }) => _id).sort();
+  const now = clock.now();
+  const batch = await batches.insert(
+    {
+      _id: id,
+      runId: replayId,
+      kind: group[0]?.kind ?? '',
+      ids,
+      createdAt: now,
+      owner: replayId,
+      isUncounted: true,
+      ...(traceparent === undefined ? {} : { traceparent }),
+    },
+    new Date(now.getTime() + RELAY_LEASE_MS),
+  );
+  const jobCount = await dead.makePending(ids, id, traceparent);
+  if (jobCount === group.length) await uncount(group, options);
+  // Another replay has changed some of the jobs, and the store does not say which, so their runs are counted again.
+  else for (const runId of new Set(group.map((job) => job.runId))) await runs.requestRecount(runId);
+  await batches.markCounted(id);
+  // An insert whose answer was lost is found by its repetition; the batch is then the one with the first fence.
+  await batches.release(batch ?? { _id: id, fence: 1 }, 0);
+  return { id, jobCount };
+}
+
+/** Takes the jobs out of the counts of the runs that created them. */
+async function uncount(
+  group: readonly DeadJob[],
+  { stores: { runs }, countingRuns }: ReplayOptions,
+): Promise<void> {
+  for (const [runId, jobs] of Map.groupBy(group, (job) => job.runId)) {
+    const causes: Record<string, number> = {};
+    for (const { cause } of jobs) causes[cause] = (causes[cause] ?? 0) - 1;
+    await runs.reopen(runId);
+    try {
+      await countingRuns.addEnds(runId, { done: 0, dead: -jobs.length, cancelled: 0, causes });
+    } catch {
+      // The addition may have arrived or not.
+      await runs.requestRecount(runId);
+    }
+  }
+}
+
+/** The states of a replay's jobs, read batch by batch. */
+export class ReplayProgress {
+  readonly #stores: JobStores;
+  readonly #open: Set<ReplayedBatch>;
+  readonly #ended: Partial<Record<JobState, number>> = {};
+
+  constructor(stores: JobStores, batches: readonly ReplayedBatch[]) {
+    this.#stores = stores;
+    this.#open = new Set(batches.filter(({ jobCount }) => jobCount > 0));
+  }
+
+  /** True: every job has reached a final state. */
+  get isEnded(): boolean {
+    return this.#open.size === 0;
+  }
+
+  /**
+   * Reads the batches whose jobs have not all ended, at most `OPEN_LIMIT` of them, and takes the jobs of the others for
+   * pending; batches end about in the order in which they were made.
+   * @returns the number of jobs by state.
+   */
+  async read(): Promise<Partial<Record<JobState, number>>> {
+    const sum: Partial<Record<JobState, number>> = {};
+    let openCount = 0;
+    for (const batch of this.#open) {
+      if (openCount >= OPEN_LIMIT) {
+        add(sum, { pending: batch.jobCount });
+        continue;
+      }
+      const [record] = await this.#stores.batches.findAll([batch.id], ['ids']);
+      const { states } = await this.#stores.jobs.countAmong(record?.ids ?? []);
+      const endedCount = FINAL_STATES.reduce((count, state) => count + (states[state] ?? 0), 0);
+      const liveCount = Object.values(states).reduce((count, n) => count + n, 0) - endedCount;
+      if (liveCount > 0) {
+        openCount += 1;
+        add(sum, states);
+      } else {
+        add(this.#ended, states);
+        this.#open.delete(batch);
+      }
+    }
+    add(sum, this.#ended);
+    return sum;
+  }
+}
+
+/** Batches with live jobs that one reading looks at. */
+const OPEN_LIMIT = 20;
+
+function add(
+  sum: Partial<Record<JobState, number>>,
+  states: Partial<Record<JobState, number>>,
+): void {
+  for (const [state, count] of Object.entries(states) as [JobState, number][])
+    sum[state] = (sum[state] ?? 0) + count;
 }

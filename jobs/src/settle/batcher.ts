@@ -1,4 +1,5 @@
 /** Collects items while a write is under way and writes them together: no delay when idle, large batches under load. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 
 export interface BatcherOptions<Item> {
@@ -9,11 +10,14 @@ export interface BatcherOptions<Item> {
    * until that item is found. Every other error is an outage: the same batch is written again, after pauses that grow, until
    * the write succeeds. During an outage nothing is settled, so the prefetch is used up and consuming pauses.
    */
-  readonly write: (items: Item[]) => Promise<void>;
-  /** Returns false for an item that must not be written any more, because the broker has returned its delivery to the queue. */
+  readonly write: (items: readonly Item[]) => Promise<void>;
+  /**
+   * Returns false for an item that must not be written any more, because the broker has returned its delivery to the queue or
+   * because an earlier write of its batch has settled it.
+   */
   readonly isCurrent: (item: Item) => boolean;
   /** Settles an item that the store refuses. An error of this call counts as an outage, and the call is repeated. */
-  readonly onRefused: (item: Item, error: StatementRefused) => Promise<void>;
+  readonly onRefused: (item: Item, error: StatementRefused) => Promise<void> | void;
   readonly onOutage: (error: Error) => void;
   readonly onRecovery: () => void;
 }
@@ -23,10 +27,9 @@ const LONGEST_PAUSE_MS = 2_000;
 
 export class Batcher<Item> {
   readonly #options: BatcherOptions<Item>;
+  readonly #stopping = new AbortController();
   #items: Item[] = [];
   #isWriting = false;
-  #isStopped = false;
-  #wake: (() => void) | undefined;
 
   constructor(options: BatcherOptions<Item>) {
     this.#options = options;
@@ -43,13 +46,15 @@ export class Batcher<Item> {
 
   /** Abandons the items that are not written yet; the broker delivers their messages again. */
   stop(): void {
-    this.#isStopped = true;
-    this.#wake?.();
+    this.#stopping.abort();
   }
 
   async #writeBatches(): Promise<void> {
-    while (this.#items.length > 0 && !this.#isStopped) {
-      const batch = this.#items.splice(0, this.#options.maxCount);
+    while (this.#items.length > 0 && !this.#stopping.signal.aborted) {
+      const { maxCount } = this.#options;
+      let batch = this.#items;
+      if (batch.length <= maxCount) this.#items = [];
+      else batch = this.#items.splice(0, maxCount);
       await this.#writeOrSplit(batch);
     }
     this.#isWriting = false;
@@ -57,17 +62,20 @@ export class Batcher<Item> {
 
   /** Writes a batch; where the store refuses it, halves it until the refused item is alone. */
   async #writeOrSplit(batch: Item[]): Promise<void> {
-    const refusals: StatementRefused[] = [];
+    let refusal: StatementRefused | undefined;
     await this.#repeatWhileOut(batch, async (items) => {
       try {
         await this.#options.write(items);
       } catch (error) {
         if (!(error instanceof StatementRefused)) throw error;
-        refusals.push(error);
+        refusal = error;
       }
     });
-    const [refusal] = refusals;
     if (refusal === undefined) return;
+    await this.#split(batch, refusal);
+  }
+
+  async #split(batch: Item[], refusal: StatementRefused): Promise<void> {
     const [only, ...others] = batch;
     if (only !== undefined && others.length === 0) {
       await this.#repeatWhileOut(batch, () => this.#options.onRefused(only, refusal));
@@ -79,34 +87,29 @@ export class Batcher<Item> {
   }
 
   /** Repeats the write until it succeeds, or until no item of the batch is current. */
-  async #repeatWhileOut(batch: Item[], write: (items: Item[]) => Promise<void>): Promise<void> {
+  async #repeatWhileOut(
+    batch: readonly Item[],
+    write: (items: readonly Item[]) => Promise<void> | void,
+  ): Promise<void> {
+    const { isCurrent, onOutage, onRecovery } = this.#options;
+    const { signal } = this.#stopping;
     let pauseMs = FIRST_PAUSE_MS;
     let isOutageReported = false;
-    while (!this.#isStopped) {
-      const current = batch.filter((item) => this.#options.isCurrent(item));
+    while (!signal.aborted) {
+      const current = batch.every(isCurrent) ? batch : batch.filter(isCurrent);
       try {
         if (current.length > 0) await write(current);
-        if (isOutageReported) this.#options.onRecovery();
+        if (isOutageReported) onRecovery();
         return;
       } catch (error) {
         if (!isOutageReported && !isContention(error)) {
-          this.#options.onOutage(error instanceof Error ? error : new Error(String(error)));
+          onOutage(error instanceof Error ? error : new Error(String(error)));
           isOutageReported = true;
         }
-        await this.#pause(pauseMs);
+        await delay(pauseMs, undefined, { signal }).catch(() => undefined);
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       }
     }
-  }
-
-  async #pause(pauseMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, pauseMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

@@ -2,23 +2,23 @@
 import { type Headers, type NextStep, nextStep, type Outcome } from '@fit/topology';
 import type { AttemptEnd } from '@fit/topology/work';
 import { describeError } from '../record/describeError.ts';
-import { CREATED_AT_HEADER, type JobMessage } from '../record/jobMessage.ts';
+import { CREATED_AT_HEADER, type ReceivedJob } from '../record/jobMessage.ts';
 import type { AttemptRecord, JobDeath } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
+import type { DatabaseClock } from '../store/databaseClock.ts';
 import type { Change } from '../store/jobChanges.ts';
 import type { AttemptTrace } from '../trace/jobTracer.ts';
 
+/** One object for each attempt; what only failed attempts need is made when their records are written. */
 export interface Settlement {
   /** The ended attempt; its `settleDelivery` settles the delivery once the effect and the record are stored. */
-  readonly end: AttemptEnd<JobMessage>;
-  readonly kind: string;
+  readonly end: AttemptEnd<ReceivedJob>;
   readonly transition: Extract<Transition, 'finish' | 'wait' | 'markDead' | 'cancel'>;
-  readonly change: Change;
-  /** When the job was first enqueued, in milliseconds; undefined where its message has no such header. */
-  readonly createdAtMs: number | undefined;
-  /** What the handler's `store` receives; present for a finished job only. */
-  readonly effect: unknown;
-  readonly trace?: AttemptTrace | undefined;
+  readonly trace: AttemptTrace | undefined;
+  /** The run that counts the end of the job; undefined until an unsigned message is compared with its record. */
+  runId: string | undefined;
+  /** True once the delivery is settled or refused, so that a repeated batch leaves it out. */
+  isSettled: boolean;
 }
 
 /** The transition of the record for each next step. */
@@ -27,30 +27,32 @@ export const TRANSITION_OF = {
   drop: 'cancel',
   wait: 'wait',
   skip: 'wait',
-  // The record changes before the message is rejected, so the reconciler never counts a job in the dead-letter queue as lost.
+  // The record changes before the message is rejected, so the keeper never counts a job in the dead-letter queue as lost.
   exhaust: 'markDead',
   deadLetter: 'markDead',
 } as const satisfies Record<NextStep['type'], Transition>;
 
-/** @returns what to store for an attempt that ended. Pure. */
-export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Settlement {
-  const { message, outcome, step } = end;
-  const attempt = attemptRecord(end, workerId);
+export function settlementOf(
+  end: AttemptEnd<ReceivedJob>,
+  trace: AttemptTrace | undefined,
+): Settlement {
   return {
     end,
-    kind: message.kind,
-    transition: TRANSITION_OF[step.type],
-    change: {
-      id: message.id,
-      generation: message.generation,
-      attempt,
-      // Skipped tiers count as spent attempts, so a republished job continues after them.
-      ...(step.type === 'skip' ? { spentCount: step.tier } : {}),
-      ...deathOf(step, attempt),
-    },
-    createdAtMs: createdAtMs(end.delivery.headers),
-    effect: outcome.type === 'done' ? outcome.effect : undefined,
+    transition: TRANSITION_OF[end.step.type],
+    trace,
+    runId: end.message.signedRunId,
+    isSettled: false,
   };
+}
+
+/** @returns whether the job succeeded at its first attempt, so that one statement finishes it together with others. */
+export function isFirstSuccess({ transition, end }: Settlement): boolean {
+  return transition === 'finish' && end.attempt.number === 1 && end.outcome.type === 'done';
+}
+
+/** @returns what the handler's `store` receives; undefined where nothing is to be stored. */
+export function effectOf({ transition, end }: Settlement): unknown {
+  return transition === 'finish' && end.outcome.type === 'done' ? end.outcome.effect : undefined;
 }
 
 /**
@@ -58,11 +60,7 @@ export function settlementOf(end: AttemptEnd<JobMessage>, workerId: string): Set
  * handler threw: the job waits for its next attempt, or is dead with the database's reason. If the refusal counted as an
  * outage, the write would be repeated for ever and every other job would wait.
  */
-export function refusedSettlement(
-  { end, trace }: Settlement,
-  error: Error,
-  workerId: string,
-): Settlement {
+export function refusedSettlement({ end, trace, runId }: Settlement, error: Error): Settlement {
   const { kind, attempt, delivery } = end;
   const outcome: Outcome = { type: 'retry', error };
   const step = nextStep(kind, attempt, outcome);
@@ -70,41 +68,78 @@ export function refusedSettlement(
     if (step.type === 'wait' && kind.backend === 'native') delivery.rejectForNativeRetry();
     else delivery.nackToDeadLetterExchange();
   };
-  const settlement = settlementOf(
-    { ...end, outcome, step, settleDelivery, endedAt: new Date() },
-    workerId,
-  );
-  return trace === undefined ? settlement : { ...settlement, trace };
+  const failed = { ...end, outcome, step, settleDelivery, endedAt: new Date() };
+  return { ...settlementOf(failed, trace), runId };
 }
 
-/** @returns when the job was first enqueued; undefined where the header is no time, because any publisher can write any value. */
-function createdAtMs(headers: Headers): number | undefined {
+/**
+ * Makes the settlement of a last attempt that failed although the effect of its job is stored: an earlier attempt stored it
+ * and was killed before it could write the record. The job is done, and its message is acknowledged.
+ */
+export function finishedByEarlierAttempt({ end, trace, runId }: Settlement): Settlement {
+  const settleDelivery = () => {
+    end.delivery.ack();
+  };
+  return {
+    end: { ...end, settleDelivery },
+    transition: 'finish',
+    trace,
+    runId,
+    isSettled: false,
+  };
+}
+
+/** Who writes a record, and by which clock. */
+export interface RecordWriter {
+  readonly workerId: string;
+  readonly clock: Pick<DatabaseClock, 'fromProcessTime'>;
+}
+
+/** @returns the change of the record, with the attempt and, of a dead job, its death; all times are the database's. */
+export function changeOf({ end, transition }: Settlement, writer: RecordWriter): Change {
+  const attempt = attemptRecord(end, writer);
+  return {
+    id: end.message.id,
+    generation: end.message.generation,
+    attempt,
+    // Skipped tiers count as spent attempts, so a republished job continues after them.
+    ...(end.step.type === 'skip' ? { spentCount: end.step.tier } : {}),
+    ...(transition === 'markDead' ? { death: deathOf(end.step, attempt) } : {}),
+  };
+}
+
+/** @returns the cause of death of a settlement that marks its job dead. */
+export function deathCauseOf({ end }: Settlement): 'exhausted' | 'fatal' {
+  return end.step.type === 'exhaust' ? 'exhausted' : 'fatal';
+}
+
+/** @returns when the job was first enqueued, in milliseconds; undefined where the header is no time, because any publisher can write any value. */
+export function createdAtMs(headers: Headers): number | undefined {
   const text = headers[CREATED_AT_HEADER];
   const atMs = typeof text === 'string' ? Date.parse(text) : Number.NaN;
   return Number.isNaN(atMs) ? undefined : atMs;
 }
 
-function deathOf(step: NextStep, attempt: AttemptRecord): { readonly death?: JobDeath } {
-  if (step.type !== 'exhaust' && step.type !== 'deadLetter') return {};
+function deathOf(step: NextStep, { error, endedAt }: AttemptRecord): JobDeath {
   const cause = step.type === 'exhaust' ? 'exhausted' : 'fatal';
-  const { error } = attempt;
   return {
-    death: {
-      cause,
-      fingerprint: error?.fingerprint ?? cause,
-      reason: error?.message ?? cause,
-      at: attempt.endedAt,
-    },
+    cause,
+    fingerprint: error?.fingerprint ?? cause,
+    reason: error?.message ?? cause,
+    at: endedAt,
   };
 }
 
-function attemptRecord(end: AttemptEnd<JobMessage>, workerId: string): AttemptRecord {
+function attemptRecord(
+  end: AttemptEnd<ReceivedJob>,
+  { workerId, clock }: RecordWriter,
+): AttemptRecord {
   const { outcome, step } = end;
   return {
     number: end.attempt.number,
     generation: end.message.generation,
-    startedAt: end.startedAt,
-    endedAt: end.endedAt,
+    startedAt: clock.fromProcessTime(end.startedAt.getTime()),
+    endedAt: clock.fromProcessTime(end.endedAt.getTime()),
     outcome: outcome.type,
     workerId,
     ...('delayMs' in step ? { delayMs: step.delayMs } : {}),

@@ -2,152 +2,293 @@
 import type { JobEnd, JobListener } from '../jobEvent.ts';
 import { isReplayed } from '../record/jobRecord.ts';
 import { disagreementOf, ForgedMessage } from '../record/messageAgreement.ts';
-import type { JobStore } from '../store/jobStore.ts';
+import type { JobStores } from '../store/jobStores.ts';
+import type { StatementRefused } from '../store/statement.ts';
 import type { Handlers } from '../work/handler.ts';
 import { Batcher } from './batcher.ts';
-import { refusedSettlement, type Settlement } from './settlement.ts';
+import type { EndCounter } from './endCounter.ts';
+import {
+  changeOf,
+  createdAtMs,
+  deathCauseOf,
+  effectOf,
+  finishedByEarlierAttempt,
+  isFirstSuccess,
+  refusedSettlement,
+  type Settlement,
+} from './settlement.ts';
 
 export interface SettlerOptions {
-  readonly store: JobStore;
+  readonly stores: Pick<JobStores, 'jobs' | 'clock'>;
+  readonly endCounter: EndCounter;
   readonly handlers: Handlers;
+  readonly workerId: string;
   readonly onEvent: JobListener;
-  /** Attempts in one write at most; default 500, in a `JobWorker` its `prefetchCount`. */
-  readonly maxCount?: number;
 }
 
-export function openSettler(options: SettlerOptions): Batcher<Settlement> {
-  const { onEvent } = options;
-  // A repeated batch must not send its forged messages to the dead-letter queue a second time.
-  const refused = new WeakSet<Settlement>();
-  return new Batcher<Settlement>({
-    maxCount: options.maxCount ?? 500,
-    isCurrent: ({ end }) => end.delivery.isCurrent,
-    write: async (settlements) => {
-      await settle(settlements, options, refused);
-    },
-    onRefused: async (settlement, error) => {
-      // A change without an effect holds no content of the job, so if the database refuses it, the job is not the reason.
-      if (settlement.transition !== 'finish') throw error;
-      onEvent({ type: 'stageFailed', stage: 'settle', error });
-      const workerId = settlement.change.attempt?.workerId ?? '';
-      await settle([refusedSettlement(settlement, error, workerId)], options, refused);
-    },
-    onOutage: (error) => {
-      onEvent({ type: 'storeDown', stage: 'settle', error });
-    },
-    onRecovery: () => {
-      onEvent({ type: 'storeUp', stage: 'settle' });
-    },
-  });
-}
+/** Attempts in one write at most. A statement that changes more documents is not faster (measured). */
+const BATCH_LIMIT = 500;
 
 /**
- * Settles a batch in this order: read the records, store the effects, change the records, acknowledge the messages. After a
- * crash in this order the broker delivers the message again, and the repeated attempt changes nothing. An acknowledgement
- * before the effect would lose the job in a crash between the two, and a record that is done before its effect is stored
- * would report a result that does not exist.
- *
- * A message that does not agree with the record of its job stores no effect, changes no record and goes to the dead-letter
- * queue, because any publisher can write any id on any payload.
+ * Settles attempts in two stages that overlap: while one batch writes its records, the next one writes its effects. For each
+ * job the order is: store the effect, change the record, answer the broker. After a crash in this order the broker delivers
+ * the message again, and the repeated attempt changes nothing. An acknowledgement before the effect would lose the job in a
+ * crash between the two, and a record that is done before its effect is stored would report a result that does not exist.
  */
-async function settle(
-  all: readonly Settlement[],
-  options: SettlerOptions,
-  refused: WeakSet<Settlement>,
-): Promise<void> {
-  const settlements = await refuseForged(
-    all.filter((settlement) => !refused.has(settlement)),
-    options,
-    refused,
-  );
-  if (settlements.length === 0) return;
-  const now = new Date();
-  const finished = settlements.filter(({ transition }) => transition === 'finish');
-  const withEffect = finished.filter(({ effect }) => effect !== undefined);
-  for (const [kind, group] of Map.groupBy(withEffect, (settlement) => settlement.kind))
-    await options.handlers.get(kind)?.store(group.map(({ effect }) => effect));
-  for (const [transition, group] of Map.groupBy(settlements, (item) => item.transition))
-    for (const [kind, ofKind] of Map.groupBy(group, (item) => item.kind)) {
-      const changes = ofKind.map(({ change }) => change);
-      const count = await options.store.change(transition, changes, now);
-      report({ transition, kind, settlements: ofKind, count, now }, options.onEvent);
-    }
-  for (const { end } of settlements) end.settleDelivery();
-  endTraces(settlements, now);
-}
+export class Settler {
+  readonly #options: SettlerOptions;
+  readonly #effects: Batcher<Settlement>;
+  readonly #records: Batcher<Settlement>;
 
-/**
- * Refuses the messages that do not agree with their records. Refusals are not awaited: while a broker alarm blocks
- * publishers, each refusal lasts until its confirm times out, and valid attempts must not wait for that. A forged message
- * stays unsettled until its dead letter is confirmed, so the prefetch bounds the number of refusals under way, and a drain
- * waits for them.
- * @returns the settlements whose messages agree with their records.
- */
-async function refuseForged(
-  settlements: readonly Settlement[],
-  { store, onEvent }: SettlerOptions,
-  refused: WeakSet<Settlement>,
-): Promise<Settlement[]> {
-  const records = await store.findComparedFields(settlements.map(({ end }) => end.message.id));
-  return settlements.filter((settlement) => {
-    const { message, refuse } = settlement.end;
-    const reason = disagreementOf(message, records.get(message.id));
-    if (reason === undefined) return true;
-    refused.add(settlement);
-    refuse(new ForgedMessage(reason)).catch((thrown: unknown) => {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      onEvent({ type: 'stageFailed', stage: 'settle', error });
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+    this.#effects = this.#stage(
+      'storeEffects',
+      (settlements) => this.#storeEffects(settlements),
+      (settlement, error) => {
+        if (effectOf(settlement) === undefined) this.#refuse(settlement, error);
+        // The refused attempt may be the last one, so it passes this stage again, which looks for an effect of an earlier attempt.
+        else this.#effects.add(refusedSettlement(settlement, error));
+      },
+    );
+    this.#records = this.#stage(
+      'changeRecords',
+      (settlements) => this.#changeRecords(settlements),
+      (settlement, error) => {
+        this.#refuse(settlement, error);
+      },
+    );
+  }
+
+  add(settlement: Settlement): void {
+    this.#effects.add(settlement);
+  }
+
+  /** Abandons what is not written yet; the broker delivers these messages again. */
+  stop(): void {
+    this.#effects.stop();
+    this.#records.stop();
+  }
+
+  #stage(
+    stage: string,
+    write: (settlements: readonly Settlement[]) => Promise<void>,
+    onRefused: (settlement: Settlement, error: StatementRefused) => void,
+  ): Batcher<Settlement> {
+    const { onEvent } = this.#options;
+    return new Batcher<Settlement>({
+      maxCount: BATCH_LIMIT,
+      isCurrent: ({ isSettled, end }) => !isSettled && end.delivery.isCurrent,
+      write,
+      onRefused: (settlement, error) => {
+        onEvent({ type: 'stageFailed', stage, error });
+        onRefused(settlement, error);
+      },
+      onOutage: (error) => {
+        onEvent({ type: 'storeDown', stage, error });
+      },
+      onRecovery: () => {
+        onEvent({ type: 'storeUp', stage });
+      },
     });
-    return false;
-  });
+  }
+
+  /** The first stage. Everything that may fail comes before the settlements are handed on, so a repeated batch hands on none twice. */
+  async #storeEffects(settlements: readonly Settlement[]): Promise<void> {
+    const agreeing = settlements.every(({ runId }) => runId !== undefined)
+      ? settlements
+      : await this.#refuseForged(settlements);
+    for (const [kind, group] of byKind(agreeing)) await this.#storeEffectsOf(kind, group);
+    const dying = agreeing.filter(({ transition }) => transition === 'markDead');
+    const stored = dying.length === 0 ? NONE : await this.#findStored(dying);
+    for (const settlement of agreeing)
+      this.#records.add(
+        stored.has(settlement.end.message.id) && settlement.transition === 'markDead'
+          ? finishedByEarlierAttempt(settlement)
+          : settlement,
+      );
+  }
+
+  async #storeEffectsOf(kind: string, settlements: readonly Settlement[]): Promise<void> {
+    const effects: unknown[] = [];
+    for (const settlement of settlements) {
+      const effect = effectOf(settlement);
+      if (effect !== undefined) effects.push(effect);
+    }
+    if (effects.length > 0) await this.#options.handlers.get(kind)?.store(effects);
+  }
+
+  /** @returns the ids of the jobs whose effect exists. */
+  async #findStored(dying: readonly Settlement[]): Promise<ReadonlySet<string>> {
+    const stored = new Set<string>();
+    for (const [kind, group] of byKind(dying)) {
+      const handler = this.#options.handlers.get(kind);
+      const found = await handler?.findStored?.(group.map(({ end }) => end.message));
+      for (const id of found ?? NONE) stored.add(id);
+    }
+    return stored;
+  }
+
+  /**
+   * Compares unsigned messages with their records, because any publisher can write any id on any payload. A message that does
+   * not agree stores no effect, changes no record and goes to the dead-letter queue.
+   * @returns the settlements whose messages are signed or agree with their records.
+   */
+  async #refuseForged(settlements: readonly Settlement[]): Promise<Settlement[]> {
+    const unsigned = settlements.filter(({ runId }) => runId === undefined);
+    const records = await this.#options.stores.jobs.findComparedFields(
+      unsigned.map(({ end }) => end.message.id),
+    );
+    return settlements.filter((settlement) => {
+      if (settlement.runId !== undefined) return true;
+      const { message } = settlement.end;
+      const record = records.get(message.id);
+      const reason = disagreementOf(message, record);
+      if (reason === undefined) {
+        settlement.runId = record?.runId;
+        return true;
+      }
+      this.#refuse(settlement, new ForgedMessage(reason));
+      return false;
+    });
+  }
+
+  /**
+   * Sends a message to the dead-letter queue as malformed. The refusal is not awaited: while a broker alarm blocks publishers,
+   * it lasts until its confirm times out, and valid attempts must not wait for that. The message stays unsettled until its
+   * dead letter is confirmed, so the prefetch bounds the number of refusals under way, and a drain waits for them.
+   */
+  #refuse(settlement: Settlement, reason: Error): void {
+    settlement.isSettled = true;
+    settlement.end.refuse(reason).catch((thrown: unknown) => {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#options.onEvent({ type: 'stageFailed', stage: 'storeEffects', error });
+    });
+  }
+
+  /** The second stage. Each group is settled at once, so a repeated batch leaves it out. */
+  async #changeRecords(settlements: readonly Settlement[]): Promise<void> {
+    const startedAt = new Date();
+    for (const [kind, ofKind] of byKind(settlements))
+      for (const [group, members] of Map.groupBy(ofKind, groupOf)) {
+        const counts = await this.#change(group, members);
+        this.#report({ kind, members, ...counts });
+        for (const settlement of members) {
+          settlement.isSettled = true;
+          settlement.end.settleDelivery();
+        }
+        endTraces(members, startedAt);
+      }
+  }
+
+  async #change(group: Group, members: readonly Settlement[]): Promise<ChangeCounts> {
+    const { jobs } = this.#options.stores;
+    if (group === 'firstSuccess') {
+      const ids = members.map(({ end }) => end.message.id);
+      const { workerId } = this.#options;
+      return changeCounts(await jobs.finish({ ids, attemptCount: 1, workerId }));
+    }
+    const { workerId, stores } = this.#options;
+    const writer = { workerId, clock: stores.clock };
+    const changes = members.map((settlement) => changeOf(settlement, writer));
+    if (group === 'finish') return changeCounts(await jobs.finishEach(changes));
+    const transition = group === 'exhausted' || group === 'fatal' ? 'markDead' : group;
+    return { changedCount: await jobs.change(transition, changes), revivedCount: 0 };
+  }
+
+  /**
+   * Reports and counts as many ends of jobs as records changed. A statement returns how many records changed, but not which,
+   * so where some did not change the ends have no job id.
+   */
+  #report({ kind, members, changedCount, revivedCount }: WrittenGroup): void {
+    const { onEvent, endCounter, stores } = this.#options;
+    const [first] = members;
+    if (first === undefined) return;
+    const { transition } = first;
+    const unchangedCount = members.length - changedCount;
+    if (unchangedCount > 0) onEvent({ type: 'unchanged', transition, count: unchangedCount });
+    if (changedCount === 0 || transition === 'wait') return;
+    const cause = transition === 'markDead' ? deathCauseOf(first) : undefined;
+    endCounter.add({
+      runIds: members.map(({ runId }) => runId ?? ''),
+      end: END_OF[transition],
+      ...(cause === undefined ? {} : { cause }),
+      changedCount,
+      revivedCount,
+    });
+    if (transition === 'cancel') return;
+    const nowMs = stores.clock.now().getTime();
+    const ends: JobEnd[] = [];
+    for (let index = 0; index < changedCount; index += 1) {
+      const settlement = members[index];
+      if (settlement !== undefined) ends.push(endOf(settlement, unchangedCount === 0, nowMs));
+    }
+    if (cause === undefined) onEvent({ type: 'finished', kind, count: changedCount, ends });
+    else onEvent({ type: 'deadLettered', kind, cause, count: changedCount, ends });
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+const END_OF = { finish: 'done', markDead: 'dead', cancel: 'cancelled' } as const;
+
+/** Settlements that one call of the store writes. Deaths are divided by cause, because the counts of a run are. */
+type Group = 'firstSuccess' | 'finish' | 'wait' | 'cancel' | 'exhausted' | 'fatal';
+
+function groupOf(settlement: Settlement): Group {
+  if (isFirstSuccess(settlement)) return 'firstSuccess';
+  return settlement.transition === 'markDead' ? deathCauseOf(settlement) : settlement.transition;
+}
+
+/** A worker consumes the queue of one kind, so there is one group, unless somebody publishes other kinds into that queue. */
+function byKind(settlements: readonly Settlement[]): Iterable<[string, readonly Settlement[]]> {
+  const kind = settlements[0]?.end.message.kind;
+  if (kind === undefined) return [];
+  return settlements.every(({ end }) => end.message.kind === kind)
+    ? [[kind, settlements]]
+    : Map.groupBy(settlements, ({ end }) => end.message.kind);
+}
+
+interface ChangeCounts {
+  /** Number of records that changed. */
+  readonly changedCount: number;
+  /** How many of these were dead before. */
+  readonly revivedCount: number;
+}
+
+interface WrittenGroup extends ChangeCounts {
+  readonly kind: string;
+  readonly members: readonly Settlement[];
+}
+
+function changeCounts({
+  finished,
+  revived,
+}: {
+  readonly finished: number;
+  readonly revived: number;
+}): ChangeCounts {
+  return { changedCount: finished + revived, revivedCount: revived };
+}
+
+function endOf({ end }: Settlement, isIdKnown: boolean, nowMs: number): JobEnd {
+  const createdMs = isReplayed(end.message) ? undefined : createdAtMs(end.delivery.headers);
+  return {
+    jobId: isIdKnown ? end.message.id : undefined,
+    attemptCount: end.attempt.number,
+    endToEndMs: createdMs === undefined ? undefined : Math.max(0, nowMs - createdMs),
+  };
 }
 
 /**
  * Adds the span of the write to each trace. The batch has no single span of its own, because few trace viewers show a span
- * that links to 250 traces.
+ * that links to 500 traces.
  */
 function endTraces(settlements: readonly Settlement[], startedAt: Date): void {
-  const write = { startedAt, endedAt: new Date(), jobCount: settlements.length };
-  for (const { trace, transition } of settlements) trace?.stored({ ...write, transition });
-}
-
-interface WrittenChanges {
-  readonly transition: Settlement['transition'];
-  readonly kind: string;
-  readonly settlements: readonly Settlement[];
-  /** Number of records that changed. */
-  readonly count: number;
-  readonly now: Date;
-}
-
-/**
- * Reports as many ends of jobs as records changed. A bulk write returns how many records changed, but not which, so where some
- * did not change the ends have no job id.
- */
-function report(
-  { transition, kind, settlements, count, now }: WrittenChanges,
-  onEvent: JobListener,
-): void {
-  const unchanged = settlements.length - count;
-  if (unchanged > 0) onEvent({ type: 'unchanged', transition, count: unchanged });
-  if (count === 0) return;
-  const ended = settlements.slice(0, count);
-  const endsOf = (group: readonly Settlement[]) =>
-    group.map((item) => ({
-      ...endOf(item, now),
-      jobId: unchanged === 0 ? item.change.id : undefined,
-    }));
-  if (transition === 'finish') onEvent({ type: 'finished', kind, count, ends: endsOf(ended) });
-  if (transition !== 'markDead') return;
-  const causes = Map.groupBy(ended, ({ change }) => change.death?.cause ?? 'unknown');
-  for (const [cause, group] of causes)
-    onEvent({ type: 'deadLettered', kind, cause, count: group.length, ends: endsOf(group) });
-}
-
-function endOf({ change, createdAtMs }: Settlement, now: Date): Omit<JobEnd, 'jobId'> {
-  const isKnown = createdAtMs !== undefined && !isReplayed(change);
-  return {
-    attemptCount: change.attempt?.number ?? 0,
-    endToEndMs: isKnown ? Math.max(0, now.getTime() - createdAtMs) : undefined,
-  };
+  let write: { startedAt: Date; endedAt: Date; jobCount: number } | undefined;
+  for (const { trace, transition } of settlements) {
+    if (trace === undefined) continue;
+    write ??= { startedAt, endedAt: new Date(), jobCount: settlements.length };
+    trace.stored({ ...write, transition });
+  }
 }

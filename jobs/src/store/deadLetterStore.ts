@@ -37,6 +37,11 @@ export class DeadLetterStore {
     this.#deadLetters = database.collection<StoredDeadLetter>('deadLetters');
   }
 
+  /** @param expireSeconds the database deletes a dead letter this long after its last arrival; default: 30 days. */
+  async ensureIndexes(expireSeconds = 30 * 86_400): Promise<void> {
+    await this.#deadLetters.ensureIndex({ lastSeenAt: 1 }, { expireAfterSeconds: expireSeconds });
+  }
+
   /**
    * Stores dead letters; one that is stored already only gets a higher `seen` and a new `lastSeenAt`. Each arrival counts at
    * least once: a statement that lost its connection is repeated, and may count twice.
@@ -57,9 +62,5 @@ export class DeadLetterStore {
         { $set: { lastSeenAt: now }, $inc: { seen } },
       );
     return new Set([...copies.keys()].filter((id) => !storedBefore.has(id)));
-  }
-
-  async count(): Promise<number> {
-    return await this.#deadLetters.count({});
   }
 }

@@ -4,6 +4,7 @@
  */
 import type {
   Collection,
+  CreateIndexesOptions,
   Document,
   Filter,
   IndexSpecification,
@@ -24,6 +25,7 @@ export interface UpdateCounts {
   readonly modifiedCount: number;
 }
 
+export type { Filter } from 'mongodb';
 export type Update<Stored> = UpdateFilter<Stored> | Document[];
 
 /** Selects documents, their order and their maximum number. */
@@ -55,9 +57,12 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   /** Creates the index if it does not exist. The statement has no time limit, because a large collection takes long. */
-  async ensureIndex(keys: IndexSpecification): Promise<void> {
+  async ensureIndex(
+    keys: IndexSpecification,
+    options: Pick<CreateIndexesOptions, 'partialFilterExpression' | 'expireAfterSeconds'> = {},
+  ): Promise<void> {
     await this.#connect();
-    await this.#collection.createIndex(keys);
+    await this.#collection.createIndex(keys, options, {});
   }
 
   /**
@@ -100,11 +105,39 @@ export class DocumentCollection<Stored extends Identified> {
     return counts;
   }
 
-  /** Updates one document, at least once, as `updateMany` does. @throws StoreUnavailable, StatementRefused */
-  async updateOne(id: string, update: Update<Stored>): Promise<UpdateCounts> {
+  /**
+   * Updates one document, at least once, as `updateMany` does.
+   * @param filter a condition on the document, in addition to its id.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async updateOne(
+    id: string,
+    update: Update<Stored>,
+    filter: Filter<Stored> = {},
+  ): Promise<UpdateCounts> {
     return await this.#run((options) =>
-      this.#collection.updateOne({ _id: id } as Filter<Stored>, update, options),
+      this.#collection.updateOne({ ...filter, _id: id }, update, options),
     );
+  }
+
+  /**
+   * Updates the document with this id where it matches the filter.
+   * @returns the document after the update; undefined where no document matched. A statement that lost its connection is
+   * repeated, and then finds what its first try has changed.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async findOneAndUpdate(
+    id: string,
+    filter: Filter<Stored>,
+    update: Update<Stored>,
+  ): Promise<Stored | undefined> {
+    const found = await this.#run((options) =>
+      this.#collection.findOneAndUpdate({ ...filter, _id: id }, update, {
+        ...options,
+        returnDocument: 'after',
+      }),
+    );
+    return (found ?? undefined) as Stored | undefined;
   }
 
   /**
@@ -133,6 +166,25 @@ export class DocumentCollection<Stored extends Identified> {
   /** @throws StoreUnavailable, StatementRefused */
   async deleteOne(id: string, filter: Filter<Stored>): Promise<void> {
     await this.#run((options) => this.#collection.deleteOne({ ...filter, _id: id }, options));
+  }
+
+  /**
+   * Deletes documents by id, in the order of their ids, at most `WRITE_COUNT_LIMIT` in one statement. Safe to repeat.
+   * @param filter a condition on each document, in addition to its id.
+   * @returns how many documents the last try of each statement deleted.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async deleteMany(ids: readonly string[], filter: Filter<Stored> = {}): Promise<number> {
+    const sorted = [...new Set(ids)].sort();
+    let count = 0;
+    for (let from = 0; from < sorted.length; from += WRITE_COUNT_LIMIT) {
+      const $in = sorted.slice(from, from + WRITE_COUNT_LIMIT);
+      const { deletedCount } = await this.#run((options) =>
+        this.#collection.deleteMany({ ...filter, _id: { $in } }, options),
+      );
+      count += deletedCount;
+    }
+    return count;
   }
 
   /** @throws StoreUnavailable, StatementRefused */

@@ -1,5 +1,6 @@
 /** The collections of jobs, leases and dead letters, and the connection to their database. */
 
+export { BatchStore, type HeldBatch, type NewBatch, type OpenBatchCounts } from './batchStore.ts';
 export {
   connectStore,
   type PoolCounts,
@@ -7,11 +8,35 @@ export {
   type StoreDatabase,
   type StoreEvent,
 } from './connectStore.ts';
+export { DatabaseClock } from './databaseClock.ts';
+export { type DeadGroup, type DeadJob, DeadJobStore, type ReplayFilter } from './deadJobStore.ts';
 export { DeadLetterStore } from './deadLetterStore.ts';
 export { DocumentCollection, type Identified } from './documentCollection.ts';
 export type { Change } from './jobChanges.ts';
-export { JobStore, type RunCounts } from './jobStore.ts';
+export {
+  endsAmong,
+  type FinishCounts,
+  type FinishedJobs,
+  JobStore,
+  type StateCounts,
+} from './jobStore.ts';
+export {
+  backgroundStores,
+  countingRunStore,
+  ensureIndexes,
+  type JobStores,
+  openJobStores,
+} from './jobStores.ts';
 export { LeaseStore } from './leaseStore.ts';
+export {
+  type CountedRun,
+  type EndChange,
+  type HeldRun,
+  type NewRun,
+  RunStore,
+  type RunSummary,
+} from './runStore.ts';
+
 export { awaitSchema, requireExistingSchema, requireSchema } from './schemaVersion.ts';
 export {
   BACKGROUND_LIMITS,
@@ -20,3 +45,9 @@ export {
   StatementRefused,
   StoreUnavailable,
 } from './statement.ts';
+export {
+  HEARTBEAT_MS,
+  WORKER_DEAD_AFTER_MS,
+  type WorkerRecord,
+  WorkerStore,
+} from './workerStore.ts';

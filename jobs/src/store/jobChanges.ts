@@ -7,7 +7,12 @@ import {
   STORED_ATTEMPTS_LIMIT,
   STORED_TRACELINKS_LIMIT,
 } from '../record/jobRecord.ts';
-import { allowedBefore, TRANSITIONS, type Transition } from '../record/transitions.ts';
+import {
+  allowedBefore,
+  type JobState,
+  TRANSITIONS,
+  type Transition,
+} from '../record/transitions.ts';
 
 /** A change of one job's record, as a worker or the dead-letter recorder requests it. */
 export interface Change {
@@ -19,6 +24,11 @@ export interface Change {
   readonly death?: JobDeath;
   /** If given, the record changes only where its payload is equal. It is given where the message was not compared with the record. */
   readonly payload?: unknown;
+}
+
+/** Condition on the state of a record. */
+interface StateFilter {
+  readonly $in: JobState[];
 }
 
 /** One update of many jobs. */
@@ -33,18 +43,19 @@ export interface ChangeStatement {
  * Makes the statements for many changes. All jobs of a group share one statement, although each has its own attempt and
  * death: the update looks them up by the job's id. One statement for each job is twice as slow, and two bulk writes with interleaved ids block each other for
  * minutes (both measured).
+ * @param from the states that are changed, where they are not all that the transition allows.
  * @returns statements in the order in which they must run: earlier attempts first.
  */
 export function changeStatements(
   transition: Transition,
   changes: readonly Change[],
-  now: Date,
+  from: StateFilter = allowedBefore(transition),
 ): ChangeStatement[] {
   const groups = Map.groupBy(changes, (change) => guardOf(transition, change));
   return [...groups.values()]
     .sort(([a], [b]) => (a?.attempt?.number ?? 0) - (b?.attempt?.number ?? 0))
     .flatMap((group) => chunksOf(group, CHANGES_LIMIT))
-    .map((group) => statementOf(transition, group, now));
+    .map((group) => statementOf(transition, group, from));
 }
 
 /** Maximum number of changes in one statement. Each document is looked up among them, so the work grows with the square. */
@@ -57,7 +68,11 @@ function guardOf(transition: Transition, { generation, attempt, death, payload }
   return `${guards.join()},${JSON.stringify(payload)}`;
 }
 
-function statementOf(transition: Transition, group: readonly Change[], now: Date): ChangeStatement {
+function statementOf(
+  transition: Transition,
+  group: readonly Change[],
+  from: StateFilter,
+): ChangeStatement {
   const [{ generation, attempt, death, payload }] = group as [Change];
   const state = TRANSITIONS[transition].to;
   const ids = group.map(({ id }) => id);
@@ -68,8 +83,9 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
   return {
     ids,
     filter: {
-      generation,
-      state: allowedBefore(transition),
+      // An effect that exists makes its job done, whatever generation its attempt had.
+      ...(transition === 'finish' ? {} : { generation }),
+      state: from,
       // If a worker dies between the write and the nack, the job is delivered again, and the attempt must not count twice.
       ...(transition === 'wait' && attempt ? { attemptCount: { $lt: attempt.number } } : {}),
       ...(payload === undefined ? {} : { payload: { $eq: payload } }),
@@ -78,7 +94,7 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
       {
         $set: {
           state,
-          stateAt: now,
+          stateAt: '$$NOW',
           ...(attempt === undefined
             ? {}
             : {
@@ -87,17 +103,19 @@ function statementOf(transition: Transition, group: readonly Change[], now: Date
                 ),
                 attempts: {
                   $slice: [
-                    { $concatArrays: ['$attempts', [lookUp(attempts)]] },
+                    { $concatArrays: [{ $ifNull: ['$attempts', []] }, [lookUp(attempts)]] },
                     -STORED_ATTEMPTS_LIMIT,
                   ],
                 },
               }),
           ...(death === undefined ? {} : { death: lookUp(group.map((change) => change.death)) }),
-          ...(state === 'done' ? { doneAt: now } : {}),
+          ...(state === 'done' ? { doneAt: '$$NOW' } : {}),
+          ...(state === 'done' && attempt !== undefined
+            ? { workerId: lookUp(attempts.map((item) => item?.workerId)) }
+            : {}),
         },
       },
-      // The broker has accepted a message that was attempted, so the record is no longer deferred.
-      { $unset: 'deferred' },
+      ...(state === 'done' ? [{ $unset: 'death' }] : []),
     ],
   };
 }

@@ -7,6 +7,8 @@ interface Lease {
   readonly _id: string;
   readonly owner: string;
   readonly expiresAt: Date;
+  /** Raised by each new owner; a write that carries an older fence comes from a process that lost its lease. */
+  readonly fence: number;
 }
 
 /** A process that releases its lease is about to end, so it tries only once; a lease that is not released expires by itself. */
@@ -25,9 +27,10 @@ export class LeaseStore {
   /**
    * Takes or renews a lease. The condition is in the update and not in the filter, because neither MongoDB nor DocumentDB
    * accepts `$expr` in the filter of an upsert.
-   * @returns whether `owner` holds the lease for the next `forMs` milliseconds; it must call again well before they end.
+   * @returns the fence of the lease where `owner` holds it for the next `forMs` milliseconds, and must call again well before
+   * they end; undefined where another process holds it.
    */
-  async hold(name: string, owner: string, forMs: number): Promise<boolean> {
+  async hold(name: string, owner: string, forMs: number): Promise<number | undefined> {
     const isAvailable = {
       $or: [
         { $eq: ['$owner', owner] },
@@ -37,16 +40,28 @@ export class LeaseStore {
     const lease = await this.#leases.upsert(name, [
       {
         $set: {
+          fence: {
+            $cond: [
+              { $and: [isAvailable, { $ne: ['$owner', owner] }] },
+              { $add: [{ $ifNull: ['$fence', 0] }, 1] },
+              '$fence',
+            ],
+          },
           owner: { $cond: [isAvailable, owner, '$owner'] },
           expiresAt: { $cond: [isAvailable, { $add: ['$$NOW', forMs] }, '$expiresAt'] },
         },
       },
     ]);
-    return lease?.owner === owner;
+    return lease?.owner === owner ? lease.fence : undefined;
   }
 
   /** Releases a lease, with a single try. @throws StoreUnavailable, StatementRefused; the lease then expires by itself. */
   async release(name: string, owner: string): Promise<void> {
-    await this.#releases.deleteOne(name, { owner });
+    // The document stays, because the next fence must be higher than all before.
+    await this.#releases.updateOne(
+      name,
+      { $set: { owner: '', expiresAt: new Date(0) } },
+      { owner },
+    );
   }
 }

@@ -11,16 +11,20 @@ import { PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
 
 /** The waits before and after an attempt that ended. */
 export interface AttemptWaits {
-  /** From eligible to delivered, in milliseconds, never negative; absent where the headers do not have the time. */
-  readonly queueWaitMs?: number;
-  /** The wait after the attempt, in milliseconds; absent where no wait follows. */
-  readonly delayMs?: number;
-  /** The wait queue of that wait; absent with the native back end, where the message waits in the main queue. */
-  readonly waitQueue?: string;
+  /** From eligible to delivered, in milliseconds, never negative; undefined where the headers do not have the time. */
+  readonly queueWaitMs: number | undefined;
+  /** The wait after the attempt, in milliseconds; undefined where no wait follows. */
+  readonly delayMs: number | undefined;
+  /** The wait queue of that wait; undefined with the native back end, where the message waits in the main queue. */
+  readonly waitQueue: string | undefined;
 }
 
-export function attemptWaits({ kind, attempt, delivery, step }: AttemptResult): AttemptWaits {
-  const { headers, publishedAtSeconds, receivedAtMs } = delivery;
+/** @param receivedAtMs when the delivery arrived, by the database's clock, as the relay's time of the publish is. */
+export function attemptWaits(
+  { kind, attempt, delivery, step }: AttemptResult,
+  receivedAtMs: number,
+): AttemptWaits {
+  const { headers, publishedAtSeconds } = delivery;
   const publishedAtHeader = headers[PUBLISHED_AT_HEADER];
   const eligibleMs = eligibleAtMs(kind, {
     attempt: attempt.number,
@@ -29,11 +33,10 @@ export function attemptWaits({ kind, attempt, delivery, step }: AttemptResult): 
       ? (publishedAtHeader as number)
       : publishedAtSeconds && publishedAtSeconds * 1_000,
   });
-  const queue = nextWaitQueue({ kind, attempt, step });
   return {
-    ...(eligibleMs === undefined ? {} : { queueWaitMs: Math.max(0, receivedAtMs - eligibleMs) }),
-    ...('delayMs' in step ? { delayMs: step.delayMs } : {}),
-    ...(queue === undefined ? {} : { waitQueue: queue }),
+    queueWaitMs: eligibleMs === undefined ? undefined : Math.max(0, receivedAtMs - eligibleMs),
+    delayMs: 'delayMs' in step ? step.delayMs : undefined,
+    waitQueue: nextWaitQueue({ kind, attempt, step }),
   };
 }
 

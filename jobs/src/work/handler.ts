@@ -22,6 +22,12 @@ export interface Handler<Payload = unknown, Effect = unknown> {
    * counts as failed. After any other error the batch is repeated until it succeeds, and no attempt is spent.
    */
   store(effects: readonly Effect[]): Promise<void>;
+  /**
+   * Finds the jobs whose effect is stored. It is asked before a job is marked dead, because an earlier attempt may have been
+   * killed after it stored its effect; such a job is done. Without it, every job whose attempts are spent is dead.
+   * @returns the ids of these jobs.
+   */
+  findStored?(jobs: readonly Pick<Job<Payload>, 'id' | 'payload'>[]): Promise<ReadonlySet<string>>;
 }
 
 export type Handlers = ReadonlyMap<string, Handler>;

@@ -1,5 +1,6 @@
 /** A worker of durable jobs: a queue worker of the topology that stores the record of each attempt before it settles. */
-import type { Declaration, KindDeclaration } from '@fit/topology';
+import { randomUUID } from 'node:crypto';
+import { type Declaration, errorClass, type KindDeclaration } from '@fit/topology';
 import type { Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
 import type { TopologyMaintainerOptions } from '@fit/topology/assert';
 import {
@@ -10,29 +11,34 @@ import {
   type Task,
 } from '@fit/topology/work';
 import type { JobListener } from '../jobEvent.ts';
-import { describeError } from '../record/describeError.ts';
-import { decodeJob, type JobMessage, RUN_ID_HEADER } from '../record/jobMessage.ts';
+import { decodeJob, type ReceivedJob, RUN_ID_HEADER } from '../record/jobMessage.ts';
+import { SIGNATURE_HEADER } from '../record/messageSignature.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
-import type { Batcher } from '../settle/batcher.ts';
-import { type Settlement, settlementOf, TRANSITION_OF } from '../settle/settlement.ts';
-import { openSettler } from '../settle/settler.ts';
-import type { JobStore } from '../store/jobStore.ts';
+import type { EndCounter } from '../settle/endCounter.ts';
+import { settlementOf, TRANSITION_OF } from '../settle/settlement.ts';
+import { Settler } from '../settle/settler.ts';
+import type { JobStores } from '../store/jobStores.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
 import { attemptWaits } from './attemptWaits.ts';
 import { BusyTime } from './busyTime.ts';
 import type { Handlers, Job } from './handler.ts';
+import { WorkerHeartbeat } from './workerHeartbeat.ts';
 
 export interface JobWorkerOptions extends TopologyMaintainerOptions {
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
   readonly handlers: Handlers;
-  readonly store: JobStore;
-  /** Unsettled deliveries at a time; also the largest batch of settlements. */
+  readonly stores: Pick<JobStores, 'jobs' | 'workers' | 'clock' | 'signer'>;
+  /** Counts the ends of jobs for their runs. Its owner closes it after the worker. */
+  readonly endCounter: EndCounter;
+  /** Unsettled deliveries at a time. Two stages settle up to 500 each, so more than 1,000 only wait in the worker. */
   readonly prefetchCount: number;
   /** Handlers that run at a time; at most `prefetchCount`. */
   readonly concurrency: number;
   /** Time that one attempt may take, in milliseconds. */
   readonly deadlineMs: number;
+  /** Time between two heartbeats in milliseconds; default `HEARTBEAT_MS`. */
+  readonly heartbeatMs?: number;
   /** False switches the circuit breaker off; default: on, with its own defaults. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   readonly onEvent: JobListener;
@@ -46,37 +52,58 @@ export interface JobWorkerOptions extends TopologyMaintainerOptions {
 
 export class JobWorker {
   readonly #options: JobWorkerOptions;
-  readonly #settler: Batcher<Settlement>;
+  readonly #settler: Settler;
+  readonly #heartbeat: WorkerHeartbeat;
   /** Traces of running attempts. The trace of an attempt that never settles is freed with its delivery. */
   readonly #traces = new WeakMap<Delivery, AttemptTrace>();
   readonly #busy = new BusyTime();
-  #worker: QueueWorker<JobMessage> | undefined;
+  #worker: QueueWorker<ReceivedJob> | undefined;
 
-  private constructor(options: JobWorkerOptions) {
+  private constructor(options: JobWorkerOptions, id: string) {
     this.#options = options;
-    this.#settler = openSettler({ ...options, maxCount: options.prefetchCount });
+    this.#settler = new Settler({ ...options, workerId: id });
+    this.#heartbeat = new WorkerHeartbeat({
+      stores: options.stores,
+      id,
+      kind: options.kind.kind,
+      unsettledIds: () => this.#worker?.unsettledIds ?? [],
+      ...(options.heartbeatMs === undefined ? {} : { intervalMs: options.heartbeatMs }),
+    });
   }
 
   /** @throws TopologyError where the broker cannot carry the declaration. */
   static async open(options: JobWorkerOptions): Promise<JobWorker> {
-    const worker = new JobWorker(options);
-    const { handlers } = options;
-    worker.#worker = await QueueWorker.open({
-      ...options,
-      kind: options.kind.kind,
-      read: ({ body }: Delivery) => decodeJob(body, (name) => handlers.get(name)?.payload),
-      run: (task) => worker.#run(task),
-      onLong: (message) => {
-        worker.#markLong(message);
-      },
-      settle: (end) => {
-        worker.#settle(end);
-      },
-      onUnconfirmed: (result) => {
-        worker.#report(result, worker.#traces.get(result.delivery));
-      },
-    });
+    const id = randomUUID();
+    const worker = new JobWorker(options, id);
+    await worker.#heartbeat.start();
+    try {
+      worker.#worker = await QueueWorker.open({
+        ...options,
+        id,
+        kind: options.kind.kind,
+        read: (delivery) => worker.#read(delivery),
+        run: (task) => worker.#run(task),
+        onLong: (message) => {
+          worker.#heartbeat.addLong(message);
+        },
+        settle: (end) => {
+          worker.#settle(end);
+        },
+        onUnconfirmed: (result) => {
+          worker.#heartbeat.end(result.message);
+          worker.#report(result, worker.#traces.get(result.delivery));
+        },
+      });
+    } catch (error) {
+      await worker.#heartbeat.stop();
+      throw error;
+    }
     return worker;
+  }
+
+  /** Name of the worker on its connections, in attempts, and of its heartbeat. */
+  get id(): string {
+    return this.#worker?.id ?? '';
   }
 
   get isUp(): boolean {
@@ -115,56 +142,78 @@ export class JobWorker {
     await this.#worker?.drain(drainMs);
     this.#settler.stop();
     await this.#worker?.close();
+    await this.#heartbeat.stop();
   }
 
-  #run(task: Task<JobMessage>) {
+  /** @throws MalformedMessage */
+  #read({ body, headers }: Delivery): ReceivedJob {
+    const { handlers, stores } = this.#options;
+    // First, because it refuses a body that is too large to be read in a short time.
+    const message = decodeJob(body, (name) => handlers.get(name)?.payload);
+    const runId = headers[RUN_ID_HEADER];
+    const isSigned = stores.signer.accepts(headers[SIGNATURE_HEADER], runId, body);
+    return {
+      id: message.id,
+      kind: message.kind,
+      generation: message.generation,
+      payload: message.payload,
+      signedRunId: isSigned ? (runId as string) : undefined,
+    };
+  }
+
+  #run(task: Task<ReceivedJob>) {
     const { message, attempt, delivery } = task;
-    const handler = this.#options.handlers.get(message.kind);
+    const { around, handlers, kind, tracer } = this.#options;
+    const handler = handlers.get(message.kind);
     // `read` has already found this handler and checked the payload with it.
     if (handler === undefined) throw new Error(`no handler for kind '${message.kind}'`);
-    const trace = this.#options.tracer?.attempt(this.#options.kind, task);
+    const trace = tracer?.attempt(kind, task);
     if (trace !== undefined) this.#traces.set(delivery, trace);
     const job: Job = {
-      ...message,
+      id: message.id,
+      kind: message.kind,
+      generation: message.generation,
+      payload: message.payload,
       attempt: attempt.number,
       // Reading the signal makes it, so it is read only by a handler that needs it.
       get signal() {
         return task.signal;
       },
     };
-    const run = () => handler.run(job);
-    const { around, kind } = this.#options;
     return this.#busy.during(task, () =>
-      around === undefined ? run() : around(scopeOf(kind.queue, task, trace), run),
+      around === undefined
+        ? handler.run(job)
+        : around(scopeOf(kind.queue, task, trace), () => handler.run(job)),
     );
   }
 
-  /** Marks a job as running. The state `running` is information only, so an error is ignored. */
-  #markLong({ id, generation, payload }: JobMessage): void {
-    void this.#options.store
-      .change('run', [{ id, generation, payload }], new Date())
-      .catch(() => undefined);
-  }
-
-  #settle(end: AttemptEnd<JobMessage>): void {
-    const trace = this.#traces.get(end.delivery);
-    const settlement = settlementOf(end, this.#worker?.id ?? '');
+  #settle(end: AttemptEnd<ReceivedJob>): void {
+    const trace = this.#options.tracer === undefined ? undefined : this.#traces.get(end.delivery);
+    this.#heartbeat.end(end.message);
     this.#report(end, trace);
-    this.#settler.add(trace === undefined ? settlement : { ...settlement, trace });
+    this.#settler.add(settlementOf(end, trace));
   }
 
-  #report(result: AttemptResult<JobMessage>, trace: AttemptTrace | undefined): void {
+  #report(result: AttemptResult<ReceivedJob>, trace: AttemptTrace | undefined): void {
     trace?.end(result);
-    const { outcome, kind, step, startedAt, endedAt } = result;
+    const { message, outcome, kind, step, attempt, delivery } = result;
+    const receivedAt = this.#options.stores.clock.fromProcessTime(delivery.receivedAtMs);
+    const { queueWaitMs, delayMs, waitQueue } = attemptWaits(result, receivedAt.getTime());
     this.#options.onEvent({
       type: 'attempted',
-      ...scopeOf(kind.queue, result, trace),
-      kind: result.message.kind,
+      jobId: message.id,
+      runId: message.signedRunId ?? claimedRunId(delivery),
+      attempt: attempt.number,
+      kind: message.kind,
+      queue: kind.queue,
       state: TRANSITIONS[TRANSITION_OF[step.type]].to,
       outcome: outcome.type,
-      durationMs: endedAt.getTime() - startedAt.getTime(),
-      ...('error' in outcome ? { errorClass: describeError(outcome.error).class } : {}),
-      ...attemptWaits(result),
+      durationMs: result.endedAt.getTime() - result.startedAt.getTime(),
+      errorClass: 'error' in outcome ? errorClass(outcome.error) : undefined,
+      delayMs,
+      waitQueue,
+      queueWaitMs,
+      traceparent: trace?.traceparent,
     });
   }
 }
@@ -172,7 +221,7 @@ export class JobWorker {
 /** Identifies the attempt that runs; log lines of the handler carry it. */
 export interface AttemptScope {
   readonly jobId: string;
-  /** The first run that requested the job; undefined where its message has none. */
+  /** The run that created the job; undefined where its message names none. */
   readonly runId: string | undefined;
   readonly queue: string;
   /** Counted from 1. */
@@ -184,17 +233,21 @@ const RUN_ID_LIMIT_CHARS = 100;
 
 function scopeOf(
   queue: string,
-  { message, attempt, delivery }: Pick<Task<JobMessage>, 'message' | 'attempt' | 'delivery'>,
+  { message, attempt, delivery }: Task<ReceivedJob>,
   trace: AttemptTrace | undefined,
 ): AttemptScope {
-  const runId = delivery.headers[RUN_ID_HEADER];
-  // Any publisher can write any header.
-  const isValid = typeof runId === 'string' && runId !== '' && runId.length <= RUN_ID_LIMIT_CHARS;
   return {
     jobId: message.id,
-    runId: isValid ? runId : undefined,
+    runId: message.signedRunId ?? claimedRunId(delivery),
     queue,
     attempt: attempt.number,
     traceparent: trace?.traceparent,
   };
+}
+
+/** @returns the run that an unsigned message names, for log lines only: any publisher can write any header. */
+function claimedRunId({ headers }: Delivery): string | undefined {
+  const runId = headers[RUN_ID_HEADER];
+  const isValid = typeof runId === 'string' && runId !== '' && runId.length <= RUN_ID_LIMIT_CHARS;
+  return isValid ? runId : undefined;
 }

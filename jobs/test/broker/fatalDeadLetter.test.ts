@@ -13,7 +13,6 @@ import { JobPipeline } from '../support/jobPipeline.ts';
 test('record and dead letter of one failure have the same class, message and fingerprint', async (t) => {
   const thrown: unknown[] = ['user 7 is unknown', undefined, new RangeError('x'.repeat(900))];
   const pipeline = await JobPipeline.open(t);
-  const publisher = await pipeline.publisher();
   const connection = await connect(pipeline.amqpUrl);
   // The virtual host is deleted first, which ends the connection.
   connection.on('error', () => undefined);
@@ -34,9 +33,9 @@ test('record and dead letter of one failure have the same class, message and fin
   });
   for (const error of thrown) {
     const job = pendingJob();
-    await pipeline.submit(publisher, [job]);
+    await pipeline.submit([job]);
     const record = await pipeline.expectState(job, 'dead');
-    const recorded = record.attempts.at(-1)?.error;
+    const recorded = record.attempts?.at(-1)?.error;
     const letter = await eventually(() => channel.get('trivial.dead', { noAck: true }), {
       describe: () => `no dead letter for ${String(error)}`,
     });
@@ -85,25 +84,29 @@ class WatchedDeadLetters extends DeadLetterStore {
 
 test('a dead letter that is recorded before its attempt is settled takes nothing from the record', async (t) => {
   const pipeline = await JobPipeline.open(t);
-  const publisher = await pipeline.publisher();
   const { database } = pipeline.store;
   const recorded = Promise.withResolvers<undefined>();
   await pipeline.startRecorder({
-    deadLetters: new WatchedDeadLetters(database, () => {
-      recorded.resolve(undefined);
-    }),
+    stores: {
+      ...pipeline.store,
+      deadLetters: new WatchedDeadLetters(database, () => {
+        recorded.resolve(undefined);
+      }),
+    },
   });
-  await pipeline.worker({ store: new HeldStore(database, recorded.promise) });
+  await pipeline.worker({
+    stores: { ...pipeline.store, jobs: new HeldStore(database, recorded.promise) },
+  });
   const job = pendingJob('reject');
-  await pipeline.submit(publisher, [job]);
+  await pipeline.submit([job]);
   const record = await pipeline.expectState(job, 'dead');
   assert.equal(record.attemptCount, 1);
   assert.deepEqual(
-    record.attempts.map(({ number, outcome, error }) => [number, outcome, error?.message]),
+    record.attempts?.map(({ number, outcome, error }) => [number, outcome, error?.message]),
     [[1, 'reject', 'never']],
   );
   assert.deepEqual([record.death?.cause, record.death?.reason], ['fatal', 'never']);
-  assert.equal(await pipeline.store.deadLetters.count(), 0);
+  assert.equal(await pipeline.store.raw('deadLetters').countDocuments(), 0);
   assert.equal(
     pipeline.eventsOf('deadLettered').reduce((sum, { count }) => sum + count, 0),
     1,

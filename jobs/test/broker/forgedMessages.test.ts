@@ -4,12 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JobRecord } from '@fit/jobs';
+import { type JobRecord, newJob } from '@fit/jobs';
+import { JobStore } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
 import type { Publisher } from '@fit/topology/amqp';
 import { connect } from 'amqplib';
-import { encodeJob } from '../../src/record/jobMessage.ts';
-import { pendingJob } from '../support/fakes.ts';
+import { encodeJob, RUN_ID_HEADER } from '../../src/record/jobMessage.ts';
+import {
+  MessageSigner,
+  newMessageKey,
+  SIGNATURE_HEADER,
+} from '../../src/record/messageSignature.ts';
+import { pendingJob, requestedJob } from '../support/fakes.ts';
 import { JobPipeline } from '../support/jobPipeline.ts';
 
 interface Message {
@@ -25,6 +31,15 @@ async function publish(publisher: Publisher, message: Message): Promise<void> {
   assert.equal(await publisher.publish({ ...message, exchange, key, headers }), 'confirmed');
 }
 
+/** @returns the headers of a message that a process with the key has signed. */
+function signed(
+  { store }: { readonly store: Pick<JobPipeline['store'], 'signer'> },
+  runId: string,
+  body: Buffer,
+): Record<string, string> {
+  return { [RUN_ID_HEADER]: runId, [SIGNATURE_HEADER]: store.signer.sign(runId, body) };
+}
+
 async function storedDeadLetters(pipeline: JobPipeline, count: number) {
   return await eventually(
     async () => {
@@ -33,7 +48,7 @@ async function storedDeadLetters(pipeline: JobPipeline, count: number) {
     },
     {
       describe: async () =>
-        `${await pipeline.store.deadLetters.count()} dead letters of ${count}; ${JSON.stringify(pipeline.events)}`,
+        `${await pipeline.store.raw('deadLetters').countDocuments()} dead letters of ${count}; ${JSON.stringify(pipeline.events)}`,
     },
   );
 }
@@ -41,7 +56,7 @@ async function storedDeadLetters(pipeline: JobPipeline, count: number) {
 /** A record that no relay has published, so that only a forged message can change it. */
 async function liveJob(pipeline: JobPipeline, outcome = 'done'): Promise<JobRecord> {
   const job = pendingJob(outcome);
-  await pipeline.store.jobs.accept('run', [job]);
+  await pipeline.store.jobs.insert([job]);
   return job;
 }
 
@@ -68,7 +83,10 @@ test('a message of one job with the content of another is dead-lettered as forge
   assert.ok(deadLetters.every(({ reason }) => String(reason).startsWith('forged: ')));
   for (const { _id } of [job, other]) {
     const record = await pipeline.store.jobs.find(_id);
-    assert.deepEqual([record?.state, record?.attemptCount, record?.attempts], ['pending', 0, []]);
+    assert.deepEqual(
+      [record?.state, record?.attemptCount, record?.attempts],
+      ['pending', 0, undefined],
+    );
   }
   assert.deepEqual(pipeline.effects, []);
   const stored = pipeline.eventsOf('deadLetterStored');
@@ -78,9 +96,72 @@ test('a message of one job with the content of another is dead-lettered as forge
   );
   assert.ok(stored.every(({ cause }) => cause === 'forged'));
   // The job itself can still be done.
-  await pipeline.relay(publisher);
+  const body = encodeJob(job);
+  await publish(publisher, { id: job._id, body, headers: signed(pipeline, job.runId, body) });
   await pipeline.expectState(job, 'done');
   assert.deepEqual(pipeline.effects, [job._id]);
+});
+
+test('a signature with another key, or of another body, does not make a message true', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
+  await pipeline.startRecorder();
+  const job = await liveJob(pipeline);
+  const forged = encodeJob({ ...job, payload: { outcome: 'other' } });
+  const forger = { store: { signer: new MessageSigner(newMessageKey()) } };
+  const forgeries = [
+    signed(forger, job.runId, forged),
+    signed(pipeline, job.runId, encodeJob(job)),
+    { ...signed(pipeline, job.runId, encodeJob(job)), [SIGNATURE_HEADER]: '' },
+  ];
+  for (const headers of forgeries) await publish(publisher, { id: job._id, body: forged, headers });
+  const deadLetters = await storedDeadLetters(pipeline, 1);
+  assert.deepEqual(
+    deadLetters.map(({ cause, reason }) => [cause, String(reason).split(' (')[0]]),
+    [['forged', 'forged: its body is not that of the job']],
+  );
+  await eventually(
+    async () => (await pipeline.store.raw('deadLetters').findOne())?.['seen'] === forgeries.length,
+    { describe: () => JSON.stringify(pipeline.events) },
+  );
+  assert.deepEqual(pipeline.effects, []);
+  assert.equal((await pipeline.store.jobs.find(job._id))?.state, 'pending');
+});
+
+test('the end of a message whose run id was changed is counted for the run of its record', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const publisher = await pipeline.publisher();
+  await pipeline.worker();
+  const requested = requestedJob();
+  const [run, other] = [await pipeline.storeRun([requested]), await pipeline.storeRun([])];
+  const job = newJob(requested, { runId: run._id, batch: '', now: new Date() });
+  await pipeline.store.jobs.insert([job]);
+  const body = encodeJob(job);
+  const headers = { ...signed(pipeline, run._id, body), [RUN_ID_HEADER]: other._id };
+  await publish(publisher, { id: job._id, body, headers });
+  await pipeline.expectRun(run._id, ({ ends }) => ends.done === 1);
+  assert.equal((await pipeline.store.runs.find(other._id))?.ends.done, 0);
+});
+
+test('only a message without a valid signature is compared with its record', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const compared: string[] = [];
+  class ObservedStore extends JobStore {
+    override async findComparedFields(ids: readonly string[]) {
+      compared.push(...ids);
+      return await super.findComparedFields(ids);
+    }
+  }
+  const { store } = pipeline;
+  const publisher = await pipeline.publisher();
+  await pipeline.worker({ stores: { ...store, jobs: new ObservedStore(store.database) } });
+  const [first, second] = [await liveJob(pipeline), await liveJob(pipeline)];
+  const body = encodeJob(first);
+  await publish(publisher, { id: first._id, body, headers: signed(pipeline, first.runId, body) });
+  await publish(publisher, { id: second._id, body: encodeJob(second) });
+  for (const job of [first, second]) await pipeline.expectState(job, 'done');
+  assert.deepEqual(compared, [second._id]);
 });
 
 test('a dead letter that does not agree with its record marks no job dead, and is stored whole as forged', async (t) => {

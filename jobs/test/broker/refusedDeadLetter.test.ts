@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openDeadLetterRecorder, StatementRefused } from '@fit/jobs';
+import { StatementRefused } from '@fit/jobs';
 import { DeadLetterStore } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
 import { JobPipeline } from '../support/jobPipeline.ts';
@@ -28,20 +28,13 @@ test('of a refused dead letter an outline is stored, and the others are stored w
       body: Buffer.from(number === 7 ? 'poison' : `body ${number}`),
       headers: { 'death-cause': 'malformed' },
     });
-  const recorder = await openDeadLetterRecorder({
-    amqpUrl: pipeline.amqpUrl,
-    managementUrl: pipeline.managementUrl,
-    declaration: pipeline.declaration,
-    kind: pipeline.declaration.kinds[0]!,
-    store: pipeline.store.jobs,
-    deadLetters: new RefusingStore(pipeline.store.database),
-    onEvent: (event) => pipeline.events.push(event),
-    onSession: () => undefined,
+  const { store } = pipeline;
+  await pipeline.startRecorder({
+    stores: { ...store, deadLetters: new RefusingStore(store.database) },
   });
-  t.after(() => recorder.close());
-  await eventually(async () => (await pipeline.store.deadLetters.count()) === 20, {
+  await eventually(async () => (await pipeline.store.raw('deadLetters').countDocuments()) === 20, {
     describe: async () =>
-      `${await pipeline.store.deadLetters.count()} dead letters of 20; ${JSON.stringify(pipeline.events)}`,
+      `${await pipeline.store.raw('deadLetters').countDocuments()} dead letters of 20; ${JSON.stringify(pipeline.events)}`,
   });
   await eventually(async () => (await pipeline.readyCount('trivial.dead')) === 0, {
     describe: () => 'dead letters are left',

@@ -15,7 +15,11 @@ test('every thrown value has a class and a bounded message', () => {
     [undefined, 'NonError', 'undefined'],
     [null, 'NonError', 'null'],
     [7, 'NonError', '7'],
-    [Object.assign(new Error('no'), { name: 7, message: Object.create(null) }), '7', 'unprintable'],
+    [
+      Object.assign(new Error('no'), { name: 7, message: Object.create(null) as unknown }),
+      '7',
+      'unprintable',
+    ],
   ];
   for (const [thrown, errorClass, message] of table) {
     const described = describeError(thrown);

@@ -24,10 +24,9 @@ function reasonOf(body: string | Buffer): string {
 const reasonWith = (change: object) => reasonOf(JSON.stringify({ ...good, ...change }));
 
 test('an encoded job is decoded to the same message', () => {
-  const options = { kind: 'trivial', userId: 'u', date: '2026-01-01', runId: 'r' };
-  const job = newJob({ ...options, payload: { minutes: 5 } }, new Date());
+  const requested = { kind: 'trivial', userId: 'u', date: '2026-01-01', payload: { minutes: 5 } };
+  const job = newJob(requested, { runId: 'r', batch: 'b', now: new Date() });
   assert.deepEqual(decodeJob(encodeJob(job), payloadOf), {
-    version: 1,
     id: 'trivial:u:2026-01-01',
     kind: 'trivial',
     generation: 1,

@@ -1,78 +1,226 @@
-/** Goal: a replay makes the selected dead jobs pending, once, at its rate. Method: dead records in the real database. */
+/** Goal: a replay makes the selected dead jobs pending, once, in batches that the relay takes. Method: dead records in the real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReplayStore, replayDead } from '@fit/jobs';
-import type { DeathCause } from '@fit/topology';
-import { pendingJob } from '../support/fakes.ts';
+import { Reconciler, type ReplayOptions, ReplayProgress, replayDead, userOf } from '@fit/jobs';
+import { countingRunStore } from '@fit/jobs/store';
+import { QUICK } from '../support/fakes.ts';
+import { findRun, finishJobs, killJobs, statesOf, storeRun } from '../support/storedRun.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
 
-async function deadJob(store: TestStore, cause: DeathCause) {
-  const job = pendingJob();
-  const died = new Date();
-  await store.jobs.accept('run', [job]);
-  const death = { cause, fingerprint: 'f', reason: 'r', at: died };
-  await store.jobs.change('markDead', [{ id: job._id, generation: 1, death }], died);
-  return job;
+function optionsFor(store: TestStore, change: Partial<ReplayOptions> = {}): ReplayOptions {
+  return {
+    stores: store,
+    countingRuns: countingRunStore(store.database, store),
+    filter: {},
+    replayId: 'replay',
+    ratePerSecond: undefined,
+    onProgress: () => undefined,
+    ...change,
+  };
 }
 
-const base = { ratePerSecond: undefined, onProgress: () => undefined };
+/** @returns a function that does one round, an hour after the round before. */
+function roundsOf(store: TestStore): () => Promise<void> {
+  let nowMs = 0;
+  const reconciler = new Reconciler({
+    declaration: QUICK,
+    stores: store,
+    readyCount: () => Promise.resolve(0),
+    staleAfterMs: 3_600_000,
+    confirmMs: 10,
+    nowMs: () => nowMs,
+    onEvent: () => undefined,
+  });
+  return async () => {
+    nowMs += 3_600_000;
+    await reconciler.round();
+  };
+}
 
 test('only jobs that match the filter are replayed, with a new generation and no spent attempts', async (t) => {
   const store = await testStore(t);
-  const replays = new ReplayStore(store.database);
-  const [exhausted, fatal] = [await deadJob(store, 'exhausted'), await deadJob(store, 'fatal')];
-  assert.deepEqual((await replays.groups({})).map(({ cause }) => cause).sort(), [
+  const run = await storeRun(store, [{ created: 3 }]);
+  const [exhausted = '', fatal = '', done = ''] = run.jobIds;
+  await killJobs(store, run.id, [exhausted]);
+  await killJobs(store, run.id, [fatal], 'fatal');
+  await finishJobs(store, run.id, [done]);
+  assert.deepEqual((await store.dead.groups({})).map(({ cause }) => cause).sort(), [
     'exhausted',
     'fatal',
   ]);
   const filter = { cause: 'exhausted' as const };
-  assert.equal(await replays.count(filter), 1);
-  assert.equal(await replayDead({ ...base, store: replays, filter, replayId: 'r1' }), 1);
-  const replayed = await store.jobs.find(exhausted._id);
+  assert.equal(await store.dead.count(filter), 1);
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const { count, batches } = await replayDead(optionsFor(store, { filter, traceparent }));
+  assert.equal(count, 1);
+  const replayed = await store.jobs.find(exhausted);
   assert.deepEqual(
-    [replayed?.state, replayed?.generation, replayed?.attemptCount, replayed?.death],
-    ['pending', 2, 0, undefined],
+    [
+      replayed?.state,
+      replayed?.generation,
+      replayed?.attemptCount,
+      replayed?.death,
+      replayed?.batch,
+      replayed?.tracelinks,
+    ],
+    ['pending', 2, 0, undefined, 'replay:000000', [traceparent]],
   );
-  assert.equal((await store.jobs.find(fatal._id))?.state, 'dead');
-  assert.deepEqual(await replays.progress('r1'), { pending: 1 });
+  assert.deepEqual(await statesOf(store, run.jobIds), { pending: 1, dead: 1, done: 1 });
+  const batch = await store.batches.find('replay:000000');
+  assert.deepEqual(
+    [batch?.state, batch?.owner, batch?.ids, batch?.isUncounted, batch?.traceparent],
+    ['open', '', [exhausted], undefined, traceparent],
+  );
+  assert.ok((batch?.leaseUntil ?? 0) <= store.clock.now(), 'a relay may take it at once');
+  assert.deepEqual(batches, [{ id: 'replay:000000', jobCount: 1 }]);
 });
 
-test('two concurrent replays replay each job once', async (t) => {
+test('the run of a replayed job is active again until the job ends, and counts only its new end', async (t) => {
   const store = await testStore(t);
-  const replays = new ReplayStore(store.database);
-  const jobs = await Promise.all(Array.from({ length: 30 }, () => deadJob(store, 'crashed')));
+  const round = roundsOf(store);
+  const run = await storeRun(store, [{ created: 4 }]);
+  await finishJobs(store, run.id, run.jobIds.slice(2));
+  await killJobs(store, run.id, run.jobIds.slice(0, 2));
+  await round();
+  assert.equal((await findRun(store, run.id)).isActive, false);
+  await replayDead(optionsFor(store));
+  const reopened = await findRun(store, run.id);
+  assert.deepEqual([reopened.isActive, reopened.finishedAt], [true, undefined]);
+  assert.deepEqual(reopened.ends, { done: 2, dead: 0, cancelled: 0, causes: { exhausted: 0 } });
+  await round();
+  assert.equal((await findRun(store, run.id)).isActive, true);
+  await finishJobs(store, run.id, run.jobIds.slice(0, 2));
+  await round();
+  const finished = await findRun(store, run.id);
+  assert.deepEqual([finished.isActive, finished.ends.done], [false, 4]);
+});
+
+test('a replay that is killed before it has counted: the run is exact once the jobs have ended', async (t) => {
+  const store = await testStore(t);
+  const round = roundsOf(store);
+  const run = await storeRun(store, [{ created: 3 }]);
+  await killJobs(store, run.id, run.jobIds);
+  await round();
+  const killed = new Error('killed');
+  const reopen = t.mock.method(store.runs, 'reopen', () => Promise.reject(killed));
+  await assert.rejects(replayDead(optionsFor(store)), killed);
+  reopen.mock.restore();
+  assert.deepEqual(await statesOf(store, run.jobIds), { pending: 3 });
+  // The relay takes the batch after its lease and publishes it; the jobs then succeed.
+  const batch = await store.batches.find('replay:000000');
+  assert.ok(batch?.isUncounted === true && batch.state === 'open');
+  await store.batches.markPublished(batch);
+  await finishJobs(store, run.id, run.jobIds);
+  for (let count = 0; count < 5; count += 1) await round();
+  const { isActive, ends } = await findRun(store, run.id);
+  assert.deepEqual([isActive, ends], [false, { done: 3, dead: 0, cancelled: 0, causes: {} }]);
+});
+
+test('a replay that is killed does not make its run end before the other jobs of the run', async (t) => {
+  const store = await testStore(t);
+  const round = roundsOf(store);
+  const run = await storeRun(store, [{ created: 6 }]);
+  const [dead, others] = [run.jobIds.slice(0, 3), run.jobIds.slice(3)];
+  await killJobs(store, run.id, dead);
+  const killed = new Error('killed');
+  const reopen = t.mock.method(store.runs, 'reopen', () => Promise.reject(killed));
+  await assert.rejects(replayDead(optionsFor(store)), killed);
+  reopen.mock.restore();
+  const batch = await store.batches.find('replay:000000');
+  assert.ok(batch !== undefined);
+  await store.batches.markPublished(batch);
+  // With the three deaths that the run still counts, its counters now add up to the number of its jobs.
+  await finishJobs(store, run.id, dead);
+  for (let count = 0; count < 3; count += 1) await round();
+  assert.equal((await findRun(store, run.id)).isActive, true);
+  await finishJobs(store, run.id, others);
+  for (let count = 0; count < 3; count += 1) await round();
+  const { isActive, ends } = await findRun(store, run.id);
+  assert.deepEqual([isActive, ends], [false, { done: 6, dead: 0, cancelled: 0, causes: {} }]);
+});
+
+test('two concurrent replays replay each job once, and the counts of the run are repaired', async (t) => {
+  const store = await testStore(t);
+  const run = await storeRun(store, [{ created: 30 }]);
+  await killJobs(store, run.id, run.jobIds, 'exhausted');
   const counts = await Promise.all(
-    ['a', 'b'].map((replayId) => replayDead({ ...base, store: replays, filter: {}, replayId })),
+    ['a', 'b'].map((replayId) => replayDead(optionsFor(store, { replayId }))),
   );
   assert.equal(
-    counts.reduce((sum, count) => sum + count, 0),
+    counts.reduce((sum, { count }) => sum + count, 0),
     30,
   );
-  const generations = await Promise.all(jobs.map(({ _id }) => store.jobs.find(_id)));
-  assert.ok(generations.every((job) => job?.generation === 2));
+  const records = await store.jobs.findAll(run.jobIds);
+  assert.ok([...records.values()].every(({ generation }) => generation === 2));
 });
 
-test('a replay keeps its rate: 30 jobs at 20 a second take a second and a half', async (t) => {
+test('a replay with a rate replays groups of that many jobs, one a second', async (t) => {
   const store = await testStore(t);
-  const replays = new ReplayStore(store.database);
-  await Promise.all(Array.from({ length: 30 }, () => deadJob(store, 'crashed')));
+  const run = await storeRun(store, [{ created: 30 }]);
+  await killJobs(store, run.id, run.jobIds);
   const startedAt = performance.now();
   const steps: number[] = [];
-  await replayDead({
-    store: replays,
-    filter: {},
-    replayId: 'slow',
-    ratePerSecond: 20,
-    onProgress: (count) => steps.push(count),
-  });
+  await replayDead(
+    optionsFor(store, { ratePerSecond: 20, onProgress: (count) => steps.push(count) }),
+  );
   assert.deepEqual(steps, [20, 30]);
   assert.ok(performance.now() - startedAt >= 1_400);
 });
 
 test('a job of another user or day does not match the filter', async (t) => {
   const store = await testStore(t);
-  const replays = new ReplayStore(store.database);
-  const [mine] = [await deadJob(store, 'expired'), await deadJob(store, 'expired')];
-  assert.equal(await replays.count({ userId: mine.key.userId }), 1);
-  assert.equal(await replays.count({ date: '1999-01-01' }), 0);
+  const run = await storeRun(store, [{ created: 2 }]);
+  await killJobs(store, run.id, run.jobIds, 'exhausted');
+  const userId = userOf(run.jobIds[0] ?? '');
+  assert.equal(await store.dead.count({ userId }), 1);
+  assert.equal(await store.dead.count({ date: '1999-01-01' }), 0);
+});
+
+test('a job that dies again during the replay is not replayed a second time', async (t) => {
+  const store = await testStore(t);
+  const run = await storeRun(store, [{ created: 3 }]);
+  await killJobs(store, run.id, run.jobIds);
+  // At once after its release the batch is published, and every job dies again.
+  t.mock.method(store.batches, 'release', async () => {
+    const death = { cause: 'fatal' as const, fingerprint: '', reason: '', at: new Date() };
+    await store.jobs.change(
+      'markDead',
+      run.jobIds.map((id) => ({ id, generation: 2, death })),
+    );
+  });
+  const steps: number[] = [];
+  const { count } = await replayDead(
+    optionsFor(store, { onProgress: (total) => steps.push(total) }),
+  );
+  assert.deepEqual(steps, [3]);
+  assert.equal(count, 3);
+  assert.deepEqual(await statesOf(store, run.jobIds), { dead: 3 });
+});
+
+test('the progress reads only batches that have not ended', async (t) => {
+  const store = await testStore(t);
+  const run = await storeRun(store, [{ created: 4 }]);
+  await killJobs(store, run.id, run.jobIds);
+  const { batches } = await replayDead(optionsFor(store, { ratePerSecond: 2 }));
+  assert.deepEqual(
+    batches.map(({ jobCount }) => jobCount),
+    [2, 2],
+  );
+  const findAll = t.mock.method(store.batches, 'findAll');
+  const progress = new ReplayProgress(store, batches);
+  assert.deepEqual(await progress.read(), { pending: 4 });
+  await finishJobs(store, run.id, (await store.batches.find('replay:000000'))?.ids ?? []);
+  assert.deepEqual(await progress.read(), { done: 2, pending: 2 });
+  assert.equal(progress.isEnded, false);
+  await finishJobs(store, run.id, run.jobIds);
+  assert.deepEqual(await progress.read(), { done: 4 });
+  assert.equal(progress.isEnded, true);
+  const read = findAll.mock.calls.flatMap(({ arguments: [ids] }) => ids);
+  assert.deepEqual(read, [
+    'replay:000000',
+    'replay:000001',
+    'replay:000000',
+    'replay:000001',
+    'replay:000001',
+  ]);
 });

@@ -6,7 +6,7 @@ import { StatementRefused, StoreUnavailable } from '@fit/jobs';
 import { Batcher, type BatcherOptions } from '../../src/settle/batcher.ts';
 
 interface Write {
-  readonly items: number[];
+  readonly items: readonly number[];
   readonly end: () => void;
   readonly fail: () => void;
 }

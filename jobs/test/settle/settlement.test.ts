@@ -2,8 +2,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '@fit/topology';
-import { settlementOf } from '../../src/settle/settlement.ts';
-import { attemptEnd } from '../support/fakes.ts';
+import type { AttemptEnd } from '@fit/topology/work';
+import type { ReceivedJob } from '../../src/record/jobMessage.ts';
+import {
+  changeOf,
+  effectOf,
+  finishedByEarlierAttempt,
+  isFirstSuccess,
+  settlementOf,
+} from '../../src/settle/settlement.ts';
+import { attemptEnd, type FakeDelivery } from '../support/fakes.ts';
+
+/** A machine whose clock is ten seconds slow. */
+const WRITER = {
+  workerId: 'worker',
+  clock: { fromProcessTime: (atMs: number) => new Date(atMs + 10_000) },
+};
+const settled = (end: AttemptEnd<ReceivedJob>) => {
+  const settlement = settlementOf(end, undefined);
+  return { ...settlement, change: changeOf(settlement, WRITER), effect: effectOf(settlement) };
+};
 
 const DONE: Outcome = { type: 'done', effect: { is: 'stored' } };
 const RETRY: Outcome = { type: 'retry', error: new TypeError('later 7') };
@@ -36,7 +54,7 @@ test('each outcome at each attempt has its transition, cause and wait', () => {
     [AFTER, 4, 'markDead', 'exhausted', undefined],
   ];
   for (const [outcome, number, transition, cause, delayMs] of table) {
-    const settlement = settlementOf(attemptEnd(number, outcome), 'worker');
+    const settlement = settled(attemptEnd(number, outcome));
     const { change } = settlement;
     assert.deepEqual(
       [settlement.transition, change.death?.cause, change.attempt?.delayMs],
@@ -49,25 +67,50 @@ test('each outcome at each attempt has its transition, cause and wait', () => {
 });
 
 test('skipped tiers count as spent, and a discarded job stores the reason', () => {
-  assert.equal(settlementOf(attemptEnd(1, AFTER), 'worker').change.spentCount, 3);
-  assert.equal(settlementOf(attemptEnd(3, AFTER), 'worker').change.spentCount, undefined);
-  assert.equal(settlementOf(attemptEnd(1, DISCARD), 'worker').change.attempt?.reason, 'left');
+  assert.equal(settled(attemptEnd(1, AFTER)).change.spentCount, 3);
+  assert.equal(settled(attemptEnd(3, AFTER)).change.spentCount, undefined);
+  assert.equal(settled(attemptEnd(1, DISCARD)).change.attempt?.reason, 'left');
 });
 
 test('only a finished job has an effect, only a failed attempt an error', () => {
-  assert.deepEqual(settlementOf(attemptEnd(1, DONE), 'worker').effect, { is: 'stored' });
-  assert.equal(settlementOf(attemptEnd(1, DONE), 'worker').change.attempt?.error, undefined);
-  const failed = settlementOf(attemptEnd(1, RETRY), 'worker');
+  assert.deepEqual(settled(attemptEnd(1, DONE)).effect, { is: 'stored' });
+  assert.equal(settled(attemptEnd(1, DONE)).change.attempt?.error, undefined);
+  const failed = settled(attemptEnd(1, RETRY));
   assert.equal(failed.effect, undefined);
   assert.equal(failed.change.attempt?.error?.class, 'TypeError');
 });
 
 test('a death has its cause, reason, fingerprint and time', () => {
-  const { death, attempt } = settlementOf(attemptEnd(4, RETRY), 'worker').change;
+  const { death, attempt } = settled(attemptEnd(4, RETRY)).change;
   assert.deepEqual(death, {
     cause: 'exhausted',
     reason: 'later 7',
     fingerprint: attempt?.error?.fingerprint,
-    at: new Date(2_000),
+    at: new Date(12_000),
   });
+  assert.deepEqual(attempt?.startedAt, new Date(11_000));
+});
+
+test('only a success at the first attempt is written without its attempt', () => {
+  const isFirst = (number: number, outcome: Outcome) =>
+    isFirstSuccess(settlementOf(attemptEnd(number, outcome), undefined));
+  assert.deepEqual(
+    [isFirst(1, DONE), isFirst(2, DONE), isFirst(1, DISCARD), isFirst(1, RETRY)],
+    [true, false, false, false],
+  );
+});
+
+test('a failed attempt of a job whose effect exists finishes the job, keeps its entry, and is acknowledged', () => {
+  for (const outcome of [RETRY, REJECT]) {
+    const end = attemptEnd(4, outcome);
+    const settlement = finishedByEarlierAttempt(settlementOf(end, undefined));
+    const change = changeOf(settlement, WRITER);
+    assert.deepEqual(
+      [settlement.transition, change.death, change.attempt?.outcome, effectOf(settlement)],
+      ['finish', undefined, outcome.type, undefined],
+    );
+    assert.equal(isFirstSuccess(settlement), false);
+    settlement.end.settleDelivery();
+    assert.deepEqual((end.delivery as FakeDelivery).settled, ['ack']);
+  }
 });

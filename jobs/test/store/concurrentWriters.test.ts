@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JobRecord } from '@fit/jobs';
 import type { Change } from '@fit/jobs/store';
 import { pendingJob } from '../support/fakes.ts';
 import { testStore } from '../support/testStore.ts';
@@ -36,57 +35,40 @@ async function withinDeadline<Answer>(work: Promise<Answer>[]): Promise<Answer[]
 test('ten concurrent runs that request the same new jobs all end, and each job is created once', async (t) => {
   const store = await testStore(t);
   const jobs = Array.from({ length: JOB_COUNT }, () => pendingJob());
-  const accepted = await withinDeadline(
-    RUN_IDS.map((runId, writer) => {
-      const own: JobRecord[] = inOrderOf(writer, jobs).map((job) => ({ ...job, runIds: [runId] }));
-      return store.jobs.accept(runId, own);
-    }),
+  const existing = await withinDeadline(
+    RUN_IDS.map((runId, writer) =>
+      store.jobs.insert(inOrderOf(writer, jobs).map((job) => ({ ...job, runId }))),
+    ),
   );
   assert.equal(
-    accepted.reduce((sum, { created }) => sum + created, 0),
+    existing.reduce((sum, { size }) => sum + JOB_COUNT - size, 0),
     JOB_COUNT,
   );
-  assert.ok(accepted.every(({ created, skipped }) => created + skipped === JOB_COUNT));
-  for (const runId of RUN_IDS)
-    assert.deepEqual((await store.jobs.countRun(runId)).states, { pending: JOB_COUNT }, runId);
+  assert.equal((await store.jobs.findAll(jobs.map(({ _id }) => _id))).size, JOB_COUNT);
 });
 
 test('ten concurrent workers that finish the same jobs all end, and each job is finished once', async (t) => {
   const store = await testStore(t);
   const jobs = Array.from({ length: JOB_COUNT }, () => pendingJob());
-  await store.jobs.accept('run', jobs);
+  await store.jobs.insert(jobs);
   const counts = await withinDeadline(
     RUN_IDS.map((workerId, writer) => {
-      // Each attempt has different times, as real attempts do.
-      const changes = inOrderOf(writer, jobs).map(
-        ({ _id: id, generation }, index): Change => ({
-          id,
-          generation,
-          attempt: {
-            number: 1,
-            generation,
-            startedAt: new Date(index),
-            endedAt: new Date(index + writer + 1),
-            outcome: 'done',
-            workerId,
-          },
-        }),
-      );
-      return store.jobs.change('finish', changes, new Date());
+      const ids = inOrderOf(writer, jobs).map(({ _id }) => _id);
+      return store.jobs.finish({ ids, attemptCount: 1, workerId });
     }),
   );
   assert.equal(
-    counts.reduce((sum, count) => sum + count, 0),
+    counts.reduce((sum, { finished }) => sum + finished, 0),
     JOB_COUNT,
   );
   const records = [...(await store.jobs.findAll(jobs.map(({ _id }) => _id))).values()];
-  assert.ok(records.every(({ state, attempts }) => state === 'done' && attempts.length === 1));
+  assert.ok(records.every(({ state }) => state === 'done'));
 });
 
 test('each job of a batch stores its own attempt, spent count and death', async (t) => {
   const store = await testStore(t);
   const jobs = Array.from({ length: 30 }, () => pendingJob());
-  await store.jobs.accept('run', jobs);
+  await store.jobs.insert(jobs);
   const endOf = (index: number) => new Date(1_000 + index);
   const changes = jobs.map(
     ({ _id: id, generation }, index): Change => ({
@@ -106,7 +88,7 @@ test('each job of a batch stores its own attempt, spent count and death', async 
       death: { cause: 'exhausted', fingerprint: 'f', reason: `$_id ${index}`, at: endOf(index) },
     }),
   );
-  assert.equal(await store.jobs.change('markDead', changes.toReversed(), new Date()), jobs.length);
+  assert.equal(await store.jobs.change('markDead', changes.toReversed()), jobs.length);
   const records = await store.jobs.findAll(jobs.map(({ _id }) => _id));
   for (const [index, { id, attempt, death }] of changes.entries()) {
     const record = records.get(id);

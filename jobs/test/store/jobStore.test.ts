@@ -4,89 +4,50 @@ import { test } from 'node:test';
 import { JOB_STATES, type JobRecord, type JobState } from '@fit/jobs';
 import type { Change } from '@fit/jobs/store';
 import { TRANSITIONS, type Transition } from '../../src/record/transitions.ts';
-import { settlementOf } from '../../src/settle/settlement.ts';
-import { attemptEnd, pendingJob } from '../support/fakes.ts';
+import { pendingJob } from '../support/fakes.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
 
-const NOW = new Date('2026-01-01T12:00:00Z');
+const LONG_AGO = new Date('2026-01-01T12:00:00Z');
 const LATER = new Date('2026-01-01T13:00:00Z');
+const AT_FIRST = { attemptCount: 1, workerId: 'worker' };
 
 async function insert(store: TestStore, change: Partial<JobRecord> = {}): Promise<JobRecord> {
-  const job: JobRecord = { ...pendingJob(), stateAt: NOW, dueAt: NOW, ...change };
-  await store.jobs.accept('run', [job]);
+  const job: JobRecord = { ...pendingJob(), stateAt: LONG_AGO, ...change };
+  await store.jobs.insert([job]);
   return job;
 }
 
 function retried(job: JobRecord, number: number, generation = job.generation): Change {
-  const end = attemptEnd(number, { type: 'retry', error: new Error('no') });
-  const { attempt } = settlementOf(end, 'worker').change;
-  return { id: job._id, generation, attempt: { ...attempt!, generation } };
+  const attempt = {
+    number,
+    generation,
+    startedAt: LONG_AGO,
+    endedAt: LATER,
+    outcome: 'retry' as const,
+    workerId: 'worker',
+  };
+  return { id: job._id, generation, attempt };
 }
 
 async function stateOf(store: TestStore, job: JobRecord): Promise<JobState | undefined> {
   return (await store.jobs.find(job._id))?.state;
 }
 
-test('accept creates new jobs; an existing job only gets the id of the run, once', async (t) => {
+async function changeTo(store: TestStore, transition: Transition, job: JobRecord): Promise<number> {
+  if (transition !== 'finish')
+    return await store.jobs.change(transition, [{ id: job._id, generation: job.generation }]);
+  const { finished, revived } = await store.jobs.finish({ ids: [job._id], ...AT_FIRST });
+  return finished + revived;
+}
+
+test('an insert keeps existing jobs as they are, and returns their ids', async (t) => {
   const store = await testStore(t);
-  const [first, second, third] = [pendingJob(), pendingJob(), pendingJob()];
-  assert.deepEqual(await store.jobs.accept('run', []), { created: 0, skipped: 0 });
-  assert.deepEqual(await store.jobs.accept('run', [first, second]), { created: 2, skipped: 0 });
-  const again = { ...first, runIds: ['other'], payload: { outcome: 'changed' } };
-  const mixed = [again, { ...third, runIds: ['other'] }];
-  assert.deepEqual(await store.jobs.accept('other', mixed), { created: 1, skipped: 1 });
-  // A repeated call returns the counts of the run, not those of the repetition.
-  assert.deepEqual(await store.jobs.accept('other', mixed), { created: 1, skipped: 1 });
+  const [first, second] = [await insert(store, { state: 'done' }), pendingJob()];
+  const repeated = { ...first, state: 'pending' as const, runId: 'another run' };
+  assert.deepEqual(await store.jobs.insert([repeated, second]), new Set([first._id]));
   const record = await store.jobs.find(first._id);
-  assert.deepEqual(record?.runIds, ['run', 'other']);
-  assert.deepEqual(record.payload, { outcome: 'done' });
-  assert.deepEqual((await store.jobs.find(third._id))?.runIds, ['other']);
-  assert.deepEqual([...(await store.jobs.findAll([first._id, 'nobody'])).keys()], [first._id]);
-});
-
-test('accept stores the newest twenty runs of a job', async (t) => {
-  const store = await testStore(t);
-  const job = await insert(store);
-  for (let index = 1; index <= 25; index += 1) await store.jobs.accept(`run-${index}`, [job]);
-  const { runIds = [] } = (await store.jobs.find(job._id)) ?? {};
-  assert.equal(runIds.length, 20);
-  assert.equal(runIds.at(-1), 'run-25');
-});
-
-test('pending returns due jobs, oldest first, up to the limit', async (t) => {
-  const store = await testStore(t);
-  const young = await insert(store, { stateAt: LATER });
-  const old = await insert(store);
-  await insert(store, { dueAt: LATER });
-  await insert(store, { state: 'queued' });
-  const ids = async (limit: number, now: Date) =>
-    (await store.jobs.pending(limit, now)).map(({ _id }) => _id);
-  assert.deepEqual(await ids(10, NOW), [old._id, young._id]);
-  assert.deepEqual(await ids(1, NOW), [old._id]);
-  assert.equal((await ids(10, LATER)).length, 3);
-  assert.deepEqual(await store.jobs.oldestEligible(), { pending: NOW, queued: NOW });
-});
-
-test('oldestEligible counts from the last change, and for a waiting job from the end of its wait', async (t) => {
-  const store = await testStore(t);
-  const attempt = (number: number, delayMs: number) => ({
-    number,
-    generation: 1,
-    startedAt: NOW,
-    endedAt: NOW,
-    outcome: 'retry' as const,
-    delayMs,
-    workerId: 'worker',
-  });
-  await insert(store, { state: 'waiting', attempts: [attempt(1, 500), attempt(2, 9_000)] });
-  await insert(store, { state: 'waiting', attempts: [attempt(1, 60_000)] });
-  await insert(store, { state: 'queued' });
-  await insert(store, { state: 'queued', stateAt: LATER });
-  await insert(store, { state: 'done' });
-  assert.deepEqual(await store.jobs.oldestEligible(), {
-    waiting: new Date(NOW.getTime() + 9_000),
-    queued: NOW,
-  });
+  assert.deepEqual([record?.state, record?.runId], ['done', 'run']);
+  assert.equal(await stateOf(store, second), 'pending');
 });
 
 test('only legal transitions change a job, tried from every state', async (t) => {
@@ -94,8 +55,7 @@ test('only legal transitions change a job, tried from every state', async (t) =>
   for (const transition of Object.keys(TRANSITIONS) as Transition[])
     for (const state of JOB_STATES) {
       const job = await insert(store, { state });
-      const change = { id: job._id, generation: 1 };
-      const count = await store.jobs.change(transition, [change], LATER);
+      const count = await changeTo(store, transition, job);
       const { from, to } = TRANSITIONS[transition];
       const isLegal = (from as readonly JobState[]).includes(state);
       assert.equal(count, isLegal ? 1 : 0, `${transition} from ${state}`);
@@ -103,15 +63,48 @@ test('only legal transitions change a job, tried from every state', async (t) =>
     }
 });
 
-test('a change of another generation changes nothing', async (t) => {
+test('a change of another generation changes nothing, but a stored effect finishes its job', async (t) => {
   const store = await testStore(t);
   const job = await insert(store, { generation: 2 });
   for (const generation of [1, 3])
-    for (const transition of ['finish', 'wait', 'markDead', 'run'] as const)
-      assert.equal(await store.jobs.change(transition, [{ id: job._id, generation }], LATER), 0);
+    for (const transition of ['wait', 'markDead', 'run', 'cancel'] as const)
+      assert.equal(await store.jobs.change(transition, [{ id: job._id, generation }]), 0);
   assert.equal(await stateOf(store, job), 'pending');
-  assert.equal(await store.jobs.change('finish', [{ id: job._id, generation: 2 }], LATER), 1);
-  assert.deepEqual((await store.jobs.find(job._id))?.doneAt, LATER);
+  assert.deepEqual(await store.jobs.finishEach([retried(job, 1, 1)]), { finished: 1, revived: 0 });
+  assert.equal(await stateOf(store, job), 'done');
+});
+
+test('a finish sets time, worker and number of attempts, and revives a job that was marked dead', async (t) => {
+  const store = await testStore(t);
+  const death = { cause: 'exhausted' as const, fingerprint: 'f', reason: 'no', at: LONG_AGO };
+  const dead = await insert(store, { state: 'dead', death });
+  const [live, ended] = [await insert(store), await insert(store, { state: 'done' })];
+  const before = await store.clock.read();
+  const ids = [dead, live, ended].map(({ _id }) => _id);
+  const counts = await store.jobs.finish({ ids, ...AT_FIRST });
+  assert.deepEqual(counts, { finished: 1, revived: 1 });
+  const again = await store.jobs.finish({ ids, ...AT_FIRST });
+  assert.deepEqual(again, { finished: 0, revived: 0 });
+  for (const job of [dead, live]) {
+    const record = await store.jobs.find(job._id);
+    assert.deepEqual(
+      [record?.state, record?.workerId, record?.attemptCount, record?.death, record?.attempts],
+      ['done', 'worker', 1, undefined, undefined],
+    );
+    assert.ok(record?.doneAt && record.doneAt >= before, 'the time is the database’s');
+  }
+});
+
+test('a finish with its own attempt keeps the attempts before it', async (t) => {
+  const store = await testStore(t);
+  const job = await insert(store);
+  await store.jobs.change('wait', [retried(job, 1)]);
+  await store.jobs.finishEach([retried(job, 2)]);
+  const record = await store.jobs.find(job._id);
+  assert.deepEqual(
+    [record?.state, record?.attempts?.map(({ number }) => number), record?.workerId],
+    ['done', [1, 2], 'worker'],
+  );
 });
 
 test('an attempt that is recorded already is not counted twice', async (t) => {
@@ -119,11 +112,11 @@ test('an attempt that is recorded already is not counted twice', async (t) => {
   const job = await insert(store);
   const counts: number[] = [];
   for (const number of [1, 1, 2, 1, 2])
-    counts.push(await store.jobs.change('wait', [retried(job, number)], LATER));
+    counts.push(await store.jobs.change('wait', [retried(job, number)]));
   assert.deepEqual(counts, [1, 0, 1, 0, 0]);
   const record = await store.jobs.find(job._id);
   assert.deepEqual(
-    record?.attempts.map(({ number }) => number),
+    record?.attempts?.map(({ number }) => number),
     [1, 2],
   );
   assert.equal(record.attemptCount, 2);
@@ -134,59 +127,72 @@ test('a batch returns the number of changed records, and repeating it changes no
   const [one, two] = [await insert(store), await insert(store, { state: 'done' })];
   const changes = [one, two].map(({ _id: id }) => ({ id, generation: 1 }));
   const batch = [...changes, { id: 'nobody', generation: 1 }];
-  assert.equal(await store.jobs.change('finish', batch, LATER), 1);
-  assert.equal(await store.jobs.change('finish', batch, LATER), 0);
-  assert.equal(await store.jobs.change('finish', [], LATER), 0);
+  assert.equal(await store.jobs.change('cancel', batch), 1);
+  assert.equal(await store.jobs.change('cancel', batch), 0);
+  assert.equal(await store.jobs.change('cancel', []), 0);
 });
 
-test('markQueued changes only pending jobs of its generation, and removes the deferral', async (t) => {
+test('moving to another batch makes live jobs pending that did not change since, and no others', async (t) => {
   const store = await testStore(t);
-  const states: JobState[] = ['pending', 'running', 'waiting', 'done', 'dead'];
-  const jobs = await Promise.all(states.map((state) => insert(store, { state })));
-  const replayed = await insert(store, { generation: 2 });
-  await store.jobs.defer([jobs[0]!], 'nacked', NOW);
-  await store.jobs.markQueued([...jobs, { ...replayed, generation: 1 }], LATER);
-  const after = await Promise.all(jobs.map((job) => stateOf(store, job)));
-  assert.deepEqual(after, ['queued', 'running', 'waiting', 'done', 'dead']);
-  assert.equal(await stateOf(store, replayed), 'pending');
-  assert.equal((await store.jobs.find(jobs[0]!._id))?.deferred, undefined);
+  const states: JobState[] = [...JOB_STATES];
+  const jobs = await Promise.all(states.map((state) => insert(store, { state, attemptCount: 2 })));
+  const recent = await insert(store, { state: 'running', stateAt: LATER });
+  const ids = [...jobs, recent].map(({ _id }) => _id);
+  assert.equal(await store.jobs.moveToBatch(ids, 'repair:0', LATER), 3);
+  const records = await store.jobs.findAll(ids);
+  const after = jobs.map(({ _id }) => records.get(_id)!);
+  assert.deepEqual(
+    after.map(({ state }) => state),
+    ['pending', 'pending', 'pending', 'done', 'dead', 'cancelled'],
+  );
+  assert.deepEqual(
+    after.map(({ batch }) => batch),
+    ['repair:0', 'repair:0', 'repair:0', '', '', ''],
+  );
+  assert.ok(
+    after.every(({ attemptCount }) => attemptCount === 2),
+    'spent attempts stay spent',
+  );
+  assert.equal(records.get(recent._id)?.state, 'running');
 });
 
-test('defer stores the reason and a count, and the job is not returned until it is due', async (t) => {
+test('oldestEligible counts from the last change, and for a waiting job from the end of its wait', async (t) => {
   const store = await testStore(t);
-  const job = await insert(store);
-  const done = await insert(store, { state: 'done' });
-  await store.jobs.defer([job, done], 'nacked', LATER);
-  await store.jobs.defer([job], 'returned', LATER);
-  assert.deepEqual((await store.jobs.find(job._id))?.deferred, { reason: 'returned', count: 2 });
-  assert.deepEqual(await store.jobs.pending(10, NOW), []);
-  assert.equal((await store.jobs.find(done._id))?.deferred, undefined);
-});
-
-test('reconcile makes stale live jobs pending with their spent attempts; other jobs do not change', async (t) => {
-  const store = await testStore(t);
-  const stale = await insert(store, { state: 'waiting', attemptCount: 2 });
-  const busy = await insert(store, { state: 'queued', stateAt: LATER });
-  const done = await insert(store, { state: 'done' });
-  const pending = await insert(store);
-  assert.equal(await store.jobs.countStale(LATER), 1);
-  assert.equal(await store.jobs.reconcile(LATER, LATER), 1);
-  assert.equal(await store.jobs.reconcile(LATER, LATER), 0);
-  const record = await store.jobs.find(stale._id);
-  assert.deepEqual([record?.state, record?.attemptCount], ['pending', 2]);
-  assert.equal(await stateOf(store, busy), 'queued');
-  assert.equal(await stateOf(store, done), 'done');
-  assert.deepEqual((await store.jobs.find(pending._id))?.stateAt, NOW);
-});
-
-test('jobs are counted by run, state and cause of death', async (t) => {
-  const store = await testStore(t);
-  const job = await insert(store);
+  const attempt = (number: number, delayMs: number) => ({
+    ...retried(pendingJob(), number).attempt!,
+    delayMs,
+  });
+  await insert(store, { state: 'waiting', attempts: [attempt(1, 500), attempt(2, 9_000)] });
+  await insert(store, { state: 'waiting', attempts: [attempt(1, 60_000)] });
+  await insert(store, { state: 'running' });
+  await insert(store, { state: 'running', stateAt: LATER });
   await insert(store, { state: 'done' });
-  const death = { cause: 'fatal', fingerprint: 'f', reason: 'r', at: NOW } as const;
-  await store.jobs.change('markDead', [{ id: job._id, generation: 1, death }], LATER);
-  const expected = { states: { dead: 1, done: 1 }, causes: { fatal: 1 } };
-  assert.deepEqual(await store.jobs.countRun('run'), expected);
-  assert.deepEqual(await store.jobs.countRun('other'), { states: {}, causes: {} });
-  assert.deepEqual(await store.jobs.countStates(), { dead: 1, done: 1 });
+  assert.deepEqual(await store.jobs.oldestEligible(), {
+    waiting: new Date(LONG_AGO.getTime() + 9_000),
+    running: LONG_AGO,
+  });
+});
+
+test('jobs are counted by state and cause of death, among ids and of a run', async (t) => {
+  const store = await testStore(t);
+  const death = (cause: 'exhausted' | 'crashed') => ({
+    state: 'dead' as const,
+    death: { cause, fingerprint: 'f', reason: 'r', at: LONG_AGO },
+  });
+  const jobs = [
+    await insert(store, death('exhausted')),
+    await insert(store, death('crashed')),
+    await insert(store, { state: 'waiting' }),
+    await insert(store, { state: 'done' }),
+  ];
+  await insert(store, { ...death('crashed'), runId: 'other' });
+  assert.deepEqual(await store.jobs.countAmong(jobs.map(({ _id }) => _id)), {
+    states: { dead: 2, waiting: 1, done: 1 },
+    causes: { exhausted: 1, crashed: 1 },
+  });
+  assert.deepEqual(await store.jobs.countIndexed('run'), {
+    states: { dead: 2, waiting: 1 },
+    causes: { exhausted: 1, crashed: 1 },
+  });
+  assert.deepEqual((await store.jobs.countIndexed()).states, { dead: 3, waiting: 1 });
 });

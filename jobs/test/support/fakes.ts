@@ -1,7 +1,7 @@
 /** A kind with short tiers, its jobs, and deliveries that record how they were settled. */
 
 import { randomUUID } from 'node:crypto';
-import { type JobRecord, newJob } from '@fit/jobs';
+import { type JobRecord, type NewJob, newJob } from '@fit/jobs';
 import {
   attemptOf,
   type Declaration,
@@ -13,7 +13,7 @@ import {
 } from '@fit/topology';
 import type { Delivery } from '@fit/topology/amqp';
 import type { AttemptEnd } from '@fit/topology/work';
-import type { JobMessage } from '../../src/record/jobMessage.ts';
+import type { ReceivedJob } from '../../src/record/jobMessage.ts';
 
 export const QUICK: Declaration = declareTopology({
   exchange: 'jobs',
@@ -26,9 +26,13 @@ export interface Payload {
   readonly outcome: string;
 }
 
+/** @returns a request for a job of a new user. */
+export function requestedJob(outcome = 'done'): NewJob<Payload> {
+  return { kind: 'trivial', userId: randomUUID(), date: '2026-01-01', payload: { outcome } };
+}
+
 export function pendingJob(outcome = 'done', runId = 'run'): JobRecord<Payload> {
-  const options = { kind: 'trivial', userId: randomUUID(), date: '2026-01-01', runId };
-  return newJob({ ...options, payload: { outcome } }, new Date());
+  return newJob(requestedJob(outcome), { runId, batch: '', now: new Date() });
 }
 
 export interface FakeDelivery extends Delivery {
@@ -59,17 +63,17 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
   };
 }
 
-/** @returns an attempt that ended with this outcome. */
+/** @returns an attempt of a signed message that ended with this outcome. */
 export function attemptEnd(
   number: number,
   outcome: Outcome,
   settleDelivery: () => void = () => undefined,
   refuse: (error: unknown) => Promise<void> = () => Promise.resolve(),
-): AttemptEnd<JobMessage> {
+): AttemptEnd<ReceivedJob> {
   const key = number === 1 ? KIND.key : `trivial.r${number - 1}`;
   const attempt = attemptOf(KIND, key, {})!;
   return {
-    message: { id: 'id', kind: 'trivial', generation: 2, payload: {} },
+    message: { id: 'id', kind: 'trivial', generation: 2, payload: {}, signedRunId: 'run' },
     delivery: fakeDelivery(),
     kind: KIND,
     attempt,

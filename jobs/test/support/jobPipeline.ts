@@ -1,17 +1,26 @@
 /** The whole pipeline for one test: records, relay, broker, worker, dead-letter recorder; each part opens on its first use. */
-import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import {
+  BATCH_LIMIT,
+  type BatchRecord,
   compilePayload,
   type DeadLetterRecorder,
   type DeadLetterRecorderOptions,
+  EndCounter,
   type Handler,
   type JobEvent,
   type JobRecord,
   JobWorker,
   type JobWorkerOptions,
+  jobId,
+  type NewJob,
   openDeadLetterRecorder,
-  relayOnce,
+  Relay,
+  type RelayOptions,
+  type RunRecord,
+  type RunSource,
 } from '@fit/jobs';
+import { countingRunStore } from '@fit/jobs/store';
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
 import type { Declaration, Outcome } from '@fit/topology';
 import { Inspector, Publisher } from '@fit/topology/amqp';
@@ -33,7 +42,22 @@ export class JobPipeline {
   readonly runs: string[] = [];
   /** Ids whose effect is stored; an effect that is stored again appears twice. */
   readonly effects: string[] = [];
+  /** Requested jobs by run; `source` has them page by page. */
+  readonly requested = new Map<string, readonly NewJob[]>();
+  readonly source: RunSource = {
+    kindOf: () => 'trivial',
+    count: (run) => Promise.resolve(this.requested.get(run._id)?.length ?? 0),
+    page: (run, after, limit) => {
+      const following = (this.requested.get(run._id) ?? []).filter(({ userId }) => userId > after);
+      const jobs = following.slice(0, limit);
+      const last = jobs.at(-1)?.userId ?? after;
+      return Promise.resolve({ jobs, last, isLast: following.length <= limit });
+    },
+  };
+  /** Of all workers and recorders of the test. */
+  readonly endCounter: EndCounter;
   readonly #closers: (() => Promise<void>)[];
+  #relay: Relay | undefined;
   #inspector: Inspector | undefined;
 
   private constructor(
@@ -46,6 +70,12 @@ export class JobPipeline {
     this.store = parts.store;
     this.declaration = parts.declaration;
     this.#closers = parts.closers;
+    const { store } = parts;
+    this.endCounter = new EndCounter({
+      runs: store.runs,
+      countingRuns: countingRunStore(store.database, store),
+    });
+    this.#closers.push(() => this.endCounter.close());
   }
 
   static async open(teardown: Teardown, declaration: Declaration = QUICK): Promise<JobPipeline> {
@@ -62,6 +92,7 @@ export class JobPipeline {
     const publisher = await Publisher.open({
       url: this.amqpUrl,
       label: 'test relays',
+      maxUnconfirmed: 2_000,
       prepare: async (model) => {
         await assertTopology(model, this.declaration, this);
       },
@@ -70,11 +101,27 @@ export class JobPipeline {
     return publisher;
   }
 
+  /** Opens a relay; the first one serves `submit` and `startRun`. */
+  async relay(change: Partial<RelayOptions> = {}): Promise<Relay> {
+    const { declaration, store, events } = this;
+    const relay = new Relay({
+      declaration,
+      publisher: change.publisher ?? (await this.publisher()),
+      stores: store,
+      source: this.source,
+      readyCount: (queue) => this.readyCount(queue),
+      onEvent: (event) => events.push(event),
+      ...change,
+    });
+    this.#closers.push(() => relay.stop());
+    this.#relay ??= relay;
+    return relay;
+  }
+
   async worker(change: Partial<JobWorkerOptions> = {}): Promise<JobWorker> {
     const worker = await JobWorker.open({
       ...this.#shared(),
       handlers: new Map([['trivial', this.#handler()]]),
-      store: this.store.jobs,
       prefetchCount: 50,
       concurrency: 10,
       deadlineMs: 5_000,
@@ -87,24 +134,13 @@ export class JobPipeline {
   async startRecorder(
     change: Partial<DeadLetterRecorderOptions> = {},
   ): Promise<DeadLetterRecorder> {
-    const { jobs: store, deadLetters } = this.store;
     const recorder = await openDeadLetterRecorder({
       ...this.#shared(),
-      store,
-      deadLetters,
+      findStoredEffects: (jobs) => Promise.resolve(this.#storedAmong(jobs.map(({ _id }) => _id))),
       ...change,
     });
     this.#closers.push(() => recorder.close());
     return recorder;
-  }
-
-  async relay(
-    publisher: Publisher,
-    readyCount = (queue: string) => this.readyCount(queue),
-  ): Promise<number> {
-    const { declaration, store, events } = this;
-    const onEvent = (event: JobEvent) => events.push(event);
-    return await relayOnce({ declaration, publisher, store: store.jobs, readyCount, onEvent });
   }
 
   /** @returns the number of ready messages, from the broker. */
@@ -117,10 +153,96 @@ export class JobPipeline {
     return (await this.#inspector.depthOf(queue)).readyCount;
   }
 
-  /** Inserts jobs, relays them and expects the relay to have read all of them. */
-  async submit(publisher: Publisher, jobs: readonly JobRecord[]): Promise<void> {
-    await this.store.jobs.accept('run', jobs);
-    assert.equal(await this.relay(publisher), jobs.length);
+  /** Stores a run for jobs of these users, held by `owner`. */
+  async storeRun(
+    jobs: readonly NewJob[],
+    owner = '',
+    id: string = randomUUID(),
+  ): Promise<RunRecord> {
+    const sorted = jobs.toSorted((a, b) => (a.userId < b.userId ? -1 : 1));
+    this.requested.set(id, sorted);
+    const userIds = sorted.map(({ userId }) => userId);
+    const run = { _id: id, date: '2026-01-01', isForEveryone: false, userIds, requestHash: '' };
+    return await this.store.runs.insertIfAbsent(run, owner);
+  }
+
+  /** Starts a run, as a request does. */
+  async startRun(jobs: readonly NewJob[]): Promise<RunRecord> {
+    const relay = this.#relay ?? (await this.relay());
+    const run = await this.storeRun(jobs, relay.owner);
+    relay.begin(run);
+    return run;
+  }
+
+  /** Stores jobs with an open batch that no relay holds, as a replay or a repair does. @returns the batch. */
+  async storeBatch(jobs: readonly JobRecord[]): Promise<string> {
+    const { batches, jobs: store } = this.store;
+    const id = randomUUID();
+    for (let from = 0; from < jobs.length; from += BATCH_LIMIT) {
+      const part = jobs.slice(from, from + BATCH_LIMIT);
+      const _id = `${id}:${from}`;
+      const ids = part.map((job) => job._id).sort();
+      const kind = part[0]?.kind ?? '';
+      const batch = { _id, runId: id, kind, ids, createdAt: new Date(), owner: '' };
+      await store.insert(part.map((job) => ({ ...job, batch: _id })));
+      await batches.insert(batch, new Date(0));
+    }
+    return id;
+  }
+
+  /** Stores jobs with their batch, and waits until the relay has published it. */
+  async submit(jobs: readonly JobRecord[]): Promise<void> {
+    const relay = this.#relay ?? (await this.relay());
+    const id = await this.storeBatch(jobs);
+    relay.wake();
+    await this.expectBatches(id, ({ state }) => state === 'published');
+  }
+
+  /** Waits until a condition holds for every batch of a run or an operation, and until it has a batch. */
+  async expectBatches(
+    runId: string,
+    isReached: (batch: BatchRecord) => boolean,
+  ): Promise<BatchRecord[]> {
+    const read = () => this.store.batchesOf(runId);
+    return await eventually(
+      async () => {
+        const batches = await read();
+        return batches.length > 0 && batches.every(isReached) && batches;
+      },
+      {
+        describe: async () =>
+          JSON.stringify([
+            (await read()).map((batch) => ({ ...batch, ids: batch.ids.length })),
+            this.events,
+          ]),
+      },
+    );
+  }
+
+  /** Waits until the run is as wanted. */
+  async expectRun(id: string, isReached: (run: RunRecord) => boolean): Promise<RunRecord> {
+    return await eventually(
+      async () => {
+        const run = await this.store.runs.find(id);
+        return run !== undefined && isReached(run) && run;
+      },
+      {
+        describe: async () =>
+          JSON.stringify([await this.store.runs.find(id), this.events.slice(-20)]),
+      },
+    );
+  }
+
+  /** @returns the numbers of requested jobs by the state of their records. */
+  async statesOf(jobs: readonly NewJob[]): Promise<Record<string, number>> {
+    const ids = jobs.map(({ kind, userId, date }) => jobId(kind, userId, date));
+    const states: Record<string, number> = {};
+    for (let from = 0; from < ids.length; from += BATCH_LIMIT) {
+      const counts = await this.store.jobs.countAmong(ids.slice(from, from + BATCH_LIMIT));
+      for (const [state, count] of Object.entries(counts.states))
+        states[state] = (states[state] ?? 0) + count;
+    }
+    return states;
   }
 
   async expectState(job: JobRecord, state: string): Promise<JobRecord> {
@@ -149,8 +271,10 @@ export class JobPipeline {
   }
 
   #shared() {
-    const { amqpUrl, managementUrl, declaration, events } = this;
+    const { amqpUrl, managementUrl, declaration, events, endCounter } = this;
     return {
+      stores: this.store,
+      endCounter,
       amqpUrl,
       managementUrl,
       declaration,
@@ -158,6 +282,10 @@ export class JobPipeline {
       onEvent: (event: JobEvent) => events.push(event),
       onSession: () => undefined,
     };
+  }
+
+  #storedAmong(ids: readonly string[]): ReadonlySet<string> {
+    return new Set(ids.filter((id) => this.effects.includes(id)));
   }
 
   #handler(): Handler {
@@ -174,6 +302,7 @@ export class JobPipeline {
         this.effects.push(...ids);
         return Promise.resolve();
       },
+      findStored: (jobs) => Promise.resolve(this.#storedAmong(jobs.map(({ id }) => id))),
     };
     return handler;
   }

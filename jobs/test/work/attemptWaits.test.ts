@@ -9,7 +9,7 @@ const FAILED: Outcome = { type: 'retry', error: new Error('again') };
 
 test('a failed attempt has its next wait queue and wait; the last attempt has none', () => {
   const next = (number: number, outcome: Outcome = FAILED) => {
-    const { delayMs, waitQueue } = attemptWaits(attemptEnd(number, outcome));
+    const { delayMs, waitQueue } = attemptWaits(attemptEnd(number, outcome), 5_000);
     return [delayMs, waitQueue];
   };
   assert.deepEqual(next(1), [50, 'trivial.wait.1.50ms']);
@@ -22,10 +22,7 @@ test('a failed attempt has its next wait queue and wait; the last attempt has no
 
 test('the wait before an attempt counts from the header in milliseconds, else from the AMQP timestamp, and is never negative', () => {
   const wait = (change: Parameters<typeof fakeDelivery>[0]) =>
-    attemptWaits({
-      ...attemptEnd(1, FAILED),
-      delivery: fakeDelivery({ receivedAtMs: 5_000, ...change }),
-    }).queueWaitMs;
+    attemptWaits({ ...attemptEnd(1, FAILED), delivery: fakeDelivery(change) }, 5_000).queueWaitMs;
   assert.equal(wait({ headers: { 'published-at-ms': 4_200 }, publishedAtSeconds: 1 }), 800);
   assert.equal(wait({ publishedAtSeconds: 4 }), 1_000);
   assert.equal(wait({ headers: { 'published-at-ms': 9_000 } }), 0);

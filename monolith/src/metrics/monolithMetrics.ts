@@ -1,10 +1,9 @@
 /** Gauges that only the monolith exports: its connections to the broker, the limits in force there, the job records. */
-import { JOB_STATES, LIVE_STATES } from '@fit/jobs';
-import type { JobStore } from '@fit/jobs/store';
 import type { MetricSet } from '@fit/service';
 import type { TopologyPlan } from '@fit/topology';
 import type { BackgroundTasks } from '../backgroundTasks.ts';
 import type { QueueSample } from '../queues/queueSampler.ts';
+import { COUNTED_STATES, type JobFigures, WAITING_STATES } from '../status/jobFigures.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 
 /** @param tasks returns undefined until the background tasks are started. */
@@ -40,8 +39,10 @@ export function exportLimitsInForce(
   };
 }
 
-type RecordCounts = Pick<JobStore, 'countStates' | 'oldestEligible'>;
-type DailyRun = Pick<DailyRunStore, 'deadline'>;
+export interface JobRecordSources {
+  readonly readFigures: () => Promise<JobFigures>;
+  readonly dailyRun: Pick<DailyRunStore, 'deadline'>;
+}
 
 const RECORDS_REFRESH_MS = 5_000;
 
@@ -54,8 +55,7 @@ const RECORDS_REFRESH_MS = 5_000;
  */
 export function exportJobRecords(
   metrics: MetricSet,
-  jobs: RecordCounts,
-  dailyRun: DailyRun,
+  sources: JobRecordSources,
   refreshMs = RECORDS_REFRESH_MS,
 ): () => void {
   const state = { isRefreshing: false, refreshedAtMs: performance.now() };
@@ -71,7 +71,7 @@ export function exportJobRecords(
     }
     state.isRefreshing = true;
     try {
-      await setRecordGauges(metrics, jobs, dailyRun);
+      await setRecordGauges(metrics, sources);
       state.refreshedAtMs = performance.now();
     } catch {
       metrics.add('jobs_records_refresh_failures_total', {});
@@ -88,20 +88,15 @@ export function exportJobRecords(
 
 async function setRecordGauges(
   metrics: MetricSet,
-  jobs: RecordCounts,
-  dailyRun: DailyRun,
+  { readFigures, dailyRun }: JobRecordSources,
 ): Promise<void> {
-  const [counts, oldest, dueBy] = await Promise.all([
-    jobs.countStates(),
-    jobs.oldestEligible(),
-    dailyRun.deadline(),
-  ]);
+  const [{ states, oldest, at }, dueBy] = await Promise.all([readFigures(), dailyRun.deadline()]);
   const ageSeconds = (date: Date | undefined) =>
-    date === undefined ? 0 : Math.max(0, (Date.now() - date.getTime()) / 1_000);
-  for (const state of JOB_STATES) metrics.set('jobs_by_state', { state }, counts[state] ?? 0);
-  for (const state of LIVE_STATES)
+    date === undefined ? 0 : Math.max(0, (at.getTime() - date.getTime()) / 1_000);
+  for (const state of COUNTED_STATES) metrics.set('jobs_by_state', { state }, states[state]);
+  for (const state of WAITING_STATES)
     metrics.set('jobs_oldest_age_seconds', { state }, ageSeconds(oldest[state]));
   metrics.set('daily_run_due_timestamp_seconds', {}, (dueBy?.getTime() ?? 0) / 1_000);
-  metrics.set('jobs_outbox_pending', {}, counts.pending ?? 0);
+  metrics.set('jobs_outbox_pending', {}, states.pending);
   metrics.set('jobs_outbox_oldest_age_seconds', {}, ageSeconds(oldest.pending));
 }

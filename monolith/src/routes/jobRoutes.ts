@@ -1,9 +1,21 @@
 /** Jobs: read one with its attempts, list them by state or run. */
-import { JOB_STATES, type JobRecord } from '@fit/jobs';
-import type { JobStore } from '@fit/jobs/store';
+import {
+  type BatchRecord,
+  type JobRecord,
+  type JobState,
+  SHOWN_STATES,
+  type ShownState,
+} from '@fit/jobs';
+import type { BatchStore, JobStore } from '@fit/jobs/store';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type, { type Static } from 'typebox';
 import { limitOf, listQuery, nextOf } from './keysetList.ts';
+import { type ShownJob, showJobs } from './shownJobs.ts';
+
+export interface JobRouteParts {
+  readonly jobs: Pick<JobStore, 'find' | 'findAll' | 'list'>;
+  readonly batches: Pick<BatchStore, 'findStates' | 'pageOf' | 'pageAfter'>;
+}
 
 const Attempt = Type.Object({
   number: Type.Integer(),
@@ -21,13 +33,21 @@ const Attempt = Type.Object({
 const Job = Type.Object({
   id: Type.String(),
   kind: Type.String(),
-  state: Type.Enum([...JOB_STATES]),
+  /** queued: the broker has the job. pending: it does not yet. */
+  state: Type.Enum([...SHOWN_STATES]),
   generation: Type.Integer(),
-  runIds: Type.Array(Type.String()),
+  /** The run that created the job. */
+  runId: Type.String(),
   payload: Type.Unknown(),
   createdAt: Type.String(),
   stateAt: Type.String(),
+  /** Attempts since the last replay. */
+  attemptCount: Type.Integer(),
+  /** The newest 20 attempts; without the only attempt of a job that succeeded at once. */
   attempts: Type.Array(Attempt),
+  doneAt: Type.Optional(Type.String()),
+  /** The worker whose attempt finished the job. */
+  workerId: Type.Optional(Type.String()),
   deferred: Type.Optional(Type.Object({ reason: Type.String(), count: Type.Integer() })),
   death: Type.Optional(
     Type.Object({
@@ -41,7 +61,10 @@ const Job = Type.Object({
 
 const JobId = Type.String({ minLength: 1, maxLength: 200 });
 
-export function jobRoutes(jobs: JobStore): Route[] {
+/** Jobs that one request reads at most, where few of them have the state that it asks for. */
+const READ_LIMIT = 2_000;
+
+export function jobRoutes(parts: JobRouteParts): Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -50,8 +73,9 @@ export function jobRoutes(jobs: JobStore): Route[] {
       params: Type.Object({ jobId: JobId }),
       reply: Job,
       handle: async ({ params }) => {
-        const job = await jobs.find(params.jobId);
-        if (job !== null) return { body: toReply(job) };
+        const job = await parts.jobs.find(params.jobId);
+        const [shown] = job === null ? [] : await showJobs(parts.batches, [job]);
+        if (shown !== undefined) return { body: toReply(shown) };
         throw new Problem({
           status: 404,
           code: 'job_not_found',
@@ -60,12 +84,14 @@ export function jobRoutes(jobs: JobStore): Route[] {
       },
     }),
     defineRoute({
+      // In the order of their ids, for a run in the order of its users' ids. A reply may have fewer jobs than `limit`, and
+      // even none, and still have `next`: only its absence means that no more jobs follow.
       method: 'get',
       paths: ['/jobs'],
       access: 'admin',
       query: Type.Object(
         {
-          state: Type.Optional(Type.Enum([...JOB_STATES])),
+          state: Type.Optional(Type.Enum([...SHOWN_STATES])),
           runId: Type.Optional(Type.String({ maxLength: 100 })),
           ...listQuery(JobId),
         },
@@ -73,31 +99,120 @@ export function jobRoutes(jobs: JobStore): Route[] {
       ),
       reply: Type.Object({ jobs: Type.Array(Job), next: Type.Optional(Type.String()) }),
       handle: async ({ query }) => {
+        const { state, runId, after } = query;
         const limit = limitOf(query);
-        const found = await jobs.list({ ...query, limit });
-        const ids = found.map(({ _id }) => _id);
-        return { body: { jobs: found.map(toReply), ...nextOf(ids, limit) } };
+        const read =
+          runId === undefined
+            ? await readJobs(parts, { state, after, limit })
+            : await readJobsOfRun(parts, { runId, state, after, limit });
+        return {
+          body: {
+            jobs: read.jobs.map(toReply),
+            ...(read.next === undefined ? {} : { next: read.next }),
+          },
+        };
       },
     }),
   ];
 }
 
-function toReply(job: JobRecord): Static<typeof Job> {
-  const { _id: id, kind, state, generation, deferred, death } = job;
+interface JobListQuery {
+  readonly state: ShownState | undefined;
+  /** Id of the last job that was read before. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+interface ReadJobs {
+  readonly jobs: readonly ShownJob[];
+  /** Id of the last job that was read, shown or not; undefined where no more jobs follow. */
+  readonly next?: string;
+}
+
+async function readJobs(
+  { jobs, batches }: JobRouteParts,
+  { state, after, limit }: JobListQuery,
+): Promise<ReadJobs> {
+  const found = await jobs.list({
+    ...(state === undefined ? {} : { state: storedState(state) }),
+    ...(after === undefined ? {} : { after }),
+    limit,
+  });
+  const ids = found.map(({ _id }) => _id);
+  return { jobs: inState(await showJobs(batches, found), state), ...nextOf(ids, limit) };
+}
+
+/** Follows the pages of the run, because no index leads from a run to its jobs. */
+async function readJobsOfRun(
+  { jobs, batches }: JobRouteParts,
+  { runId, state, after, limit }: JobListQuery & { readonly runId: string },
+): Promise<ReadJobs> {
+  const shown: ShownJob[] = [];
+  let last = after ?? '';
+  let readCount = 0;
+  let page = await batches.pageOf(runId, userIn(last));
+  while (page !== undefined) {
+    // The last page that was read is read on behind its last job; the order of jobs' ids holds only within a page.
+    const isBegun = page.ids.includes(last);
+    for (const ids of chunksOf(page, { behind: isBegun ? last : '', size: limit })) {
+      const found = [...(await jobs.findAll(ids)).values()];
+      for (const job of inState(await showJobs(batches, found), state)) {
+        if (shown.length === limit) return { jobs: shown, next: last };
+        shown.push(job);
+        last = job.job._id;
+      }
+      last = ids.at(-1) ?? last;
+      readCount += ids.length;
+      if (shown.length === limit || readCount >= READ_LIMIT) return { jobs: shown, next: last };
+    }
+    page = await batches.pageAfter(page);
+  }
+  return { jobs: shown };
+}
+
+function chunksOf(
+  { ids }: BatchRecord,
+  { behind, size }: { readonly behind: string; readonly size: number },
+): string[][] {
+  const rest = ids.filter((id) => id > behind);
+  return Array.from({ length: Math.ceil(rest.length / size) }, (_, index) =>
+    rest.slice(index * size, (index + 1) * size),
+  );
+}
+
+/** @returns the user of a job id `<kind>:<userId>:<date>`; empty for another text. */
+function userIn(id: string): string {
+  return id.split(':')[1] ?? '';
+}
+
+/** Whether a pending job is queued is known only from its batch. */
+function storedState(state: ShownState): JobState {
+  return state === 'queued' ? 'pending' : state;
+}
+
+function inState(jobs: readonly ShownJob[], wanted: ShownState | undefined): readonly ShownJob[] {
+  return wanted === undefined ? jobs : jobs.filter(({ state }) => state === wanted);
+}
+
+function toReply({ job, state, deferred }: ShownJob): Static<typeof Job> {
+  const { doneAt, workerId, death, attempts = [] }: JobRecord = job;
   return {
-    id,
-    kind,
+    id: job._id,
+    kind: job.kind,
     state,
-    generation,
-    runIds: [...job.runIds],
+    generation: job.generation,
+    runId: job.runId,
     payload: job.payload,
     createdAt: job.createdAt.toISOString(),
     stateAt: job.stateAt.toISOString(),
-    attempts: job.attempts.map((attempt) => ({
+    attemptCount: job.attemptCount,
+    attempts: attempts.map((attempt) => ({
       ...attempt,
       startedAt: attempt.startedAt.toISOString(),
       endedAt: attempt.endedAt.toISOString(),
     })),
+    ...(doneAt === undefined ? {} : { doneAt: doneAt.toISOString() }),
+    ...(workerId === undefined ? {} : { workerId }),
     ...(deferred === undefined ? {} : { deferred }),
     ...(death === undefined ? {} : { death: { ...death, at: death.at.toISOString() } }),
   };

@@ -1,5 +1,7 @@
 /** Runs: start one, list them, read one. */
-import { DateText, dayIn, distinctArray, isCalendarDay, UserId } from '@fit/contract';
+import { DateText, distinctArray, isCalendarDay, UserId } from '@fit/contract';
+import { type RunRecord, StoreUnavailable } from '@fit/jobs';
+import type { DatabaseClock, JobStore, RunStore, RunSummary } from '@fit/jobs/store';
 import {
   addLogFields,
   currentTraceparent,
@@ -8,18 +10,20 @@ import {
   Problem,
   type Route,
 } from '@fit/service';
+import pTimeout from 'p-timeout';
 import Type from 'typebox';
+import type { RunStarter } from '../runs/runStarter.ts';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
-import { type StartRunParts, startRun } from '../runs/startRun.ts';
-import type { Run } from '../store/runStore.ts';
+import type { UserStore } from '../store/userStore.ts';
 
-export interface RunRouteParts extends StartRunParts {
-  /** False while a run could not be recorded; a request is then refused before anything is written. */
-  readonly isStoreUp: () => Promise<boolean>;
+export interface RunRouteParts {
+  readonly users: Pick<UserStore, 'findAll'>;
+  readonly runs: Pick<RunStore, 'find' | 'newest'>;
+  readonly jobs: Pick<JobStore, 'countIndexed'>;
+  readonly clock: Pick<DatabaseClock, 'now'>;
+  readonly starter: RunStarter;
   /** The main queue of the jobs, named in the reply. */
   readonly queue: string;
-  /** The time zone whose today is meant if a request names no date. */
-  readonly timezone: string;
 }
 
 const Request = Type.Object(
@@ -34,17 +38,20 @@ const Accepted = Type.Object({
   runId: Type.String(),
   statusUrl: Type.String(),
   date: DateText,
-  total: Type.Integer(),
-  created: Type.Integer(),
-  skipped: Type.Integer(),
   queue: Type.String(),
+  /** A new run is `accepting`: its jobs are recorded after this reply. A repeated request may find it further. */
+  state: RunStatus.properties.state,
+  total: RunStatus.properties.total,
+  expanded: RunStatus.properties.expanded,
+  created: RunStatus.properties.created,
+  skipped: RunStatus.properties.skipped,
 });
 
 const LISTED_COUNT = 50;
+/** A request for a run waits at most this long for the database, in milliseconds. */
+const ACCEPT_TIMEOUT_MS = 2_000;
 
 export function runRoutes(parts: RunRouteParts): Route[] {
-  const statusOf = async (run: Run) =>
-    runStatus(run, await parts.jobs.countRun(run._id), new Date());
   return [
     defineRoute({
       method: 'post',
@@ -54,21 +61,19 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       body: Request,
       reply: Accepted,
       handle: async ({ body, headers }) => {
-        const date = body.date ?? dayIn(parts.timezone, new Date());
-        if (!isCalendarDay(date)) throw invalidInput('body.date', `${date} is not a calendar day`);
-        if (!(await parts.isStoreUp())) throw storeUnavailable();
-        await requireUsers(body.userIds, parts);
-        const run = await startRun(
-          {
-            date,
+        if (body.date !== undefined && !isCalendarDay(body.date))
+          throw invalidInput('body.date', `${body.date} is not a calendar day`);
+        const run = await inTime(async () => {
+          await requireUsers(body.userIds, parts);
+          return await parts.starter.start({
+            date: body.date,
             userIds: body.userIds,
             idempotencyKey: headers['idempotency-key'],
             traceparent: currentTraceparent(),
-          },
-          parts,
-        );
+          });
+        });
         addLogFields({ run_id: run._id });
-        return { status: 202, body: acceptedBody(run, parts.queue) };
+        return { status: 202, body: acceptedBody(run, parts) };
       },
     }),
     defineRoute({
@@ -79,7 +84,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       reply: RunStatus,
       handle: async ({ params }) => {
         const run = await parts.runs.find(params.runId);
-        if (run !== undefined) return { body: await statusOf(run) };
+        if (run !== undefined) return { body: await statusOf(run, parts) };
         throw new Problem({
           status: 404,
           code: 'run_not_found',
@@ -94,36 +99,63 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       reply: Type.Object({ runs: Type.Array(RunStatus) }),
       handle: async () => {
         const runs = await parts.runs.newest(LISTED_COUNT);
-        return { body: { runs: await Promise.all(runs.map(statusOf)) } };
+        const now = parts.clock.now();
+        return { body: { runs: runs.map((run) => runStatus(run, now)) } };
       },
     }),
   ];
 }
 
-function acceptedBody({ _id: runId, date, accepted }: Run, queue: string) {
-  const { total = 0, created = 0, skipped = 0 } = accepted ?? {};
-  return { runId, statusUrl: `/runs/${runId}`, date, total, created, skipped, queue };
+/** Only a run that is under way has running and waiting jobs, and only for one run they are counted. */
+async function statusOf(run: RunSummary, { jobs, clock }: RunRouteParts): Promise<RunStatus> {
+  if (!run.isActive) return runStatus(run, clock.now());
+  const { states } = await jobs.countIndexed(run._id);
+  return runStatus(run, clock.now(), states);
+}
+
+function acceptedBody(run: RunRecord, { clock, queue }: RunRouteParts) {
+  const { runId, date, state, total, expanded, created, skipped } = runStatus(run, clock.now());
+  return {
+    runId,
+    statusUrl: `/runs/${runId}`,
+    date,
+    queue,
+    state,
+    ...(total === undefined ? {} : { total }),
+    expanded,
+    created,
+    skipped,
+  };
+}
+
+/**
+ * Ends the wait for the database early, because its statements may take longer than a caller waits.
+ * @throws Problem 503 `store_unavailable`
+ */
+async function inTime(storeRun: () => Promise<RunRecord>): Promise<RunRecord> {
+  const timeout = new StoreUnavailable('outage', new Error('no answer in time'));
+  try {
+    return await pTimeout(storeRun(), { milliseconds: ACCEPT_TIMEOUT_MS, message: timeout });
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable) || error.reason === 'contention') throw error;
+    throw new Problem({
+      status: 503,
+      code: 'store_unavailable',
+      title:
+        'The database does not answer, so the run may not be stored; repeat the request with the same Idempotency-Key',
+      retryAfterSeconds: 5,
+    });
+  }
 }
 
 /** @throws Problem 400 `invalid_input` that names up to ten users who do not exist. */
 async function requireUsers(
   ids: readonly string[] | undefined,
-  parts: StartRunParts,
+  { users }: RunRouteParts,
 ): Promise<void> {
   if (ids === undefined) return;
-  const found = new Set<string>();
-  for await (const group of parts.users.groups(ids, ids.length))
-    for (const { id } of group) found.add(id);
+  const found = new Set((await users.findAll(ids)).map(({ id }) => id));
   const unknownIds = ids.filter((id) => !found.has(id));
   if (unknownIds.length > 0)
     throw invalidInput('body.userIds', `no such user: ${unknownIds.slice(0, 10).join(', ')}`);
-}
-
-function storeUnavailable(): Problem {
-  return new Problem({
-    status: 503,
-    code: 'store_unavailable',
-    title: 'The database does not answer, so the run could not be recorded; nothing was started',
-    retryAfterSeconds: 5,
-  });
 }

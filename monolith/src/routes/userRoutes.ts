@@ -1,15 +1,17 @@
 /** Users: create one or many, list them, read one, read the workout of one. */
 import { DateText, dayIn, UserId, Wod } from '@fit/contract';
 import { jobId } from '@fit/jobs';
-import type { JobStore } from '@fit/jobs/store';
+import type { BatchStore, JobStore } from '@fit/jobs/store';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import { NewUser, User, type UserStore } from '../store/userStore.ts';
 import { limitOf, listQuery, nextOf } from './keysetList.ts';
+import { showJobs } from './shownJobs.ts';
 
 export interface UserRouteParts {
   readonly users: UserStore;
-  readonly jobs: JobStore;
+  readonly jobs: Pick<JobStore, 'find'>;
+  readonly batches: Pick<BatchStore, 'findStates'>;
   /** The time zone whose today is meant if a request names no date. */
   readonly timezone: string;
 }
@@ -19,7 +21,7 @@ const Many = Type.Object(
   { additionalProperties: false },
 );
 
-export function userRoutes({ users, jobs, timezone }: UserRouteParts): Route[] {
+export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): Route[] {
   return [
     defineRoute({
       method: 'post',
@@ -90,11 +92,12 @@ export function userRoutes({ users, jobs, timezone }: UserRouteParts): Route[] {
         const wod = await users.findWod(params.id, date);
         if (wod !== undefined) return { body: wod };
         const job = await jobs.find(jobId('createWod', params.id, date));
+        const [shown] = job === null ? [] : await showJobs(batches, [job]);
         throw new Problem({
           status: 404,
-          code: job === null ? 'wod_not_requested' : 'wod_not_ready',
+          code: shown === undefined ? 'wod_not_requested' : 'wod_not_ready',
           title: `No workout is stored for ${params.id} on ${date}`,
-          members: job === null ? {} : { jobId: job._id, jobState: job.state },
+          members: shown === undefined ? {} : { jobId: shown.job._id, jobState: shown.state },
         });
       },
     }),

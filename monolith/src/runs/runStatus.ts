@@ -1,8 +1,7 @@
-/** The progress of a run, computed from the states of its jobs. No I/O. */
-import type { JobState } from '@fit/jobs';
-import type { RunCounts } from '@fit/jobs/store';
+/** The progress of a run, computed from the counters of its record, so it costs the same for a run of any size. No I/O. */
+import { type EndCounts, endedCount, endsOf, isExpanded } from '@fit/jobs';
+import type { RunSummary } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
-import type { Run } from '../store/runStore.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 
@@ -10,50 +9,110 @@ export const RunStatus = Type.Object({
   runId: Type.String(),
   date: Type.String(),
   createdAt: Type.String(),
-  /** True: the run is for every user that existed when it was started. */
+  /** True: the run is for every user that existed while it was recorded. */
   isForEveryone: Type.Boolean(),
   /** accepting: not every job is recorded yet. finished: every job is done, dead or cancelled. */
   state: Type.Enum(['accepting', 'running', 'finished']),
-  total: Count,
+  /** Users that the run is for; absent until they are counted, exact once every job is recorded. */
+  total: Type.Optional(Count),
+  /** Users whose jobs are recorded and published. */
+  expanded: Count,
+  /** Of these: jobs that this run created. */
   created: Count,
+  /** Jobs that an earlier run had created. */
   skipped: Count,
+  /** Jobs that the database refused. */
+  refused: Count,
+  /** Jobs by state, without states that no job has. Where running and waiting jobs are not counted, they count as queued. */
   states: Type.Record(Type.String(), Count),
   /** Dead jobs by cause. */
   causes: Type.Record(Type.String(), Count),
+  /** Ended jobs of all jobs; 0 while the total is not known. */
   percent: Type.Number(),
+  /** Done jobs by the time from the request until now or until the end of the run. */
   ratePerSecond: Type.Number(),
-  /** Absent while no job is done, and after the end of the run. */
+  /** Absent while no job is done or the total is not known, and after the end of the run. */
   etaSeconds: Type.Optional(Type.Number()),
+  finishedAt: Type.Optional(Type.String()),
 });
 export type RunStatus = Static<typeof RunStatus>;
 
-export function runStatus(run: Run, counts: RunCounts, now: Date): RunStatus {
-  const count = (state: JobState) => counts.states[state] ?? 0;
-  const { total, created, skipped } = run.accepted ?? recordedSoFar(counts);
-  const ended = count('done') + count('dead') + count('cancelled');
-  const isFinished = run.accepted !== undefined && ended >= total;
-  const seconds = Math.max(0.001, (now.getTime() - run.createdAt.getTime()) / 1_000);
-  const ratePerSecond = Math.round((count('done') / seconds) * 10) / 10;
-  const hasEta = !isFinished && ratePerSecond > 0;
+/** Jobs that a worker or a wait queue has. */
+export interface LiveCounts {
+  readonly running?: number;
+  readonly waiting?: number;
+}
+
+const NONE_COUNTED: LiveCounts = {};
+
+/**
+ * @param now the database's time, because the times in the record are the database's.
+ * @param live numbers of running and waiting jobs; default: they are not counted.
+ */
+export function runStatus(run: RunSummary, now: Date, live = NONE_COUNTED): RunStatus {
+  const ends = endsOf(run);
+  const ended = endedCount(ends) + run.refused;
+  const total = totalOf(run);
+  const isFinished = hasEnded(run, ended);
+  const endMs = (run.finishedAt ?? now).getTime();
+  const seconds = Math.max(0.001, (endMs - run.createdAt.getTime()) / 1_000);
+  const ratePerSecond = Math.round((ends.done / seconds) * 10) / 10;
+  const hasEta = !isFinished && total !== undefined && ratePerSecond > 0;
   return {
     runId: run._id,
     date: run.date,
     createdAt: run.createdAt.toISOString(),
     isForEveryone: run.isForEveryone,
-    state: run.accepted === undefined ? 'accepting' : isFinished ? 'finished' : 'running',
-    total,
-    created,
-    skipped,
-    states: { ...counts.states },
-    causes: counts.causes,
-    percent: total === 0 ? 100 : Math.floor((ended / total) * 1_000) / 10,
+    state: isFinished ? 'finished' : isExpanded(run) ? 'running' : 'accepting',
+    ...(total === undefined ? {} : { total }),
+    expanded: run.expanded,
+    created: run.created,
+    skipped: run.skipped,
+    refused: run.refused,
+    states: statesOf(run, ends, live),
+    causes: positive(ends.causes),
+    percent: percentOf(run, ended),
     ratePerSecond,
-    ...(hasEta ? { etaSeconds: Math.ceil((total - ended) / ratePerSecond) } : {}),
+    ...(hasEta ? { etaSeconds: Math.ceil(Math.max(0, total - ended) / ratePerSecond) } : {}),
+    ...(run.finishedAt === undefined ? {} : { finishedAt: run.finishedAt.toISOString() }),
   };
 }
 
-/** The counts of a run that is still being accepted: only the jobs that are recorded so far are known. */
-function recordedSoFar({ states }: RunCounts): NonNullable<Run['accepted']> {
-  const total = Object.values(states).reduce((sum, count) => sum + count, 0);
-  return { total, created: total, skipped: 0 };
+/** Users who join or leave while the run is recorded make its first count inexact. */
+function totalOf(run: RunSummary): number | undefined {
+  return isExpanded(run) ? run.expanded : run.total;
+}
+
+/** The counters show the end of a run a few seconds before the keeper marks it; counters that are not reliable do not. */
+function hasEnded(run: RunSummary, ended: number): boolean {
+  if (!run.isActive) return true;
+  return isExpanded(run) && run.needsRecount !== true && ended >= run.expanded;
+}
+
+function statesOf(
+  run: RunSummary,
+  ends: EndCounts,
+  { running = 0, waiting = 0 }: LiveCounts,
+): Record<string, number> {
+  // Skipped jobs are under way elsewhere, and the counts are not of the same moment.
+  const live = Math.max(0, run.expanded - run.refused - endedCount(ends));
+  return positive({
+    pending: (totalOf(run) ?? 0) - run.expanded,
+    queued: live - running - waiting,
+    running,
+    waiting,
+    done: ends.done,
+    dead: ends.dead,
+    cancelled: ends.cancelled,
+  });
+}
+
+function percentOf(run: RunSummary, ended: number): number {
+  const total = totalOf(run);
+  if (total === undefined) return 0;
+  return total === 0 ? 100 : Math.min(100, Math.floor((ended / total) * 1_000) / 10);
+}
+
+function positive(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }

@@ -45,7 +45,7 @@ const SOURCE_WAIT_MS = 2_200;
 const ALERTS_MAX_AGE_MS = 4_000;
 const ALERTS_STALE_AFTER_MS = 13_000;
 const TODAY_MAX_AGE_MS = 2_000;
-/** Longer than for alerts, because a busy database needs seconds to count every job of a large run. */
+/** Longer than for alerts, because the answer of a busy database may take seconds. */
 const TODAY_STALE_AFTER_MS = 20_000;
 /** Fields that change with every reading, so a change of them alone is not broadcast. */
 const CLOCK_FIELDS: ReadonlySet<string> = new Set(['at', 'answeredAt', 'ageSeconds']);
@@ -142,14 +142,13 @@ export class StatusBoard {
     const freshness = this.#today.freshness(now);
     if (facts === undefined || freshness.answeredAt === null)
       return { ...unknownToday(dayIn(this.#options.timezone, now)), freshness };
-    // Ages are those of the answer: while the database is away, a job that may be done must not seem to grow older.
-    return { ...todayReport(facts, new Date(freshness.answeredAt)), freshness };
+    return { ...todayReport(facts), freshness };
   }
 
   #queuesAt(now: Date): QueueReport {
     const { queues, sampler } = this.#options;
     const { samples } = sampler;
-    const facts = { samples, now, oldestQueuedAt: this.#today.value?.oldest.queued };
+    const facts = { samples, now, oldestQueuedAt: this.#today.value?.figures.oldest.queued };
     return {
       source: samples.at(-1)?.source ?? null,
       freshness: sampler.freshness(now),
@@ -173,19 +172,22 @@ const ANY_BROKER = { version: '4.3.6', hasManagement: true } as const;
 export function openStatus(
   config: MonolithConfig,
   declaration: Declaration,
-  stores: Pick<TodaySources, 'jobs' | 'runs'>,
+  stores: Pick<TodaySources, 'jobs' | 'runs' | 'batches' | 'clock'>,
 ): OpenStatus {
   const { queues } = planTopology(declaration, ANY_BROKER);
   const queueNames = queues.map(({ name }) => name);
+  const kinds = declaration.kinds.map(({ kind }) => kind);
+  const { jobs, runs, batches, clock } = stores;
+  const { timezone } = config;
   const sampler = new QueueSampler(openSampleReader({ ...config, queueNames }));
   const streams = new EventStreams();
   const board = new StatusBoard({
     queues,
     sampler,
     streams,
-    timezone: config.timezone,
+    timezone,
     readAlerts: () => readAlerts(config),
-    readToday: () => readToday({ ...stores, timezone: config.timezone }),
+    readToday: () => readToday({ jobs, runs, batches, clock, kinds, timezone }),
   });
   return {
     board,

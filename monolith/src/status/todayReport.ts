@@ -1,17 +1,17 @@
 /** Whether every user has today's workout: the run of the day, which users have no workout and why, and what has not reached the broker. */
 import { dayIn } from '@fit/contract';
-import type { JobState } from '@fit/jobs';
-import type { JobStore, RunCounts } from '@fit/jobs/store';
+import type { RunStore, RunSummary } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
 import { Freshness } from '../cachedSource.ts';
-import { RunStatus, runStatus } from '../runs/runStatus.ts';
-import type { Run, RunStore } from '../store/runStore.ts';
+import { type LiveCounts, RunStatus, runStatus } from '../runs/runStatus.ts';
+import { type JobFigureSources, type JobFigures, readJobFigures } from './jobFigures.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 
 export const Outbox = Type.Object({
-  /** Job records that the relay has not published yet. */
+  /** Jobs that the relay has not published yet. */
   pending: Count,
+  /** Time since the oldest batch was recorded that is not published, or since an unfinished run recorded one. */
   oldestAgeSeconds: Type.Number(),
 });
 
@@ -26,6 +26,7 @@ export const TodayReport = Type.Object({
   verdict: Type.Enum(['served', 'running', 'incomplete', 'none', 'unknown']),
   /** Users who have their workout. */
   served: Count,
+  /** Users that the run is for; while it is not known, those whose jobs are recorded. */
   total: Count,
   /** Users without a workout yet, by the state of their job. */
   missing: Type.Record(Type.String(), Count),
@@ -34,9 +35,8 @@ export const TodayReport = Type.Object({
 });
 export type TodayReport = Static<typeof TodayReport>;
 
-export interface TodaySources {
-  readonly jobs: Pick<JobStore, 'countRun' | 'countStates' | 'oldestEligible'>;
-  readonly runs: Pick<RunStore, 'ofDay'>;
+export interface TodaySources extends Omit<JobFigureSources, 'runs'> {
+  readonly runs: JobFigureSources['runs'] & Pick<RunStore, 'ofDay'>;
   /** The time zone whose day is today, as an IANA name. */
   readonly timezone: string;
 }
@@ -44,71 +44,59 @@ export interface TodaySources {
 /** What the database answered about today. */
 export interface TodayFacts {
   readonly date: string;
-  readonly run: Run | undefined;
-  readonly counts: RunCounts;
-  readonly pendingCount: number;
-  /** The oldest job of each state. */
-  readonly oldest: Partial<Record<JobState, Date>>;
+  readonly run: RunSummary | undefined;
+  /** Running and waiting jobs of the run. */
+  readonly live: LiveCounts;
+  readonly figures: JobFigures;
 }
 
 /** Runs for everyone are read first, so a day with more runs than this leaves out only old runs for some users. */
 const RUNS_READ = 50;
 
 /** @throws StoreUnavailable, StatementRefused. */
-export async function readToday({ jobs, runs, timezone }: TodaySources): Promise<TodayFacts> {
+export async function readToday(sources: TodaySources): Promise<TodayFacts> {
+  const { jobs, runs, timezone } = sources;
   const date = dayIn(timezone, new Date());
-  const [runsOfDay, states, oldest] = await Promise.all([
+  const [runsOfDay, figures] = await Promise.all([
     runs.ofDay(date, RUNS_READ),
-    jobs.countStates(),
-    jobs.oldestEligible(),
+    readJobFigures(sources),
   ]);
   const run = chooseRun(runsOfDay);
-  const counts = run === undefined ? { states: {}, causes: {} } : await jobs.countRun(run._id);
-  return { date, run, counts, pendingCount: states.pending ?? 0, oldest };
+  const live = run?.isActive === true ? (await jobs.countIndexed(run._id)).states : {};
+  return { date, run, live, figures };
 }
 
 /**
  * Chooses the run that the day is judged by: a run for everyone before any run for some users, then the run for the most
- * users, then the newest one. A run that is still being recorded may become the largest, so it counts as such. Once a
- * newer run of the same scope is recorded, a run that is not was interrupted, and the day is not judged by it.
+ * users, then the newest one. A run whose users are not counted yet may become the largest, so it counts as such.
  */
-export function chooseRun(runs: readonly Run[]): Run | undefined {
-  const size = ({ accepted }: Run) => accepted?.total ?? Number.MAX_SAFE_INTEGER;
-  return runs
-    .filter((run) => run.accepted !== undefined || !runs.some((other) => supersedes(other, run)))
-    .sort(
-      (a, b) =>
-        Number(b.isForEveryone) - Number(a.isForEveryone) ||
-        size(b) - size(a) ||
-        b.createdAt.getTime() - a.createdAt.getTime(),
-    )[0];
+export function chooseRun(runs: readonly RunSummary[]): RunSummary | undefined {
+  const size = ({ total }: RunSummary) => total ?? Number.MAX_SAFE_INTEGER;
+  return runs.toSorted(
+    (a, b) =>
+      Number(b.isForEveryone) - Number(a.isForEveryone) ||
+      size(b) - size(a) ||
+      b.createdAt.getTime() - a.createdAt.getTime(),
+  )[0];
 }
 
-/** True if the other run has the same scope, is newer, and every job of it is recorded. */
-function supersedes(other: Run, run: Run): boolean {
-  return (
-    other.isForEveryone === run.isForEveryone &&
-    other.accepted !== undefined &&
-    other.createdAt > run.createdAt
-  );
-}
-
-/** No I/O. @param now moment that ages are measured at. */
-export function todayReport(facts: TodayFacts, now: Date): Omit<TodayReport, 'freshness'> {
-  const { date, run, counts, pendingCount, oldest } = facts;
+/** No I/O. Ages are those at the time of the facts. */
+export function todayReport(facts: TodayFacts): Omit<TodayReport, 'freshness'> {
+  const { date, run, live, figures } = facts;
+  const { states, oldest, at } = figures;
   const outbox = {
-    pending: pendingCount,
-    oldestAgeSeconds: oldest.pending === undefined ? 0 : secondsBetween(oldest.pending, now),
+    pending: states.pending,
+    oldestAgeSeconds: oldest.pending === undefined ? 0 : secondsBetween(oldest.pending, at),
   };
   if (run === undefined) return { ...emptyReport(date, 'none'), outbox };
-  const status = runStatus(run, counts, now);
-  const { done: served = 0, ...usersWithoutWorkout } = status.states;
+  const status = runStatus(run, at, live);
+  const { done: served = 0, ...others } = status.states;
   return {
     date,
     verdict: verdictOf(status),
     served,
-    total: status.total,
-    missing: usersWithoutWorkout,
+    total: status.total ?? status.expanded,
+    missing: status.refused === 0 ? others : { ...others, refused: status.refused },
     run: status,
     outbox,
   };
@@ -127,7 +115,7 @@ function emptyReport(
 }
 
 function verdictOf({ state, states, total }: RunStatus): TodayReport['verdict'] {
-  if (state !== 'finished') return 'running';
+  if (state !== 'finished' || total === undefined) return 'running';
   return (states['done'] ?? 0) >= total ? 'served' : 'incomplete';
 }
 

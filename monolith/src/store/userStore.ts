@@ -1,11 +1,13 @@
 /** The users, and their workouts, which only the coach writes. */
 import { randomUUID } from 'node:crypto';
 import {
+  findStoredWods,
   ProfileFields,
   UserId,
   WODS_COLLECTION,
   type Wod,
   type WodDocument,
+  type WodJob,
   wodId,
   wodOf,
 } from '@fit/contract';
@@ -76,6 +78,16 @@ export class UserStore {
     return found === undefined ? undefined : wodOf(found);
   }
 
+  /** @returns the ids of the jobs whose workout is stored. */
+  async findStoredWods(jobs: readonly WodJob[]): Promise<ReadonlySet<string>> {
+    return await findStoredWods(this.#wods, jobs);
+  }
+
+  /** @returns how many of these workouts existed. */
+  async deleteWods(ids: readonly string[]): Promise<number> {
+    return await this.#wods.deleteMany(ids);
+  }
+
   /** @returns the next users after an id, in the order of their ids. */
   async list(after: string, limit: number): Promise<User[]> {
     const found = await this.#users.find({
@@ -86,28 +98,14 @@ export class UserStore {
     return found.map(toUser);
   }
 
-  /**
-   * Users in groups, in the order of their ids. One group is in memory at a time, and no cursor stays open while a group
-   * is worked on.
-   * @param ids undefined: every user. Ids that do not exist are left out.
-   */
-  async *groups(ids: readonly string[] | undefined, size: number): AsyncGenerator<User[]> {
-    if (ids !== undefined) {
-      const sorted = [...new Set(ids)].sort();
-      for (let from = 0; from < sorted.length; from += size) {
-        const group = await this.#users.findByIds(sorted.slice(from, from + size));
-        if (group.length > 0) yield group.map(toUser);
-      }
-      return;
-    }
-    for (let after = ''; ; ) {
-      const group = await this.list(after, size);
-      const last = group.at(-1);
-      if (last === undefined) return;
-      yield group;
-      if (group.length < size) return;
-      after = last.id;
-    }
+  /** @returns the users among these ids that exist, in the order of their ids. */
+  async findAll(ids: readonly string[]): Promise<User[]> {
+    return (await this.#users.findByIds(ids)).map(toUser);
+  }
+
+  /** @returns the number of users. Every user is counted, so it takes about half a second for a million. */
+  async count(): Promise<number> {
+    return await this.#users.count({});
   }
 }
 

@@ -25,9 +25,9 @@ async function serve(t: TestContext) {
   const defects: unknown[] = [];
   const users = new UserStore(store.database);
   // Every request of these tests is refused before a run would start.
-  const parts = { isStoreUp: () => Promise.resolve(true), timezone: 'UTC' } as RunRouteParts;
+  const parts = {} as RunRouteParts;
   const app = createApp({
-    routes: [...userRoutes({ users, jobs: store.jobs, timezone: 'UTC' }), ...runRoutes(parts)],
+    routes: [...userRoutes({ ...store, users, timezone: 'UTC' }), ...runRoutes(parts)],
     adminToken: TOKEN,
     onRequest: () => undefined,
     onDefect: (error) => defects.push(error),

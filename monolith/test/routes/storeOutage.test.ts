@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { connectStore, JobStore } from '@fit/jobs/store';
+import { BatchStore, connectStore, DatabaseClock, JobStore, RunStore } from '@fit/jobs/store';
 import { createApp, listen } from '@fit/service';
 import { testDatabaseUrl } from '@fit/stack/testing';
 import { storedWodRoutes as coachRoutes } from '../../../coach/src/routes/storedWodRoutes.ts';
@@ -13,7 +13,7 @@ import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';
 import { runRoutes } from '../../src/routes/runRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
-import { RunStore } from '../../src/store/runStore.ts';
+import { RunStarter } from '../../src/runs/runStarter.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 
 const TOKEN = 'q7Zr2mXc9Lw4Tn8Vb1Ks6Jd3Hf5Gy0Pe';
@@ -29,6 +29,7 @@ const REQUESTS = [
   ['POST', '/users', { level: 'rx', equipment: [] }],
   ['POST', '/users/batch', { users: [{ level: 'rx', equipment: [] }] }],
   ['POST', '/generateWods', {}],
+  ['POST', '/generateWods', { userIds: ['ann'] }],
 ] as const;
 
 /** Serves every route of both services that uses the database. */
@@ -37,23 +38,23 @@ async function serve(t: TestContext, databaseUrl: string) {
   t.after(() => store.close());
   const { database } = store;
   const jobs = new JobStore(database);
+  const batches = new BatchStore(database);
+  const clock = new DatabaseClock(database);
+  const runs = new RunStore(database, clock);
   const users = new UserStore(database);
   const defects: unknown[] = [];
   const app = createApp({
     routes: [
-      ...userRoutes({ users, jobs, timezone: 'UTC' }),
-      ...jobRoutes(jobs),
+      ...userRoutes({ users, jobs, batches, timezone: 'UTC' }),
+      ...jobRoutes({ jobs, batches }),
       ...coachRoutes(new WodStore(database), 'UTC'),
       ...runRoutes({
         users,
         jobs,
-        runs: new RunStore(database),
-        // The outage begins right after this check.
-        isStoreUp: () => Promise.resolve(true),
+        runs,
+        clock,
+        starter: new RunStarter({ runs, expander: () => undefined, today: () => '2026-12-05' }),
         queue: 'createWodQueue',
-        timezone: 'UTC',
-        largeRunShare: 1,
-        onPending: () => undefined,
       }),
     ],
     adminToken: TOKEN,
@@ -100,4 +101,48 @@ test('every route answers 503 when the database accepts connections and answers 
   proxy.holdReplies();
   await assertAllUnavailable(url);
   assert.deepEqual(defects, []);
+});
+
+test('a request for a run is answered although the statement that stores the run never ends', async (t) => {
+  const { promise: never } = Promise.withResolvers<never>();
+  const routes = runRoutes({
+    users: { findAll: () => never },
+    runs: { find: () => never, newest: () => never },
+    jobs: { countIndexed: () => never },
+    clock: { now: () => new Date() },
+    starter: new RunStarter({
+      runs: { find: () => never, insertIfAbsent: () => never, release: () => never },
+      expander: () => undefined,
+      today: () => '2026-12-05',
+    }),
+    queue: 'createWodQueue',
+  });
+  const app = createApp({
+    routes,
+    adminToken: TOKEN,
+    onRequest: () => undefined,
+    onDefect: (error) => assert.fail(String(error)),
+  });
+  const server = await listen(app.callback(), '127.0.0.1', 0);
+  t.after(() => server.close());
+  const post = (body: object, headers: Readonly<Record<string, string>> = {}) =>
+    fetch(`${server.url}/generateWods`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        'content-type': 'application/json',
+        ...headers,
+      },
+      body: JSON.stringify(body),
+    });
+  const replies = await Promise.all([
+    post({}),
+    post({}, { 'idempotency-key': 'k' }),
+    post({}, { 'idempotency-key': 'k' }),
+    post({ userIds: ['ann'] }),
+  ]);
+  assert.deepEqual(
+    replies.map(({ status, headers }) => [status, headers.get('retry-after')]),
+    Array(4).fill([503, '5']),
+  );
 });

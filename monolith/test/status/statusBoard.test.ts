@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { EventStreams } from '@fit/service';
 import { CachedSource } from '../../src/cachedSource.ts';
+import type { JobFigures } from '../../src/status/jobFigures.ts';
 import { type Status, StatusBoard } from '../../src/status/statusBoard.ts';
 
 function openBoard(t: TestContext) {
   t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.parse('2026-11-23T05:00:00Z') });
   const streams = new EventStreams();
   const sent = t.mock.method(streams, 'send');
-  const facts = { pendingCount: 0, isStoreUp: true, oldest: {} };
+  const facts: { pending: number; isStoreUp: boolean; oldest: JobFigures['oldest'] } = {
+    pending: 0,
+    isStoreUp: true,
+    oldest: {},
+  };
   const neverRead = new CachedSource({ read: () => Promise.resolve(), staleAfterMs: 1 });
   const board = new StatusBoard({
     queues: [],
@@ -19,9 +24,10 @@ function openBoard(t: TestContext) {
     readAlerts: () => Promise.reject(new Error('away')),
     readToday: () => {
       if (!facts.isStoreUp) return Promise.reject(new Error('away'));
-      const { pendingCount, oldest } = facts;
-      const counts = { states: {}, causes: {} };
-      return Promise.resolve({ date: '2026-11-23', run: undefined, counts, oldest, pendingCount });
+      const { pending, oldest } = facts;
+      const states = { pending, queued: 0, running: 0, waiting: 0, done: 0, dead: 0 };
+      const figures = { states, oldest, at: new Date() };
+      return Promise.resolve({ date: '2026-11-23', run: undefined, live: {}, figures });
     },
   });
   t.after(() => {
@@ -37,7 +43,7 @@ test('a change of the clock alone is not broadcast; a change of a number is', as
   tick.tick(5_000);
   await board.broadcast();
   assert.equal(sentCount(), 1);
-  facts.pendingCount = 3;
+  facts.pending = 3;
   tick.tick(5_000);
   await board.broadcast();
   assert.equal(sentCount(), 2);
@@ -66,7 +72,7 @@ test('while the database is away, ages are those of its last answer', async (t) 
 test('many broadcasts within a second send one event, and a change waits for the next second', async (t) => {
   const { board, facts, sentCount, tick } = openBoard(t);
   await Promise.all([board.broadcast(), board.broadcast()]);
-  facts.pendingCount = 1;
+  facts.pending = 1;
   await board.broadcast();
   assert.equal(sentCount(), 1);
   tick.tick(3_000);

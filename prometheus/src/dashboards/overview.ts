@@ -103,14 +103,7 @@ const SERVED: RowSpec = {
       title: 'Time the backlog needs',
       description: 'Jobs that wait, divided by the jobs that end each second. Empty if none ends.',
       unit: 's',
-      queries: [
-        {
-          expr:
-            '(sum(queue:ready and on (vhost, queue) queue:info{role="main"}) + on () max(jobs_outbox_pending))\n' +
-            '  / on () (sum(rate(jobs_finished_total[$__rate_interval])) > 0)',
-          legend: 'needed',
-        },
-      ],
+      queries: [{ expr: 'job:backlog:seconds < Inf', legend: 'needed' }],
       bounds: { warning: 1_800, critical: 3_600 },
       runbooks: ['BacklogTooLong'],
     },
@@ -137,7 +130,7 @@ const SERVED: RowSpec = {
       kind: 'lines',
       title: 'Jobs by state',
       description:
-        'All job records. done always grows; waiting jobs are retries; dead jobs need a replay.',
+        'pending: not published yet. waiting jobs are retries; dead jobs need a replay; done is an estimate.',
       unit: 'short',
       queries: [{ expr: 'max by (state) (jobs_by_state)', legend: '{{state}}' }],
       runbooks: ['DeadLetters'],

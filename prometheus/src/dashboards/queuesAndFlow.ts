@@ -62,7 +62,8 @@ const PUBLISHING: RowSpec = {
     {
       kind: 'lines',
       title: 'Outbox',
-      description: 'Jobs that the broker does not have yet. A large run empties it slowly.',
+      description:
+        'Jobs that the broker does not have yet. A large run is here as a whole at first, and leaves at the pace of the coaches.',
       unit: 'short',
       queries: [{ expr: 'max(jobs_outbox_pending)', legend: 'pending' }],
       runbooks: ['OutboxStalled'],
@@ -71,7 +72,7 @@ const PUBLISHING: RowSpec = {
       kind: 'lines',
       title: 'Oldest job in the outbox',
       description:
-        'Rises while the broker is away, full or blocked, and while a large run waits. Jobs in the outbox are safe.',
+        'Since its batch was recorded. Rises while the broker is away, full or blocked, and a little while coaches are slow. Jobs in the outbox are safe.',
       unit: 's',
       queries: [{ expr: 'max(jobs_outbox_oldest_age_seconds)', legend: 'oldest' }],
       runbooks: ['OutboxStalled'],
@@ -79,11 +80,13 @@ const PUBLISHING: RowSpec = {
     {
       kind: 'lines',
       title: 'Since the last successful round',
-      description: 'Of relay and reconciler. A line that only rises is a task that stands still.',
+      description:
+        'Of relay, reconciler and retention. A line that only rises is a task that stands still.',
       unit: 's',
       queries: [
-        { expr: 'time() - max(jobs_relay_last_timestamp_seconds > 0)', legend: 'relay' },
+        { expr: 'time() - min(jobs_relay_last_timestamp_seconds > 0)', legend: 'slowest relay' },
         { expr: 'time() - max(jobs_reconcile_last_timestamp_seconds > 0)', legend: 'reconciler' },
+        { expr: 'time() - max(jobs_retention_last_timestamp_seconds > 0)', legend: 'retention' },
       ],
       runbooks: ['OutboxStalled', 'JobsUnaccounted'],
     },

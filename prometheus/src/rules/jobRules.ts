@@ -3,6 +3,14 @@ import { moreThan, ofRole, RECORDS_ARE_FRESH } from './promql.ts';
 import type { AlertRule, RecordingRule } from './rule.ts';
 import type { Windows } from './windows.ts';
 
+/**
+ * The time by which the daily run must have ended. Cron reports it to the monolith after each run, and the monolith keeps it in
+ * the database, so the alert does not end when cron's metrics do. The range bridges a monolith that is away, which TargetDown
+ * reports meanwhile.
+ */
+const dueBy = (hour: string): string =>
+  `max(last_over_time(daily_run_due_timestamp_seconds[${hour}]) > 0)`;
+
 /** The names of recordings state the window of production. */
 export const jobRecords = ({ lookback }: Windows): readonly RecordingRule[] => [
   {
@@ -12,6 +20,13 @@ export const jobRecords = ({ lookback }: Windows): readonly RecordingRule[] => [
       'sum(max by (state) (jobs_by_state{state=~"queued|running|waiting"}))',
       `- on () (sum(${ofRole('queue:ready', 'main')} or ${ofRole('queue:ready', 'wait')})`,
       '  + sum(queue:unacked) + sum(queue:awaiting_transfer))',
+    ].join('\n'),
+  },
+  {
+    record: 'job:backlog:seconds',
+    expr: [
+      `(sum(${ofRole('queue:ready', 'main')}) + on () (max(jobs_outbox_pending) or vector(0)))`,
+      `  / on () sum(rate(jobs_finished_total[${lookback.recent}]))`,
     ].join('\n'),
   },
   deadRatio('5m', lookback.recent),
@@ -33,11 +48,13 @@ const progressAlerts = ({
   backlogSeconds,
 }: Windows): readonly AlertRule[] => [
   {
-    // An old outbox alone is not a fault: a large run waits there while the queue takes what it has capacity for.
+    // An old outbox alone is not a fault: a large run waits there while the queue holds as much as the relay puts into it. If
+    // that queue is not consumed, other alerts fire.
     alert: 'OutboxStalled',
     expr: [
       `max(jobs_outbox_oldest_age_seconds) > ${outboxAgeSeconds}`,
       `  unless on () sum(increase(jobs_published_total{job="monolith",outcome="confirmed"}[${lookback.publishing}])) > 0`,
+      `  unless on () sum(${ofRole('queue:ready', 'main')}) > 0`,
       `  ${RECORDS_ARE_FRESH}`,
     ].join('\n'),
     for: hold.medium,
@@ -50,17 +67,18 @@ const progressAlerts = ({
     },
   },
   {
-    // Judged by the time that the work still needs and not by its age, so that a healthy run of any size is silent.
+    // Judged by the time that the work still needs and not by its age. Where a daily run is expected, its deadline says whether
+    // that is too long, so that a healthy run of any size is silent.
     alert: 'BacklogTooLong',
     expr: [
-      `(sum(${ofRole('queue:ready', 'main')}) + on () (max(jobs_outbox_pending) or vector(0)))`,
-      `  / on () sum(rate(jobs_finished_total[${lookback.recent}])) > ${backlogSeconds}`,
+      `job:backlog:seconds > ${backlogSeconds}`,
+      `  unless on () ${dueBy(lookback.hour)} - time() > on () job:backlog:seconds`,
     ].join('\n'),
     for: hold.longest,
     labels: { severity: 'warning' },
     annotations: {
       summary: 'The jobs that wait need {{ $value | humanizeDuration }} at the present pace',
-      description: 'The daily run may not end within the hour that cron waits for it.',
+      description: 'The daily run may not end by its deadline.',
       remedy: 'Add coaches, or find what slows them.',
     },
   },
@@ -124,14 +142,6 @@ const failureAlerts = ({ lookback, hold }: Windows): readonly AlertRule[] => [
     },
   },
 ];
-
-/**
- * The time by which the daily run must have ended. Cron reports it to the monolith after each run, and the monolith keeps it in
- * the database, so the alert does not end when cron's metrics do. The range bridges a monolith that is away, which TargetDown
- * reports meanwhile.
- */
-const dueBy = (hour: string): string =>
-  `max(last_over_time(daily_run_due_timestamp_seconds[${hour}]) > 0)`;
 
 const cronAlerts = ({ lookback, hold }: Windows): readonly AlertRule[] => [
   {

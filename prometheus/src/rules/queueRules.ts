@@ -90,13 +90,23 @@ const IS_STILL_RISING =
   `and ${ON_QUEUE} queue:counted > ${ON_QUEUE} queue:counted offset 5s\n` +
   `  and ${ON_QUEUE} queue:counted offset 10s > ${ON_QUEUE} queue:counted offset 20s`;
 
+/**
+ * The relay fills a queue up to half of its limit and no further, so a rise below that which it causes is no trend. Some more
+ * is allowed, because several relays may publish at once and retries return.
+ */
+const PACED_FILL = 0.6;
+const isPaced = (lookback: string): string =>
+  `unless ${ON_QUEUE} (queue:fill:ratio <= ${PACED_FILL}\n` +
+  `    and on (queue) sum by (queue) (increase(jobs_published_total{outcome="confirmed"}[${lookback}])) > 0)`;
+
 const NEAR_FULL = {
   alert: 'QueueNearFull',
   annotations: {
     summary: '{{ $labels.queue }} is {{ $value | humanizePercentage }} full',
     description:
       'A full queue refuses jobs: they stay in the outbox, late but not lost. Under FIT_PROFILE=assignment it dead-letters its oldest jobs.',
-    remedy: 'Add coaches; if the queue still fills, pause new runs.',
+    remedy:
+      'FIT itself fills half of the queue: find what publishes or returns the rest; add coaches.',
   },
 } as const;
 
@@ -105,13 +115,14 @@ const NEAR_FULL = {
  * the webhook, at 1/s into 100 and 10/s into 1,000: 71 to 80 s before the queue was full. Below a tenth of the limit a trend
  * over few messages is noise.
  */
-const nearFullAlerts = ({ keepFiring }: Windows): readonly AlertRule[] => [
+const nearFullAlerts = ({ lookback, keepFiring }: Windows): readonly AlertRule[] => [
   {
     ...NEAR_FULL,
     expr: [
       'queue:fill:ratio >= 0.7',
       `or queue:fill:ratio > 0.1 and ${ON_QUEUE} queue:fill:time_to_full_seconds < 600`,
       `  ${IS_STILL_RISING}`,
+      `  ${isPaced(lookback.trend)}`,
     ].join('\n'),
     keep_firing_for: keepFiring,
     labels: { severity: 'warning' },

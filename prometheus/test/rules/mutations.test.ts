@@ -25,6 +25,10 @@ const MUTATIONS: readonly Mutation[] = [
     ['>= 0.7', '>= 0.71'],
     ['< 600', '< 500'],
     ['> 0.1 ', '> 0.05 '],
+    ['<= 0.6', '<= 0.5'],
+    ['<= 0.6', '<= 0.61'],
+    ['outcome="confirmed"', 'outcome="nacked"'],
+    ['and on (queue) sum by (queue)', 'and on () sum'],
     ...without(
       '\n  and on (vhost, queue) queue:counted > on (vhost, queue) queue:counted offset 5s',
       '\n  and on (vhost, queue) queue:counted offset 10s > on (vhost, queue) queue:counted offset 20s',
@@ -69,16 +73,30 @@ const MUTATIONS: readonly Mutation[] = [
     ['max(', 'min('],
     ['job="monolith",', ''],
     ['outcome="confirmed"', 'outcome="nacked"'],
-    ...without(OUT_OF_DATE),
+    [' and on (vhost, queue) queue:info{role="main"}', ''],
+    ...without(
+      '\n  unless on () sum(queue:ready and on (vhost, queue) queue:info{role="main"}) > 0',
+      OUT_OF_DATE,
+    ),
   ]),
   ...of('BacklogTooLong', [
     ['> 1800', '> 2100'],
     ['> 1800', '> 900'],
-    ['max(jobs_outbox_pending)', '0 * max(jobs_outbox_pending)'],
-    ['max(jobs_outbox_pending)', 'sum(jobs_outbox_pending)'],
-    [' or vector(0)', ''],
-    [' and on (vhost, queue) queue:info{role="main"}', ''],
+    [' - time()', ''],
+    ...without(
+      '\n  unless on () max(last_over_time(daily_run_due_timestamp_seconds[1h]) > 0) - time() > on () job:backlog:seconds',
+    ),
   ]),
+  ...of(
+    'BacklogTooLong',
+    [
+      ['max(jobs_outbox_pending)', '0 * max(jobs_outbox_pending)'],
+      ['max(jobs_outbox_pending)', 'sum(jobs_outbox_pending)'],
+      [' or vector(0)', ''],
+      [' and on (vhost, queue) queue:info{role="main"}', ''],
+    ],
+    'job:backlog:seconds',
+  ),
   ...of('RetryStorm', without('\n  and on () sum(increase(jobs_attempts_total[5m])) > 20')),
   ...of('StoreDown', [
     ['jobs_store_down) == 1', 'increase(jobs_store_outages_total[1m])) > 0'],

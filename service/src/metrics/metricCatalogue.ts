@@ -55,8 +55,15 @@ const LATENCY_SECONDS = [
   0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800,
 ] as const;
 
-const TRANSITION = ['queue', 'run', 'wait', 'finish', 'markDead', 'reconcile', 'replay', 'cancel'];
-const STAGE = ['relay', 'reconcile', 'deadLetterRecorder', 'settle'];
+const TRANSITION = ['run', 'wait', 'finish', 'markDead', 'reconcile', 'replay', 'cancel'];
+const STAGE = [
+  'relay',
+  'reconcile',
+  'retention',
+  'deadLetterRecorder',
+  'storeEffects',
+  'changeRecords',
+];
 
 const JOB_METRICS = {
   jobs_attempts_total: {
@@ -202,26 +209,26 @@ const LIVE = ['pending', 'queued', 'running', 'waiting'] as const;
 const RECORD_METRICS = {
   jobs_by_state: {
     kind: 'gauge',
-    help: 'Job records by state, as of jobs_records_age_seconds ago; done is an estimate of the database; replicas export equal figures',
+    help: 'Jobs by state, as of jobs_records_age_seconds ago; pending: not published yet, users of an accepted run included; done is an estimate of the database and includes cancelled jobs; replicas export equal figures',
     exportedBy: ['monolith'],
-    labels: { state: [...LIVE, 'done', 'dead', 'cancelled'] },
+    labels: { state: [...LIVE, 'done', 'dead'] },
   },
   jobs_oldest_age_seconds: {
     kind: 'gauge',
-    help: 'Age of the oldest job of a state since it became eligible; a wait that has not ended counts as 0',
+    help: 'Age of the oldest job of a state since it became eligible, for pending and queued that of its batch; a wait that has not ended counts as 0',
     unit: 'seconds',
     exportedBy: ['monolith'],
     labels: { state: LIVE },
   },
   jobs_outbox_pending: {
     kind: 'gauge',
-    help: 'Pending job records: jobs that the broker has not confirmed yet',
+    help: 'Jobs that the broker has not confirmed yet: users of runs that are not recorded yet, and jobs of open batches',
     exportedBy: ['monolith'],
     labels: {},
   },
   jobs_outbox_oldest_age_seconds: {
     kind: 'gauge',
-    help: 'Age of the oldest pending job record',
+    help: 'Age of the oldest open batch, or time since a run that is not recorded yet made progress',
     unit: 'seconds',
     exportedBy: ['monolith'],
     labels: {},
@@ -241,7 +248,7 @@ const RECORD_METRICS = {
   },
   jobs_relay_last_timestamp_seconds: {
     kind: 'gauge',
-    help: 'When the relay last ended a round without an error; 0 while another replica holds its lease',
+    help: 'When the relay last looked for work without an error; every replica has a relay of its own',
     unit: 'seconds',
     exportedBy: ['monolith'],
     labels: {},
@@ -249,6 +256,13 @@ const RECORD_METRICS = {
   jobs_reconcile_last_timestamp_seconds: {
     kind: 'gauge',
     help: 'When the reconciler last ended a round without an error; 0 while another replica holds its lease',
+    unit: 'seconds',
+    exportedBy: ['monolith'],
+    labels: {},
+  },
+  jobs_retention_last_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When the retention last ended a round without an error; 0 while another replica holds its lease',
     unit: 'seconds',
     exportedBy: ['monolith'],
     labels: {},
@@ -263,7 +277,7 @@ const RECORD_METRICS = {
   },
   jobs_reconciled_total: {
     kind: 'counter',
-    help: 'Stale jobs that the reconciler made pending again',
+    help: 'Lost jobs that the reconciler gave to the relay again',
     exportedBy: ['monolith'],
     labels: {},
   },

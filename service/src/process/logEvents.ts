@@ -79,9 +79,9 @@ function logPublished(log: Log, { queue, result, count, jobs }: EventOf<'publish
     );
   if (!log.isLevelEnabled('debug')) return;
   const state = result === 'confirmed' ? 'queued' : 'pending';
-  for (const { _id: job_id, runIds, traceparent } of jobs)
+  for (const { _id: job_id, runId: run_id, traceparent } of jobs)
     log.debug(
-      { job_id, run_id: runIds[0], queue, outcome: result, state, ...traceLogFields(traceparent) },
+      { job_id, run_id, queue, outcome: result, state, ...traceLogFields(traceparent) },
       'published',
     );
 }

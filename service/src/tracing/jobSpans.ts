@@ -6,6 +6,7 @@ import {
   type TierWait,
   tierWaitBefore,
 } from '@fit/jobs';
+import { errorClass } from '@fit/topology';
 import {
   type Attributes,
   type Context,
@@ -113,7 +114,8 @@ function attemptTrace(tracer: Tracer, span: Span): AttemptTrace {
     end: ({ outcome, step, endedAt }) => {
       span.setAttribute('fit.outcome', outcome.type).setAttribute('fit.next_step', step.type);
       if ('delayMs' in step) span.setAttribute('fit.next_delay_seconds', step.delayMs / 1_000);
-      if ('error' in outcome) markFailed(span, classOf(outcome.error));
+      // Only the class of the error, because its message may contain a part of the payload.
+      if ('error' in outcome) markFailed(span, errorClass(outcome.error));
       span.end(endedAt);
     },
     stored: (write) => {
@@ -138,11 +140,6 @@ function recordStoreSpan(tracer: Tracer, attempt: Span, write: StoreWrite): void
       trace.setSpan(ROOT_CONTEXT, attempt),
     )
     .end(endedAt);
-}
-
-/** Only the class of the error, because its message may contain a part of the payload. */
-function classOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }
 
 function markFailed(span: Span, type: string): void {

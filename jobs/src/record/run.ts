@@ -1,0 +1,81 @@
+/** The run: one request for jobs. Its record is stored before the request is answered, and the relay expands it afterwards. */
+
+/** Numbers of jobs that reached a final state; `causes` divides the dead ones. */
+export interface EndCounts {
+  readonly done: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  /** Dead jobs by cause of death. */
+  readonly causes: Readonly<Record<string, number>>;
+}
+
+export const NO_ENDS: EndCounts = { done: 0, dead: 0, cancelled: 0, causes: {} };
+
+export interface RunRecord {
+  /** Made from the idempotency key if there is one, so equal requests at once are one run. */
+  readonly _id: string;
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  /** True: the request named no users. */
+  readonly isForEveryone: boolean;
+  /** The named users, sorted; absent for everyone. */
+  readonly userIds?: readonly string[];
+  /** Hash of the request. A repeated request has the same hash; another request under the same key has a different one. */
+  readonly requestHash: string;
+  readonly createdAt: Date;
+  readonly traceparent?: string;
+  /** Number of users that the run is for; absent until it is counted. Exact once the run is expanded. */
+  readonly total?: number;
+  /** The last user of the last recorded page; empty at first. */
+  readonly cursor: string;
+  /** Number of the page after that. */
+  readonly nextPage: number;
+  /** Number of pages; absent until the last page is recorded. */
+  readonly pageCount?: number;
+  /** Pages whose jobs are recorded and published; pages may end out of order. */
+  readonly recordedPages: number;
+  /** Jobs of the recorded pages: `created` by this run, `skipped` because an earlier run had created them, `refused` by the database. */
+  readonly expanded: number;
+  readonly created: number;
+  readonly skipped: number;
+  readonly refused: number;
+  /** Ends of the jobs that this run created, counted by the workers. The keeper counts them again where they do not add up. */
+  readonly ends: EndCounts;
+  /** Ends of the skipped jobs, counted by the keeper. */
+  readonly skippedEnds: EndCounts;
+  /** When the last page was recorded; at first the time of the request. */
+  readonly progressAt: Date;
+  /** True until every job has reached a final state; a replay makes it true again. */
+  readonly isActive: boolean;
+  readonly finishedAt?: Date;
+  /** True after a count whose write may or may not have arrived; the keeper then counts again. */
+  readonly needsRecount?: boolean;
+  /** The process that expands the run; empty: none. */
+  readonly owner: string;
+  readonly leaseUntil: Date;
+  /** Raised by each new owner. A write under an older fence is refused. */
+  readonly fence: number;
+}
+
+/** @returns whether every page is recorded. */
+export function isExpanded({ pageCount, recordedPages }: RunRecord): boolean {
+  return pageCount !== undefined && recordedPages >= pageCount;
+}
+
+/** @returns the ends of all jobs of the run; a job that the database refused has ended as well. */
+export function endsOf({ ends, skippedEnds }: RunRecord): EndCounts {
+  const causes: Record<string, number> = { ...ends.causes };
+  for (const [cause, count] of Object.entries(skippedEnds.causes))
+    causes[cause] = (causes[cause] ?? 0) + count;
+  return {
+    done: ends.done + skippedEnds.done,
+    dead: ends.dead + skippedEnds.dead,
+    cancelled: ends.cancelled + skippedEnds.cancelled,
+    causes,
+  };
+}
+
+/** @returns the number of jobs that have ended. */
+export function endedCount({ done, dead, cancelled }: EndCounts): number {
+  return done + dead + cancelled;
+}

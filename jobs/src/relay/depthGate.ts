@@ -1,0 +1,109 @@
+/** Lets the relay publish only as many messages of one kind as its main queue should hold. */
+import type { KindDeclaration } from '@fit/topology';
+import { Pace } from './pace.ts';
+
+export interface DepthGateOptions {
+  readonly kind: KindDeclaration;
+  /** @returns the number of ready messages. @throws where the broker does not answer. */
+  readonly readyCount: (queue: string) => Promise<number>;
+  /** False while the broker is away or blocks publishers. */
+  readonly isReady: () => boolean;
+  /** Messages that are published and not confirmed yet; a reading of the queue may not count them. */
+  readonly unconfirmedCount: () => number;
+}
+
+/** A reading is used for this long without another one, in milliseconds. */
+const FRESH_MS = 1_000;
+/** Pauses between two readings while the queue is as full as it should be: they grow while nothing is consumed. */
+const SHORTEST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 250;
+/** Messages for which it is worth to publish: fewer wait until the queue has more room. */
+const STEP_COUNT = 100;
+
+export class DepthGate {
+  readonly #options: DepthGateOptions;
+  readonly #pace: Pace;
+  #depth = 0;
+  #readAtMs = -Infinity;
+  /** Messages that were let through since the last reading, and those that it may not have counted. */
+  #uncountedCount = 0;
+  #sentCount = 0;
+  #pauseMs = SHORTEST_PAUSE_MS;
+  #reading: Promise<void> | undefined;
+  #isStopped = false;
+  #endPause: (() => void) | undefined;
+
+  constructor(options: DepthGateOptions) {
+    this.#options = options;
+    this.#pace = new Pace(options.kind);
+  }
+
+  /**
+   * Waits until the queue has room.
+   * @returns how many of the wanted messages may be published now, at least one; 0 once the gate is stopped.
+   */
+  async take(wantedCount: number): Promise<number> {
+    for (;;) {
+      if (this.#isStopped) return 0;
+      const isFresh = performance.now() - this.#readAtMs < FRESH_MS;
+      const freeCount = this.#pace.target - this.#depth - this.#uncountedCount;
+      if (isFresh && this.#options.isReady() && this.#isWorthIt(freeCount, wantedCount)) {
+        const count = Math.min(wantedCount, freeCount);
+        this.#uncountedCount += count;
+        this.#sentCount += count;
+        return count;
+      }
+      this.#reading ??= this.#read(isFresh).finally(() => {
+        this.#reading = undefined;
+      });
+      await this.#reading;
+    }
+  }
+
+  /** Ends every wait. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#endPause?.();
+  }
+
+  #isWorthIt(freeCount: number, wantedCount: number): boolean {
+    const step = Math.max(1, Math.min(STEP_COUNT, Math.floor(this.#pace.target / 4)));
+    return freeCount >= Math.min(wantedCount, step);
+  }
+
+  /** @param mustPause true: the last reading is fresh and left no room, so another one at once would be useless. */
+  async #read(mustPause: boolean): Promise<void> {
+    if (mustPause) await this.#pause(this.#pauseMs);
+    if (!this.#options.isReady()) {
+      await this.#pause(LONGEST_PAUSE_MS);
+      return;
+    }
+    const unconfirmedCount = this.#options.unconfirmedCount();
+    const sentCount = this.#sentCount;
+    const sentBefore = this.#uncountedCount;
+    try {
+      const depth = await this.#options.readyCount(this.#options.kind.queue);
+      const isMoving = depth !== this.#depth;
+      this.#pace.observe(depth, sentCount, performance.now());
+      this.#depth = depth;
+      this.#readAtMs = performance.now();
+      const sentMeanwhile = this.#uncountedCount - sentBefore;
+      this.#uncountedCount = Math.min(unconfirmedCount, sentBefore) + sentMeanwhile;
+      this.#pauseMs = isMoving ? SHORTEST_PAUSE_MS : Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    } catch {
+      // A queue of unknown depth counts as full; the session reports why the broker does not answer.
+      await this.#pause(LONGEST_PAUSE_MS);
+    }
+  }
+
+  async #pause(pauseMs: number): Promise<void> {
+    if (this.#isStopped) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pauseMs);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,169 @@
+/** Makes the messages of jobs and publishes them at the pace of the workers. */
+import {
+  type Declaration,
+  type KindDeclaration,
+  type PublishTarget,
+  publishTarget,
+} from '@fit/topology';
+import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
+import type { JobListener } from '../jobEvent.ts';
+import {
+  CREATED_AT_HEADER,
+  encodeJob,
+  PUBLISHED_AT_HEADER,
+  RUN_ID_HEADER,
+} from '../record/jobMessage.ts';
+import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
+import { type MessageSigner, SIGNATURE_HEADER } from '../record/messageSignature.ts';
+import type { DatabaseClock } from '../store/databaseClock.ts';
+import type { JobTracer } from '../trace/jobTracer.ts';
+import { parseTraceparent } from '../trace/traceparent.ts';
+import { DepthGate } from './depthGate.ts';
+
+export interface JobPublisherOptions {
+  readonly declaration: Declaration;
+  readonly publisher: Publisher;
+  readonly signer: MessageSigner;
+  readonly clock: Pick<DatabaseClock, 'now'>;
+  /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
+  readonly readyCount: (queue: string) => Promise<number>;
+  readonly onEvent: JobListener;
+  readonly tracer?: JobTracer | undefined;
+}
+
+/** `stopped`: nothing was tried, because the relay stops or lost the batch. */
+export type DeferralReason = Exclude<PublishResult, 'confirmed' | 'unsendable'> | 'stopped';
+
+/** What became of the jobs of one batch. */
+export interface PublishedJobs {
+  readonly confirmed: readonly JobRecord[];
+  /** Jobs to be published again, by the reason. */
+  readonly deferred: ReadonlyMap<DeferralReason, JobRecord[]>;
+  /** Jobs that no message can be made of, each with the reason. Publishing them again is useless. */
+  readonly impossible: readonly { readonly job: JobRecord; readonly error: Error }[];
+}
+
+const IMPOSSIBLE = Promise.resolve('impossible' as const);
+
+export class JobPublisher {
+  readonly #options: JobPublisherOptions;
+  readonly #gates: ReadonlyMap<string, DepthGate>;
+
+  constructor(options: JobPublisherOptions) {
+    this.#options = options;
+    const { publisher, readyCount } = options;
+    this.#gates = new Map(
+      options.declaration.kinds.map((kind) => [
+        kind.kind,
+        new DepthGate({
+          kind,
+          readyCount,
+          isReady: () => publisher.isReady,
+          unconfirmedCount: () => publisher.pendingCount,
+        }),
+      ]),
+    );
+  }
+
+  /** Ends every wait for room in a queue. */
+  stop(): void {
+    for (const gate of this.#gates.values()) gate.stop();
+  }
+
+  /**
+   * Publishes the jobs of one kind, as many at a time as its queue has room for. Returns when the broker has answered for
+   * each of them. Never rejects.
+   * @param isHeld false: the batch belongs to another relay now, so nothing more is published.
+   */
+  async publish(
+    kind: KindDeclaration,
+    jobs: readonly JobRecord[],
+    isHeld: () => boolean,
+  ): Promise<PublishedJobs> {
+    const gate = this.#gates.get(kind.kind);
+    const impossible: { job: JobRecord; error: Error }[] = [];
+    const results: Promise<PublishResult | 'impossible'>[] = [];
+    while (results.length < jobs.length && isHeld()) {
+      const count = (await gate?.take(jobs.length - results.length)) ?? 0;
+      if (count === 0 || !isHeld()) break;
+      for (const job of jobs.slice(results.length, results.length + count)) {
+        try {
+          results.push(this.#publishOne(kind, job));
+        } catch (thrown) {
+          // One job must not keep its neighbours from being published.
+          const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+          impossible.push({ job, error });
+          results.push(IMPOSSIBLE);
+        }
+      }
+    }
+    const answers = await Promise.all(results);
+    const confirmed: JobRecord[] = [];
+    const deferred = new Map<DeferralReason, JobRecord[]>();
+    for (const [index, job] of jobs.entries()) {
+      const answer = answers[index] ?? 'stopped';
+      if (answer === 'confirmed') confirmed.push(job);
+      else if (answer === 'unsendable')
+        impossible.push({ job, error: new Error('its message cannot be encoded for AMQP') });
+      else if (answer !== 'impossible') {
+        const group = deferred.get(answer);
+        if (group === undefined) deferred.set(answer, [job]);
+        else group.push(job);
+      }
+    }
+    this.#report(kind, confirmed, deferred);
+    return { confirmed, deferred, impossible };
+  }
+
+  /** @throws Error where the job cannot be encoded. */
+  #publishOne(kind: KindDeclaration, job: JobRecord): Promise<PublishResult> {
+    const { declaration, tracer, publisher } = this.#options;
+    const target = publishTarget(declaration, kind, job.attemptCount);
+    const trace = tracer?.publish(job, target);
+    const message = this.#messageOf(job, target, trace?.traceparent);
+    if (trace === undefined) return publisher.publish(message);
+    return publisher.publish(message).then((result) => {
+      trace.end(result);
+      return result;
+    });
+  }
+
+  #messageOf(
+    job: JobRecord,
+    target: PublishTarget,
+    traceparent = storedTraceparent(job),
+  ): OutgoingMessage {
+    const body = encodeJob(job);
+    const headers: Record<string, string | number> = {
+      generation: job.generation,
+      [RUN_ID_HEADER]: job.runId,
+      [CREATED_AT_HEADER]: job.createdAt.toISOString(),
+      [PUBLISHED_AT_HEADER]: this.#options.clock.now().getTime(),
+      [SIGNATURE_HEADER]: this.#options.signer.sign(job.runId, body),
+    };
+    if (traceparent !== undefined) headers['traceparent'] = traceparent;
+    return { exchange: target.exchange, key: target.key, id: job._id, body, headers };
+  }
+
+  #report(
+    { kind, queue }: KindDeclaration,
+    confirmed: readonly JobRecord[],
+    deferred: PublishedJobs['deferred'],
+  ): void {
+    const { onEvent } = this.#options;
+    if (confirmed.length > 0) {
+      const count = confirmed.length;
+      onEvent({ type: 'published', queue, result: 'confirmed', count, jobs: confirmed });
+      const replayedCount = confirmed.filter((job) => isReplayed(job) && !job.attemptCount).length;
+      if (replayedCount > 0) onEvent({ type: 'replayed', kind, count: replayedCount });
+    }
+    for (const [result, jobs] of deferred)
+      if (result !== 'stopped')
+        onEvent({ type: 'published', queue, result, count: jobs.length, jobs });
+  }
+}
+
+/** @returns the trace that the record carries. The message gets it even where this process has no tracing of its own. */
+function storedTraceparent({ traceparent }: JobRecord): string | undefined {
+  return parseTraceparent(traceparent) === undefined ? undefined : traceparent;
+}

@@ -1,0 +1,159 @@
+/**
+ * The retention deletes what is older than the policy allows: jobs of finished runs, later their effects, batches and runs.
+ * It finds everything by its batches and deletes by id, so neither jobs nor effects need an index for it. One process at a
+ * time runs its rounds, under a lease. Dead letters and heartbeats expire by indexes of their collections.
+ */
+import type { JobListener } from '../jobEvent.ts';
+import type { BatchRecord } from '../record/batch.ts';
+import type { JobStores } from '../store/jobStores.ts';
+
+export interface RetentionPolicy {
+  /** Days from the end of a run, and from the publish of each of its batches, until the jobs are deleted. */
+  readonly jobDays: number;
+  /** The same for effects, batches and runs; not less than `jobDays`, because a job must not outlive its effect. */
+  readonly effectDays: number;
+}
+
+export interface RetentionOptions {
+  /** Stores for background tasks: their statements end before the lease does. */
+  readonly stores: JobStores;
+  readonly policy: RetentionPolicy;
+  /** @returns the ids of the effects that these jobs of one kind have stored; empty for a kind without effects. */
+  readonly effectIdsOf: (kind: string, jobIds: readonly string[]) => readonly string[];
+  /** @returns how many effects existed. @throws StoreUnavailable; the next round repeats the deletion. */
+  readonly deleteEffects: (kind: string, ids: readonly string[]) => Promise<number>;
+  /** Batches of one round at most; default 20. */
+  readonly batchLimit?: number;
+  readonly onEvent: JobListener;
+}
+
+/** What one round deleted. */
+export interface RetentionRound {
+  readonly jobs: number;
+  readonly effects: number;
+  readonly batches: number;
+  readonly runs: number;
+  /** True: the round reached its limit, so the next one should follow soon. */
+  readonly hasMore: boolean;
+}
+
+const DAY_MS = 86_400_000;
+const BATCH_LIMIT_OF_ROUND = 20;
+const RUN_LIMIT = 20;
+
+export class Retention {
+  readonly #options: RetentionOptions;
+  readonly #batchLimit: number;
+  /** Runs that this pass leaves alone, because they are not finished or not old enough. */
+  #kept = new Set<string>();
+  /** The pass over the finished runs continues after runs that were created at this time. */
+  #createdAfter = new Date(0);
+
+  /** @throws RangeError where the policy keeps effects for a shorter time than jobs. */
+  constructor(options: RetentionOptions) {
+    const { jobDays, effectDays } = options.policy;
+    if (effectDays < jobDays)
+      throw new RangeError(`effects must be kept for at least as long as jobs (${jobDays} days)`);
+    this.#options = options;
+    this.#batchLimit = options.batchLimit ?? BATCH_LIMIT_OF_ROUND;
+  }
+
+  /** Every step may be repeated, so a process that is killed loses only time. @throws StoreUnavailable, StatementRefused */
+  async round(): Promise<RetentionRound> {
+    const { stores, policy, onEvent } = this.#options;
+    const now = await stores.clock.read();
+    const jobsBefore = new Date(now.getTime() - policy.jobDays * DAY_MS);
+    const effectsBefore = new Date(now.getTime() - policy.effectDays * DAY_MS);
+    const jobs = await this.#deleteJobs(jobsBefore);
+    const effects = await this.#deleteEffects(effectsBefore);
+    const runs = await this.#deleteRuns(effectsBefore);
+    const hasMore = jobs.hasMore || effects.hasMore || runs.hasMore;
+    // The next pass looks again at the runs that this one left alone.
+    if (!jobs.hasMore) this.#kept.clear();
+    const round = {
+      jobs: jobs.jobCount,
+      effects: effects.effectCount,
+      batches: jobs.batchCount + effects.batchCount,
+      runs: runs.runCount,
+    };
+    if (Object.values(round).some((count) => count > 0)) onEvent({ type: 'expired', ...round });
+    return { ...round, hasMore };
+  }
+
+  /** Deletes the jobs of ended batches whose run finished before a time. Batches of operations have no jobs of their own. */
+  async #deleteJobs(
+    before: Date,
+  ): Promise<{ jobCount: number; batchCount: number; hasMore: boolean }> {
+    const { batches, runs } = this.#options.stores;
+    let jobCount = 0;
+    const old = await batches.publishedBefore('ended', before, [...this.#kept], this.#batchLimit);
+    const pages = old.filter(({ page }) => page !== undefined);
+    const ofRuns = await runs.findSmall([...new Set(pages.map(({ runId }) => runId))]);
+    const operations = old.filter(({ page }) => page === undefined).map(({ _id }) => _id);
+    if (operations.length > 0) await batches.delete(operations);
+    for (const batch of pages) {
+      const run = ofRuns.get(batch.runId);
+      const isOver = run === undefined || isFinishedBefore(run, before);
+      if (!isOver || !(await this.#deleteJobsOf(batch, (count) => (jobCount += count))))
+        this.#kept.add(batch.runId);
+    }
+    return {
+      jobCount,
+      batchCount: operations.length,
+      hasMore: old.length === this.#batchLimit,
+    };
+  }
+
+  /** @returns false where a job of the batch has not reached a final state; then the batch stays. */
+  async #deleteJobsOf(batch: BatchRecord, onDeleted: (count: number) => void): Promise<boolean> {
+    const { batches, jobs } = this.#options.stores;
+    const ids = createdIdsOf(batch);
+    onDeleted(await jobs.deleteEnded(ids, batch.runId));
+    if (await jobs.hasAny(ids, batch.runId)) return false;
+    await batches.markCleared(batch._id);
+    return true;
+  }
+
+  /** Deletes the effects of batches whose jobs are deleted, and then these batches. */
+  async #deleteEffects(
+    before: Date,
+  ): Promise<{ effectCount: number; batchCount: number; hasMore: boolean }> {
+    const { stores, effectIdsOf, deleteEffects } = this.#options;
+    let effectCount = 0;
+    const old = await stores.batches.publishedBefore('cleared', before, [], this.#batchLimit);
+    for (const batch of old) {
+      const effectIds = effectIdsOf(batch.kind, createdIdsOf(batch));
+      if (effectIds.length > 0) effectCount += await deleteEffects(batch.kind, effectIds);
+      await stores.batches.delete([batch._id]);
+    }
+    return { effectCount, batchCount: old.length, hasMore: old.length === this.#batchLimit };
+  }
+
+  /** Deletes finished runs that have no batch any more. */
+  async #deleteRuns(before: Date): Promise<{ runCount: number; hasMore: boolean }> {
+    const { batches, runs } = this.#options.stores;
+    let runCount = 0;
+    const old = await runs.finishedBefore(before, this.#createdAfter, RUN_LIMIT);
+    for (const { _id } of old) {
+      if (await batches.hasAny(_id, ['open', 'published', 'ended', 'cleared'])) continue;
+      await runs.delete(_id);
+      runCount += 1;
+    }
+    const last = old.length === RUN_LIMIT ? old.at(-1) : undefined;
+    this.#createdAfter = last?.createdAt ?? new Date(0);
+    return { runCount, hasMore: last !== undefined };
+  }
+}
+
+function isFinishedBefore(
+  { isActive, finishedAt }: { readonly isActive: boolean; readonly finishedAt?: Date },
+  time: Date,
+): boolean {
+  return !isActive && finishedAt !== undefined && finishedAt < time;
+}
+
+/** @returns the jobs of the batch that its run created; those that it skipped belong to another run's batch. */
+function createdIdsOf({ ids, skippedIds }: BatchRecord): string[] {
+  const skipped = new Set(skippedIds);
+  return ids.filter((id) => !skipped.has(id));
+}

@@ -1,0 +1,325 @@
+/** The collection `batches`: which jobs are published together, by which relay, and whether the broker has them. */
+import { type BatchRecord, type BatchState, pageBatchId } from '../record/batch.ts';
+import type { StoreDatabase } from './connectStore.ts';
+import type { DocumentCollection } from './documentCollection.ts';
+
+/**
+ * Duration of a relay's lease of a batch or a run in milliseconds. The holder renews it every `RENEW_MS`, so it lasts longer
+ * than a renewal whose statement takes its longest time.
+ */
+export const RELAY_LEASE_MS = 15_000;
+export const RELAY_RENEW_MS = 3_000;
+
+/** Identifies a batch as one owner holds it. */
+export type HeldBatch = Pick<BatchRecord, '_id' | 'fence'>;
+
+/** A batch that is made and held at once by the process that makes it. */
+export type NewBatch = Omit<BatchRecord, 'state' | 'leaseUntil' | 'fence'>;
+
+export interface OpenBatchCounts {
+  /** Jobs of the batches that are pages of runs. */
+  readonly pageJobs: number;
+  /** Jobs that are published again. */
+  readonly otherJobs: number;
+  /** When the oldest open batch was made; undefined without one. */
+  readonly oldestAt: Date | undefined;
+}
+
+const LEASE_END = { $add: ['$$NOW', RELAY_LEASE_MS] };
+
+export class BatchStore {
+  readonly #batches: DocumentCollection<BatchRecord>;
+
+  constructor(database: StoreDatabase) {
+    this.#batches = database.collection<BatchRecord>('batches');
+  }
+
+  /** The collection holds one document for up to 1,000 jobs, so its indexes cost little. */
+  async ensureIndexes(): Promise<void> {
+    await this.#batches.ensureIndex({ state: 1, publishedAt: 1 });
+    await this.#batches.ensureIndex({ runId: 1, state: 1 });
+  }
+
+  /**
+   * Stores a batch that its maker holds.
+   * @param leaseUntil end of the lease; the maker computes it from the database's time.
+   * @returns the batch; undefined where one of this id exists, because another process made it.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async insert(batch: NewBatch, leaseUntil: Date): Promise<BatchRecord | undefined> {
+    const document: BatchRecord = { ...batch, state: 'open', leaseUntil, fence: 1 };
+    const existing = await this.#batches.insertNew([document]);
+    return existing.size === 0 ? document : undefined;
+  }
+
+  async find(id: string): Promise<BatchRecord | undefined> {
+    return await this.#batches.findOne(id);
+  }
+
+  /** @returns the batches of these ids that exist, with their states only. */
+  async findStates(ids: readonly string[]): Promise<Map<string, BatchRecord>> {
+    const found = await this.#batches.findByIds(ids, ['state', 'publishedAt', 'deferred']);
+    return new Map(found.map((batch) => [batch._id, batch]));
+  }
+
+  /**
+   * Takes open batches whose lease has ended: those of a process that died, those that were deferred until now.
+   * @param kinds only batches of these kinds; a release that lost a kind leaves its batches to others.
+   * @param now the database's time; it only spares statements, the database decides.
+   * @returns the batches, held by `owner`.
+   */
+  async claim(
+    owner: string,
+    {
+      kinds,
+      limit,
+      now,
+    }: { readonly kinds: readonly string[]; readonly limit: number; readonly now: Date },
+  ): Promise<BatchRecord[]> {
+    const candidates = await this.#batches.find({
+      filter: { state: 'open', kind: { $in: [...kinds] } },
+      fields: ['fence', 'leaseUntil'],
+      limit: CANDIDATES_LIMIT,
+    });
+    const latestMs = now.getTime() + CLOCK_MARGIN_MS;
+    const oldestFirst = candidates
+      .filter(({ leaseUntil }) => leaseUntil.getTime() < latestMs)
+      .sort((a, b) => a.leaseUntil.getTime() - b.leaseUntil.getTime());
+    const claimed: BatchRecord[] = [];
+    for (const { _id, fence } of oldestFirst) {
+      if (claimed.length >= limit) break;
+      // Only the database's clock decides whether the lease has ended, so the condition is inside the update.
+      const isOver = { $lt: ['$leaseUntil', '$$NOW'] };
+      const batch = await this.#batches.findOneAndUpdate(_id, { state: 'open', fence }, [
+        {
+          $set: {
+            owner: { $cond: [isOver, owner, '$owner'] },
+            fence: { $cond: [isOver, { $add: ['$fence', 1] }, '$fence'] },
+            leaseUntil: { $cond: [isOver, LEASE_END, '$leaseUntil'] },
+          },
+        },
+      ]);
+      if (batch === undefined) continue;
+      // The candidates are sorted by the end of their lease, so none of the others has ended either.
+      if (batch.fence === fence) break;
+      claimed.push(batch);
+    }
+    return claimed;
+  }
+
+  /** @returns false where another process holds the batch, or where it is not open any more. */
+  async renew({ _id, fence }: HeldBatch): Promise<boolean> {
+    const { matchedCount } = await this.#batches.updateOne(
+      _id,
+      [{ $set: { leaseUntil: LEASE_END } }],
+      { state: 'open', fence },
+    );
+    return matchedCount === 1;
+  }
+
+  /**
+   * Every message is confirmed.
+   * @param skippedIds jobs that an earlier run had created.
+   * @param ids the jobs of the batch, where some of them belong to another page.
+   * @returns false where another process holds the batch; then that process counts it.
+   */
+  async markPublished(
+    { _id, fence }: HeldBatch,
+    {
+      skippedIds = [],
+      ids,
+    }: {
+      readonly skippedIds?: readonly string[];
+      readonly ids?: readonly string[] | undefined;
+    } = {},
+  ): Promise<boolean> {
+    const { matchedCount } = await this.#batches.updateOne(
+      _id,
+      [
+        {
+          $set: {
+            state: 'published',
+            publishedAt: '$$NOW',
+            owner: '',
+            ...(skippedIds.length === 0 ? {} : { skippedIds: { $literal: [...skippedIds] } }),
+            ...(ids === undefined ? {} : { ids: { $literal: [...ids] } }),
+          },
+        },
+      ],
+      { state: 'open', fence },
+    );
+    return matchedCount === 1;
+  }
+
+  /**
+   * Gives a batch back to the relays, for some time later.
+   * @param reason why its messages were not confirmed; absent where nothing was tried.
+   */
+  async release({ _id, fence }: HeldBatch, laterMs: number, reason?: string): Promise<void> {
+    await this.#batches.updateOne(
+      _id,
+      [
+        {
+          $set: {
+            owner: '',
+            leaseUntil: { $add: ['$$NOW', laterMs] },
+            ...(reason === undefined
+              ? {}
+              : {
+                  deferred: {
+                    reason,
+                    count: { $add: [{ $ifNull: ['$deferred.count', 0] }, 1] },
+                  },
+                }),
+          },
+        },
+      ],
+      { state: 'open', fence },
+    );
+  }
+
+  /** None of the jobs is pending any more, or other batches publish those that are. */
+  async markEnded(ids: readonly string[]): Promise<void> {
+    await this.#batches.updateMany(ids, { state: 'published' }, { $set: { state: 'ended' } });
+  }
+
+  /** @returns published batches of a kind that have not ended, the one that was published first at the beginning. */
+  async published(kind: string, limit: number): Promise<BatchRecord[]> {
+    return await this.#batches.find({
+      filter: { state: 'published', kind },
+      sort: { publishedAt: 1 },
+      limit,
+    });
+  }
+
+  /** @returns what the open batches hold. */
+  async countOpen(): Promise<OpenBatchCounts> {
+    const isPage = { $gte: [{ $ifNull: ['$page', -1] }, 0] };
+    const rows = await this.#batches.aggregate<{ _id: boolean; jobs: number; oldestAt: Date }>([
+      { $match: { state: 'open' } },
+      {
+        $group: {
+          _id: isPage,
+          jobs: { $sum: { $size: '$ids' } },
+          oldestAt: { $min: '$createdAt' },
+        },
+      },
+    ]);
+    const jobsWhere = (id: boolean) => rows.find(({ _id }) => _id === id)?.jobs ?? 0;
+    const times = rows.map(({ oldestAt }) => oldestAt.getTime());
+    return {
+      pageJobs: jobsWhere(true),
+      otherJobs: jobsWhere(false),
+      oldestAt: times.length === 0 ? undefined : new Date(Math.min(...times)),
+    };
+  }
+
+  /**
+   * The ids of a run's pages begin with its id and a colon, so the primary key has them together.
+   * @param after id after which to begin; undefined: at the first page.
+   * @returns ids of the pages of a run in their order.
+   */
+  async pageIds(runId: string, after: string | undefined, limit: number): Promise<string[]> {
+    const begin = after === undefined ? { $gte: `${runId}:` } : { $gt: after };
+    const found = await this.#batches.find({
+      filter: { _id: { ...begin, $lt: `${runId};` }, runId, page: { $exists: true } },
+      sort: { _id: 1 },
+      fields: ['_id'],
+      limit,
+    });
+    return found.map(({ _id }) => _id);
+  }
+
+  /** @returns the batches among these ids. */
+  async findAll(
+    ids: readonly string[],
+    fields?: readonly (keyof BatchRecord)[],
+  ): Promise<BatchRecord[]> {
+    return await this.#batches.findByIds(ids, fields);
+  }
+
+  /** @returns whether the run or operation has a batch in one of these states. */
+  async hasAny(runId: string, states: readonly BatchState[]): Promise<boolean> {
+    const found = await this.#batches.find({
+      filter: { runId, state: { $in: [...states] } },
+      fields: ['_id'],
+      limit: 1,
+    });
+    return found.length > 0;
+  }
+
+  /** The runs of the jobs do not count the undone ends any more. */
+  async markCounted(id: string): Promise<void> {
+    await this.#batches.updateOne(id, { $unset: { isUncounted: '' } });
+  }
+
+  /**
+   * @param exceptRunIds no batches of these runs.
+   * @returns batches in this state that were published before a time, in any order.
+   */
+  async publishedBefore(
+    state: BatchState,
+    before: Date,
+    exceptRunIds: readonly string[],
+    limit: number,
+  ): Promise<BatchRecord[]> {
+    return await this.#batches.find({
+      filter: {
+        state,
+        publishedAt: { $lt: before },
+        ...(exceptRunIds.length === 0 ? {} : { runId: { $nin: [...exceptRunIds] } }),
+      },
+      limit,
+    });
+  }
+
+  /** The jobs of the batch are deleted. */
+  async markCleared(id: string): Promise<void> {
+    await this.#batches.updateOne(id, { $set: { state: 'cleared' } }, { state: 'ended' });
+  }
+
+  /**
+   * @param user a user's id; empty: the first page.
+   * @returns the page of a run that the user belongs to, or would belong to; undefined where the run has none yet.
+   */
+  async pageOf(runId: string, user: string): Promise<BatchRecord | undefined> {
+    const first = pageBatchId(runId, '');
+    const [page] = await this.#batches.find({
+      filter: {
+        // A page has the user behind whom it begins in its id.
+        _id: user === '' ? first : { $gte: first, $lt: pageBatchId(runId, user) },
+        page: { $gte: 0 },
+      },
+      sort: { _id: -1 },
+      limit: 1,
+    });
+    return page;
+  }
+
+  /** @returns the page of a run that follows a page; undefined where it is the last one, or the next one is not stored yet. */
+  async pageAfter({
+    _id,
+    runId,
+  }: Pick<BatchRecord, '_id' | 'runId'>): Promise<BatchRecord | undefined> {
+    const [page] = await this.#batches.find({
+      filter: { _id: { $gt: _id, $lt: endOfPages(runId) }, page: { $gte: 0 } },
+      sort: { _id: 1 },
+      limit: 1,
+    });
+    return page;
+  }
+
+  async delete(ids: readonly string[]): Promise<void> {
+    await this.#batches.deleteMany(ids);
+  }
+}
+
+/** Open batches that are looked at in one round. More than this exist only after an outage, and the next rounds reach them. */
+const CANDIDATES_LIMIT = 1_000;
+/** A lease that ends within this time is asked for, since the known time of the database may be late by half a round trip. */
+export const CLOCK_MARGIN_MS = 250;
+
+/** @returns an id above those of all pages of a run: users' ids have no character above `z`. */
+function endOfPages(runId: string): string {
+  return pageBatchId(runId, '~');
+}

@@ -1,0 +1,121 @@
+/** Reads and revives the dead jobs of the collection `jobs`, for replays. */
+import type { DeathCause } from '@fit/topology';
+import type { JobRecord } from '../record/jobRecord.ts';
+import { allowedBefore, TRANSITIONS } from '../record/transitions.ts';
+import type { StoreDatabase } from './connectStore.ts';
+import type { DocumentCollection, Filter } from './documentCollection.ts';
+import { linkToTrace } from './jobChanges.ts';
+
+/** Selects dead jobs: every given field must match; without fields all dead jobs match. */
+export interface ReplayFilter {
+  readonly userId?: string;
+  readonly cause?: DeathCause;
+  /** YYYY-MM-DD. */
+  readonly date?: string;
+}
+
+/** Dead jobs with the same cause and fingerprint. */
+export interface DeadGroup {
+  readonly cause: string;
+  readonly fingerprint: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+export interface DeadJob {
+  readonly _id: string;
+  readonly kind: string;
+  readonly runId: string;
+  readonly cause: string;
+}
+
+const GROUPS_LIMIT = 20;
+
+export class DeadJobStore {
+  readonly #jobs: DocumentCollection<JobRecord>;
+
+  constructor(database: StoreDatabase) {
+    this.#jobs = database.collection<JobRecord>('jobs');
+  }
+
+  /** @returns groups of dead jobs by cause and fingerprint, the largest group first, at most 20. */
+  async groups(filter: ReplayFilter): Promise<DeadGroup[]> {
+    const rows = await this.#jobs.aggregate<{
+      _id: { cause: string; fingerprint: string };
+      reason: string;
+      count: number;
+    }>([
+      { $match: deadJobs(filter) },
+      {
+        $group: {
+          _id: { cause: '$death.cause', fingerprint: '$death.fingerprint' },
+          reason: { $first: '$death.reason' },
+          count: { $sum: 1 },
+        },
+      },
+      { $sort: { count: -1 } },
+      { $limit: GROUPS_LIMIT },
+    ]);
+    return rows.map(({ _id, reason, count }) => ({ ..._id, reason, count }));
+  }
+
+  async count(filter: ReplayFilter): Promise<number> {
+    return await this.#jobs.count(deadJobs(filter));
+  }
+
+  /** @returns jobs that died no later than `diedBefore`, in any order. */
+  async next(filter: ReplayFilter, diedBefore: Date, limit: number): Promise<DeadJob[]> {
+    const found = await this.#jobs.find({
+      filter: deadJobs(filter, diedBefore),
+      limit,
+      fields: ['kind', 'runId', 'death.cause'],
+    });
+    return found.map(({ _id, kind, runId, death }) => ({
+      _id,
+      kind,
+      runId,
+      cause: death?.cause ?? 'unknown',
+    }));
+  }
+
+  /**
+   * Makes dead jobs pending in a batch, with a new generation and no spent attempts. The condition on the state lets only one
+   * of two concurrent replays change a job.
+   * @returns how many jobs this call changed; fewer also where a statement lost its connection and was repeated.
+   */
+  async makePending(ids: readonly string[], batch: string, traceparent?: string): Promise<number> {
+    const { modifiedCount } = await this.#jobs.updateMany(
+      ids,
+      { state: allowedBefore('replay') },
+      {
+        $set: { state: TRANSITIONS.replay.to, batch, attemptCount: 0 },
+        $currentDate: { stateAt: true },
+        $inc: { generation: 1 },
+        $unset: { death: '' },
+        ...linkToTrace(traceparent),
+      },
+    );
+    return modifiedCount;
+  }
+}
+
+/**
+ * @param diedBefore without it all dead jobs match. The database uses the partial index only with a bound on `stateAt`, so
+ * there is always a lower one.
+ */
+function deadJobs(filter: ReplayFilter, diedBefore?: Date): Filter<JobRecord> {
+  return {
+    state: 'dead',
+    stateAt: { $gt: new Date(0), ...(diedBefore === undefined ? {} : { $lte: diedBefore }) },
+    ...(filter.cause === undefined ? {} : { 'death.cause': filter.cause }),
+    ...(filter.userId === undefined && filter.date === undefined ? {} : { _id: idsOf(filter) }),
+  };
+}
+
+/** @returns what the ids of a user's jobs, or of a day's jobs, match. */
+function idsOf({ userId, date }: ReplayFilter): { $regex: string } {
+  const [user, day] = [userId, date].map((part) =>
+    part === undefined ? '.*' : RegExp.escape(part),
+  );
+  return { $regex: `^[^:]*:${user}:${day}$` };
+}

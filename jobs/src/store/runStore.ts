@@ -1,0 +1,350 @@
+/** The collection `runs`: which day and users were requested, how far each run is recorded, and how many of its jobs ended. */
+import { type EndCounts, NO_ENDS, type RunRecord } from '../record/run.ts';
+import { CLOCK_MARGIN_MS, RELAY_LEASE_MS } from './batchStore.ts';
+import type { StoreDatabase } from './connectStore.ts';
+import type { DatabaseClock } from './databaseClock.ts';
+import type { DocumentCollection, Filter } from './documentCollection.ts';
+
+/** A request for jobs. */
+export type NewRun = Pick<
+  RunRecord,
+  '_id' | 'date' | 'isForEveryone' | 'userIds' | 'requestHash' | 'traceparent'
+>;
+
+/** Identifies a run as one owner holds it. */
+export type HeldRun = Pick<RunRecord, '_id' | 'fence'>;
+
+/** How far the pages of a run are stored without a gap. */
+export interface StoredPages {
+  /** Number of the page after them. */
+  readonly nextPage: number;
+  /** The last user of the last one. */
+  readonly cursor: string;
+  /** Number of all pages; undefined while a page may follow. */
+  readonly pageCount: number | undefined;
+}
+
+/** What the recording of one page adds to its run. */
+export interface RecordedPage {
+  /** Undefined where the page was published by a process that does not expand the run. */
+  readonly stored: StoredPages | undefined;
+  readonly created: number;
+  readonly skipped: number;
+  readonly refused: number;
+}
+
+/** Counters of a run as they follow from its batches and jobs. */
+export type CountedRun = Pick<
+  RunRecord,
+  'recordedPages' | 'expanded' | 'created' | 'skipped' | 'refused' | 'ends' | 'skippedEnds'
+>;
+
+/** Numbers of ends to add; a revived job takes one dead job away. */
+export interface EndChange {
+  readonly done: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  readonly causes: Readonly<Record<string, number>>;
+}
+
+/** A run without the users that it names: they may be a thousand, and no list of runs shows them. */
+export type RunSummary = Omit<RunRecord, 'userIds'>;
+
+/** Every field of a summary; the compiler finds one that is missing. */
+const SUMMARY: Readonly<Record<keyof RunSummary, true>> = {
+  _id: true,
+  date: true,
+  isForEveryone: true,
+  requestHash: true,
+  createdAt: true,
+  traceparent: true,
+  total: true,
+  cursor: true,
+  nextPage: true,
+  pageCount: true,
+  recordedPages: true,
+  expanded: true,
+  created: true,
+  skipped: true,
+  refused: true,
+  ends: true,
+  skippedEnds: true,
+  progressAt: true,
+  isActive: true,
+  finishedAt: true,
+  needsRecount: true,
+  owner: true,
+  leaseUntil: true,
+  fence: true,
+};
+const SUMMARY_FIELDS = Object.keys(SUMMARY);
+
+/** The runs of a day: those for everyone before all others, each the newest first. */
+const OF_DAY = { date: 1, isForEveryone: -1, createdAt: -1 } as const;
+const ACTIVE_LIMIT = 1_000;
+const NEWEST_DAYS = 30;
+const LEASE_END = { $add: ['$$NOW', RELAY_LEASE_MS] };
+
+export class RunStore {
+  readonly #runs: DocumentCollection<RunRecord>;
+  readonly #clock: DatabaseClock;
+
+  constructor(database: StoreDatabase, clock: DatabaseClock) {
+    this.#runs = database.collection<RunRecord>('runs');
+    this.#clock = clock;
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#runs.ensureIndex({ createdAt: -1 });
+    await this.#runs.ensureIndex(OF_DAY);
+    await this.#runs.ensureIndex({ isActive: 1, createdAt: 1 });
+  }
+
+  /**
+   * Stores a run, held by `owner`, unless one of this id exists.
+   * @returns the stored run: this one, or the one that had the id before.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async insertIfAbsent(run: NewRun, owner: string): Promise<RunRecord> {
+    const now = this.#clock.now();
+    const document: RunRecord = {
+      ...run,
+      ...(run.userIds === undefined ? {} : { total: run.userIds.length }),
+      createdAt: now,
+      cursor: '',
+      nextPage: 0,
+      recordedPages: 0,
+      expanded: 0,
+      created: 0,
+      skipped: 0,
+      refused: 0,
+      ends: NO_ENDS,
+      skippedEnds: NO_ENDS,
+      progressAt: now,
+      isActive: true,
+      owner,
+      leaseUntil: new Date(now.getTime() + RELAY_LEASE_MS),
+      fence: 1,
+    };
+    return (await this.#runs.upsert(run._id, { $setOnInsert: document })) ?? document;
+  }
+
+  async find(id: string): Promise<RunRecord | undefined> {
+    return await this.#runs.findOne(id);
+  }
+
+  /** Runs for everyone come first, so no number of runs for some users hides the daily run. */
+  async ofDay(date: string, limit: number): Promise<RunSummary[]> {
+    return await this.#runs.find({ filter: { date }, sort: OF_DAY, limit, fields: SUMMARY_FIELDS });
+  }
+
+  /**
+   * Reads the runs of the last 30 days, and all only where these are too few: the database sorts every run that matches,
+   * because no index gives it the order.
+   * @returns the newest runs first.
+   */
+  async newest(limit: number): Promise<RunSummary[]> {
+    const since = new Date(this.#clock.now().getTime() - NEWEST_DAYS * 86_400_000);
+    const found = await this.#newestSince(since, limit);
+    return found.length < limit ? await this.#newestSince(new Date(0), limit) : found;
+  }
+
+  async #newestSince(since: Date, limit: number): Promise<RunSummary[]> {
+    return await this.#runs.find({
+      filter: { createdAt: { $gt: since } },
+      sort: { createdAt: -1 },
+      limit,
+      fields: SUMMARY_FIELDS,
+    });
+  }
+
+  /** @returns runs of which jobs have not ended, the oldest first, at most 1,000. */
+  async active(): Promise<RunSummary[]> {
+    return await this.#runs.find({
+      filter: { isActive: true },
+      sort: { createdAt: 1 },
+      limit: ACTIVE_LIMIT,
+      fields: SUMMARY_FIELDS,
+    });
+  }
+
+  /**
+   * Takes runs that are not expanded and whose owner has died.
+   * @returns the runs, held by `owner`.
+   */
+  async claim(owner: string): Promise<RunRecord[]> {
+    const latestMs = this.#clock.now().getTime() + CLOCK_MARGIN_MS;
+    const candidates = (await this.active()).filter(
+      ({ pageCount, leaseUntil }) => pageCount === undefined && leaseUntil.getTime() < latestMs,
+    );
+    const claimed: RunRecord[] = [];
+    for (const { _id, fence } of candidates) {
+      const isOver = { $lt: ['$leaseUntil', '$$NOW'] };
+      const run = await this.#runs.findOneAndUpdate(_id, { fence }, [
+        {
+          $set: {
+            owner: { $cond: [isOver, owner, '$owner'] },
+            fence: { $cond: [isOver, { $add: ['$fence', 1] }, '$fence'] },
+            leaseUntil: { $cond: [isOver, LEASE_END, '$leaseUntil'] },
+          },
+        },
+      ]);
+      if (run !== undefined && run.fence !== fence) claimed.push(run);
+    }
+    return claimed;
+  }
+
+  /** @returns false where another process holds the run. */
+  async renew({ _id, fence }: HeldRun): Promise<boolean> {
+    const { matchedCount } = await this.#runs.updateOne(
+      _id,
+      [{ $set: { leaseUntil: LEASE_END } }],
+      { fence },
+    );
+    return matchedCount === 1;
+  }
+
+  /** Gives a run back, so that another process can expand it at once. */
+  async release({ _id, fence }: HeldRun): Promise<void> {
+    await this.#runs.updateOne(_id, [{ $set: { owner: '', leaseUntil: '$$NOW' } }], { fence });
+  }
+
+  async setTotal(id: string, total: number): Promise<void> {
+    await this.#runs.updateOne(id, { $set: { total } });
+  }
+
+  /**
+   * Adds a page whose batch this process has just marked as published; nobody else adds that page. If the process dies
+   * between the two writes, the keeper finds that the pages do not add up, and counts the run again.
+   */
+  async recordPage(id: string, page: RecordedPage): Promise<void> {
+    const add = (field: string, count: number) => ({ $add: [`$${field}`, count] });
+    const expanded = page.created + page.skipped + page.refused;
+    await this.#runs.updateOne(id, [
+      {
+        $set: {
+          ...(page.stored === undefined ? {} : positionOf(page.stored)),
+          recordedPages: add('recordedPages', 1),
+          expanded: add('expanded', expanded),
+          created: add('created', page.created),
+          skipped: add('skipped', page.skipped),
+          refused: add('refused', page.refused),
+          progressAt: '$$NOW',
+        },
+      },
+    ]);
+  }
+
+  /** Moves the cursor, where that is not part of recording a page. */
+  async movePosition({ _id, fence }: HeldRun, stored: StoredPages): Promise<void> {
+    await this.#runs.updateOne(_id, [{ $set: positionOf(stored) }], { fence });
+  }
+
+  /**
+   * Adds ends of jobs. An addition whose answer was lost may count twice, so callers use limits with one try and call
+   * `requestRecount` after an error. The counts of a finished run are exact, so one to which something is added late is
+   * counted again instead.
+   */
+  async addEnds(id: string, { done, dead, cancelled, causes }: EndChange): Promise<void> {
+    const increments: Record<string, number> = {};
+    if (done !== 0) increments['ends.done'] = done;
+    if (dead !== 0) increments['ends.dead'] = dead;
+    if (cancelled !== 0) increments['ends.cancelled'] = cancelled;
+    for (const [cause, count] of Object.entries(causes))
+      if (count !== 0) increments[`ends.causes.${cause}`] = count;
+    if (Object.keys(increments).length === 0) return;
+    const { matchedCount } = await this.#runs.updateOne(
+      id,
+      { $inc: increments },
+      { isActive: true },
+    );
+    if (matchedCount === 0) await this.requestRecount(id);
+  }
+
+  async requestRecount(id: string): Promise<void> {
+    await this.#runs.updateOne(id, { $set: { needsRecount: true, isActive: true } });
+  }
+
+  async setSkippedEnds(id: string, skippedEnds: EndCounts): Promise<void> {
+    await this.#runs.updateOne(id, { $set: { skippedEnds } });
+  }
+
+  /**
+   * Replaces every counter by what was counted from the batches, unless a worker has added ends since the run was read.
+   * @param isFinal every job has ended. Otherwise the run is counted again before it finishes, because a worker may add ends
+   * that this count includes already.
+   * @returns false where the counters have changed.
+   */
+  async setCounts(run: RunRecord, counts: CountedRun, isFinal: boolean): Promise<boolean> {
+    const { matchedCount } = await this.#runs.updateOne(
+      run._id,
+      isFinal
+        ? { $set: counts, $unset: { needsRecount: '' } }
+        : { $set: { ...counts, needsRecount: true } },
+      sameEnds(run),
+    );
+    return matchedCount === 1;
+  }
+
+  /**
+   * Every job has ended: `total` becomes the number of expanded jobs.
+   * @returns false where the counters have changed since the run was read.
+   */
+  async finish(run: RunRecord): Promise<boolean> {
+    const { matchedCount } = await this.#runs.updateOne(
+      run._id,
+      [{ $set: { isActive: false, finishedAt: '$$NOW', total: run.expanded } }],
+      { ...sameEnds(run), expanded: run.expanded, needsRecount: { $ne: true } },
+    );
+    return matchedCount === 1;
+  }
+
+  /** Jobs of the run are pending again. */
+  async reopen(id: string): Promise<void> {
+    await this.#runs.updateOne(id, { $set: { isActive: true }, $unset: { finishedAt: '' } });
+  }
+
+  /** @returns runs that finished before a time, created after another, the oldest first; without the ids of their users. */
+  async finishedBefore(time: Date, createdAfter: Date, limit: number): Promise<RunRecord[]> {
+    return await this.#runs.find({
+      filter: {
+        isActive: false,
+        createdAt: { $gt: createdAfter, $lt: time },
+        finishedAt: { $lt: time },
+      },
+      sort: { createdAt: 1 },
+      limit,
+      fields: SUMMARY_FIELDS,
+    });
+  }
+
+  /** @returns the runs among these ids, without the ids of their users. */
+  async findSmall(ids: readonly string[]): Promise<Map<string, RunRecord>> {
+    const found = await this.#runs.findByIds(ids, SUMMARY_FIELDS);
+    return new Map(found.map((run) => [run._id, run]));
+  }
+
+  /** Deletes a finished run. */
+  async delete(id: string): Promise<void> {
+    await this.#runs.deleteOne(id, { isActive: false });
+  }
+}
+
+/** Condition that no ends were added since the run was read, and that it is active. */
+function sameEnds({ ends }: RunRecord): Filter<RunRecord> {
+  return {
+    isActive: true,
+    'ends.done': ends.done,
+    'ends.dead': ends.dead,
+    'ends.cancelled': ends.cancelled,
+  };
+}
+
+/** The update of a run's position. Pages end out of order, so an older position may be written later, and must not move it back. */
+function positionOf({ nextPage, cursor, pageCount }: StoredPages): Record<string, unknown> {
+  return {
+    cursor: { $max: ['$cursor', { $literal: cursor }] },
+    nextPage: { $max: ['$nextPage', nextPage] },
+    ...(pageCount === undefined ? {} : { pageCount }),
+  };
+}

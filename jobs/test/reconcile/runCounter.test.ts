@@ -1,0 +1,237 @@
+/**
+ * Goal: every run ends once all of its jobs have ended, with exact counts, whatever process died between a write and its
+ * count. Method: records in the real database as a killed process leaves them; a clock that the test moves.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type JobEvent, Reconciler } from '@fit/jobs';
+import { QUICK } from '../support/fakes.ts';
+import { findRun, finishJobs, killJobs, type StoredRun, storeRun } from '../support/storedRun.ts';
+import { type TestStore, testStore } from '../support/testStore.ts';
+
+/** A reconciler whose clock stands still until the test moves it. */
+function reconcilerOf(store: TestStore) {
+  const clock = { nowMs: 1_000_000 };
+  const events: JobEvent[] = [];
+  const reconciler = new Reconciler({
+    declaration: QUICK,
+    stores: store,
+    readyCount: () => Promise.resolve(0),
+    staleAfterMs: 3_600_000,
+    confirmMs: 10,
+    nowMs: () => clock.nowMs,
+    onEvent: (event) => events.push(event),
+  });
+  /** Does rounds until nothing is left to do at once, after a time in which nothing happened. */
+  const settle = async (afterMs = 3_600_000) => {
+    clock.nowMs += afterMs;
+    for (let round = 0; round < 100; round += 1) if (!(await reconciler.round()).hasMore) return;
+    assert.fail('there is always more to do');
+  };
+  return { reconciler, settle, events, clock };
+}
+
+async function batchStates(store: TestStore, { id }: StoredRun): Promise<string[]> {
+  return (await store.batchesOf(id)).map(({ state }) => state);
+}
+
+test('a run whose counters add up is finished in the first round; its total is what was expanded', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 3, refused: 1 }, { created: 2 }]);
+  await store.runs.setTotal(run.id, 99);
+  await finishJobs(store, run.id, run.jobIds.slice(0, 4));
+  await settle();
+  assert.equal((await findRun(store, run.id)).isActive, true);
+  await killJobs(store, run.id, run.jobIds.slice(4));
+  await settle(0);
+  const { isActive, total, finishedAt, ends } = await findRun(store, run.id);
+  assert.deepEqual([isActive, total, typeof finishedAt], [false, 6, 'object']);
+  assert.deepEqual(ends, { done: 4, dead: 1, cancelled: 0, causes: { exhausted: 1 } });
+  assert.deepEqual(await batchStates(store, run), ['ended', 'ended']);
+});
+
+test('batches end in order; the oldest with a pending job says since when jobs are queued', async (t) => {
+  const store = await testStore(t);
+  const { reconciler, settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 1 }, { created: 1 }, { created: 1 }]);
+  await finishJobs(store, run.id, run.pages[0] ?? []);
+  await finishJobs(store, run.id, run.pages[2] ?? []);
+  await settle();
+  assert.deepEqual(await batchStates(store, run), ['ended', 'published', 'ended']);
+  const [, second] = await store.batchesOf(run.id);
+  assert.deepEqual(reconciler.oldestQueuedAt.get('trivial'), second?.publishedAt);
+  await finishJobs(store, run.id, run.pages[1] ?? []);
+  await settle();
+  assert.deepEqual(await batchStates(store, run), ['ended', 'ended', 'ended']);
+  assert.equal(reconciler.oldestQueuedAt.size, 0);
+});
+
+test('many batches with pending jobs cost a round only a few of them', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(
+    store,
+    Array.from({ length: 6 }, () => ({ created: 1 })),
+  );
+  await finishJobs(store, run.id, run.pages[5] ?? []);
+  await settle();
+  // The last batch is behind too many that have not ended.
+  assert.equal((await batchStates(store, run))[5], 'published');
+  for (const ids of run.pages.slice(0, 5)) await finishJobs(store, run.id, ids);
+  await settle();
+  assert.ok((await batchStates(store, run)).every((state) => state === 'ended'));
+});
+
+test('a worker that died before it had counted its jobs: the run is counted again and ends', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 3 }, { created: 3, refused: 2 }]);
+  await finishJobs(store, run.id, run.jobIds.slice(0, 3));
+  await finishJobs(store, run.id, run.jobIds.slice(3, 5), false);
+  await killJobs(store, run.id, run.jobIds.slice(5), 'fatal');
+  await settle();
+  assert.equal((await findRun(store, run.id)).isActive, true, 'the counters have just been seen');
+  await settle();
+  const { isActive, ends, total, refused, created } = await findRun(store, run.id);
+  assert.deepEqual([isActive, total, refused, created], [false, 8, 2, 6]);
+  assert.deepEqual(ends, { done: 5, dead: 1, cancelled: 0, causes: { fatal: 1 } });
+});
+
+test('a count whose write may have arrived twice does not finish the run early', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 4 }]);
+  await finishJobs(store, run.id, run.jobIds.slice(0, 2));
+  // The worker does not know whether its addition arrived, so it asks for a recount; the addition had arrived twice.
+  await store.runs.addEnds(run.id, { done: 2, dead: 0, cancelled: 0, causes: {} });
+  await store.runs.requestRecount(run.id);
+  for (let round = 0; round < 3; round += 1) await settle();
+  assert.equal((await findRun(store, run.id)).isActive, true);
+  await finishJobs(store, run.id, run.jobIds.slice(2));
+  for (let round = 0; round < 3; round += 1) await settle();
+  const { isActive, ends, needsRecount } = await findRun(store, run.id);
+  assert.deepEqual([isActive, ends.done, needsRecount], [false, 4, undefined]);
+});
+
+test('ends that are added to a finished run are counted again instead of twice', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 2 }]);
+  await finishJobs(store, run.id, run.jobIds, false);
+  await settle();
+  await settle();
+  assert.equal((await findRun(store, run.id)).isActive, false);
+  // The worker was slow, and adds now what the recount has found already.
+  await store.runs.addEnds(run.id, { done: 2, dead: 0, cancelled: 0, causes: {} });
+  for (let round = 0; round < 3; round += 1) await settle();
+  const { isActive, ends } = await findRun(store, run.id);
+  assert.deepEqual([isActive, ends.done], [false, 2]);
+});
+
+test('a relay that died before it had recorded a page: its jobs are counted', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 2 }, { created: 3, isUnrecorded: true }]);
+  await finishJobs(store, run.id, run.jobIds);
+  await settle();
+  await settle();
+  const { isActive, recordedPages, expanded, created, ends } = await findRun(store, run.id);
+  assert.deepEqual([isActive, recordedPages, expanded, created, ends.done], [false, 2, 5, 5, 5]);
+});
+
+test('a page that is not published keeps the run active, even where its counters add up', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 1 }, { created: 1, isOpen: true }]);
+  await finishJobs(store, run.id, run.pages[0] ?? []);
+  // A lost answer made the relay record the first page twice.
+  await store.raw('runs').updateOne({ _id: run.id }, { $set: { recordedPages: 2 } });
+  for (let round = 0; round < 3; round += 1) await settle();
+  assert.equal((await findRun(store, run.id)).isActive, true);
+});
+
+test('a running or waiting job keeps the run from being counted again', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 2 }]);
+  await store.jobs.renewRunning(run.jobIds.slice(0, 1));
+  await finishJobs(store, run.id, run.jobIds.slice(1), false);
+  for (let round = 0; round < 3; round += 1) await settle();
+  assert.equal((await findRun(store, run.id)).ends.done, 0);
+  await finishJobs(store, run.id, run.jobIds.slice(0, 1));
+  for (let round = 0; round < 3; round += 1) await settle();
+  const { isActive, ends } = await findRun(store, run.id);
+  assert.deepEqual([isActive, ends.done], [false, 2]);
+});
+
+test('jobs of an earlier run count in the later one, by their states', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const first = await storeRun(store, [{ created: 3 }]);
+  const [one = '', two = '', three = ''] = first.jobIds;
+  const second = await storeRun(store, [
+    { created: 0, skippedIds: [one, two] },
+    { created: 1, skippedIds: [three] },
+  ]);
+  await finishJobs(store, second.id, second.jobIds);
+  await finishJobs(store, first.id, [one]);
+  await settle();
+  assert.deepEqual((await findRun(store, second.id)).skippedEnds, {
+    done: 1,
+    dead: 0,
+    cancelled: 0,
+    causes: {},
+  });
+  assert.equal((await findRun(store, second.id)).isActive, true);
+  await killJobs(store, first.id, [two]);
+  await finishJobs(store, first.id, [three]);
+  await settle();
+  const { isActive, total, skippedEnds, ends } = await findRun(store, second.id);
+  assert.deepEqual([isActive, total, ends.done], [false, 4, 1]);
+  assert.deepEqual(skippedEnds, { done: 2, dead: 1, cancelled: 0, causes: { exhausted: 1 } });
+  assert.equal((await findRun(store, first.id)).isActive, false);
+});
+
+test('a member who is requested 25 times keeps no run from ending', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const daily = await storeRun(store, [{ created: 5 }]);
+  const skippedIds = daily.jobIds.slice(0, 1);
+  const later: StoredRun[] = [];
+  for (let time = 0; time < 25; time += 1)
+    later.push(await storeRun(store, [{ created: 0, skippedIds }]));
+  await finishJobs(store, daily.id, daily.jobIds);
+  await settle();
+  await settle();
+  for (const { id } of [daily, ...later]) assert.equal((await findRun(store, id)).isActive, false);
+});
+
+test('a count of many pages takes several rounds, and a worker that counts meanwhile is not overwritten', async (t) => {
+  const store = await testStore(t);
+  const { settle, clock } = reconcilerOf(store);
+  const run = await storeRun(
+    store,
+    Array.from({ length: 12 }, () => ({ created: 2 })),
+  );
+  await finishJobs(store, run.id, run.jobIds, false);
+  // Each reading of this clock takes a millisecond, so a round has time for a few pages only.
+  const slow = new Reconciler({
+    declaration: QUICK,
+    stores: store,
+    readyCount: () => Promise.resolve(0),
+    staleAfterMs: 3_600_000,
+    confirmMs: 10,
+    budgetMs: 7,
+    nowMs: () => (clock.nowMs += 1),
+    onEvent: () => undefined,
+  });
+  await slow.round();
+  clock.nowMs += 60_000;
+  assert.equal((await slow.round()).hasMore, true);
+  assert.equal((await slow.round()).hasMore, true);
+  await store.runs.addEnds(run.id, { done: 4, dead: 0, cancelled: 0, causes: {} });
+  for (let round = 0; round < 5; round += 1) await settle();
+  const { isActive, ends } = await findRun(store, run.id);
+  assert.deepEqual([isActive, ends.done], [false, 24]);
+});

@@ -1,0 +1,310 @@
+/**
+ * Goal: no statement of the job stores reads a whole collection, and `docs/queries.md` lists every one. Method: every method
+ * of every store is called on a database with enough documents, and the database explains the statements that were sent.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type JobRecord, type JobState, newJob, pageBatchId } from '@fit/jobs';
+import { requireSchema } from '@fit/jobs/store';
+import { loadMessageSigner } from '../../src/store/messageKey.ts';
+import { requireExistingSchema } from '../../src/store/schemaVersion.ts';
+import { checkStatements, watchStatements } from '../support/queryPlans.ts';
+import { type TestStore, testStore } from '../support/testStore.ts';
+
+const COLLECTIONS = [
+  'jobs',
+  'batches',
+  'runs',
+  'workers',
+  'deadLetters',
+  'leases',
+  'clock',
+  'keys',
+  'schema',
+];
+const RUN = 'run-00000';
+const PAGES = 30;
+const PAGE_JOBS = 1_000;
+const DAY_MS = 86_400_000;
+
+const userOf = (page: number, index: number) =>
+  `user-${String(page).padStart(3, '0')}-${String(index).padStart(4, '0')}`;
+const batchOf = (page: number) => pageBatchId(RUN, page === 0 ? '' : userOf(page, 0));
+
+/** The state of the n-th job: most are done, as on any day. */
+function stateOf(number: number): JobState {
+  if (number % 500 === 1) return 'dead';
+  if (number % 500 === 2) return 'waiting';
+  if (number % 500 === 3) return 'running';
+  return number >= (PAGES - 2) * PAGE_JOBS ? 'pending' : 'done';
+}
+
+/** 30,000 jobs of one run, 3,000 batches of old runs, 2,000 runs of two years, 3,000 dead letters. */
+async function fill(store: TestStore): Promise<void> {
+  const now = store.clock.now();
+  const raw = (name: string) => store.raw(name);
+  for (let page = 0; page < PAGES; page += 1) {
+    const jobs = Array.from({ length: PAGE_JOBS }, (_, index): JobRecord => {
+      const request = {
+        kind: 'trivial',
+        userId: userOf(page, index),
+        date: '2026-01-01',
+        payload: {},
+      };
+      const state = stateOf(page * PAGE_JOBS + index);
+      const death = { cause: 'exhausted' as const, fingerprint: 'f', reason: 'r', at: now };
+      return {
+        ...newJob(request, { runId: RUN, batch: batchOf(page), now }),
+        state,
+        ...(state === 'dead' ? { death } : {}),
+      };
+    });
+    await store.jobs.insert(jobs);
+    await raw('batches').insertOne({
+      _id: batchOf(page),
+      runId: RUN,
+      page,
+      kind: 'trivial',
+      ids: jobs.map(({ _id }) => _id),
+      state: page < PAGES - 2 ? 'ended' : 'published',
+      createdAt: now,
+      publishedAt: now,
+      owner: '',
+      leaseUntil: now,
+      fence: 1,
+    });
+  }
+  const past = (index: number) => new Date(now.getTime() - (index * 730 * DAY_MS) / 2_000);
+  await raw('batches').insertMany(
+    Array.from({ length: 3_000 }, (_, index) => ({
+      _id: pageBatchId(`old-${index}`, ''),
+      runId: `old-${index}`,
+      page: 0,
+      kind: 'trivial',
+      ids: [],
+      state: 'cleared',
+      createdAt: past(index),
+      publishedAt: new Date(now.getTime() - (index * 300 * DAY_MS) / 3_000),
+      owner: '',
+      leaseUntil: now,
+      fence: 1,
+    })),
+  );
+  await raw('runs').insertMany(
+    Array.from({ length: 2_000 }, (_, index) => ({
+      _id: `run-${String(index).padStart(5, '0')}`,
+      date: past(index).toISOString().slice(0, 10),
+      isForEveryone: index % 10 === 0,
+      createdAt: past(index),
+      finishedAt: past(index),
+      isActive: index < 3,
+      ends: { done: 0, dead: 0, cancelled: 0, causes: {} },
+      skippedEnds: { done: 0, dead: 0, cancelled: 0, causes: {} },
+      leaseUntil: new Date(0),
+      fence: 1,
+    })),
+  );
+  await raw('deadLetters').insertMany(
+    Array.from({ length: 3_000 }, (_, index) => ({
+      _id: `letter-${index}`,
+      lastSeenAt: past(index),
+    })),
+  );
+}
+
+/** A call of every method of every store, by class and method; the order does not matter. */
+function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
+  const { jobs, dead, runs, batches, workers, deadLetters, leases, clock } = store;
+  const now = clock.now();
+  const ids = [userOf(3, 1), userOf(3, 2)].map((userId) => `trivial:${userId}:2026-01-01`);
+  const batch = { _id: batchOf(3), ids };
+  const held = { _id: batchOf(3), fence: 1 };
+  const heldRun = { _id: RUN, fence: 1 };
+  const attempt = {
+    number: 1,
+    generation: 1,
+    startedAt: now,
+    endedAt: now,
+    outcome: 'retry' as const,
+    workerId: 'w',
+  };
+  const change = { id: ids[0] ?? '', generation: 1, attempt };
+  const run = {
+    _id: RUN,
+    ends: { done: 0, dead: 0, cancelled: 0, causes: {} },
+    expanded: 1,
+  } as never;
+  const none = { done: 0, dead: 0, cancelled: 0, causes: {} };
+  const counts = {
+    recordedPages: 1,
+    expanded: 1,
+    created: 1,
+    skipped: 0,
+    refused: 0,
+    ends: none,
+    skippedEnds: none,
+  };
+  const letter = {
+    id: 'letter-1',
+    cause: 'malformed' as const,
+    reason: '',
+    messageId: undefined,
+    routingKey: '',
+    body: Buffer.alloc(0),
+    bodyBytes: 0,
+    headers: '',
+  };
+  const request = { date: '2026-01-01', isForEveryone: true, requestHash: '' };
+  const stored = { nextPage: 1, cursor: '', pageCount: 1 };
+  const newBatch = { _id: 'new:', runId: 'new', kind: 'trivial', ids, createdAt: now, owner: '' };
+  const yearAgo = new Date(now.getTime() - 365 * DAY_MS);
+  return {
+    'JobStore.insert': () =>
+      jobs.insert([
+        newJob(
+          { kind: 'trivial', userId: 'new', date: '2026-01-01', payload: {} },
+          { runId: 'new', batch: 'new:', now },
+        ),
+      ]),
+    'JobStore.finish': () => jobs.finish({ ids, attemptCount: 1, workerId: 'w' }),
+    'JobStore.finishEach': () => jobs.finishEach([change]),
+    'JobStore.change': async () => {
+      for (const payload of [undefined, {}])
+        for (const transition of ['run', 'wait', 'markDead', 'cancel'] as const)
+          await jobs.change(transition, [payload === undefined ? change : { ...change, payload }]);
+    },
+    'JobStore.renewRunning': () => jobs.renewRunning(ids),
+    'JobStore.hasPending': () => jobs.hasPending(batch),
+    'JobStore.pendingOf': () => jobs.pendingOf(batch),
+    'JobStore.silent': () => jobs.silent('trivial', now, 1_000),
+    'JobStore.hasUnsettled': () => jobs.hasUnsettled(RUN),
+    'JobStore.moveToBatch': () => jobs.moveToBatch(ids, 'repair:0', now),
+    'JobStore.assignBatch': () => jobs.assignBatch(ids, 'rest'),
+    'JobStore.findAll': () => jobs.findAll(ids),
+    'JobStore.findComparedFields': () => jobs.findComparedFields(ids),
+    'JobStore.find': () => jobs.find(ids[0] ?? ''),
+    'JobStore.list': async () => {
+      for (const state of [undefined, 'dead'] as const)
+        for (const after of [undefined, ids[0] ?? ''])
+          await jobs.list({
+            ...(state === undefined ? {} : { state }),
+            ...(after === undefined ? {} : { after }),
+            limit: 50,
+          });
+    },
+    'JobStore.countAmong': () => jobs.countAmong(ids),
+    'JobStore.countIndexed': async () => {
+      await jobs.countIndexed(RUN);
+      await jobs.countIndexed();
+    },
+    'JobStore.oldestEligible': () => jobs.oldestEligible(),
+    'JobStore.estimatedCount': () => jobs.estimatedCount(),
+    'JobStore.runIdsAmong': () => jobs.runIdsAmong(ids),
+    'JobStore.hasAny': () => jobs.hasAny(ids, RUN),
+    'JobStore.deleteEnded': () => jobs.deleteEnded(ids, RUN),
+    'DeadJobStore.groups': () => dead.groups({}),
+    'DeadJobStore.count': () => dead.count({}),
+    'DeadJobStore.next': async () => {
+      await dead.next({}, now, 500);
+      await dead.next({ userId: 'u', cause: 'fatal', date: '2026-01-01' }, now, 500);
+    },
+    'DeadJobStore.makePending': () => dead.makePending(ids, 'replay:0'),
+    'RunStore.insertIfAbsent': () => runs.insertIfAbsent({ _id: 'new', ...request }, ''),
+    'RunStore.find': () => runs.find(RUN),
+    'RunStore.findSmall': () => runs.findSmall([RUN]),
+    'RunStore.ofDay': () => runs.ofDay('2026-01-01', 50),
+    'RunStore.newest': () => runs.newest(50),
+    'RunStore.active': () => runs.active(),
+    'RunStore.claim': () => runs.claim('owner'),
+    'RunStore.renew': () => runs.renew(heldRun),
+    'RunStore.release': () => runs.release(heldRun),
+    'RunStore.setTotal': () => runs.setTotal(RUN, 1),
+    'RunStore.recordPage': () =>
+      runs.recordPage(RUN, { stored, created: 0, skipped: 0, refused: 0 }),
+    'RunStore.movePosition': () => runs.movePosition(heldRun, stored),
+    'RunStore.addEnds': () => runs.addEnds(RUN, { ...none, done: 1 }),
+    'RunStore.requestRecount': () => runs.requestRecount(RUN),
+    'RunStore.setSkippedEnds': () => runs.setSkippedEnds(RUN, none),
+    'RunStore.setCounts': () => runs.setCounts(run, counts, true),
+    'RunStore.finish': () => runs.finish(run),
+    'RunStore.reopen': () => runs.reopen(RUN),
+    'RunStore.finishedBefore': () => runs.finishedBefore(yearAgo, new Date(0), 20),
+    'RunStore.delete': () => runs.delete('nobody'),
+    'BatchStore.insert': () => batches.insert(newBatch, now),
+    'BatchStore.find': () => batches.find(batchOf(1)),
+    'BatchStore.findStates': () => batches.findStates([batchOf(1)]),
+    'BatchStore.findAll': () => batches.findAll([batchOf(1)]),
+    'BatchStore.claim': () => batches.claim('owner', { kinds: ['trivial'], limit: 3, now }),
+    'BatchStore.renew': () => batches.renew(held),
+    'BatchStore.markPublished': () => batches.markPublished(held),
+    'BatchStore.release': () => batches.release(held, 0),
+    'BatchStore.markEnded': () => batches.markEnded([batchOf(1)]),
+    'BatchStore.published': () => batches.published('trivial', 50),
+    'BatchStore.countOpen': () => batches.countOpen(),
+    'BatchStore.pageIds': async () => {
+      await batches.pageIds(RUN, undefined, 2_000);
+      await batches.pageIds(RUN, batchOf(1), 2_000);
+    },
+    'BatchStore.hasAny': () => batches.hasAny(RUN, ['open', 'published']),
+    'BatchStore.markCounted': () => batches.markCounted(batchOf(1)),
+    'BatchStore.publishedBefore': async () => {
+      const before = new Date(now.getTime() - 290 * DAY_MS);
+      await batches.publishedBefore('cleared', before, [], 20);
+      await batches.publishedBefore('cleared', before, [RUN], 20);
+    },
+    'BatchStore.markCleared': () => batches.markCleared(batchOf(1)),
+    'BatchStore.pageOf': async () => {
+      await batches.pageOf(RUN, '');
+      await batches.pageOf(RUN, userOf(3, 1));
+    },
+    'BatchStore.pageAfter': () => batches.pageAfter({ _id: batchOf(1), runId: RUN }),
+    'BatchStore.delete': () => batches.delete(['nobody']),
+    'WorkerStore.beat': () => workers.beat({ _id: 'w', kind: 'trivial', jobIds: [] }),
+    'WorkerStore.remove': () => workers.remove('nobody'),
+    'WorkerStore.alive': () => workers.alive(now),
+    'DeadLetterStore.store': () => deadLetters.store([letter], now),
+    'LeaseStore.hold': () => leases.hold('task', 'owner', 1_000),
+    'LeaseStore.release': () => leases.release('task', 'owner'),
+    'DatabaseClock.read': () => clock.read(),
+  };
+}
+
+/** Methods that send no statement of their own. */
+const WITHOUT_STATEMENTS = new Set([
+  ...[
+    'DatabaseClock.start',
+    'DatabaseClock.stop',
+    'DatabaseClock.now',
+    'DatabaseClock.fromProcessTime',
+  ],
+]);
+
+function methodsOf({ jobs, dead, runs, batches, workers, deadLetters, leases, clock }: TestStore) {
+  return [jobs, dead, runs, batches, workers, deadLetters, leases, clock].flatMap((store) => {
+    const prototype = Object.getPrototypeOf(store) as { constructor: { name: string } };
+    return Object.getOwnPropertyNames(prototype)
+      .filter((name) => name !== 'constructor' && name !== 'ensureIndexes')
+      .map((name) => `${prototype.constructor.name}.${name}`)
+      .filter((name) => !WITHOUT_STATEMENTS.has(name));
+  });
+}
+
+test('every statement of the job stores is in docs/queries.md and reads by an index', async (t) => {
+  const { opened: store, statements } = await watchStatements(() => testStore(t));
+  await fill(store);
+  statements.length = 0;
+  const calls = callsOf(store);
+  assert.deepEqual(Object.keys(calls).sort(), methodsOf(store).sort(), 'each method is called');
+  for (const [name, call] of Object.entries(calls)) {
+    const before = statements.length;
+    await call();
+    assert.ok(statements.length > before, `${name} sent nothing`);
+  }
+  await loadMessageSigner(store.database);
+  await store.raw('schema').deleteMany({});
+  await requireSchema(
+    store.database.withLimits({ statementMs: 5_000, budgetMs: 0, tryCount: 1 }),
+  ).catch(() => undefined);
+  await requireExistingSchema(store.database).catch(() => undefined);
+  await checkStatements(store.db, statements, { collections: COLLECTIONS, isComplete: true });
+});

@@ -1,0 +1,47 @@
+/** Goal and method as in `jobs/test/store/jobQueries.test.ts`, for the stores of the monolith. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkStatements, watchStatements } from '../../../jobs/test/support/queryPlans.ts';
+import { testStore } from '../../../jobs/test/support/testStore.ts';
+import { DailyRunStore } from '../../src/store/dailyRunStore.ts';
+import { UserStore } from '../../src/store/userStore.ts';
+
+const COLLECTIONS = ['users', 'wods', 'dailyRun'];
+const COUNT = 5_000;
+
+test('every statement of the monolith’s stores is in docs/queries.md and reads by an index', async (t) => {
+  const { opened: store, statements } = await watchStatements(() => testStore(t));
+  const users = new UserStore(store.database);
+  const dailyRun = new DailyRunStore(store.database);
+  await store
+    .raw('users')
+    .insertMany(
+      Array.from({ length: COUNT }, (_, index) => ({ _id: `user-${index}`, level: 'rx' })),
+    );
+  await store
+    .raw('wods')
+    .insertMany(Array.from({ length: COUNT }, (_, index) => ({ _id: `user-${index}:2026-01-01` })));
+  statements.length = 0;
+  const job = { id: 'job', userId: 'user-1', date: '2026-01-01' };
+  const calls: Record<string, () => Promise<unknown>> = {
+    'UserStore.create': () => users.create([{ level: 'rx', equipment: [] }], new Date()),
+    'UserStore.find': () => users.find('nobody'),
+    'UserStore.findWod': () => users.findWod('nobody', '2026-01-01'),
+    'UserStore.findStoredWods': () => users.findStoredWods([job]),
+    'UserStore.deleteWods': () => users.deleteWods(['nobody']),
+    'UserStore.list': () => users.list('user-1', 100),
+    'UserStore.findAll': () => users.findAll(['user-1', 'user-2']),
+    'UserStore.count': () => users.count(),
+    'DailyRunStore.setDeadline': () => dailyRun.setDeadline(new Date()),
+    'DailyRunStore.deadline': () => dailyRun.deadline(),
+  };
+  const methods = [users, dailyRun].flatMap((of) => {
+    const prototype = Object.getPrototypeOf(of) as { constructor: { name: string } };
+    return Object.getOwnPropertyNames(prototype)
+      .filter((name) => name !== 'constructor')
+      .map((name) => `${prototype.constructor.name}.${name}`);
+  });
+  assert.deepEqual(Object.keys(calls).sort(), methods.sort(), 'each method is called');
+  for (const call of Object.values(calls)) await call();
+  await checkStatements(store.db, statements, { collections: COLLECTIONS, isComplete: false });
+});
