@@ -1,15 +1,21 @@
 /** `npm run chaos -- [scenario …]`: runs scenarios one after the other, each in a test environment of its own. */
 import { parseArgs } from 'node:util';
 import { isOptionError } from '@fit/stack';
+import { askedOften } from './scenario/askedOften.ts';
 import { assignment } from './scenario/assignment.ts';
 import { deadLetters } from './scenario/deadLettersOnBroker.ts';
 import { exhausted } from './scenario/exhausted.ts';
+import { expansionKills } from './scenario/expansionKills.ts';
 import { flaky } from './scenario/flaky.ts';
 import { kills } from './scenario/kills.ts';
 import { malformed } from './scenario/malformed.ts';
+import { poisonDocument } from './scenario/poisonDocument.ts';
 import { portAttacks } from './scenario/portAttacks.ts';
 import { purge } from './scenario/purge.ts';
 import type { Scenario, ScenarioOptions, ScenarioResult } from './scenario/scenario.ts';
+import { slowAttempts } from './scenario/slowAttempts.ts';
+import { slowClock } from './scenario/slowClock.ts';
+import { twoMonoliths } from './scenario/twoMonoliths.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   malformed,
@@ -19,18 +25,24 @@ const SCENARIOS: readonly Scenario[] = [
   kills,
   assignment,
   flaky,
+  expansionKills,
+  slowAttempts,
+  slowClock,
+  poisonDocument,
+  twoMonoliths,
+  askedOften,
   portAttacks,
 ];
 
 const USAGE = `npm run chaos -- [scenario …] [--users N] [--seconds N] [--json] [--help]
 
-${SCENARIOS.map(({ name, description }) => `  ${name.padEnd(14)}${description}`).join('\n')}
+${SCENARIOS.map(({ name, description }) => `  ${name.padEnd(17)}${description}`).join('\n')}
 
   --users N     users of each run; the default depends on the scenario
   --seconds N   for which port-attacks attacks; default 300
   --json        print the results as JSON
 
-Without a scenario all of them are run, which takes about twenty minutes. Progress goes to standard error.
+Without a scenario all of them are run, which takes about forty minutes. Progress goes to standard error.
 Exit code 0: every scenario passed; 1: one did not; 2: wrong word or option.`;
 
 /** The command line is wrong; the message names the fault. */

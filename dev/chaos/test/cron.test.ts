@@ -5,7 +5,7 @@ import { makeSecret } from '@fit/service/secret-file';
 import { sampleUsers } from '@fit/stack';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
-import { readMetricsPage } from './support/metricsPage.ts';
+import { readMetricsPage } from '../src/metricsPage.ts';
 import { type RunningCron, runProgram, startCron, startProgram } from './support/programs.ts';
 import { startSystemUnderTest } from './support/systemUnderTest.ts';
 

@@ -14,7 +14,7 @@ import {
 } from '@fit/service';
 import { promtool, type System, sampleUsers } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import { type MetricsPage, readMetricsPage } from './support/metricsPage.ts';
+import { type MetricsPage, readMetricsPage } from '../src/metricsPage.ts';
 import { startCron } from './support/programs.ts';
 import { DATE, startSystemUnderTest, waitForRun } from './support/systemUnderTest.ts';
 

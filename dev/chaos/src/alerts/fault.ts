@@ -27,12 +27,15 @@ export interface Fault {
   repair(environment: AlertTestEnvironment): Promise<void>;
 }
 
-/** For faults during which more jobs arrive than are done: the queue of 200 is full within a minute. */
+/** For faults during which more jobs arrive than are done: the relay fills half of the queue, and the rest waits in the outbox. */
 export const fillingSideAlerts: Reasons = {
-  'OutboxStalled critical': 'the full queue takes nothing from the outbox for a while',
-  'QueueNearFull warning': 'jobs go on arriving',
-  'QueueNearFull critical': 'the same, a little later',
+  'QueueNearFull warning': 'jobs go on arriving, and retries return',
   'BacklogTooLong warning': 'the backlog grows while few or no jobs end',
+};
+
+/** For faults with messages that are no jobs. */
+export const foreignMessageSideAlerts: Reasons = {
+  'DeadLetters warning': 'messages that are no jobs are dead-lettered',
 };
 
 /** For faults during which no job ends; another alert hides these until it ends. */

@@ -14,7 +14,7 @@ export interface ConsistencyReport {
   readonly lost: number;
   /** Workouts or jobs beyond one per user and day; must be 0. */
   readonly doubled: number;
-  /** Done jobs without a workout, workouts without a job, and jobs that were not requested; must be 0. */
+  /** Done jobs without a workout, dead jobs with one, workouts without a job, and jobs that were not requested; must be 0. */
   readonly unexpected: number;
   /** Jobs with more than one attempt. */
   readonly retried: number;
@@ -40,11 +40,15 @@ export function checkConsistency(ledger: Ledger): ConsistencyReport {
     doubled: repeats(keys) + repeats(ledger.workouts),
     unexpected:
       done.filter((job) => !workouts.has(keyOf(job))).length +
+      dead.filter((job) => workouts.has(keyOf(job))).length +
       ledger.workouts.filter((key) => !jobKeys.has(key)).length +
       keys.filter((key) => !accepted.has(key)).length,
     retried: ledger.jobs.filter(({ attempts }) => attempts.length > 1).length,
     // Not Math.max(...counts): arguments are passed on the stack, which overflows at 120,000 jobs.
-    mostAttempts: ledger.jobs.reduce((most, { attempts }) => Math.max(most, attempts.length), 0),
+    mostAttempts: ledger.jobs.reduce(
+      (most, { attempts, attemptCount }) => Math.max(most, attempts.length, attemptCount),
+      0,
+    ),
     depths: ledger.depths,
     storedDeadLetters: ledger.storedDeadLetterCount,
   };

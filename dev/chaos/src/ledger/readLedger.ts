@@ -1,5 +1,6 @@
 /** The ledger: the accepted jobs, and the job records, workouts and queue depths at the end of a scenario. */
 import { WODS_COLLECTION } from '@fit/contract';
+import { dateOf, userOf } from '@fit/jobs';
 import { connect } from 'amqplib';
 import type { Db } from 'mongodb';
 
@@ -23,6 +24,9 @@ export interface LedgerJob {
   readonly generation: number;
   /** The cause of death; undefined unless the job is dead. */
   readonly cause: string | undefined;
+  /** Attempts since the last replay. */
+  readonly attemptCount: number;
+  /** Without the only attempt of a job that succeeded at once. */
   readonly attempts: readonly LedgerAttempt[];
 }
 
@@ -37,11 +41,11 @@ export interface LedgerAttempt {
 
 interface JobDocument {
   readonly _id: string;
-  readonly key: { readonly userId: string; readonly date: string };
   readonly state: string;
   readonly generation: number;
   readonly death?: { readonly cause: string };
-  readonly attempts: readonly LedgerAttempt[];
+  readonly attemptCount: number;
+  readonly attempts?: readonly LedgerAttempt[];
 }
 
 export interface LedgerSources {
@@ -58,13 +62,14 @@ export async function readLedger(sources: LedgerSources): Promise<Ledger> {
   const workouts = database.collection<{ readonly _id: string }>(WODS_COLLECTION);
   return {
     accepted,
-    jobs: jobs.map(({ _id: id, key, state, generation, death, attempts }) => ({
+    jobs: jobs.map(({ _id: id, state, generation, death, attemptCount, attempts = [] }) => ({
       id,
-      userId: key.userId,
-      date: key.date,
+      userId: userOf(id),
+      date: dateOf(id),
       state,
       generation,
       cause: death?.cause,
+      attemptCount,
       attempts,
     })),
     workouts: await workouts

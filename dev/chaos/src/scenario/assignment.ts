@@ -1,7 +1,8 @@
 /** The assignment's profile: a main queue of 100 messages and a TTL of 60 s. Most jobs die, and each record has the cause that killed its job. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { mismatch } from '../ledger/mismatch.ts';
 import { TestEnvironment } from '../testEnvironment.ts';
-import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
+import { brokenGuarantees, type Scenario } from './scenario.ts';
 
 /** Longer than the message TTL of 60 s. */
 const WITHOUT_COACH_MS = 62_000;

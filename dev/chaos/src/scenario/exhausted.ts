@@ -1,7 +1,8 @@
 /** Every attempt fails until the jobs are dead; then the cause is removed, and a replay makes all of them run again. */
 import { eventually } from '@fit/stack/testing';
+import { mismatch } from '../ledger/mismatch.ts';
 import { TestEnvironment } from '../testEnvironment.ts';
-import { brokenGuarantees, mismatch, type Scenario, type ScenarioOptions } from './scenario.ts';
+import { brokenGuarantees, type Scenario, type ScenarioOptions } from './scenario.ts';
 
 const ATTEMPT_COUNT = 4;
 

@@ -1,7 +1,8 @@
 /** A fifth of all attempts fails: every workout is stored in the end, and each retry comes at its declared tier. */
 import { misplacedRetries } from '../ledger/checkConsistency.ts';
+import { mismatch } from '../ledger/mismatch.ts';
 import { TestEnvironment } from '../testEnvironment.ts';
-import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
+import { brokenGuarantees, type Scenario } from './scenario.ts';
 
 const TIERS_MS = [5_000, 30_000, 120_000];
 /** On a busy machine a retry may start this much later than its tier. */

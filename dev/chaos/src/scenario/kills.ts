@@ -3,8 +3,9 @@
  * none is dead-lettered as `crashed`.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { mismatch } from '../ledger/mismatch.ts';
 import { TestEnvironment } from '../testEnvironment.ts';
-import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
+import { brokenGuarantees, type Scenario } from './scenario.ts';
 
 const KILL_INTERVAL_MS = 2_000;
 /** The pause before a kill, so that handlers are running when the coach is killed. */

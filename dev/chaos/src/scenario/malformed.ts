@@ -1,8 +1,9 @@
 /** Malformed messages on the main queue: each is dead-lettered at its first attempt, and the good jobs are done. */
 import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
+import { mismatch } from '../ledger/mismatch.ts';
 import { TestEnvironment } from '../testEnvironment.ts';
-import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
+import { brokenGuarantees, type Scenario } from './scenario.ts';
 
 const PAYLOAD = { userId: 'u', date: '2026-01-05', level: 'rx', equipment: [], exclusions: [] };
 const MESSAGE = { version: 1, id: 'x', kind: 'createWod', generation: 1, payload: PAYLOAD };

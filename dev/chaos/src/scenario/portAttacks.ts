@@ -9,8 +9,9 @@ import { WODS_COLLECTION, type WodDocument, wodIdsOf } from '@fit/contract';
 import { type Service, sampleUsers } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { execa } from 'execa';
+import { mismatch } from '../ledger/mismatch.ts';
 import { FIRST_DATE, TestEnvironment } from '../testEnvironment.ts';
-import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
+import { brokenGuarantees, type Scenario } from './scenario.ts';
 
 const ATTACKER = resolve(import.meta.dirname, '../attack/portAttacker.ts');
 const SINK = resolve(import.meta.dirname, '../attack/connectionSink.ts');

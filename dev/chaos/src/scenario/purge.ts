@@ -1,8 +1,9 @@
 /** An operator purges the main queue and every wait queue during a run: all workouts are stored, only later. */
 import { eventually } from '@fit/stack/testing';
 import { connect } from 'amqplib';
+import { mismatch } from '../ledger/mismatch.ts';
 import { TestEnvironment } from '../testEnvironment.ts';
-import { brokenGuarantees, mismatch, type Scenario } from './scenario.ts';
+import { brokenGuarantees, type Scenario } from './scenario.ts';
 
 export const purge: Scenario = {
   name: 'purge',

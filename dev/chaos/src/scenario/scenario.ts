@@ -1,5 +1,6 @@
 /** A scenario injects faults into a system of its own and returns which guarantees do not hold afterwards. */
 import type { ConsistencyReport } from '../ledger/checkConsistency.ts';
+import { mismatch } from '../ledger/mismatch.ts';
 
 export interface ScenarioResult {
   readonly consistency: ConsistencyReport;
@@ -36,10 +37,4 @@ export function brokenGuarantees(consistency: ConsistencyReport): string[] {
     ...mismatch('unexpected', consistency.unexpected, 0),
     ...filledQueues.map(([queue, depth]) => `${queue} still holds ${depth} messages`),
   ];
-}
-
-/** @returns a sentence if the values differ as JSON, else nothing. */
-export function mismatch(name: string, actual: unknown, expected: unknown): string[] {
-  const [actualText, expectedText] = [JSON.stringify(actual), JSON.stringify(expected)];
-  return actualText === expectedText ? [] : [`${name}: ${actualText} instead of ${expectedText}`];
 }

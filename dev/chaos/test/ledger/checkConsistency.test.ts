@@ -20,7 +20,8 @@ const job = (userId: string, state = 'done', cause?: string): LedgerJob => ({
   state,
   generation: 1,
   cause,
-  attempts: [attempt(1, 0)],
+  attemptCount: 1,
+  attempts: [],
 });
 const faultless: Ledger = {
   accepted: ['a:d', 'b:d'],
@@ -46,6 +47,7 @@ const faults: readonly [name: string, broken: Ledger, field: 'lost' | 'doubled' 
     ['two workouts for one day', { ...faultless, workouts: ['a:d', 'a:d'] }, 'doubled'],
     ['two jobs for one day', { ...faultless, jobs: [...faultless.jobs, job('a')] }, 'doubled'],
     ['a done job without its workout', { ...faultless, workouts: [] }, 'unexpected'],
+    ['a dead job with a workout', { ...faultless, workouts: ['a:d', 'b:d'] }, 'unexpected'],
     [
       'a job that was not requested',
       { ...faultless, jobs: [...faultless.jobs, job('z', 'dead')] },

@@ -6,6 +6,7 @@ import { mustRun } from '../process/runCommand.ts';
 import { waitUntil } from '../process/waitUntil.ts';
 import type { EntryMode } from '../root/checkHost.ts';
 import { enterRoot, ROOT_ENVIRONMENT, type RootEntry } from '../root/enterRoot.ts';
+import { psqlCommand } from '../servers/postgresql.ts';
 import { brokerEnvironment } from '../servers/rabbitmq.ts';
 import type { ServerDefinition, ServerName, StackSettings } from '../servers/serverDefinition.ts';
 import { messageOf, StackError, unsupportedHost } from '../stackError.ts';
@@ -41,6 +42,12 @@ export interface Stack extends StackUrls {
    * @throws StackError `COMMAND_FAILED` with its output.
    */
   rabbitmqctl(args: readonly string[]): Promise<string>;
+  /**
+   * Runs SQL statements on this stack's database, all of them in one transaction.
+   * @returns the rows, one a line, with `|` between columns.
+   * @throws StackError `COMMAND_FAILED` with the error of the statement that failed.
+   */
+  psql(statements: string): Promise<string>;
   /** Stops all in reverse order. With `purge` all are killed and the folder is removed. */
   stop(options?: { readonly purge?: boolean }): Promise<void>;
 }
@@ -147,6 +154,14 @@ export class RunningStack implements Stack {
     const { definition } = this.#find('rabbitmq');
     const command = ['/usr/lib/rabbitmq/bin/rabbitmqctl', ...args];
     const env = { ...ROOT_ENVIRONMENT, ...brokerEnvironment(this.#parts.settings) };
+    const { stdout } = await mustRun(enterRoot(this.#entry(definition), command), { env });
+    return stdout;
+  }
+
+  async psql(statements: string): Promise<string> {
+    const { definition } = this.#find('postgresql');
+    const command = psqlCommand(statements);
+    const env = { ...ROOT_ENVIRONMENT, ...definition.environment };
     const { stdout } = await mustRun(enterRoot(this.#entry(definition), command), { env });
     return stdout;
   }

@@ -57,6 +57,14 @@ cron.log_run = off
 cron.log_statement = off
 `;
 
+/** @returns the command that runs SQL statements inside the root folder of a server, and stops at the first error. */
+export function psqlCommand(statements: string): string[] {
+  const options = ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align'];
+  const stopAtError = ['--set', 'ON_ERROR_STOP=1'];
+  const command = ['--dbname', POSTGRESQL_URL, '--command', statements];
+  return [`${POSTGRESQL_BIN}/psql`, ...options, ...stopAtError, ...command];
+}
+
 /** The database of a stack. */
 export function postgresql(settings: StackSettings): ServerDefinition {
   return {
@@ -154,8 +162,11 @@ async function fillTemplate(folder: string, root: string, step: StepOptions): Pr
   });
   try {
     const statement = 'create extension documentdb cascade';
-    const psql = inRoot(`${POSTGRESQL_BIN}/psql`, '-q', '-d', POSTGRESQL_URL, '-c', statement);
-    await mustRun(psql, { ...step, env, title: 'database template: create extension' });
+    await mustRun(inRoot(...psqlCommand(statement)), {
+      ...step,
+      env,
+      title: 'database template: create extension',
+    });
   } finally {
     await server.stop();
   }

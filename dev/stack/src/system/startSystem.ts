@@ -14,7 +14,7 @@ import { type Child, describeUnexpectedExit, startChild } from '../process/start
  * 10,000 jobs took 1.7 times the memory of one of 1,000; with them 1.1 times, at the same speed (npm run bench).
  */
 export const NODE_FLAGS: readonly string[] = [
-  '--max-semi-space-size=4',
+  '--max-semi-space-size=16',
   '--max-old-space-size=96',
   // Keeps parsed JSON from reaching a prototype.
   '--disable-proto=delete',

@@ -83,6 +83,12 @@ describe('a stack with everything', () => {
     assert.equal(await answersMongo(mongodbPort), true);
   });
 
+  test('runs SQL statements on the database, and reports the one that fails', async () => {
+    assert.equal(await stack.psql("select 1 + 1, 'a'"), '2|a\n');
+    const failing = stack.psql('select 1; select no_such_column');
+    await assert.rejects(failing, { code: 'COMMAND_FAILED', message: /no_such_column/ });
+  });
+
   test('an unexpected exit is reported', async () => {
     const gateway = stack.servers.find((server) => server.name === 'gateway');
     assert.ok(gateway);

@@ -33,7 +33,7 @@ for (const [after, never] of STAGES)
 test('SIGKILL to npm during the run stops everything in order', async (t) => {
   const start = await NpmStart.withGivenServers(t);
   const tree = start.run({ env: { COACH_WORK_MS: '60000' } });
-  await tree.says(/run for /);
+  await tree.says(/run \S+ for \S+ is accepted/);
   tree.child.kill('SIGKILL');
   await tree.says(/nothing is left running/);
   await start.leavesNothing(tree);

@@ -1,10 +1,14 @@
 /** Somebody changes the broker by hand: deletes a queue, sets a policy, consumes a wait queue. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ChannelModel, connect } from 'amqplib';
 import type { AlertTestEnvironment } from '../alertTestEnvironment.ts';
 import type { Fault } from '../fault.ts';
 
 const WAIT_QUEUE = 'createWodQueue.wait.3.10s';
 const POLICY_PATH = '/api/policies/%2F/by-hand';
+
+/** The relay publishes once a second while its messages are returned, so it hardly meets a binding that was restored. */
+const UNBIND_INTERVAL_MS = 10;
 
 const deleting: { timer?: NodeJS.Timeout } = {};
 
@@ -65,6 +69,41 @@ export const waitQueueConsumed: Fault = {
   },
   repair: async () => {
     for (const connection of connections.splice(0)) await connection.close();
+  },
+};
+
+const unbinding: { stop?: () => Promise<void> } = {};
+
+export const bindingDeleted: Fault = {
+  name: 'binding deleted',
+  description:
+    'a foreign program deletes the binding of createWodQueue all the time, so restoring it does not help',
+  expected: ['OutboxStalled critical'],
+  sideAlerts: {
+    'MessagesDropped warning': 'the broker returns what the relay publishes',
+    'BacklogTooLong warning': 'the outbox grows while no job ends',
+  },
+  deadlineSeconds: 120,
+  inject: async ({ stack }) => {
+    const connection = await connect(stack.amqpUrl);
+    const channel = await connection.createChannel();
+    let isStopped = false;
+    const unbind = async () => {
+      while (!isStopped) {
+        await channel.unbindQueue('createWodQueue', 'jobs', 'job.createWod');
+        await delay(UNBIND_INTERVAL_MS);
+      }
+    };
+    const unbound = unbind();
+    unbinding.stop = async () => {
+      isStopped = true;
+      await unbound;
+      await connection.close();
+    };
+  },
+  // Monolith and coach restore what is missing every 30 s.
+  repair: async () => {
+    await unbinding.stop?.();
   },
 };
 

@@ -1,7 +1,12 @@
 /** All faults in the order in which they are injected. */
 import type { Fault } from '../fault.ts';
 import { coachDown, coachFrozen, everyAttemptFails, hangingJobs, slowJobs } from './coachFaults.ts';
-import { policyChanged, queueDeleted, waitQueueConsumed } from './declarationFaults.ts';
+import {
+  bindingDeleted,
+  policyChanged,
+  queueDeleted,
+  waitQueueConsumed,
+} from './declarationFaults.ts';
 import { messagesDestroyed, queueOverflowed, unroutablePublishes } from './foreignSystemFaults.ts';
 import {
   brokerDown,
@@ -30,6 +35,7 @@ export const FAULTS: readonly Fault[] = [
   tierFills,
   deadLettersGrow,
   queueDeleted,
+  bindingDeleted,
   policyChanged,
   waitQueueConsumed,
   unroutablePublishes,

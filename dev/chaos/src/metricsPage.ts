@@ -49,6 +49,15 @@ export class MetricsPage {
   }
 }
 
+/** @returns the sum of `MetricsPage.sum` over several processes. */
+export function sumOf(
+  pages: readonly MetricsPage[],
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number {
+  return pages.reduce((total, page) => total + page.sum(name, labels), 0);
+}
+
 export async function readMetricsPage(url: string): Promise<MetricsPage> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
   return new MetricsPage(await response.text());
