@@ -41,3 +41,16 @@ test('a source that hangs gets one request, and a caller waits no longer than it
   await source.refreshIfOlder(bounds);
   assert.equal(asked, 1);
 });
+
+test('while the last answer is not stale, a reader does not wait for a slow source', async () => {
+  let count = 0;
+  const source = new CachedSource({
+    // The second read never ends; a reader that waited for it would exceed the time limit of tests.
+    read: () => (count++ === 0 ? Promise.resolve('first') : new Promise<string>(() => undefined)),
+    staleAfterMs: 60_000,
+  });
+  const bounds = { maxAgeMs: -1, waitMs: 3_600_000 };
+  await source.refreshIfOlder(bounds);
+  await source.refreshIfOlder(bounds);
+  assert.deepEqual([source.value, count], ['first', 2]);
+});

@@ -9,6 +9,7 @@ import {
   fillingSideAlerts,
   foreignMessageSideAlerts,
   monolithRestartSideAlerts,
+  type Reasons,
 } from '../fault.ts';
 import { requestManagement } from './declarationFaults.ts';
 
@@ -23,6 +24,10 @@ const FILL_INTERVAL_MS = 100;
 const DEAD_LETTER_COUNT = 30;
 const STEADY_PER_SECOND = 3;
 const TIER_FILLING_PER_SECOND = 30;
+
+const FULL_MAY_END: Reasons = {
+  'QueueNearFull critical': 'a full queue takes messages again only some way below its limit',
+};
 
 /** A foreign program that fills the main queue: FIT itself fills it only up to half of its limit. */
 const filling: { stop?: () => Promise<void> } = {};
@@ -55,6 +60,7 @@ export const publisherTooFast: Fault = {
   description:
     'a foreign program keeps the queue of 200 full, and the coach does two messages per second',
   expected: ['QueueNearFull critical'],
+  mayEndEarly: FULL_MAY_END,
   sideAlerts: {
     ...coachRestartSideAlerts,
     ...fillingSideAlerts,
@@ -74,6 +80,7 @@ export const retriesMeetFullQueue: Fault = {
   description:
     'every attempt fails, and then a foreign program fills the queue: a retry finds it full after its wait',
   expected: ['QueueStalled warning', 'QueueNearFull critical'],
+  mayEndEarly: FULL_MAY_END,
   sideAlerts: {
     ...coachRestartSideAlerts,
     ...fillingSideAlerts,
