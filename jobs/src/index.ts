@@ -1,4 +1,4 @@
-/** Durable jobs over a retry topology: the record is the truth and the outbox, the broker carries messages, guards in the store refuse late writes. */
+/** Durable jobs over a retry topology: runs and batches are the outbox, the record is the truth about a job, the broker carries messages, guards in the store refuse late writes. */
 export { LeasedLoop, type LeasedLoopOptions } from './background/leasedLoop.ts';
 export { collectDeadLetters } from './dead-letters/collectDeadLetters.ts';
 export {

@@ -25,8 +25,8 @@ export interface CachedSourceOptions<Value> {
   readonly staleAfterMs: number;
 }
 
-/** Below the time that a reader notices; a database that is busy with a million jobs answers in two to four times that. */
-const SHORT_WAIT_MS = 100;
+/** Below the time that a reader notices; a database that is busy with a million jobs answers in two to eight times that. */
+const SHORT_WAIT_MS = 50;
 
 export class CachedSource<Value> {
   readonly #options: CachedSourceOptions<Value>;

@@ -45,7 +45,8 @@ export const MONOLITH_VARIABLES = Type.Object({
       minimum: 1_000,
       maximum: 86_400_000,
       unit: 'milliseconds (unset: longest retry path + 30 s)',
-      description: 'a job without a change for longer is stale; the reconciler publishes it again',
+      description:
+        'a job without a change for longer is stale; the reconciler publishes it again if no worker has it in hand and its message is missing',
     }),
   ),
   FIT_JOB_RETENTION_DAYS: wholeNumber({

@@ -1,4 +1,4 @@
-/** The job record: the truth about a job, and the outbox from which the relay publishes it. */
+/** The job record: the truth about a job. Its batch says whether the broker has it. */
 import type { DeathCause, OutcomeType } from '@fit/topology';
 import type { JobState } from './transitions.ts';
 

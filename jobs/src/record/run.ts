@@ -39,16 +39,16 @@ export interface RunRecord {
   readonly created: number;
   readonly skipped: number;
   readonly refused: number;
-  /** Ends of the jobs that this run created, counted by the workers. The keeper counts them again where they do not add up. */
+  /** Ends of the jobs that this run created, counted by the workers. The reconciler counts them again where they do not add up. */
   readonly ends: EndCounts;
-  /** Ends of the skipped jobs, counted by the keeper. */
+  /** Ends of the skipped jobs, counted by the reconciler. */
   readonly skippedEnds: EndCounts;
   /** When the last page was recorded; at first the time of the request. */
   readonly progressAt: Date;
   /** True until every job has reached a final state; a replay makes it true again. */
   readonly isActive: boolean;
   readonly finishedAt?: Date;
-  /** True after a count whose write may or may not have arrived; the keeper then counts again. */
+  /** True after a count whose write may or may not have arrived; the reconciler then counts again. */
   readonly needsRecount?: boolean;
   /** The process that expands the run; empty: none. */
   readonly owner: string;

@@ -42,9 +42,9 @@ export class Pace {
     this.#target = Math.min(FIRST_TARGET, this.#largest);
   }
 
-  /** Ready messages that the queue should hold. */
+  /** Ready messages that the queue should hold; infinite for a kind that is not paced. */
   get target(): number {
-    return this.#target;
+    return this.#largest === Infinity ? Infinity : this.#target;
   }
 
   /**

@@ -108,6 +108,7 @@ export class Relay {
   #endPause: (() => void) | undefined;
   #isWoken = false;
   #isStoreDown = false;
+  #isRenewing = false;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -178,20 +179,29 @@ export class Relay {
     }
   }
 
-  /** Takes batches and runs that no relay holds, as many as can be worked on now. */
+  /** Takes runs and batches that no relay holds. */
   async #claim(): Promise<void> {
     const { runs, batches } = this.#options.stores;
     for (const run of await runs.claim(this.#owner)) this.#addRun(run, false);
-    const freeKinds = [...this.#kinds.keys()].filter((kind) => this.#hasFreePage(kind));
-    if (freeKinds.length === 0 || this.#claimed.length > 0) return;
+    // A claimed batch waits for a free page of its kind and goes before the pages of runs, so that a large run does not keep
+    // replays and repairs waiting.
+    const kinds = [...this.#kinds.keys()].filter(
+      (kind) => !this.#claimed.some(({ batch }) => batch.kind === kind),
+    );
+    if (kinds.length === 0) return;
     const now = this.#options.stores.clock.now();
-    const wanted = { kinds: freeKinds, limit: PAGES_IN_WORK, now };
+    const wanted = { kinds, limit: PAGES_IN_WORK, now };
     for (const batch of await batches.claim(this.#owner, wanted))
       this.#claimed.push(this.#hold({ batch, isLost: false, renew: () => batches.renew(batch) }));
   }
 
   #addRun(run: RunRecord, isFresh: boolean): void {
     const { source, stores } = this.#options;
+    const former = this.#runs.get(run._id);
+    if (former !== undefined) {
+      former.isLost = true;
+      this.#held.delete(former);
+    }
     this.#runs.set(
       run._id,
       this.#hold({
@@ -273,7 +283,8 @@ export class Relay {
 
   #dropIfDone(own: OwnRun): void {
     if (own.pagesInWork > 0 || !(own.isRead || own.isLost)) return;
-    this.#runs.delete(own.run._id);
+    // After an outage this relay may have claimed the run again; the former entry must not remove the new one.
+    if (this.#runs.get(own.run._id) === own) this.#runs.delete(own.run._id);
     this.#held.delete(own);
   }
 
@@ -327,11 +338,11 @@ export class Relay {
   }
 
   /**
-   * Stores the batch and the jobs of a page. A fresh run stores both at once. For any other run the batch is stored first: if
-   * an earlier owner of the run made it, its jobs are as that owner read them, and nothing may be added.
+   * Stores the batch of a page, and then its jobs, so that no job exists without a batch that lists it. If an earlier owner of
+   * the run made the batch, its jobs are as that owner read them, and nothing may be added.
    */
   async #recordPage(
-    { run, isFresh }: OwnRun,
+    { run }: OwnRun,
     { page, after, found }: { page: number; after: string; found: SourcePage },
   ): Promise<RecordedJobs> {
     const { stores } = this.#options;
@@ -351,16 +362,13 @@ export class Relay {
       owner: this.#owner,
     };
     const leaseUntil = new Date(now.getTime() + RELAY_LEASE_MS);
-    const [inserted, early] = await Promise.all([
-      stores.batches.insert(newBatch, leaseUntil),
-      isFresh ? this.#insertJobs(jobs) : undefined,
-    ]);
+    const inserted = await stores.batches.insert(newBatch, leaseUntil);
     const batch = inserted ?? (await this.#ownBatch(batchId));
     if (batch === undefined) {
       const other = await stores.batches.find(batchId);
       return { ...NOTHING_RECORDED, last: other?.last ?? found.last, isLast: false };
     }
-    const insertion = early ?? (await this.#insertJobs(jobs));
+    const insertion = await this.#insertJobs(jobs);
     return {
       ...(await this.#divide(jobs, insertion, batch)),
       held: this.#hold({ batch, isLost: false, renew: () => stores.batches.renew(batch) }),
@@ -422,10 +430,15 @@ export class Relay {
   /** Publishes a batch whose owner died, or that a replay, a repair or a deferral made, from its records. */
   async #publishClaimed(held: HeldBatch): Promise<void> {
     const { batch } = held;
-    const records = await this.#persist(held, () => this.#recordsOf(batch));
-    if (records === undefined) return;
-    const refusedCount = batch.page === undefined ? 0 : batch.ids.length - records.length;
-    await this.#publishPage(held, { ...divide(records, batch), refusedCount }, undefined);
+    try {
+      const records = await this.#persist(held, () => this.#recordsOf(batch));
+      if (records === undefined) return;
+      const refusedCount = batch.page === undefined ? 0 : batch.ids.length - records.length;
+      await this.#publishPage(held, { ...divide(records, batch), refusedCount }, undefined);
+    } finally {
+      // After a defect the lease ends, and another relay may try.
+      this.#held.delete(held);
+    }
   }
 
   /** Reads the records of a batch, and first records the jobs that the batch's maker had no time to record. */
@@ -441,9 +454,14 @@ export class Relay {
       const id = jobId(kind, userId, date);
       return !found.has(id) && batch.ids.includes(id);
     };
-    const page = await source.page(run, batch.after ?? '', BATCH_LIMIT);
     const origin = { runId: run._id, batch: batch._id, now: stores.clock.now() };
-    await this.#insertJobs(page.jobs.filter(isMissing).map((job) => newJob(job, origin)));
+    // Users who were added since push others out of the page, so reading goes on until the whole batch is covered.
+    for (let after = batch.after ?? ''; ; ) {
+      const page = await source.page(run, after, BATCH_LIMIT);
+      await this.#insertJobs(page.jobs.filter(isMissing).map((job) => newJob(job, origin)));
+      if (page.isLast || page.last >= (batch.last ?? '')) break;
+      after = page.last;
+    }
     return [...(await stores.jobs.findAll(batch.ids)).values()];
   }
 
@@ -539,6 +557,9 @@ export class Relay {
   }
 
   async #renewAll(): Promise<void> {
+    // In an outage a round takes longer than the interval.
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
     for (const held of [...this.#held]) {
       try {
         // A lease that was lost by a slow renewal is taken by another relay, whose fence refuses the writes of this one.
@@ -550,6 +571,7 @@ export class Relay {
         this.#reportError(thrown);
       }
     }
+    this.#isRenewing = false;
   }
 
   /**

@@ -79,7 +79,7 @@ function groupsOf(jobs: readonly DeadJob[], size: number): DeadJob[][] {
 
 /**
  * Makes a group pending. The batch is stored first, so that no pending job is without a batch; until the runs have taken the
- * jobs out of their counts it says so, and if this process dies before, the keeper counts these runs again. The jobs of
+ * jobs out of their counts it says so, and if this process dies before, the reconciler counts these runs again. The jobs of
  * finished runs that skipped them stay counted as dead there, because a run keeps no list of the runs that skipped its jobs.
  */
 async function replayGroup(

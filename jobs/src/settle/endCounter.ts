@@ -24,14 +24,14 @@ export interface EndCounterOptions {
 const INTERVAL_MS = 250;
 /** Pause after a failed statement. */
 const RETRY_MS = 1_000;
-/** How long `close` tries to write what is left. What is not written then is found by the keeper. */
+/** How long `close` tries to write what is left. What is not written then is found by the reconciler. */
 const CLOSE_LIMIT_MS = 3_000;
 
 type Counts = { -readonly [Field in keyof EndChange]: EndChange[Field] } & {
   readonly causes: Record<string, number>;
 };
 
-/** One for each process. After a crash the counts of its last quarter of a second are missing, and the keeper counts again. */
+/** One for each process. After a crash the counts of its last quarter of a second are missing, and the reconciler counts again. */
 export class EndCounter {
   readonly #options: EndCounterOptions;
   readonly #pending = new Map<string, Counts>();

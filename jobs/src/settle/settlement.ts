@@ -27,7 +27,7 @@ export const TRANSITION_OF = {
   drop: 'cancel',
   wait: 'wait',
   skip: 'wait',
-  // The record changes before the message is rejected, so the keeper never counts a job in the dead-letter queue as lost.
+  // The record changes before the message is rejected, so the reconciler never counts a job in the dead-letter queue as lost.
   exhaust: 'markDead',
   deadLetter: 'markDead',
 } as const satisfies Record<NextStep['type'], Transition>;

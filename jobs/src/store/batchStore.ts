@@ -4,7 +4,7 @@ import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
 
 /**
- * Duration of a relay's lease of a batch or a run in milliseconds. The holder renews it every `RENEW_MS`, so it lasts longer
+ * Duration of a relay's lease of a batch or a run in milliseconds. The holder renews it every `RELAY_RENEW_MS`, so it lasts longer
  * than a renewal whose statement takes its longest time.
  */
 export const RELAY_LEASE_MS = 15_000;

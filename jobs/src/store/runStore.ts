@@ -209,18 +209,19 @@ export class RunStore {
     await this.#runs.updateOne(_id, [{ $set: { owner: '', leaseUntil: '$$NOW' } }], { fence });
   }
 
+  /** The total of a finished run is exact, so a slower count does not replace it. */
   async setTotal(id: string, total: number): Promise<void> {
-    await this.#runs.updateOne(id, { $set: { total } });
+    await this.#runs.updateOne(id, { $set: { total } }, { isActive: true });
   }
 
   /**
    * Adds a page whose batch this process has just marked as published; nobody else adds that page. If the process dies
-   * between the two writes, the keeper finds that the pages do not add up, and counts the run again.
+   * between the two writes, the reconciler finds that the pages do not add up, and counts the run again.
    */
   async recordPage(id: string, page: RecordedPage): Promise<void> {
     const add = (field: string, count: number) => ({ $add: [`$${field}`, count] });
     const expanded = page.created + page.skipped + page.refused;
-    await this.#runs.updateOne(id, [
+    const update = [
       {
         $set: {
           ...(page.stored === undefined ? {} : positionOf(page.stored)),
@@ -232,7 +233,10 @@ export class RunStore {
           progressAt: '$$NOW',
         },
       },
-    ]);
+    ];
+    const { matchedCount } = await this.#runs.updateOne(id, update, { isActive: true });
+    // The run was counted from its batches and finished meanwhile; its page must not count twice.
+    if (matchedCount === 0) await this.requestRecount(id);
   }
 
   /** Moves the cursor, where that is not part of recording a page. */

@@ -37,7 +37,11 @@ test('the largest target is half of the limit, or less where retries need the re
   const load = { perSecond: 100, failureRatio: 0.5 };
   // 100 a second, half of them for 5 s and a quarter for 30 s: 1,000 places of 1,200 are for retries.
   assert.equal(largestTarget(kindWith({ maxLength: 1_200, load })), 200);
-  assert.equal(largestTarget(kindWith({ unsafe: ['drop-head'] })), Infinity);
+  const dropping = kindWith({ maxLength: 100, unsafe: ['drop-head'] });
+  assert.equal(largestTarget(dropping), Infinity);
+  const pace = new Pace(dropping);
+  for (let second = 0; second < 5; second += 1) pace.observe(100, 1_000, second * 1_000);
+  assert.equal(pace.target, Infinity);
 });
 
 test('slow workers get five seconds of work', () => {

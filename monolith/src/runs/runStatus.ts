@@ -83,7 +83,7 @@ function totalOf(run: RunSummary): number | undefined {
   return isExpanded(run) ? run.expanded : run.total;
 }
 
-/** The counters show the end of a run a few seconds before the keeper marks it; counters that are not reliable do not. */
+/** The counters show the end of a run a few seconds before the reconciler marks it; counters that are not reliable do not. */
 function hasEnded(run: RunSummary, ended: number): boolean {
   if (!run.isActive) return true;
   return isExpanded(run) && run.needsRecount !== true && ended >= run.expanded;

@@ -47,7 +47,7 @@ export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
   readonly prepare: (model: ChannelModel) => Promise<unknown>;
   /**
    * Messages whose basic.ack is awaited; further ones wait here. Default 1,000; at least 1. The monolith's relay sets the size
-   * of its batch (`monolith/src/backgroundTasks.ts`).
+   * of two of its batches (`monolith/src/backgroundTasks.ts`).
    */
   readonly maxUnconfirmed?: number;
   /**
