@@ -38,7 +38,6 @@ export {
   SHOWN_STATES,
   type ShownState,
 } from './record/transitions.ts';
-export { largestTarget } from './relay/pace.ts';
 export { Relay, type RelayOptions } from './relay/relay.ts';
 export type { RunSource, SourcePage } from './relay/runSource.ts';
 export {

@@ -2,7 +2,7 @@
  * The process of the monolith, from top to bottom: configuration, database, status, routes, metrics, HTTP server,
  * background tasks. Each part registers a shutdown hook; the hooks run in reverse order.
  */
-import { dayIn, useNativeBroker } from '@fit/contract';
+import { dayIn, useNativeBroker, wodId } from '@fit/contract';
 import { dateOf, type JobEvent, userOf } from '@fit/jobs';
 import {
   BACKGROUND_LIMITS,
@@ -51,7 +51,7 @@ import { wodSource } from './runs/wodSource.ts';
 import { readJobFigures } from './status/jobFigures.ts';
 import { openStatus } from './status/statusBoard.ts';
 import { DailyRunStore } from './store/dailyRunStore.ts';
-import { UserStore } from './store/userStore.ts';
+import { UserStore, wodJobOf } from './store/userStore.ts';
 
 useNativeBroker(process.env);
 const log = openLog('monolith');
@@ -153,11 +153,8 @@ await runService(log, async (shutdownHooks, stopping) => {
     stores: backgroundStores(store.database, stores),
     countingRuns: countingRunStore(store.database, stores),
     effects: {
-      findStored: (jobs) =>
-        users.findStoredWods(
-          jobs.map(({ _id: id }) => ({ id, userId: userOf(id), date: dateOf(id) })),
-        ),
-      idsOf: (_kind, jobIds) => jobIds.map((id) => id.slice(id.indexOf(':') + 1)),
+      findStored: (jobs) => users.findStoredWods(jobs.map(wodJobOf)),
+      idsOf: (_kind, jobIds) => jobIds.map((id) => wodId(userOf(id), dateOf(id))),
       delete: (_kind, ids) => users.deleteWods(ids),
     },
     source: wodSource({

@@ -14,13 +14,10 @@ import {
 } from '@fit/contract';
 import {
   collectDeadLetters,
-  dateOf,
   EndCounter,
-  type JobRecord,
   type Replayed,
   ReplayProgress,
   replayDead,
-  userOf,
 } from '@fit/jobs';
 import {
   connectStore,
@@ -34,6 +31,7 @@ import { openTracing } from '@fit/service';
 import { deadLetterQueue } from '@fit/topology';
 import { openDeadLetterReader } from '@fit/topology/amqp';
 import { REPLAY_USAGE, type ReplayArguments, readReplayArguments } from './readReplayArguments.ts';
+import { wodJobOf } from './store/userStore.ts';
 
 /** What `--json` prints. */
 interface Outcome {
@@ -140,10 +138,6 @@ async function recordFromBroker(
   }
   await endCounter.close();
   return total;
-}
-
-function wodJobOf({ _id: id }: JobRecord): { id: string; userId: string; date: string } {
-  return { id, userId: userOf(id), date: dateOf(id) };
 }
 
 /** Makes the matching dead jobs pending. The replay is one span, and the next publish of every job links to it. */

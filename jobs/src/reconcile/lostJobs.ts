@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { type KindDeclaration, waitQueue } from '@fit/topology';
 import { BATCH_LIMIT, type BatchRecord } from '../record/batch.ts';
-import { RELAY_LEASE_MS } from '../store/batchStore.ts';
+import { leaseEndAfter } from '../store/relayLease.ts';
 import type { ReconcilerOptions } from './reconciler.ts';
 
 /** Stale jobs of one kind that a round reads; later rounds reach the others. */
@@ -126,7 +126,7 @@ export class LostJobs {
           owner: operation,
           ...(trace === undefined ? {} : { traceparent: trace.traceparent }),
         },
-        new Date(now.getTime() + RELAY_LEASE_MS),
+        leaseEndAfter(now),
       );
       // A repeated insert finds its own batch; its jobs are still stale, so a later round finds them again.
       if (batch === undefined) continue;

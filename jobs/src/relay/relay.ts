@@ -23,8 +23,8 @@ import {
 import { describeError } from '../record/describeError.ts';
 import { type JobRecord, jobId, type NewJob, newJob } from '../record/jobRecord.ts';
 import type { RunRecord } from '../record/run.ts';
-import { RELAY_LEASE_MS, RELAY_RENEW_MS } from '../store/batchStore.ts';
 import type { JobStores } from '../store/jobStores.ts';
+import { leaseEndAfter, RELAY_RENEW_MS } from '../store/relayLease.ts';
 import type { StoredPages } from '../store/runStore.ts';
 import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
@@ -361,7 +361,7 @@ export class Relay {
       createdAt: now,
       owner: this.#owner,
     };
-    const leaseUntil = new Date(now.getTime() + RELAY_LEASE_MS);
+    const leaseUntil = leaseEndAfter(now);
     const inserted = await stores.batches.insert(newBatch, leaseUntil);
     const batch = inserted ?? (await this.#ownBatch(batchId));
     if (batch === undefined) {
@@ -525,7 +525,7 @@ export class Relay {
       createdAt: batch.createdAt,
       owner: this.#owner,
     };
-    const leaseUntil = new Date(now.getTime() + RELAY_LEASE_MS);
+    const leaseUntil = leaseEndAfter(now);
     const stored = (await batches.insert(rest, leaseUntil)) ?? (await this.#ownBatch(rest._id));
     if (stored === undefined) return;
     await jobs.assignBatch(ids, rest._id);

@@ -2,13 +2,7 @@
 import { type BatchRecord, type BatchState, pageBatchId } from '../record/batch.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
-
-/**
- * Duration of a relay's lease of a batch or a run in milliseconds. The holder renews it every `RELAY_RENEW_MS`, so it lasts longer
- * than a renewal whose statement takes its longest time.
- */
-export const RELAY_LEASE_MS = 15_000;
-export const RELAY_RENEW_MS = 3_000;
+import { LEASE_END, mayBeOver, takeIfOver } from './relayLease.ts';
 
 /** Identifies a batch as one owner holds it. */
 export type HeldBatch = Pick<BatchRecord, '_id' | 'fence'>;
@@ -24,8 +18,6 @@ export interface OpenBatchCounts {
   /** When the oldest open batch was made; undefined without one. */
   readonly oldestAt: Date | undefined;
 }
-
-const LEASE_END = { $add: ['$$NOW', RELAY_LEASE_MS] };
 
 export class BatchStore {
   readonly #batches: DocumentCollection<BatchRecord>;
@@ -81,24 +73,14 @@ export class BatchStore {
       fields: ['fence', 'leaseUntil'],
       limit: CANDIDATES_LIMIT,
     });
-    const latestMs = now.getTime() + CLOCK_MARGIN_MS;
     const oldestFirst = candidates
-      .filter(({ leaseUntil }) => leaseUntil.getTime() < latestMs)
+      .filter((batch) => mayBeOver(batch, now))
       .sort((a, b) => a.leaseUntil.getTime() - b.leaseUntil.getTime());
+    const update = takeIfOver(owner);
     const claimed: BatchRecord[] = [];
     for (const { _id, fence } of oldestFirst) {
       if (claimed.length >= limit) break;
-      // Only the database's clock decides whether the lease has ended, so the condition is inside the update.
-      const isOver = { $lt: ['$leaseUntil', '$$NOW'] };
-      const batch = await this.#batches.findOneAndUpdate(_id, { state: 'open', fence }, [
-        {
-          $set: {
-            owner: { $cond: [isOver, owner, '$owner'] },
-            fence: { $cond: [isOver, { $add: ['$fence', 1] }, '$fence'] },
-            leaseUntil: { $cond: [isOver, LEASE_END, '$leaseUntil'] },
-          },
-        },
-      ]);
+      const batch = await this.#batches.findOneAndUpdate(_id, { state: 'open', fence }, update);
       if (batch === undefined) continue;
       // The candidates are sorted by the end of their lease, so none of the others has ended either.
       if (batch.fence === fence) break;
@@ -222,7 +204,7 @@ export class BatchStore {
   async pageIds(runId: string, after: string | undefined, limit: number): Promise<string[]> {
     const begin = after === undefined ? { $gte: `${runId}:` } : { $gt: after };
     const found = await this.#batches.find({
-      filter: { _id: { ...begin, $lt: `${runId};` }, runId, page: { $exists: true } },
+      filter: { _id: { ...begin, $lt: endOfPages(runId) }, runId, page: { $exists: true } },
       sort: { _id: 1 },
       fields: ['_id'],
       limit,
@@ -316,8 +298,6 @@ export class BatchStore {
 
 /** Open batches that are looked at in one round. More than this exist only after an outage, and the next rounds reach them. */
 const CANDIDATES_LIMIT = 1_000;
-/** A lease that ends within this time is asked for, since the known time of the database may be late by half a round trip. */
-export const CLOCK_MARGIN_MS = 250;
 
 /** @returns an id above those of all pages of a run: users' ids have no character above `z`. */
 function endOfPages(runId: string): string {

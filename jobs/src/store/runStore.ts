@@ -1,9 +1,9 @@
 /** The collection `runs`: which day and users were requested, how far each run is recorded, and how many of its jobs ended. */
 import { type EndCounts, NO_ENDS, type RunRecord } from '../record/run.ts';
-import { CLOCK_MARGIN_MS, RELAY_LEASE_MS } from './batchStore.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DatabaseClock } from './databaseClock.ts';
 import type { DocumentCollection, Filter } from './documentCollection.ts';
+import { LEASE_END, leaseEndAfter, mayBeOver, takeIfOver } from './relayLease.ts';
 
 /** A request for jobs. */
 export type NewRun = Pick<
@@ -83,7 +83,6 @@ const SUMMARY_FIELDS = Object.keys(SUMMARY);
 const OF_DAY = { date: 1, isForEveryone: -1, createdAt: -1 } as const;
 const ACTIVE_LIMIT = 1_000;
 const NEWEST_DAYS = 30;
-const LEASE_END = { $add: ['$$NOW', RELAY_LEASE_MS] };
 
 export class RunStore {
   readonly #runs: DocumentCollection<RunRecord>;
@@ -123,7 +122,7 @@ export class RunStore {
       progressAt: now,
       isActive: true,
       owner,
-      leaseUntil: new Date(now.getTime() + RELAY_LEASE_MS),
+      leaseUntil: leaseEndAfter(now),
       fence: 1,
     };
     return (await this.#runs.upsert(run._id, { $setOnInsert: document })) ?? document;
@@ -173,22 +172,14 @@ export class RunStore {
    * @returns the runs, held by `owner`.
    */
   async claim(owner: string): Promise<RunRecord[]> {
-    const latestMs = this.#clock.now().getTime() + CLOCK_MARGIN_MS;
+    const now = this.#clock.now();
     const candidates = (await this.active()).filter(
-      ({ pageCount, leaseUntil }) => pageCount === undefined && leaseUntil.getTime() < latestMs,
+      (run) => run.pageCount === undefined && mayBeOver(run, now),
     );
+    const update = takeIfOver(owner);
     const claimed: RunRecord[] = [];
     for (const { _id, fence } of candidates) {
-      const isOver = { $lt: ['$leaseUntil', '$$NOW'] };
-      const run = await this.#runs.findOneAndUpdate(_id, { fence }, [
-        {
-          $set: {
-            owner: { $cond: [isOver, owner, '$owner'] },
-            fence: { $cond: [isOver, { $add: ['$fence', 1] }, '$fence'] },
-            leaseUntil: { $cond: [isOver, LEASE_END, '$leaseUntil'] },
-          },
-        },
-      ]);
+      const run = await this.#runs.findOneAndUpdate(_id, { fence }, update);
       if (run !== undefined && run.fence !== fence) claimed.push(run);
     }
     return claimed;
