@@ -29,7 +29,7 @@ RUN npm pkg delete devDependencies && npm ci --omit=dev --ignore-scripts --no-au
 FROM node:24.21-slim AS base
 ENV NODE_ENV=production
 # The same flags as in dev/stack/src/system/startSystem.ts; a test compares them.
-ENV NODE_OPTIONS="--max-semi-space-size=16 --max-old-space-size=96 --disable-proto=delete"
+ENV NODE_OPTIONS="--max-semi-space-size=16 --max-old-space-size=96 --disable-proto=delete --conditions=@fit/source"
 WORKDIR /app
 # The files belong to root, so the process cannot change its own code.
 COPY --from=dependencies /app ./

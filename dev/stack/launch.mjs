@@ -19,6 +19,7 @@ const pinnedNode = join(repository, 'node_modules/node/bin/node');
 const stampPath = join(repository, 'node_modules/.fit-lock-hash');
 const endWithParent = join(repository, 'dev/stack/endWithParent.mjs');
 
+const SOURCE_CONDITION = '--conditions=@fit/source';
 const PARENT_POLL_MS = 250;
 /** Time from the stop signal to SIGKILL for an npm that is installing. */
 const INSTALL_STOP_MS = 3_000;
@@ -129,10 +130,19 @@ function exitCodeOf(signal) {
   return 128 + (constants.signals[signal] ?? 0);
 }
 
-/** @returns the environment with the pinned Node first on PATH, for tools that start `node` themselves. */
+/**
+ * @returns the environment with the pinned Node first on PATH, for tools that start `node` themselves, and with the export
+ * condition by which every Node below this process loads the libraries from their sources instead of their built files.
+ */
 function environment() {
   const bin = join(repository, 'node_modules/.bin');
-  return { ...process.env, PATH: `${bin}:${process.env.PATH ?? ''}` };
+  const nodeOptions = (process.env.NODE_OPTIONS ?? '').split(' ').filter((word) => word !== '');
+  if (!nodeOptions.includes(SOURCE_CONDITION)) nodeOptions.push(SOURCE_CONDITION);
+  return {
+    ...process.env,
+    PATH: `${bin}:${process.env.PATH ?? ''}`,
+    NODE_OPTIONS: nodeOptions.join(' '),
+  };
 }
 
 function fail(message) {

@@ -7,7 +7,11 @@ import { test } from 'node:test';
 import { runProgram } from './support/programs.ts';
 
 /** Nothing else of this process's environment, since a variable of the machine would hide one that the test leaves out. */
-const BASE_ENV = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
+const BASE_ENV = {
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+  NODE_OPTIONS: process.env['NODE_OPTIONS'],
+};
 const SECRET = 'hunter2-hunter2';
 /** Wrong for monolith and coach. */
 const SERVICE = {

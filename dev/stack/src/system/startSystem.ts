@@ -18,6 +18,8 @@ export const NODE_FLAGS: readonly string[] = [
   '--max-old-space-size=96',
   // Keeps parsed JSON from reaching a prototype.
   '--disable-proto=delete',
+  // The libraries are run from their sources, because only their packages have a built `dist`.
+  '--conditions=@fit/source',
 ];
 
 type Environment = Readonly<Record<string, string>>;
