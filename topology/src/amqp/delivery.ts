@@ -93,11 +93,13 @@ const [RETURN_COUNT, DELIVERY_COUNT] = ['x-delivery-count', 'x-acquired-count'] 
  * Every RabbitMQ release marks a delivery as redelivered whenever it writes its counts, and overwrites what a client sent
  * (measured on 3.10.8, 4.0.5, 4.3.6). If the mark is missing, a client wrote the counts, and with them could have each of
  * its messages treated as one that crashes its worker.
+ * @returns the headers without counts that a client wrote.
  */
-function withoutCounts(
+export function deliveredHeaders(
   headers: Readonly<Record<string, unknown>>,
+  isRedelivered: boolean,
 ): Readonly<Record<string, unknown>> {
-  if (!(RETURN_COUNT in headers || DELIVERY_COUNT in headers)) return headers;
+  if (isRedelivered || !(RETURN_COUNT in headers || DELIVERY_COUNT in headers)) return headers;
   const { [RETURN_COUNT]: _, [DELIVERY_COUNT]: __, ...others } = headers;
   return others;
 }
@@ -135,8 +137,7 @@ export class ChannelDelivery implements Delivery {
   }
 
   get headers(): Readonly<Record<string, unknown>> {
-    const headers: Readonly<Record<string, unknown>> = this.#message.properties.headers ?? {};
-    return this.isRedelivered ? headers : withoutCounts(headers);
+    return deliveredHeaders(this.#message.properties.headers ?? {}, this.isRedelivered);
   }
 
   get unreadableReason(): string | undefined {

@@ -2,6 +2,7 @@
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import { URGENT_PRIORITY } from './delivery.ts';
 import { openSession, type Session, type SessionOptions } from './openSession.ts';
+import { outgoingHeaders } from './outgoingHeaders.ts';
 
 /**
  * confirmed: the broker has stored the message in a queue. nacked: the queue is full and refused it. returned: no queue is
@@ -253,7 +254,7 @@ function sendOn(channel: ConfirmChannel, message: OutgoingMessage, onConfirm: On
     immediate: false,
     ticket: undefined,
     contentType: message.contentType ?? 'application/json',
-    headers: headersOf(message),
+    headers: outgoingHeaders(message),
     deliveryMode: PERSISTENT,
     priority: message.isUrgent === true ? URGENT_PRIORITY : undefined,
     messageId: message.id,
@@ -262,24 +263,3 @@ function sendOn(channel: ConfirmChannel, message: OutgoingMessage, onConfirm: On
   sender.sendMessage(fields, fields, message.body);
   sender.pushConfirmCallback(onConfirm);
 }
-
-const NO_HEADERS: NonNullable<OutgoingMessage['headers']> = Object.freeze({});
-
-/**
- * @returns the headers without those that would steer the broker; the same object where there are none.
- * @throws TypeError if a header is a number that no broker takes.
- */
-function headersOf({ headers = NO_HEADERS }: OutgoingMessage): Readonly<Record<string, unknown>> {
-  let isClean = true;
-  for (const name in headers) {
-    const value = headers[name];
-    // RabbitMQ cannot read such a number, and ends the connection with an internal error (541, measured on 3.10.8).
-    if (typeof value === 'number' && !Number.isFinite(value))
-      throw new TypeError(`the header ${name} is ${value}, which no broker takes`);
-    if (STEERING_NAME.test(name)) isClean = false;
-  }
-  if (isClean) return headers;
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !STEERING_NAME.test(name)));
-}
-
-const STEERING_NAME = /^(x-|cc$|bcc$)/i;

@@ -2,6 +2,7 @@
  * Circuit breaker: if most attempts fail with the same error class, the jobs are not the cause, so the worker pauses
  * instead of spending attempts.
  */
+import { type Clock, type ClockTimer, SYSTEM_CLOCK } from './clock.ts';
 
 /** When the circuit breaker opens, and for how long. */
 export interface CircuitBreakerOptions {
@@ -51,7 +52,8 @@ export class CircuitBreaker {
   readonly #sample: (string | undefined)[] = [];
   #state: CircuitBreakerState = { type: 'closed' };
   #openingCount = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #timer: ClockTimer | undefined;
 
   /**
    * @param options false switches the circuit breaker off: it stays closed.
@@ -60,9 +62,11 @@ export class CircuitBreaker {
   constructor(
     options: CircuitBreakerOptions | false,
     onState: (state: CircuitBreakerState) => void,
+    clock: Clock = SYSTEM_CLOCK,
   ) {
     this.#options = options === false ? undefined : { ...DEFAULTS, ...options };
     this.#onState = onState;
+    this.#clock = clock;
   }
 
   get state(): CircuitBreakerState {
@@ -107,7 +111,7 @@ export class CircuitBreaker {
 
   /** Ends the pause timer, which would keep the process running. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   #close(): void {
@@ -119,10 +123,10 @@ export class CircuitBreaker {
   #open(errorClass: string, pauseMs: number): void {
     this.#openingCount += 1;
     this.#state = { type: 'open', pauseMs, errorClass };
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#clock.after(pauseMs, () => {
       this.#state = { type: 'probing', pauseMs, errorClass };
       this.#onState(this.#state);
-    }, pauseMs);
+    });
     this.#onState(this.#state);
   }
 

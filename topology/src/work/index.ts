@@ -1,12 +1,6 @@
 /** A worker of a declared kind: attempts, outcomes, quarantine, circuit breaker. */
 export type { CircuitBreakerOptions, CircuitBreakerState } from './circuitBreaker.ts';
-export {
-  type DeadLetterDetails,
-  deadLetter,
-  performStep,
-  type SettleMethod,
-  type WorkerPublisher,
-} from './performStep.ts';
+export { deadLetter, performStep, type WorkerPublisher } from './performStep.ts';
 export type { QuarantineMode } from './quarantine.ts';
 export { QueueWorker } from './queueWorker.ts';
 export type {
@@ -17,3 +11,4 @@ export type {
   WorkerEvent,
 } from './queueWorkerOptions.ts';
 export { DeadlineExceeded } from './runAttempt.ts';
+export type { DeadLetterDetails, SettleMethod } from './settlement.ts';

@@ -1,7 +1,6 @@
 /** A worker of one kind's queue: delivery → attempt → outcome → next step → settled delivery. */
 import { randomUUID } from 'node:crypto';
-import { Consumer, type Delivery, Publisher } from '../amqp/index.ts';
-import { assertTopology, TopologyMaintainer } from '../assert/index.ts';
+import type { Delivery } from '../amqp/index.ts';
 import { type KindsOptions, requireKind } from '../declaration/declareTopology.ts';
 import { fault, TopologyError } from '../errors.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
@@ -10,7 +9,7 @@ import { crashesOf, crashRisk } from '../retry/crashRisk.ts';
 import { nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
 import { CircuitBreaker } from './circuitBreaker.ts';
-import { deadLetter, performStep, type SettleMethod, type WorkerPublisher } from './performStep.ts';
+import { deadLetter, performStep, type WorkerPublisher } from './performStep.ts';
 import { Quarantine, RedeliveriesWithoutCrash } from './quarantine.ts';
 import type { AttemptResult, QueueWorkerOptions } from './queueWorkerOptions.ts';
 import {
@@ -21,6 +20,14 @@ import {
   readAttempt,
   runAttempt,
 } from './runAttempt.ts';
+import type { SettleMethod } from './settlement.ts';
+import {
+  brokerLink,
+  type LinkCallbacks,
+  type LinkConsumer,
+  type LinkPublisher,
+  type WorkerLink,
+} from './workerLink.ts';
 
 const DEFAULT_PREFETCH_COUNT = 50;
 const DEFAULT_SUSPECT_CONCURRENCY = 4;
@@ -39,47 +46,54 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   readonly #quarantine: Quarantine;
   readonly #redeliveriesWithoutCrash = new RedeliveriesWithoutCrash();
   readonly #circuitBreaker: CircuitBreaker;
-  readonly #maintainer: TopologyMaintainer;
+  readonly #link: WorkerLink;
   readonly #runOptions: RunOptions<Message, Effect>;
   #plan: TopologyPlan | undefined;
   /** The kind as planned for this broker; before the first connection, as declared. */
   #kind: PlannedKind;
   /** False up to 4.2, because the broker counts a requeue like a crash there. */
   #isRequeueFree = true;
-  #consumer: Consumer | undefined;
-  #publisher: Publisher | undefined;
+  #consumer: LinkConsumer | undefined;
+  #publisher: LinkPublisher | undefined;
 
-  private constructor(options: QueueWorkerOptions<Message, Effect>) {
+  private constructor(options: QueueWorkerOptions<Message, Effect>, link: WorkerLink | undefined) {
     requireKind(options.declaration, options.kind);
     requireCounts(options);
     this.#options = options;
+    this.#link = link ?? brokerLink(options);
+    const { clock } = this.#link;
     this.#kind = kindIn(options.declaration.kinds as readonly PlannedKind[], options.kind);
     this.#runOptions = {
       run: options.run,
-      deadlines: new Deadlines(options.deadlineMs ?? this.#kind.deadlineMs),
+      deadlines: new Deadlines(options.deadlineMs ?? this.#kind.deadlineMs, clock),
       onLong: options.onLong,
     };
     this.id = options.id ?? randomUUID();
-    this.#maintainer = new TopologyMaintainer(options.declaration, options);
     this.#prefetchCount = options.prefetchCount ?? DEFAULT_PREFETCH_COUNT;
     this.#concurrency = Math.min(options.concurrency ?? Infinity, this.#prefetchCount);
     this.#limiter = new Limiter(this.#concurrency);
     this.#quarantine = this.#openQuarantine();
-    this.#circuitBreaker = new CircuitBreaker(options.circuitBreaker ?? {}, (state) => {
-      options.onEvent?.({ type: 'circuitBreaker', queue: this.#kind.queue, state });
-      this.#regulatePrefetch();
-    });
+    this.#circuitBreaker = new CircuitBreaker(
+      options.circuitBreaker ?? {},
+      (state) => {
+        options.onEvent?.({ type: 'circuitBreaker', queue: this.#kind.queue, state });
+        this.#regulatePrefetch();
+      },
+      clock,
+    );
   }
 
   /**
    * Connects, asserts the topology and begins to consume.
+   * @param link how it reaches the broker; default: two connections of its own.
    * @throws TopologyError `DECLARATION_INVALID` before it connects, if declaration, kind or a count is wrong; otherwise as
    * `assertTopology`, if the broker cannot carry the declaration.
    */
   static async open<Message = Buffer, Effect = unknown, Kinds extends KindsOptions = KindsOptions>(
     options: QueueWorkerOptions<Message, Effect, Kinds>,
+    link?: WorkerLink,
   ): Promise<QueueWorker<Message, Effect>> {
-    const worker = new QueueWorker<Message, Effect>(options);
+    const worker = new QueueWorker<Message, Effect>(options, link);
     try {
       await worker.#connect();
     } catch (error) {
@@ -130,7 +144,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
    * `checkIntervalMs`.
    */
   get topologyFault(): string | undefined {
-    return this.#maintainer.fault;
+    return this.#link.topologyFault;
   }
 
   /**
@@ -150,26 +164,12 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   }
 
   async #connect(): Promise<void> {
-    const { amqpUrl: url, declaration, onSession, onPublish } = this.#options;
-    const session = onSession === undefined ? { url } : { url, onEvent: onSession };
-    // Two connections, because an alarm of the broker blocks a publishing connection, and acks must not be blocked with it.
-    this.#publisher = await Publisher.open({
-      ...session,
-      ...(onPublish === undefined ? {} : { onPublish }),
-      label: `worker ${this.id} publishes`,
-      prepare: async (model) => {
-        this.#setPlan(await assertTopology(model, declaration, this.#options));
-      },
-    });
-    this.#consumer = await Consumer.open({
-      ...session,
-      label: `worker ${this.id} consumes`,
-      prepare: async (model) => {
-        this.#setPlan(await this.#maintainer.prepare(model));
-      },
+    const callbacks: LinkCallbacks = {
+      workerId: this.id,
       queue: this.#kind.queue,
-      // Messages are pulled one by one at first, whatever the prefetch is: see Quarantine.
-      prefetchCount: 0,
+      onPlan: (plan) => {
+        this.#setPlan(plan);
+      },
       onOpen: () => {
         this.#quarantine.reset();
       },
@@ -184,7 +184,9 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
         if (delivery.isRedelivered) this.#options.onEvent?.({ type: 'redelivered', queue });
         this.#quarantine.admit(delivery);
       },
-    });
+    };
+    this.#publisher = await this.#link.openPublisher(callbacks);
+    this.#consumer = await this.#link.openConsumer(callbacks);
     this.#regulatePrefetch();
   }
 
@@ -263,7 +265,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       return;
     }
     const kind = this.#kind;
-    const startedAt = new Date();
+    const startedAt = this.#link.clock.date();
     const outcome = runAttempt(task, kind, this.#runOptions);
     if (outcome instanceof Promise)
       void outcome.then((answer) => {
@@ -308,7 +310,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     const { message, attempt, delivery } = task;
     this.#circuitBreaker.record(failureOf(outcome));
     const step = nextStep(kind, attempt, outcome);
-    const endedAt = new Date();
+    const endedAt = this.#link.clock.date();
     const result = { message, kind, attempt, delivery, outcome, step, startedAt, endedAt };
     const method = performStep(this.#workerPublisher, result);
     if (method instanceof Promise)

@@ -12,6 +12,7 @@ import {
   outcomeOfThrow,
 } from '../retry/outcome.ts';
 import { hasForgedDeaths } from '../retry/xDeath.ts';
+import { type Clock, type ClockTimer, SYSTEM_CLOCK } from './clock.ts';
 import type { Task } from './queueWorkerOptions.ts';
 
 /** The message crashed more workers than its kind allows. */
@@ -182,22 +183,19 @@ export interface RunningAttempt {
  */
 export class Deadlines {
   readonly #deadlineMs: number;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   /** In the order of their beginning. */
   readonly #running = new Set<RunningAttempt>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: ClockTimer | undefined;
 
-  /**
-   * @param deadlineMs must be shorter than the broker's acknowledgement timeout of 30 minutes.
-   * @param now milliseconds of a clock that never goes back.
-   */
-  constructor(deadlineMs: number, now = () => performance.now()) {
+  /** @param deadlineMs must be shorter than the broker's acknowledgement timeout of 30 minutes. */
+  constructor(deadlineMs: number, clock: Clock = SYSTEM_CLOCK) {
     this.#deadlineMs = deadlineMs;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   begin(callbacks: DeadlineCallbacks): RunningAttempt {
-    const running = { startedAtMs: this.#now(), callbacks, isLong: false };
+    const running = { startedAtMs: this.#clock.elapsedMs(), callbacks, isLong: false };
     this.#running.add(running);
     if (this.#timer === undefined) this.#checkIn(Math.min(LONG_MS, this.#deadlineMs));
     return running;
@@ -210,14 +208,14 @@ export class Deadlines {
 
   /** An abandoned attempt must not keep a process running whose worker is closed. */
   #checkIn(delayMs: number): void {
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#clock.after(Math.ceil(delayMs), () => {
       this.#check();
-    }, Math.ceil(delayMs));
+    });
     this.#timer.unref();
   }
 
   #check(): void {
-    const nowMs = this.#now();
+    const nowMs = this.#clock.elapsedMs();
     this.#timer = undefined;
     let nextMs = Infinity;
     for (const running of this.#running) {

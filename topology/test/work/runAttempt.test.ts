@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '@fit/topology';
 import { attemptOf } from '@fit/topology';
+import { SYSTEM_CLOCK } from '../../src/work/clock.ts';
 import { Deadlines, RunningTask, type RunOptions, runAttempt } from '../../src/work/runAttempt.ts';
 import { DEFAULT } from '../support/declarations.ts';
 
@@ -12,9 +13,9 @@ const DONE: Outcome<string> = { type: 'done', effect: 'e' };
 type Run = (signal: () => AbortSignal) => ReturnType<RunOptions<string, string>['run']>;
 
 /** The clock is the one that a test may mock. */
-const now = () => Date.now();
+const CLOCK = { ...SYSTEM_CLOCK, elapsedMs: () => Date.now() };
 
-async function attempt(run: Run, onLong?: () => void, deadlines = new Deadlines(5_000, now)) {
+async function attempt(run: Run, onLong?: () => void, deadlines = new Deadlines(5_000, CLOCK)) {
   const { createWod } = DEFAULT.kind;
   const first = attemptOf(createWod, createWod.key, {})!;
   const task = new RunningTask('message', first, {} as never);
@@ -104,7 +105,7 @@ test('an answer in time clears its timers: nothing is aborted or called long lat
 
 test('attempts share one timer, and each ends at its own deadline; a signal that is asked for later is aborted', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
-  const deadlines = new Deadlines(5_000, now);
+  const deadlines = new Deadlines(5_000, CLOCK);
   const ended: string[] = [];
   let lateSignal: (() => AbortSignal) | undefined;
   let longCount = 0;

@@ -1,0 +1,106 @@
+/** How a worker reaches its broker: over AMQP, or in memory where a simulation runs the worker. */
+import { Consumer, type Delivery, Publisher } from '../amqp/index.ts';
+import { assertTopology, TopologyMaintainer } from '../assert/index.ts';
+import type { TopologyPlan } from '../plan/topologyPlan.ts';
+import { type Clock, SYSTEM_CLOCK } from './clock.ts';
+import type { QueueWorkerOptions } from './queueWorkerOptions.ts';
+
+/** The part of `Consumer` that a worker needs. */
+export type LinkConsumer = Pick<
+  Consumer,
+  | 'isUp'
+  | 'isPaused'
+  | 'unsettledCount'
+  | 'unsettledIds'
+  | 'oldestReceivedAtMs'
+  | 'setPrefetch'
+  | 'pull'
+  | 'drain'
+  | 'close'
+>;
+
+/** The part of `Publisher` that a worker needs. */
+export type LinkPublisher = Pick<
+  Publisher,
+  'isUp' | 'isBlocked' | 'pendingCount' | 'publish' | 'close'
+>;
+
+/** What a worker wants to be told. */
+export interface LinkCallbacks {
+  /** Name of the worker. */
+  readonly workerId: string;
+  /** Queue to consume. */
+  readonly queue: string;
+  /** The plan was asserted: before the first delivery, and again on each new connection. */
+  readonly onPlan: (plan: TopologyPlan) => void;
+  /** As `ConsumerOptions.onOpen`. */
+  readonly onOpen: () => void;
+  /** As `ConsumerOptions.onLost`. */
+  readonly onLost: (deliveries: readonly Delivery[]) => void;
+  /** As `ConsumerOptions.onChange`. */
+  readonly onChange: (settled?: Delivery) => void;
+  /** As `ConsumerOptions.onDelivery`. */
+  readonly onDelivery: (delivery: Delivery) => void;
+}
+
+/** Opens what a worker consumes with and publishes with. */
+export interface WorkerLink {
+  /** The clock of deadlines and pauses. */
+  readonly clock: Clock;
+  /** As `QueueWorker.topologyFault`. */
+  readonly topologyFault: string | undefined;
+  /** Opens the publisher of dead letters and of messages for a later tier. */
+  openPublisher(callbacks: LinkCallbacks): Promise<LinkPublisher>;
+  /** Opens the consumer with a prefetch of 0: messages are pulled one by one at first, see `Quarantine`. */
+  openConsumer(callbacks: LinkCallbacks): Promise<LinkConsumer>;
+}
+
+/**
+ * @returns a link of two connections, because an alarm of the broker blocks a publishing connection, and acks must not be
+ * blocked with it.
+ */
+export function brokerLink(
+  options: Pick<
+    QueueWorkerOptions,
+    | 'declaration'
+    | 'amqpUrl'
+    | 'managementUrl'
+    | 'checkIntervalMs'
+    | 'onWarning'
+    | 'onSession'
+    | 'onPublish'
+  >,
+): WorkerLink {
+  const { amqpUrl: url, declaration, onSession, onPublish } = options;
+  const session = onSession === undefined ? { url } : { url, onEvent: onSession };
+  const maintainer = new TopologyMaintainer(declaration, options);
+  return {
+    clock: SYSTEM_CLOCK,
+    get topologyFault() {
+      return maintainer.fault;
+    },
+    openPublisher: ({ workerId, onPlan }) =>
+      Publisher.open({
+        ...session,
+        ...(onPublish === undefined ? {} : { onPublish }),
+        label: `worker ${workerId} publishes`,
+        prepare: async (model) => {
+          onPlan(await assertTopology(model, declaration, options));
+        },
+      }),
+    openConsumer: ({ workerId, queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>
+      Consumer.open({
+        ...session,
+        label: `worker ${workerId} consumes`,
+        prepare: async (model) => {
+          onPlan(await maintainer.prepare(model));
+        },
+        queue,
+        prefetchCount: 0,
+        onOpen,
+        onLost,
+        onChange,
+        onDelivery,
+      }),
+  };
+}
