@@ -48,6 +48,11 @@ export interface Stack extends StackUrls {
    * @throws StackError `COMMAND_FAILED` with the error of the statement that failed.
    */
   psql(statements: string): Promise<string>;
+  /**
+   * The words of a command that any process of this user may run: SQL statements from its standard input, on this stack's
+   * database. Undefined if the stack started no PostgreSQL.
+   */
+  readonly psqlSession: readonly string[] | undefined;
   /** Stops all in reverse order. With `purge` all are killed and the folder is removed. */
   stop(options?: { readonly purge?: boolean }): Promise<void>;
 }
@@ -164,6 +169,11 @@ export class RunningStack implements Stack {
     const env = { ...ROOT_ENVIRONMENT, ...definition.environment };
     const { stdout } = await mustRun(enterRoot(this.#entry(definition), command), { env });
     return stdout;
+  }
+
+  get psqlSession(): readonly string[] | undefined {
+    const found = this.#parts.definitions.find(({ name }) => name === 'postgresql');
+    return found && enterRoot(this.#entry(found), psqlCommand());
   }
 
   async stop(options: { readonly purge?: boolean } = {}): Promise<void> {

@@ -57,12 +57,17 @@ cron.log_run = off
 cron.log_statement = off
 `;
 
-/** @returns the command that runs SQL statements inside the root folder of a server, and stops at the first error. */
-export function psqlCommand(statements: string): string[] {
+/**
+ * @param statements undefined: the command reads them from its standard input.
+ * @returns the command that runs SQL statements inside the root folder of a server, and stops at the first error.
+ */
+export function psqlCommand(statements?: string): string[] {
   const options = ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align'];
   const stopAtError = ['--set', 'ON_ERROR_STOP=1'];
-  const command = ['--dbname', POSTGRESQL_URL, '--command', statements];
-  return [`${POSTGRESQL_BIN}/psql`, ...options, ...stopAtError, ...command];
+  const command = [`${POSTGRESQL_BIN}/psql`, ...options, ...stopAtError];
+  command.push('--dbname', POSTGRESQL_URL);
+  if (statements !== undefined) command.push('--command', statements);
+  return command;
 }
 
 /** The database of a stack. */

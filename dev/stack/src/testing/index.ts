@@ -15,5 +15,6 @@ export {
   type TestBroker,
   testBroker,
   testDatabaseUrl,
+  whileWritesAreBlocked,
 } from './testServers.ts';
 export { type EventuallyOptions, eventually, noonTimezone } from './testTime.ts';

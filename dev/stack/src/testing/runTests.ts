@@ -165,6 +165,8 @@ async function publishAddresses(stack: Stack, brokerSuite: BrokerSuite): Promise
   process.env['FIT_TEST_AMQP_URL'] = stack.amqpUrl;
   process.env['FIT_TEST_MANAGEMENT_URL'] = withCredentials(management, stack.amqpUrl);
   process.env['FIT_TEST_MONGODB_URL'] = stack.mongodbUrl;
+  if (stack.psqlSession !== undefined)
+    process.env['FIT_TEST_PSQL'] = JSON.stringify(stack.psqlSession);
   for (const name of ['AMQP_URL', 'AMQP_MANAGEMENT_URL', 'MONGODB_URL'])
     Reflect.deleteProperty(process.env, name);
   const overview = (await askManagement({ method: 'GET', path: '/api/overview' })) as {

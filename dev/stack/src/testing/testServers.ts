@@ -1,5 +1,7 @@
 /** The servers that `npm test` started for the tests, and the parts of them that one test has for itself. */
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 
 export type TestVariable = 'FIT_TEST_AMQP_URL' | 'FIT_TEST_MANAGEMENT_URL' | 'FIT_TEST_MONGODB_URL';
 
@@ -90,4 +92,49 @@ export function testDatabaseUrl(): string {
   const url = testServerUrl('FIT_TEST_MONGODB_URL');
   url.pathname = `/test-${randomUUID().slice(0, 13)}`;
   return url.href;
+}
+
+/**
+ * Blocks every write to a collection, by a lock on its table, while `work` runs.
+ * @param databaseUrl the database of the test; the collection exists in it.
+ * @returns false where the database is not the native one, whose tables can be locked; then `work` was not run.
+ * @throws what `work` throws; Error with the output of psql if the collection has no table.
+ */
+export async function whileWritesAreBlocked(
+  { databaseUrl, collection }: { databaseUrl: string; collection: string },
+  work: () => Promise<void>,
+): Promise<boolean> {
+  const words = process.env['FIT_TEST_PSQL'];
+  if (words === undefined) return false;
+  const [program = '', ...args] = JSON.parse(words) as string[];
+  const session = spawn(program, args);
+  const ended = once(session, 'close');
+  try {
+    const database = new URL(databaseUrl).pathname.slice(1);
+    session.stdin.write(`
+      begin;
+      select format('lock table documentdb_data.documents_%s in share mode', collection_id) as statement
+        from documentdb_api_catalog.collections
+        where database_name = '${database}' and collection_name = '${collection}' \\gset
+      :statement;
+      \\echo blocked
+    `);
+    let output = '';
+    const blocked = Promise.withResolvers<undefined>();
+    for (const stream of [session.stdout, session.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+        if (output.includes('blocked')) blocked.resolve(undefined);
+      });
+    void ended.then(() => {
+      blocked.reject(new Error(`no lock on ${database}.${collection}: ${output}`));
+    });
+    await blocked.promise;
+    await work();
+  } finally {
+    // The session ends with its input, and its transaction and lock with it.
+    session.stdin.end();
+    await ended;
+  }
+  return true;
 }
