@@ -105,8 +105,9 @@ test('log lines name job, run, attempt, trace and request, and contain no secret
 async function publishHostile(amqpUrl: string, marker: string): Promise<void> {
   const connection = await connect(amqpUrl);
   const channel = await connection.createConfirmChannel();
-  const job = { version: 1, id: 'x', kind: 'createWod', generation: 1, payload: { user: marker } };
-  const headers = { traceparent: marker, 'run-id': marker.repeat(100) };
+  const payload = { user: marker };
+  const job = { version: 1, id: 'x', kind: 'createWod', generation: 1, runId: marker, payload };
+  const headers = { traceparent: marker };
   for (const body of [marker, JSON.stringify({ marker }), JSON.stringify(job)])
     channel.publish('jobs', 'job.createWod', Buffer.from(body), { headers });
   await channel.waitForConfirms();

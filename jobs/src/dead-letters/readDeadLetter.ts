@@ -19,8 +19,6 @@ export interface ReceivedDeadLetter extends DeadLetter {
   readonly jobId: string | undefined;
   /** The message in the body, with an unchecked payload; undefined where the body is no message of a job. */
   readonly claimedMessage: JobMessage | undefined;
-  /** Generation in the header that the relay writes; undefined where the header is absent or no number. */
-  readonly headerGeneration: number | undefined;
   /** How often workers rejected the message, as the broker counted. */
   readonly rejectionCount: number;
   readonly death: JobDeath;
@@ -39,12 +37,10 @@ export function readDeadLetter(
 ): ReceivedDeadLetter {
   const { headers, messageId, routingKey, body } = delivery;
   const { cause, message: reason, fingerprint } = describeDeath(kind, routingKey, headers);
-  const generation = headers['generation'];
   return {
     kind,
     jobId: messageId,
     claimedMessage: body.byteLength > MESSAGE_LIMIT_BYTES ? undefined : readEnvelope(body),
-    headerGeneration: typeof generation === 'number' ? generation : undefined,
     rejectionCount: rejectionCountOf(kind, headers),
     death: { cause, reason, fingerprint, at: now },
     cause,

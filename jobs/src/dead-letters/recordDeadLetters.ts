@@ -187,13 +187,11 @@ function endsOf(
  * @returns why the dead letter does not belong to the job; undefined where it agrees.
  */
 function forgeryOf(deadLetter: ReceivedDeadLetter, record: JobRecord): string | undefined {
-  const { claimedMessage, headerGeneration } = deadLetter;
+  const { claimedMessage } = deadLetter;
   if (claimedMessage === undefined || deadLetter.cause === 'malformed')
     return isBodyOf(record, deadLetter.body)
       ? undefined
       : 'forged: its body is not that of the job';
-  if (headerGeneration !== undefined && headerGeneration !== claimedMessage.generation)
-    return 'forged: header and body name different generations';
   return disagreementOf(claimedMessage, record) ?? impossibleHistoryOf(deadLetter, record);
 }
 

@@ -5,12 +5,11 @@ import type { JobRecord } from './jobRecord.ts';
 import { type JsonBounds, jsonFault } from './jsonBounds.ts';
 
 export const MESSAGE_VERSION = 1;
-/** Time of the first enqueue in ISO 8601. End-to-end times count from it, across retries. */
-export const CREATED_AT_HEADER = 'created-at';
-/** Time of this publish in milliseconds since 1970. The timestamp of AMQP has whole seconds only. */
+/**
+ * Time of this publish in milliseconds since 1970, as text: the timestamp of AMQP has whole seconds only, and a 64-bit number
+ * takes amqplib longer. Everything else of a job is in the body, because a header costs broker and clients more than a field.
+ */
 export const PUBLISHED_AT_HEADER = 'published-at-ms';
-/** The run that created the job: log lines name it, and it counts the end of the job. */
-export const RUN_ID_HEADER = 'run-id';
 /** A larger body is refused before it is parsed. */
 export const MESSAGE_LIMIT_BYTES = 64 * 1_024;
 /** A body beyond these bounds is refused before it is checked against a schema. */
@@ -24,6 +23,8 @@ const Envelope = Type.Object(
     id: Type.String({ minLength: 1, maxLength: 200 }),
     kind: Type.String({ minLength: 1, maxLength: 100 }),
     generation: Type.Integer({ minimum: 1 }),
+    runId: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    createdAt: Type.Optional(Type.Integer({ minimum: 0 })),
     payload: Type.Unknown(),
   },
   { additionalProperties: false },
@@ -34,14 +35,18 @@ export interface JobMessage<Payload = unknown> {
   readonly id: string;
   readonly kind: string;
   readonly generation: number;
+  /** The run that created the job: log lines name it, and it counts the end of the job. The relay always writes it. */
+  readonly runId?: string;
+  /** Time when the job was first recorded, in milliseconds since 1970. End-to-end times count from it, across retries. */
+  readonly createdAt?: number;
   readonly payload: Payload;
 }
 
 /** A message that a worker received. */
 export interface ReceivedJob<Payload = unknown> extends JobMessage<Payload> {
   /**
-   * The run that created the job, from a header that is signed together with the body; undefined where the signature is
-   * absent or wrong, so that the message must be compared with the record of its job.
+   * The run that created the job; undefined where the signature of the body is absent or wrong, so that the message must be
+   * compared with the record of its job.
    */
   readonly signedRunId: string | undefined;
 }
@@ -52,8 +57,17 @@ export class MalformedMessage extends Error {
 }
 
 export function encodeJob(job: JobRecord): Buffer {
-  const { _id: id, kind, generation, payload } = job;
-  return Buffer.from(JSON.stringify({ version: MESSAGE_VERSION, id, kind, generation, payload }));
+  const { _id: id, kind, generation, runId, createdAt, payload } = job;
+  const message = {
+    version: MESSAGE_VERSION,
+    id,
+    kind,
+    generation,
+    runId,
+    createdAt: createdAt.getTime(),
+    payload,
+  };
+  return Buffer.from(JSON.stringify(message));
 }
 
 /** A compiled schema of a payload. Compiling is slow, so it is done once for each kind. */
@@ -96,19 +110,14 @@ export function decodeJob<Payload>(
   if (payloadCheck === undefined) throw new MalformedMessage(`kind '${value.kind}' is unknown`);
   if (!payloadCheck.accepts(value.payload))
     throw new MalformedMessage(`payload${payloadCheck.fault(value.payload)}`);
-  return {
-    id: value.id,
-    kind: value.kind,
-    generation: value.generation,
-    payload: value.payload,
-  };
+  return value as JobMessage<Payload>;
 }
 
 /** @returns the message in a body, with an unchecked payload; undefined where the body is no message of a job. */
 export function readEnvelope(body: Buffer): JobMessage | undefined {
   try {
     const value = parseJson(body);
-    return envelopeCheck.Check(value) ? value : undefined;
+    return envelopeCheck.Check(value) ? (value as JobMessage) : undefined;
   } catch {
     return undefined;
   }

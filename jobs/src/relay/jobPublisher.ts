@@ -7,12 +7,7 @@ import {
 } from '@fit/topology';
 import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
 import type { JobListener } from '../jobEvent.ts';
-import {
-  CREATED_AT_HEADER,
-  encodeJob,
-  PUBLISHED_AT_HEADER,
-  RUN_ID_HEADER,
-} from '../record/jobMessage.ts';
+import { encodeJob, PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
 import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
 import { type MessageSigner, SIGNATURE_HEADER } from '../record/messageSignature.ts';
 import type { DatabaseClock } from '../store/databaseClock.ts';
@@ -86,9 +81,10 @@ export class JobPublisher {
     while (results.length < jobs.length && isHeld()) {
       const count = (await gate?.take(jobs.length - results.length)) ?? 0;
       if (count === 0 || !isHeld()) break;
+      const publishedAt = String(this.#options.clock.now().getTime());
       for (const job of jobs.slice(results.length, results.length + count)) {
         try {
-          results.push(this.#publishOne(kind, job));
+          results.push(this.#publishOne(kind, job, publishedAt));
         } catch (thrown) {
           // One job must not keep its neighbours from being published.
           const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -116,11 +112,11 @@ export class JobPublisher {
   }
 
   /** @throws Error where the job cannot be encoded. */
-  #publishOne(kind: KindDeclaration, job: JobRecord): Promise<PublishResult> {
+  #publishOne(kind: KindDeclaration, job: JobRecord, publishedAt: string): Promise<PublishResult> {
     const { declaration, tracer, publisher } = this.#options;
     const target = publishTarget(declaration, kind, job.attemptCount);
     const trace = tracer?.publish(job, target);
-    const message = this.#messageOf(job, target, trace?.traceparent);
+    const message = this.#messageOf(job, target, publishedAt, trace?.traceparent);
     if (trace === undefined) return publisher.publish(message);
     return publisher.publish(message).then((result) => {
       trace.end(result);
@@ -131,15 +127,13 @@ export class JobPublisher {
   #messageOf(
     job: JobRecord,
     target: PublishTarget,
+    publishedAt: string,
     traceparent = storedTraceparent(job),
   ): OutgoingMessage {
     const body = encodeJob(job);
-    const headers: Record<string, string | number> = {
-      generation: job.generation,
-      [RUN_ID_HEADER]: job.runId,
-      [CREATED_AT_HEADER]: job.createdAt.toISOString(),
-      [PUBLISHED_AT_HEADER]: this.#options.clock.now().getTime(),
-      [SIGNATURE_HEADER]: this.#options.signer.sign(job.runId, body),
+    const headers: Record<string, string> = {
+      [PUBLISHED_AT_HEADER]: publishedAt,
+      [SIGNATURE_HEADER]: this.#options.signer.sign(body),
     };
     if (traceparent !== undefined) headers['traceparent'] = traceparent;
     return { exchange: target.exchange, key: target.key, id: job._id, body, headers };

@@ -1,8 +1,8 @@
 /** A settlement: what to store for an attempt that ended, and how its delivery is settled afterwards. */
-import { type Headers, type NextStep, nextStep, type Outcome } from '@fit/topology';
+import { type NextStep, nextStep, type Outcome } from '@fit/topology';
 import type { AttemptEnd } from '@fit/topology/work';
 import { describeError } from '../record/describeError.ts';
-import { CREATED_AT_HEADER, type ReceivedJob } from '../record/jobMessage.ts';
+import type { ReceivedJob } from '../record/jobMessage.ts';
 import type { AttemptRecord, JobDeath } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
 import type { DatabaseClock } from '../store/databaseClock.ts';
@@ -111,13 +111,6 @@ export function changeOf({ end, transition }: Settlement, writer: RecordWriter):
 /** @returns the cause of death of a settlement that marks its job dead. */
 export function deathCauseOf({ end }: Settlement): 'exhausted' | 'fatal' {
   return end.step.type === 'exhaust' ? 'exhausted' : 'fatal';
-}
-
-/** @returns when the job was first enqueued, in milliseconds; undefined where the header is no time, because any publisher can write any value. */
-export function createdAtMs(headers: Headers): number | undefined {
-  const text = headers[CREATED_AT_HEADER];
-  const atMs = typeof text === 'string' ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(atMs) ? undefined : atMs;
 }
 
 function deathOf(step: NextStep, { error, endedAt }: AttemptRecord): JobDeath {

@@ -9,7 +9,6 @@ import { Batcher } from './batcher.ts';
 import type { EndCounter } from './endCounter.ts';
 import {
   changeOf,
-  createdAtMs,
   deathCauseOf,
   effectOf,
   finishedByEarlierAttempt,
@@ -272,7 +271,7 @@ function changeCounts({
 }
 
 function endOf({ end }: Settlement, isIdKnown: boolean, nowMs: number): JobEnd {
-  const createdMs = isReplayed(end.message) ? undefined : createdAtMs(end.delivery.headers);
+  const createdMs = isReplayed(end.message) ? undefined : end.message.createdAt;
   return {
     jobId: isIdKnown ? end.message.id : undefined,
     attemptCount: end.attempt.number,

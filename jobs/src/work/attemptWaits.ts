@@ -25,19 +25,24 @@ export function attemptWaits(
   receivedAtMs: number,
 ): AttemptWaits {
   const { headers, publishedAtSeconds } = delivery;
-  const publishedAtHeader = headers[PUBLISHED_AT_HEADER];
   const eligibleMs = eligibleAtMs(kind, {
     attempt: attempt.number,
     headers,
-    publishedAtMs: Number.isFinite(publishedAtHeader)
-      ? (publishedAtHeader as number)
-      : publishedAtSeconds && publishedAtSeconds * 1_000,
+    publishedAtMs:
+      millisecondsIn(headers[PUBLISHED_AT_HEADER]) ??
+      (publishedAtSeconds && publishedAtSeconds * 1_000),
   });
   return {
     queueWaitMs: eligibleMs === undefined ? undefined : Math.max(0, receivedAtMs - eligibleMs),
     delayMs: 'delayMs' in step ? step.delayMs : undefined,
     waitQueue: nextWaitQueue({ kind, attempt, step }),
   };
+}
+
+/** @returns the time in a header; undefined where it is none, because any publisher can write any value. */
+function millisecondsIn(header: unknown): number | undefined {
+  const milliseconds = typeof header === 'string' && header !== '' ? Number(header) : Number.NaN;
+  return Number.isFinite(milliseconds) ? milliseconds : undefined;
 }
 
 function nextWaitQueue({

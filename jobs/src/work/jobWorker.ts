@@ -11,7 +11,7 @@ import {
   type Task,
 } from '@fit/topology/work';
 import type { JobListener } from '../jobEvent.ts';
-import { decodeJob, type ReceivedJob, RUN_ID_HEADER } from '../record/jobMessage.ts';
+import { decodeJob, type ReceivedJob } from '../record/jobMessage.ts';
 import { SIGNATURE_HEADER } from '../record/messageSignature.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
 import type { EndCounter } from '../settle/endCounter.ts';
@@ -150,15 +150,8 @@ export class JobWorker {
     const { handlers, stores } = this.#options;
     // First, because it refuses a body that is too large to be read in a short time.
     const message = decodeJob(body, (name) => handlers.get(name)?.payload);
-    const runId = headers[RUN_ID_HEADER];
-    const isSigned = stores.signer.accepts(headers[SIGNATURE_HEADER], runId, body);
-    return {
-      id: message.id,
-      kind: message.kind,
-      generation: message.generation,
-      payload: message.payload,
-      signedRunId: isSigned ? (runId as string) : undefined,
-    };
+    const isSigned = stores.signer.accepts(headers[SIGNATURE_HEADER], body);
+    return { ...message, signedRunId: isSigned ? message.runId : undefined };
   }
 
   #run(task: Task<ReceivedJob>) {
@@ -202,7 +195,7 @@ export class JobWorker {
     this.#options.onEvent({
       type: 'attempted',
       jobId: message.id,
-      runId: message.signedRunId ?? claimedRunId(delivery),
+      runId: message.runId,
       attempt: attempt.number,
       kind: message.kind,
       queue: kind.queue,
@@ -221,7 +214,7 @@ export class JobWorker {
 /** Identifies the attempt that runs; log lines of the handler carry it. */
 export interface AttemptScope {
   readonly jobId: string;
-  /** The run that created the job; undefined where its message names none. */
+  /** The run that the message names, which an unsigned one may do wrongly; undefined where it names none. */
   readonly runId: string | undefined;
   readonly queue: string;
   /** Counted from 1. */
@@ -229,25 +222,16 @@ export interface AttemptScope {
   readonly traceparent: string | undefined;
 }
 
-const RUN_ID_LIMIT_CHARS = 100;
-
 function scopeOf(
   queue: string,
-  { message, attempt, delivery }: Task<ReceivedJob>,
+  { message, attempt }: Task<ReceivedJob>,
   trace: AttemptTrace | undefined,
 ): AttemptScope {
   return {
     jobId: message.id,
-    runId: message.signedRunId ?? claimedRunId(delivery),
+    runId: message.runId,
     queue,
     attempt: attempt.number,
     traceparent: trace?.traceparent,
   };
-}
-
-/** @returns the run that an unsigned message names, for log lines only: any publisher can write any header. */
-function claimedRunId({ headers }: Delivery): string | undefined {
-  const runId = headers[RUN_ID_HEADER];
-  const isValid = typeof runId === 'string' && runId !== '' && runId.length <= RUN_ID_LIMIT_CHARS;
-  return isValid ? runId : undefined;
 }

@@ -9,7 +9,7 @@ import { JobStore } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
 import type { Publisher } from '@fit/topology/amqp';
 import { connect } from 'amqplib';
-import { encodeJob, RUN_ID_HEADER } from '../../src/record/jobMessage.ts';
+import { encodeJob } from '../../src/record/jobMessage.ts';
 import {
   MessageSigner,
   newMessageKey,
@@ -34,10 +34,9 @@ async function publish(publisher: Publisher, message: Message): Promise<void> {
 /** @returns the headers of a message that a process with the key has signed. */
 function signed(
   { store }: { readonly store: Pick<JobPipeline['store'], 'signer'> },
-  runId: string,
   body: Buffer,
 ): Record<string, string> {
-  return { [RUN_ID_HEADER]: runId, [SIGNATURE_HEADER]: store.signer.sign(runId, body) };
+  return { [SIGNATURE_HEADER]: store.signer.sign(body) };
 }
 
 async function storedDeadLetters(pipeline: JobPipeline, count: number) {
@@ -97,7 +96,7 @@ test('a message of one job with the content of another is dead-lettered as forge
   assert.ok(stored.every(({ cause }) => cause === 'forged'));
   // The job itself can still be done.
   const body = encodeJob(job);
-  await publish(publisher, { id: job._id, body, headers: signed(pipeline, job.runId, body) });
+  await publish(publisher, { id: job._id, body, headers: signed(pipeline, body) });
   await pipeline.expectState(job, 'done');
   assert.deepEqual(pipeline.effects, [job._id]);
 });
@@ -111,9 +110,9 @@ test('a signature with another key, or of another body, does not make a message 
   const forged = encodeJob({ ...job, payload: { outcome: 'other' } });
   const forger = { store: { signer: new MessageSigner(newMessageKey()) } };
   const forgeries = [
-    signed(forger, job.runId, forged),
-    signed(pipeline, job.runId, encodeJob(job)),
-    { ...signed(pipeline, job.runId, encodeJob(job)), [SIGNATURE_HEADER]: '' },
+    signed(forger, forged),
+    signed(pipeline, encodeJob(job)),
+    { [SIGNATURE_HEADER]: '' },
   ];
   for (const headers of forgeries) await publish(publisher, { id: job._id, body: forged, headers });
   const deadLetters = await storedDeadLetters(pipeline, 1);
@@ -137,8 +136,8 @@ test('the end of a message whose run id was changed is counted for the run of it
   const [run, other] = [await pipeline.storeRun([requested]), await pipeline.storeRun([])];
   const job = newJob(requested, { runId: run._id, batch: '', now: new Date() });
   await pipeline.store.jobs.insert([job]);
-  const body = encodeJob(job);
-  const headers = { ...signed(pipeline, run._id, body), [RUN_ID_HEADER]: other._id };
+  const body = encodeJob({ ...job, runId: other._id });
+  const headers = signed(pipeline, encodeJob(job));
   await publish(publisher, { id: job._id, body, headers });
   await pipeline.expectRun(run._id, ({ ends }) => ends.done === 1);
   assert.equal((await pipeline.store.runs.find(other._id))?.ends.done, 0);
@@ -158,7 +157,7 @@ test('only a message without a valid signature is compared with its record', asy
   await pipeline.worker({ stores: { ...store, jobs: new ObservedStore(store.database) } });
   const [first, second] = [await liveJob(pipeline), await liveJob(pipeline)];
   const body = encodeJob(first);
-  await publish(publisher, { id: first._id, body, headers: signed(pipeline, first.runId, body) });
+  await publish(publisher, { id: first._id, body, headers: signed(pipeline, body) });
   await publish(publisher, { id: second._id, body: encodeJob(second) });
   for (const job of [first, second]) await pipeline.expectState(job, 'done');
   assert.deepEqual(compared, [second._id]);
@@ -177,7 +176,6 @@ test('a dead letter that does not agree with its record marks no job dead, and i
     { ...park, headers: crashed, body: encodeJob({ ...job, payload: { outcome: 'other' } }) },
     { ...park, headers: crashed, body: encodeJob({ ...job, generation: 7 }) },
     { ...park, headers: crashed, body: encodeJob(pendingJob()) },
-    { ...park, headers: { ...crashed, generation: 2 }, body },
   ];
   for (const forgery of forgeries) await publish(publisher, forgery);
   // The header is that of a worker, but a worker marks the job dead before it acknowledges the message.

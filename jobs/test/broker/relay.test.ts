@@ -119,9 +119,9 @@ test('one job that cannot be encoded is dead with its reason, and its neighbours
       ...pipeline.store,
       signer: {
         accepts: signer.accepts.bind(signer),
-        sign: (runId: string, body: Buffer) => {
+        sign: (body: Buffer) => {
           if (body.includes('poison')) throw new RangeError('it has no text');
-          return signer.sign(runId, body);
+          return signer.sign(body);
         },
       } as unknown as typeof signer,
     },

@@ -11,6 +11,7 @@ const check = compilePayload(
 );
 const payloadOf = (kind: string) => (kind === 'trivial' ? check : undefined);
 const good = { version: 1, id: 'a', kind: 'trivial', generation: 1, payload: { minutes: 5 } };
+const now = new Date();
 
 function reasonOf(body: string | Buffer): string {
   try {
@@ -25,11 +26,14 @@ const reasonWith = (change: object) => reasonOf(JSON.stringify({ ...good, ...cha
 
 test('an encoded job is decoded to the same message', () => {
   const requested = { kind: 'trivial', userId: 'u', date: '2026-01-01', payload: { minutes: 5 } };
-  const job = newJob(requested, { runId: 'r', batch: 'b', now: new Date() });
+  const job = newJob(requested, { runId: 'r', batch: 'b', now });
   assert.deepEqual(decodeJob(encodeJob(job), payloadOf), {
+    version: 1,
     id: 'trivial:u:2026-01-01',
     kind: 'trivial',
     generation: 1,
+    runId: 'r',
+    createdAt: now.getTime(),
     payload: { minutes: 5 },
   });
 });
@@ -48,6 +52,9 @@ test('wrong types, missing and unknown properties are named', () => {
   assert.match(reasonWith({ generation: 0 }), /^\/generation: /);
   assert.match(reasonWith({ generation: 1.5 }), /^\/generation: /);
   assert.match(reasonWith({ generation: '1' }), /^\/generation: /);
+  assert.match(reasonWith({ runId: '' }), /^\/runId: /);
+  assert.match(reasonWith({ runId: 'x'.repeat(101) }), /^\/runId: /);
+  assert.match(reasonWith({ createdAt: '2026-01-01' }), /^\/createdAt: /);
   assert.notEqual(reasonWith({ extra: true }), 'accepted');
   assert.notEqual(reasonWith({ payload: undefined }), 'accepted');
 });

@@ -243,9 +243,8 @@ test('deaths are counted by cause, and a batch with a late change reports no job
     write: (_, ids) => Promise.resolve(ids.includes('late') ? ids.length - 1 : ids.length),
   });
   const created = (settlement: Settlement): Settlement => {
-    const headers = { 'created-at': new Date(40_000).toISOString() };
     const { end } = settlement;
-    return { ...settlement, end: { ...end, delivery: { ...end.delivery, headers } } };
+    return { ...settlement, end: { ...end, message: { ...end.message, createdAt: 40_000 } } };
   };
   const fatal: Outcome = { type: 'reject', error: new Error('no') };
   settler.add(created(attempt(FAILED, { number: 4, id: 'first', generation: 1 })));

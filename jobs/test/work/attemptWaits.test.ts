@@ -23,9 +23,10 @@ test('a failed attempt has its next wait queue and wait; the last attempt has no
 test('the wait before an attempt counts from the header in milliseconds, else from the AMQP timestamp, and is never negative', () => {
   const wait = (change: Parameters<typeof fakeDelivery>[0]) =>
     attemptWaits({ ...attemptEnd(1, FAILED), delivery: fakeDelivery(change) }, 5_000).queueWaitMs;
-  assert.equal(wait({ headers: { 'published-at-ms': 4_200 }, publishedAtSeconds: 1 }), 800);
+  assert.equal(wait({ headers: { 'published-at-ms': '4200' }, publishedAtSeconds: 1 }), 800);
   assert.equal(wait({ publishedAtSeconds: 4 }), 1_000);
-  assert.equal(wait({ headers: { 'published-at-ms': 9_000 } }), 0);
-  assert.equal(wait({ headers: { 'published-at-ms': Number.NaN }, publishedAtSeconds: 4 }), 1_000);
+  assert.equal(wait({ headers: { 'published-at-ms': '9000' } }), 0);
+  for (const noTime of ['', 'soon', 'Infinity', 4_200, null])
+    assert.equal(wait({ headers: { 'published-at-ms': noTime }, publishedAtSeconds: 4 }), 1_000);
   assert.equal(wait({}), undefined);
 });
