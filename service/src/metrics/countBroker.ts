@@ -29,10 +29,18 @@ const ADDRESSES_LIMIT = 100;
 /** @returns the listener for every publisher; the plan says to which queue an exchange and key lead. */
 export function countPublishes(metrics: MetricSet, plan: TopologyPlan): (end: PublishEnd) => void {
   const queues = new Map<string, string>();
-  return ({ exchange, key, outcome, durationMs }) => {
+  const queueOf = (exchange: string, key: string): string => {
     const address = `${exchange} ${key}`;
     const queue = queues.get(address) ?? route(plan, exchange, { key })[0] ?? OTHER;
     if (queues.size < ADDRESSES_LIMIT) queues.set(address, queue);
+    return queue;
+  };
+  let last = { exchange: '', key: '', queue: OTHER as string };
+  return ({ exchange, key, outcome, durationMs }) => {
+    // Most messages go where the one before went.
+    if (exchange !== last.exchange || key !== last.key || last.exchange === '')
+      last = { exchange, key, queue: queueOf(exchange, key) };
+    const { queue } = last;
     metrics.add('jobs_published_total', { queue, outcome });
     // A publish without a confirm has no duration.
     if (outcome !== 'error' && outcome !== 'timeout' && outcome !== 'unsendable')

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMetrics } from '@fit/service';
+import { Histogram, Registry } from 'prom-client';
+import { type MetricDefinition, OWN_METRICS } from '../../src/metrics/metricCatalogue.ts';
 
 const KNOWN = { kind: ['a', 'b'], mainQueue: ['q'], waitQueue: ['w1', 'w2'], queue: ['q', 'w1'] };
 
@@ -54,4 +56,43 @@ test('a counter with a reader exports the value that is read at each scrape', as
   assert.deepEqual(await linesOf('jobs_busy_seconds_total', metrics), [
     'jobs_busy_seconds_total 5',
   ]);
+});
+
+test('a histogram exports what prom-client would export, before and after a scrape', async () => {
+  const metrics = createMetrics('coach', KNOWN);
+  const { buckets = [] } = OWN_METRICS.jobs_queue_wait_seconds as MetricDefinition;
+  const registry = new Registry();
+  const expected = new Histogram({
+    name: 'jobs_queue_wait_seconds',
+    help: 'help',
+    labelNames: ['queue'],
+    registers: [registry],
+    buckets: [...buckets],
+  });
+  expected.zero({ queue: 'q' });
+  const observe = (queue: string, value: number) => {
+    metrics.observe('jobs_queue_wait_seconds', { queue }, value);
+    expected.observe({ queue: queue === 'q' ? 'q' : 'other' }, value);
+  };
+  const seriesOf = async (from: Registry) =>
+    (await from.metrics())
+      .split('\n')
+      .filter((line) => line.startsWith('jobs_queue_wait_seconds'))
+      // The order of the additions decides about the last digit of a sum.
+      .map((line) => line.replace(/\d+\.\d+$/, (sum) => Number(sum).toFixed(6)));
+  for (let scrape = 1; scrape <= 3; scrape += 1) {
+    for (const bound of buckets)
+      for (const value of [bound, bound + 0.25]) observe(scrape === 1 ? 'q' : 'unknown', value);
+    observe('q', 0);
+    observe('q', 1e9);
+    assert.deepEqual(
+      await seriesOf(metrics.registry),
+      await seriesOf(registry),
+      `scrape ${scrape}`,
+    );
+  }
+  assert.ok((await seriesOf(registry)).length > buckets.length);
+  assert.throws(() => {
+    metrics.observe('jobs_queue_wait_seconds', { queue: 'q' }, Number.NaN);
+  }, TypeError);
 });
