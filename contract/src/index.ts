@@ -36,6 +36,16 @@ export {
   serviceVariables,
   TRACING_VARIABLES,
 } from './readServiceConfig.ts';
-export { findStoredWods, type WodJob } from './storedWods.ts';
+export { findStoredWods } from './storedWods.ts';
 export { passwordsOf, problemOfHttpUrl, SECRET_REMEDY, weaknessOfSecret } from './valueChecks.ts';
-export { WODS_COLLECTION, Wod, type WodDocument, wodId, wodIdsOf, wodOf } from './wodDocument.ts';
+export {
+  WODS_COLLECTION,
+  Wod,
+  type WodDocument,
+  type WodJob,
+  wodId,
+  wodIdsOf,
+  wodJobOf,
+  wodKeyPattern,
+  wodOf,
+} from './wodDocument.ts';

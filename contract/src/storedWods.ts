@@ -1,5 +1,5 @@
 /** Finds the jobs whose workout is stored. Both services ask for it, because such a job must never be marked dead. */
-import { wodId } from './wodDocument.ts';
+import { type WodJob, wodId } from './wodDocument.ts';
 
 /** The collection of workouts, as far as their ids are read. */
 interface WodIds {
@@ -7,15 +7,6 @@ interface WodIds {
     ids: readonly string[],
     fields: readonly string[],
   ): Promise<readonly { readonly _id: string }[]>;
-}
-
-/** A job of a workout. */
-export interface WodJob {
-  /** Id of the job. */
-  readonly id: string;
-  readonly userId: string;
-  /** YYYY-MM-DD. */
-  readonly date: string;
 }
 
 /** @returns the ids of the jobs whose workout is stored. */

@@ -57,13 +57,48 @@ export type Wod = Static<typeof Wod>;
  * are added when it is read. The job's id follows from the kind, user and date.
  */
 export interface WodDocument extends CompactWorkout {
-  /** `<userId>:<date>`: a second workout of the same user and day is refused by the database. */
+  /** `<userId>:<date>`, which is also the key of the job: a second workout of the same user and day is refused by the database. */
   readonly _id: string;
   readonly storedAt: Date;
 }
 
 export function wodId(userId: string, date: string): string {
   return `${userId}:${date}`;
+}
+
+/** @returns what a job's key is read back to, and a workout's id. Neither a kind nor a date has a colon. */
+function partsOf(id: string): { readonly userId: string; readonly date: string } {
+  const colon = id.lastIndexOf(':');
+  return { userId: id.slice(0, colon), date: id.slice(colon + 1) };
+}
+
+/** A job of a workout. */
+export interface WodJob {
+  /** Id of the job. */
+  readonly id: string;
+  readonly userId: string;
+  /** YYYY-MM-DD. */
+  readonly date: string;
+}
+
+/** @returns user and day of a job of `createWod`. */
+export function wodJobOf({ _id: id }: { readonly _id: string }): WodJob {
+  return { id, ...partsOf(id.slice(id.indexOf(':') + 1)) };
+}
+
+/** @returns a regular expression for the keys of a user's jobs, of a day's jobs, or of both; undefined: of all jobs. */
+export function wodKeyPattern({
+  userId,
+  date,
+}: {
+  readonly userId?: string | undefined;
+  readonly date?: string | undefined;
+}): string | undefined {
+  if (userId === undefined && date === undefined) return undefined;
+  const [user, day] = [userId, date].map((part) =>
+    part === undefined ? '.*' : RegExp.escape(part),
+  );
+  return `${user}:${day}`;
 }
 
 /** @returns what exactly the ids of a day's workouts match. A query with it reads the whole collection. */
@@ -76,7 +111,5 @@ export function wodIdsOf(date: string): RegExp {
  * @throws UnreadableWorkout if a release wrote it that knows more than this one.
  */
 export function wodOf(document: WodDocument): Wod {
-  const colon = document._id.lastIndexOf(':');
-  const [userId, date] = [document._id.slice(0, colon), document._id.slice(colon + 1)];
-  return expandWorkout(document, { userId, date });
+  return expandWorkout(document, partsOf(document._id));
 }

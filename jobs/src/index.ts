@@ -21,13 +21,12 @@ export { BATCH_LIMIT, type BatchRecord, pageBatchId } from './record/batch.ts';
 export { compilePayload, type PayloadCheck } from './record/jobMessage.ts';
 export {
   type AttemptRecord,
-  dateOf,
   type JobDeath,
   type JobRecord,
   jobId,
+  keyOf,
   type NewJob,
   newJob,
-  userOf,
 } from './record/jobRecord.ts';
 export { type JsonBounds, jsonFault } from './record/jsonBounds.ts';
 export { type EndCounts, endedCount, endsOf, isExpanded, type RunRecord } from './record/run.ts';

@@ -2,8 +2,8 @@
  * The process of the monolith, from top to bottom: configuration, database, status, routes, metrics, HTTP server,
  * background tasks. Each part registers a shutdown hook; the hooks run in reverse order.
  */
-import { dayIn, useNativeBroker, wodId } from '@fit/contract';
-import { dateOf, type JobEvent, userOf } from '@fit/jobs';
+import { dayIn, useNativeBroker, wodJobOf } from '@fit/contract';
+import { type JobEvent, keyOf } from '@fit/jobs';
 import {
   BACKGROUND_LIMITS,
   backgroundStores,
@@ -51,7 +51,8 @@ import { wodSource } from './runs/wodSource.ts';
 import { readJobFigures } from './status/jobFigures.ts';
 import { openStatus } from './status/statusBoard.ts';
 import { DailyRunStore } from './store/dailyRunStore.ts';
-import { UserStore, wodJobOf } from './store/userStore.ts';
+import { UserStore } from './store/userStore.ts';
+import { WodRunStore } from './store/wodRunStore.ts';
 
 useNativeBroker(process.env);
 const log = openLog('monolith');
@@ -79,8 +80,10 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
   await ensureIndexes(stores);
+  const wodRuns = new WodRunStore(store.database);
+  await wodRuns.ensureIndexes();
   const dailyRun = new DailyRunStore(store.database);
-  const status = openStatus(config, declaration, stores);
+  const status = openStatus(config, declaration, { ...stores, wodRuns });
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
   const running: { backgroundTasks?: BackgroundTasks } = {};
@@ -154,7 +157,8 @@ await runService(log, async (shutdownHooks, stopping) => {
     countingRuns: countingRunStore(store.database, stores),
     effects: {
       findStored: (jobs) => users.findStoredWods(jobs.map(wodJobOf)),
-      idsOf: (_kind, jobIds) => jobIds.map((id) => wodId(userOf(id), dateOf(id))),
+      // The id of a workout is the key of its job.
+      idsOf: (_kind, jobIds) => jobIds.map(keyOf),
       delete: (_kind, ids) => users.deleteWods(ids),
     },
     source: wodSource({

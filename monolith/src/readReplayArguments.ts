@@ -1,5 +1,6 @@
 /** The command line of `npm run replay`. */
 import { parseArgs } from 'node:util';
+import { wodKeyPattern } from '@fit/contract';
 import type { ReplayFilter } from '@fit/jobs';
 import { DEATH_CAUSES } from '@fit/topology';
 
@@ -48,11 +49,11 @@ export function readReplayArguments(args: readonly string[]): ReplayArguments {
   const rate = values.rate === undefined ? undefined : Number(values.rate);
   if (rate !== undefined && !(rate >= 1 && rate <= 100_000))
     throw new Error(`--rate '${values.rate}' must be a number from 1 to 100000`);
+  const keyPattern = wodKeyPattern({ userId: values.user, date: values.date });
   return {
     filter: {
-      ...(values.user === undefined ? {} : { userId: values.user }),
+      ...(keyPattern === undefined ? {} : { keyPattern }),
       ...(cause === undefined ? {} : { cause }),
-      ...(values.date === undefined ? {} : { date: values.date }),
     },
     isDryRun: values['dry-run'],
     isJson: values.json,

@@ -11,6 +11,7 @@ import {
   useNativeBroker,
   WODS_COLLECTION,
   type WodDocument,
+  wodJobOf,
 } from '@fit/contract';
 import {
   collectDeadLetters,
@@ -31,7 +32,6 @@ import { openTracing } from '@fit/service';
 import { deadLetterQueue } from '@fit/topology';
 import { openDeadLetterReader } from '@fit/topology/amqp';
 import { REPLAY_USAGE, type ReplayArguments, readReplayArguments } from './readReplayArguments.ts';
-import { wodJobOf } from './store/userStore.ts';
 
 /** What `--json` prints. */
 interface Outcome {

@@ -83,8 +83,7 @@ test('20 messages with 16,200 equal exclusions are dead-lettered as malformed be
     );
   const requested = {
     kind: 'createWod',
-    userId: 'ann',
-    date,
+    key: `ann:${date}`,
     payload: { ...payload, userId: 'ann', exclusions: [] },
   };
   const job = newJob(requested, { runId: 'run', batch: '', now: new Date() });

@@ -1,7 +1,7 @@
 /** Records the dead letters of a queue before a replay, which reads only job records. It is needed where the recorder is off. */
 import type { KindDeclaration } from '@fit/topology';
 import type { DeadLetterReader } from '@fit/topology/amqp';
-import type { ReplayFilter } from '../store/deadJobStore.ts';
+import { idPattern, type ReplayFilter } from '../store/deadJobStore.ts';
 import { type ReceivedDeadLetter, readDeadLetter } from './readDeadLetter.ts';
 import { type RecordDeadLettersOptions, recordDeadLetters } from './recordDeadLetters.ts';
 
@@ -66,12 +66,10 @@ export async function collectDeadLetters(
   return counts;
 }
 
-/** The job id holds user and date: `<kind>:<userId>:<date>`. */
 function matchesFilter(deadLetter: ReceivedDeadLetter, filter: ReplayFilter): boolean {
-  const [, userId, date] = deadLetter.jobId?.split(':') ?? [];
+  const pattern = idPattern(filter);
   return (
     (filter.cause === undefined || filter.cause === deadLetter.cause) &&
-    (filter.userId === undefined || filter.userId === userId) &&
-    (filter.date === undefined || filter.date === date)
+    (pattern === undefined || new RegExp(pattern).test(deadLetter.jobId ?? ''))
   );
 }

@@ -17,7 +17,7 @@ export interface ReconcilerOptions {
   readonly stores: JobStores;
   /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
   readonly readyCount: (queue: string) => Promise<number>;
-  /** A job without a change for longer is stale, in milliseconds; the monolith sets it from FIT_STALE_AFTER_MS. */
+  /** A job without a change for longer is stale, in milliseconds. */
   readonly staleAfterMs: number;
   /**
    * A job is lost, and a run is counted again, only if two rounds this far apart find the same, in milliseconds; default

@@ -10,15 +10,16 @@ export type BatchState = 'open' | 'published' | 'ended' | 'cleared';
 
 export interface BatchRecord {
   /**
-   * `<runId>:<user>` for the page of a run that begins behind that user; `<batch>.<fence>` for the jobs of a batch that the
-   * broker did not take; `<operation>:<number>` for other jobs that are published again.
+   * `<runId>:<item>` for the page of a run that begins behind that item; `<operation>:<number>` for other jobs that are
+   * published again. The jobs of a batch that the broker did not take get a batch whose id has `/<fence>` before the colon. No
+   * run and no operation has a colon or a slash in its id, so the first colon separates them from the item, which may be any text.
    */
   readonly _id: string;
   /** The run or the operation that made the batch. */
   readonly runId: string;
   /** Number of the page in its run; absent where jobs are published again. Only pages count for their run. */
   readonly page?: number;
-  /** The users between which the page lies: after `after`, up to and including `last`. */
+  /** The items between which the page lies: after `after`, up to and including `last`. */
   readonly after?: string;
   readonly last?: string;
   readonly kind: string;
@@ -47,31 +48,41 @@ export interface BatchRecord {
 export const BATCH_LIMIT = 1_000;
 
 /**
- * @param after the user behind whom the page begins; empty for the first page. The id has the position and not the number of
- * the page, so a run that another process continues leaves no user out, even if users were added or deleted in between.
+ * @param after the item behind which the page begins; empty for the first page. The id has the position and not the number of
+ * the page, so a run that another process continues leaves no item out, even if items were added or deleted in between.
  */
 export function pageBatchId(runId: string, after: string): string {
   return `${runId}:${after}`;
 }
 
-/** Id of the batch that takes over the jobs of a batch that the broker did not take. No user id has a dot. */
+/** @returns an id above those of all pages of a run, and below those of other runs. */
+export function endOfPageIds(runId: string): string {
+  return `${runId};`;
+}
+
+/** Id of the batch that takes over the jobs of a batch that the broker did not take. */
 export function restBatchId({ _id, fence }: Pick<BatchRecord, '_id' | 'fence'>): string {
-  return `${_id}.${fence}`;
+  const colon = _id.indexOf(':');
+  return `${_id.slice(0, colon)}/${fence}${_id.slice(colon)}`;
+}
+
+/** @returns the page whose jobs a batch of the run has: the page itself, or the one whose rest it took over; else undefined. */
+function pageIdOf(batchId: string, runId: string): string | undefined {
+  const colon = batchId.indexOf(':');
+  const [origin] = batchId.slice(0, colon).split('/');
+  return origin === runId ? pageBatchId(runId, batchId.slice(colon + 1)) : undefined;
 }
 
 /**
- * @returns whether a job that its run created belongs to another page of the run. Pages overlap where users were added or
+ * @returns whether a job that its run created belongs to another page of the run. Pages overlap where items were added or
  * deleted before another process continued the run, and such a job must count once.
  */
 export function isOnOtherPage(
   job: { readonly runId: string; readonly batch: string },
   batch: Pick<BatchRecord, '_id' | 'runId' | 'page'>,
 ): boolean {
-  return (
-    batch.page !== undefined &&
-    job.runId === batch.runId &&
-    job.batch !== batch._id &&
-    job.batch.startsWith(`${job.runId}:`) &&
-    !job.batch.startsWith(`${batch._id}.`)
-  );
+  if (batch.page === undefined || job.runId !== batch.runId || job.batch === batch._id)
+    return false;
+  const pageId = pageIdOf(job.batch, job.runId);
+  return pageId !== undefined && pageId !== batch._id;
 }

@@ -35,7 +35,7 @@ export interface JobDeath {
 }
 
 export interface JobRecord<Payload = unknown> {
-  /** Natural key: `<kind>:<userId>:<date>`. One job per key, for ever. `userOf` and `dateOf` read it. */
+  /** `<kind>:<key>`. One job per kind and key, as long as its record is kept. `keyOf` reads the key. */
   readonly _id: string;
   readonly kind: string;
   readonly state: JobState;
@@ -74,27 +74,23 @@ export function isReplayed({ generation }: { readonly generation: number }): boo
   return generation > 1;
 }
 
-export function jobId(kind: string, userId: string, date: string): string {
-  return `${kind}:${userId}:${date}`;
+/** @param key any text, also with colons; no kind has a colon. */
+export function jobId(kind: string, key: string): string {
+  return `${kind}:${key}`;
 }
 
-/** @returns the user of a job. No kind and no date has a colon. */
-export function userOf(id: string): string {
-  return id.slice(id.indexOf(':') + 1, id.lastIndexOf(':'));
-}
-
-/** @returns the date of a job as YYYY-MM-DD. */
-export function dateOf(id: string): string {
-  return id.slice(id.lastIndexOf(':') + 1);
+/** @returns the key of a job, which its owner chose. */
+export function keyOf(id: string): string {
+  return id.slice(id.indexOf(':') + 1);
 }
 
 /** Fields of a requested job. */
 export interface NewJob<Payload = unknown> {
+  /** Without a colon. */
   readonly kind: string;
-  readonly userId: string;
-  /** YYYY-MM-DD. */
-  readonly date: string;
-  /** Everything that an attempt needs, as of the time when the job is recorded, because a later change of the user must not change a retry. */
+  /** Identifies the job among those of its kind: a second job of the same key is not created. */
+  readonly key: string;
+  /** Everything that an attempt needs, as of the time when the job is recorded, because a later change elsewhere must not change a retry. */
   readonly payload: Payload;
   readonly trace?: Pick<JobRecord, 'traceparent' | 'tracelinks'> | undefined;
 }
@@ -108,11 +104,11 @@ export interface JobOrigin {
 }
 
 export function newJob<Payload>(
-  { kind, userId, date, payload, trace = {} }: NewJob<Payload>,
+  { kind, key, payload, trace = {} }: NewJob<Payload>,
   { runId, batch, now }: JobOrigin,
 ): JobRecord<Payload> {
   return {
-    _id: jobId(kind, userId, date),
+    _id: jobId(kind, key),
     kind,
     state: 'pending',
     generation: 1,

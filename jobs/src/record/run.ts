@@ -12,21 +12,19 @@ export interface EndCounts {
 export const NO_ENDS: EndCounts = { done: 0, dead: 0, cancelled: 0, causes: {} };
 
 export interface RunRecord {
-  /** Made from the idempotency key if there is one, so equal requests at once are one run. */
+  /** Made by the owner of the run, at most 100 characters without a colon or a slash; equal requests have equal ids, so they are one run. */
   readonly _id: string;
-  /** YYYY-MM-DD. */
-  readonly date: string;
-  /** True: the request named no users. */
-  readonly isForEveryone: boolean;
-  /** The named users, sorted; absent for everyone. */
-  readonly userIds?: readonly string[];
+  /** What the source of the run must know: small data of the source. */
+  readonly request: unknown;
+  /** The items that the request names, sorted, where it names any. They may be many, so no list of runs has them. */
+  readonly items?: readonly string[];
   /** Hash of the request. A repeated request has the same hash; another request under the same key has a different one. */
   readonly requestHash: string;
   readonly createdAt: Date;
   readonly traceparent?: string;
-  /** Number of users that the run is for; absent until it is counted. Exact once the run is expanded. */
+  /** Number of items that the run is for; absent until it is counted. Exact once the run is expanded. */
   readonly total?: number;
-  /** The last user of the last recorded page; empty at first. */
+  /** The last item of the last recorded page; empty at first. */
   readonly cursor: string;
   /** Number of the page after that. */
   readonly nextPage: number;

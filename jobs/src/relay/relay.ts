@@ -1,7 +1,7 @@
 /**
- * The relay turns runs into jobs on the broker: it reads the users of a run page by page, records a batch of jobs for each
+ * The relay turns runs into jobs on the broker: it reads the items of a run page by page, records a batch of jobs for each
  * page, and publishes the batch from memory. Batches that another relay left behind, and those of replays and repairs, it
- * publishes from their records. Runs and batches are leased in their own records, so every monolith has a relay, and all of
+ * publishes from their records. Runs and batches are leased in their own records, so several processes may have a relay, and all of
  * them share the work.
  *
  * The order of each page is: batch and jobs stored, messages confirmed, batch marked, run counted. A process that dies in
@@ -74,7 +74,7 @@ interface OwnRun extends Held {
   readonly kind: string;
   /** True: this process stored the run, so no page of it can exist. */
   readonly isFresh: boolean;
-  /** The user behind whom the next page begins, and the number of that page. */
+  /** The item behind which the next page begins, and the number of that page. */
   cursor: string;
   page: number;
   /** The page that is being read, so that no other page is begun; for a run that is not fresh, until it is stored. */
@@ -82,7 +82,7 @@ interface OwnRun extends Held {
   /** True once the last page was read. */
   isRead: boolean;
   pagesInWork: number;
-  /** How far the batches are stored without a gap, and the last users of the pages that are stored beyond a gap. */
+  /** How far the batches are stored without a gap, and the last items of the pages that are stored beyond a gap. */
   stored: { nextPage: number; cursor: string };
   readonly storedBeyond: Map<number, string>;
 }
@@ -219,11 +219,11 @@ export class Relay {
         renew: () => stores.runs.renew(run),
       }),
     );
-    if (run.total === undefined) void this.#countUsers(run);
+    if (run.total === undefined) void this.#countItems(run);
   }
 
-  /** Counts the users beside the expansion, because a million of them take a second. */
-  async #countUsers(run: RunRecord): Promise<void> {
+  /** Counts the items beside the expansion, because a million of them take a second. */
+  async #countItems(run: RunRecord): Promise<void> {
     try {
       const total = await this.#options.source.count(run);
       await this.#options.stores.runs.setTotal(run._id, total);
@@ -308,7 +308,7 @@ export class Relay {
     const found = await this.#persist(own, () => source.page(run, after, BATCH_LIMIT));
     if (found === undefined) return;
     if (found.jobs.length === 0 && !found.isLast) {
-      // Every user of the page was deleted since the run was requested.
+      // Every item of the page was deleted since the run was requested.
       own.cursor = found.last;
       return;
     }
@@ -450,12 +450,12 @@ export class Relay {
         ? await stores.runs.find(batch.runId)
         : undefined;
     if (run === undefined) return [...found.values()];
-    const isMissing = ({ kind, userId, date }: NewJob) => {
-      const id = jobId(kind, userId, date);
+    const isMissing = ({ kind, key }: NewJob) => {
+      const id = jobId(kind, key);
       return !found.has(id) && batch.ids.includes(id);
     };
     const origin = { runId: run._id, batch: batch._id, now: stores.clock.now() };
-    // Users who were added since push others out of the page, so reading goes on until the whole batch is covered.
+    // Items that were added since push others out of the page, so reading goes on until the whole batch is covered.
     for (let after = batch.after ?? ''; ; ) {
       const page = await source.page(run, after, BATCH_LIMIT);
       await this.#insertJobs(page.jobs.filter(isMissing).map((job) => newJob(job, origin)));

@@ -1,5 +1,5 @@
 /** The collection `batches`: which jobs are published together, by which relay, and whether the broker has them. */
-import { type BatchRecord, type BatchState, pageBatchId } from '../record/batch.ts';
+import { type BatchRecord, type BatchState, endOfPageIds, pageBatchId } from '../record/batch.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
 import { LEASE_END, mayBeOver, takeIfOver } from './relayLease.ts';
@@ -204,7 +204,7 @@ export class BatchStore {
   async pageIds(runId: string, after: string | undefined, limit: number): Promise<string[]> {
     const begin = after === undefined ? { $gte: `${runId}:` } : { $gt: after };
     const found = await this.#batches.find({
-      filter: { _id: { ...begin, $lt: endOfPages(runId) }, runId, page: { $exists: true } },
+      filter: { _id: { ...begin, $lt: endOfPageIds(runId) }, runId, page: { $exists: true } },
       sort: { _id: 1 },
       fields: ['_id'],
       limit,
@@ -261,15 +261,15 @@ export class BatchStore {
   }
 
   /**
-   * @param user a user's id; empty: the first page.
-   * @returns the page of a run that the user belongs to, or would belong to; undefined where the run has none yet.
+   * @param item empty: the first page.
+   * @returns the page of a run that the item belongs to, or would belong to; undefined where the run has none yet.
    */
-  async pageOf(runId: string, user: string): Promise<BatchRecord | undefined> {
+  async pageOf(runId: string, item: string): Promise<BatchRecord | undefined> {
     const first = pageBatchId(runId, '');
     const [page] = await this.#batches.find({
       filter: {
-        // A page has the user behind whom it begins in its id.
-        _id: user === '' ? first : { $gte: first, $lt: pageBatchId(runId, user) },
+        // A page has the item behind which it begins in its id.
+        _id: item === '' ? first : { $gte: first, $lt: pageBatchId(runId, item) },
         page: { $gte: 0 },
       },
       sort: { _id: -1 },
@@ -284,7 +284,7 @@ export class BatchStore {
     runId,
   }: Pick<BatchRecord, '_id' | 'runId'>): Promise<BatchRecord | undefined> {
     const [page] = await this.#batches.find({
-      filter: { _id: { $gt: _id, $lt: endOfPages(runId) }, page: { $gte: 0 } },
+      filter: { _id: { $gt: _id, $lt: endOfPageIds(runId) }, page: { $gte: 0 } },
       sort: { _id: 1 },
       limit: 1,
     });
@@ -298,8 +298,3 @@ export class BatchStore {
 
 /** Open batches that are looked at in one round. More than this exist only after an outage, and the next rounds reach them. */
 const CANDIDATES_LIMIT = 1_000;
-
-/** @returns an id above those of all pages of a run: users' ids have no character above `z`. */
-function endOfPages(runId: string): string {
-  return pageBatchId(runId, '~');
-}

@@ -8,10 +8,14 @@ import { linkToTrace } from './jobChanges.ts';
 
 /** Selects dead jobs: every given field must match; without fields all dead jobs match. */
 export interface ReplayFilter {
-  readonly userId?: string;
+  /** A regular expression that the whole key of a job matches. */
+  readonly keyPattern?: string;
   readonly cause?: DeathCause;
-  /** YYYY-MM-DD. */
-  readonly date?: string;
+}
+
+/** @returns what the id of every job matches that the filter selects by its key; undefined where it does not ask for the key. */
+export function idPattern({ keyPattern }: ReplayFilter): string | undefined {
+  return keyPattern === undefined ? undefined : `^[^:]*:(?:${keyPattern})$`;
 }
 
 /** Dead jobs with the same cause and fingerprint. */
@@ -104,18 +108,11 @@ export class DeadJobStore {
  * there is always a lower one.
  */
 function deadJobs(filter: ReplayFilter, diedBefore?: Date): Filter<JobRecord> {
+  const pattern = idPattern(filter);
   return {
     state: 'dead',
     stateAt: { $gt: new Date(0), ...(diedBefore === undefined ? {} : { $lte: diedBefore }) },
     ...(filter.cause === undefined ? {} : { 'death.cause': filter.cause }),
-    ...(filter.userId === undefined && filter.date === undefined ? {} : { _id: idsOf(filter) }),
+    ...(pattern === undefined ? {} : { _id: { $regex: pattern } }),
   };
-}
-
-/** @returns what the ids of a user's jobs, or of a day's jobs, match. */
-function idsOf({ userId, date }: ReplayFilter): { $regex: string } {
-  const [user, day] = [userId, date].map((part) =>
-    part === undefined ? '.*' : RegExp.escape(part),
-  );
-  return { $regex: `^[^:]*:${user}:${day}$` };
 }

@@ -33,6 +33,7 @@ export {
   type EndChange,
   type HeldRun,
   type NewRun,
+  RUN_SUMMARY_FIELDS,
   RunStore,
   type RunSummary,
 } from './runStore.ts';

@@ -1,4 +1,4 @@
-/** The collection `runs`: which day and users were requested, how far each run is recorded, and how many of its jobs ended. */
+/** The collection `runs`: what was requested, how far each run is recorded, and how many of its jobs ended. */
 import { type EndCounts, NO_ENDS, type RunRecord } from '../record/run.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DatabaseClock } from './databaseClock.ts';
@@ -6,10 +6,7 @@ import type { DocumentCollection, Filter } from './documentCollection.ts';
 import { LEASE_END, leaseEndAfter, mayBeOver, takeIfOver } from './relayLease.ts';
 
 /** A request for jobs. */
-export type NewRun = Pick<
-  RunRecord,
-  '_id' | 'date' | 'isForEveryone' | 'userIds' | 'requestHash' | 'traceparent'
->;
+export type NewRun = Pick<RunRecord, '_id' | 'request' | 'items' | 'requestHash' | 'traceparent'>;
 
 /** Identifies a run as one owner holds it. */
 export type HeldRun = Pick<RunRecord, '_id' | 'fence'>;
@@ -18,7 +15,7 @@ export type HeldRun = Pick<RunRecord, '_id' | 'fence'>;
 export interface StoredPages {
   /** Number of the page after them. */
   readonly nextPage: number;
-  /** The last user of the last one. */
+  /** The last item of the last one. */
   readonly cursor: string;
   /** Number of all pages; undefined while a page may follow. */
   readonly pageCount: number | undefined;
@@ -47,14 +44,13 @@ export interface EndChange {
   readonly causes: Readonly<Record<string, number>>;
 }
 
-/** A run without the users that it names: they may be a thousand, and no list of runs shows them. */
-export type RunSummary = Omit<RunRecord, 'userIds'>;
+/** A run without the items that it names: they may be a thousand, and no list of runs shows them. */
+export type RunSummary = Omit<RunRecord, 'items'>;
 
 /** Every field of a summary; the compiler finds one that is missing. */
 const SUMMARY: Readonly<Record<keyof RunSummary, true>> = {
   _id: true,
-  date: true,
-  isForEveryone: true,
+  request: true,
   requestHash: true,
   createdAt: true,
   traceparent: true,
@@ -77,10 +73,9 @@ const SUMMARY: Readonly<Record<keyof RunSummary, true>> = {
   leaseUntil: true,
   fence: true,
 };
-const SUMMARY_FIELDS = Object.keys(SUMMARY);
-
-/** The runs of a day: those for everyone before all others, each the newest first. */
-const OF_DAY = { date: 1, isForEveryone: -1, createdAt: -1 } as const;
+export const RUN_SUMMARY_FIELDS = Object.keys(SUMMARY);
+/** Ids of batches have a colon and slashes after the run's id; messages carry a run's id of this length at most. */
+const RUN_ID = /^[^:/]{1,100}$/;
 const ACTIVE_LIMIT = 1_000;
 const NEWEST_DAYS = 30;
 
@@ -95,20 +90,21 @@ export class RunStore {
 
   async ensureIndexes(): Promise<void> {
     await this.#runs.ensureIndex({ createdAt: -1 });
-    await this.#runs.ensureIndex(OF_DAY);
     await this.#runs.ensureIndex({ isActive: 1, createdAt: 1 });
   }
 
   /**
    * Stores a run, held by `owner`, unless one of this id exists.
    * @returns the stored run: this one, or the one that had the id before.
-   * @throws StoreUnavailable, StatementRefused
+   * @throws RangeError where the id is not as `RunRecord` says; StoreUnavailable, StatementRefused
    */
   async insertIfAbsent(run: NewRun, owner: string): Promise<RunRecord> {
+    if (!RUN_ID.test(run._id))
+      throw new RangeError(`the run id '${run._id}' is empty, too long, or has a colon or a slash`);
     const now = this.#clock.now();
     const document: RunRecord = {
       ...run,
-      ...(run.userIds === undefined ? {} : { total: run.userIds.length }),
+      ...(run.items === undefined ? {} : { total: run.items.length }),
       createdAt: now,
       cursor: '',
       nextPage: 0,
@@ -132,11 +128,6 @@ export class RunStore {
     return await this.#runs.findOne(id);
   }
 
-  /** Runs for everyone come first, so no number of runs for some users hides the daily run. */
-  async ofDay(date: string, limit: number): Promise<RunSummary[]> {
-    return await this.#runs.find({ filter: { date }, sort: OF_DAY, limit, fields: SUMMARY_FIELDS });
-  }
-
   /**
    * Reads the runs of the last 30 days, and all only where these are too few: the database sorts every run that matches,
    * because no index gives it the order.
@@ -153,7 +144,7 @@ export class RunStore {
       filter: { createdAt: { $gt: since } },
       sort: { createdAt: -1 },
       limit,
-      fields: SUMMARY_FIELDS,
+      fields: RUN_SUMMARY_FIELDS,
     });
   }
 
@@ -163,7 +154,7 @@ export class RunStore {
       filter: { isActive: true },
       sort: { createdAt: 1 },
       limit: ACTIVE_LIMIT,
-      fields: SUMMARY_FIELDS,
+      fields: RUN_SUMMARY_FIELDS,
     });
   }
 
@@ -299,7 +290,7 @@ export class RunStore {
     await this.#runs.updateOne(id, { $set: { isActive: true }, $unset: { finishedAt: '' } });
   }
 
-  /** @returns runs that finished before a time, created after another, the oldest first; without the ids of their users. */
+  /** @returns runs that finished before a time, created after another, the oldest first; without the items that they name. */
   async finishedBefore(time: Date, createdAfter: Date, limit: number): Promise<RunRecord[]> {
     return await this.#runs.find({
       filter: {
@@ -309,13 +300,13 @@ export class RunStore {
       },
       sort: { createdAt: 1 },
       limit,
-      fields: SUMMARY_FIELDS,
+      fields: RUN_SUMMARY_FIELDS,
     });
   }
 
-  /** @returns the runs among these ids, without the ids of their users. */
+  /** @returns the runs among these ids, without the items that they name. */
   async findSmall(ids: readonly string[]): Promise<Map<string, RunRecord>> {
-    const found = await this.#runs.findByIds(ids, SUMMARY_FIELDS);
+    const found = await this.#runs.findByIds(ids, RUN_SUMMARY_FIELDS);
     return new Map(found.map((run) => [run._id, run]));
   }
 

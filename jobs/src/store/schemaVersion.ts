@@ -4,7 +4,7 @@ import type { StoreDatabase } from './connectStore.ts';
 import { StoreUnavailable } from './statement.ts';
 
 /** Version of this release. Raise it with every change that makes old data unusable for new code, or new data for old code. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** The collection that holds one document with the version. */
 const SCHEMA_COLLECTION = 'schema';

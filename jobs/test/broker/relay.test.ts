@@ -141,7 +141,7 @@ test('one job that the database refuses is counted as refused, and its page is p
   const pipeline = await JobPipeline.open(t);
   const jobs = jobsOf(40);
   const { jobs: store } = pipeline.store;
-  const poison = jobs[17]!.userId;
+  const poison = jobs[17]!.key;
   await pipeline.relay({
     stores: {
       ...pipeline.store,
@@ -184,7 +184,7 @@ test('a run whose process died is continued behind its cursor, and no page is re
   await pipeline.store
     .raw('runs')
     .updateOne({ _id: run._id }, { $set: { leaseUntil: new Date(0) } });
-  const lastOf = (page: number) => sorted[page * 1_000 - 1]!.userId;
+  const lastOf = (page: number) => sorted[page * 1_000 - 1]!.key;
   await pipeline.store.batches.insert(
     {
       _id: pageBatchId(run._id, lastOf(1)),
@@ -193,7 +193,7 @@ test('a run whose process died is continued behind its cursor, and no page is re
       after: lastOf(1),
       last: lastOf(2),
       kind: 'trivial',
-      ids: sorted.slice(1_000, 2_000).map(({ userId }) => `trivial:${userId}:2026-01-01`),
+      ids: sorted.slice(1_000, 2_000).map(({ key }) => `trivial:${key}`),
       createdAt: new Date(),
       owner: 'a process that died',
     },

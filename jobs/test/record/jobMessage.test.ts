@@ -25,7 +25,7 @@ function reasonOf(body: string | Buffer): string {
 const reasonWith = (change: object) => reasonOf(JSON.stringify({ ...good, ...change }));
 
 test('an encoded job is decoded to the same message', () => {
-  const requested = { kind: 'trivial', userId: 'u', date: '2026-01-01', payload: { minutes: 5 } };
+  const requested = { kind: 'trivial', key: 'u:2026-01-01', payload: { minutes: 5 } };
   const job = newJob(requested, { runId: 'r', batch: 'b', now });
   assert.deepEqual(decodeJob(encodeJob(job), payloadOf), {
     version: 1,

@@ -1,7 +1,7 @@
 /** Goal: a replay makes the selected dead jobs pending, once, in batches that the relay takes. Method: dead records in the real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Reconciler, type ReplayOptions, ReplayProgress, replayDead, userOf } from '@fit/jobs';
+import { keyOf, Reconciler, type ReplayOptions, ReplayProgress, replayDead } from '@fit/jobs';
 import { countingRunStore } from '@fit/jobs/store';
 import { QUICK } from '../support/fakes.ts';
 import { findRun, finishJobs, killJobs, statesOf, storeRun } from '../support/storedRun.ts';
@@ -167,13 +167,17 @@ test('a replay with a rate replays groups of that many jobs, one a second', asyn
   assert.ok(performance.now() - startedAt >= 1_400);
 });
 
-test('a job of another user or day does not match the filter', async (t) => {
+test('a job of another key does not match the filter', async (t) => {
   const store = await testStore(t);
   const run = await storeRun(store, [{ created: 2 }]);
   await killJobs(store, run.id, run.jobIds, 'exhausted');
-  const userId = userOf(run.jobIds[0] ?? '');
-  assert.equal(await store.dead.count({ userId }), 1);
-  assert.equal(await store.dead.count({ date: '1999-01-01' }), 0);
+  const key = keyOf(run.jobIds[0] ?? '');
+  assert.equal(await store.dead.count({ keyPattern: key }), 1);
+  assert.equal(await store.dead.count({ keyPattern: `${key}|nobody` }), 1);
+  assert.equal(await store.dead.count({ keyPattern: `${run.id}.*` }), 2);
+  // The whole key must match.
+  assert.equal(await store.dead.count({ keyPattern: key.slice(0, -1) }), 0);
+  assert.equal(await store.dead.count({ keyPattern: key.slice(1) }), 0);
 });
 
 test('a job that dies again during the replay is not replayed a second time', async (t) => {

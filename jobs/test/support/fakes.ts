@@ -28,7 +28,7 @@ export interface Payload {
 
 /** @returns a request for a job of a new user. */
 export function requestedJob(outcome = 'done'): NewJob<Payload> {
-  return { kind: 'trivial', userId: randomUUID(), date: '2026-01-01', payload: { outcome } };
+  return { kind: 'trivial', key: `${randomUUID()}:2026-01-01`, payload: { outcome } };
 }
 
 export function pendingJob(outcome = 'done', runId = 'run'): JobRecord<Payload> {

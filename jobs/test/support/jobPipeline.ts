@@ -48,9 +48,9 @@ export class JobPipeline {
     kindOf: () => 'trivial',
     count: (run) => Promise.resolve(this.requested.get(run._id)?.length ?? 0),
     page: (run, after, limit) => {
-      const following = (this.requested.get(run._id) ?? []).filter(({ userId }) => userId > after);
+      const following = (this.requested.get(run._id) ?? []).filter(({ key }) => key > after);
       const jobs = following.slice(0, limit);
-      const last = jobs.at(-1)?.userId ?? after;
+      const last = jobs.at(-1)?.key ?? after;
       return Promise.resolve({ jobs, last, isLast: following.length <= limit });
     },
   };
@@ -153,16 +153,16 @@ export class JobPipeline {
     return (await this.#inspector.depthOf(queue)).readyCount;
   }
 
-  /** Stores a run for jobs of these users, held by `owner`. */
+  /** Stores a run for these jobs, whose keys are its items, held by `owner`. */
   async storeRun(
     jobs: readonly NewJob[],
     owner = '',
     id: string = randomUUID(),
   ): Promise<RunRecord> {
-    const sorted = jobs.toSorted((a, b) => (a.userId < b.userId ? -1 : 1));
+    const sorted = jobs.toSorted((a, b) => (a.key < b.key ? -1 : 1));
     this.requested.set(id, sorted);
-    const userIds = sorted.map(({ userId }) => userId);
-    const run = { _id: id, date: '2026-01-01', isForEveryone: false, userIds, requestHash: '' };
+    const items = sorted.map(({ key }) => key);
+    const run = { _id: id, request: {}, items, requestHash: '' };
     return await this.store.runs.insertIfAbsent(run, owner);
   }
 
@@ -235,7 +235,7 @@ export class JobPipeline {
 
   /** @returns the numbers of requested jobs by the state of their records. */
   async statesOf(jobs: readonly NewJob[]): Promise<Record<string, number>> {
-    const ids = jobs.map(({ kind, userId, date }) => jobId(kind, userId, date));
+    const ids = jobs.map(({ kind, key }) => jobId(kind, key));
     const states: Record<string, number> = {};
     for (let from = 0; from < ids.length; from += BATCH_LIMIT) {
       const counts = await this.store.jobs.countAmong(ids.slice(from, from + BATCH_LIMIT));

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { newJob, pageBatchId, type RunRecord } from '@fit/jobs';
 import type { TestStore } from './testStore.ts';
 
-const DATE = '2026-01-01';
 export const HOUR_MS = 3_600_000;
 
 export interface StoredPage {
@@ -26,7 +25,7 @@ export interface StoredRun {
   readonly jobIds: readonly string[];
 }
 
-/** Stores an expanded run. Its users have the run's id in front, so no two runs share any. */
+/** Stores an expanded run. Its items have the run's id in front, so no two runs share any. */
 export async function storeRun(
   store: TestStore,
   pages: readonly StoredPage[],
@@ -35,15 +34,15 @@ export async function storeRun(
   const { runs, batches, jobs, clock } = store;
   const now = clock.now();
   const leaseUntil = new Date(now.getTime() + HOUR_MS);
-  await runs.insertIfAbsent({ _id: id, date: DATE, isForEveryone: true, requestHash: '' }, 'test');
+  await runs.insertIfAbsent({ _id: id, request: {}, requestHash: '' }, 'test');
   const created: string[][] = [];
   for (const [page, stored] of pages.entries()) {
-    const after = page === 0 ? '' : userOf(id, page, -1);
+    const after = page === 0 ? '' : itemOf(id, page, -1);
     const batchId = pageBatchId(id, after);
     const total = stored.created + (stored.refused ?? 0);
     const all = Array.from({ length: total }, (_, index) =>
       newJob(
-        { kind, userId: userOf(id, page, index), date: DATE, payload: { outcome: 'done' } },
+        { kind, key: itemOf(id, page, index), payload: { outcome: 'done' } },
         { runId: id, batch: batchId, now },
       ),
     );
@@ -56,7 +55,7 @@ export async function storeRun(
         runId: id,
         page,
         after,
-        last: userOf(id, page + 1, -1),
+        last: itemOf(id, page + 1, -1),
         kind,
         ids: [...all.map(({ _id }) => _id), ...skippedIds].sort(),
         createdAt: now,
@@ -70,7 +69,7 @@ export async function storeRun(
     await batches.markPublished(batch, { skippedIds });
     if (stored.isUnrecorded === true) continue;
     await runs.recordPage(id, {
-      stored: { nextPage: page + 1, cursor: userOf(id, page + 1, -1), pageCount: undefined },
+      stored: { nextPage: page + 1, cursor: itemOf(id, page + 1, -1), pageCount: undefined },
       created: stored.created,
       skipped: skippedIds.length,
       refused: stored.refused ?? 0,
@@ -81,7 +80,7 @@ export async function storeRun(
   return { id, pages: created, jobIds: created.flat() };
 }
 
-function userOf(runId: string, page: number, index: number): string {
+function itemOf(runId: string, page: number, index: number): string {
   return `${runId}-${String(page).padStart(5, '0')}-${String(index + 1).padStart(5, '0')}`;
 }
 

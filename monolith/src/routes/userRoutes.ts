@@ -1,5 +1,5 @@
 /** Users: create one or many, list them, read one, read the workout of one. */
-import { DateText, dayIn, UserId, Wod } from '@fit/contract';
+import { DateText, dayIn, UserId, Wod, wodId } from '@fit/contract';
 import { jobId } from '@fit/jobs';
 import type { BatchStore, JobStore } from '@fit/jobs/store';
 import { defineRoute, Problem, type Route } from '@fit/service';
@@ -91,7 +91,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
         const date = query.date ?? dayIn(timezone, new Date());
         const wod = await users.findWod(params.id, date);
         if (wod !== undefined) return { body: wod };
-        const job = await jobs.find(jobId('createWod', params.id, date));
+        const job = await jobs.find(jobId('createWod', wodId(params.id, date)));
         const [shown] = job === null ? [] : await showJobs(batches, [job]);
         throw new Problem({
           status: 404,

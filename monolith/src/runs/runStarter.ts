@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { RunRecord } from '@fit/jobs';
 import type { NewRun, RunStore } from '@fit/jobs/store';
 import { Problem } from '@fit/service';
+import type { WodRequest } from './wodRequest.ts';
 
 export interface RunRequest {
   /** YYYY-MM-DD, as it was sent. Undefined: the day of the first request with this key. */
@@ -87,12 +88,12 @@ export class RunStarter {
 
 function newRun(id: string, request: RunRequest, today: string): NewRun {
   const { date = today, userIds, traceparent } = request;
+  const wodRequest: WodRequest = { date, isForEveryone: userIds === undefined };
   return {
     _id: id,
-    date,
-    isForEveryone: userIds === undefined,
+    request: wodRequest,
     requestHash: hashOf(request),
-    ...(userIds === undefined ? {} : { userIds: userIds.toSorted() }),
+    ...(userIds === undefined ? {} : { items: userIds.toSorted() }),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
 }

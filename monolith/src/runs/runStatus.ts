@@ -2,6 +2,7 @@
 import { type EndCounts, endedCount, endsOf, isExpanded } from '@fit/jobs';
 import type { RunSummary } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
+import { wodRequestOf } from './wodRequest.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 
@@ -50,6 +51,7 @@ const NONE_COUNTED: LiveCounts = {};
  * @param live numbers of running and waiting jobs; default: they are not counted.
  */
 export function runStatus(run: RunSummary, now: Date, live = NONE_COUNTED): RunStatus {
+  const { date, isForEveryone } = wodRequestOf(run);
   const ends = endsOf(run);
   const ended = endedCount(ends) + run.refused;
   const total = totalOf(run);
@@ -60,9 +62,9 @@ export function runStatus(run: RunSummary, now: Date, live = NONE_COUNTED): RunS
   const hasEta = !isFinished && total !== undefined && ratePerSecond > 0;
   return {
     runId: run._id,
-    date: run.date,
+    date,
     createdAt: run.createdAt.toISOString(),
-    isForEveryone: run.isForEveryone,
+    isForEveryone,
     state: isFinished ? 'finished' : isExpanded(run) ? 'running' : 'accepting',
     ...(total === undefined ? {} : { total }),
     expanded: run.expanded,

@@ -1,6 +1,8 @@
 /** The jobs of a run, page by page: one workout for each user, with the user's profile as it is when the page is read. */
+import { wodId } from '@fit/contract';
 import type { NewJob, RunRecord, RunSource } from '@fit/jobs';
 import type { User, UserStore } from '../store/userStore.ts';
+import { wodRequestOf } from './wodRequest.ts';
 
 export interface WodSourceParts {
   readonly users: Pick<UserStore, 'list' | 'findAll' | 'count'>;
@@ -28,7 +30,7 @@ export function wodSource({ users, largeRunShare }: WodSourceParts): RunSource {
       );
       return { jobs, last: page.last, isLast: page.isLast };
     },
-    count: async ({ userIds }) => userIds?.length ?? (await users.count()),
+    count: async ({ items }) => items?.length ?? (await users.count()),
   };
 }
 
@@ -40,14 +42,14 @@ interface UserPage {
 
 async function readPage(
   users: WodSourceParts['users'],
-  { userIds }: RunRecord,
+  { items }: RunRecord,
   { after, limit }: { readonly after: string; readonly limit: number },
 ): Promise<UserPage> {
-  if (userIds === undefined) {
+  if (items === undefined) {
     const found = await users.list(after, limit);
     return { users: found, last: found.at(-1)?.id ?? after, isLast: found.length < limit };
   }
-  const rest = userIds.filter((id) => id > after);
+  const rest = items.filter((id) => id > after);
   const ids = rest.slice(0, limit);
   return {
     users: await users.findAll(ids),
@@ -63,12 +65,12 @@ function traceOf({ traceparent }: RunRecord, share: number | 'shared'): NewJob['
   return Math.random() < share ? { tracelinks: [traceparent] } : undefined;
 }
 
-function jobOf(user: User, { date }: RunRecord, trace: NewJob['trace']): NewJob {
+function jobOf(user: User, run: RunRecord, trace: NewJob['trace']): NewJob {
+  const { date } = wodRequestOf(run);
   const { id: userId, level, equipment, exclusions = [] } = user;
   return {
     kind: KIND,
-    userId,
-    date,
+    key: wodId(userId, date),
     payload: { userId, date, level, equipment, exclusions },
     trace,
   };

@@ -172,12 +172,12 @@ const ANY_BROKER = { version: '4.3.6', hasManagement: true } as const;
 export function openStatus(
   config: MonolithConfig,
   declaration: Declaration,
-  stores: Pick<TodaySources, 'jobs' | 'runs' | 'batches' | 'clock'>,
+  stores: Pick<TodaySources, 'jobs' | 'runs' | 'wodRuns' | 'batches' | 'clock'>,
 ): OpenStatus {
   const { queues } = planTopology(declaration, ANY_BROKER);
   const queueNames = queues.map(({ name }) => name);
   const kinds = declaration.kinds.map(({ kind }) => kind);
-  const { jobs, runs, batches, clock } = stores;
+  const { jobs, runs, wodRuns, batches, clock } = stores;
   const { timezone } = config;
   const sampler = new QueueSampler(openSampleReader({ ...config, queueNames }));
   const streams = new EventStreams();
@@ -187,7 +187,7 @@ export function openStatus(
     streams,
     timezone,
     readAlerts: () => readAlerts(config),
-    readToday: () => readToday({ jobs, runs, batches, clock, kinds, timezone }),
+    readToday: () => readToday({ jobs, runs, wodRuns, batches, clock, kinds, timezone }),
   });
   return {
     board,

@@ -1,9 +1,11 @@
 /** Whether every user has today's workout: the run of the day, which users have no workout and why, and what has not reached the broker. */
 import { dayIn } from '@fit/contract';
-import type { RunStore, RunSummary } from '@fit/jobs/store';
+import type { RunSummary } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
 import { Freshness } from '../cachedSource.ts';
 import { type LiveCounts, RunStatus, runStatus } from '../runs/runStatus.ts';
+import { wodRequestOf } from '../runs/wodRequest.ts';
+import type { WodRunStore } from '../store/wodRunStore.ts';
 import { type JobFigureSources, type JobFigures, readJobFigures } from './jobFigures.ts';
 
 const Count = Type.Integer({ minimum: 0 });
@@ -35,8 +37,8 @@ export const TodayReport = Type.Object({
 });
 export type TodayReport = Static<typeof TodayReport>;
 
-export interface TodaySources extends Omit<JobFigureSources, 'runs'> {
-  readonly runs: JobFigureSources['runs'] & Pick<RunStore, 'ofDay'>;
+export interface TodaySources extends JobFigureSources {
+  readonly wodRuns: Pick<WodRunStore, 'ofDay'>;
   /** The time zone whose day is today, as an IANA name. */
   readonly timezone: string;
 }
@@ -55,10 +57,10 @@ const RUNS_READ = 50;
 
 /** @throws StoreUnavailable, StatementRefused. */
 export async function readToday(sources: TodaySources): Promise<TodayFacts> {
-  const { jobs, runs, timezone } = sources;
+  const { jobs, wodRuns, timezone } = sources;
   const date = dayIn(timezone, new Date());
   const [runsOfDay, figures] = await Promise.all([
-    runs.ofDay(date, RUNS_READ),
+    wodRuns.ofDay(date, RUNS_READ),
     readJobFigures(sources),
   ]);
   const run = chooseRun(runsOfDay);
@@ -74,7 +76,7 @@ export function chooseRun(runs: readonly RunSummary[]): RunSummary | undefined {
   const size = ({ total }: RunSummary) => total ?? Number.MAX_SAFE_INTEGER;
   return runs.toSorted(
     (a, b) =>
-      Number(b.isForEveryone) - Number(a.isForEveryone) ||
+      Number(wodRequestOf(b).isForEveryone) - Number(wodRequestOf(a).isForEveryone) ||
       size(b) - size(a) ||
       b.createdAt.getTime() - a.createdAt.getTime(),
   )[0];

@@ -11,7 +11,6 @@ import {
   wodId,
   wodOf,
 } from '@fit/contract';
-import { dateOf, type JobRecord, userOf } from '@fit/jobs';
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
 
@@ -112,9 +111,4 @@ export class UserStore {
 
 function toUser({ _id, ...rest }: UserDocument): User {
   return { id: _id, ...rest };
-}
-
-/** @returns what a workout is looked up by, of a job of `createWod`. */
-export function wodJobOf({ _id: id }: Pick<JobRecord, '_id'>): WodJob {
-  return { id, userId: userOf(id), date: dateOf(id) };
 }

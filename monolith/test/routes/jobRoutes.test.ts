@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { wodId } from '@fit/contract';
 import { type JobRecord, newJob, pageBatchId } from '@fit/jobs';
 import { createApp, listen } from '@fit/service';
 import { type TestStore, testStore } from '../../../jobs/test/support/testStore.ts';
@@ -74,7 +75,7 @@ async function storePage(
   const batch = pageBatchId(runId, after);
   const now = clock.now();
   const records = users.map((userId) =>
-    newJob({ kind: 'createWod', userId, date, payload: {} }, { runId, batch, now }),
+    newJob({ kind: 'createWod', key: wodId(userId, date), payload: {} }, { runId, batch, now }),
   );
   const ids = records.map(({ _id }) => _id).sort();
   const last = users.at(-1) ?? '';

@@ -8,6 +8,7 @@ import type { RunRecord } from '@fit/jobs';
 import { Problem } from '@fit/service';
 import { type TestStore, testStore } from '../../../jobs/test/support/testStore.ts';
 import { type RunRequest, RunStarter } from '../../src/runs/runStarter.ts';
+import { wodRequestOf } from '../../src/runs/wodRequest.ts';
 
 const date = '2026-12-05';
 
@@ -50,8 +51,8 @@ test('a new run is stored with its request, held by the relay that begins it', a
   const run = await starter.start(request({ userIds, traceparent: 'trace' }));
   assert.deepEqual(begun, [run]);
   assert.deepEqual(
-    [run.date, run.userIds, run.isForEveryone, run.total, run.traceparent, run.owner, run.fence],
-    [date, ['a', 'b'], false, 2, 'trace', 'me', 1],
+    [run.request, run.items, run.total, run.traceparent, run.owner, run.fence],
+    [{ date, isForEveryone: false }, ['a', 'b'], 2, 'trace', 'me', 1],
   );
   assert.deepEqual(await store.runs.find(run._id), run);
   const other = await starter.start(request({ userIds }));
@@ -80,8 +81,8 @@ test('a key without a day means the day of its first request, also after midnigh
   const first = await starter.start(request({ idempotencyKey: 'k' }));
   day.today = '2026-12-06';
   const again = await starter.start(request({ idempotencyKey: 'k' }));
-  assert.deepEqual([again._id, again.date], [first._id, date]);
-  assert.equal((await starter.start(request())).date, '2026-12-06');
+  assert.deepEqual([again._id, wodRequestOf(again).date], [first._id, date]);
+  assert.equal(wodRequestOf(await starter.start(request())).date, '2026-12-06');
 });
 
 test('another request under a used key is refused, and a list of users in another order is no other request', async (t) => {

@@ -7,6 +7,7 @@ import { wodSource } from '../../src/runs/wodSource.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 import { runRecord } from '../support/runs.ts';
 
+const FOR_SOME = { request: { date: '2026-12-05', isForEveryone: false } };
 const idOf = (index: number) => `user-${String(index).padStart(3, '0')}`;
 
 async function openUsers(t: Parameters<typeof testStore>[0], count: number): Promise<UserStore> {
@@ -39,20 +40,19 @@ async function readAll(
 test('a run for everyone has all users in the order of their ids, each with the profile', async (t) => {
   const users = await openUsers(t, 25);
   const source = wodSource({ users, largeRunShare: 0 });
-  const run = runRecord({ date: '2026-12-05' });
+  const run = runRecord({ request: { date: '2026-12-05', isForEveryone: true } });
   const pages = await readAll(source, run, 10);
   assert.deepEqual(
     pages.map(({ length }) => length),
     [10, 10, 5],
   );
   assert.deepEqual(
-    pages.flat().map(({ userId }) => userId),
-    Array.from({ length: 25 }, (_, index) => idOf(index)),
+    pages.flat().map(({ key }) => key),
+    Array.from({ length: 25 }, (_, index) => `${idOf(index)}:2026-12-05`),
   );
   assert.deepEqual(pages[0]?.[0], {
     kind: 'createWod',
-    userId: 'user-000',
-    date: '2026-12-05',
+    key: 'user-000:2026-12-05',
     payload: {
       userId: 'user-000',
       date: '2026-12-05',
@@ -72,7 +72,7 @@ test('a run for everyone has all users in the order of their ids, each with the 
 test('a run for some users has only these; one that was deleted is left out', async (t) => {
   const users = await openUsers(t, 25);
   const source = wodSource({ users, largeRunShare: 0 });
-  const run = runRecord({ isForEveryone: false, userIds: ['nobody', idOf(3), idOf(7)].sort() });
+  const run = runRecord({ ...FOR_SOME, items: ['nobody', idOf(3), idOf(7)].sort() });
   for (const [limit, pageCount] of [
     [1, 3],
     [2, 2],
@@ -83,8 +83,8 @@ test('a run for some users has only these; one that was deleted is left out', as
     assert.equal(pages.length, pageCount);
     const jobs = pages.flat();
     assert.deepEqual(
-      jobs.map(({ userId }) => userId),
-      [idOf(3), idOf(7)],
+      jobs.map(({ key }) => key),
+      [idOf(3), idOf(7)].map((id) => `${id}:2026-12-05`),
     );
   }
   assert.equal(await source.count(run), 3);
@@ -102,8 +102,8 @@ test('a small run shares the trace of its request; of a large one the chosen sha
   assert.deepEqual(await tracesOf(1, run), ['{"tracelinks":["trace"]}']);
   const some = runRecord({
     traceparent: 'trace',
-    isForEveryone: false,
-    userIds: [idOf(1), idOf(2)],
+    ...FOR_SOME,
+    items: [idOf(1), idOf(2)],
   });
   assert.deepEqual(await tracesOf(0, some), ['{"traceparent":"trace"}']);
   assert.deepEqual(await tracesOf(1, runRecord()), [undefined]);

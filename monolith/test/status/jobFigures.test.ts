@@ -1,6 +1,7 @@
 /** Goal: the figures agree with the records, at any size. Method: calls without I/O, and one reading of a real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { wodId } from '@fit/contract';
 import { newJob, pageBatchId } from '@fit/jobs';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { type JobFacts, jobFigures, readJobFigures } from '../../src/status/jobFigures.ts';
@@ -73,16 +74,16 @@ test('the figures are read from the records of a real database', async (t) => {
   const { jobs, runs, batches, clock } = store;
   const sources = { jobs, runs, batches, clock, kinds: ['createWod'] };
   const date = '2026-12-05';
-  const run = await runs.insertIfAbsent(
-    { _id: 'r', date, isForEveryone: true, requestHash: 'h' },
-    'me',
-  );
+  const run = await runs.insertIfAbsent({ _id: 'r', request: {}, requestHash: 'h' }, 'me');
   await runs.setTotal(run._id, 9);
   const page = async (after: string, users: readonly string[], number: number) => {
     const batch = pageBatchId(run._id, after);
     const now = clock.now();
     const records = users.map((userId) =>
-      newJob({ kind: 'createWod', userId, date, payload: {} }, { runId: run._id, batch, now }),
+      newJob(
+        { kind: 'createWod', key: wodId(userId, date), payload: {} },
+        { runId: run._id, batch, now },
+      ),
     );
     const ids = records.map(({ _id }) => _id);
     const last = users.at(-1) ?? '';

@@ -69,7 +69,10 @@ function run(id: string, total?: number, time = '05:00:00'): RunSummary {
   return runRecord({ _id: id, createdAt, ...(total === undefined ? {} : { total }) });
 }
 const chosen = (...runs: RunSummary[]) => chooseRun(runs)?._id;
-const forSome = (given: RunSummary): RunSummary => ({ ...given, isForEveryone: false });
+const forSome = (given: RunSummary): RunSummary => ({
+  ...given,
+  request: { date, isForEveryone: false },
+});
 
 test('a run for everyone is chosen before larger or newer runs for some users', () => {
   const few = forSome(run('few', 500, '06:00:00'));

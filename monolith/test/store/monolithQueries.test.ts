@@ -5,8 +5,9 @@ import { checkStatements, watchStatements } from '../../../jobs/test/support/que
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { DailyRunStore } from '../../src/store/dailyRunStore.ts';
 import { UserStore } from '../../src/store/userStore.ts';
+import { WodRunStore } from '../../src/store/wodRunStore.ts';
 
-const COLLECTIONS = ['users', 'wods', 'dailyRun'];
+const COLLECTIONS = ['users', 'wods', 'dailyRun', 'runs'];
 const COUNT = 5_000;
 
 test('every statement of the monolith’s stores is in docs/queries.md and reads by an index', async (t) => {
@@ -21,6 +22,18 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
   await store
     .raw('wods')
     .insertMany(Array.from({ length: COUNT }, (_, index) => ({ _id: `user-${index}:2026-01-01` })));
+  const wodRuns = new WodRunStore(store.database);
+  await wodRuns.ensureIndexes();
+  await store.raw('runs').insertMany(
+    Array.from({ length: COUNT }, (_, index) => ({
+      _id: `run-${index}`,
+      request: {
+        date: new Date(index * 86_400_000).toISOString().slice(0, 10),
+        isForEveryone: index % 10 === 0,
+      },
+      createdAt: new Date(index * 86_400_000),
+    })),
+  );
   statements.length = 0;
   const job = { id: 'job', userId: 'user-1', date: '2026-01-01' };
   const calls: Record<string, () => Promise<unknown>> = {
@@ -34,11 +47,12 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'UserStore.count': () => users.count(),
     'DailyRunStore.setDeadline': () => dailyRun.setDeadline(new Date()),
     'DailyRunStore.deadline': () => dailyRun.deadline(),
+    'WodRunStore.ofDay': () => wodRuns.ofDay('1975-01-01', 50),
   };
-  const methods = [users, dailyRun].flatMap((of) => {
+  const methods = [users, dailyRun, wodRuns].flatMap((of) => {
     const prototype = Object.getPrototypeOf(of) as { constructor: { name: string } };
     return Object.getOwnPropertyNames(prototype)
-      .filter((name) => name !== 'constructor')
+      .filter((name) => name !== 'constructor' && name !== 'ensureIndexes')
       .map((name) => `${prototype.constructor.name}.${name}`);
   });
   assert.deepEqual(Object.keys(calls).sort(), methods.sort(), 'each method is called');

@@ -8,8 +8,7 @@ export function runRecord(fields: Partial<RunRecord> = {}): RunRecord {
   const createdAt = fields.createdAt ?? new Date('2026-11-23T05:00:00Z');
   return {
     _id: 'run-1',
-    date: '2026-11-23',
-    isForEveryone: true,
+    request: { date: '2026-11-23', isForEveryone: true },
     requestHash: 'h',
     createdAt,
     cursor: '',

@@ -1,6 +1,5 @@
 /** The ledger: the accepted jobs, and the job records, workouts and queue depths at the end of a scenario. */
-import { WODS_COLLECTION } from '@fit/contract';
-import { dateOf, userOf } from '@fit/jobs';
+import { WODS_COLLECTION, wodJobOf } from '@fit/contract';
 import { connect } from 'amqplib';
 import type { Db } from 'mongodb';
 
@@ -63,9 +62,7 @@ export async function readLedger(sources: LedgerSources): Promise<Ledger> {
   return {
     accepted,
     jobs: jobs.map(({ _id: id, state, generation, death, attemptCount, attempts = [] }) => ({
-      id,
-      userId: userOf(id),
-      date: dateOf(id),
+      ...wodJobOf({ _id: id }),
       state,
       generation,
       cause: death?.cause,

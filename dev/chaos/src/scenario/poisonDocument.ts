@@ -28,7 +28,7 @@ export const poisonDocument: Scenario = {
       const consistency = await environment.checkConsistency();
       const poisoned = await environment.database
         .collection<JobRecord>('jobs')
-        .findOne({ _id: jobId('createWod', poisonedId, FIRST_DATE) });
+        .findOne({ _id: jobId('createWod', wodId(poisonedId, FIRST_DATE)) });
       const { monoliths, coaches } = await environment.readMetrics();
       const services = [...monoliths, ...coaches];
       const reason = poisoned?.death?.reason ?? '';
