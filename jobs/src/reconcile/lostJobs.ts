@@ -1,7 +1,8 @@
 /**
- * Finds jobs whose message the broker has lost, and publishes them again. A job is lost only if it is stale, no worker that
- * is alive has it in hand, and its queues hold fewer messages than there are such jobs. A job that is published again
- * without need costs work, but the guards of its record and its natural key allow no second effect.
+ * Finds jobs whose message the broker has lost, and publishes them again. A job is lost only if it is stale, two looks that
+ * are far enough apart find it in no worker's hand, and its queues held fewer messages at both looks than there are such
+ * jobs. A job that is published again without need costs work, but the guards of its record and its natural key allow no
+ * second effect.
  */
 import { randomUUID } from 'node:crypto';
 import { type KindDeclaration, waitQueue } from '@fit/topology';
@@ -12,12 +13,20 @@ import type { ReconcilerOptions } from './reconciler.ts';
 /** Stale jobs of one kind that a round reads; later rounds reach the others. */
 const CANDIDATES_LIMIT = 10_000;
 
-/** Stale jobs that no worker has in hand. */
-interface Candidates {
-  /** Their messages would be in the main queue. */
-  readonly queued: readonly string[];
-  /** Their messages would be in a wait queue, or in the main queue since their wait ended. */
-  readonly waiting: readonly string[];
+/** What one look at a kind found. */
+interface Look {
+  readonly atMs: number;
+  /** The database's time. */
+  readonly at: Date;
+  /** Stale jobs that no worker had in hand, and whose messages would be in the main queue. */
+  readonly queued: ReadonlySet<string>;
+  /** The same for jobs whose messages would be in a wait queue, or in the main queue since their wait ended. */
+  readonly waiting: ReadonlySet<string>;
+  /** Messages in the main queue, and in all queues of the kind; infinite where the broker did not answer. */
+  readonly readyCount: number;
+  readonly messageCount: number;
+  /** The earliest last heartbeat of the workers that are alive; undefined without any. */
+  readonly oldestHeartbeatAt: Date | undefined;
 }
 
 export interface LostJobsOptions extends ReconcilerOptions {
@@ -27,81 +36,86 @@ export interface LostJobsOptions extends ReconcilerOptions {
 
 export class LostJobs {
   readonly #options: LostJobsOptions;
-  /** For each kind the jobs that the last round found, with the time when they were found first. */
-  readonly #suspects = new Map<string, ReadonlyMap<string, number>>();
-  /** For each kind when `repair` looked last. */
-  readonly #lookedAtMs = new Map<string, number>();
+  /** The last look at each kind. */
+  readonly #looks = new Map<string, Look>();
 
   constructor(options: LostJobsOptions) {
     this.#options = options;
   }
 
   /**
-   * Looks for lost jobs, at most twice within `confirmMs`, because the reading also passes every dead job.
+   * Looks for lost jobs, once within `confirmMs`, because the reading also passes every dead job.
    * @param open published batches of the kind that have not ended, the oldest first.
    * @param now the database's time.
    * @returns how many jobs the relay is to publish again.
    */
   async repair(kind: KindDeclaration, open: readonly BatchRecord[], now: Date): Promise<number> {
     const { staleAfterMs, confirmMs } = this.#options;
-    const nowMs = this.#options.nowMs();
-    if (nowMs - (this.#lookedAtMs.get(kind.kind) ?? -Infinity) < confirmMs / 2) return 0;
-    this.#lookedAtMs.set(kind.kind, nowMs);
+    const former = this.#looks.get(kind.kind);
+    if (former !== undefined && this.#options.nowMs() - former.atMs < confirmMs) return 0;
     const before = new Date(now.getTime() - staleAfterMs);
-    const candidates = await this.#candidates(kind.kind, open, before, now);
-    const missing = await this.#missing(kind, candidates);
-    const foundBefore = this.#suspects.get(kind.kind);
-    const suspects = new Map(missing.map((id) => [id, foundBefore?.get(id) ?? nowMs]));
-    this.#suspects.set(kind.kind, suspects);
-    const lost = missing.filter((id) => nowMs - (suspects.get(id) ?? nowMs) >= confirmMs);
-    for (const id of lost) suspects.delete(id);
+    const look = await this.#look(kind, open, before, now);
+    this.#looks.set(kind.kind, look);
+    const lost = former === undefined ? [] : lostBetween(former, look);
     return lost.length === 0 ? 0 : await this.#publishAgain(kind.kind, lost, before);
   }
 
-  async #candidates(
-    kind: string,
+  async #look(
+    kind: KindDeclaration,
     open: readonly BatchRecord[],
     before: Date,
     now: Date,
-  ): Promise<Candidates> {
+  ): Promise<Look> {
     const { jobs, workers } = this.#options.stores;
+    const atMs = this.#options.nowMs();
     const queued: string[] = [];
     for (const batch of open) {
       if (batch.publishedAt === undefined || batch.publishedAt >= before) break;
       if (queued.length >= CANDIDATES_LIMIT) break;
       queued.push(...(await jobs.pendingOf(batch)));
     }
-    const silent = await jobs.silent(kind, before, CANDIDATES_LIMIT);
-    if (queued.length === 0 && silent.length === 0) return { queued: [], waiting: [] };
-    const inHand = new Set((await workers.alive(now)).flatMap(({ jobIds }) => jobIds));
-    const isAbsent = (id: string) => !inHand.has(id);
+    const silent = await jobs.silent(kind.kind, before, CANDIDATES_LIMIT);
     const running = silent.filter(({ state }) => state === 'running').map(({ _id }) => _id);
     const waiting = silent.filter(({ state }) => state === 'waiting').map(({ _id }) => _id);
+    const hasCandidates = queued.length > 0 || silent.length > 0;
+    const alive = hasCandidates ? await workers.alive(now) : [];
+    const inHand = new Set(alive.flatMap(({ jobIds }) => jobIds));
+    const isAbsent = (id: string) => !inHand.has(id);
+    const heartbeats = alive.map(({ seenAt }) => seenAt.getTime());
+    const candidates = {
+      queued: new Set([...queued, ...running].filter(isAbsent)),
+      waiting: new Set(waiting.filter(isAbsent)),
+    };
     return {
-      queued: [...queued, ...running].filter(isAbsent),
-      waiting: waiting.filter(isAbsent),
+      atMs,
+      at: now,
+      ...candidates,
+      ...(await this.#countMessages(kind, candidates)),
+      oldestHeartbeatAt: heartbeats.length === 0 ? undefined : new Date(Math.min(...heartbeats)),
     };
   }
 
-  /**
-   * @returns those candidates that fewer messages are left for. With at least as many messages as candidates, the workers are
-   * only slow, and publishing again would double the backlog. Without an answer of the broker nothing is missing.
-   */
-  async #missing(kind: KindDeclaration, { queued, waiting }: Candidates): Promise<string[]> {
-    if (queued.length === 0 && waiting.length === 0) return [];
+  /** Without candidates the broker is not asked. */
+  async #countMessages(
+    kind: KindDeclaration,
+    { queued, waiting }: Pick<Look, 'queued' | 'waiting'>,
+  ): Promise<Pick<Look, 'readyCount' | 'messageCount'>> {
+    const unknown = { readyCount: Infinity, messageCount: Infinity };
+    if (queued.size === 0 && waiting.size === 0) return unknown;
     try {
       const readyCount = await this.#options.readyCount(kind.queue);
-      const missing = readyCount < queued.length ? [...queued] : [];
-      if (waiting.length === 0) return missing;
+      if (waiting.size === 0) return { ...unknown, readyCount };
       // Only a kind with tiers certainly has wait queues, and asking for a queue that does not exist closes the channel.
       const tiers = kind.backend === 'tiers' ? kind.tiersMs : [];
       const waitCounts = await Promise.all(
         tiers.map((_, index) => this.#options.readyCount(waitQueue(kind, index + 1))),
       );
-      const messageCount = waitCounts.reduce((sum, count) => sum + count, readyCount);
-      return messageCount < waiting.length ? [...missing, ...waiting] : missing;
+      return {
+        readyCount,
+        messageCount: waitCounts.reduce((sum, count) => sum + count, readyCount),
+      };
     } catch {
-      return [];
+      return unknown;
     }
   }
 
@@ -137,4 +151,24 @@ export class LostJobs {
     if (count > 0) this.#options.onEvent({ type: 'reconciled', count });
     return count;
   }
+}
+
+/**
+ * A job that both looks found, and whose message exists, was in a queue at the first one: a worker that had just taken it has
+ * it in its heartbeat at the second one. So only where the queues held fewer messages than there are such jobs, some are
+ * lost. The messages of one look alone show nothing: workers take messages faster than their heartbeats say so.
+ * @returns jobs that are lost; with at least as many messages as jobs none, because then the workers are only slow, and
+ * publishing again would double the backlog.
+ */
+function lostBetween(former: Look, now: Look): string[] {
+  // A worker without a heartbeat since the first look may have taken messages that no heartbeat names yet.
+  if (now.oldestHeartbeatAt !== undefined && now.oldestHeartbeatAt <= former.at) return [];
+  const queued = [...now.queued.intersection(former.queued)];
+  const waiting = [...now.waiting.intersection(former.waiting)];
+  const isMissing = (count: number, messageCounts: readonly number[]) =>
+    messageCounts.every((messageCount) => messageCount < count);
+  return [
+    ...(isMissing(queued.length, [former.readyCount, now.readyCount]) ? queued : []),
+    ...(isMissing(waiting.length, [former.messageCount, now.messageCount]) ? waiting : []),
+  ];
 }

@@ -128,6 +128,7 @@ test('what a worker that is alive has in hand is never lost, however long its at
   await age(store, run.id, HOUR_MS);
   await storeWorker(store, 'slow', run.jobIds.slice(0, 3));
   assert.equal(await round(0), 0);
+  await storeWorker(store, 'slow', run.jobIds.slice(0, 3));
   assert.equal(await round(20_000), 1);
   assert.deepEqual(await statesOf(store, run.jobIds), { running: 1, pending: 3 });
   assert.equal((await store.jobs.find(run.jobIds[1] ?? ''))?.batch, `${run.id}:`);
@@ -152,6 +153,40 @@ test('a message on its way from the queue to a worker is not lost', async (t) =>
   // A worker that gives it back makes it a candidate again, from the beginning.
   await store.workers.remove('busy');
   assert.equal(await round(13_000), 0);
+  assert.equal(await round(13_000), 2);
+});
+
+test('a backlog that is consumed more slowly than it becomes stale is not published again', async (t) => {
+  const store = await testStore(t);
+  const { round, depths } = reconcilerOf(store);
+  const run = await staleRun(store, 20);
+  // At each look two messages have left the queue that the heartbeat does not name yet: it is some seconds old.
+  for (let done = 0; done < 18; done += 2) {
+    const inHand = run.jobIds.slice(done, done + 2);
+    await storeWorker(store, 'slow', inHand);
+    depths['trivial'] = 20 - done - 2 - 2;
+    assert.equal(await round(13_000), 0, `after ${done} jobs`);
+    await finishJobs(store, run.id, inHand);
+  }
+});
+
+test('messages that a worker took and gave back between two looks are not lost', async (t) => {
+  const store = await testStore(t);
+  const { round, depths } = reconcilerOf(store, { trivial: 0 });
+  await staleRun(store, 3);
+  assert.equal(await round(0), 0);
+  depths['trivial'] = 3;
+  assert.equal(await round(13_000), 0);
+});
+
+test('while a worker is late with its heartbeat nothing is lost', async (t) => {
+  const store = await testStore(t);
+  const { round } = reconcilerOf(store);
+  await staleRun(store, 2);
+  assert.equal(await round(0), 0);
+  await storeWorker(store, 'late', [], 15_000);
+  assert.equal(await round(13_000), 0);
+  await storeWorker(store, 'late', []);
   assert.equal(await round(13_000), 2);
 });
 
