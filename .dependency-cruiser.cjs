@@ -109,10 +109,11 @@ module.exports = {
       comment:
         'Move the I/O to amqp/: the declaration, the plan, its proofs and the decisions are pure. Hashing is.',
       severity: 'error',
-      from: { path: '^topology/src/(?:declaration|plan|proof|retry)/' },
+      from: { path: '^topology/src/(?:declaration|define|plan|proof|retry)/' },
       to: {
         pathNot: [
-          '^topology/src/(?:(?:declaration|plan|proof|retry)/|errors[.]ts$)',
+          '^topology/src/(?:(?:declaration|define|plan|proof|retry)/|errors[.]ts$)',
+          packageOf('@standard-schema/spec'),
           '^(?:node:)?crypto$',
         ],
       },

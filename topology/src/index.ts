@@ -17,13 +17,36 @@ export {
   UNSAFE,
   type Unsafe,
 } from './declaration/kindOptions.ts';
+export {
+  type DefineOptions,
+  defineTopology,
+  type KeyPattern,
+  type NoExtraOptions,
+  type QueueOptions,
+  type Queues,
+  type RetryPolicy,
+  type Topology,
+} from './define/defineTopology.ts';
+export {
+  type BodyInput,
+  type BodyOutput,
+  checkBody,
+  InvalidBody,
+  type MessageName,
+  type Messages,
+  namesOn,
+} from './define/messages.ts';
+export { type ExponentialOptions, exponential, fixed, linear } from './define/retryDelays.ts';
 export { type Fault, fault, TopologyError, type TopologyErrorCode } from './errors.ts';
 export { type BrokerProfile, compareVersions, isAtLeast } from './plan/brokerProfile.ts';
 export {
   deadLetterQueue,
+  directKey,
+  firstRetryExchange,
   isWaitQueue,
   parkExchange,
   retryExchange,
+  retryExchanges,
   returnExchange,
   type TieredKind,
   tierKey,
@@ -77,6 +100,7 @@ export { type DeathDescription, describeDeath, fingerprint } from './retry/descr
 export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligibleAt.ts';
 export { type NextStep, nextStep } from './retry/nextStep.ts';
 export {
+  discard,
   errorClass,
   errorMessage,
   type HandlerResult,
@@ -84,6 +108,8 @@ export {
   type Outcome,
   type OutcomeType,
   outcomeOfThrow,
+  reject,
+  retry,
 } from './retry/outcome.ts';
 export {
   type DeathRecord,

@@ -27,7 +27,7 @@ const DONE: Outcome = { type: 'done', effect: { is: 'stored' } };
 const RETRY: Outcome = { type: 'retry', error: new TypeError('later 7') };
 const REJECT: Outcome = { type: 'reject', error: new RangeError('never') };
 
-const AFTER: Outcome = { type: 'retryAfter', delayMs: 120, error: new TypeError('busy') };
+const AFTER: Outcome = { type: 'retry', after: 120, error: new TypeError('busy') };
 const DISCARD: Outcome = { type: 'discard', reason: 'left' };
 
 type Row = [

@@ -16,7 +16,7 @@ test('a failed attempt has its next wait queue and wait; the last attempt has no
   assert.deepEqual(next(3), [150, 'trivial.wait.3.150ms']);
   assert.deepEqual(next(4), [undefined, undefined]);
   assert.deepEqual(next(1, { type: 'done', effect: 1 }), [undefined, undefined]);
-  const later: Outcome = { type: 'retryAfter', delayMs: 120, error: new Error('later') };
+  const later: Outcome = { type: 'retry', after: 120, error: new Error('later') };
   assert.deepEqual(next(1, later), [150, 'trivial.wait.3.150ms']);
 });
 

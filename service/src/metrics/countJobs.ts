@@ -5,7 +5,6 @@ import type { MetricSet } from './metricSet.ts';
 const ATTEMPT_OUTCOMES = {
   done: 'success',
   retry: 'retry',
-  retryAfter: 'retry',
   reject: 'dead',
   discard: 'discarded',
 } as const;
@@ -94,7 +93,7 @@ function countAttempt(metrics: MetricSet, event: Extract<JobEvent, { type: 'atte
 }
 
 function isExhausted({ outcome, delayMs }: Extract<JobEvent, { type: 'attempted' }>): boolean {
-  return (outcome === 'retry' || outcome === 'retryAfter') && delayMs === undefined;
+  return outcome === 'retry' && delayMs === undefined;
 }
 
 function countEnds(

@@ -1,15 +1,18 @@
 /** Plans the steps of `topology apply`. No I/O: after a kill the steps are planned again and lead to the same result. */
 import {
   type ExchangePlan,
+  firstRetryExchange,
   type PolicyPlan,
   parkExchange,
   type QueuePlan,
   retryExchange,
+  retryExchanges,
   type TopologyPlan,
 } from '@fit/topology';
 import {
   bindingText,
   canonicalText,
+  firstTierChangeExchange,
   type LiveBinding,
   type LiveTopology,
   publicExchange,
@@ -64,8 +67,8 @@ export function planSteps(plan: TopologyPlan, live: LiveTopology): ApplyStep[] {
     .map(({ binding }) => binding);
   const isPublic = ({ source }: LiveBinding) => source === publicExchange(plan);
   // Bindings of retry exchanges change only as `tierChangeSteps` orders them.
-  const retryExchanges = new Set(plan.kinds.map(({ queue }) => retryExchange(queue)));
-  const isRetry = ({ source }: LiveBinding) => retryExchanges.has(source);
+  const retrySources = new Set(plan.kinds.flatMap(({ queue }) => retryExchanges(queue)));
+  const isRetry = ({ source }: LiveBinding) => retrySources.has(source);
   return [
     ...plan.policies
       .filter(({ name }) => differs(name, 'POLICY_MISSING', 'POLICY_DIFFERS'))
@@ -98,6 +101,9 @@ export function planSteps(plan: TopologyPlan, live: LiveTopology): ApplyStep[] {
  * 4. Unbind the tier-change exchange, so that the retry exchange receives the rejected messages again.
  * 5. Delete the tier-change exchange.
  *
+ * A queue with patterns of keys has a second retry exchange (`.retry.first`), and a second tier-change exchange, which is
+ * the alternate of the first one, takes its place during the change.
+ *
  * A worker that skips tiers publishes to the retry exchange directly, also during step 3. So each key is unbound first and
  * then bound: in between, such a message is dead-lettered, which can be replayed, instead of duplicated.
  */
@@ -109,9 +115,11 @@ function tierChangeSteps(
   allExtra: readonly LiveBinding[],
 ): ApplyStep[] {
   const name = tierChangeExchange(queue);
-  const missing = allMissing.filter(({ source }) => source === retryExchange(queue));
-  const extra = allExtra.filter(({ source }) => source === retryExchange(queue));
-  const exists = live.exchanges.some((exchange) => exchange.name === name);
+  const missing = allMissing.filter(({ source }) => retryExchanges(queue).includes(source));
+  const extra = allExtra.filter(({ source }) => retryExchanges(queue).includes(source));
+  const names = [name, firstTierChangeExchange(queue)];
+  const found = names.filter((one) => live.exchanges.some((exchange) => exchange.name === one));
+  const begun = isFirstRetryPlanned(plan, queue) ? names : [name];
   const incoming = live.bindings.filter(
     ({ destination, destinationType }) => destination === name && destinationType === 'exchange',
   );
@@ -126,7 +134,10 @@ function tierChangeSteps(
       ...missing.filter((binding) => binding.key === key).map(bind),
     ]),
     ...(isNeeded ? [unbind(tierChangeBinding(plan, queue))] : incoming.map(unbind)),
-    ...(exists || isNeeded ? [{ type: 'deleteExchange' as const, name }] : []),
+    ...[...new Set([...found, ...(isNeeded ? begun : [])])].map((one) => ({
+      type: 'deleteExchange' as const,
+      name: one,
+    })),
   ];
 }
 
@@ -136,21 +147,44 @@ function tierChangeSteps(
  */
 function startTierChange(plan: TopologyPlan, live: LiveTopology, queue: string): ApplyStep[] {
   const name = tierChangeExchange(queue);
-  const found = live.bindings.filter(({ source }) => source === name);
+  const firstName = firstTierChangeExchange(queue);
+  const park = parkExchange(queue);
+  const hasFirst = isFirstRetryPlanned(plan, queue);
+  const first: ExchangePlan = { name: firstName, type: 'topic', alternate: park };
+  return [
+    ...(hasFirst ? standIn(plan, live, firstRetryExchange(queue), first) : []),
+    ...standIn(plan, live, retryExchange(queue), {
+      name,
+      type: 'direct',
+      alternate: hasFirst ? firstName : park,
+    }),
+    bind(tierChangeBinding(plan, queue)),
+  ];
+}
+
+function isFirstRetryPlanned(plan: TopologyPlan, queue: string): boolean {
+  return plan.exchanges.some(({ name }) => name === firstRetryExchange(queue));
+}
+
+/** Declares an exchange with the planned bindings of another one. */
+function standIn(
+  plan: TopologyPlan,
+  live: LiveTopology,
+  source: string,
+  exchange: ExchangePlan,
+): ApplyStep[] {
+  const { name } = exchange;
+  const found = live.bindings.filter((binding) => binding.source === name);
   const planned = wantedBindings(plan, { queues: [], exchanges: [] })
-    .filter(({ source }) => source === retryExchange(queue))
+    .filter((binding) => binding.source === source)
     .map((binding) => ({ ...binding, source: name }));
   const isIn = (bindings: readonly LiveBinding[], binding: LiveBinding) =>
     bindings.some((other) => bindingText(other) === bindingText(binding));
-  const declare: ApplyStep = {
-    type: 'declareExchange',
-    exchange: { name, type: 'direct', alternate: parkExchange(queue) },
-  };
+  const isDeclared = live.exchanges.some((other) => other.name === name);
   return [
-    ...(live.exchanges.some((exchange) => exchange.name === name) ? [] : [declare]),
+    ...(isDeclared ? [] : [{ type: 'declareExchange' as const, exchange }]),
     ...found.filter((binding) => !isIn(planned, binding)).map(unbind),
     ...planned.filter((binding) => !isIn(found, binding)).map(bind),
-    bind(tierChangeBinding(plan, queue)),
   ];
 }
 

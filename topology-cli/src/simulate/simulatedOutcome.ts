@@ -52,7 +52,7 @@ export function handlerOutcome(outcome: SimulatedOutcome): Outcome | undefined {
     case 'retry':
       return { type: 'retry', error: undefined };
     case 'retryAfter':
-      return { type: 'retryAfter', delayMs: outcome.delayMs, error: undefined };
+      return { type: 'retry', after: outcome.delayMs, error: undefined };
     case 'fatal':
       return { type: 'reject', error: undefined };
     case 'discard':

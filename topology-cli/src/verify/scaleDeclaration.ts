@@ -48,6 +48,7 @@ export function scaleDeclaration(declaration: Declaration, scale: Scale): Declar
   );
   return Object.freeze({
     exchange: declaration.exchange,
+    hasFanOut: declaration.hasFanOut,
     kinds: Object.freeze(kinds),
     kind: Object.freeze(Object.fromEntries(kinds.map((kind) => [kind.kind, kind]))),
   });

@@ -103,10 +103,12 @@ test('differences that only an operator removes are found, reported and left', a
   await channel.deleteQueue('one.wait.1.100ms');
   const settings = { 'x-queue-type': 'quorum', 'x-message-ttl': 150 };
   await channel.assertQueue('one.wait.1.100ms', { durable: true, arguments: settings });
-  await channel.bindQueue('one.wait.1.100ms', 'one.retry', 'job.one');
+  for (const key of ['job.one', 'one.r0'])
+    await channel.bindQueue('one.wait.1.100ms', 'one.retry', key);
   await channel.deleteExchange('one.return');
   await channel.assertExchange('one.return', 'direct', { durable: true });
-  for (const key of ['one.r1', 'one.r2']) await channel.bindQueue('one', 'one.return', key);
+  for (const key of ['one.r0', 'one.r1', 'one.r2'])
+    await channel.bindQueue('one', 'one.return', key);
   await put('policies/theirs', { pattern: 'one', definition: { 'max-length': 5 }, priority: 3 });
   await put('operator-policies/limit', { pattern: 'dead', definition: { 'max-length': 9 } });
   await channel.consume('one.wait.2.200ms', () => undefined);

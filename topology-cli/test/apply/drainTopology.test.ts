@@ -57,10 +57,7 @@ suite('drain', { concurrency: true }, () => {
     await live.apply(BEFORE);
     await assert.rejects(drain(live), (error: { code: string; faults: { subject: string }[] }) => {
       assert.equal(error.code, 'TOPOLOGY_DIFFERS');
-      assert.deepEqual(
-        error.faults.map(({ subject }) => subject),
-        OLD_QUEUES,
-      );
+      assert.deepEqual([...new Set(error.faults.map(({ subject }) => subject))], OLD_QUEUES);
       return true;
     });
     await live.testTopology.expectReady('one.wait.2.1m', 0);

@@ -77,10 +77,13 @@ test('a tier change, step by step', () => {
     'declare queue one.wait.1.10s',
     'declare exchange one.retry.switch (direct)',
     'bind one.retry.switch [job.one] -> one.wait.1.10s',
+    'bind one.retry.switch [one.r0] -> one.wait.1.10s',
     'bind one.retry.switch [one.r1] -> one.dead',
     'bind one.dead-letter [] {"x-last-death-reason":"rejected","x-match":"all-with-x"} -> exchange one.retry.switch',
     'unbind one.retry [job.one] -> one.wait.1.5s',
     'bind one.retry [job.one] -> one.wait.1.10s',
+    'unbind one.retry [one.r0] -> one.wait.1.5s',
+    'bind one.retry [one.r0] -> one.wait.1.10s',
     'unbind one.retry [one.r1] -> one.wait.2.30s',
     'bind one.retry [one.r1] -> one.dead',
     'unbind one.retry [one.r2] -> one.dead',
@@ -158,7 +161,7 @@ test('the tier-change exchange is used only where a key gets another wait queue'
     bindings: [...live.bindings, { ...one[1]!, destination: 'one.dead' }],
   };
   assert.deepEqual(planSteps(plan, doubled).map(describeStep), [
-    'unbind one.retry [one.r1] -> one.dead',
+    'unbind one.retry [one.r0] -> one.dead',
   ]);
 });
 

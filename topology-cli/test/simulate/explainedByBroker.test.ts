@@ -26,7 +26,7 @@ function outcomeOf(word: string): Outcome {
   const [, delay] = word.split(':');
   return delay === undefined
     ? OUTCOMES[word]!
-    : { type: 'retryAfter', delayMs: Number(delay), error: new Error('later') };
+    : { type: 'retry', after: Number(delay), error: new Error('later') };
 }
 
 const { hasNativeRetry } = await brokerFacts();

@@ -15,7 +15,7 @@ import {
   withoutTiers,
 } from '../management/ownedObjects.ts';
 import { probeBroker } from '../management/probeBroker.ts';
-import { retryExchange } from '../plan/names.ts';
+import { retryExchanges } from '../plan/names.ts';
 import type { BindingPlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import { type AssertOptions, assertTopology, declareObjects } from './assertTopology.ts';
 
@@ -159,7 +159,7 @@ export class TopologyMaintainer {
   ): Promise<TopologyPlan> {
     const suspects = plan.kinds
       .map(({ queue }) => queue)
-      .filter((queue) => missing.some(({ exchange }) => exchange === retryExchange(queue)));
+      .filter((queue) => missing.some(({ exchange }) => retryExchanges(queue).includes(exchange)));
     if (suspects.length === 0) {
       this.#warnedQueues.clear();
       return plan;

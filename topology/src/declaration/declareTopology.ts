@@ -1,6 +1,7 @@
 /** A declaration: which kinds of job exist, in which queues they wait, how often and after which delays they are retried. */
 import { fault, TopologyError } from '../errors.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
+import { withoutCovered } from './keyPattern.ts';
 import { exchangeFaults, kindFaults } from './kindFaults.ts';
 import type { Backend, KindOptions, Load } from './kindOptions.ts';
 
@@ -13,6 +14,11 @@ export interface TopologyOptions<Kinds extends KindsOptions = KindsOptions> {
   readonly exchange: string;
   /** Kinds by name; at least one. */
   readonly kinds: Kinds;
+  /**
+   * True allows several queues to have the same public key: each gets a copy of the message, with its own attempts and dead
+   * letters. Default false, so that two queues with one key by mistake are refused.
+   */
+  readonly hasFanOut?: boolean;
 }
 
 /** The literal type of an option as written, or the type of its default where it was left out. */
@@ -25,7 +31,10 @@ export interface KindDeclaration<
   Options extends KindOptions = KindOptions,
 > {
   readonly kind: Kind;
+  /** Public key that messages of this kind are published with. */
   readonly key: Options['key'];
+  /** Public keys and patterns by which the queue is bound, without those that another one covers. */
+  readonly keys: readonly string[];
   readonly queue: Options['queue'];
   /** As written: `'5s'` stays `'5s'`, so that an unknown tier does not compile. */
   readonly tiers: Options['tiers'];
@@ -46,6 +55,8 @@ export interface KindDeclaration<
 export interface Declaration<Kinds extends KindsOptions = KindsOptions> {
   /** Topic exchange that every kind's public key is published to. */
   readonly exchange: string;
+  /** True if several queues may have the same public key. */
+  readonly hasFanOut: boolean;
   /** Kinds in the order of the declaration. */
   readonly kinds: readonly KindDeclaration<Extract<keyof Kinds, string>>[];
   /** Kinds by name: an unknown kind does not compile. */
@@ -85,6 +96,7 @@ export function declareTopology<const Kinds extends KindsOptions>(
   const kinds = entries.map(([kind, kindOptions]) => normalise(kind, kindOptions));
   return Object.freeze({
     exchange: options.exchange,
+    hasFanOut: options.hasFanOut === true,
     kinds: Object.freeze(kinds),
     kind: Object.freeze(Object.fromEntries(kinds.map((kind) => [kind.kind, kind]))),
   }) as unknown as Declaration<Kinds>;
@@ -128,11 +140,12 @@ export function requireKind(declaration: Declaration, name: unknown): KindDeclar
 
 function normalise(kind: string, options: KindOptions): KindDeclaration {
   const complete = { ...DEFAULTS, ...options };
-  const { key, queue, tiers, maxLength, crashLimit, load, messageTtl } = complete;
+  const { key, keys = [key], queue, tiers, maxLength, crashLimit, load, messageTtl } = complete;
   const { hasPriorities, backend, queueType, nonRetryable, deadline, unsafe } = complete;
   return Object.freeze({
     kind,
     key,
+    keys: Object.freeze(withoutCovered(keys)),
     queue,
     maxLength,
     crashLimit,

@@ -1,12 +1,18 @@
-/** A duration: '200ms', '5s', '2m', '1h', or a number of milliseconds. */
-export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h'}`;
+/** A duration: '200ms', '5s', '2m', '1h', '1d', or a number of milliseconds. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /** @returns milliseconds, or undefined if the text is not a duration. */
 export function parseDurationMs(duration: number | string): number | undefined {
   if (typeof duration === 'number') return duration;
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(duration.trim());
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration.trim());
   const unitMs = UNIT_MS[match?.[2] ?? ''];
   return match?.[1] === undefined || unitMs === undefined ? undefined : Number(match[1]) * unitMs;
 }

@@ -1,6 +1,7 @@
 /** Checks of a declaration; each fault has a code of its own. */
 import { type Fault, fault } from '../errors.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
+import { matchesPattern } from './keyPattern.ts';
 import { BACKENDS, type KindOptions, type Load, UNSAFE } from './kindOptions.ts';
 
 const LIMIT_MS = 2 ** 32;
@@ -11,6 +12,7 @@ const MAX_TIERS = 10;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const OPTIONS = new Set<string>([
   'key',
+  'keys',
   'queue',
   'tiers',
   'tierOrder',
@@ -41,6 +43,7 @@ export function kindFaults(kind: string, options: KindOptions | undefined): Faul
   return [
     ...unknownOptions(kind, options),
     ...nameFaults(`${kind}.key`, options.key),
+    ...keysFaults(kind, options),
     ...nameFaults(`${kind}.queue`, options.queue),
     ...tierFaults(kind, options),
     ...countFaults(`${kind}.maxLength`, options.maxLength),
@@ -60,6 +63,32 @@ function unknownOptions(kind: string, options: KindOptions): Fault[] {
     .map((name) =>
       fault('OPTION_UNKNOWN', `${kind}.${name}`, `is none of ${[...OPTIONS].join(', ')}`),
     );
+}
+
+/** Words of letters, digits, `_` and `-` between dots; `*` and `#` stand for whole words. */
+const PATTERN = /^(?:[A-Za-z0-9_-]+|[*#])(?:[.](?:[A-Za-z0-9_-]+|[*#]))*$/;
+const LONGEST_KEY = 100;
+
+function keysFaults(kind: string, { key, keys }: KindOptions): Fault[] {
+  if (keys === undefined) return [];
+  const subject = `${kind}.keys`;
+  if (!Array.isArray(keys) || keys.length === 0)
+    return [fault('NO_KEY', subject, "give at least one public key or pattern, such as 'order.*'")];
+  const faults = keys.flatMap((one: unknown, index) =>
+    typeof one === 'string' && PATTERN.test(one) && one.length <= LONGEST_KEY
+      ? []
+      : [
+          fault(
+            'NAME_INVALID',
+            `${subject}[${index}]`,
+            `'${String(one)}' must be words of letters, digits, '_', '-' between dots, at most ${LONGEST_KEY}; * and # stand for whole words`,
+          ),
+        ],
+  );
+  const isCovered = keys.some((one: unknown) => matchesPattern(String(one), key));
+  return isCovered || faults.length > 0
+    ? faults
+    : [fault('KEY_UNCOVERED', `${kind}.key`, `'${key}' matches none of keys; add it to them`)];
 }
 
 function nameFaults(subject: string, name: string | undefined): Fault[] {

@@ -30,6 +30,11 @@ export interface Load {
 export interface KindOptions {
   /** Public routing key, concrete (no wildcard). */
   readonly key: string;
+  /**
+   * All public keys of the queue, where `key` is not the only one; some may be patterns of a topic exchange (`order.*` one
+   * word, `order.#` any number of words). `key` must match one of them. Default `[key]`.
+   */
+  readonly keys?: readonly string[];
   /** Main queue; names of wait queues, dead-letter queue and exchanges derive from it. */
   readonly queue: string;
   /** Waits between attempts, each above 0 and below 2^32 ms, at most ten. n tiers make n + 1 attempts. */

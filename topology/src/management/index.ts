@@ -16,6 +16,7 @@ export {
 export { ManagementApi } from './managementApi.ts';
 export {
   type FormerWaitQueue,
+  firstTierChangeExchange,
   formerWaitQueues,
   privateExchanges,
   publicExchange,

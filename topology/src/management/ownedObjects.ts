@@ -2,9 +2,11 @@
 import { reasonHeader } from '../plan/brokerProfile.ts';
 import {
   deadLetterExchange,
+  firstRetryExchange,
   isWaitQueue,
   parkExchange,
   retryExchange,
+  retryExchanges,
   returnExchange,
 } from '../plan/names.ts';
 import type { BindingPlan, PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
@@ -20,6 +22,11 @@ export function tierChangeExchange(queue: string): string {
   return `${queue}.retry.switch`;
 }
 
+/** @returns the exchange that replaces `.retry.first` likewise; only for a queue with patterns of keys. */
+export function firstTierChangeExchange(queue: string): string {
+  return `${queue}.retry.first.switch`;
+}
+
 /** @returns the topic exchange that publishers use; queues that are not in the plan may be bound to it. */
 export function publicExchange(plan: TopologyPlan): string {
   return plan.exchanges.find(({ type }) => type === 'topic')?.name ?? '';
@@ -29,9 +36,11 @@ export function publicExchange(plan: TopologyPlan): string {
 export function privateExchanges(plan: TopologyPlan): Set<string> {
   const names = [
     deadLetterExchange,
+    firstRetryExchange,
     retryExchange,
     returnExchange,
     parkExchange,
+    firstTierChangeExchange,
     tierChangeExchange,
   ];
   return new Set(plan.kinds.flatMap(({ queue }) => names.map((exchangeOf) => exchangeOf(queue))));
@@ -115,7 +124,7 @@ export function isRetryBinding(
   plan: Pick<TopologyPlan, 'kinds'>,
   { exchange }: BindingPlan,
 ): boolean {
-  return plan.kinds.some(({ queue }) => retryExchange(queue) === exchange);
+  return plan.kinds.some(({ queue }) => retryExchanges(queue).includes(exchange));
 }
 
 /** What of a virtual host shows which tiers are applied. */
@@ -137,7 +146,7 @@ export function queuesWithOtherTiers(plan: TopologyPlan, reading: TierReading): 
       (queue) =>
         others.has(queue) ||
         reading.bindings.some(
-          (one) => one.source === retryExchange(queue) && !planned.has(bindingText(one)),
+          (one) => retryExchanges(queue).includes(one.source) && !planned.has(bindingText(one)),
         ),
     );
 }
@@ -164,7 +173,7 @@ export function withoutTiers(
     ...plan,
     queues: plan.queues.filter(({ role, kind }) => role !== 'wait' || !isOfKind(kind)),
     bindings: plan.bindings
-      .filter(({ exchange }) => !queues.some((queue) => retryExchange(queue) === exchange))
+      .filter(({ exchange }) => !queues.some((queue) => retryExchanges(queue).includes(exchange)))
       .filter(
         (one) => !queues.some((queue) => returnExchange(queue) === one.exchange) || isUsed(one),
       ),

@@ -1,7 +1,7 @@
 /** Checks before anything is declared: whether this broker, as it is configured by others, can carry the plan. */
 import { type Fault, fault, TopologyError } from '../errors.ts';
 import { compareVersions } from '../plan/brokerProfile.ts';
-import { retryExchange } from '../plan/names.ts';
+import { retryExchanges } from '../plan/names.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { findForeignPolicies } from './foreignPolicies.ts';
 import { type LiveBinding, type LivePolicy, readBindings, readPolicies } from './liveTopology.ts';
@@ -118,7 +118,7 @@ function isAtLeastOnce({ arguments: settings }: TopologyPlan['queues'][number]):
 function otherTierFaults(plan: TopologyPlan, bindings: readonly LiveBinding[]): Fault[] {
   const planned = plan.bindings.map(asLive);
   return plan.kinds.flatMap(({ queue }) => {
-    const retryBindings = planned.filter(({ source }) => source === retryExchange(queue));
+    const retryBindings = planned.filter(({ source }) => retryExchanges(queue).includes(source));
     return bindings
       .filter(({ source, key }) =>
         retryBindings.some((one) => one.source === source && one.key === key),

@@ -1,10 +1,21 @@
 /** Names of a kind's exchanges, queues and routing keys; no other file makes them. Tiers are counted from 1. */
 import { formatDuration } from '../declaration/duration.ts';
+import { isPattern, matchesPattern, withoutCovered } from '../declaration/keyPattern.ts';
 
 /** Exchange that a main queue dead-letters to; it routes by the reason of the death. */
 export const deadLetterExchange = (queue: string): string => `${queue}.dead-letter`;
 /** Exchange that routes a rejected message to the wait queue of its next tier. */
 export const retryExchange = (queue: string): string => `${queue}.retry`;
+/**
+ * Exchange that routes a first attempt, whose key matches a pattern of the queue, to the first wait queue. It is the
+ * alternate of the retry exchange, so keys of tiers never reach it, whatever the pattern is.
+ */
+export const firstRetryExchange = (queue: string): string => `${queue}.retry.first`;
+/** @returns the exchanges whose bindings choose the wait queue of a rejected message. */
+export const retryExchanges = (queue: string): readonly string[] => [
+  retryExchange(queue),
+  firstRetryExchange(queue),
+];
 /** Exchange that routes a message from its wait queue back to the main queue. */
 export const returnExchange = (queue: string): string => `${queue}.return`;
 /** Exchange that routes every message to the dead-letter queue, whatever its key. */
@@ -14,8 +25,10 @@ export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
 
 /** What the names of a kind are made from. */
 export interface TieredKind {
-  /** Public routing key. */
+  /** Public routing key that messages of the kind are published with. */
   readonly key: string;
+  /** Public routing keys and patterns by which the queue is bound. */
+  readonly keys: readonly string[];
   /** Main queue. */
   readonly queue: string;
   /** Milliseconds of each tier. */
@@ -41,13 +54,32 @@ export function tierKey(kind: Pick<TieredKind, 'key' | 'queue'>, tier: number): 
   return tier === 0 ? kind.key : `${kind.queue}.r${tier}`;
 }
 
+/**
+ * A message that is meant for this queue alone, as a replayed dead letter is, has this key: with a public key it would
+ * reach every other queue of the key as well.
+ */
+export function directKey({ queue }: Pick<TieredKind, 'queue'>): string {
+  return `${queue}.r0`;
+}
+
+/** @returns the keys of a first attempt, public ones and the direct one, that no pattern of the queue matches. */
+export function firstKeys(kind: Pick<TieredKind, 'keys' | 'queue'>): string[] {
+  return withoutCovered([...kind.keys, directKey(kind)]).filter((key) => !isPattern(key));
+}
+
+/** @returns the patterns among the public keys. */
+export function patternsOf({ keys }: Pick<TieredKind, 'keys'>): string[] {
+  return keys.filter(isPattern);
+}
+
 /** @returns the tier of a routing key, also one that is no longer declared; undefined if the key does not belong to this kind. */
 export function tierOfKey(
-  kind: Pick<TieredKind, 'key' | 'queue'>,
+  kind: Pick<TieredKind, 'key' | 'keys' | 'queue'>,
   key: string,
 ): number | undefined {
   if (key === kind.key) return 0;
   const prefix = `${kind.queue}.r`;
   const tier = key.startsWith(prefix) ? key.slice(prefix.length) : '';
-  return /^[1-9]\d?$/.test(tier) ? Number(tier) : undefined;
+  if (/^(?:0|[1-9]\d?)$/.test(tier)) return Number(tier);
+  return kind.keys.some((pattern) => matchesPattern(pattern, key)) ? 0 : undefined;
 }

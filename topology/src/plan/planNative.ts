@@ -1,6 +1,6 @@
 /** Retry by the broker itself (RabbitMQ from 4.3.1 on): one queue, which delays a returned message. */
 import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
-import { parkExchange } from './names.ts';
+import { directKey, parkExchange, returnExchange } from './names.ts';
 import { AT_LEAST_ONCE, limitArguments } from './planTiers.ts';
 import type { KindPlan, PlannedKind } from './topologyPlan.ts';
 
@@ -22,7 +22,10 @@ export function isLinear(tiersMs: readonly number[]): boolean {
  */
 export function planNative(kind: PlannedKind, broker: BrokerProfile): KindPlan {
   return {
-    exchanges: [],
+    // The queue returns messages by itself; the exchange only takes those that are meant for this queue alone.
+    exchanges: [
+      { name: returnExchange(kind.queue), type: 'direct', alternate: parkExchange(kind.queue) },
+    ],
     queues: [
       {
         name: kind.queue,
@@ -43,6 +46,13 @@ export function planNative(kind: PlannedKind, broker: BrokerProfile): KindPlan {
         ttlMs: kind.messageTtlMs,
       },
     ],
-    bindings: [],
+    bindings: [
+      {
+        exchange: returnExchange(kind.queue),
+        queue: kind.queue,
+        key: directKey(kind),
+        arguments: {},
+      },
+    ],
   };
 }

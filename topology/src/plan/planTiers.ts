@@ -3,7 +3,11 @@ import { type BrokerProfile, reasonHeader } from './brokerProfile.ts';
 import {
   deadLetterExchange,
   deadLetterQueue,
+  directKey,
+  firstKeys,
+  firstRetryExchange,
   parkExchange,
+  patternsOf,
   retryExchange,
   returnExchange,
   tierKey,
@@ -27,7 +31,7 @@ export const AT_LEAST_ONCE = {
 
 export function planTiers(kind: PlannedKind, broker: BrokerProfile): KindPlan {
   return {
-    exchanges: planExchanges(kind.queue),
+    exchanges: planExchanges(kind),
     queues: [
       ...kind.tiersMs.map((ttlMs, index) => planWaitQueue(kind, index + 1, ttlMs)),
       planMainQueue(kind, broker),
@@ -36,10 +40,15 @@ export function planTiers(kind: PlannedKind, broker: BrokerProfile): KindPlan {
   };
 }
 
-function planExchanges(queue: string): ExchangePlan[] {
+function planExchanges(kind: PlannedKind): ExchangePlan[] {
+  const { queue } = kind;
   const park = parkExchange(queue);
+  const first = firstRetryExchange(queue);
+  const hasPatterns = patternsOf(kind).length > 0;
   return [
-    { name: retryExchange(queue), type: 'direct', alternate: park },
+    // Behind the retry exchange, because a pattern in it would also match keys of tiers, and duplicate their messages.
+    ...(hasPatterns ? [{ name: first, type: 'topic' as const, alternate: park }] : []),
+    { name: retryExchange(queue), type: 'direct', alternate: hasPatterns ? first : park },
     { name: returnExchange(queue), type: 'direct', alternate: park },
     // A headers exchange, because only the reason of the death distinguishes a rejection from a crash, an expiry or an overflow.
     { name: deadLetterExchange(queue), type: 'headers', alternate: retryExchange(queue) },
@@ -110,10 +119,13 @@ function planBindings(kind: PlannedKind, broker: BrokerProfile): BindingPlan[] {
       key: '',
       arguments: reasonMatch(reason, broker),
     })),
-    ...tiers.map((tier) =>
-      bind(retryExchange(queue), waitQueue(kind, tier), tierKey(kind, tier - 1)),
-    ),
+    ...firstKeys(kind).map((key) => bind(retryExchange(queue), waitQueue(kind, 1), key)),
+    ...patternsOf(kind).map((key) => bind(firstRetryExchange(queue), waitQueue(kind, 1), key)),
+    ...tiers
+      .slice(1)
+      .map((tier) => bind(retryExchange(queue), waitQueue(kind, tier), tierKey(kind, tier - 1))),
     bind(retryExchange(queue), dead, tierKey(kind, tiers.length)),
+    bind(returnExchange(queue), queue, directKey(kind)),
     ...tiers.map((tier) => bind(returnExchange(queue), queue, tierKey(kind, tier))),
   ];
 }

@@ -33,12 +33,9 @@ export function planTopology(declaration: Declaration, broker: BrokerProfile): T
     // The public bindings come last: no message is accepted before every path behind them exists.
     bindings: Object.freeze([
       ...plans.flatMap(({ bindings }) => bindings),
-      ...kinds.map(({ queue, key }) => ({
-        exchange: declaration.exchange,
-        queue,
-        key,
-        arguments: {},
-      })),
+      ...kinds.flatMap(({ queue, keys }) =>
+        keys.map((key) => ({ exchange: declaration.exchange, queue, key, arguments: {} })),
+      ),
     ]),
     policies: Object.freeze(
       broker.hasManagement ? kinds.flatMap((kind) => planPolicies(kind, broker)) : [],

@@ -1,10 +1,14 @@
 /** Proofs of the paths of a message: each leads where the declaration says, none loses or duplicates a message, all end. */
 import type { Declaration } from '../declaration/declareTopology.ts';
+import { keysLike, matchesPattern } from '../declaration/keyPattern.ts';
 import { type Fault, fault } from '../errors.ts';
 import {
   deadLetterExchange,
   deadLetterQueue,
+  directKey,
+  firstRetryExchange,
   parkExchange,
+  patternsOf,
   retryExchange,
   returnExchange,
   tierKey,
@@ -26,26 +30,72 @@ import {
 export function provePaths(declaration: Declaration, plan: TopologyPlan): Fault[] {
   return [
     ...plan.kinds.flatMap((kind) => [
-      ...provePublicKey(declaration, plan, kind),
+      ...provePublicKeys(declaration, plan, kind),
       ...proveTiers(plan, kind),
     ]),
     ...proveDeaths(declaration, plan),
   ];
 }
 
-/** A message with the public key reaches the main queue alone. */
-function provePublicKey(declaration: Declaration, plan: TopologyPlan, kind: PlannedKind): Fault[] {
-  const path = `${declaration.exchange} ${kind.key}`;
-  const reached = route(plan, declaration.exchange, { key: kind.key });
-  if (reached.length === 0)
-    return [fault('KEY_UNROUTABLE', path, `no queue is bound; bind ${kind.queue}`)];
-  return expectOnly(reached, kind.queue, path);
+/** A message with a public key reaches the main queues whose kinds declare the key, and no other queue. */
+function provePublicKeys(declaration: Declaration, plan: TopologyPlan, kind: PlannedKind): Fault[] {
+  const exclusive = declaration.hasFanOut ? plan.kinds : [kind];
+  return publicKeysOf(kind).flatMap((key) => {
+    const path = `${declaration.exchange} ${key}`;
+    const reached = route(plan, declaration.exchange, { key });
+    if (reached.length === 0)
+      return [fault('KEY_UNROUTABLE', path, `no queue is bound; bind ${kind.queue}`)];
+    const wanted = exclusive
+      .filter(({ keys }) => keys.some((pattern) => matchesPattern(pattern, key)))
+      .map(({ queue }) => queue);
+    return expectExactly(reached, wanted, path);
+  });
+}
+
+/** @returns the public keys of a kind; for a pattern, keys that stand for all that it matches. */
+function publicKeysOf({ key, keys }: PlannedKind): string[] {
+  return [...new Set([key, ...keys.flatMap(keysLike)])];
+}
+
+/** @returns the keys that a message has at its first attempt. */
+function firstKeysOf(kind: PlannedKind): string[] {
+  return [...new Set([...publicKeysOf(kind), directKey(kind)])];
+}
+
+/** @returns the keys that a message has in the main queue before the rejection that leads to this tier's successor. */
+function keysOfTier(kind: PlannedKind, tier: number): string[] {
+  return tier === 0 ? firstKeysOf(kind) : [tierKey(kind, tier)];
+}
+
+/** A message with the direct key reaches this queue, however many others have its public key. */
+function proveDirectKey(plan: TopologyPlan, kind: PlannedKind): Fault[] {
+  const key = directKey(kind);
+  const reached = route(plan, returnExchange(kind.queue), { key });
+  return expectOnly(reached, kind.queue, `direct key ${key}`);
+}
+
+/** The patterns behind the retry exchange are those of the queue, so that every key that reaches it is retried. */
+function proveFirstPatterns(plan: TopologyPlan, kind: PlannedKind): Fault[] {
+  const { queue } = kind;
+  const bound = plan.bindings.filter(({ exchange }) => exchange === firstRetryExchange(queue));
+  const patterns = patternsOf(kind);
+  const isSame =
+    bound.length === patterns.length &&
+    bound.every((one) => patterns.includes(one.key) && one.queue === waitQueue(kind, 1));
+  const remedy = `must lead the patterns of the queue (${patterns.join(', ') || 'none'}) to ${waitQueue(kind, 1)}, and nothing else`;
+  return isSame ? [] : [fault('PATTERN_WRONG', firstRetryExchange(queue), remedy)];
 }
 
 /** Each rejection leads to the next tier, each wait leads back, the last rejection and every final reason to the dead-letter queue. */
 function proveTiers(plan: TopologyPlan, kind: PlannedKind): Fault[] {
-  if (kind.backend === 'native') return proveUnknownKeys(plan, kind, [parkExchange]);
+  if (kind.backend === 'native')
+    return [
+      ...proveDirectKey(withoutAlternates(plan, kind), kind),
+      ...proveUnknownKeys(plan, kind, [returnExchange, parkExchange]),
+    ];
   return [
+    ...proveDirectKey(withoutAlternates(plan, kind), kind),
+    ...proveFirstPatterns(plan, kind),
     ...proveRejections(withoutAlternates(plan, kind), kind),
     ...proveReturns(withoutAlternates(plan, kind), kind),
     ...proveFinalReasons(plan, kind),
@@ -60,13 +110,14 @@ function proveTiers(plan: TopologyPlan, kind: PlannedKind): Fault[] {
 
 function proveRejections(plan: TopologyPlan, kind: PlannedKind): Fault[] {
   return Array.from({ length: kind.tiersMs.length + 1 }, (_, tier) => {
-    const key = tierKey(kind, tier);
     const isLast = tier === kind.tiersMs.length;
     const next = isLast ? deadLetterQueue(kind.queue) : waitQueue(kind, tier + 1);
-    return expectOnly(
-      reachedAfter(plan, { queue: kind.queue, key }, 'rejected'),
-      next,
-      `rejection of ${key}`,
+    return keysOfTier(kind, tier).flatMap((key) =>
+      expectOnly(
+        reachedAfter(plan, { queue: kind.queue, key }, 'rejected'),
+        next,
+        `rejection of ${key}`,
+      ),
     );
   }).flat();
 }
@@ -103,15 +154,19 @@ function proveFinalReasons(plan: TopologyPlan, kind: PlannedKind): Fault[] {
   const dead = deadLetterQueue(kind.queue);
   return FINAL_REASONS.flatMap((reason) =>
     Array.from({ length: kind.tiersMs.length + 1 }, (_, tier) => {
-      const key = tierKey(kind, tier);
-      return expectOnly(
-        reachedAfter(plan, { queue: kind.queue, key }, reason),
-        dead,
-        `${reason} of ${key}`,
+      return keysOfTier(kind, tier).flatMap((key) =>
+        expectOnly(
+          reachedAfter(plan, { queue: kind.queue, key }, reason),
+          dead,
+          `${reason} of ${key}`,
+        ),
       );
     }).flat(),
   );
 }
+
+/** Exchanges that a rejected message passes on its way to a wait queue. */
+const RETRY_EXCHANGES = [deadLetterExchange, retryExchange, firstRetryExchange];
 
 function proveUnknownKeys(
   plan: TopologyPlan,
@@ -120,8 +175,14 @@ function proveUnknownKeys(
 ): Fault[] {
   return exchanges.flatMap((exchangeOf) => {
     const exchange = exchangeOf(kind.queue);
-    const reached = route(plan, exchange, { key: 'no.such.key', reason: 'rejected' });
-    return expectOnly(reached, deadLetterQueue(kind.queue), `unknown key at ${exchange}`);
+    const key = 'no.such.key';
+    const reached = route(plan, exchange, { key, reason: 'rejected' });
+    // A message can have any key that a pattern of its queue matches, so such a key is not unknown to the retry exchange.
+    const isFirstKey =
+      RETRY_EXCHANGES.includes(exchangeOf) &&
+      patternsOf(kind).some((pattern) => matchesPattern(pattern, key));
+    const wanted = isFirstKey ? waitQueue(kind, 1) : deadLetterQueue(kind.queue);
+    return expectOnly(reached, wanted, `unknown key at ${exchange}`);
   });
 }
 
@@ -130,15 +191,27 @@ function reachedAfter(plan: TopologyPlan, place: MessagePosition, reason: DeathR
 }
 
 function expectOnly(reached: readonly string[], queue: string, path: string): Fault[] {
-  if (reached.length === 1 && reached[0] === queue) return [];
+  return expectExactly(reached, [queue], path);
+}
+
+function expectExactly(
+  reached: readonly string[],
+  queues: readonly string[],
+  path: string,
+): Fault[] {
+  const isEqual =
+    reached.length === queues.length && queues.every((queue) => reached.includes(queue));
+  if (isEqual) return [];
   const found = reached.length === 0 ? 'nothing' : reached.join(', ');
-  return [fault('PATH_WRONG', path, `must reach ${queue} alone, reaches ${found}`)];
+  return [fault('PATH_WRONG', path, `must reach ${queues.join(' and ')} alone, reaches ${found}`)];
 }
 
 /** Every death that a message can meet has exactly one next queue, and no cycle without a rejection follows it. */
 function proveDeaths(declaration: Declaration, plan: TopologyPlan): Fault[] {
   return plan.kinds.flatMap((kind) => {
-    const deaths = reachableDeaths(plan, declaration.exchange, kind.key);
+    const deaths = publicKeysOf(kind).flatMap((key) =>
+      reachableDeaths(plan, declaration.exchange, key),
+    );
     return [...proveNoDrop(deaths), ...proveNoCopies(deaths), ...proveNoIdleCycle(deaths)];
   });
 }

@@ -1,5 +1,6 @@
 /** Proof of a plan before it is asserted: a plan that would lose, duplicate or strand messages is refused. */
 import type { Declaration } from '../declaration/declareTopology.ts';
+import { matchesPattern } from '../declaration/keyPattern.ts';
 import { type Fault, fault, TopologyError } from '../errors.ts';
 import { type BrokerProfile, isAtLeast } from '../plan/brokerProfile.ts';
 import { hasNativeRetry, isLinear } from '../plan/planNative.ts';
@@ -16,7 +17,7 @@ import { proveQueues } from './proveQueues.ts';
 export function provePlan(declaration: Declaration, plan: TopologyPlan): void {
   const faults = [
     ...proveNames(declaration, plan),
-    ...proveKinds(plan),
+    ...proveKinds(declaration, plan),
     ...provePaths(declaration, plan),
     ...proveQueues(plan),
   ];
@@ -63,16 +64,16 @@ function proveSeparateNames(plan: TopologyPlan): Fault[] {
 
 /** All keys but the public ones begin with the name of their queue, so they cannot collide. */
 function provePublicKeys(declaration: Declaration, plan: TopologyPlan): Fault[] {
-  const publicKeys = new Set(plan.kinds.map(({ key }) => key));
+  const publicKeys = new Set(plan.kinds.flatMap(({ keys }) => keys));
   return plan.bindings
     .filter(({ exchange, key }) => exchange === declaration.exchange && !publicKeys.has(key))
     .map(({ key }) => fault('KEY_UNDECLARED', key, 'no kind declares this public key; unbind it'));
 }
 
 /** Kinds: what they declare fits to each other, to their limits and to this broker. */
-function proveKinds(plan: TopologyPlan): Fault[] {
+function proveKinds(declaration: Declaration, plan: TopologyPlan): Fault[] {
   return [
-    ...proveSeparateKinds(plan.kinds),
+    ...proveSeparateKinds(declaration, plan.kinds),
     ...plan.kinds.flatMap((kind) => [
       ...proveCrashLimit(kind),
       ...proveReturnCapacity(kind),
@@ -81,12 +82,29 @@ function proveKinds(plan: TopologyPlan): Fault[] {
   ];
 }
 
-/** Two kinds with one key or queue would each get the other's jobs. */
-function proveSeparateKinds(kinds: readonly PlannedKind[]): Fault[] {
-  const names = kinds.flatMap(({ key, queue }) => [`key ${key}`, `queue ${queue}`]);
-  return names
-    .filter((name, index) => names.indexOf(name) !== index)
-    .map((name) => fault('KINDS_SHARE', name, 'give each kind a key and a queue of its own'));
+/** Two kinds with one queue would each get the other's jobs, and so would two with one key that declare no fan-out. */
+function proveSeparateKinds({ hasFanOut }: Declaration, kinds: readonly PlannedKind[]): Fault[] {
+  const queues = kinds.map(({ queue }) => queue);
+  const sharedQueues = queues
+    .filter((queue, index) => queues.indexOf(queue) !== index)
+    .map((queue) => fault('KINDS_SHARE', `queue ${queue}`, 'give each kind a queue of its own'));
+  const sharedKeys = kinds.flatMap(({ key }, index) =>
+    kinds
+      .slice(index + 1)
+      .filter((other) => isBoundBy(other, key) || isBoundBy(kinds[index], other.key))
+      .map((other) =>
+        fault(
+          'KINDS_SHARE',
+          `key ${isBoundBy(other, key) ? key : other.key}`,
+          'give each kind a key of its own, or declare hasFanOut: true',
+        ),
+      ),
+  );
+  return hasFanOut ? sharedQueues : [...sharedQueues, ...sharedKeys];
+}
+
+function isBoundBy(kind: PlannedKind | undefined, key: string): boolean {
+  return kind?.keys.some((pattern) => matchesPattern(pattern, key)) === true;
 }
 
 function proveCrashLimit(kind: PlannedKind): Fault[] {

@@ -1,4 +1,5 @@
 /** The broker's routing as pure functions over a plan: of a published message, and of one that dies in a queue. */
+import { matchesPattern } from '../declaration/keyPattern.ts';
 import { type BrokerProfile, reasonHeader } from '../plan/brokerProfile.ts';
 import type { BindingPlan, ExchangePlan, QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
 
@@ -11,7 +12,7 @@ export interface RoutedMessage {
 }
 
 /**
- * Follows alternate exchanges. Topic keys in a plan have no wildcards, so they are compared as equal.
+ * Follows alternate exchanges.
  * @returns the queues that a message reaches, each once, in the order of the plan; empty means returned or dropped.
  */
 export function route(plan: TopologyPlan, exchangeName: string, message: RoutedMessage): string[] {
@@ -29,10 +30,11 @@ export function route(plan: TopologyPlan, exchangeName: string, message: RoutedM
 
 type Match = (plan: TopologyPlan, binding: BindingPlan, message: RoutedMessage) => boolean;
 
+const isPatternMatch: Match = (_, binding, { key }) => matchesPattern(binding.key, key);
 const isKeyMatch: Match = (_, binding, { key }) => binding.key === key;
 
 const MATCHES: Readonly<Partial<Record<ExchangePlan['type'], Match>>> = {
-  topic: isKeyMatch,
+  topic: isPatternMatch,
   direct: isKeyMatch,
   fanout: () => true,
   headers: ({ broker }, binding, { reason }) => isReasonMatch(broker, binding, reason),

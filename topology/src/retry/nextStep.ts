@@ -1,5 +1,6 @@
 /** Outcome + attempt → next step: a total function without I/O, whose result the worker carries out. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
+import { parseDurationMs } from '../declaration/duration.ts';
 import type { Attempt } from './attempt.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -27,8 +28,8 @@ export type NextStep =
  * - `discard`: `drop`.
  * - `reject`: `deadLetter`.
  * - `retry`: `wait`, or `exhaust` on the last attempt.
- * - `retryAfter`: `wait` if the next tier is the best fit, `skip` if a later one is, `exhaust` on the last attempt; with
- *   native retry as `retry`.
+ * - `retry` with `after`: `wait` if the next tier is the best fit, `skip` if a later one is, `exhaust` on the last attempt;
+ *   with native retry as without `after`.
  */
 export function nextStep(
   kind: Pick<KindDeclaration, 'tiersMs' | 'backend'>,
@@ -43,9 +44,9 @@ export function nextStep(
     case 'reject':
       return { type: 'deadLetter' };
     case 'retry':
-      return waitOf(attempt);
-    case 'retryAfter':
-      return kind.backend === 'native' ? waitOf(attempt) : skipTo(kind, attempt, outcome.delayMs);
+      return outcome.after === undefined || kind.backend === 'native'
+        ? waitOf(attempt)
+        : skipTo(kind, attempt, parseDurationMs(outcome.after) ?? 0);
   }
 }
 

@@ -1,15 +1,15 @@
 /** Outcomes: the results of a handler. Only this file turns a thrown error, or an invalid result, into an outcome. */
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
+import { type Duration, parseDurationMs } from '../declaration/duration.ts';
 
 /** The result of a handler, which decides the next step of the message. */
 export type Outcome<Effect = unknown> =
   | { readonly type: 'done'; readonly effect?: Effect | undefined }
-  /** Retry at the next tier. */
-  | { readonly type: 'retry'; readonly error: unknown }
   /**
-   * Retry not before `delayMs` milliseconds: at the shortest later tier that is long enough. Skipped tiers count as spent.
+   * Retry at the next tier; with `after`, a duration or milliseconds, at the shortest later tier that is long enough.
+   * Skipped tiers count as spent.
    */
-  | { readonly type: 'retryAfter'; readonly delayMs: number; readonly error: unknown }
+  | { readonly type: 'retry'; readonly error?: unknown; readonly after?: Duration | undefined }
   /** No retry can help: the message is dead-lettered at once. */
   | { readonly type: 'reject'; readonly error: unknown }
   /** The work is no longer wanted: the message is acknowledged without an effect, and the reason is recorded. */
@@ -17,6 +17,29 @@ export type Outcome<Effect = unknown> =
 
 /** The name of an outcome. */
 export type OutcomeType = Outcome['type'];
+
+/**
+ * The attempt failed, and the message is tried again.
+ * @param options.after waits at least this long: at the shortest later delay that is not shorter, or else the longest.
+ */
+export function retry(
+  error?: unknown,
+  options: { readonly after?: Duration } = {},
+): Outcome<never> {
+  return options.after === undefined
+    ? { type: 'retry', error }
+    : { type: 'retry', error, after: options.after };
+}
+
+/** No retry can help: the message goes to the dead-letter queue at once, with this error. */
+export function reject(error: unknown): Outcome<never> {
+  return { type: 'reject', error };
+}
+
+/** The work is no longer wanted: the message is acknowledged without an effect; the reason is in the event. */
+export function discard(reason: string): Outcome<never> {
+  return { type: 'discard', reason };
+}
 
 /** @returns retry for a thrown error, or reject if the kind lists its class in `nonRetryable`. */
 export function outcomeOfThrow(
@@ -43,25 +66,30 @@ const DONE: Outcome<never> = Object.freeze({ type: 'done' });
  */
 export function outcomeOfResult<Effect>(answer: HandlerResult<Effect>): Outcome<Effect> {
   if (answer === undefined) return DONE;
-  const fields = Object(answer) as Partial<Record<'type' | 'delayMs' | 'reason', unknown>>;
+  const fields = Object(answer) as Partial<Record<'type' | 'after' | 'reason', unknown>>;
   switch (fields.type as OutcomeType | undefined) {
     case 'done':
-    case 'retry':
     case 'reject':
       return answer;
-    case 'retryAfter':
-      if (typeof fields.delayMs === 'number' && fields.delayMs >= 0) return answer;
+    case 'retry':
+      if (fields.after === undefined || isDelay(fields.after)) return answer;
       throw new InvalidOutcome(
-        `${shown(answer)}, which needs delayMs: a number of milliseconds that is not negative`,
+        `${shown(answer)}, whose after must be a duration, such as '30s', or milliseconds that are not negative`,
       );
     case 'discard':
       if (typeof fields.reason === 'string') return answer;
       throw new InvalidOutcome(`${shown(answer)}, which needs reason: a text`);
     default:
       throw new InvalidOutcome(
-        `${shown(answer)}, which is no outcome; return nothing for done, or an object whose type is done, retry, retryAfter, reject or discard`,
+        `${shown(answer)}, which is no outcome; return nothing for done, or an object whose type is done, retry, reject or discard`,
       );
   }
+}
+
+function isDelay(value: unknown): boolean {
+  const delayMs =
+    typeof value === 'string' || typeof value === 'number' ? parseDurationMs(value) : undefined;
+  return delayMs !== undefined && delayMs >= 0;
 }
 
 const SHOWN_LIMIT_CHARS = 200;

@@ -412,7 +412,5 @@ function requireCounts(options: Pick<QueueWorkerOptions, (typeof COUNTS)[number]
  * not a sign of an outage.
  */
 function failureOf(outcome: Outcome): string | undefined {
-  return outcome.type === 'retry' || outcome.type === 'retryAfter'
-    ? errorClass(outcome.error)
-    : undefined;
+  return outcome.type === 'retry' ? errorClass(outcome.error) : undefined;
 }

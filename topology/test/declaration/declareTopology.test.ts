@@ -84,6 +84,7 @@ test('a good one is complete and frozen', () => {
   assert.deepEqual(kind, {
     kind: 'one',
     key: 'job.one',
+    keys: ['job.one'],
     queue: 'one',
     tiers: ['5s', '30s'],
     tiersMs: [5_000, 30_000],
@@ -132,8 +133,8 @@ test('kinds, keys, tiers and limits are literal types: an unknown one does not c
 });
 
 test('a duration, an option or an unsafe that does not exist does not compile', () => {
-  // @ts-expect-error: a duration needs one of the four units
-  assert.deepEqual(faultsOf({ tiers: ['5d'] }), ['DURATION_UNREADABLE one.tiers[0]']);
+  // @ts-expect-error: a duration needs one of the five units
+  assert.deepEqual(faultsOf({ tiers: ['5w'] }), ['DURATION_UNREADABLE one.tiers[0]']);
   // @ts-expect-error: what may be lost is a closed list
   assert.deepEqual(faultsOf({ unsafe: ['everything'] }), ['UNSAFE_UNKNOWN one.unsafe']);
   // @ts-expect-error: a misspelt option

@@ -10,6 +10,7 @@ test('each unit, and bare milliseconds', () => {
     ['5s', 5_000],
     ['2m', 120_000],
     ['1h', 3_600_000],
+    ['2d', 172_800_000],
     ['1.5s', 1_500],
     [' 5s ', 5_000],
     [750, 750],
@@ -18,7 +19,7 @@ test('each unit, and bare milliseconds', () => {
 });
 
 test('what is no duration is undefined, never zero', () => {
-  for (const text of ['', 's', '5', '-5s', '5 s', '5d', '5sec', '1e3ms', '5s5s', 'ms5'])
+  for (const text of ['', 's', '5', '-5s', '5 s', '5w', '5sec', '1e3ms', '5s5s', 'ms5'])
     assert.equal(parseDurationMs(text), undefined, text);
 });
 

@@ -15,7 +15,13 @@ import {
   type TopologyPlan,
 } from '@fit/topology';
 import fc from 'fast-check';
-import { ASSIGNMENT, DEFAULT, randomBroker, randomDeclaration } from '../support/declarations.ts';
+import {
+  ASSIGNMENT,
+  DEFAULT,
+  FAN_OUT,
+  randomBroker,
+  randomDeclaration,
+} from '../support/declarations.ts';
 
 const NATIVE = declareTopology({
   exchange: 'jobs',
@@ -56,7 +62,7 @@ function* changedLeaf(leaf: unknown, path: string): Generator<readonly [string, 
 /** Fanout ignores keys, and the broker ignores the key of a headers exchange. */
 const HARMLESS = /^[.]bindings\[\d+\][.]key changed$/;
 
-for (const [name, declaration] of Object.entries({ DEFAULT, ASSIGNMENT, NATIVE }))
+for (const [name, declaration] of Object.entries({ DEFAULT, ASSIGNMENT, NATIVE, FAN_OUT }))
   for (const hasManagement of [true, false])
     test(`${name}, ${hasManagement ? 'with' : 'without'} management: no value can change unseen`, () => {
       const plan = planTopology(declaration, { version: '4.3.6', hasManagement });
@@ -106,8 +112,16 @@ const SEEDED: readonly (readonly [file: string, from: string, to: string])[] = [
   ],
   [
     'planTiers.ts',
-    "name: retryExchange(queue), type: 'direct', alternate: park",
-    "name: retryExchange(queue), type: 'direct', alternate: undefined",
+    "type: 'direct', alternate: hasPatterns ? first : park",
+    "type: 'direct', alternate: hasPatterns ? first : undefined",
+  ],
+  ['planTiers.ts', 'hasPatterns ? first : park', 'park'],
+  ['planTiers.ts', 'patternsOf(kind).map((key) =>', 'patternsOf(kind).slice(1).map((key) =>'],
+  ['names.ts', '`${queue}.r0`', '`${queue}.r1`'],
+  [
+    'planTiers.ts',
+    "type: 'topic' as const, alternate: park",
+    "type: 'topic' as const, alternate: undefined",
   ],
   ['planTiers.ts', "['delivery_limit', 'expired', 'maxlen']", "['expired', 'maxlen']"],
   [
@@ -129,12 +143,13 @@ const SEEDED: readonly (readonly [file: string, from: string, to: string])[] = [
   ['planNative.ts', 'kind.tiersMs[0] ?? 0', '0'],
 ];
 
-/** Two kinds, so that keys that meet are seen; one of them native. */
+/** Several kinds, so that keys that meet are seen; one of them native, one bound by patterns. */
 const MIXED = declareTopology({
   exchange: 'jobs',
   kinds: {
     one: { key: 'job.one', queue: 'one', tiers: ['5s', '10s'] },
     two: { key: 'job.two', queue: 'two', tiers: ['5s', '30s'] },
+    four: { key: 'event.one', keys: ['event.*', 'fact.#'], queue: 'four', tiers: ['5s', '9s'] },
     three: { key: 'job.three', queue: 'three', tiers: ['5s', '10s'], backend: 'native' },
   },
 });

@@ -13,7 +13,13 @@ import {
   type TopologyPlan,
 } from '@fit/topology';
 import fc from 'fast-check';
-import { ASSIGNMENT, DEFAULT, randomBroker, randomDeclaration } from '../support/declarations.ts';
+import {
+  ASSIGNMENT,
+  DEFAULT,
+  FAN_OUT,
+  randomBroker,
+  randomDeclaration,
+} from '../support/declarations.ts';
 
 const BROKER = { version: '4.3.6', hasManagement: true };
 const PLAN = planTopology(DEFAULT, BROKER);
@@ -44,8 +50,8 @@ function withArgument(name: string, key: string, value: string | undefined): Top
   });
 }
 
-test('both profiles are accepted on each release series, with and without the management API', () => {
-  for (const declaration of [DEFAULT, ASSIGNMENT])
+test('both profiles and a fan-out are accepted on each release series, with and without the management API', () => {
+  for (const declaration of [DEFAULT, ASSIGNMENT, FAN_OUT])
     for (const version of ['3.10.8', '3.13.7', '4.0.5', '4.3.6'])
       for (const hasManagement of [true, false])
         assert.deepEqual(

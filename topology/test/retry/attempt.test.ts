@@ -26,7 +26,7 @@ test('a key of no tier is no attempt', () => {
   for (const key of [
     '',
     'job.other',
-    'createWodQueue.r0',
+    'createWodQueue.r00',
     'createWodQueue.r01',
     'createWodQueue.r100',
     'createWodQueue.rx',

@@ -10,7 +10,7 @@ const keys = ['job.createWod', 'createWodQueue.r1', 'createWodQueue.r2', 'create
 const attempts: Attempt[] = keys.map((key) => attemptOf(kind, key, {})!);
 const error = new Error('no');
 const stepsOf = (outcome: Outcome) => attempts.map((attempt) => nextStep(kind, attempt, outcome));
-const stepsAfter = (delayMs: number) => stepsOf({ type: 'retryAfter', delayMs, error });
+const stepsAfter = (delayMs: number) => stepsOf({ type: 'retry', after: delayMs, error });
 
 test('done is acknowledged, discard dropped and reject dead-lettered, at each attempt', () => {
   for (const [outcome, type] of [
@@ -51,7 +51,7 @@ test('retry after more than the longest tier waits for the longest', () => {
 
 test('native: the broker alone chooses the delay', () => {
   const native = { ...kind, backend: 'native' } as const;
-  const outcome: Outcome = { type: 'retryAfter', delayMs: 60_000, error };
+  const outcome: Outcome = { type: 'retry', after: 60_000, error };
   assert.deepEqual(nextStep(native, attempts[0]!, outcome), { type: 'wait', delayMs: 5_000 });
 });
 
@@ -65,7 +65,7 @@ test('property: no retry-after is earlier than asked for where a tier is long en
         spent === 0 ? kind.key : `${kind.queue}.r${spent}`,
         {},
       )!;
-      const step = nextStep(tieredKind, attempt, { type: 'retryAfter', delayMs, error });
+      const step = nextStep(tieredKind, attempt, { type: 'retry', after: delayMs, error });
       const left = tiersMs.slice(spent);
       if (left.length === 0) {
         assert.equal(step.type, 'exhaust');

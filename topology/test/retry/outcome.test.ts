@@ -25,7 +25,8 @@ test('nothing returned is done, an outcome is itself, with and without an effect
     { type: 'done' },
     { type: 'done', effect: 'e' },
     { type: 'retry', error: new Error('a') },
-    { type: 'retryAfter', delayMs: 0, error: undefined },
+    { type: 'retry', after: 0, error: undefined },
+    { type: 'retry', after: '5s' },
     { type: 'reject', error: 'b' },
     { type: 'discard', reason: 'c' },
   ];
@@ -51,8 +52,8 @@ test('anything else is an error that shows what was returned and what may be', (
   const refusal = (answer: object, pattern: RegExp) => {
     assert.throws(() => outcomeOfResult(answer as Outcome), pattern);
   };
-  for (const delayMs of [undefined, '5s', -1, Number.NaN])
-    refusal({ type: 'retryAfter', delayMs }, /which needs delayMs: a number of milliseconds/);
+  for (const after of ['soon', {}, -1, Number.NaN])
+    refusal({ type: 'retry', after }, /whose after must be a duration/);
   refusal({ type: 'discard' }, /which needs reason: a text/);
   refusal({ type: 'x'.repeat(9_999) }, /^.{0,600}$/s);
 });

@@ -23,6 +23,22 @@ export const ASSIGNMENT = declareTopology({
   },
 });
 
+/** An event with two subscribers, one of them by a pattern, and a subscriber of everything. */
+export const FAN_OUT = declareTopology({
+  exchange: 'shop',
+  hasFanOut: true,
+  kinds: {
+    invoices: { key: 'order.created', queue: 'invoices', tiers: ['5s', '30s'] },
+    mails: {
+      key: 'order.created',
+      keys: ['order.created', 'order.*', 'user.created'],
+      queue: 'mails',
+      tiers: ['1s', '2s', '3s'],
+    },
+    audit: { key: 'order.created', keys: ['#'], queue: 'audit', tiers: ['5s'] },
+  },
+});
+
 const randomKind = fc.record({
   tierCount: fc.integer({ min: 1, max: 6 }),
   firstMs: fc.integer({ min: 1, max: 10_000 }),

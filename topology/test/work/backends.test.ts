@@ -162,7 +162,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
     async (t) => {
       const { environment, publisher, visits, visited } = await openLine(t, backend, {
         run: ({ attempt }) =>
-          attempt === 1 ? { type: 'retryAfter', delayMs: 400, error: new Error('again') } : DONE,
+          attempt === 1 ? { type: 'retry', after: 400, error: new Error('again') } : DONE,
       });
       await publisher.publish(environment.message('later'));
       await visited(2);

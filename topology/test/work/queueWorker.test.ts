@@ -115,7 +115,7 @@ test('a handler in JavaScript that returns nothing is done; any other answer tha
     ['nothing', undefined],
     ['true', true],
     ['misspelt', { type: 'dnoe' }],
-    ['no delay', { type: 'retryAfter', error: new Error('busy') }],
+    ['no delay', { type: 'retry', after: 'soon', error: new Error('busy') }],
     ['done', { type: 'done' }],
   ]);
   const ends: string[] = [];
@@ -197,7 +197,7 @@ test('an urgent message is delivered before earlier ones, also after a retry; a 
       urgencies.push(delivery.isUrgent);
       return attempt.isLast
         ? { type: 'done', effect: undefined }
-        : { type: 'retryAfter', delayMs: 150, error: new Error('not yet') };
+        : { type: 'retry', after: 150, error: new Error('not yet') };
     },
   });
   await eventually(() => urgencies.length === 2, { describe: () => order.join(', ') });
