@@ -14,7 +14,7 @@ export interface CoachConfig extends ServiceConfig {
   readonly failureRate: number;
   /** Time that each attempt takes on purpose, in milliseconds. */
   readonly workMs: number;
-  /** Unsettled deliveries at a time. Two stages settle up to 500 each, so more than 1,000 only wait in the coach. */
+  /** Unsettled deliveries at a time: two stages settle up to 500 each, and as many wait, so that the next batches are full. */
   readonly prefetchCount: number;
   /** Handlers that run at a time. */
   readonly concurrency: number;
@@ -39,11 +39,12 @@ export const COACH_VARIABLES = Type.Object({
     description: 'time that each attempt takes on purpose',
   }),
   COACH_PREFETCH: wholeNumber({
-    default: 1_000,
+    default: 2_000,
     minimum: 1,
     maximum: 10_000,
     unit: 'deliveries',
-    description: 'unsettled deliveries at a time; two stages settle up to 500 each',
+    description:
+      'unsettled deliveries at a time; two stages settle up to 500 each, and as many wait',
   }),
   COACH_CONCURRENCY: wholeNumber({
     default: 10,

@@ -31,7 +31,7 @@ export interface JobWorkerOptions extends TopologyMaintainerOptions {
   readonly stores: Pick<JobStores, 'jobs' | 'workers' | 'clock' | 'signer'>;
   /** Counts the ends of jobs for their runs. Its owner closes it after the worker. */
   readonly endCounter: EndCounter;
-  /** Unsettled deliveries at a time. Two stages settle up to 500 each, so more than 1,000 only wait in the worker. */
+  /** Unsettled deliveries at a time. Two stages settle up to 500 each; with 2,000 the next batches are full, which costs a tenth less than 1,000. */
   readonly prefetchCount: number;
   /** Handlers that run at a time; at most `prefetchCount`. */
   readonly concurrency: number;

@@ -65,7 +65,7 @@ export interface QueueWorkerOptions<
   readonly kind: Extract<keyof Kinds, string>;
   /** Name on connections and dead letters; default a random id. */
   readonly id?: string;
-  /** Unsettled deliveries at a time (basic.qos); default 50; 1 to 65,535. Set by `COACH_PREFETCH` of the coach, 1,000. */
+  /** Unsettled deliveries at a time (basic.qos); default 50; 1 to 65,535. Set by `COACH_PREFETCH` of the coach, 2,000. */
   readonly prefetchCount?: number;
   /** Handlers that run at a time; default and largest value the prefetch. Set by `COACH_CONCURRENCY` of the coach, 10. */
   readonly concurrency?: number;
