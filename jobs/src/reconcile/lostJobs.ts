@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { type KindDeclaration, waitQueue } from '@fit/topology';
 import { BATCH_LIMIT, type BatchRecord } from '../record/batch.ts';
-import { leaseEndAfter } from '../store/relayLease.ts';
+import { operationLeaseEndAfter } from '../store/relayLease.ts';
 import type { ReconcilerOptions } from './reconciler.ts';
 
 /** Stale jobs of one kind that a round reads; later rounds reach the others. */
@@ -140,7 +140,7 @@ export class LostJobs {
           owner: operation,
           ...(trace === undefined ? {} : { traceparent: trace.traceparent }),
         },
-        leaseEndAfter(now),
+        operationLeaseEndAfter(now),
       );
       // A repeated insert finds its own batch; its jobs are still stale, so a later round finds them again.
       if (batch === undefined) continue;

@@ -24,7 +24,7 @@ import { describeError } from '../record/describeError.ts';
 import { type JobRecord, jobId, type NewJob, newJob } from '../record/jobRecord.ts';
 import type { RunRecord } from '../record/run.ts';
 import type { JobStores } from '../store/jobStores.ts';
-import { leaseEndAfter, RELAY_RENEW_MS } from '../store/relayLease.ts';
+import { leaseEndAfter, operationLeaseEndAfter, RELAY_RENEW_MS } from '../store/relayLease.ts';
 import type { StoredPages } from '../store/runStore.ts';
 import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
@@ -87,7 +87,7 @@ interface OwnRun extends Held {
   readonly storedBeyond: Map<number, string>;
 }
 
-interface HeldBatch extends Held {
+interface OwnBatch extends Held {
   readonly batch: BatchRecord;
 }
 
@@ -98,7 +98,7 @@ export class Relay {
   readonly #kinds: ReadonlyMap<string, KindDeclaration>;
   readonly #runs = new Map<string, OwnRun>();
   /** Claimed batches that are not begun yet. */
-  #claimed: HeldBatch[] = [];
+  #claimed: OwnBatch[] = [];
   readonly #held = new Set<Held>();
   readonly #inWork = new Map<string, number>();
   readonly #working = new Set<Promise<void>>();
@@ -363,7 +363,7 @@ export class Relay {
     };
     const leaseUntil = leaseEndAfter(now);
     const inserted = await stores.batches.insert(newBatch, leaseUntil);
-    const batch = inserted ?? (await this.#ownBatch(batchId));
+    const batch = inserted ?? (await this.#findOwnBatch(batchId));
     if (batch === undefined) {
       const other = await stores.batches.find(batchId);
       return { ...NOTHING_RECORDED, last: other?.last ?? found.last, isLast: false };
@@ -378,7 +378,7 @@ export class Relay {
   }
 
   /** @returns the batch, where an insert whose answer was lost had stored it for this relay. */
-  async #ownBatch(batchId: string): Promise<BatchRecord | undefined> {
+  async #findOwnBatch(batchId: string): Promise<BatchRecord | undefined> {
     const found = await this.#options.stores.batches.find(batchId);
     const isOwn = found?.owner === this.#owner && found.state === 'open' && found.fence === 1;
     return isOwn ? found : undefined;
@@ -428,7 +428,7 @@ export class Relay {
   }
 
   /** Publishes a batch whose owner died, or that a replay, a repair or a deferral made, from its records. */
-  async #publishClaimed(held: HeldBatch): Promise<void> {
+  async #publishClaimed(held: OwnBatch): Promise<void> {
     const { batch } = held;
     try {
       const records = await this.#persist(held, () => this.#recordsOf(batch));
@@ -467,7 +467,7 @@ export class Relay {
 
   /** Publishes the jobs of a held batch, stores what became of them, and counts the page for its run. */
   async #publishPage(
-    held: HeldBatch,
+    held: OwnBatch,
     page: PublishablePage,
     own: OwnRun | undefined,
   ): Promise<void> {
@@ -475,45 +475,61 @@ export class Relay {
     try {
       if (kind === undefined) return;
       const result = await this.#publisher.publish(kind, page.toPublish, () => !held.isLost);
-      await this.#persist(held, () => this.#storeResult(held.batch, result, { page, own }));
+      // Each step is repeated by itself, since a batch that has moved to another relay cannot be moved again.
+      const isLeft = await this.#persist(held, () => this.#storeLeft(held.batch, result));
+      if (isLeft === false)
+        await this.#persist(held, () => this.#markPublished(held.batch, page, own));
     } finally {
       this.#held.delete(held);
     }
   }
 
-  async #storeResult(
+  /**
+   * Stores which jobs the broker did not confirm.
+   * @returns true where the whole batch was given back, because it must be published again.
+   */
+  async #storeLeft(
     batch: BatchRecord,
     { confirmed, deferred, impossible }: PublishedJobs,
-    { page, own }: { page: PublishablePage; own: OwnRun | undefined },
-  ): Promise<void> {
-    const { batches, runs } = this.#options.stores;
+  ): Promise<boolean> {
     if (impossible.length > 0) await this.#markImpossible(impossible);
     const left = [...deferred.values()].flat();
+    if (left.length === 0) return false;
     const [reason] = deferred.keys();
     const laterMs = reason === 'stopped' ? 0 : DEFER_MS;
     const deferral = reason === 'stopped' ? undefined : reason;
-    if (left.length > 0 && confirmed.length === 0 && impossible.length === 0) {
-      await batches.release(batch, laterMs, deferral);
-      return;
-    }
-    if (left.length > 0) await this.#moveLeft(batch, left, { laterMs, deferral });
-    const { skippedIds, ids } = page;
+    const hasOthers = confirmed.length > 0 || impossible.length > 0;
+    if (hasOthers && (await this.#moveLeft(batch, left, { laterMs, deferral }))) return false;
+    await this.#options.stores.batches.release(batch, laterMs, deferral);
+    return true;
+  }
+
+  async #markPublished(
+    batch: BatchRecord,
+    { createdCount, skippedIds, refusedCount, ids }: PublishablePage,
+    own: OwnRun | undefined,
+  ): Promise<void> {
+    const { batches, runs } = this.#options.stores;
     const isMine = await batches.markPublished(batch, { skippedIds, ids });
     if (!isMine || batch.page === undefined) return;
     await runs.recordPage(batch.runId, {
       stored: own && positionOf(own),
-      created: page.createdCount,
-      skipped: page.skippedIds.length,
-      refused: page.refusedCount,
+      created: createdCount,
+      skipped: skippedIds.length,
+      refused: refusedCount,
     });
   }
 
-  /** Puts the jobs that the broker did not confirm into a batch of their own, so that only these are published again. */
+  /**
+   * Puts the jobs that the broker did not confirm into a batch of their own, so that only these are published again.
+   * @returns false where another relay has taken that batch before all of its jobs named it: it may have published the batch
+   * without them, so the whole batch must be published again.
+   */
   async #moveLeft(
     batch: BatchRecord,
     left: readonly JobRecord[],
     { laterMs, deferral }: { laterMs: number; deferral: string | undefined },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { batches, jobs, clock } = this.#options.stores;
     const ids = left.map(({ _id }) => _id).sort();
     const now = clock.now();
@@ -525,29 +541,25 @@ export class Relay {
       createdAt: batch.createdAt,
       owner: this.#owner,
     };
-    const leaseUntil = leaseEndAfter(now);
-    const stored = (await batches.insert(rest, leaseUntil)) ?? (await this.#ownBatch(rest._id));
-    if (stored === undefined) return;
+    const leaseUntil = operationLeaseEndAfter(now);
+    const stored = (await batches.insert(rest, leaseUntil)) ?? (await this.#findOwnBatch(rest._id));
+    if (stored === undefined) return false;
     await jobs.assignBatch(ids, rest._id);
-    await batches.release(stored, laterMs, deferral);
+    return await batches.release(stored, laterMs, deferral);
   }
 
-  /** A job that no message can be made of is dead: publishing it again would fail again, for ever. */
+  /**
+   * A job that no message can be made of is dead: publishing it again would fail again, for ever. Its run is counted again from
+   * its batches, because this step is repeated after an outage, and a repeated addition would count twice.
+   */
   async #markImpossible(impossible: PublishedJobs['impossible']): Promise<void> {
-    const { jobs, clock } = this.#options.stores;
+    const { jobs, runs, clock } = this.#options.stores;
     for (const { job, error } of impossible) {
       this.#options.onEvent({ type: 'stageFailed', stage: 'relay', error });
       const { message: reason, fingerprint } = describeError(error);
       const death = { cause: 'malformed' as const, reason, fingerprint, at: clock.now() };
-      const change = { id: job._id, generation: job.generation, death };
-      const count = await jobs.change('markDead', [change]);
-      if (count > 0)
-        await this.#options.stores.runs.addEnds(job.runId, {
-          done: 0,
-          dead: 1,
-          cancelled: 0,
-          causes: { malformed: 1 },
-        });
+      await jobs.change('markDead', [{ id: job._id, generation: job.generation, death }]);
+      await runs.requestRecount(job.runId);
     }
   }
 
@@ -649,7 +661,7 @@ interface PublishablePage {
 
 /** A page whose batch and jobs are stored; `held` is undefined where an earlier owner of the run made the batch. */
 interface RecordedJobs extends PublishablePage, Pick<SourcePage, 'last' | 'isLast'> {
-  readonly held: HeldBatch | undefined;
+  readonly held: OwnBatch | undefined;
 }
 
 const NOTHING_RECORDED = {

@@ -4,7 +4,7 @@ import { BATCH_LIMIT } from '../record/batch.ts';
 import { FINAL_STATES, type JobState } from '../record/transitions.ts';
 import type { DeadJob, ReplayFilter } from '../store/deadJobStore.ts';
 import type { JobStores } from '../store/jobStores.ts';
-import { leaseEndAfter } from '../store/relayLease.ts';
+import { operationLeaseEndAfter } from '../store/relayLease.ts';
 import type { RunStore } from '../store/runStore.ts';
 
 export interface ReplayOptions {
@@ -103,7 +103,7 @@ async function replayGroup(
       isUncounted: true,
       ...(traceparent === undefined ? {} : { traceparent }),
     },
-    leaseEndAfter(now),
+    operationLeaseEndAfter(now),
   );
   const jobCount = await dead.makePending(ids, id, traceparent);
   if (jobCount === group.length) await uncount(group, options);

@@ -136,9 +136,10 @@ export class BatchStore {
   /**
    * Gives a batch back to the relays, for some time later.
    * @param reason why its messages were not confirmed; absent where nothing was tried.
+   * @returns false where another process holds the batch, or where it is not open any more.
    */
-  async release({ _id, fence }: HeldBatch, laterMs: number, reason?: string): Promise<void> {
-    await this.#batches.updateOne(
+  async release({ _id, fence }: HeldBatch, laterMs: number, reason?: string): Promise<boolean> {
+    const { matchedCount } = await this.#batches.updateOne(
       _id,
       [
         {
@@ -158,6 +159,7 @@ export class BatchStore {
       ],
       { state: 'open', fence },
     );
+    return matchedCount === 1;
   }
 
   /** None of the jobs is pending any more, or other batches publish those that are. */

@@ -6,6 +6,13 @@
  */
 const RELAY_LEASE_MS = 15_000;
 export const RELAY_RENEW_MS = 3_000;
+/**
+ * Duration of the lease of a batch whose jobs exist already and are moved into it by further statements, in milliseconds. Its
+ * maker does not renew it. A relay that took the batch before the last of these statements had ended would publish it without
+ * the jobs that came later, so it is longer than these statements take at their limits. A maker that is suspended for longer
+ * leaves such jobs to the reconciler.
+ */
+const OPERATION_LEASE_MS = 90_000;
 /** A lease that ends within this time is asked for, since the known time of the database may be late by half a round trip. */
 const CLOCK_MARGIN_MS = 250;
 
@@ -15,6 +22,11 @@ export const LEASE_END = { $add: ['$$NOW', RELAY_LEASE_MS] };
 /** @returns the end of a lease that begins now, for an insert. @param now the database's time. */
 export function leaseEndAfter(now: Date): Date {
   return new Date(now.getTime() + RELAY_LEASE_MS);
+}
+
+/** @returns the end of a lease of a batch that existing jobs are moved into. @param now the database's time. */
+export function operationLeaseEndAfter(now: Date): Date {
+  return new Date(now.getTime() + OPERATION_LEASE_MS);
 }
 
 /**

@@ -1,10 +1,12 @@
 /** Goal: every job of a run reaches the broker once, and no job is lost. Method: full, purged and unknown queues, relays that die. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endsOf, isExpanded, pageBatchId } from '@fit/jobs';
+import { endsOf, isExpanded, pageBatchId, Reconciler } from '@fit/jobs';
 import { StatementRefused } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
+import type { Publisher } from '@fit/topology/amqp';
+import { restBatchId } from '../../src/record/batch.ts';
 import { pendingJob, requestedJob } from '../support/fakes.ts';
 import { JobPipeline } from '../support/jobPipeline.ts';
 
@@ -82,6 +84,38 @@ test('messages that a full queue refuses get a batch of their own, and are done 
   assert.equal(new Set(pipeline.effects).size, 60);
 });
 
+test('a batch whose refused messages another relay took too early is published again as a whole', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const jobs = Array.from({ length: 10 }, () => pendingJob());
+  const ids = jobs.map(({ _id }) => _id).sort();
+  const refused = new Set(ids.slice(5));
+  const published: string[] = [];
+  const publisher = {
+    isReady: true,
+    pendingCount: 0,
+    publish: ({ id }: { id: string }) => {
+      published.push(id);
+      return Promise.resolve(refused.delete(id) ? 'nacked' : 'confirmed');
+    },
+  } as unknown as Publisher;
+  // Another relay had taken the batch of the refused messages before any job named it, and found nothing to publish.
+  const operation = await pipeline.storeBatch(jobs);
+  const rest = {
+    _id: restBatchId({ _id: `${operation}:0`, fence: 2 }),
+    runId: operation,
+    kind: 'trivial',
+    ids: ids.slice(5),
+    createdAt: new Date(),
+    owner: 'another relay',
+  };
+  const taken = await pipeline.store.batches.insert(rest, new Date(0));
+  assert.ok(taken !== undefined && (await pipeline.store.batches.markPublished(taken)));
+  await pipeline.relay({ ...EMPTY, publisher });
+  await pipeline.expectBatches(operation, ({ state }) => state === 'published');
+  assert.deepEqual(published.slice(10).sort(), ids);
+  assert.equal((await pipeline.store.batches.find(`${operation}:0`))?.fence, 3);
+});
+
 test('a relay that cannot learn the depth publishes nothing, and one whose publisher is closed neither', async (t) => {
   const pipeline = await JobPipeline.open(t);
   let askedCount = 0;
@@ -135,6 +169,54 @@ test('one job that cannot be encoded is dead with its reason, and its neighbours
   assert.match(unsendable.death?.reason ?? '', /cannot be encoded/);
   assert.equal(await pipeline.readyCount('trivial'), 20);
   assert.equal(pipeline.eventsOf('stageFailed').length, 2);
+});
+
+test('a job that cannot be encoded counts once for its run, although a statement whose answer is lost is repeated', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const { signer, runs } = pipeline.store;
+  for (const name of ['addEnds', 'requestRecount'] as const) {
+    const original = runs[name].bind(runs) as (...parameters: unknown[]) => Promise<void>;
+    t.mock.method(runs, name, async (...parameters: unknown[]) => {
+      await original(...parameters);
+      await original(...parameters);
+    });
+  }
+  await pipeline.relay({
+    stores: {
+      ...pipeline.store,
+      signer: {
+        accepts: signer.accepts.bind(signer),
+        sign: (body: Buffer) => {
+          if (body.includes('poison')) throw new RangeError('it has no text');
+          return signer.sign(body);
+        },
+      } as unknown as typeof signer,
+    },
+  });
+  const { _id } = await pipeline.startRun([...jobsOf(3), requestedJob('poison')]);
+  await pipeline.worker();
+  await pipeline.expectRun(_id, ({ ends }) => ends.done === 3);
+  // A worker died before it had counted one of its jobs; a job that counts twice would hide that.
+  await pipeline.store.raw('runs').updateOne({ _id }, { $set: { 'ends.done': 2 } });
+  let nowMs = 0;
+  const reconciler = new Reconciler({
+    declaration: pipeline.declaration,
+    stores: pipeline.store,
+    readyCount: () => Promise.resolve(Infinity),
+    staleAfterMs: 60_000,
+    nowMs: () => nowMs,
+    onEvent: () => undefined,
+  });
+  const run = await eventually(
+    async () => {
+      nowMs += 3_600_000;
+      await reconciler.round();
+      const found = await pipeline.store.runs.find(_id);
+      return found?.isActive === false && found;
+    },
+    { describe: async () => JSON.stringify(await pipeline.store.runs.find(_id)) },
+  );
+  assert.deepEqual(run.ends, { done: 3, dead: 1, cancelled: 0, causes: { malformed: 1 } });
 });
 
 test('one job that the database refuses is counted as refused, and its page is published', async (t) => {
