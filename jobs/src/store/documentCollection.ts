@@ -96,7 +96,7 @@ export class DocumentCollection<Stored extends Identified> {
     const counts = { matchedCount: 0, modifiedCount: 0 };
     for (let from = 0; from < sorted.length; from += WRITE_COUNT_LIMIT) {
       const $in = sorted.slice(from, from + WRITE_COUNT_LIMIT);
-      const { matchedCount, modifiedCount } = await this.#run((options) =>
+      const { matchedCount, modifiedCount } = await this.#run('update', (options) =>
         this.#collection.updateMany({ ...filter, _id: { $in } }, update, options),
       );
       counts.matchedCount += matchedCount;
@@ -115,7 +115,7 @@ export class DocumentCollection<Stored extends Identified> {
     update: Update<Stored>,
     filter: Filter<Stored> = {},
   ): Promise<UpdateCounts> {
-    return await this.#run((options) =>
+    return await this.#run('update', (options) =>
       this.#collection.updateOne({ ...filter, _id: id }, update, options),
     );
   }
@@ -131,7 +131,7 @@ export class DocumentCollection<Stored extends Identified> {
     filter: Filter<Stored>,
     update: Update<Stored>,
   ): Promise<Stored | undefined> {
-    const found = await this.#run((options) =>
+    const found = await this.#run('findAndModify', (options) =>
       this.#collection.findOneAndUpdate({ ...filter, _id: id }, update, {
         ...options,
         returnDocument: 'after',
@@ -147,7 +147,7 @@ export class DocumentCollection<Stored extends Identified> {
    */
   async upsert(id: string, update: Update<Stored>): Promise<Stored | undefined> {
     const tryUpsert = () =>
-      this.#run((options) =>
+      this.#run('findAndModify', (options) =>
         this.#collection.findOneAndUpdate({ _id: id } as Filter<Stored>, update, {
           ...options,
           upsert: true,
@@ -165,7 +165,9 @@ export class DocumentCollection<Stored extends Identified> {
 
   /** @throws StoreUnavailable, StatementRefused */
   async deleteOne(id: string, filter: Filter<Stored>): Promise<void> {
-    await this.#run((options) => this.#collection.deleteOne({ ...filter, _id: id }, options));
+    await this.#run('delete', (options) =>
+      this.#collection.deleteOne({ ...filter, _id: id }, options),
+    );
   }
 
   /**
@@ -179,7 +181,7 @@ export class DocumentCollection<Stored extends Identified> {
     let count = 0;
     for (let from = 0; from < sorted.length; from += WRITE_COUNT_LIMIT) {
       const $in = sorted.slice(from, from + WRITE_COUNT_LIMIT);
-      const { deletedCount } = await this.#run((options) =>
+      const { deletedCount } = await this.#run('delete', (options) =>
         this.#collection.deleteMany({ ...filter, _id: { $in } }, options),
       );
       count += deletedCount;
@@ -189,7 +191,7 @@ export class DocumentCollection<Stored extends Identified> {
 
   /** @throws StoreUnavailable, StatementRefused */
   async findOne(id: string): Promise<Stored | undefined> {
-    const found = await this.#run((options) =>
+    const found = await this.#run('find', (options) =>
       this.#collection.findOne({ _id: id } as Filter<Stored>, options),
     );
     return (found ?? undefined) as Stored | undefined;
@@ -197,7 +199,7 @@ export class DocumentCollection<Stored extends Identified> {
 
   /** @throws StoreUnavailable, StatementRefused */
   async find({ filter, sort, limit, fields }: DocumentQuery<Stored>): Promise<Stored[]> {
-    return (await this.#run((options) => {
+    return (await this.#run('find', (options) => {
       // A second batch of the cursor would be a statement without a time limit, so all documents come in one batch.
       const cursor = this.#collection.find(filter, { ...options, limit, batchSize: limit });
       if (sort !== undefined) cursor.sort(sort);
@@ -221,25 +223,27 @@ export class DocumentCollection<Stored extends Identified> {
 
   /** Runs a pipeline, which must return few rows. @throws StoreUnavailable, StatementRefused */
   async aggregate<Row extends Document>(pipeline: Document[]): Promise<Row[]> {
-    return await this.#run((options) =>
+    return await this.#run('aggregate', (options) =>
       this.#collection.aggregate<Row>(pipeline, options).toArray(),
     );
   }
 
   /** @throws StoreUnavailable, StatementRefused */
   async count(filter: Filter<Stored>): Promise<number> {
-    return await this.#run((options) => this.#collection.countDocuments(filter, options));
+    return await this.#run('aggregate', (options) =>
+      this.#collection.countDocuments(filter, options),
+    );
   }
 
   /** @returns the number of documents from the statistics of the database, without counting them. @throws StoreUnavailable, StatementRefused */
   async estimatedCount(): Promise<number> {
-    return await this.#run((options) => this.#collection.estimatedDocumentCount(options));
+    return await this.#run('count', (options) => this.#collection.estimatedDocumentCount(options));
   }
 
   /** Inserts one chunk. @returns the positions of the documents whose id existed. */
   async #insert(documents: readonly Stored[]): Promise<number[]> {
     try {
-      await this.#run((options) =>
+      await this.#run('insert', (options) =>
         this.#collection.insertMany(documents as OptionalUnlessRequiredId<Stored>[], {
           ...options,
           ordered: false,

@@ -87,8 +87,9 @@ export function longestStatementMs({ statementMs, budgetMs, tryCount }: Statemen
 
 const REPEATED_FAILURES: ReadonlySet<StoreFailure> = new Set(['contention', 'timeout', 'network']);
 
-/** Runs statements on one open connection with one set of limits, as `runStatement`. */
+/** Runs statements on one open connection with one set of limits, as `runStatement`, and reports each try under its name. */
 export type StatementRunner = <Answer>(
+  command: string,
   statement: (options: StatementOptions) => Promise<Answer>,
 ) => Promise<Answer>;
 

@@ -377,16 +377,14 @@ const BROKER_METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
-/** Commands that FIT sends often enough to be exported one by one. */
+/** Statements that FIT sends often enough to be exported one by one. */
 const COMMAND = [
   'insert',
   'update',
   'find',
-  'getMore',
   'aggregate',
   'findAndModify',
   'delete',
-  'createIndexes',
   'ping',
   'other',
 ];
@@ -436,7 +434,7 @@ const SERVICE_METRICS = {
   },
   mongodb_command_duration_seconds: {
     kind: 'histogram',
-    help: 'Commands to the database, as timed by its driver',
+    help: 'Statements to the database, with the wait for a connection',
     unit: 'seconds',
     exportedBy: SERVICES,
     labels: { command: COMMAND, outcome: ['ok', 'failed'] },
