@@ -18,12 +18,17 @@ export function distinctArray<Items extends TSchema>(
   return Type.Refine(
     Type.Array(items, { ...bounds }),
     // Of an array that is too long only the length is reported.
-    (value) =>
-      !Array.isArray(value) ||
-      value.length > bounds.maxItems ||
-      new Set(value).size === value.length,
+    (value) => !Array.isArray(value) || value.length > bounds.maxItems || isDistinct(value),
     () => 'must not have the same element twice',
   );
+}
+
+/** Up to this length comparing each with each is faster than a set, and most arrays of a payload are shorter. */
+const SHORT_LENGTH = 12;
+
+function isDistinct(values: readonly unknown[]): boolean {
+  if (values.length > SHORT_LENGTH) return new Set(values).size === values.length;
+  return values.every((value, index) => values.indexOf(value) === index);
 }
 
 export const ProfileFields = {

@@ -36,9 +36,9 @@ export interface JobMessage<Payload = unknown> {
   readonly kind: string;
   readonly generation: number;
   /** The run that created the job: log lines name it, and it counts the end of the job. The relay always writes it. */
-  readonly runId?: string;
+  readonly runId?: string | undefined;
   /** Time when the job was first recorded, in milliseconds since 1970. End-to-end times count from it, across retries. */
-  readonly createdAt?: number;
+  readonly createdAt?: number | undefined;
   readonly payload: Payload;
 }
 
@@ -89,28 +89,46 @@ export function compilePayload<Schema extends TSchema>(
 
 /**
  * Decodes a body. The checks run from cheap to expensive (size, JSON, bounds, envelope, version, payload), so that no message
- * costs more than a few milliseconds.
+ * costs more than a few milliseconds. A signed body was made by `encodeJob`, so it needs no check of bounds and envelope; but
+ * another release may have made it, with another version or another payload.
  * @param payloadOf returns the check of a kind's payload; undefined for an unknown kind.
+ * @param isSigned is asked for a body within the limit alone.
  * @throws MalformedMessage with the first fault.
  */
 export function decodeJob<Payload>(
   body: Buffer,
   payloadOf: (kind: string) => PayloadCheck<Payload> | undefined,
-): JobMessage<Payload> {
+  isSigned: () => boolean,
+): ReceivedJob<Payload> {
   if (body.byteLength > MESSAGE_LIMIT_BYTES)
     throw new MalformedMessage(`${body.byteLength} bytes exceed ${MESSAGE_LIMIT_BYTES}`);
-  const value = parseJson(body);
-  const boundsFault = jsonFault(value, MESSAGE_BOUNDS);
-  if (boundsFault !== undefined) throw new MalformedMessage(`the body ${boundsFault}`);
-  if (!envelopeCheck.Check(value))
-    throw new MalformedMessage(describe(envelopeCheck.Errors(value)));
+  const value = parseJson(body) as Static<typeof Envelope>;
+  const isTrusted = isSigned();
+  if (!isTrusted) checkEnvelope(value);
   if (value.version !== MESSAGE_VERSION)
     throw new MalformedMessage(`version ${value.version} is unknown; this reader knows 1`);
   const payloadCheck = payloadOf(value.kind);
   if (payloadCheck === undefined) throw new MalformedMessage(`kind '${value.kind}' is unknown`);
   if (!payloadCheck.accepts(value.payload))
     throw new MalformedMessage(`payload${payloadCheck.fault(value.payload)}`);
-  return value as JobMessage<Payload>;
+  const { id, kind, generation, runId, createdAt, payload } = value as JobMessage<Payload>;
+  return {
+    id,
+    kind,
+    generation,
+    runId,
+    createdAt,
+    payload,
+    signedRunId: isTrusted ? runId : undefined,
+  };
+}
+
+/** @throws MalformedMessage */
+function checkEnvelope(value: unknown): void {
+  const boundsFault = jsonFault(value, MESSAGE_BOUNDS);
+  if (boundsFault !== undefined) throw new MalformedMessage(`the body ${boundsFault}`);
+  if (!envelopeCheck.Check(value))
+    throw new MalformedMessage(describe(envelopeCheck.Errors(value)));
 }
 
 /** @returns the message in a body, with an unchecked payload; undefined where the body is no message of a job. */

@@ -148,10 +148,11 @@ export class JobWorker {
   /** @throws MalformedMessage */
   #read({ body, headers }: Delivery): ReceivedJob {
     const { handlers, stores } = this.#options;
-    // First, because it refuses a body that is too large to be read in a short time.
-    const message = decodeJob(body, (name) => handlers.get(name)?.payload);
-    const isSigned = stores.signer.accepts(headers[SIGNATURE_HEADER], body);
-    return { ...message, signedRunId: isSigned ? message.runId : undefined };
+    return decodeJob(
+      body,
+      (name) => handlers.get(name)?.payload,
+      () => stores.signer.accepts(headers[SIGNATURE_HEADER], body),
+    );
   }
 
   #run(task: Task<ReceivedJob>) {

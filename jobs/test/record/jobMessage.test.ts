@@ -13,9 +13,9 @@ const payloadOf = (kind: string) => (kind === 'trivial' ? check : undefined);
 const good = { version: 1, id: 'a', kind: 'trivial', generation: 1, payload: { minutes: 5 } };
 const now = new Date();
 
-function reasonOf(body: string | Buffer): string {
+function reasonOf(body: string | Buffer, isSigned = false): string {
   try {
-    decodeJob(Buffer.from(body), payloadOf);
+    decodeJob(Buffer.from(body), payloadOf, () => isSigned);
   } catch (error) {
     assert.ok(error instanceof MalformedMessage, String(error));
     return error.message;
@@ -27,15 +27,27 @@ const reasonWith = (change: object) => reasonOf(JSON.stringify({ ...good, ...cha
 test('an encoded job is decoded to the same message', () => {
   const requested = { kind: 'trivial', key: 'u:2026-01-01', payload: { minutes: 5 } };
   const job = newJob(requested, { runId: 'r', batch: 'b', now });
-  assert.deepEqual(decodeJob(encodeJob(job), payloadOf), {
-    version: 1,
+  const decoded = decodeJob(encodeJob(job), payloadOf, () => true);
+  assert.deepEqual(decoded, {
     id: 'trivial:u:2026-01-01',
     kind: 'trivial',
     generation: 1,
     runId: 'r',
     createdAt: now.getTime(),
     payload: { minutes: 5 },
+    signedRunId: 'r',
   });
+  const unsigned = decodeJob(encodeJob(job), payloadOf, () => false);
+  assert.deepEqual(unsigned, { ...decoded, signedRunId: undefined });
+});
+
+test('a signed body is refused only for its size, its version, its kind or its payload', () => {
+  const signedWith = (change: object) => reasonOf(JSON.stringify({ ...good, ...change }), true);
+  assert.equal(signedWith({}), 'accepted');
+  assert.equal(signedWith({ version: 2 }), 'version 2 is unknown; this reader knows 1');
+  assert.equal(signedWith({ kind: 'other' }), "kind 'other' is unknown");
+  assert.match(signedWith({ payload: { minutes: 0 } }), /^payload\/minutes: /);
+  assert.match(signedWith({ more: ' '.repeat(65_536) }), /bytes exceed 65536$/);
 });
 
 test('a body that is no JSON or no envelope is refused', () => {

@@ -216,8 +216,7 @@ class Tallies {
   of(labels: Labels): Tally {
     const { names } = this.#bounds;
     const last = this.#last;
-    if (last !== undefined && names.every((name) => last.labels[name] === labels[name]))
-      return last;
+    if (last !== undefined && haveEqual(names, last.labels, labels)) return last;
     const limited = this.#bounds.limit(labels);
     const key = names.map((name) => limited[name]).join('\n');
     let tally = this.#byLabels.get(key);
@@ -228,6 +227,12 @@ class Tallies {
     this.#last = tally;
     return tally;
   }
+}
+
+/** A loop without a closure, because it runs for each counted event. */
+function haveEqual(names: readonly string[], first: Labels, second: Labels): boolean {
+  for (const name of names) if (first[name] !== second[name]) return false;
+  return true;
 }
 
 /** The label bounds of one metric in one process. */
