@@ -14,7 +14,7 @@ const GLOBAL_OPTIONS = {
 } as const;
 
 /** Shown under the usage of every command. */
-export const GLOBAL_USAGE = `  --declaration FILE     module whose default export is the declaration; it may export amqpUrl and managementUrl, too
+export const GLOBAL_USAGE = `  --declaration FILE     module whose default export is the topology; it may export amqpUrl and managementUrl, too
   --amqp-url URL         broker (default: AMQP_URL, else amqpUrl of the module, else guest at 127.0.0.1:5672)
   --management-url URL   management API of the broker (default: AMQP_MANAGEMENT_URL, else managementUrl of the module,
                          unless another broker is named)
@@ -89,23 +89,33 @@ export function brokerUrls(
 }
 
 /**
- * @throws UsageError if no file is named, it cannot be loaded, or it exports no declaration; TopologyError
- * `DECLARATION_INVALID` as `declareTopology` throws it.
+ * The default export is a topology of `defineTopology`, or a declaration of `declareTopology`.
+ * @throws UsageError if no file is named, it cannot be loaded, or it exports neither; TopologyError `DECLARATION_INVALID`
+ * or `PLAN_REFUSED` as `defineTopology` throws it.
  */
 export async function loadDeclaration(path: string | undefined): Promise<DeclarationModule> {
   if (path === undefined) throw new UsageError('give --declaration FILE');
   const module = await importModule(path);
-  const declaration = module['default'];
-  if (typeof declaration !== 'object' || declaration === null || !('kinds' in declaration))
-    throw new UsageError(`--declaration ${path}: its default export is no declaration`);
+  const declaration = declarationOf(module['default']);
+  if (declaration === undefined)
+    throw new UsageError(
+      `--declaration ${path}: its default export is neither a topology nor a declaration`,
+    );
   return {
-    declaration: declaration as Declaration,
+    declaration,
     amqpUrl: namedUrl(`amqpUrl of ${path}`, module['amqpUrl']) ?? {
       name: 'the default broker',
       url: 'amqp://guest:guest@127.0.0.1:5672',
     },
     managementUrl: namedUrl(`managementUrl of ${path}`, module['managementUrl']),
   };
+}
+
+/** @returns the declaration of a topology, or the declaration itself; undefined for anything else. */
+function declarationOf(exported: unknown): Declaration | undefined {
+  const fields = Object(exported) as { declaration?: unknown; kinds?: unknown };
+  if (fields.declaration !== undefined) return declarationOf(fields.declaration);
+  return fields.kinds === undefined ? undefined : (exported as Declaration);
 }
 
 async function importModule(path: string): Promise<Record<string, unknown>> {

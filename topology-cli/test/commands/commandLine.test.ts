@@ -51,6 +51,22 @@ test('without a command: the overview; with --help: the usage of each command', 
   assert.match(help.out, /^topology diff[^]*Exit code 0: success, nothing differs\./);
 });
 
+test('the default export may be a topology of defineTopology', async (t) => {
+  const path = join(await cliFolder(t), 'topology.ts');
+  const lines = [
+    `import { defineTopology } from ${JSON.stringify(TOPOLOGY)};`,
+    "const schema = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };",
+    'export default defineTopology({',
+    "  exchange: 'mail', messages: { send: schema },",
+    "  queues: { outbox: { on: ['send'], retry: { delays: ['5s'] } } },",
+    '});',
+  ];
+  await writeFile(path, lines.join('\n'));
+  const { declaration } = await loadDeclaration(path);
+  assert.deepEqual(declaration.kind, { outbox: declaration.kinds[0] });
+  assert.equal(declaration.kinds[0]?.queue, 'outbox');
+});
+
 test('a wrong command line is an error that names the argument', async (t) => {
   const path = await declarationFile(t);
   const broken = join(path, '../broken.ts');
@@ -59,7 +75,10 @@ test('a wrong command line is an error that names the argument', async (t) => {
     [['fly'], /'fly' is none of .*graph/],
     [['graph', '--colour', 'red'], /--colour/],
     [['graph'], /give --declaration FILE/],
-    [['graph', '--declaration', TOPOLOGY], /its default export is no declaration/],
+    [
+      ['graph', '--declaration', TOPOLOGY],
+      /its default export is neither a topology nor a declaration/,
+    ],
     [['graph', '--declaration', 'nowhere.ts'], /nowhere\.ts cannot be loaded/],
     [['graph', '--declaration', broken], /broken\.ts cannot be loaded: SyntaxError/],
     [['diff', '--declaration', path, '--amqp-url', 'host:5672'], /^--amqp-url 'host:5672' is not/],
