@@ -9,9 +9,9 @@ import {
   type QueuePlan,
   type TopologyPlan,
 } from '@fit/topology';
+import { crashLimitOf } from '@fit/topology/testing';
 import { type Explanation, endText, explainPath } from '../simulate/explainPath.ts';
 import type { SimulatedOutcome } from '../simulate/simulatedOutcome.ts';
-import { crashLimitOf } from '../simulate/simulation.ts';
 import { mermaidChart } from './mermaidChart.ts';
 import { topologyGraph } from './topologyGraph.ts';
 
@@ -91,7 +91,7 @@ function attemptRows(plan: TopologyPlan, kind: PlannedKind): string[][] {
     const newSteps = after.steps.slice(before.steps.length);
     const wait = newSteps.find(({ durationMs }) => durationMs > 0);
     const then =
-      wait === undefined ? endCell(after) : `${wait.event} in ${code(wait.place)}, comes back`;
+      wait === undefined ? endCell(after) : `${wait.what} in ${code(wait.place)}, comes back`;
     const key = newSteps[0]?.key ?? '';
     return [`attempt ${failureCount + 1} fails`, afterCell(before.totalMs), code(key), then];
   });

@@ -10,7 +10,7 @@ import {
   retryExchange,
   type TopologyPlan,
 } from '@fit/topology';
-import { requeueDelayMs } from '../simulate/simulation.ts';
+import { requeueDelayMs } from '@fit/topology/testing';
 
 /** An exchange, a queue, or the workers of a kind. */
 export interface GraphNode {

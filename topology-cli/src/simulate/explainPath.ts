@@ -1,27 +1,15 @@
 /** Explains what happens to one message for a given sequence of outcomes. */
-import {
-  CAUSE_HEADER,
-  deathReasons,
-  formatDuration,
-  nextStep,
-  type Outcome,
-  type PlannedKind,
-  parkExchange,
-  type QueuePlan,
-  retryExchange,
-  type TopologyPlan,
-  tierKey,
-  type WorkerCause,
-} from '@fit/topology';
-import { handlerOutcome, type SimulatedOutcome } from './simulatedOutcome.ts';
-import { crashLimitOf, Simulation, type SimulationEnd, type SimulationStep } from './simulation.ts';
+import { formatDuration, type PlannedKind, type TopologyPlan } from '@fit/topology';
+import type { HistoryStep } from '@fit/topology/testing';
+import type { SimulatedOutcome } from './simulatedOutcome.ts';
+import { Simulation, type SimulationEnd } from './simulation.ts';
 
 export interface Explanation {
   readonly kind: string;
   /** RabbitMQ version that the plan is for. */
   readonly version: string;
   readonly backend: PlannedKind['backend'];
-  readonly steps: readonly SimulationStep[];
+  readonly steps: readonly HistoryStep[];
   readonly end: SimulationEnd;
   /** Milliseconds from the publish to the end; handlers and redeliveries are taken to need no time. */
   readonly totalMs: number;
@@ -48,7 +36,7 @@ export function explainPath(
   let usedCount = 0;
   for (const outcome of outcomes) {
     if (simulation.hasEnded) break;
-    applyOutcome(simulation, plan, kind, outcome);
+    simulation.apply(outcome);
     usedCount += 1;
   }
   return {
@@ -65,11 +53,11 @@ export function explainPath(
 /** @returns one line for each step, between a heading and the end. */
 export function explanationText(explanation: Explanation): string {
   const { kind, version, backend, steps, end, totalMs, unusedCount } = explanation;
-  const rows = steps.map(({ atMs, place, attempt, event, next }) => [
+  const rows = steps.map(({ atMs, place, attempt, what, next }) => [
     formatDuration(atMs),
     place,
     attempt === undefined ? '' : `attempt ${attempt}`,
-    event,
+    what,
     next === undefined ? '' : `→ ${next}`,
   ]);
   const widths = [0, 1, 2, 3, 4].map((column) =>
@@ -105,83 +93,4 @@ export function endText(end: SimulationEnd): string {
     case 'lost':
       return `lost: no queue accepts it from ${end.place}`;
   }
-}
-
-function applyOutcome(
-  simulation: Simulation,
-  plan: TopologyPlan,
-  kind: PlannedKind,
-  outcome: SimulatedOutcome,
-): void {
-  const { queue } = simulation;
-  if (queue === undefined) return;
-  const answer = handlerOutcome(outcome);
-  if (answer !== undefined) settle(simulation, kind, answer);
-  else if (outcome.type === 'crash') crash(simulation, plan, queue);
-  else if (outcome.type === 'expire') expire(simulation, queue);
-  else overflow(simulation, queue);
-}
-
-/** Settles the message as a worker does (`performStep` of the library). */
-function settle(simulation: Simulation, kind: PlannedKind, outcome: Outcome): void {
-  const { attempt } = simulation;
-  if (attempt === undefined) {
-    deadLetterByWorker(simulation, kind, 'malformed', 'is no job of this kind');
-    return;
-  }
-  const step = nextStep(kind, attempt, outcome);
-  switch (step.type) {
-    case 'ack':
-      simulation.finish({ type: 'done' }, 'done');
-      return;
-    case 'drop':
-      simulation.finish({ type: 'discarded' }, 'discarded');
-      return;
-    case 'wait':
-      if (kind.backend === 'native') simulation.requeue('fails');
-      else simulation.deadLetter('rejected', 'fails');
-      return;
-    case 'exhaust':
-      simulation.deadLetter('rejected', 'fails, the last attempt');
-      return;
-    case 'deadLetter':
-      deadLetterByWorker(simulation, kind, 'fatal', 'fails for good');
-      return;
-    case 'skip':
-      simulation.replace(`fails, asks for tier ${step.tier}`);
-      simulation.publish(retryExchange(kind.queue), tierKey(kind, step.tier - 1));
-  }
-}
-
-function deadLetterByWorker(
-  simulation: Simulation,
-  kind: PlannedKind,
-  cause: WorkerCause,
-  event: string,
-): void {
-  simulation.replace(event);
-  simulation.publish(parkExchange(kind.queue), simulation.key, { [CAUSE_HEADER]: cause });
-}
-
-function crash(simulation: Simulation, plan: TopologyPlan, queue: QueuePlan): void {
-  const limit = crashLimitOf(plan, queue);
-  const count = simulation.deliveryCount + 1;
-  if (limit !== undefined && count > limit)
-    simulation.deadLetter('delivery_limit', `worker crashes, one above the limit of ${limit}`);
-  else simulation.requeue(`worker crashes, ${count} of ${limit ?? 'any number'} allowed`);
-}
-
-function expire(simulation: Simulation, queue: QueuePlan): void {
-  if (queue.ttlMs === undefined)
-    throw new RangeError(`nothing expires in ${queue.name}: it has no time to live (messageTtl)`);
-  simulation.wait(queue.ttlMs, `not taken for ${formatDuration(queue.ttlMs)}`);
-  simulation.deadLetter('expired', 'expires');
-}
-
-function overflow(simulation: Simulation, queue: QueuePlan): void {
-  if (!deathReasons(queue).includes('maxlen'))
-    throw new RangeError(
-      `nothing overflows in ${queue.name}: it refuses publishes when it is full (no drop-head)`,
-    );
-  simulation.deadLetter('maxlen', 'dropped as the oldest of a full queue');
 }

@@ -1,42 +1,19 @@
-/** Moves one message through a plan as the broker would, and records each step with its time. */
+/** Follows one message through the simulated broker, from its publish to its end. */
 import {
-  type Attempt,
-  afterDeath,
-  attemptOf,
   type DeathCause,
-  type DeathReason,
-  type DeathRecord,
-  deathCause,
-  deliveryCount,
-  formatDuration,
-  type Headers,
-  isAtLeast,
-  type MessagePosition,
+  deathReasons,
   type PlannedKind,
   type QueuePlan,
-  readDeaths,
-  route,
   type TopologyPlan,
 } from '@fit/topology';
-
-export interface SimulationStep {
-  /** Milliseconds since the publish, at the beginning of the step. */
-  readonly atMs: number;
-  /** Milliseconds that the step takes; 0 for all but a wait. */
-  readonly durationMs: number;
-  /** Name of the queue that holds the message, or of the exchange to which it is published. */
-  readonly place: string;
-  /** Which of the two `place` is: an exchange and a queue may have the same name. */
-  readonly placeType: 'queue' | 'exchange';
-  /** Routing key of the message in that place. */
-  readonly key: string;
-  /** Counted from 1; undefined if no worker would receive the message. */
-  readonly attempt: number | undefined;
-  /** In words, such as 'fails' or 'waits 5s'. */
-  readonly event: string;
-  /** Queue that holds the message afterwards; undefined if none does. */
-  readonly next: string | undefined;
-}
+import {
+  type HistoryStep,
+  SimulatedBroker,
+  type SimulatedMessage,
+  settleAs,
+  VirtualClock,
+} from '@fit/topology/testing';
+import { handlerOutcome, type SimulatedOutcome } from './simulatedOutcome.ts';
 
 /** How the message ended, or where it is when no more outcomes are given. */
 export type SimulationEnd =
@@ -48,208 +25,115 @@ export type SimulationEnd =
   /** No queue accepts it: returned to its publisher, kept by the broker, or dropped. Cannot happen in a proved plan. */
   | { readonly type: 'lost'; readonly place: string };
 
-/** A message in a queue, with the headers that the broker would have written. */
-interface SimulatedMessage extends MessagePosition {
-  readonly headers: Headers;
-}
+const ID = 'explained';
 
-/** Must not be used after its end. */
+/** One message; handlers and redeliveries are taken to need no time. */
 export class Simulation {
-  readonly #plan: TopologyPlan;
   readonly #kind: PlannedKind;
-  readonly #steps: SimulationStep[] = [];
-  #atMs = 0;
-  #message: SimulatedMessage = { queue: '', key: '', headers: {} };
-  #end: SimulationEnd | undefined;
+  readonly #clock = new VirtualClock();
+  readonly #broker: SimulatedBroker;
+  /** The message, then the copies that took its place. */
+  readonly #messages: SimulatedMessage[] = [];
+  #acknowledgedAs: 'done' | 'discarded' = 'done';
 
   constructor(plan: TopologyPlan, kind: PlannedKind) {
-    this.#plan = plan;
     this.#kind = kind;
+    this.#broker = new SimulatedBroker(plan, this.#clock);
   }
 
-  get steps(): readonly SimulationStep[] {
-    return this.#steps;
+  get steps(): readonly HistoryStep[] {
+    return this.#messages.flatMap(({ history }) => history);
   }
 
   /** Milliseconds since the publish. */
   get atMs(): number {
-    return this.#atMs;
+    return this.#clock.elapsedMs();
   }
 
   get hasEnded(): boolean {
-    return this.#end !== undefined;
+    return this.end.type !== 'waiting';
   }
 
   get end(): SimulationEnd {
-    const { queue } = this.#message;
-    return this.#end ?? { type: 'waiting', queue, attempt: this.attempt?.number };
+    const message = this.#message;
+    const { queue } = message;
+    if (message.isLost) return { type: 'lost', place: message.history.at(-1)?.place ?? queue };
+    if (message.state === 'gone') return { type: this.#acknowledgedAs };
+    if (this.#queue?.role === 'dlq')
+      return { type: 'dead', queue, cause: this.#broker.causeOf(message) };
+    return { type: 'waiting', queue, attempt: this.#broker.attemptOf(message)?.number };
   }
 
-  get key(): string {
-    return this.#message.key;
+  publish(exchange: string, key: string): void {
+    this.#broker.publish({ exchange, key, id: ID, body: Buffer.alloc(0) });
+    // Of a fan-out, the message in the queue of this kind is followed.
+    const messages = this.#broker.messagesOf(ID);
+    const followed = messages.find(({ queue }) => queue === this.#kind.queue) ?? messages[0];
+    if (followed !== undefined) this.#messages.push(followed);
+    this.#untilDelivery();
+  }
+
+  /**
+   * The next delivery has this outcome.
+   * @throws RangeError for an outcome that the plan makes impossible.
+   */
+  apply(outcome: SimulatedOutcome): void {
+    const queue = this.#queue;
+    if (queue === undefined || this.hasEnded) return;
+    if (outcome.type === 'expire') this.#expire(queue);
+    else if (outcome.type === 'overflow') this.#overflow(queue);
+    else this.#deliver(queue, outcome);
+    this.#untilDelivery();
+  }
+
+  get #message(): SimulatedMessage {
+    const message = this.#messages.at(-1);
+    if (message === undefined) throw new Error('nothing was published yet');
+    return message;
   }
 
   /** The queue that holds the message, as planned. */
-  get queue(): QueuePlan | undefined {
-    return this.#plan.queues.find(({ name }) => name === this.#message.queue);
+  get #queue(): QueuePlan | undefined {
+    return this.#broker.plan.queues.find(({ name }) => name === this.#message.queue);
   }
 
-  /** Deliveries that the broker counts as ended. */
-  get deliveryCount(): number {
-    return deliveryCount(this.#message.headers);
-  }
-
-  /** As a worker would read it; undefined if the key belongs to no tier of the kind. */
-  get attempt(): Attempt | undefined {
-    return attemptOf(this.#kind, this.#message.key, this.#message.headers);
-  }
-
-  /** A new message: it has none of the broker's headers of an earlier one. */
-  publish(exchange: string, key: string, headers: Headers = {}): void {
-    const [queue] = route(this.#plan, exchange, { key });
-    this.#steps.push({
-      atMs: this.#atMs,
-      durationMs: 0,
-      place: exchange,
-      placeType: 'exchange',
-      key,
-      attempt: undefined,
-      event: `published as ${key}`,
-      next: queue,
-    });
-    this.#enter(queue === undefined ? undefined : { queue, key, headers }, exchange);
-  }
-
-  /** The broker dead-letters the message. */
-  deadLetter(reason: DeathReason, event: string): void {
-    const next = afterDeadLettering(this.#plan, this.#message, reason);
-    this.#record(event, next?.queue);
-    this.#enter(next, this.#message.queue);
-  }
-
-  /** The delivery ends unsettled; the queue may delay the message before it delivers it again. */
-  requeue(event: string): void {
-    const { queue, headers } = this.#message;
-    this.#record(event, queue);
-    const count = this.deliveryCount + 1;
-    this.#message = { ...this.#message, headers: { ...headers, 'x-delivery-count': count } };
-    const delayMs = this.queue === undefined ? 0 : requeueDelayMs(this.queue, count);
-    if (delayMs > 0) this.wait(delayMs, `held back ${formatDuration(delayMs)}`);
-  }
-
-  /** The message stays in its queue. */
-  wait(durationMs: number, event: string): void {
-    this.#record(event, this.#message.queue, durationMs);
-    this.#atMs += durationMs;
-  }
-
-  finish(end: SimulationEnd, event: string): void {
-    this.#record(event, undefined);
-    this.#end = end;
-  }
-
-  /** The worker acknowledges the message, because it publishes another one in its place. */
-  replace(event: string): void {
-    this.#record(event, undefined);
-  }
-
-  /** @param waitMs above 0 for a wait, during which no worker has the message. */
-  #record(event: string, next: string | undefined, waitMs = 0): void {
-    this.#steps.push({
-      atMs: this.#atMs,
-      durationMs: waitMs,
-      place: this.#message.queue,
-      placeType: 'queue',
-      key: this.#message.key,
-      attempt: waitMs > 0 ? undefined : this.attempt?.number,
-      event,
-      next,
-    });
-  }
-
-  #enter(next: SimulatedMessage | undefined, place: string): void {
-    if (next === undefined) {
-      this.#end = { type: 'lost', place };
+  #deliver(queue: QueuePlan, outcome: SimulatedOutcome): void {
+    const message = this.#broker.take(queue.name);
+    if (message === undefined) throw new Error(`nothing is ready in ${queue.name}`);
+    const answer = handlerOutcome(outcome);
+    if (answer === undefined) {
+      this.#broker.crash(message);
       return;
     }
-    this.#message = next;
-    const { queue, key, headers } = next;
-    const { role, ttlMs } = this.queue ?? {};
-    if (role === 'dlq')
-      this.#end = { type: 'dead', queue, cause: deathCause(this.#kind, key, headers) };
-    else if (role === 'wait') this.#waitForTier(ttlMs);
+    const publishedCount = this.#broker.messagesOf(ID).length;
+    this.#acknowledgedAs = answer.type === 'discard' ? 'discarded' : 'done';
+    settleAs(this.#broker, this.#kind, message, answer);
+    this.#messages.push(...this.#broker.messagesOf(ID).slice(publishedCount));
   }
 
-  /** Ends when the broker would detect a cycle, so the simulation of a wrong plan ends, too. */
-  #waitForTier(ttlMs: number | undefined): void {
-    const { queue } = this.#message;
-    if (ttlMs === undefined) {
-      this.#end = { type: 'lost', place: queue };
-      return;
-    }
-    const next = afterDeadLettering(this.#plan, this.#message, 'expired');
-    this.#record(`waits ${formatDuration(ttlMs)}`, next?.queue, ttlMs);
-    this.#atMs += ttlMs;
-    this.#enter(next, queue);
+  #expire(queue: QueuePlan): void {
+    if (queue.ttlMs === undefined)
+      throw new RangeError(`nothing expires in ${queue.name}: it has no time to live (messageTtl)`);
+    while (this.#message.queue === queue.name && this.#message.state === 'ready')
+      this.#clock.runNext();
   }
-}
 
-/** @returns how many deliveries may end unsettled; undefined if nothing limits them (classic queues). */
-export function crashLimitOf(plan: TopologyPlan, queue: QueuePlan): number | undefined {
-  if (queue.arguments['x-queue-type'] !== 'quorum') return undefined;
-  const policy = plan.policies.find(({ pattern }) => new RegExp(pattern).test(queue.name));
-  const limit = queue.arguments['x-delivery-limit'] ?? policy?.definition['delivery-limit'];
-  return typeof limit === 'number' && limit >= 0 ? limit : undefined;
-}
+  #overflow(queue: QueuePlan): void {
+    if (!deathReasons(queue).includes('maxlen'))
+      throw new RangeError(
+        `nothing overflows in ${queue.name}: it refuses publishes when it is full (no drop-head)`,
+      );
+    this.#broker.dropOldest(queue.name);
+  }
 
-/**
- * @param count deliveries that have ended, this one included.
- * @returns how long a queue with delayed retry holds a requeued message back: min(shortest × count, longest), after a
- * failed attempt and after a crash alike (measured on 4.3.6); 0 if the queue has no delayed retry.
- */
-export function requeueDelayMs(queue: QueuePlan, count: number): number {
-  const shortestMs = Number(queue.arguments['x-delayed-retry-min'] ?? 0);
-  const longestMs = Number(queue.arguments['x-delayed-retry-max'] ?? 0);
-  return Math.min(shortestMs * count, longestMs);
-}
-
-/** @returns undefined if no queue accepts the message, or if the broker detects a cycle and drops or keeps it. */
-function afterDeadLettering(
-  plan: TopologyPlan,
-  message: SimulatedMessage,
-  reason: DeathReason,
-): SimulatedMessage | undefined {
-  const headers = headersAfterDeath(plan, message, reason);
-  // Before 3.13 the broker names only the first death, so bindings compare that one.
-  const boundReason = headers['x-last-death-reason'] ?? headers['x-first-death-reason'];
-  const [next] = afterDeath(plan, message, boundReason as DeathReason);
-  if (next === undefined || isCycle(readDeaths(headers), next.queue)) return undefined;
-  return { ...next, headers };
-}
-
-function headersAfterDeath(
-  { broker }: TopologyPlan,
-  { queue, headers }: SimulatedMessage,
-  reason: DeathReason,
-): Headers {
-  const deaths = readDeaths(headers);
-  const isSame = (death: DeathRecord) => death.queue === queue && death.reason === reason;
-  const count = (deaths.find(isSame)?.count ?? 0) + 1;
-  const lastDeath = { 'x-last-death-queue': queue, 'x-last-death-reason': reason };
-  return {
-    ...headers,
-    'x-death': [{ queue, reason, count }, ...deaths.filter((death) => !isSame(death))],
-    'x-first-death-reason': headers['x-first-death-reason'] ?? reason,
-    ...(isAtLeast(broker, '3.13.0') ? lastDeath : {}),
-    // From 4.3 on a rejection leaves the count as it is, so crashes add up over the whole life of a message (measured on
-    // 4.3.6: three crashes, a reject, then the third crash at the next tier is the sixth). Before, the count that is
-    // compared with the delivery limit restarts after each dead-lettering (measured on 3.10 and 4.0.5).
-    'x-delivery-count': isAtLeast(broker, '4.3.0') ? deliveryCount(headers) : 0,
-  };
-}
-
-/** The broker's rule: the message returns to a queue in which it died, with no rejection since. */
-function isCycle(newestFirst: readonly DeathRecord[], queue: string): boolean {
-  const index = newestFirst.findIndex((death) => death.queue === queue);
-  return index >= 0 && newestFirst.slice(0, index + 1).every(({ reason }) => reason !== 'rejected');
+  /** The clock moves until a worker could take the message, or until it has ended. */
+  #untilDelivery(): void {
+    const isOnItsWay = () => {
+      const { state, isLost } = this.#message;
+      return (
+        !isLost && (state === 'delayed' || (state === 'ready' && this.#queue?.role === 'wait'))
+      );
+    };
+    while (isOnItsWay()) this.#clock.runNext();
+  }
 }

@@ -1,7 +1,8 @@
 /** The path of one probe, as expected or as observed. Both have one shape, so that they can be compared. No I/O. */
 import type { DeathCause, TopologyPlan } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
-import type { SimulationEnd, SimulationStep } from '../simulate/simulation.ts';
+import type { HistoryStep } from '@fit/topology/testing';
+import type { SimulationEnd } from '../simulate/simulation.ts';
 
 /** One delivery from a main queue. */
 export interface ProbeDelivery {
@@ -38,7 +39,7 @@ export interface ProbeTrace {
 }
 
 export interface SimulatedPath {
-  readonly steps: readonly SimulationStep[];
+  readonly steps: readonly HistoryStep[];
   readonly end: SimulationEnd;
   readonly totalMs: number;
 }
@@ -49,7 +50,7 @@ export function expectedTrace(
   { steps, end, totalMs }: SimulatedPath,
   hasConsumer: boolean,
 ): ProbeTrace {
-  const roleOf = (step: SimulationStep | undefined) =>
+  const roleOf = (step: HistoryStep | undefined) =>
     step?.placeType === 'queue'
       ? plan.queues.find(({ name }) => name === step.place)?.role
       : undefined;

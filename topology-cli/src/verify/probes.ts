@@ -7,9 +7,10 @@ import {
   returnExchange,
   type TopologyPlan,
 } from '@fit/topology';
+import { crashLimitOf } from '@fit/topology/testing';
 import { explainPath } from '../simulate/explainPath.ts';
 import type { SimulatedOutcome } from '../simulate/simulatedOutcome.ts';
-import { crashLimitOf, Simulation } from '../simulate/simulation.ts';
+import { Simulation } from '../simulate/simulation.ts';
 import { expectedTrace, type ProbeTrace } from './probeTrace.ts';
 import type { Scenario } from './scaleDeclaration.ts';
 

@@ -1,0 +1,18 @@
+/** A simulation of a topology: for tests of a retry policy, and for tools that predict the path of a message. */
+export { crashLimitOf, requeueDelayMs } from './brokerRules.ts';
+export { settleAs } from './settleAs.ts';
+export {
+  type SimulatedDeadLetter,
+  type SimulatedPublish,
+  type SimulatedWorkerOptions,
+  type Simulation,
+  type SimulationOptions,
+  simulate,
+} from './simulate.ts';
+export {
+  type HistoryStep,
+  type MessageState,
+  SimulatedBroker,
+  type SimulatedMessage,
+} from './simulatedBroker.ts';
+export { VirtualClock } from './virtualClock.ts';
