@@ -1,4 +1,14 @@
 /** Durable jobs over a retry topology: runs and batches are the outbox, the record is the truth about a job, the broker carries messages, guards in the store refuse late writes. */
+export {
+  type BackgroundTaskOptions,
+  type BackgroundTasks,
+  DUTIES,
+  type Duty,
+  type JobEffects,
+  type LoopDuty,
+  ROUND_PAUSE_MS,
+  startBackgroundTasks,
+} from './background/backgroundTasks.ts';
 export { LeasedLoop, type LeasedLoopOptions } from './background/leasedLoop.ts';
 export { collectDeadLetters } from './dead-letters/collectDeadLetters.ts';
 export {
@@ -11,6 +21,22 @@ export {
   recordDeadLetters,
 } from './dead-letters/recordDeadLetters.ts';
 export type { JobEnd, JobEvent, JobListener } from './jobEvent.ts';
+export type { JobAttempt, JobErrorMapper, JobTask } from './open/jobHandler.ts';
+export type { JobKind, JobKinds } from './open/jobKinds.ts';
+export { type JobRefusal, JobRefused } from './open/jobRefused.ts';
+export type { JobReport } from './open/jobReport.ts';
+export {
+  type EnqueueOptions,
+  type JobFilter,
+  type JobStatus,
+  type Jobs,
+  type OpenJobsOptions,
+  type OpenWorker,
+  openJobs,
+  type StopOptions,
+  type StoredJob,
+  type WorkOptions,
+} from './open/openJobs.ts';
 export {
   defaultStaleAfterMs,
   Reconciler,

@@ -3,7 +3,13 @@
  * background tasks. Each part registers a shutdown hook; the hooks run in reverse order.
  */
 import { dayIn, useNativeBroker, wodJobOf } from '@fit/contract';
-import { type JobEvent, keyOf } from '@fit/jobs';
+import {
+  type BackgroundTasks,
+  DUTIES,
+  type JobEvent,
+  keyOf,
+  startBackgroundTasks,
+} from '@fit/jobs';
 import {
   BACKGROUND_LIMITS,
   backgroundStores,
@@ -38,7 +44,6 @@ import {
 } from '@fit/service';
 import { loadSecretFile } from '@fit/service/secret-file';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
-import { type BackgroundTasks, livenessOf, startBackgroundTasks } from './backgroundTasks.ts';
 import {
   exportBackgroundTasks,
   exportJobRecords,
@@ -53,6 +58,7 @@ import { openStatus } from './status/statusBoard.ts';
 import { DailyRunStore } from './store/dailyRunStore.ts';
 import { UserStore } from './store/userStore.ts';
 import { WodRunStore } from './store/wodRunStore.ts';
+import { watchTasks } from './taskLiveness.ts';
 
 useNativeBroker(process.env);
 const log = openLog('monolith');
@@ -88,14 +94,15 @@ await runService(log, async (shutdownHooks, stopping) => {
 
   const running: { backgroundTasks?: BackgroundTasks } = {};
   const ready = dependencyChecks({ isStoreUp: store.isUp, broker: () => running.backgroundTasks });
-  const health = new Health({ stopping, ready, alive: livenessOf(() => running.backgroundTasks) });
+  const liveness = watchTasks();
+  const health = new Health({ stopping, ready, alive: liveness.checks });
   const routes = [
     ...monolithRoutes({
       stores,
       users: new UserStore(store.database),
       starter: new RunStarter({
         runs: stores.runs,
-        expander: () => running.backgroundTasks?.expander,
+        expander: () => running.backgroundTasks?.relay,
         today: () => dayIn(config.timezone, new Date()),
       }),
       dailyRun,
@@ -151,8 +158,16 @@ await runService(log, async (shutdownHooks, stopping) => {
 
   const users = new UserStore(store.database.withLimits(BACKGROUND_LIMITS));
   running.backgroundTasks = await startBackgroundTasks({
-    ...config,
+    amqpUrl: config.amqpUrl,
+    managementUrl: config.managementUrl,
+    label: 'monolith',
     declaration,
+    duties: DUTIES.filter((duty) => duty !== 'deadLetters' || config.isDeadLetterRecorderOn),
+    staleAfterMs: config.staleAfterMs,
+    retentionPolicy: {
+      jobDays: config.jobRetentionDays,
+      effectDays: config.workoutRetentionDays,
+    },
     stores: backgroundStores(store.database, stores),
     countingRuns: countingRunStore(store.database, stores),
     effects: {
@@ -175,7 +190,9 @@ await runService(log, async (shutdownHooks, stopping) => {
       logSessionEvent(log, event);
     },
     onPublish: countPublishes(metrics, plan),
+    onRound: liveness.onRound,
   });
+  liveness.begin();
   shutdownHooks.push({ part: 'background tasks', stop: () => running.backgroundTasks?.stop() });
 
   log.info({ url: server.url, metrics: operations.url }, 'the monolith accepts requests');

@@ -5,17 +5,16 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { fitTopology } from '@fit/contract';
-import type { JobEvent, RunRecord } from '@fit/jobs';
+import { type JobEvent, type RunRecord, startBackgroundTasks } from '@fit/jobs';
 import { countingRunStore, type JobStores, RunStore } from '@fit/jobs/store';
 import { Health } from '@fit/service';
 import { eventually, testBroker } from '@fit/stack/testing';
 import { type TestStore, testStore } from '../../jobs/test/support/testStore.ts';
 import { openProxy, type Proxy } from '../../topology/test/support/openProxy.ts';
-import { livenessOf, startBackgroundTasks } from '../src/backgroundTasks.ts';
-import { readMonolithConfig } from '../src/readMonolithConfig.ts';
 import { RunStarter } from '../src/runs/runStarter.ts';
 import { wodSource } from '../src/runs/wodSource.ts';
 import { UserStore } from '../src/store/userStore.ts';
+import { watchTasks } from '../src/taskLiveness.ts';
 
 interface Options {
   /** @returns the stores that the tasks use; default: those of the database. */
@@ -36,8 +35,10 @@ async function startTasks(t: TestContext, { storesOf, stuckAfterMs, beforeStop }
   const events: JobEvent[] = [];
   const publishes: string[] = [];
   const proxy = await openProxy({ after: (close) => closers.push(close) }, broker.amqpUrl);
+  const liveness = watchTasks(stuckAfterMs);
   const tasks = await startBackgroundTasks({
-    ...readMonolithConfig({ FIT_ADMIN_TOKEN: 'q7Zr2mXc9Lw4Tn8Vb1Ks6Jd3Hf5Gy0Pe' }),
+    label: 'monolith',
+    retentionPolicy: { jobDays: 30, effectDays: 365 },
     amqpUrl: proxy.url,
     managementUrl: broker.managementUrl,
     declaration: fitTopology({ profile: 'default' }),
@@ -52,14 +53,15 @@ async function startTasks(t: TestContext, { storesOf, stuckAfterMs, beforeStop }
     onEvent: (event) => events.push(event),
     onSession: () => undefined,
     onPublish: ({ outcome }) => publishes.push(outcome),
-    stuckAfterMs,
+    onRound: liveness.onRound,
   });
+  liveness.begin();
   closers.push(() => tasks.stop());
   closers.push(() => beforeStop?.());
   const health = new Health({
     stopping: new AbortController().signal,
     ready: {},
-    alive: livenessOf(() => tasks),
+    alive: liveness.checks,
   });
   return { store, users, tasks, events, publishes, proxy, health };
 }
@@ -111,7 +113,7 @@ async function startRun(
   await users.create(profiles, new Date());
   const starter = new RunStarter({
     runs: store.runs,
-    expander: () => tasks.expander,
+    expander: () => tasks.relay,
     today: () => '2026-12-05',
   });
   const { _id } = await starter.start({

@@ -38,6 +38,8 @@ export interface BatchRecord {
   readonly fence: number;
   /** Why the broker did not take the messages, and how often; each time is counted at least once. */
   readonly deferred?: { readonly reason: string; readonly count: number };
+  /** True: its maker created its jobs, and they belong to no run, so the retention deletes them with the batch. */
+  readonly createsJobs?: true;
   /** True while the runs of the jobs still count the ends that a replay undid; the reconciler then counts these runs again. */
   readonly isUncounted?: boolean;
   /** Trace of the operation that published the jobs again. */

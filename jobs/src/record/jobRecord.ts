@@ -43,11 +43,13 @@ export interface JobRecord<Payload = unknown> {
   readonly generation: number;
   /** Attempts spent in this generation; a job that is published again continues after them. */
   readonly attemptCount: number;
-  /** The run that created the job. Later runs that requested the same job have its id in their batches. */
+  /** The run that created the job, or `NO_RUN`. Later runs that requested the same job have its id in their batches. */
   readonly runId: string;
   /** The batch that publishes the job, or published it last. */
   readonly batch: string;
   readonly payload: Payload;
+  /** Its message is delivered before others; absent for all others. */
+  readonly isUrgent?: true;
   readonly createdAt: Date;
   /** Time of the last change of the state by the database's clock. */
   readonly stateAt: Date;
@@ -92,6 +94,7 @@ export interface NewJob<Payload = unknown> {
   readonly key: string;
   /** Everything that an attempt needs, as of the time when the job is recorded, because a later change elsewhere must not change a retry. */
   readonly payload: Payload;
+  readonly isUrgent?: true;
   readonly trace?: Pick<JobRecord, 'traceparent' | 'tracelinks'> | undefined;
 }
 
@@ -104,7 +107,7 @@ export interface JobOrigin {
 }
 
 export function newJob<Payload>(
-  { kind, key, payload, trace = {} }: NewJob<Payload>,
+  { kind, key, payload, isUrgent, trace = {} }: NewJob<Payload>,
   { runId, batch, now }: JobOrigin,
 ): JobRecord<Payload> {
   return {
@@ -118,6 +121,7 @@ export function newJob<Payload>(
     payload,
     createdAt: now,
     stateAt: now,
+    ...(isUrgent === true ? { isUrgent } : {}),
     ...trace,
   };
 }

@@ -9,6 +9,9 @@ export interface EndCounts {
   readonly causes: Readonly<Record<string, number>>;
 }
 
+/** Stands for the run of a job that was enqueued alone. No run has this id, and nothing counts such jobs. */
+export const NO_RUN = '-';
+
 export const NO_ENDS: EndCounts = { done: 0, dead: 0, cancelled: 0, causes: {} };
 
 export interface RunRecord {

@@ -79,7 +79,9 @@ export class JobPublisher {
     const impossible: { job: JobRecord; error: Error }[] = [];
     const results: Promise<PublishResult | 'impossible'>[] = [];
     while (results.length < jobs.length && isHeld()) {
-      const count = (await gate?.take(jobs.length - results.length)) ?? 0;
+      const leftCount = jobs.length - results.length;
+      // The room that the relay leaves in the queue is for jobs that may wait.
+      const count = jobs[0]?.isUrgent === true ? leftCount : ((await gate?.take(leftCount)) ?? 0);
       if (count === 0 || !isHeld()) break;
       const publishedAt = String(this.#options.clock.now().getTime());
       for (const job of jobs.slice(results.length, results.length + count)) {
@@ -136,7 +138,14 @@ export class JobPublisher {
       [SIGNATURE_HEADER]: this.#options.signer.sign(body),
     };
     if (traceparent !== undefined) headers['traceparent'] = traceparent;
-    return { exchange: target.exchange, key: target.key, id: job._id, body, headers };
+    return {
+      exchange: target.exchange,
+      key: target.key,
+      id: job._id,
+      body,
+      headers,
+      isUrgent: job.isUrgent === true,
+    };
   }
 
   #report(

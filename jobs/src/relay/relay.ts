@@ -36,7 +36,8 @@ export interface RelayOptions {
   readonly publisher: Publisher;
   /** Stores for background tasks: their statements end before a lease does. */
   readonly stores: JobStores;
-  readonly source: RunSource;
+  /** Makes the jobs of runs; without it the relay expands no run. */
+  readonly source?: RunSource;
   /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
   readonly readyCount: (queue: string) => Promise<number>;
   readonly onEvent: JobListener;
@@ -58,6 +59,8 @@ const SEARCH_MS = 1_000;
 const DEFER_MS = 1_000;
 /** A stop waits this long for confirms, in milliseconds. */
 const DRAIN_MS = 3_000;
+/** Counts urgent batches in work apart from those of their kind. No kind has this name. */
+const URGENT = ':urgent';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 
@@ -89,11 +92,20 @@ interface OwnRun extends Held {
 
 interface OwnBatch extends Held {
   readonly batch: BatchRecord;
+  /** Its jobs, where this process has just stored them; else they are read. */
+  readonly jobs?: readonly JobRecord[];
 }
+
+const NO_SOURCE: RunSource = {
+  kindOf: () => '',
+  page: () => Promise.reject(new Error('this relay has no source of runs')),
+  count: () => Promise.reject(new Error('this relay has no source of runs')),
+};
 
 export class Relay {
   readonly #options: RelayOptions;
   readonly #owner: string;
+  readonly #source: RunSource;
   readonly #publisher: JobPublisher;
   readonly #kinds: ReadonlyMap<string, KindDeclaration>;
   readonly #runs = new Map<string, OwnRun>();
@@ -113,6 +125,7 @@ export class Relay {
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#owner = options.owner ?? randomUUID();
+    this.#source = options.source ?? NO_SOURCE;
     this.#publisher = new JobPublisher({
       ...options,
       signer: options.stores.signer,
@@ -132,6 +145,23 @@ export class Relay {
   begin(run: RunRecord): void {
     this.#addRun(run, true);
     this.#startWork();
+  }
+
+  /**
+   * Publishes a batch that this process has just stored with this relay as its owner. Urgent jobs wait neither for other
+   * batches nor for the room that the relay leaves in the queue.
+   * @param jobs the jobs of the batch, either all of them urgent or none.
+   */
+  publish(batch: BatchRecord, jobs: readonly JobRecord[]): void {
+    const { batches } = this.#options.stores;
+    const renew = () => batches.renew(batch);
+    const held = this.#hold({ batch, jobs, isLost: false, renew });
+    if (jobs[0]?.isUrgent === true && !this.#isStopped)
+      this.#track(URGENT, () => this.#publishClaimed(held));
+    else {
+      this.#claimed.push(held);
+      this.#startWork();
+    }
   }
 
   /** Searches for work at once, because another task of this process has made a batch. */
@@ -182,7 +212,8 @@ export class Relay {
   /** Takes runs and batches that no relay holds. */
   async #claim(): Promise<void> {
     const { runs, batches } = this.#options.stores;
-    for (const run of await runs.claim(this.#owner)) this.#addRun(run, false);
+    if (this.#options.source !== undefined)
+      for (const run of await runs.claim(this.#owner)) this.#addRun(run, false);
     // A claimed batch waits for a free page of its kind and goes before the pages of runs, so that a large run does not keep
     // replays and repairs waiting.
     const kinds = [...this.#kinds.keys()].filter(
@@ -196,7 +227,7 @@ export class Relay {
   }
 
   #addRun(run: RunRecord, isFresh: boolean): void {
-    const { source, stores } = this.#options;
+    const { stores } = this.#options;
     const former = this.#runs.get(run._id);
     if (former !== undefined) {
       former.isLost = true;
@@ -206,7 +237,7 @@ export class Relay {
       run._id,
       this.#hold({
         run,
-        kind: source.kindOf(run),
+        kind: this.#source.kindOf(run),
         isFresh,
         cursor: run.cursor,
         page: run.nextPage,
@@ -225,7 +256,7 @@ export class Relay {
   /** Counts the items beside the expansion, because a million of them take a second. */
   async #countItems(run: RunRecord): Promise<void> {
     try {
-      const total = await this.#options.source.count(run);
+      const total = await this.#source.count(run);
       await this.#options.stores.runs.setTotal(run._id, total);
     } catch (thrown) {
       // The number is for people; it is exact once the run is finished.
@@ -303,9 +334,9 @@ export class Relay {
   }
 
   async #expandPage(own: OwnRun, page: number): Promise<void> {
-    const { stores, source } = this.#options;
+    const { stores } = this.#options;
     const { run, cursor: after } = own;
-    const found = await this.#persist(own, () => source.page(run, after, BATCH_LIMIT));
+    const found = await this.#persist(own, () => this.#source.page(run, after, BATCH_LIMIT));
     if (found === undefined) return;
     if (found.jobs.length === 0 && !found.isLast) {
       // Every item of the page was deleted since the run was requested.
@@ -431,7 +462,7 @@ export class Relay {
   async #publishClaimed(held: OwnBatch): Promise<void> {
     const { batch } = held;
     try {
-      const records = await this.#persist(held, () => this.#recordsOf(batch));
+      const records = held.jobs ?? (await this.#persist(held, () => this.#recordsOf(batch)));
       if (records === undefined) return;
       const refusedCount = batch.page === undefined ? 0 : batch.ids.length - records.length;
       await this.#publishPage(held, { ...divide(records, batch), refusedCount }, undefined);
@@ -443,7 +474,7 @@ export class Relay {
 
   /** Reads the records of a batch, and first records the jobs that the batch's maker had no time to record. */
   async #recordsOf(batch: BatchRecord): Promise<JobRecord[]> {
-    const { stores, source } = this.#options;
+    const { stores } = this.#options;
     const found = await stores.jobs.findAll(batch.ids);
     const run =
       found.size < batch.ids.length && batch.page !== undefined
@@ -457,7 +488,7 @@ export class Relay {
     const origin = { runId: run._id, batch: batch._id, now: stores.clock.now() };
     // Items that were added since push others out of the page, so reading goes on until the whole batch is covered.
     for (let after = batch.after ?? ''; ; ) {
-      const page = await source.page(run, after, BATCH_LIMIT);
+      const page = await this.#source.page(run, after, BATCH_LIMIT);
       await this.#insertJobs(page.jobs.filter(isMissing).map((job) => newJob(job, origin)));
       if (page.isLast || page.last >= (batch.last ?? '')) break;
       after = page.last;

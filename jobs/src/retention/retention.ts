@@ -5,6 +5,7 @@
  */
 import type { JobListener } from '../jobEvent.ts';
 import type { BatchRecord } from '../record/batch.ts';
+import { NO_RUN } from '../record/run.ts';
 import type { JobStores } from '../store/jobStores.ts';
 
 export interface RetentionPolicy {
@@ -87,9 +88,9 @@ export class Retention {
     const { batches, runs } = this.#options.stores;
     let jobCount = 0;
     const old = await batches.publishedBefore('ended', before, [...this.#kept], this.#batchLimit);
-    const pages = old.filter(({ page }) => page !== undefined);
+    const pages = old.filter(hasJobs);
     const ofRuns = await runs.findSmall([...new Set(pages.map(({ runId }) => runId))]);
-    const operations = old.filter(({ page }) => page === undefined).map(({ _id }) => _id);
+    const operations = old.filter((batch) => !hasJobs(batch)).map(({ _id }) => _id);
     if (operations.length > 0) await batches.delete(operations);
     for (const batch of pages) {
       const run = ofRuns.get(batch.runId);
@@ -108,8 +109,9 @@ export class Retention {
   async #deleteJobsOf(batch: BatchRecord, onDeleted: (count: number) => void): Promise<boolean> {
     const { batches, jobs } = this.#options.stores;
     const ids = createdIdsOf(batch);
-    onDeleted(await jobs.deleteEnded(ids, batch.runId));
-    if (await jobs.hasAny(ids, batch.runId)) return false;
+    const runId = batch.createsJobs === true ? NO_RUN : batch.runId;
+    onDeleted(await jobs.deleteEnded(ids, runId));
+    if (await jobs.hasAny(ids, runId)) return false;
     await batches.markCleared(batch._id);
     return true;
   }
@@ -150,6 +152,11 @@ function isFinishedBefore(
   time: Date,
 ): boolean {
   return !isActive && finishedAt !== undefined && finishedAt < time;
+}
+
+/** @returns whether the batch created jobs; batches of replays and repairs publish those of others again. */
+function hasJobs({ page, createsJobs }: BatchRecord): boolean {
+  return page !== undefined || createsJobs === true;
 }
 
 /** @returns the jobs of the batch that its run created; those that it skipped belong to another run's batch. */

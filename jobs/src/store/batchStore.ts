@@ -2,7 +2,7 @@
 import { type BatchRecord, type BatchState, endOfPageIds, pageBatchId } from '../record/batch.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
-import { LEASE_END, mayBeOver, takeIfOver } from './relayLease.ts';
+import { LEASE_END, mayBeOverBefore, takeIfOver } from './relayLease.ts';
 
 /** Identifies a batch as one owner holds it. */
 export type HeldBatch = Pick<BatchRecord, '_id' | 'fence'>;
@@ -30,6 +30,11 @@ export class BatchStore {
   async ensureIndexes(): Promise<void> {
     await this.#batches.ensureIndex({ state: 1, publishedAt: 1 });
     await this.#batches.ensureIndex({ runId: 1, state: 1 });
+    // A batch enters this index only while it is open. Delayed batches may be many, and only those that are due are read.
+    await this.#batches.ensureIndex(
+      { leaseUntil: 1 },
+      { partialFilterExpression: { state: 'open' } },
+    );
   }
 
   /**
@@ -55,7 +60,7 @@ export class BatchStore {
   }
 
   /**
-   * Takes open batches whose lease has ended: those of a process that died, those that were deferred until now.
+   * Takes open batches whose lease has ended: those of a process that died, those that were deferred or delayed until now.
    * @param kinds only batches of these kinds; a release that lost a kind leaves its batches to others.
    * @param now the database's time; it only spares statements, the database decides.
    * @returns the batches, held by `owner`.
@@ -68,14 +73,16 @@ export class BatchStore {
       now,
     }: { readonly kinds: readonly string[]; readonly limit: number; readonly now: Date },
   ): Promise<BatchRecord[]> {
-    const candidates = await this.#batches.find({
-      filter: { state: 'open', kind: { $in: [...kinds] } },
-      fields: ['fence', 'leaseUntil'],
+    const oldestFirst = await this.#batches.find({
+      filter: {
+        state: 'open',
+        leaseUntil: { $lt: mayBeOverBefore(now) },
+        kind: { $in: [...kinds] },
+      },
+      sort: { leaseUntil: 1 },
+      fields: ['fence'],
       limit: CANDIDATES_LIMIT,
     });
-    const oldestFirst = candidates
-      .filter((batch) => mayBeOver(batch, now))
-      .sort((a, b) => a.leaseUntil.getTime() - b.leaseUntil.getTime());
     const update = takeIfOver(owner);
     const claimed: BatchRecord[] = [];
     for (const { _id, fence } of oldestFirst) {
@@ -160,6 +167,11 @@ export class BatchStore {
       { state: 'open', fence },
     );
     return matchedCount === 1;
+  }
+
+  /** Leaves only these jobs in a batch, because others existed before. */
+  async narrow({ _id, fence }: HeldBatch, ids: readonly string[]): Promise<void> {
+    await this.#batches.updateOne(_id, { $set: { ids } }, { state: 'open', fence });
   }
 
   /** None of the jobs is pending any more, or other batches publish those that are. */

@@ -21,6 +21,8 @@ export interface StoreDatabase {
   collection<Stored extends Identified>(name: string): DocumentCollection<Stored>;
   /** @returns the same database over the same connections, with other limits of each statement. */
   withLimits(limits: StatementLimits): StoreDatabase;
+  /** @returns the same database, in which the names of all collections begin with this text; it knows no others. */
+  withPrefix(prefix: string): StoreDatabase;
 }
 
 export interface StoreConnection {
@@ -33,6 +35,11 @@ export interface StoreConnection {
   close(): Promise<void>;
 }
 
+/**
+ * Without the journal a crash may lose the last 100 ms of acknowledged writes (MongoDB manual). `wtimeoutMS` is needed, because
+ * `maxTimeMS` does not limit the wait for a majority.
+ */
+const WRITE_CONCERN = { w: 'majority', journal: true, wtimeoutMS: STATEMENT_LIMIT_MS } as const;
 const DATABASE = 'fit';
 const PING_MS = 2_000;
 
@@ -52,9 +59,7 @@ export function connectStore(
     serverSelectionTimeoutMS: 5_000,
     connectTimeoutMS: 2_000,
     maxPoolSize: 10,
-    // Without the journal a crash may lose the last 100 ms of acknowledged writes (MongoDB manual). `wtimeoutMS` is needed,
-    // because `maxTimeMS` does not limit the wait for a majority.
-    writeConcern: { w: 'majority', journal: true, wtimeoutMS: STATEMENT_LIMIT_MS },
+    writeConcern: WRITE_CONCERN,
     ignoreUndefined: true,
   });
   // The driver's parser accepts the host list of a replica set, which Node's URL refuses.
@@ -75,7 +80,7 @@ export function connectStore(
     needsConnect = false;
   };
   return {
-    database: databaseOf(database, { limits, connect, timed }),
+    database: databaseOf(database, { limits, connect, timed, prefix: '' }),
     pool: watchPool(client),
     watch: (listener) => {
       listeners.push(listener);
@@ -98,14 +103,35 @@ export function connectStore(
   };
 }
 
+/** The part of the driver's `Db` that is used; a `Db` of any release of the driver from 6 on has it. */
+export interface DriverDatabase {
+  readonly databaseName: string;
+  collection(name: string): unknown;
+}
+
+/**
+ * Uses a database of a client that the caller has made, and that stays the caller's. Statements get the same write concern
+ * and limits as with `connectStore`; that no connection hangs for ever is up to the client's own `socketTimeoutMS`.
+ */
+export function storeOf(database: DriverDatabase): StoreDatabase {
+  return databaseOf(database as unknown as Db, {
+    limits: STATEMENT_LIMITS,
+    connect: () => Promise.resolve(),
+    timed: (_command, statement) => statement(),
+    prefix: '',
+  });
+}
+
 interface DatabaseParts {
   readonly limits: StatementLimits;
   readonly connect: () => Promise<void>;
   readonly timed: Timer;
+  /** Names of collections begin with it. */
+  readonly prefix: string;
 }
 
 function databaseOf(database: Db, parts: DatabaseParts): StoreDatabase {
-  const { limits, connect, timed } = parts;
+  const { limits, connect, timed, prefix } = parts;
   const run: StatementRunner = (command, statement) =>
     runStatement(async (options) => {
       await connect();
@@ -117,11 +143,21 @@ function databaseOf(database: Db, parts: DatabaseParts): StoreDatabase {
       const found = await run('listCollections', (options) =>
         database.listCollections({}, { ...options, nameOnly: true }).toArray(),
       );
-      return found.map(({ name }) => name);
+      return found.flatMap(({ name }) =>
+        name.startsWith(prefix) ? [name.slice(prefix.length)] : [],
+      );
     },
     collection: <Stored extends Identified>(name: string) =>
-      new DocumentCollection(database.collection<Stored>(name), run, connect),
+      new DocumentCollection(
+        database.collection<Stored>(prefix + name, {
+          writeConcern: WRITE_CONCERN,
+          ignoreUndefined: true,
+        }),
+        run,
+        connect,
+      ),
     withLimits: (other) => databaseOf(database, { ...parts, limits: other }),
+    withPrefix: (other) => databaseOf(database, { ...parts, prefix: other }),
   };
 }
 

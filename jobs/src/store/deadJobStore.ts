@@ -11,6 +11,11 @@ export interface ReplayFilter {
   /** A regular expression that the whole key of a job matches. */
   readonly keyPattern?: string;
   readonly cause?: DeathCause;
+  readonly kind?: string;
+  /** A regular expression that the reason of the death matches. */
+  readonly reasonPattern?: string;
+  readonly createdSince?: Date;
+  readonly createdUntil?: Date;
 }
 
 /** @returns what the id of every job matches that the filter selects by its key; undefined where it does not ask for the key. */
@@ -109,10 +114,19 @@ export class DeadJobStore {
  */
 function deadJobs(filter: ReplayFilter, diedBefore?: Date): Filter<JobRecord> {
   const pattern = idPattern(filter);
+  const created = {
+    ...(filter.createdSince === undefined ? {} : { $gte: filter.createdSince }),
+    ...(filter.createdUntil === undefined ? {} : { $lt: filter.createdUntil }),
+  };
   return {
     state: 'dead',
     stateAt: { $gt: new Date(0), ...(diedBefore === undefined ? {} : { $lte: diedBefore }) },
     ...(filter.cause === undefined ? {} : { 'death.cause': filter.cause }),
+    ...(filter.kind === undefined ? {} : { kind: filter.kind }),
+    ...(filter.reasonPattern === undefined
+      ? {}
+      : { 'death.reason': { $regex: filter.reasonPattern } }),
+    ...(Object.keys(created).length === 0 ? {} : { createdAt: created }),
     ...(pattern === undefined ? {} : { _id: { $regex: pattern } }),
   };
 }

@@ -3,10 +3,12 @@
 export { BatchStore, type HeldBatch, type NewBatch, type OpenBatchCounts } from './batchStore.ts';
 export {
   connectStore,
+  type DriverDatabase,
   type PoolCounts,
   type StoreConnection,
   type StoreDatabase,
   type StoreEvent,
+  storeOf,
 } from './connectStore.ts';
 export { DatabaseClock } from './databaseClock.ts';
 export { type DeadGroup, type DeadJob, DeadJobStore, type ReplayFilter } from './deadJobStore.ts';
@@ -28,6 +30,7 @@ export {
   openJobStores,
 } from './jobStores.ts';
 export { LeaseStore } from './leaseStore.ts';
+export { type ResultDocument, ResultStore } from './resultStore.ts';
 export {
   type CountedRun,
   type EndChange,
@@ -37,8 +40,8 @@ export {
   RunStore,
   type RunSummary,
 } from './runStore.ts';
-
 export { awaitSchema, requireExistingSchema, requireSchema } from './schemaVersion.ts';
+export { type ShownJob, showJobs } from './shownJobs.ts';
 export {
   BACKGROUND_LIMITS,
   STATEMENT_LIMITS,

@@ -218,6 +218,22 @@ export class JobStore {
     return new Map(found.map((record) => [record._id, record]));
   }
 
+  /** @returns those of these ids whose jobs are cancelled. */
+  async findCancelled(ids: readonly string[]): Promise<Set<string>> {
+    const found = await this.#jobs.findByIds(ids, ['state']);
+    return new Set(found.filter(({ state }) => state === 'cancelled').map(({ _id }) => _id));
+  }
+
+  /** Cancels a job of which no attempt is known to have begun. @returns whether it changed. */
+  async cancelPending(id: string): Promise<boolean> {
+    const { matchedCount } = await this.#jobs.updateOne(
+      id,
+      [{ $set: { state: TRANSITIONS.cancel.to, stateAt: '$$NOW' } }],
+      { state: 'pending', attemptCount: 0 },
+    );
+    return matchedCount === 1;
+  }
+
   async find(id: string): Promise<JobRecord | null> {
     return (await this.#jobs.findOne(id)) ?? null;
   }
@@ -230,6 +246,32 @@ export class JobStore {
     return await this.#jobs.find({
       filter: { _id: { $gt: after }, ...(state === undefined ? {} : { state }) },
       sort: { _id: 1 },
+      limit,
+    });
+  }
+
+  /** @returns jobs whose ids are between two texts, in the order of their ids or the other way round. */
+  async search({
+    from,
+    above,
+    below,
+    isDescending,
+    limit,
+    ...wanted
+  }: JobSearch): Promise<JobRecord[]> {
+    const { state, createdSince, createdUntil, reasonPattern } = wanted;
+    const created = {
+      ...(createdSince === undefined ? {} : { $gte: createdSince }),
+      ...(createdUntil === undefined ? {} : { $lt: createdUntil }),
+    };
+    return await this.#jobs.find({
+      filter: {
+        _id: above === undefined ? { $gte: from, $lt: below } : { $gt: above, $lt: below },
+        ...(state === undefined ? {} : { state }),
+        ...(Object.keys(created).length === 0 ? {} : { createdAt: created }),
+        ...(reasonPattern === undefined ? {} : { 'death.reason': { $regex: reasonPattern } }),
+      },
+      sort: { _id: isDescending ? -1 : 1 },
       limit,
     });
   }
@@ -309,6 +351,22 @@ export class JobStore {
       state: { $in: ['done', 'dead', 'cancelled'] },
     });
   }
+}
+
+export interface JobSearch {
+  /** Only ids from this one on. */
+  readonly from: string;
+  /** Only ids after this one; undefined: from `from` on. */
+  readonly above: string | undefined;
+  /** Only ids before this one. */
+  readonly below: string;
+  readonly isDescending: boolean;
+  readonly state?: JobState | undefined;
+  readonly createdSince?: Date | undefined;
+  readonly createdUntil?: Date | undefined;
+  /** A regular expression that the reason of a dead job matches. */
+  readonly reasonPattern?: string | undefined;
+  readonly limit: number;
 }
 
 export interface JobQuery {

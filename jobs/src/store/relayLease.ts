@@ -31,10 +31,15 @@ export function operationLeaseEndAfter(now: Date): Date {
 
 /**
  * @param now the database's time as this process knows it; it only spares statements.
- * @returns whether a lease may have ended, so that it is worth to ask the database.
+ * @returns the time before which a lease must end, so that it is worth to ask the database whether it has ended.
  */
+export function mayBeOverBefore(now: Date): Date {
+  return new Date(now.getTime() + CLOCK_MARGIN_MS);
+}
+
+/** @returns whether a lease may have ended, so that it is worth to ask the database. */
 export function mayBeOver({ leaseUntil }: { readonly leaseUntil: Date }, now: Date): boolean {
-  return leaseUntil.getTime() < now.getTime() + CLOCK_MARGIN_MS;
+  return leaseUntil < mayBeOverBefore(now);
 }
 
 /**

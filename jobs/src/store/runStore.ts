@@ -1,5 +1,5 @@
 /** The collection `runs`: what was requested, how far each run is recorded, and how many of its jobs ended. */
-import { type EndCounts, NO_ENDS, type RunRecord } from '../record/run.ts';
+import { type EndCounts, NO_ENDS, NO_RUN, type RunRecord } from '../record/run.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DatabaseClock } from './databaseClock.ts';
 import type { DocumentCollection, Filter } from './documentCollection.ts';
@@ -75,7 +75,7 @@ const SUMMARY: Readonly<Record<keyof RunSummary, true>> = {
 };
 export const RUN_SUMMARY_FIELDS = Object.keys(SUMMARY);
 /** Ids of batches have a colon and slashes after the run's id; messages carry a run's id of this length at most. */
-const RUN_ID = /^[^:/]{1,100}$/;
+const RUN_ID = /^(?!-$)[^:/]{1,100}$/;
 const ACTIVE_LIMIT = 1_000;
 const NEWEST_DAYS = 30;
 
@@ -100,7 +100,9 @@ export class RunStore {
    */
   async insertIfAbsent(run: NewRun, owner: string): Promise<RunRecord> {
     if (!RUN_ID.test(run._id))
-      throw new RangeError(`the run id '${run._id}' is empty, too long, or has a colon or a slash`);
+      throw new RangeError(
+        `the run id '${run._id}' is empty, too long, reserved, or has a colon or a slash`,
+      );
     const now = this.#clock.now();
     const document: RunRecord = {
       ...run,
@@ -232,6 +234,7 @@ export class RunStore {
    * counted again instead.
    */
   async addEnds(id: string, { done, dead, cancelled, causes }: EndChange): Promise<void> {
+    if (id === NO_RUN) return;
     const increments: Record<string, number> = {};
     if (done !== 0) increments['ends.done'] = done;
     if (dead !== 0) increments['ends.dead'] = dead;
@@ -248,6 +251,7 @@ export class RunStore {
   }
 
   async requestRecount(id: string): Promise<void> {
+    if (id === NO_RUN) return;
     await this.#runs.updateOne(id, { $set: { needsRecount: true, isActive: true } });
   }
 
@@ -287,6 +291,7 @@ export class RunStore {
 
   /** Jobs of the run are pending again. */
   async reopen(id: string): Promise<void> {
+    if (id === NO_RUN) return;
     await this.#runs.updateOne(id, { $set: { isActive: true }, $unset: { finishedAt: '' } });
   }
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type JobRecord, type JobState, newJob, pageBatchId } from '@fit/jobs';
-import { requireSchema } from '@fit/jobs/store';
+import { ResultStore, requireSchema } from '@fit/jobs/store';
 import { loadMessageSigner } from '../../src/store/messageKey.ts';
 import { requireExistingSchema } from '../../src/store/schemaVersion.ts';
 import { checkStatements, watchStatements } from '../support/queryPlans.ts';
@@ -21,6 +21,7 @@ const COLLECTIONS = [
   'clock',
   'keys',
   'schema',
+  'results',
 ];
 const RUN = 'run-00000';
 const PAGES = 30;
@@ -111,7 +112,8 @@ async function fill(store: TestStore): Promise<void> {
 
 /** A call of every method of every store, by class and method; the order does not matter. */
 function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
-  const { jobs, dead, runs, batches, workers, deadLetters, leases, clock } = store;
+  const { jobs, dead, runs, batches, workers, deadLetters, leases, clock, database } = store;
+  const results = new ResultStore(database);
   const now = clock.now();
   const ids = [userOf(3, 1), userOf(3, 2)].map((userId) => `trivial:${userId}:2026-01-01`);
   const batch = { _id: batchOf(3), ids };
@@ -176,6 +178,17 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'JobStore.assignBatch': () => jobs.assignBatch(ids, 'rest'),
     'JobStore.findAll': () => jobs.findAll(ids),
     'JobStore.findComparedFields': () => jobs.findComparedFields(ids),
+    'JobStore.findCancelled': () => jobs.findCancelled(ids),
+    'JobStore.cancelPending': () => jobs.cancelPending(ids[0] ?? ''),
+    'JobStore.search': async () => {
+      const all = { from: 'trivial:', above: undefined, below: 'trivial;', limit: 100 };
+      await jobs.search({ ...all, isDescending: false });
+      await jobs.search({ ...all, isDescending: true });
+      await jobs.search({ ...all, above: ids[0], isDescending: false });
+      const created = { createdSince: new Date(0), createdUntil: now };
+      const filter = { state: 'dead' as const, reasonPattern: 'r', ...created };
+      await jobs.search({ ...all, ...filter, isDescending: false });
+    },
     'JobStore.find': () => jobs.find(ids[0] ?? ''),
     'JobStore.list': async () => {
       for (const state of [undefined, 'dead'] as const)
@@ -201,6 +214,8 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'DeadJobStore.next': async () => {
       await dead.next({}, now, 500);
       await dead.next({ keyPattern: 'u:2026-01-01', cause: 'fatal' }, now, 500);
+      const created = { createdSince: new Date(0), createdUntil: now };
+      await dead.next({ kind: 'trivial', reasonPattern: 'r', ...created }, now, 500);
     },
     'DeadJobStore.makePending': () => dead.makePending(ids, 'replay:0'),
     'RunStore.insertIfAbsent': () => runs.insertIfAbsent({ _id: 'new', ...request }, ''),
@@ -231,6 +246,7 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'BatchStore.renew': () => batches.renew(held),
     'BatchStore.markPublished': () => batches.markPublished(held),
     'BatchStore.release': () => batches.release(held, 0),
+    'BatchStore.narrow': () => batches.narrow(held, ids),
     'BatchStore.markEnded': () => batches.markEnded([batchOf(1)]),
     'BatchStore.published': () => batches.published('trivial', 50),
     'BatchStore.countOpen': () => batches.countOpen(),
@@ -259,6 +275,10 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'LeaseStore.hold': () => leases.hold('task', 'owner', 1_000),
     'LeaseStore.release': () => leases.release('task', 'owner'),
     'DatabaseClock.read': () => clock.read(),
+    'ResultStore.storeAll': () => results.storeAll([{ _id: 'new', result: 1 }]),
+    'ResultStore.findStored': () => results.findStored(ids),
+    'ResultStore.findAll': () => results.findAll(ids),
+    'ResultStore.delete': () => results.delete(['nobody']),
   };
 }
 
@@ -272,14 +292,18 @@ const WITHOUT_STATEMENTS = new Set([
   ],
 ]);
 
-function methodsOf({ jobs, dead, runs, batches, workers, deadLetters, leases, clock }: TestStore) {
-  return [jobs, dead, runs, batches, workers, deadLetters, leases, clock].flatMap((store) => {
-    const prototype = Object.getPrototypeOf(store) as { constructor: { name: string } };
-    return Object.getOwnPropertyNames(prototype)
-      .filter((name) => name !== 'constructor' && name !== 'ensureIndexes')
-      .map((name) => `${prototype.constructor.name}.${name}`)
-      .filter((name) => !WITHOUT_STATEMENTS.has(name));
-  });
+function methodsOf(opened: TestStore) {
+  const { jobs, dead, runs, batches, workers, deadLetters, leases, clock, database } = opened;
+  const results = new ResultStore(database);
+  return [jobs, dead, runs, batches, workers, deadLetters, leases, clock, results].flatMap(
+    (store) => {
+      const prototype = Object.getPrototypeOf(store) as { constructor: { name: string } };
+      return Object.getOwnPropertyNames(prototype)
+        .filter((name) => name !== 'constructor' && name !== 'ensureIndexes')
+        .map((name) => `${prototype.constructor.name}.${name}`)
+        .filter((name) => !WITHOUT_STATEMENTS.has(name));
+    },
+  );
 }
 
 test('every statement of the job stores is in docs/queries.md and reads by an index', async (t) => {

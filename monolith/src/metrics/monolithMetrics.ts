@@ -1,7 +1,7 @@
 /** Gauges that only the monolith exports: its connections to the broker, the limits in force there, the job records. */
+import type { BackgroundTasks } from '@fit/jobs';
 import type { MetricSet } from '@fit/service';
 import type { TopologyPlan } from '@fit/topology';
-import type { BackgroundTasks } from '../backgroundTasks.ts';
 import type { QueueSample } from '../queues/queueSampler.ts';
 import { COUNTED_STATES, type JobFigures, WAITING_STATES } from '../status/jobFigures.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';

@@ -6,11 +6,10 @@ import {
   SHOWN_STATES,
   type ShownState,
 } from '@fit/jobs';
-import type { BatchStore, JobStore } from '@fit/jobs/store';
+import { type BatchStore, type JobStore, type ShownJob, showJobs } from '@fit/jobs/store';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type, { type Static } from 'typebox';
 import { limitOf, listQuery, nextOf } from './keysetList.ts';
-import { type ShownJob, showJobs } from './shownJobs.ts';
 
 export interface JobRouteParts {
   readonly jobs: Pick<JobStore, 'find' | 'findAll' | 'list'>;

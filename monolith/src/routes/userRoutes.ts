@@ -1,12 +1,11 @@
 /** Users: create one or many, list them, read one, read the workout of one. */
 import { DateText, dayIn, UserId, Wod, wodId } from '@fit/contract';
 import { jobId } from '@fit/jobs';
-import type { BatchStore, JobStore } from '@fit/jobs/store';
+import { type BatchStore, type JobStore, showJobs } from '@fit/jobs/store';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type from 'typebox';
 import { NewUser, User, type UserStore } from '../store/userStore.ts';
 import { limitOf, listQuery, nextOf } from './keysetList.ts';
-import { showJobs } from './shownJobs.ts';
 
 export interface UserRouteParts {
   readonly users: UserStore;

@@ -1,6 +1,8 @@
 /** Jobs as readers see them: a pending job whose batch the broker has confirmed is shown as queued. */
-import type { BatchRecord, JobRecord, ShownState } from '@fit/jobs';
-import type { BatchStore } from '@fit/jobs/store';
+import type { BatchRecord } from '../record/batch.ts';
+import type { JobRecord } from '../record/jobRecord.ts';
+import type { ShownState } from '../record/transitions.ts';
+import type { BatchStore } from './batchStore.ts';
 
 /** A job with what its batch says about it. */
 export interface ShownJob {

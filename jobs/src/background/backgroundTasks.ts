@@ -1,0 +1,231 @@
+/**
+ * Everything that works beside requests and workers, wired once. The relay records and publishes jobs; every process may have
+ * one, and all of them share the work. The reconciler ends what has ended and publishes lost jobs again, the retention deletes
+ * what is old; each of them works in one process at a time, under a lease. A recorder for each kind of job moves dead letters
+ * from the broker into the database.
+ */
+import type { Declaration } from '@fit/topology';
+import { Inspector, type PublishEnd, Publisher, type SessionEvent } from '@fit/topology/amqp';
+import { TopologyMaintainer, type TopologyMaintainerOptions } from '@fit/topology/assert';
+import {
+  type DeadLetterRecorder,
+  openDeadLetterRecorder,
+} from '../dead-letters/deadLetterRecorder.ts';
+import type { RecordDeadLettersOptions } from '../dead-letters/recordDeadLetters.ts';
+import type { JobListener } from '../jobEvent.ts';
+import { defaultStaleAfterMs, Reconciler } from '../reconcile/reconciler.ts';
+import { Relay } from '../relay/relay.ts';
+import type { RunSource } from '../relay/runSource.ts';
+import { Retention, type RetentionPolicy } from '../retention/retention.ts';
+import { EndCounter } from '../settle/endCounter.ts';
+import type { JobStores } from '../store/jobStores.ts';
+import type { RunStore } from '../store/runStore.ts';
+import type { JobTracer } from '../trace/jobTracer.ts';
+import { LeasedLoop } from './leasedLoop.ts';
+
+/** What a process may do beside requests and workers. */
+export const DUTIES = ['relay', 'reconcile', 'deadLetters', 'retention'] as const;
+export type Duty = (typeof DUTIES)[number];
+/** The duties that work in rounds, so that one of them may hang. */
+export type LoopDuty = Exclude<Duty, 'deadLetters'>;
+
+export interface BackgroundTaskOptions extends TopologyMaintainerOptions {
+  readonly declaration: Declaration;
+  /** Default: all. */
+  readonly duties?: readonly Duty[];
+  /** Stores for background tasks: their statements have limits that end before a lease does. */
+  readonly stores: JobStores;
+  /** The runs in the same database, whose additions to counters are tried once. */
+  readonly countingRuns: RunStore;
+  /** Makes the jobs of runs; without it the relay expands no run. */
+  readonly source?: RunSource;
+  /** What the database knows about the effects of jobs. */
+  readonly effects: JobEffects;
+  readonly retentionPolicy: RetentionPolicy;
+  /** A job without a change for longer is stale, in milliseconds; default `defaultStaleAfterMs`. */
+  readonly staleAfterMs?: number | undefined;
+  /** Shown in the names of the connections. */
+  readonly label: string;
+  readonly onEvent: JobListener;
+  readonly tracer?: JobTracer | undefined;
+  readonly onSession: (event: SessionEvent) => void;
+  readonly onPublish?: (end: PublishEnd) => void;
+  /**
+   * Called after each round of a duty, also where it failed or had nothing to do. Every call of a round has a deadline (a
+   * statement, a confirm, a connect), so even in an outage a round ends within a few tens of seconds; a duty that is silent
+   * for two minutes longer than `ROUND_PAUSE_MS` hangs.
+   */
+  readonly onRound?: (duty: LoopDuty) => void;
+}
+
+/** The effects of jobs, which only workers store. */
+export interface JobEffects {
+  /** @returns the ids of the jobs whose effect is stored. */
+  readonly findStored: RecordDeadLettersOptions['findStoredEffects'];
+  /** @returns the ids of the effects of these jobs. */
+  readonly idsOf: (kind: string, jobIds: readonly string[]) => readonly string[];
+  /** @returns how many effects existed. */
+  readonly delete: (kind: string, ids: readonly string[]) => Promise<number>;
+}
+
+export interface BackgroundTasks {
+  /** True while every connection to the broker is open. */
+  readonly isUp: boolean;
+  /** Why the broker differs from the declaration in a way that asserting it cannot repair; undefined if it does not. */
+  readonly topologyFault: string | undefined;
+  /** True while an alarm of the broker stops publishers, and with them the relay. */
+  readonly isBlocked: boolean;
+  /** Publishes that the broker has not confirmed yet. */
+  readonly pendingPublishCount: number;
+  /** The relay, for new runs and jobs; undefined without that duty, and once the tasks are stopping. */
+  readonly relay: Relay | undefined;
+  stop(): Promise<void>;
+}
+
+/** Messages that wait for their confirms at a time: two batches, so that the broker never waits for the next one. */
+const MAX_UNCONFIRMED = 2_000;
+/** How long a stop waits for confirms. What is not confirmed then is published again by another relay. */
+const STOP_CONFIRM_LIMIT_MS = 5_000;
+/** Pauses between two rounds, in milliseconds. */
+export const ROUND_PAUSE_MS: Readonly<Record<LoopDuty, number>> = {
+  relay: 1_000,
+  reconcile: 5_000,
+  retention: 60_000,
+};
+
+/** @throws TopologyError if the broker cannot be made equal to the declaration. */
+export async function startBackgroundTasks(
+  options: BackgroundTaskOptions,
+): Promise<BackgroundTasks> {
+  const { declaration, stores, onEvent, onRound, duties = DUTIES } = options;
+  const has = (duty: Duty) => duties.includes(duty);
+  const session = { url: options.amqpUrl, onEvent: options.onSession };
+  const maintainer = new TopologyMaintainer(declaration, options);
+  const publisher = has('relay')
+    ? await Publisher.open({
+        ...session,
+        label: `${options.label} relay`,
+        maxUnconfirmed: MAX_UNCONFIRMED,
+        // A message that is sent again while its broker only hangs arrives twice. The heartbeat of the connection decides.
+        confirmTimeoutMs: Infinity,
+        ...(options.onPublish === undefined ? {} : { onPublish: options.onPublish }),
+        prepare: maintainer.prepare,
+      })
+    : undefined;
+  const inspector =
+    has('relay') || has('reconcile')
+      ? await Inspector.open({ ...session, label: `${options.label} inspector` })
+      : undefined;
+  const endCounter = new EndCounter({ runs: stores.runs, countingRuns: options.countingRuns });
+  const recorders = has('deadLetters') ? await openRecorders(options, endCounter) : [];
+  const readyCount = async (queue: string) => {
+    if (inspector === undefined) throw new Error('this process does not ask the broker');
+    return (await inspector.depthOf(queue)).readyCount;
+  };
+  const relay =
+    publisher === undefined
+      ? undefined
+      : new Relay({
+          declaration,
+          publisher,
+          stores,
+          ...(options.source === undefined ? {} : { source: options.source }),
+          readyCount,
+          onEvent,
+          tracer: options.tracer,
+          onIteration: () => onRound?.('relay'),
+        });
+  const loop = (name: LoopDuty, round: () => Promise<boolean>) =>
+    new LeasedLoop({
+      name,
+      leases: stores.leases,
+      onEvent,
+      pauseMs: ROUND_PAUSE_MS[name],
+      onIteration: () => onRound?.(name),
+      round,
+    });
+  const loops: LeasedLoop[] = [];
+  if (has('reconcile')) {
+    const reconciler = new Reconciler({
+      declaration,
+      stores,
+      readyCount,
+      staleAfterMs: options.staleAfterMs ?? defaultStaleAfterMs(declaration),
+      onEvent,
+      tracer: options.tracer,
+    });
+    const round = async () => {
+      // Only the broker can report which jobs its queues still hold, so without it no job counts as lost.
+      if (inspector?.isUp !== true) return false;
+      const { lostCount, hasMore } = await reconciler.round();
+      onEvent({ type: 'roundEnded', task: 'reconcile' });
+      if (lostCount > 0) relay?.wake();
+      return hasMore;
+    };
+    loops.push(loop('reconcile', round));
+  }
+  if (has('retention')) {
+    const retention = new Retention({
+      stores,
+      policy: options.retentionPolicy,
+      effectIdsOf: options.effects.idsOf,
+      deleteEffects: options.effects.delete,
+      onEvent,
+    });
+    const round = async () => {
+      const { hasMore } = await retention.round();
+      onEvent({ type: 'roundEnded', task: 'retention' });
+      return hasMore;
+    };
+    loops.push(loop('retention', round));
+  }
+  let isStopping = false;
+  return {
+    get isUp() {
+      const connections = [publisher, inspector, ...recorders];
+      return connections.every((connection) => connection?.isUp !== false);
+    },
+    get topologyFault() {
+      return maintainer.fault;
+    },
+    get isBlocked() {
+      return publisher?.isBlocked === true;
+    },
+    get pendingPublishCount() {
+      return publisher?.pendingCount ?? 0;
+    },
+    get relay() {
+      return isStopping ? undefined : relay;
+    },
+    stop: async () => {
+      isStopping = true;
+      // Closing the publisher ends every wait for a confirm, and with them the pages in work.
+      const closing = setTimeout(() => void publisher?.close(), STOP_CONFIRM_LIMIT_MS);
+      await Promise.all([relay?.stop(), ...loops.map((each) => each.stop())]);
+      clearTimeout(closing);
+      // At the same time, because closing a connection to a broker that does not answer takes five seconds.
+      await Promise.all([
+        ...recorders.map((recorder) => recorder.close()),
+        inspector?.close(),
+        publisher?.close(),
+      ]);
+      await endCounter.close();
+    },
+  };
+}
+
+async function openRecorders(
+  options: BackgroundTaskOptions,
+  endCounter: EndCounter,
+): Promise<DeadLetterRecorder[]> {
+  return await Promise.all(
+    options.declaration.kinds.map((kind) =>
+      openDeadLetterRecorder({
+        ...options,
+        kind,
+        endCounter,
+        findStoredEffects: options.effects.findStored,
+      }),
+    ),
+  );
+}

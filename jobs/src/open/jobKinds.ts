@@ -1,0 +1,68 @@
+/** The kinds of job that somebody opens: their schemas and retries, and the topology that is made of them. */
+
+import { type Declaration, type Duration, declareTopology, type KindOptions } from '@fit/topology';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+
+export interface JobKind {
+  /** Checks and types the payload, when a job is enqueued and before each attempt: any Standard Schema (Zod, Valibot, ArkType). */
+  readonly payload: StandardSchemaV1;
+  /**
+   * Checks and types what the handler returns. With it the result is stored once for each job and `get` answers it; without it
+   * the answer of the handler is ignored.
+   */
+  readonly result?: StandardSchemaV1;
+  /** Waits between attempts, rising, at most ten; n waits make n + 1 attempts. */
+  readonly retry: { readonly delays: readonly Duration[] };
+  /** Longest time of one attempt; default 60 s. */
+  readonly deadline?: Duration;
+  /** Messages that the main queue holds at most; default 10,000. More jobs than that wait in the database. */
+  readonly maxLength?: number;
+  /** True: jobs may be enqueued with the priority `high`. Needs RabbitMQ 4.0; default false. */
+  readonly hasPriorities?: boolean;
+}
+
+/** Kinds by name. A name has no colon. */
+export type JobKinds = Readonly<Record<string, JobKind>>;
+
+/**
+ * @param exchange the topic exchange of all kinds; the main queue of a kind is `<exchange>.<kind>`.
+ * @throws TopologyError `DECLARATION_INVALID` with every fault; TypeError for a name with a colon.
+ */
+export function declareKinds(kinds: JobKinds, exchange: string): Declaration {
+  const declared: Record<string, KindOptions> = {};
+  for (const [name, kind] of Object.entries(kinds)) {
+    if (name.includes(':'))
+      throw new TypeError(`the kind '${name}' has a colon, which separates kind and key of an id`);
+    declared[name] = {
+      key: name,
+      queue: `${exchange}.${name}`,
+      tiers: kind.retry.delays,
+      ...(kind.deadline === undefined ? {} : { deadline: kind.deadline }),
+      ...(kind.maxLength === undefined ? {} : { maxLength: kind.maxLength }),
+      ...(kind.hasPriorities === undefined ? {} : { hasPriorities: kind.hasPriorities }),
+    };
+  }
+  return declareTopology({ exchange, kinds: declared });
+}
+
+/** What a check of a value by its schema found. */
+export type Checked =
+  | { readonly value: unknown; readonly fault?: undefined }
+  | {
+      /** The first issue as 'path: reason'. */
+      readonly fault: string;
+    };
+
+const FAULT_LIMIT_CHARS = 300;
+
+/** Never throws for a value, unless the schema itself has a defect. */
+export async function checkValue(schema: StandardSchemaV1, value: unknown): Promise<Checked> {
+  const result = await schema['~standard'].validate(value);
+  const [issue] = result.issues ?? [];
+  if (result.issues === undefined) return { value: result.value };
+  const path = (issue?.path ?? []).map((part) =>
+    String(typeof part === 'object' ? part.key : part),
+  );
+  const fault = `/${path.join('/')}: ${issue?.message ?? 'not as declared'}`;
+  return { fault: fault.slice(0, FAULT_LIMIT_CHARS) };
+}

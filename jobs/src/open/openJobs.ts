@@ -1,0 +1,645 @@
+/** Opens durable jobs in one call: database, broker, topology, background tasks; then jobs are enqueued, read and worked on. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  type Declaration,
+  type Duration,
+  type KindDeclaration,
+  parseDurationMs,
+} from '@fit/topology';
+import type { SessionEvent } from '@fit/topology/amqp';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import {
+  type BackgroundTasks,
+  DUTIES,
+  type Duty,
+  startBackgroundTasks,
+} from '../background/backgroundTasks.ts';
+import type { JobEvent, JobListener } from '../jobEvent.ts';
+import { defaultStaleAfterMs } from '../reconcile/reconciler.ts';
+import { encodeJob, MESSAGE_BOUNDS, MESSAGE_LIMIT_BYTES } from '../record/jobMessage.ts';
+import { type AttemptRecord, type JobRecord, jobId, keyOf, newJob } from '../record/jobRecord.ts';
+import { jsonFault } from '../record/jsonBounds.ts';
+import { NO_RUN } from '../record/run.ts';
+import type { ShownState } from '../record/transitions.ts';
+import { replayDead } from '../replay/replayDeadJobs.ts';
+import { EndCounter } from '../settle/endCounter.ts';
+import {
+  connectStore,
+  type DriverDatabase,
+  type StoreDatabase,
+  storeOf,
+} from '../store/connectStore.ts';
+import type { ReplayFilter } from '../store/deadJobStore.ts';
+import {
+  backgroundStores,
+  countingRunStore,
+  ensureIndexes,
+  type JobStores,
+  openJobStores,
+} from '../store/jobStores.ts';
+import { ResultStore } from '../store/resultStore.ts';
+import type { RunStore } from '../store/runStore.ts';
+import { requireSchema } from '../store/schemaVersion.ts';
+import { type ShownJob, showJobs } from '../store/shownJobs.ts';
+import { BACKGROUND_LIMITS } from '../store/statement.ts';
+import type { Handler } from '../work/handler.ts';
+import { JobWorker } from '../work/jobWorker.ts';
+import { CancelledJobs } from './cancelledJobs.ts';
+import { Enqueuer } from './enqueuer.ts';
+import {
+  ANY_PAYLOAD,
+  asJson,
+  type JobErrorMapper,
+  type JobTask,
+  type KindWork,
+  runAttempt,
+} from './jobHandler.ts';
+import { checkValue, declareKinds, type JobKinds } from './jobKinds.ts';
+import { JobRefused } from './jobRefused.ts';
+import { type JobReport, recordReport } from './jobReport.ts';
+import { ReportingWorker } from './reportingWorker.ts';
+
+type Name<Kinds> = Extract<keyof Kinds, string>;
+type InputOf<Schema> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferInput<Schema>
+  : never;
+type OutputOf<Schema> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<Schema>
+  : never;
+/** What the handler of a kind returns: anything where the kind declares no result. */
+type AnswerOf<Kind> = Kind extends { readonly result: infer Schema } ? InputOf<Schema> : unknown;
+type ResultOf<Kind> = Kind extends { readonly result: infer Schema } ? OutputOf<Schema> : undefined;
+
+export interface OpenJobsOptions<Kinds extends JobKinds> {
+  /**
+   * A `Db` of the driver (mongodb 6 or newer), which stays the caller's, or a URL. Only a process that works with `report` and
+   * does nothing else may leave it out.
+   */
+  readonly database?: DriverDatabase | string;
+  /** AMQP URL with credentials; its path is the virtual host. */
+  readonly connection: string;
+  /** URL of the management API with credentials, for limits as policies; all processes have it, or none. */
+  readonly managementUrl?: string;
+  /** The same in every process of a prefix. */
+  readonly kinds: Kinds;
+  /** Names of collections, queues and exchanges begin with it; default `fit_`. */
+  readonly prefix?: string;
+  /**
+   * What this process does beside enqueuing and working; default all. The duties are shared or leased, so any number of
+   * processes may have them, and at least one must have each.
+   */
+  readonly duties?: readonly Duty[];
+  /** Ended jobs and their results are deleted this many days after they were published; default 30. */
+  readonly keepDays?: number;
+  /**
+   * A job that no worker has in hand counts as lost, if its message is missing, after this time without a change. Default: the
+   * longest path of retries, the longest deadline, and 30 s. A worker that reports has no heartbeat, so its jobs must take
+   * less.
+   */
+  readonly staleAfter?: Duration;
+  /** Receives every event, for logs and metrics; default: failures and outages as lines on standard error. */
+  readonly onEvent?: JobListener;
+  readonly onSession?: (event: SessionEvent) => void;
+}
+
+export interface EnqueueOptions {
+  /**
+   * Identifies the job among those of its kind: a second call with the same key returns the first job, as long as its record
+   * is kept. Default: a UUID, which grows with time.
+   */
+  readonly key?: string;
+  /** The first attempt begins after this time at the earliest. */
+  readonly delay?: Duration;
+  /** `high` needs `hasPriorities` of the kind; default `normal`. */
+  readonly priority?: 'high' | 'normal';
+}
+
+/**
+ * - `pending`: stored, and not on the broker yet: delayed, or waiting for room. `queued`: on the broker.
+ * - `running`: an attempt has run for longer than a second. `waiting`: an attempt failed, and a further one follows.
+ * - `done`, `dead`, `cancelled`: the ends.
+ */
+export type JobStatus = ShownState;
+
+export interface StoredJob<Kinds extends JobKinds, Kind extends Name<Kinds> = Name<Kinds>> {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly key: string;
+  readonly state: JobStatus;
+  readonly payload: InputOf<Kinds[Kind]['payload']>;
+  /** Attempts since the last replay. */
+  readonly attempts: number;
+  /** Why the job is dead, or why its last attempt failed. */
+  readonly error?: string;
+  /** Of a done job whose kind declares a result. */
+  readonly result?: ResultOf<Kinds[Kind]>;
+  readonly createdAt: Date;
+  /** Time of the last change of the state. */
+  readonly updatedAt: Date;
+}
+
+/** Every given field must match; without fields all jobs match. */
+export interface JobFilter<Kinds extends JobKinds> {
+  readonly kind?: Name<Kinds>;
+  /** The key begins with this text. With a kind it makes `list` cheap, however many jobs there are. */
+  readonly keyPrefix?: string;
+  readonly state?: JobStatus;
+  /** Created at this time or later. */
+  readonly since?: Date;
+  /** Created before this time. */
+  readonly until?: Date;
+  /** The error of a dead job has this text. */
+  readonly error?: string;
+}
+
+export interface WorkOptions {
+  /** Handlers at a time; default 10. As many messages again wait in the process. */
+  readonly concurrency?: number;
+  /** What an error of the handler means; undefined: a retry. `instanceof` works, so minified names do no harm. */
+  readonly onError?: JobErrorMapper;
+  /**
+   * Receives the end of each attempt, in place of the database; what it throws is tried again until it succeeds. The process
+   * that has the database passes what arrives to `recordReport`.
+   */
+  readonly report?: (report: JobReport) => Promise<void>;
+}
+
+export interface StopOptions {
+  /** Default 30 s. What is not finished then goes back to the queue. */
+  readonly deadline?: Duration;
+}
+
+export interface OpenWorker {
+  /** Names the worker in attempts. */
+  readonly id: string;
+  /** True while it is connected to the broker. */
+  readonly isUp: boolean;
+  stop(options?: StopOptions): Promise<void>;
+}
+
+export interface Jobs<Kinds extends JobKinds> extends AsyncDisposable {
+  /** The topology that is made of the kinds, for tools that plan, verify or draw it. */
+  readonly declaration: Declaration;
+  /** True while every connection of the background tasks to the broker is open. */
+  readonly isUp: boolean;
+  /**
+   * Resolves when the job is stored; from then on nothing loses it. The payload is stored as JSON.
+   * @throws JobRefused; StoreUnavailable: the job may be stored nevertheless, so enqueue it again with the same key.
+   */
+  enqueue<Kind extends Name<Kinds>>(
+    kind: Kind,
+    payload: InputOf<Kinds[Kind]['payload']>,
+    options?: EnqueueOptions,
+  ): Promise<StoredJob<Kinds, Kind>>;
+  /** @returns undefined where there is no job of this id, or where it is deleted. */
+  get(id: string): Promise<StoredJob<Kinds> | undefined>;
+  /** Jobs kind by kind, each in the order of their keys, or the other way round. Reads pages of 100 while it is iterated. */
+  list(
+    filter?: JobFilter<Kinds> & { readonly isDescending?: boolean },
+  ): AsyncIterableIterator<StoredJob<Kinds>>;
+  /**
+   * False where the job had ended or had begun. An attempt that began within the last second counts as not begun: it goes on,
+   * and its end and its result are ignored.
+   */
+  cancel(id: string): Promise<boolean>;
+  /** Makes dead jobs pending again, with all their attempts. */
+  replay(filter?: Omit<JobFilter<Kinds>, 'state'>): Promise<{ readonly replayed: number }>;
+  /**
+   * Works on jobs of a kind until it is stopped. The end of an attempt is stored before its message is acknowledged: a killed
+   * worker loses no job, but the handler may run again, so it must be safe to repeat. A result is stored once.
+   */
+  work<Kind extends Name<Kinds>>(
+    kind: Kind,
+    handler: (
+      job: JobTask<OutputOf<Kinds[Kind]['payload']>>,
+    ) => AnswerOf<Kinds[Kind]> | Promise<AnswerOf<Kinds[Kind]>>,
+    options?: WorkOptions,
+  ): Promise<OpenWorker>;
+  /**
+   * Writes the end of an attempt that a worker without a database reported; repeated and late reports change nothing.
+   * @throws JobRefused `REPORT_INVALID`; StoreUnavailable.
+   */
+  recordReport(report: unknown): Promise<void>;
+  /** Stops the workers, then the background tasks, then the connections. */
+  close(options?: StopOptions): Promise<void>;
+}
+
+/** The part of open jobs that needs the database. */
+interface Stored {
+  readonly stores: JobStores;
+  readonly countingRuns: RunStore;
+  readonly results: ResultStore;
+  readonly endCounter: EndCounter;
+  readonly enqueuer: Enqueuer;
+  readonly cancelled: CancelledJobs;
+  readonly tasks: BackgroundTasks | undefined;
+  readonly close: () => Promise<void>;
+}
+
+const DEFAULT_STOP = '30s';
+const DEFAULT_KEEP_DAYS = 30;
+const DEFAULT_CONCURRENCY = 10;
+/** The broker's protocol has this limit for ids of messages, in bytes; the record's limit is in characters. */
+const ID_LIMIT = 200;
+const PAGE_COUNT = 100;
+const NO_RESULTS: ReadonlyMap<string, unknown> = new Map();
+/** Follows every other character in the order of the database. */
+const LAST_CHARACTER = '\u{10ffff}';
+
+/**
+ * @throws TopologyError where the kinds make no topology, or the broker cannot carry it; StoreUnavailable; SchemaMismatch where
+ * another release wrote the collections of this prefix.
+ */
+export async function openJobs<const Kinds extends JobKinds>(
+  options: OpenJobsOptions<Kinds>,
+): Promise<Jobs<Kinds>> {
+  const prefix = options.prefix ?? 'fit_';
+  const declaration = declareKinds(options.kinds, `${prefix}jobs`);
+  const stored = await openStored(options, declaration, prefix);
+  return new OpenedJobs(options, declaration, stored);
+}
+
+async function openStored(
+  options: OpenJobsOptions<JobKinds>,
+  declaration: Declaration,
+  prefix: string,
+): Promise<Stored | undefined> {
+  const { database: given, kinds, duties = DUTIES, onEvent = logFailures } = options;
+  if (given === undefined) return undefined;
+  const connection = typeof given === 'string' ? connectStore(given) : undefined;
+  const closers: (() => Promise<unknown>)[] = [];
+  if (connection !== undefined) closers.push(() => connection.close());
+  const closeAll = async () => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    const database: StoreDatabase = (
+      connection?.database ?? storeOf(given as DriverDatabase)
+    ).withPrefix(prefix);
+    await requireSchema(database);
+    const stores = await openJobStores(database);
+    closers.push(() => Promise.resolve(stores.clock.stop()));
+    await ensureIndexes(stores);
+    const countingRuns = countingRunStore(database, stores);
+    const endCounter = new EndCounter({ runs: stores.runs, countingRuns });
+    closers.push(() => endCounter.close());
+    const results = new ResultStore(database.withLimits(BACKGROUND_LIMITS));
+    const keepDays = options.keepDays ?? DEFAULT_KEEP_DAYS;
+    const hasResult = (kind: string) => kinds[kind]?.result !== undefined;
+    const tasks =
+      duties.length === 0
+        ? undefined
+        : await startBackgroundTasks({
+            amqpUrl: options.connection,
+            managementUrl: options.managementUrl,
+            declaration,
+            duties,
+            stores: backgroundStores(database, stores),
+            countingRuns,
+            effects: {
+              findStored: (jobs) =>
+                results.findStored(
+                  jobs.filter(({ kind }) => hasResult(kind)).map(({ _id }) => _id),
+                ),
+              idsOf: (kind, jobIds) => (hasResult(kind) ? jobIds : []),
+              delete: (_kind, ids) => results.delete(ids),
+            },
+            retentionPolicy: { jobDays: keepDays, effectDays: keepDays },
+            staleAfterMs: staleAfterMs(options, declaration),
+            label: `${prefix}jobs`,
+            onEvent,
+            onSession: options.onSession ?? (() => undefined),
+          });
+    if (tasks !== undefined) closers.push(() => tasks.stop());
+    const enqueuer = new Enqueuer({ stores, relay: () => tasks?.relay });
+    closers.push(() => enqueuer.flush());
+    return {
+      stores,
+      countingRuns,
+      results: new ResultStore(database),
+      endCounter,
+      enqueuer,
+      cancelled: new CancelledJobs(stores.jobs),
+      tasks,
+      close: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
+  readonly declaration: Declaration;
+  readonly #options: OpenJobsOptions<Kinds>;
+  readonly #stored: Stored | undefined;
+  readonly #workers = new Set<OpenWorker>();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    options: OpenJobsOptions<Kinds>,
+    declaration: Declaration,
+    stored: Stored | undefined,
+  ) {
+    this.#options = options;
+    this.declaration = declaration;
+    this.#stored = stored;
+  }
+
+  get isUp(): boolean {
+    return this.#stored?.tasks?.isUp !== false;
+  }
+
+  async enqueue<Kind extends Name<Kinds>>(
+    kind: Kind,
+    payload: InputOf<Kinds[Kind]['payload']>,
+    options: EnqueueOptions = {},
+  ): Promise<StoredJob<Kinds, Kind>> {
+    const stored = this.#requireStored();
+    const { schema, declared } = this.#kindOf(kind);
+    const { key = newKey(), delay = 0, priority = 'normal' } = options;
+    const delayMs = parseDurationMs(delay);
+    if (delayMs === undefined || !(delayMs >= 0))
+      throw new JobRefused('DELAY_INVALID', `the delay '${delay}' is no duration such as '5s'`);
+    if (priority !== 'normal' && !(priority === 'high' && declared.hasPriorities))
+      throw new JobRefused(
+        'PRIORITY_UNKNOWN',
+        `'${priority}' needs hasPriorities of the kind '${kind}', and must be 'high' or 'normal'`,
+      );
+    const id = jobId(kind, key);
+    if (key === '' || id.length > ID_LIMIT || Buffer.byteLength(id) > ID_LIMIT)
+      throw new JobRefused(
+        'KEY_INVALID',
+        `kind and key must have at most ${ID_LIMIT - 1} bytes, and the key at least one`,
+      );
+    const checked = await checkValue(schema.payload, payload);
+    if (checked.fault !== undefined) throw new JobRefused('PAYLOAD_INVALID', checked.fault);
+    // What was given is stored, and not what the schema made of it, because each attempt asks the schema again.
+    const job = {
+      kind,
+      key,
+      payload: asJson(payload),
+      ...(priority === 'high' ? { isUrgent: true as const } : {}),
+    };
+    requireFitting(job);
+    const { record, isNew } = await stored.enqueuer.add(job, delayMs);
+    // Of a new job everything is known, so nothing is read: callers of thousands of jobs share a few statements.
+    const [shown] = isNew
+      ? [storedJobOf({ job: record, state: 'pending', deferred: undefined }, NO_RESULTS)]
+      : await this.#show([record]);
+    return shown as StoredJob<Kinds, Kind>;
+  }
+
+  async get(id: string): Promise<StoredJob<Kinds> | undefined> {
+    const record = await this.#requireStored().stores.jobs.find(id);
+    if (record === null) return undefined;
+    return (await this.#show([record]))[0];
+  }
+
+  async *list(
+    filter: JobFilter<Kinds> & { readonly isDescending?: boolean } = {},
+  ): AsyncIterableIterator<StoredJob<Kinds>> {
+    const { jobs } = this.#requireStored().stores;
+    const { kind, keyPrefix = '', state, since, until, error, isDescending = false } = filter;
+    const kinds = kind === undefined ? Object.keys(this.#options.kinds).sort() : [kind];
+    if (isDescending) kinds.reverse();
+    for (const each of kinds) {
+      const from = `${each}:${keyPrefix}`;
+      let below = keyPrefix === '' ? `${each};` : `${from}${LAST_CHARACTER}`;
+      let above: string | undefined;
+      for (;;) {
+        const page = await jobs.search({
+          from,
+          above,
+          below,
+          isDescending,
+          state: state === 'queued' ? 'pending' : state,
+          createdSince: since,
+          createdUntil: until,
+          reasonPattern: error === undefined ? undefined : escapePattern(error),
+          limit: PAGE_COUNT,
+        });
+        for (const job of await this.#show(page))
+          if (state === undefined || job.state === state) yield job;
+        const last = page.at(-1);
+        if (last === undefined || page.length < PAGE_COUNT) break;
+        if (isDescending) below = last._id;
+        else above = last._id;
+      }
+    }
+  }
+
+  async cancel(id: string): Promise<boolean> {
+    const { stores } = this.#requireStored();
+    const isCancelled = await stores.jobs.cancelPending(id);
+    const record = await stores.jobs.find(id);
+    if (record === null) return false;
+    // A job of a run counts for it; jobs that were enqueued alone count nowhere.
+    if (isCancelled && record.runId !== NO_RUN) await stores.runs.requestRecount(record.runId);
+    return isCancelled;
+  }
+
+  async replay(
+    filter: Omit<JobFilter<Kinds>, 'state'> = {},
+  ): Promise<{ readonly replayed: number }> {
+    const { stores, countingRuns, tasks } = this.#requireStored();
+    const { kind, keyPrefix, since, until, error } = filter;
+    const wanted: ReplayFilter = {
+      ...(kind === undefined ? {} : { kind }),
+      ...(keyPrefix === undefined ? {} : { keyPattern: `${escapePattern(keyPrefix)}.*` }),
+      ...(error === undefined ? {} : { reasonPattern: escapePattern(error) }),
+      ...(since === undefined ? {} : { createdSince: since }),
+      ...(until === undefined ? {} : { createdUntil: until }),
+    };
+    const { count } = await replayDead({
+      stores,
+      countingRuns,
+      filter: wanted,
+      replayId: `replay-${randomUUID()}`,
+      ratePerSecond: undefined,
+      onProgress: () => tasks?.relay?.wake(),
+    });
+    return { replayed: count };
+  }
+
+  async work<Kind extends Name<Kinds>>(
+    kind: Kind,
+    handler: (
+      job: JobTask<OutputOf<Kinds[Kind]['payload']>>,
+    ) => AnswerOf<Kinds[Kind]> | Promise<AnswerOf<Kinds[Kind]>>,
+    options: WorkOptions = {},
+  ): Promise<OpenWorker> {
+    if (this.#closing !== undefined) throw new Error('these jobs are closed');
+    const { schema, declared } = this.#kindOf(kind);
+    const work: KindWork = {
+      kind: schema,
+      delayCount: declared.tiersMs.length,
+      run: handler as (job: JobTask) => unknown,
+      onError: options.onError,
+    };
+    const opened = await this.#openWorker(declared, work, options);
+    const worker: OpenWorker = {
+      id: opened.id,
+      get isUp() {
+        return opened.isUp;
+      },
+      stop: async ({ deadline = DEFAULT_STOP } = {}) => {
+        this.#workers.delete(worker);
+        await opened.close(parseDurationMs(deadline) ?? 0);
+      },
+    };
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  async #openWorker(
+    declared: KindDeclaration,
+    work: KindWork,
+    { concurrency = DEFAULT_CONCURRENCY, report }: WorkOptions,
+  ): Promise<JobWorker | ReportingWorker> {
+    const shared = {
+      amqpUrl: this.#options.connection,
+      managementUrl: this.#options.managementUrl,
+      declaration: this.declaration,
+      kind: declared,
+      concurrency,
+      prefetchCount: 2 * concurrency,
+      onEvent: this.#options.onEvent ?? logFailures,
+      onSession: this.#options.onSession ?? (() => undefined),
+    };
+    if (report !== undefined) return await ReportingWorker.open({ ...shared, work, report });
+    const { stores, results, endCounter, cancelled } = this.#requireStored();
+    const handler: Handler = {
+      payload: ANY_PAYLOAD,
+      run: async (job) =>
+        (await cancelled.has(job.id))
+          ? { type: 'discard', reason: 'cancelled' }
+          : await runAttempt(work, job),
+      store: (found) => results.storeAll(found as Parameters<ResultStore['storeAll']>[0]),
+      ...(work.kind.result === undefined
+        ? {}
+        : { findStored: (jobs) => results.findStored(jobs.map(({ id }) => id)) }),
+    };
+    return await JobWorker.open({
+      ...shared,
+      deadlineMs: declared.deadlineMs,
+      handlers: new Map([[declared.kind, handler]]),
+      stores,
+      endCounter,
+    });
+  }
+
+  async recordReport(report: unknown): Promise<void> {
+    await recordReport(report, this.#requireStored());
+  }
+
+  close(options?: StopOptions): Promise<void> {
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(options: StopOptions = {}): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop(options)));
+    await this.#stored?.close();
+  }
+
+  #requireStored(): Stored {
+    if (this.#stored === undefined)
+      throw new Error('this needs the database, and openJobs was called without one');
+    if (this.#closing !== undefined) throw new Error('these jobs are closed');
+    return this.#stored;
+  }
+
+  #kindOf(kind: string) {
+    const schema = this.#options.kinds[kind];
+    const declared = this.declaration.kinds.find((each) => each.kind === kind);
+    if (schema === undefined || declared === undefined)
+      throw new JobRefused(
+        'KIND_UNKNOWN',
+        `the kind '${kind}' is none of ${Object.keys(this.#options.kinds).join(', ')}`,
+      );
+    return { schema, declared };
+  }
+
+  async #show(records: readonly JobRecord[]): Promise<StoredJob<Kinds>[]> {
+    if (this.#stored === undefined) return [];
+    const { stores, results } = this.#stored;
+    const shown = await showJobs(stores.batches, records);
+    const withResult = records.filter(
+      ({ kind, state }) => state === 'done' && this.#options.kinds[kind]?.result !== undefined,
+    );
+    const found = await results.findAll(withResult.map(({ _id }) => _id));
+    return shown.map((job) => storedJobOf(job, found) as StoredJob<Kinds>);
+  }
+}
+
+function storedJobOf(
+  { job, state }: ShownJob,
+  results: ReadonlyMap<string, unknown>,
+): StoredJob<JobKinds> {
+  const error = job.death?.reason ?? errorOf(job.attempts?.at(-1));
+  const hasError = state !== 'done' && error !== undefined;
+  return {
+    id: job._id,
+    kind: job.kind,
+    key: keyOf(job._id),
+    state,
+    payload: job.payload,
+    attempts: job.attemptCount,
+    ...(hasError ? { error } : {}),
+    ...(results.has(job._id) ? { result: results.get(job._id) as undefined } : {}),
+    createdAt: job.createdAt,
+    updatedAt: job.stateAt,
+  };
+}
+
+function errorOf(attempt: AttemptRecord | undefined): string | undefined {
+  return attempt?.error?.message ?? attempt?.reason;
+}
+
+/** @throws JobRefused `PAYLOAD_TOO_LARGE`: a worker would refuse the message. */
+function requireFitting(job: Parameters<typeof newJob>[0]): void {
+  const boundsFault = jsonFault(job.payload, {
+    ...MESSAGE_BOUNDS,
+    depth: MESSAGE_BOUNDS.depth - 1,
+  });
+  if (boundsFault !== undefined)
+    throw new JobRefused('PAYLOAD_TOO_LARGE', `the payload ${boundsFault}`);
+  const { byteLength } = encodeJob(newJob(job, { runId: NO_RUN, batch: '', now: new Date() }));
+  if (byteLength > MESSAGE_LIMIT_BYTES)
+    throw new JobRefused(
+      'PAYLOAD_TOO_LARGE',
+      `the job takes ${byteLength} bytes, and a message at most ${MESSAGE_LIMIT_BYTES}`,
+    );
+}
+
+function staleAfterMs({ staleAfter }: OpenJobsOptions<JobKinds>, declaration: Declaration): number {
+  const given = staleAfter === undefined ? undefined : parseDurationMs(staleAfter);
+  const deadlines = declaration.kinds.map(({ deadlineMs }) => deadlineMs);
+  return given ?? defaultStaleAfterMs(declaration) + Math.max(...deadlines);
+}
+
+/** @returns a UUID of version 7: it begins with the time, so keys are in the order of their creation. */
+function newKey(): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(Date.now(), 0, 6);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** @returns a regular expression that matches this text. */
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+}
+
+function logFailures(event: JobEvent): void {
+  if (event.type === 'storeDown' || event.type === 'stageFailed')
+    console.error(`jobs: ${event.stage}: ${event.error.message}`);
+  if (event.type === 'storeUp') console.error(`jobs: ${event.stage}: the database answers again`);
+}

@@ -1,0 +1,292 @@
+/** Goal: one call opens everything, and each promise of the API holds. Method: the real broker and database. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { JobRefused, type JobReport, openJobs, type StoredJob } from '@fit/jobs';
+import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
+import { MongoClient } from 'mongodb';
+import { schemaOf } from '../support/standardSchema.ts';
+
+const text = schemaOf((input: { text: string }) => {
+  if (typeof input.text !== 'string') throw new Error('text is missing');
+  return { text: input.text, at: new Date(0) };
+});
+const length = schemaOf((input: number) => {
+  if (!Number.isInteger(input)) throw new Error('no whole number');
+  return input;
+});
+const KINDS = {
+  measure: { payload: text, result: length, retry: { delays: ['100ms', '200ms'] } },
+  send: { payload: text, retry: { delays: ['100ms'] }, hasPriorities: true },
+} as const;
+
+async function setUp(t: TestContext) {
+  const closers: (() => Promise<unknown>)[] = [];
+  t.after(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+  const { amqpUrl, managementUrl } = await testBroker({ after: (close) => closers.push(close) });
+  const url = testDatabaseUrl();
+  const client = new MongoClient(url);
+  closers.push(async () => {
+    await client.db().dropDatabase();
+    await client.close();
+  });
+  const servers = { database: client.db(), connection: amqpUrl, managementUrl };
+  const open = async (change: Partial<Parameters<typeof openJobs<typeof KINDS>>[0]> = {}) => {
+    const jobs = await openJobs({ ...servers, kinds: KINDS, ...change });
+    closers.push(() => jobs.close({ deadline: '5s' }));
+    return jobs;
+  };
+  return { open, client, url, ...servers };
+}
+
+type Opened = Awaited<ReturnType<Awaited<ReturnType<typeof setUp>>['open']>>;
+type Shown = StoredJob<typeof KINDS>;
+
+async function expectState(jobs: Opened, id: string, state: string): Promise<Shown> {
+  const read = () => jobs.get(id);
+  return await eventually(
+    async () => {
+      const job = await read();
+      return job?.state === state && job;
+    },
+    { describe: async () => `${state} wanted, but ${JSON.stringify(await read())}` },
+  );
+}
+
+test('a job is enqueued, worked on, and its result is read; a second call with its key returns it', async (t) => {
+  const { open, client } = await setUp(t);
+  const jobs = await open();
+  await jobs.work('measure', ({ payload, attempt }) => {
+    assert.deepEqual([payload.at.getTime(), attempt.of], [0, 3], 'the schema made the payload');
+    return payload.text.length;
+  });
+  const first = await jobs.enqueue('measure', { text: 'four' }, { key: 'a:b' });
+  assert.deepEqual([first.id, first.key, first.state], ['measure:a:b', 'a:b', 'pending']);
+  const done = await expectState(jobs, first.id, 'done');
+  assert.deepEqual([done.result, done.attempts, done.error], [4, 1, undefined]);
+  const again = await jobs.enqueue('measure', { text: 'another' }, { key: 'a:b' });
+  assert.deepEqual([again.state, again.payload], ['done', { text: 'four' }]);
+  assert.equal(again.result, 4);
+  const names = await client.db().listCollections({}, { nameOnly: true }).toArray();
+  assert.ok(
+    names.every(({ name }) => name.startsWith('fit_')),
+    JSON.stringify(names),
+  );
+});
+
+test('jobs that are enqueued together take few statements, and each has its own answer', async (t) => {
+  const { open, client } = await setUp(t);
+  const jobs = await open();
+  const keys = Array.from({ length: 2_500 }, (_, index) => `key-${index % 2_000}`);
+  const enqueued = await Promise.all(
+    keys.map((key) => jobs.enqueue('send', { text: key }, { key })),
+  );
+  assert.deepEqual(
+    enqueued.map(({ key }) => key),
+    keys,
+  );
+  assert.ok(enqueued.every(({ payload, key }) => payload.text === key));
+  const batches = client.db().collection('fit_batches');
+  assert.ok((await batches.countDocuments()) <= 4, `${await batches.countDocuments()} batches`);
+  const seen = new Set<string>();
+  await jobs.work('send', ({ id }) => seen.add(id), { concurrency: 100 });
+  await eventually(() => seen.size === 2_000, { describe: () => `${seen.size} of 2,000` });
+});
+
+test('what is wrong is refused with a code, and one bad job spoils no other', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open({ duties: [] });
+  const codeOf = async (enqueued: Promise<unknown>) => {
+    const error: unknown = await enqueued.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(error instanceof JobRefused, String(error));
+    return error.code;
+  };
+  const good = jobs.enqueue('send', { text: 'good' });
+  assert.equal(await codeOf(jobs.enqueue('send', {} as never)), 'PAYLOAD_INVALID');
+  const huge = { text: 'x'.repeat(70_000) };
+  assert.equal(await codeOf(jobs.enqueue('send', huge)), 'PAYLOAD_TOO_LARGE');
+  assert.equal(await codeOf(jobs.enqueue('send', { text: '' }, { key: '' })), 'KEY_INVALID');
+  const long = { key: 'é'.repeat(120) };
+  assert.equal(await codeOf(jobs.enqueue('send', { text: '' }, long)), 'KEY_INVALID');
+  assert.equal(await codeOf(jobs.enqueue('sent' as 'send', { text: '' })), 'KIND_UNKNOWN');
+  const soon = { delay: 'soon' as '1s' };
+  assert.equal(await codeOf(jobs.enqueue('send', { text: '' }, soon)), 'DELAY_INVALID');
+  const high = { priority: 'high' } as const;
+  assert.equal(await codeOf(jobs.enqueue('measure', { text: '' }, high)), 'PRIORITY_UNKNOWN');
+  assert.equal((await good).state, 'pending');
+});
+
+test('errors are retried, mapped, and kept; a wrong result makes a dead job; a replay gives it new attempts', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open();
+  class Never extends Error {}
+  let isFixed = false;
+  await jobs.work(
+    'measure',
+    ({ payload, attempt }) => {
+      if (payload.text === 'never' && !isFixed) throw new Never('no such thing');
+      if (payload.text === 'wrong' && !isFixed) return 1.5;
+      if (attempt.number === 1) throw new Error('not yet');
+      return attempt.number;
+    },
+    { onError: (error) => (error instanceof Never ? { type: 'reject', error } : undefined) },
+  );
+  const [retried, never, wrong] = await Promise.all(
+    ['retried', 'never', 'wrong'].map((key) => jobs.enqueue('measure', { text: key }, { key })),
+  );
+  const done = await expectState(jobs, retried!.id, 'done');
+  assert.deepEqual([done.result, done.attempts], [2, 2]);
+  const dead = await expectState(jobs, never!.id, 'dead');
+  assert.deepEqual([dead.error, dead.attempts], ['no such thing', 1]);
+  assert.match((await expectState(jobs, wrong!.id, 'dead')).error ?? '', /the result is wrong/);
+  isFixed = true;
+  assert.deepEqual(await jobs.replay({ error: 'no such thing' }), { replayed: 1 });
+  assert.equal((await expectState(jobs, never!.id, 'done')).result, 2);
+  assert.equal((await jobs.get(wrong!.id))?.state, 'dead', 'the filter did not match it');
+  assert.deepEqual(await jobs.replay({ kind: 'measure', keyPrefix: 'wr' }), { replayed: 1 });
+  await expectState(jobs, wrong!.id, 'done');
+});
+
+test('a delayed job is published after its delay, also by another process, and can be cancelled until then', async (t) => {
+  const { open } = await setUp(t);
+  const producer = await open({ duties: [] });
+  const startedAt = new Map<string, number>();
+  const enqueuedAt = performance.now();
+  const [soon, late] = await Promise.all([
+    producer.enqueue('send', { text: 'soon' }, { delay: '1500ms' }),
+    producer.enqueue('send', { text: 'late' }, { delay: '1h' }),
+  ]);
+  const jobs = await open();
+  await jobs.work('send', ({ id }) => startedAt.set(id, performance.now()));
+  assert.equal(await jobs.cancel(late!.id), true);
+  assert.equal(await jobs.cancel(late!.id), false, 'it has ended');
+  await expectState(jobs, soon!.id, 'done');
+  assert.ok(startedAt.get(soon!.id)! - enqueuedAt >= 1_500);
+  assert.equal((await jobs.get(late!.id))?.state, 'cancelled');
+  assert.equal(await jobs.cancel(soon!.id), false);
+  assert.equal(await jobs.cancel('send:nobody'), false);
+});
+
+test('a job that is cancelled while it waits on the broker does not run', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open();
+  const { id } = await jobs.enqueue('send', { text: '' }, { key: 'unwanted' });
+  await expectState(jobs, id, 'queued');
+  assert.equal(await jobs.cancel(id), true);
+  const ran: string[] = [];
+  await jobs.work('send', (job) => ran.push(job.key));
+  await expectState(jobs, (await jobs.enqueue('send', { text: '' }, { key: 'wanted' })).id, 'done');
+  assert.deepEqual(ran, ['wanted']);
+  assert.equal((await jobs.get(id))?.state, 'cancelled');
+});
+
+test('an urgent job passes those that were enqueued before it', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open();
+  const normal = await Promise.all(
+    Array.from({ length: 50 }, () => jobs.enqueue('send', { text: 'normal' })),
+  );
+  await Promise.all(normal.map(({ id }) => expectState(jobs, id, 'queued')));
+  const urgent = await jobs.enqueue('send', { text: 'urgent' }, { priority: 'high' });
+  await expectState(jobs, urgent.id, 'queued');
+  const order: string[] = [];
+  await jobs.work('send', ({ payload }) => order.push(payload.text), { concurrency: 1 });
+  await eventually(() => order.length === 51, { describe: () => order.join() });
+  assert.equal(order.indexOf('urgent'), 0, order.join());
+});
+
+test('jobs are listed by kind, key, state, time and error, in both directions', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open({ duties: [] });
+  const keys = Array.from({ length: 250 }, (_, index) => `ann:${String(index).padStart(3, '0')}`);
+  await Promise.all(keys.map((key) => jobs.enqueue('send', { text: '' }, { key })));
+  await jobs.enqueue('send', { text: '' }, { key: 'anna' });
+  await jobs.enqueue('measure', { text: '' }, { key: 'ann:x' });
+  const keysOf = async (filter: Parameters<Opened['list']>[0]) => {
+    const found: string[] = [];
+    for await (const { key } of jobs.list(filter)) found.push(key);
+    return found;
+  };
+  assert.deepEqual(await keysOf({ kind: 'send', keyPrefix: 'ann:' }), keys);
+  assert.deepEqual(
+    await keysOf({ kind: 'send', keyPrefix: 'ann:', isDescending: true }),
+    keys.toReversed(),
+  );
+  assert.deepEqual(await keysOf({}), ['ann:x', ...keys, 'anna']);
+  assert.deepEqual(await keysOf({ keyPrefix: 'anna' }), ['anna']);
+  assert.deepEqual(await keysOf({ state: 'dead' }), []);
+  assert.deepEqual(await keysOf({ since: new Date(Date.now() + 3_600_000) }), []);
+  assert.equal((await keysOf({ state: 'pending', until: new Date() })).length, 252);
+});
+
+test('a worker without a database reports by a callback, and nothing is lost while the receiver is away', async (t) => {
+  const { open, connection, managementUrl } = await setUp(t);
+  const main = await open();
+  const worker = await openJobs({ connection, managementUrl, kinds: KINDS });
+  t.after(() => worker.close({ deadline: '5s' }));
+  await assert.rejects(worker.enqueue('send', { text: '' }), /needs the database/);
+  let failures = 3;
+  const reports: JobReport[] = [];
+  await worker.work(
+    'measure',
+    ({ payload, attempt }) => {
+      if (payload.text === 'dead') throw new Error('always');
+      if (payload.text === 'second' && attempt.number === 1) throw new Error('once');
+      return payload.text.length;
+    },
+    {
+      report: async (report) => {
+        failures -= 1;
+        if (failures >= 0) throw new Error('the receiver is away');
+        // It may have arrived although its sender does not know: a second copy changes nothing.
+        const sent = JSON.parse(JSON.stringify(report)) as JobReport;
+        reports.push(sent);
+        await main.recordReport(sent);
+        await main.recordReport(sent);
+      },
+    },
+  );
+  const [first, second, dead] = await Promise.all(
+    ['first', 'second', 'dead'].map((key) => main.enqueue('measure', { text: key }, { key })),
+  );
+  assert.equal((await expectState(main, first!.id, 'done')).result, 5);
+  const retried = await expectState(main, second!.id, 'done');
+  assert.deepEqual([retried.result, retried.attempts], [6, 2]);
+  const ended = await expectState(main, dead!.id, 'dead');
+  assert.deepEqual([ended.error, ended.attempts], ['always', 3]);
+  assert.equal(reports.length, 6, JSON.stringify(reports));
+  await assert.rejects(
+    main.recordReport({ id: 'x' }),
+    (error) => error instanceof JobRefused && error.code === 'REPORT_INVALID',
+  );
+});
+
+test('a stop waits for what runs, no job is lost by it, and close may be called twice', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open();
+  const gate = Promise.withResolvers<void>();
+  const begun: string[] = [];
+  const worker = await jobs.work(
+    'send',
+    async ({ key }) => {
+      begun.push(key);
+      await gate.promise;
+    },
+    { concurrency: 1 },
+  );
+  await Promise.all(['a', 'b'].map((key) => jobs.enqueue('send', { text: '' }, { key })));
+  await eventually(() => begun.length === 1, { describe: () => begun.join() });
+  const stopped = worker.stop({ deadline: '5s' });
+  gate.resolve();
+  await stopped;
+  assert.equal((await jobs.get(`send:${begun[0]}`))?.state, 'done');
+  await jobs.work('send', ({ key }) => begun.push(key));
+  for (const key of ['a', 'b']) await expectState(jobs, `send:${key}`, 'done');
+  assert.deepEqual(begun.toSorted(), ['a', 'b']);
+  await Promise.all([jobs.close(), jobs.close()]);
+  await assert.rejects(jobs.enqueue('send', { text: '' }), /closed/);
+});
