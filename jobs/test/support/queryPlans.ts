@@ -33,7 +33,7 @@ export interface Statement {
 }
 
 /**
- * Collects the statements of every driver's client that is made while this function is under way, and later.
+ * Collects the statements that stores send over the client that `open` makes first, which is that of `connectStore`.
  * @param open makes the client.
  */
 export async function watchStatements<Answer>(
@@ -42,10 +42,12 @@ export async function watchStatements<Answer>(
   const statements: Statement[] = [];
   const prototype = MongoClient.prototype;
   const original = Object.getOwnPropertyDescriptor(prototype, 'db');
-  const watched = new WeakSet<MongoClient>();
+  let watched: MongoClient | undefined;
   const watch = (client: MongoClient) => {
-    if (watched.has(client)) return;
-    watched.add(client);
+    if (watched !== undefined) return;
+    watched = client;
+    // The stores leave these events off, because they cost too much. The types of the driver hide the switch.
+    (client as unknown as { monitorCommands: boolean }).monitorCommands = true;
     client.on('commandStarted', ({ commandName, command }) => {
       if (!IGNORED.has(commandName)) statements.push(...statementsOf(commandName, command));
     });
