@@ -2,7 +2,6 @@
 export { crashLimitOf, requeueDelayMs } from './brokerRules.ts';
 export { settleAs } from './settleAs.ts';
 export {
-  type SimulatedDeadLetter,
   type SimulatedPublish,
   type SimulatedWorkerOptions,
   type Simulation,
@@ -15,4 +14,5 @@ export {
   SimulatedBroker,
   type SimulatedMessage,
 } from './simulatedBroker.ts';
+export type { SimulatedDeadLetter, SimulatedSystem, SystemOptions } from './simulatedSystem.ts';
 export { VirtualClock } from './virtualClock.ts';

@@ -426,7 +426,7 @@ test('mistakes are named: a queue, a duration, a clock that is moved by a handle
   assert.throws(() => simulation.deadLetters('inbox'), /'inbox' is none of the queues outbox/);
   assert.throws(() => {
     simulation.crash('inbox');
-  }, /'inbox' has no worker/);
+  }, /'inbox' is none of the queues outbox/);
   await assert.rejects(simulation.advance('soon' as '1s'), /'soon' is no duration/);
   await simulation.publish('mail.send', '');
   await simulation.settle();
