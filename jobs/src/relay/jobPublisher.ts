@@ -38,8 +38,6 @@ export interface PublishedJobs {
   readonly impossible: readonly { readonly job: JobRecord; readonly error: Error }[];
 }
 
-const IMPOSSIBLE = Promise.resolve('impossible' as const);
-
 export class JobPublisher {
   readonly #options: JobPublisherOptions;
   readonly #gates: ReadonlyMap<string, DepthGate>;
@@ -77,25 +75,34 @@ export class JobPublisher {
   ): Promise<PublishedJobs> {
     const gate = this.#gates.get(kind.kind);
     const impossible: { job: JobRecord; error: Error }[] = [];
-    const results: Promise<PublishResult | 'impossible'>[] = [];
-    while (results.length < jobs.length && isHeld()) {
-      const leftCount = jobs.length - results.length;
+    const answers: (PublishResult | 'impossible' | undefined)[] = [];
+    const missing = new MissingAnswers();
+    while (answers.length < jobs.length && isHeld()) {
+      const from = answers.length;
+      const leftCount = jobs.length - from;
       // The room that the relay leaves in the queue is for jobs that may wait.
       const count = jobs[0]?.isUrgent === true ? leftCount : ((await gate?.take(leftCount)) ?? 0);
       if (count === 0 || !isHeld()) break;
       const publishedAt = String(this.#options.clock.now().getTime());
-      for (const job of jobs.slice(results.length, results.length + count)) {
+      answers.length += count;
+      missing.expect(count);
+      for (let index = from; index < from + count; index += 1) {
+        const job = jobs[index] as JobRecord;
+        const onResult = (result: PublishResult | 'impossible') => {
+          answers[index] = result;
+          missing.end();
+        };
         try {
-          results.push(this.#publishOne(kind, job, publishedAt));
+          this.#publishOne(kind, job, { publishedAt, onResult });
         } catch (thrown) {
           // One job must not keep its neighbours from being published.
           const error = thrown instanceof Error ? thrown : new Error(String(thrown));
           impossible.push({ job, error });
-          results.push(IMPOSSIBLE);
+          onResult('impossible');
         }
       }
     }
-    const answers = await Promise.all(results);
+    await missing.none();
     const confirmed: JobRecord[] = [];
     const deferred = new Map<DeferralReason, JobRecord[]>();
     for (const [index, job] of jobs.entries()) {
@@ -114,16 +121,21 @@ export class JobPublisher {
   }
 
   /** @throws Error where the job cannot be encoded. */
-  #publishOne(kind: KindDeclaration, job: JobRecord, publishedAt: string): Promise<PublishResult> {
+  #publishOne(
+    kind: KindDeclaration,
+    job: JobRecord,
+    { publishedAt, onResult }: { publishedAt: string; onResult: (result: PublishResult) => void },
+  ): void {
     const { declaration, tracer, publisher } = this.#options;
     const target = publishTarget(declaration, kind, job.attemptCount);
     const trace = tracer?.publish(job, target);
     const message = this.#messageOf(job, target, publishedAt, trace?.traceparent);
-    if (trace === undefined) return publisher.publish(message);
-    return publisher.publish(message).then((result) => {
-      trace.end(result);
-      return result;
-    });
+    if (trace === undefined) publisher.send(message, onResult);
+    else
+      publisher.send(message, (result) => {
+        trace.end(result);
+        onResult(result);
+      });
   }
 
   #messageOf(
@@ -163,6 +175,29 @@ export class JobPublisher {
     for (const [result, jobs] of deferred)
       if (result !== 'stopped')
         onEvent({ type: 'published', queue, result, count: jobs.length, jobs });
+  }
+}
+
+/** Counts answers that are missing. */
+class MissingAnswers {
+  #count = 0;
+  #onNone: (() => void) | undefined;
+
+  expect(count: number): void {
+    this.#count += count;
+  }
+
+  end(): void {
+    this.#count -= 1;
+    if (this.#count === 0) this.#onNone?.();
+  }
+
+  /** Waits until none is missing. To be called after the last `expect`. */
+  async none(): Promise<void> {
+    if (this.#count > 0)
+      await new Promise<void>((resolve) => {
+        this.#onNone = resolve;
+      });
   }
 }
 

@@ -5,7 +5,7 @@ import { endsOf, isExpanded, pageBatchId, Reconciler } from '@fit/jobs';
 import { StatementRefused } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
-import type { Publisher } from '@fit/topology/amqp';
+import type { Publisher, PublishResult } from '@fit/topology/amqp';
 import { restBatchId } from '../../src/record/batch.ts';
 import { pendingJob, requestedJob } from '../support/fakes.ts';
 import { JobPipeline } from '../support/jobPipeline.ts';
@@ -93,9 +93,9 @@ test('a batch whose refused messages another relay took too early is published a
   const publisher = {
     isReady: true,
     pendingCount: 0,
-    publish: ({ id }: { id: string }) => {
+    send: ({ id }: { id: string }, onResult: (result: PublishResult) => void) => {
       published.push(id);
-      return Promise.resolve(refused.delete(id) ? 'nacked' : 'confirmed');
+      onResult(refused.delete(id) ? 'nacked' : 'confirmed');
     },
   } as unknown as Publisher;
   // Another relay had taken the batch of the refused messages before any job named it, and found nothing to publish.
@@ -316,9 +316,10 @@ test('a relay that lost its lease while the broker did not answer marks nothing,
   const slow = {
     isReady: true,
     pendingCount: 0,
-    publish: async (message: Parameters<typeof publisher.publish>[0]) => {
-      await held.promise;
-      return await publisher.publish(message);
+    send: (...message: Parameters<typeof publisher.send>) => {
+      void held.promise.then(() => {
+        publisher.send(...message);
+      });
     },
   } as unknown as typeof publisher;
   await pipeline.relay({ publisher: slow });
