@@ -2,7 +2,7 @@
 
 const PRODUCT = 'topology|topology-cli|jobs|workout|contract|service|client|console|monolith|coach';
 /** Those after the product watch it, show it, run it or break it; the owners' rules are not for them. */
-const WORKSPACES = `${PRODUCT}|prometheus|examples|site|dev/stack|dev/chaos|dev/bench`;
+const WORKSPACES = `${PRODUCT}|prometheus|examples|site|dev/stack|dev/chaos|dev/bench|dev/packages`;
 
 /** @returns a pattern for the sources of some workspaces. */
 const sourcesOf = (names) => `^(?:${names})/src/`;
@@ -238,7 +238,7 @@ module.exports = {
         path: sourcesOf(WORKSPACES),
         pathNot: [
           '/(?:main|cli|index|generate|runTests|runUnitTests|runConformance|limitTestFile)[.]ts$',
-          '^dev/(?:chaos|bench)/',
+          '^dev/(?:chaos|bench|packages)/',
           // Types alone, which comments import.
           '^console/src/page/model[.]js$',
         ],

@@ -44,7 +44,17 @@ const REPLACED_NAMES = [
 ];
 
 export default tseslint.config(
-  { ignores: ['node_modules/', '.stack/', '**/*.mjs', '**/*.cjs', '*.js'] },
+  {
+    ignores: [
+      'node_modules/',
+      '.stack/',
+      '**/*.mjs',
+      '**/*.cjs',
+      '*.js',
+      // Programs of strangers, who have rules of their own.
+      'dev/packages/src/consumers/',
+    ],
+  },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `topology`: the command line for operators of a declared topology. */
 import { TopologyError } from '@fit/topology';
 import { UsageError } from './command.ts';
