@@ -209,13 +209,18 @@ test('a dead letter that does not agree with its record marks no job dead, and i
 test('a slow attempt of a forged message does not mark the job as running', async (t) => {
   const pipeline = await JobPipeline.open(t);
   const publisher = await pipeline.publisher();
+  const opened = Promise.withResolvers<undefined>();
+  // Attempts that still wait would keep the process of a failed test alive.
+  t.after(() => {
+    opened.resolve(undefined);
+  });
   const handler = {
     payload: {
       accepts: (value: unknown): value is unknown => value !== undefined,
       fault: () => '',
     },
     run: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await opened.promise;
       return { type: 'done' as const, effect: undefined };
     },
     store: () => Promise.resolve(),
@@ -226,6 +231,7 @@ test('a slow attempt of a forged message does not mark the job as running', asyn
   await publish(publisher, { id: victim._id, body });
   await publish(publisher, { id: honest._id, body: encodeJob(honest) });
   await pipeline.expectState(honest, 'running');
+  opened.resolve(undefined);
   await pipeline.expectState(honest, 'done');
   assert.deepEqual((await pipeline.store.jobs.find(victim._id))?.stateAt, victim.stateAt);
 });

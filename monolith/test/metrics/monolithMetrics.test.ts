@@ -10,12 +10,9 @@ import { eventually } from '@fit/stack/testing';
 import { exportJobRecords, exportLimitsInForce } from '../../src/metrics/monolithMetrics.ts';
 import type { QueueReading, QueueSample } from '../../src/queues/queueSampler.ts';
 
-const DEADLINE_MS = 1_000;
-
 async function valueOf(metrics: ReturnType<typeof createMetrics>, series: string): Promise<number> {
-  const startedAt = performance.now();
+  // A scrape that waited for a database that hangs would never end.
   const text = await metrics.registry.metrics();
-  assert.ok(performance.now() - startedAt < DEADLINE_MS, 'the scrape waited');
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
   return Number(line?.slice(series.length + 1));
 }

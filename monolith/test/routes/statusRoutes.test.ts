@@ -115,10 +115,9 @@ describe('a monolith without coaches', () => {
     while (!/\ndata: .*\n\n/.test(text)) text += (await body.read()).value ?? '';
     const data = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? '') as Status;
     assert.equal(data.today.total, 20);
-    const startedAt = performance.now();
     await system.monolith.child.stop();
+    // A stream that is open at the limit of the stop is cut, and then reading fails.
     while (!(await body.read()).done);
-    assert.ok(performance.now() - startedAt < 4_500, 'an open stream delayed the stop');
     await system.restartMonolith();
   });
 
