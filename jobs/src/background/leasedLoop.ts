@@ -109,7 +109,7 @@ export class LeasedLoop {
     const requestedAtMs = performance.now();
     const wasHolder = this.#isHolder;
     this.#isHolder = false;
-    this.#isHolder = (await leases.hold(name, this.#owner, LEASE_MS)) !== undefined;
+    this.#isHolder = await leases.hold(name, this.#owner, LEASE_MS);
     this.#renewedAtMs = requestedAtMs;
     if (this.#isHolder !== wasHolder)
       onEvent({ type: this.#isHolder ? 'leaseTaken' : 'leaseLost', name });

@@ -1,4 +1,8 @@
-/** Leases in the database: each has at most one holder among all processes. Only the database's clock decides when one ends. */
+/**
+ * Leases in the database: each has at most one holder among all processes. Only the database's clock decides when one ends.
+ * They spare work that two processes would do twice; they have no fences, because every write of their holders is also
+ * correct beside another holder.
+ */
 import type { StoreDatabase } from './connectStore.ts';
 import type { DocumentCollection } from './documentCollection.ts';
 import { BACKGROUND_LIMITS, type StatementLimits } from './statement.ts';
@@ -7,8 +11,6 @@ interface Lease {
   readonly _id: string;
   readonly owner: string;
   readonly expiresAt: Date;
-  /** Raised by each new owner; a write that carries an older fence comes from a process that lost its lease. */
-  readonly fence: number;
 }
 
 /** A process that releases its lease is about to end, so it tries only once; a lease that is not released expires by itself. */
@@ -27,10 +29,10 @@ export class LeaseStore {
   /**
    * Takes or renews a lease. The condition is in the update and not in the filter, because neither MongoDB nor DocumentDB
    * accepts `$expr` in the filter of an upsert.
-   * @returns the fence of the lease where `owner` holds it for the next `forMs` milliseconds, and must call again well before
-   * they end; undefined where another process holds it.
+   * @returns true where `owner` holds the lease for the next `forMs` milliseconds, and must call again well before they end;
+   * false where another process holds it.
    */
-  async hold(name: string, owner: string, forMs: number): Promise<number | undefined> {
+  async hold(name: string, owner: string, forMs: number): Promise<boolean> {
     const isAvailable = {
       $or: [
         { $eq: ['$owner', owner] },
@@ -40,24 +42,16 @@ export class LeaseStore {
     const lease = await this.#leases.upsert(name, [
       {
         $set: {
-          fence: {
-            $cond: [
-              { $and: [isAvailable, { $ne: ['$owner', owner] }] },
-              { $add: [{ $ifNull: ['$fence', 0] }, 1] },
-              '$fence',
-            ],
-          },
           owner: { $cond: [isAvailable, owner, '$owner'] },
           expiresAt: { $cond: [isAvailable, { $add: ['$$NOW', forMs] }, '$expiresAt'] },
         },
       },
     ]);
-    return lease?.owner === owner ? lease.fence : undefined;
+    return lease?.owner === owner;
   }
 
   /** Releases a lease, with a single try. @throws StoreUnavailable, StatementRefused; the lease then expires by itself. */
   async release(name: string, owner: string): Promise<void> {
-    // The document stays, because the next fence must be higher than all before.
     await this.#releases.updateOne(
       name,
       { $set: { owner: '', expiresAt: new Date(0) } },
