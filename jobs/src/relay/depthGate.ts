@@ -8,7 +8,7 @@ export interface DepthGateOptions {
   readonly readyCount: (queue: string) => Promise<number>;
   /** False while the broker is away or blocks publishers. */
   readonly isReady: () => boolean;
-  /** Messages that are published and not confirmed yet; a reading of the queue may not count them. */
+  /** Messages that were let through and are not confirmed yet; a reading of the queue may not count them. */
   readonly unconfirmedCount: () => number;
 }
 
@@ -79,12 +79,12 @@ export class DepthGate {
       return;
     }
     const unconfirmedCount = this.#options.unconfirmedCount();
-    const sentCount = this.#sentCount;
     const sentBefore = this.#uncountedCount;
+    const confirmedCount = this.#sentCount - Math.min(unconfirmedCount, sentBefore);
     try {
       const depth = await this.#options.readyCount(this.#options.kind.queue);
       const isMoving = depth !== this.#depth;
-      this.#pace.observe(depth, sentCount, performance.now());
+      this.#pace.observe(depth, confirmedCount, performance.now());
       this.#depth = depth;
       this.#readAtMs = performance.now();
       const sentMeanwhile = this.#uncountedCount - sentBefore;

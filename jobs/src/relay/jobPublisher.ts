@@ -52,7 +52,7 @@ export class JobPublisher {
           kind,
           readyCount,
           isReady: () => publisher.isReady,
-          unconfirmedCount: () => publisher.pendingCount,
+          unconfirmedCount: () => publisher.pendingCount + publisher.waitingCount,
         }),
       ]),
     );

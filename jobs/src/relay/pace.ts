@@ -34,7 +34,7 @@ export class Pace {
   readonly #smallest: number;
   #target: number;
   #readings: Reading[] = [];
-  #last: { readonly depth: number; readonly sentCount: number } | undefined;
+  #last: { readonly depth: number; readonly confirmedCount: number } | undefined;
 
   constructor(kind: KindDeclaration) {
     this.#largest = largestTarget(kind);
@@ -50,12 +50,13 @@ export class Pace {
   /**
    * Takes a reading of the queue.
    * @param depth ready messages.
-   * @param sentCount messages that this relay has published so far.
+   * @param confirmedCount messages of this relay that the broker has confirmed so far. Those that are only sent are not in the
+   * queue yet, and would look consumed.
    * @param nowMs time of the reading on a monotonic clock.
    */
-  observe(depth: number, sentCount: number, nowMs: number): void {
+  observe(depth: number, confirmedCount: number, nowMs: number): void {
     const last = this.#last;
-    this.#last = { depth, sentCount };
+    this.#last = { depth, confirmedCount };
     const lastAtMs = this.#readings.at(-1)?.atMs ?? -Infinity;
     if (nowMs - lastAtMs > WINDOW_MS) {
       // At the start and after a pause nothing shows the speed: an empty queue would look like workers that do nothing.
@@ -66,7 +67,9 @@ export class Pace {
     const before = this.#readings.at(-1)?.consumedCount ?? 0;
     // Retries that return, and other relays, add messages too, so a difference may be negative; then nothing was consumed.
     const consumed =
-      last === undefined ? 0 : Math.max(0, sentCount - last.sentCount - (depth - last.depth));
+      last === undefined
+        ? 0
+        : Math.max(0, confirmedCount - last.confirmedCount - (depth - last.depth));
     this.#readings.push({ atMs: nowMs, consumedCount: before + consumed });
     while (this.#readings.length > 2 && nowMs - (this.#readings[1]?.atMs ?? nowMs) > WINDOW_MS)
       this.#readings.shift();

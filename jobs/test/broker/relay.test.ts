@@ -93,6 +93,7 @@ test('a batch whose refused messages another relay took too early is published a
   const publisher = {
     isReady: true,
     pendingCount: 0,
+    waitingCount: 0,
     send: ({ id }: { id: string }, onResult: (result: PublishResult) => void) => {
       published.push(id);
       onResult(refused.delete(id) ? 'nacked' : 'confirmed');
@@ -316,6 +317,7 @@ test('a relay that lost its lease while the broker did not answer marks nothing,
   const slow = {
     isReady: true,
     pendingCount: 0,
+    waitingCount: 0,
     send: (...message: Parameters<typeof publisher.send>) => {
       void held.promise.then(() => {
         publisher.send(...message);

@@ -138,9 +138,14 @@ export class Publisher {
     return this.#session?.isBlocked === true;
   }
 
-  /** Messages without a confirm yet. */
+  /** Messages that are sent and not confirmed yet. */
   get pendingCount(): number {
     return this.#pending.size;
+  }
+
+  /** Messages that are not sent yet, because the limit of unconfirmed ones is reached. */
+  get waitingCount(): number {
+    return this.#waiting.length;
   }
 
   /** Publishes one message. It never rejects: the result says what went wrong. */

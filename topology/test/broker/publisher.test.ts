@@ -165,9 +165,11 @@ test('1,000 publishes pass a window of 10, and all arrive', async (t) => {
       watch();
     }
   };
-  await Promise.all(Array.from({ length: 20 }, (_, index) => chain(`c${index}`)));
+  const chains = Promise.all(Array.from({ length: 20 }, (_, index) => chain(`c${index}`)));
+  assert.equal(publisher.waitingCount, 10);
+  await chains;
   assert.equal(most, 10);
-  assert.equal(publisher.pendingCount, 0);
+  assert.deepEqual([publisher.pendingCount, publisher.waitingCount], [0, 0]);
   await environment.expectReady('one', 1_000);
 });
 
