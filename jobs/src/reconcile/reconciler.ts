@@ -100,7 +100,7 @@ export class Reconciler {
     const ended: string[] = [];
     const blocked: BatchRecord[] = [];
     for (const batch of published) {
-      if (await jobs.hasPending(batch)) {
+      if ((await jobs.pendingOf(batch, 1)).length > 0) {
         blocked.push(batch);
         if (blocked.length === BLOCKED_LIMIT) break;
         continue;

@@ -34,6 +34,8 @@ export interface DocumentQuery<Stored> {
   readonly sort?: Sort;
   /** Maximum number of documents. They come in one answer, because further statements of a cursor have no time limit. */
   readonly limit: number;
+  /** Documents that are passed over at first; they are read as well. Default 0. */
+  readonly skip?: number;
   /** Names of the returned fields; default: all. */
   readonly fields?: readonly string[];
 }
@@ -198,11 +200,12 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   /** @throws StoreUnavailable, StatementRefused */
-  async find({ filter, sort, limit, fields }: DocumentQuery<Stored>): Promise<Stored[]> {
+  async find({ filter, sort, limit, skip, fields }: DocumentQuery<Stored>): Promise<Stored[]> {
     return (await this.#run('find', (options) => {
       // A second batch of the cursor would be a statement without a time limit, so all documents come in one batch.
       const cursor = this.#collection.find(filter, { ...options, limit, batchSize: limit });
       if (sort !== undefined) cursor.sort(sort);
+      if (skip !== undefined) cursor.skip(skip);
       if (fields !== undefined)
         cursor.project(Object.fromEntries(fields.map((field) => [field, 1])));
       return cursor.toArray();

@@ -19,6 +19,8 @@ export {
   endsAmong,
   type FinishCounts,
   type FinishedJobs,
+  type JobPage,
+  type JobQuery,
   JobStore,
   type StateCounts,
 } from './jobStore.ts';

@@ -21,6 +21,9 @@ export const INDEXED_STATES: readonly JobState[] = ['running', 'waiting', 'dead'
 /** Every query of the indexed states needs a bound on `stateAt`: without one the database does not use a partial index. */
 const ALWAYS = new Date(0);
 
+const READ_LIMIT = 50_000;
+const INDEXED_LIMIT = 5_000;
+
 /** Jobs that finished together. */
 export interface FinishedJobs {
   readonly ids: readonly string[];
@@ -128,22 +131,15 @@ export class JobStore {
     ]);
   }
 
-  /** @returns whether a job is pending that no later batch publishes. */
-  async hasPending({ _id: batch, ids }: Pick<BatchRecord, '_id' | 'ids'>): Promise<boolean> {
+  /** @returns ids of pending jobs that no later batch publishes; at most `limit`, by default all. */
+  async pendingOf(
+    { _id: batch, ids }: Pick<BatchRecord, '_id' | 'ids'>,
+    limit = ids.length,
+  ): Promise<string[]> {
     const found = await this.#jobs.find({
       filter: { _id: { $in: [...ids] }, state: 'pending', batch },
       fields: ['_id'],
-      limit: 1,
-    });
-    return found.length > 0;
-  }
-
-  /** @returns ids of the pending jobs that no later batch publishes. */
-  async pendingOf({ _id: batch, ids }: Pick<BatchRecord, '_id' | 'ids'>): Promise<string[]> {
-    const found = await this.#jobs.find({
-      filter: { _id: { $in: [...ids] }, state: 'pending', batch },
-      fields: ['_id'],
-      limit: ids.length,
+      limit,
     });
     return found.map(({ _id }) => _id);
   }
@@ -239,15 +235,50 @@ export class JobStore {
   }
 
   /**
-   * The filter always has a bound on `_id`: without one the database may read and sort the whole collection (measured).
-   * @returns jobs in the order of their ids, beginning after `after`.
+   * Lists jobs in the order of their ids. Those of a state that the index has are found by it, as long as they are not too many
+   * to be sorted; others by reading the jobs one after the other, up to a limit, because a rare state would else mean to read all.
+   * A filter without the index has a bound on `_id`: without one the database may read and sort the whole collection (measured).
    */
-  async list({ state, after = '', limit }: JobQuery): Promise<JobRecord[]> {
-    return await this.#jobs.find({
-      filter: { _id: { $gt: after }, ...(state === undefined ? {} : { state }) },
-      sort: { _id: 1 },
+  async list({
+    state,
+    after = '',
+    limit,
+    readLimit = READ_LIMIT,
+    indexedLimit = INDEXED_LIMIT,
+  }: JobQuery): Promise<JobPage> {
+    if (state !== undefined && INDEXED_STATES.includes(state)) {
+      const indexed = await this.#jobs.find({
+        filter: { state, stateAt: { $gt: ALWAYS } },
+        fields: ['_id'],
+        limit: indexedLimit + 1,
+      });
+      if (indexed.length <= indexedLimit) {
+        const ids = indexed.flatMap(({ _id }) => (_id > after ? [_id] : [])).sort();
+        const page = ids.slice(0, limit);
+        const jobs = (await this.#jobs.findByIds(page)).filter((job) => job.state === state);
+        return { jobs, next: ids.length > limit ? page.at(-1) : undefined };
+      }
+    }
+    const sort = { _id: 1 as const };
+    const [bound] =
+      state === undefined
+        ? []
+        : await this.#jobs.find({
+            filter: { _id: { $gt: after } },
+            sort,
+            skip: readLimit - 1,
+            fields: ['_id'],
+            limit: 1,
+          });
+    const jobs = await this.#jobs.find({
+      filter: {
+        _id: { $gt: after, ...(bound === undefined ? {} : { $lte: bound._id }) },
+        ...(state === undefined ? {} : { state }),
+      },
+      sort,
       limit,
     });
+    return { jobs, next: jobs.length === limit ? jobs.at(-1)?._id : bound?._id };
   }
 
   /** @returns jobs whose ids are between two texts, in the order of their ids or the other way round. */
@@ -374,6 +405,17 @@ export interface JobQuery {
   /** Id of the last job that was read before. */
   readonly after?: string;
   readonly limit: number;
+  /** Jobs that are read at most where the state is not found by the index; default 50,000, which take a tenth of a second. */
+  readonly readLimit?: number;
+  /** Jobs of the state that are sorted at most; default 5,000. */
+  readonly indexedLimit?: number;
+}
+
+/** A part of a list. It may have fewer jobs than the limit, and even none, and still not be the last one. */
+export interface JobPage {
+  readonly jobs: readonly JobRecord[];
+  /** Id to go on after; undefined where no more jobs follow. */
+  readonly next: string | undefined;
 }
 
 /** Numbers of jobs by state, and of dead jobs by cause of death. */

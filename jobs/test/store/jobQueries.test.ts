@@ -170,7 +170,6 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
           await jobs.change(transition, [payload === undefined ? change : { ...change, payload }]);
     },
     'JobStore.renewRunning': () => jobs.renewRunning(ids),
-    'JobStore.hasPending': () => jobs.hasPending(batch),
     'JobStore.pendingOf': () => jobs.pendingOf(batch),
     'JobStore.silent': () => jobs.silent('trivial', now, 1_000),
     'JobStore.hasUnsettled': () => jobs.hasUnsettled(RUN),
@@ -191,12 +190,13 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     },
     'JobStore.find': () => jobs.find(ids[0] ?? ''),
     'JobStore.list': async () => {
-      for (const state of [undefined, 'dead'] as const)
+      for (const state of [undefined, 'dead', 'done'] as const)
         for (const after of [undefined, ids[0] ?? ''])
           await jobs.list({
             ...(state === undefined ? {} : { state }),
             ...(after === undefined ? {} : { after }),
             limit: 50,
+            readLimit: after === undefined ? 100 : 50_000,
           });
     },
     'JobStore.countAmong': () => jobs.countAmong(ids),

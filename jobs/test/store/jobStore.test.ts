@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JOB_STATES, type JobRecord, type JobState } from '@fit/jobs';
-import type { Change } from '@fit/jobs/store';
+import type { Change, JobQuery } from '@fit/jobs/store';
 import { TRANSITIONS, type Transition } from '../../src/record/transitions.ts';
 import { pendingJob } from '../support/fakes.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
@@ -48,6 +48,32 @@ test('an insert keeps existing jobs as they are, and returns their ids', async (
   const record = await store.jobs.find(first._id);
   assert.deepEqual([record?.state, record?.runId], ['done', 'run']);
   assert.equal(await stateOf(store, second), 'pending');
+});
+
+/** @returns each page of the list as the numbers of its jobs. */
+async function listAll(store: TestStore, query: Omit<JobQuery, 'after'>): Promise<number[][]> {
+  const pages: number[][] = [];
+  let after: string | undefined;
+  do {
+    const { jobs, next } = await store.jobs.list(after === undefined ? query : { ...query, after });
+    pages.push(jobs.map(({ _id }) => Number(_id.split(':')[1])));
+    after = next;
+  } while (after !== undefined && pages.length < 20);
+  return pages;
+}
+
+test('a list of a rare state ends after some jobs and says where to go on; a state in the index is found at once', async (t) => {
+  const store = await testStore(t);
+  const states: readonly JobState[] = ['done', 'dead', 'done', 'done', 'dead', 'cancelled', 'dead'];
+  for (const [number, state] of states.entries())
+    await insert(store, { _id: `trivial:${number}:2026-01-01`, state });
+  const query = { limit: 2, readLimit: 3 };
+  assert.deepEqual(await listAll(store, { ...query, state: 'cancelled' }), [[], [5], []]);
+  assert.deepEqual(await listAll(store, { ...query, state: 'done' }), [[0, 2], [3], []]);
+  assert.deepEqual(await listAll(store, { ...query, state: 'dead' }), [[1, 4], [6]]);
+  const many = { ...query, state: 'dead' as const, indexedLimit: 2 };
+  assert.deepEqual(await listAll(store, many), [[1], [4], [6]]);
+  assert.deepEqual(await listAll(store, query), [[0, 1], [2, 3], [4, 5], [6]]);
 });
 
 test('only legal transitions change a job, tried from every state', async (t) => {

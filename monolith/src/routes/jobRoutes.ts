@@ -1,4 +1,5 @@
 /** Jobs: read one with its attempts, list them by state or run. */
+import { wodJobOf } from '@fit/contract';
 import {
   type BatchRecord,
   type JobRecord,
@@ -9,7 +10,7 @@ import {
 import { type BatchStore, type JobStore, type ShownJob, showJobs } from '@fit/jobs/store';
 import { defineRoute, Problem, type Route } from '@fit/service';
 import Type, { type Static } from 'typebox';
-import { limitOf, listQuery, nextOf } from './keysetList.ts';
+import { limitOf, listQuery } from './keysetList.ts';
 
 export interface JobRouteParts {
   readonly jobs: Pick<JobStore, 'find' | 'findAll' | 'list'>;
@@ -132,13 +133,15 @@ async function readJobs(
   { jobs, batches }: JobRouteParts,
   { state, after, limit }: JobListQuery,
 ): Promise<ReadJobs> {
-  const found = await jobs.list({
+  const { jobs: found, next } = await jobs.list({
     ...(state === undefined ? {} : { state: storedState(state) }),
     ...(after === undefined ? {} : { after }),
     limit,
   });
-  const ids = found.map(({ _id }) => _id);
-  return { jobs: inState(await showJobs(batches, found), state), ...nextOf(ids, limit) };
+  return {
+    jobs: inState(await showJobs(batches, found), state),
+    ...(next === undefined ? {} : { next }),
+  };
 }
 
 /** Follows the pages of the run, because no index leads from a run to its jobs. */
@@ -149,7 +152,7 @@ async function readJobsOfRun(
   const shown: ShownJob[] = [];
   let last = after ?? '';
   let readCount = 0;
-  let page = await batches.pageOf(runId, userIn(last));
+  let page = await batches.pageOf(runId, wodJobOf({ _id: last }).userId);
   while (page !== undefined) {
     // The last page that was read is read on behind its last job; the order of jobs' ids holds only within a page.
     const isBegun = page.ids.includes(last);
@@ -177,11 +180,6 @@ function chunksOf(
   return Array.from({ length: Math.ceil(rest.length / size) }, (_, index) =>
     rest.slice(index * size, (index + 1) * size),
   );
-}
-
-/** @returns the user of a job id `<kind>:<userId>:<date>`; empty for another text. */
-function userIn(id: string): string {
-  return id.split(':')[1] ?? '';
 }
 
 /** Whether a pending job is queued is known only from its batch. */
