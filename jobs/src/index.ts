@@ -55,7 +55,16 @@ export {
   newJob,
 } from './record/jobRecord.ts';
 export { type JsonBounds, jsonFault } from './record/jsonBounds.ts';
-export { type EndCounts, endedCount, endsOf, isExpanded, type RunRecord } from './record/run.ts';
+export {
+  type EndCounts,
+  endedCount,
+  endsOf,
+  isExpanded,
+  type NewRun,
+  NO_ENDS,
+  newRun,
+  type RunRecord,
+} from './record/run.ts';
 export {
   JOB_STATES,
   type JobState,

@@ -62,7 +62,6 @@ export class Reconciler {
   readonly #nowMs: () => number;
   readonly #runs: RunCounter;
   readonly #lost: LostJobs;
-  readonly #oldestQueuedAt = new Map<string, Date>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -70,11 +69,6 @@ export class Reconciler {
     this.#nowMs = nowMs;
     this.#runs = new RunCounter({ stores: options.stores, confirmMs, nowMs });
     this.#lost = new LostJobs({ ...options, confirmMs, nowMs });
-  }
-
-  /** For each kind when the oldest batch with pending jobs was published; without an entry there is none. */
-  get oldestQueuedAt(): ReadonlyMap<string, Date> {
-    return this.#oldestQueuedAt;
   }
 
   /** @throws StoreUnavailable, StatementRefused; the next round repeats what failed. */
@@ -89,7 +83,7 @@ export class Reconciler {
       hasMore ||= endedCount === BATCHES_LIMIT;
       lostCount += await this.#lost.repair(kind, open, now);
     }
-    if (await this.#runs.keep(deadlineMs)) hasMore = true;
+    if (await this.#runs.checkRuns(deadlineMs)) hasMore = true;
     return { lostCount, hasMore };
   }
 
@@ -98,20 +92,17 @@ export class Reconciler {
     const { batches, jobs } = this.#options.stores;
     const published = await batches.published(kind, BATCHES_LIMIT);
     const ended: string[] = [];
-    const blocked: BatchRecord[] = [];
+    let blockedCount = 0;
     for (const batch of published) {
       if ((await jobs.pendingOf(batch, 1)).length > 0) {
-        blocked.push(batch);
-        if (blocked.length === BLOCKED_LIMIT) break;
+        blockedCount += 1;
+        if (blockedCount === BLOCKED_LIMIT) break;
         continue;
       }
       if (batch.isUncounted === true) await this.#recountRunsOf(batch);
       ended.push(batch._id);
     }
     if (ended.length > 0) await batches.markEnded(ended);
-    const oldestAt = blocked[0]?.publishedAt;
-    if (oldestAt === undefined) this.#oldestQueuedAt.delete(kind);
-    else this.#oldestQueuedAt.set(kind, oldestAt);
     const endedIds = new Set(ended);
     return {
       endedCount: ended.length,

@@ -48,6 +48,8 @@ interface SkippedPage {
 interface RunState {
   handledAtMs: number;
   readonly skipped: Map<string, SkippedPage>;
+  /** True once a pass has read every page that was published at its time. */
+  isSkippedKnown: boolean;
   /** The pass over the skipped jobs; undefined between two passes. */
   pass: SkippedPass | undefined;
   nextPassAtMs: number;
@@ -71,6 +73,8 @@ interface Recount {
   readonly beganAtMs: number;
   readonly pages: PageCursor;
   liveCount: number;
+  /** Jobs without a record in pages that the retention has cleared. */
+  clearedCount: number;
   counts: CountedRun;
 }
 
@@ -101,7 +105,7 @@ export class RunCounter {
    * @param deadlineMs by the monotonic clock; no further work begins after it.
    * @returns true where work is left that should follow at once.
    */
-  async keep(deadlineMs: number): Promise<boolean> {
+  async checkRuns(deadlineMs: number): Promise<boolean> {
     const runs = await this.#stores.runs.active();
     const activeIds = new Set(runs.map(({ _id }) => _id));
     for (const id of this.#states.keys()) if (!activeIds.has(id)) this.#states.delete(id);
@@ -111,7 +115,7 @@ export class RunCounter {
     for (const { run, state } of states) {
       if (this.#nowMs() >= deadlineMs) return true;
       state.handledAtMs = this.#nowMs();
-      if (await this.#keepRun(run, state, deadlineMs)) hasMore = true;
+      if (await this.#checkRun(run, state, deadlineMs)) hasMore = true;
     }
     return hasMore;
   }
@@ -122,6 +126,7 @@ export class RunCounter {
     const state: RunState = {
       handledAtMs: 0,
       skipped: new Map(),
+      isSkippedKnown: false,
       pass: undefined,
       nextPassAtMs: 0,
       mismatch: undefined,
@@ -133,7 +138,7 @@ export class RunCounter {
   }
 
   /** @returns true where a count is not complete yet. */
-  async #keepRun(found: RunRecord, state: RunState, deadlineMs: number): Promise<boolean> {
+  async #checkRun(found: RunRecord, state: RunState, deadlineMs: number): Promise<boolean> {
     let run = found;
     if (run.skipped > 0) {
       run = await this.#countSkipped(run, state, deadlineMs);
@@ -153,6 +158,7 @@ export class RunCounter {
         beganAtMs: this.#nowMs(),
         pages: new PageCursor(this.#stores, run._id),
         liveCount: 0,
+        clearedCount: 0,
         counts: NOTHING_COUNTED,
       };
     }
@@ -204,6 +210,7 @@ export class RunCounter {
         return againAtMs <= pass.beganAtMs;
       });
       await this.#countSkippedPages(ids, state, pass);
+      if (ids.length === 0) state.isSkippedKnown = true;
       isEnd = ids.length === 0 || pass.livePages >= LIVE_PAGES_LIMIT;
     }
     if (isEnd) {
@@ -216,6 +223,8 @@ export class RunCounter {
       NO_ENDS,
     );
     if (JSON.stringify(skippedEnds) === JSON.stringify(run.skippedEnds)) return run;
+    // A process that has just begun knows a part of the pages, while its predecessor stored the sum of more of them.
+    if (!state.isSkippedKnown && endedCount(skippedEnds) <= endedCount(run.skippedEnds)) return run;
     await this.#stores.runs.setSkippedEnds(run._id, skippedEnds);
     return { ...run, skippedEnds };
   }
@@ -263,7 +272,8 @@ export class RunCounter {
     state.recount = undefined;
     state.mismatch = undefined;
     state.nextRecountAtMs = this.#nowMs() + PAUSE_FACTOR * tookMs;
-    const { counts, liveCount } = recount;
+    const { liveCount } = recount;
+    const counts = withCleared(recount);
     const isFinal = liveCount === 0 && counts.recordedPages >= (run.pageCount ?? 0);
     if (!(await this.#stores.runs.setCounts(run, counts, isFinal))) return false;
     const { needsRecount: _, ...rest } = run;
@@ -286,8 +296,11 @@ export class RunCounter {
     const skipped = await this.#countSkippedOf(batch);
     const liveCount = liveAmong(created);
     const ends = endsAmong(created);
-    // A job without a record was refused by the database, because the relay records every page before it is published.
-    const refusedCount = createdIds.length - liveCount - endedCount(ends);
+    // A job without a record was refused by the database, because the relay records every page before it is published; or the
+    // retention has deleted it.
+    const missingCount = createdIds.length - liveCount - endedCount(ends);
+    const refusedCount = batch.state === 'cleared' ? 0 : missingCount;
+    if (batch.state === 'cleared') recount.clearedCount += missingCount;
     const { counts } = recount;
     recount.liveCount += liveCount + skipped.liveCount;
     recount.counts = {
@@ -332,6 +345,21 @@ class PageCursor {
     }
     return wanted;
   }
+}
+
+/**
+ * Adds the jobs that the retention has deleted to what was counted. It deletes only jobs of finished runs, so the run counted
+ * exactly then how many were refused; how the others ended is not known any more, and they count as done.
+ */
+function withCleared({ run, counts, clearedCount }: Recount): CountedRun {
+  const refused = Math.min(clearedCount, Math.max(0, run.refused - counts.refused));
+  const { ends } = counts;
+  return {
+    ...counts,
+    created: counts.created - refused,
+    refused: counts.refused + refused,
+    ends: { ...ends, done: ends.done + clearedCount - refused },
+  };
 }
 
 /** @returns whether every page is recorded, every job has ended, and no count is in doubt. */

@@ -80,3 +80,35 @@ export function endsOf({ ends, skippedEnds }: RunRecord): EndCounts {
 export function endedCount({ done, dead, cancelled }: EndCounts): number {
   return done + dead + cancelled;
 }
+
+/** A request for jobs. */
+export type NewRun = Pick<RunRecord, '_id' | 'request' | 'items' | 'requestHash' | 'traceparent'>;
+
+/**
+ * @param owner the process that expands the run; `now` and `leaseUntil` are the database's times.
+ * @returns the record of a run of which nothing is expanded yet.
+ */
+export function newRun(
+  run: NewRun,
+  { owner, now, leaseUntil }: { owner: string; now: Date; leaseUntil: Date },
+): RunRecord {
+  return {
+    ...run,
+    ...(run.items === undefined ? {} : { total: run.items.length }),
+    createdAt: now,
+    cursor: '',
+    nextPage: 0,
+    recordedPages: 0,
+    expanded: 0,
+    created: 0,
+    skipped: 0,
+    refused: 0,
+    ends: NO_ENDS,
+    skippedEnds: NO_ENDS,
+    progressAt: now,
+    isActive: true,
+    owner,
+    leaseUntil,
+    fence: 1,
+  };
+}

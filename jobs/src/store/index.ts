@@ -37,7 +37,6 @@ export {
   type CountedRun,
   type EndChange,
   type HeldRun,
-  type NewRun,
   RUN_SUMMARY_FIELDS,
   RunStore,
   type RunSummary,

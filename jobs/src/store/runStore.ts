@@ -1,12 +1,9 @@
 /** The collection `runs`: what was requested, how far each run is recorded, and how many of its jobs ended. */
-import { type EndCounts, NO_ENDS, NO_RUN, type RunRecord } from '../record/run.ts';
+import { type EndCounts, type NewRun, NO_RUN, newRun, type RunRecord } from '../record/run.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import type { DatabaseClock } from './databaseClock.ts';
 import type { DocumentCollection, Filter } from './documentCollection.ts';
 import { LEASE_END, leaseEndAfter, mayBeOver, takeIfOver } from './relayLease.ts';
-
-/** A request for jobs. */
-export type NewRun = Pick<RunRecord, '_id' | 'request' | 'items' | 'requestHash' | 'traceparent'>;
 
 /** Identifies a run as one owner holds it. */
 export type HeldRun = Pick<RunRecord, '_id' | 'fence'>;
@@ -104,25 +101,7 @@ export class RunStore {
         `the run id '${run._id}' is empty, too long, reserved, or has a colon or a slash`,
       );
     const now = this.#clock.now();
-    const document: RunRecord = {
-      ...run,
-      ...(run.items === undefined ? {} : { total: run.items.length }),
-      createdAt: now,
-      cursor: '',
-      nextPage: 0,
-      recordedPages: 0,
-      expanded: 0,
-      created: 0,
-      skipped: 0,
-      refused: 0,
-      ends: NO_ENDS,
-      skippedEnds: NO_ENDS,
-      progressAt: now,
-      isActive: true,
-      owner,
-      leaseUntil: leaseEndAfter(now),
-      fence: 1,
-    };
+    const document = newRun(run, { owner, now, leaseUntil: leaseEndAfter(now) });
     return (await this.#runs.upsert(run._id, { $setOnInsert: document })) ?? document;
   }
 
@@ -250,13 +229,18 @@ export class RunStore {
     if (matchedCount === 0) await this.requestRecount(id);
   }
 
+  /** A finished run is active again until it is counted. */
   async requestRecount(id: string): Promise<void> {
     if (id === NO_RUN) return;
-    await this.#runs.updateOne(id, { $set: { needsRecount: true, isActive: true } });
+    await this.#runs.updateOne(id, {
+      $set: { needsRecount: true, isActive: true },
+      $unset: { finishedAt: '' },
+    });
   }
 
+  /** The counts of a finished run are exact, so a process that was slow does not replace them. */
   async setSkippedEnds(id: string, skippedEnds: EndCounts): Promise<void> {
-    await this.#runs.updateOne(id, { $set: { skippedEnds } });
+    await this.#runs.updateOne(id, { $set: { skippedEnds } }, { isActive: true });
   }
 
   /**

@@ -28,7 +28,7 @@ function reconcilerOf(store: TestStore) {
     for (let round = 0; round < 100; round += 1) if (!(await reconciler.round()).hasMore) return;
     assert.fail('there is always more to do');
   };
-  return { reconciler, settle, events, clock };
+  return { settle, events, clock };
 }
 
 async function batchStates(store: TestStore, { id }: StoredRun): Promise<string[]> {
@@ -51,20 +51,17 @@ test('a run whose counters add up is finished in the first round; its total is w
   assert.deepEqual(await batchStates(store, run), ['ended', 'ended']);
 });
 
-test('batches end in order; the oldest with a pending job says since when jobs are queued', async (t) => {
+test('a batch ends once none of its jobs is pending, whatever became of older ones', async (t) => {
   const store = await testStore(t);
-  const { reconciler, settle } = reconcilerOf(store);
+  const { settle } = reconcilerOf(store);
   const run = await storeRun(store, [{ created: 1 }, { created: 1 }, { created: 1 }]);
   await finishJobs(store, run.id, run.pages[0] ?? []);
   await finishJobs(store, run.id, run.pages[2] ?? []);
   await settle();
   assert.deepEqual(await batchStates(store, run), ['ended', 'published', 'ended']);
-  const [, second] = await store.batchesOf(run.id);
-  assert.deepEqual(reconciler.oldestQueuedAt.get('trivial'), second?.publishedAt);
   await finishJobs(store, run.id, run.pages[1] ?? []);
   await settle();
   assert.deepEqual(await batchStates(store, run), ['ended', 'ended', 'ended']);
-  assert.equal(reconciler.oldestQueuedAt.size, 0);
 });
 
 test('many batches with pending jobs cost a round only a few of them', async (t) => {
@@ -129,6 +126,40 @@ test('ends that are added to a finished run are counted again instead of twice',
   assert.deepEqual([isActive, ends.done], [false, 2]);
 });
 
+test('a run that is counted again has no end until then', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [{ created: 2 }]);
+  await finishJobs(store, run.id, run.jobIds);
+  await settle();
+  assert.notEqual((await findRun(store, run.id)).finishedAt, undefined);
+  await store.runs.requestRecount(run.id);
+  const { isActive, finishedAt } = await findRun(store, run.id);
+  assert.deepEqual([isActive, finishedAt], [true, undefined]);
+});
+
+test('a recount takes jobs that the retention has deleted for ended, and not for refused', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const run = await storeRun(store, [
+    { created: 3, refused: 1 },
+    { created: 3, refused: 1 },
+  ]);
+  await finishJobs(store, run.id, run.jobIds.slice(0, 5));
+  await killJobs(store, run.id, run.jobIds.slice(5));
+  await settle();
+  assert.equal((await findRun(store, run.id)).isActive, false);
+  // The retention was killed after the first page, and a replay that was killed as well asks for a recount.
+  const [first] = run.pages;
+  await store.jobs.deleteEnded(first ?? [], run.id);
+  await store.batches.markCleared((await store.batchesOf(run.id))[0]?._id ?? '');
+  await store.runs.requestRecount(run.id);
+  for (let round = 0; round < 3; round += 1) await settle();
+  const { isActive, created, refused, expanded, ends } = await findRun(store, run.id);
+  assert.deepEqual([isActive, created, refused, expanded], [false, 6, 2, 8]);
+  assert.deepEqual(ends, { done: 5, dead: 1, cancelled: 0, causes: { exhausted: 1 } });
+});
+
 test('a relay that died before it had recorded a page: its jobs are counted', async (t) => {
   const store = await testStore(t);
   const { settle } = reconcilerOf(store);
@@ -191,6 +222,43 @@ test('jobs of an earlier run count in the later one, by their states', async (t)
   assert.deepEqual([isActive, total, ends.done], [false, 4, 1]);
   assert.deepEqual(skippedEnds, { done: 2, dead: 1, cancelled: 0, causes: { exhausted: 1 } });
   assert.equal((await findRun(store, first.id)).isActive, false);
+});
+
+test('after a restart the ends of skipped jobs are never fewer than before', async (t) => {
+  const store = await testStore(t);
+  const first = await storeRun(store, [{ created: 12 }]);
+  const run = await storeRun(
+    store,
+    first.jobIds.map((id) => ({ created: 0, skippedIds: [id] })),
+  );
+  await finishJobs(store, first.id, first.jobIds.slice(0, 11));
+  await reconcilerOf(store).settle();
+  assert.equal((await findRun(store, run.id)).skippedEnds.done, 11);
+  // Each reading of this clock takes a millisecond, so a round has time for a few pages only.
+  let nowMs = 10_000_000;
+  const restarted = new Reconciler({
+    declaration: QUICK,
+    stores: store,
+    readyCount: () => Promise.resolve(0),
+    staleAfterMs: 3_600_000,
+    confirmMs: 10,
+    budgetMs: 8,
+    nowMs: () => (nowMs += 1),
+    onEvent: () => undefined,
+  });
+  const counts: number[] = [];
+  for (let round = 0; round < 8; round += 1) {
+    await restarted.round();
+    counts.push((await findRun(store, run.id)).skippedEnds.done);
+  }
+  assert.deepEqual(
+    counts,
+    Array.from({ length: 8 }, () => 11),
+  );
+  await killJobs(store, first.id, first.jobIds.slice(11));
+  await reconcilerOf(store).settle();
+  const { isActive, skippedEnds } = await findRun(store, run.id);
+  assert.deepEqual([isActive, skippedEnds.done, skippedEnds.dead], [false, 11, 1]);
 });
 
 test('a member who is requested 25 times keeps no run from ending', async (t) => {

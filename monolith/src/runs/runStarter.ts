@@ -3,8 +3,8 @@
  * a request does not grow with the number of users.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import type { RunRecord } from '@fit/jobs';
-import type { NewRun, RunStore } from '@fit/jobs/store';
+import type { NewRun, RunRecord } from '@fit/jobs';
+import type { RunStore } from '@fit/jobs/store';
 import { Problem } from '@fit/service';
 import type { WodRequest } from './wodRequest.ts';
 

@@ -1,32 +1,12 @@
 /** Run records for tests. */
-import type { RunRecord } from '@fit/jobs';
-
-const NO_ENDS = { done: 0, dead: 0, cancelled: 0, causes: {} };
+import { NO_ENDS, newRun, type RunRecord } from '@fit/jobs';
 
 /** @returns the record of a run for everyone that was just stored, with the given fields. */
 export function runRecord(fields: Partial<RunRecord> = {}): RunRecord {
-  const createdAt = fields.createdAt ?? new Date('2026-11-23T05:00:00Z');
-  return {
-    _id: 'run-1',
-    request: { date: '2026-11-23', isForEveryone: true },
-    requestHash: 'h',
-    createdAt,
-    cursor: '',
-    nextPage: 0,
-    recordedPages: 0,
-    expanded: 0,
-    created: 0,
-    skipped: 0,
-    refused: 0,
-    ends: NO_ENDS,
-    skippedEnds: NO_ENDS,
-    progressAt: createdAt,
-    isActive: true,
-    owner: '',
-    leaseUntil: createdAt,
-    fence: 1,
-    ...fields,
-  };
+  const now = fields.createdAt ?? new Date('2026-11-23T05:00:00Z');
+  const request = { date: '2026-11-23', isForEveryone: true };
+  const run = { _id: 'run-1', request, requestHash: 'h' };
+  return { ...newRun(run, { owner: '', now, leaseUntil: now }), ...fields };
 }
 
 /** @returns the fields of a run of one page, all of whose jobs are recorded. */
