@@ -2,12 +2,12 @@
 export {
   type BackgroundTaskOptions,
   type BackgroundTasks,
-  DUTIES,
-  type Duty,
   type JobEffects,
-  type LoopDuty,
+  type LoopTask,
   ROUND_PAUSE_MS,
   startBackgroundTasks,
+  TASK_NAMES,
+  type TaskName,
 } from './background/backgroundTasks.ts';
 export { LeasedLoop, type LeasedLoopOptions } from './background/leasedLoop.ts';
 export { collectDeadLetters } from './dead-letters/collectDeadLetters.ts';

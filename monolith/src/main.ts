@@ -5,10 +5,10 @@
 import { dayIn, useNativeBroker, wodJobOf } from '@fit/contract';
 import {
   type BackgroundTasks,
-  DUTIES,
   type JobEvent,
   keyOf,
   startBackgroundTasks,
+  TASK_NAMES,
 } from '@fit/jobs';
 import {
   BACKGROUND_LIMITS,
@@ -162,7 +162,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     managementUrl: config.managementUrl,
     label: 'monolith',
     declaration,
-    duties: DUTIES.filter((duty) => duty !== 'deadLetters' || config.isDeadLetterRecorderOn),
+    tasks: TASK_NAMES.filter((task) => task !== 'deadLetters' || config.isDeadLetterRecorderOn),
     staleAfterMs: config.staleAfterMs,
     retentionPolicy: {
       jobDays: config.jobRetentionDays,

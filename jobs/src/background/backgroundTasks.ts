@@ -24,15 +24,15 @@ import type { JobTracer } from '../trace/jobTracer.ts';
 import { LeasedLoop } from './leasedLoop.ts';
 
 /** What a process may do beside requests and workers. */
-export const DUTIES = ['relay', 'reconcile', 'deadLetters', 'retention'] as const;
-export type Duty = (typeof DUTIES)[number];
-/** The duties that work in rounds, so that one of them may hang. */
-export type LoopDuty = Exclude<Duty, 'deadLetters'>;
+export const TASK_NAMES = ['relay', 'reconcile', 'deadLetters', 'retention'] as const;
+export type TaskName = (typeof TASK_NAMES)[number];
+/** The tasks that work in rounds, so that one of them may hang. */
+export type LoopTask = Exclude<TaskName, 'deadLetters'>;
 
 export interface BackgroundTaskOptions extends TopologyMaintainerOptions {
   readonly declaration: Declaration;
   /** Default: all. */
-  readonly duties?: readonly Duty[];
+  readonly tasks?: readonly TaskName[];
   /** Stores for background tasks: their statements have limits that end before a lease does. */
   readonly stores: JobStores;
   /** The runs in the same database, whose additions to counters are tried once. */
@@ -51,11 +51,11 @@ export interface BackgroundTaskOptions extends TopologyMaintainerOptions {
   readonly onSession: (event: SessionEvent) => void;
   readonly onPublish?: (end: PublishEnd) => void;
   /**
-   * Called after each round of a duty, also where it failed or had nothing to do. Every call of a round has a deadline (a
-   * statement, a confirm, a connect), so even in an outage a round ends within a few tens of seconds; a duty that is silent
+   * Called after each round of a task, also where it failed or had nothing to do. Every call of a round has a deadline (a
+   * statement, a confirm, a connect), so even in an outage a round ends within a few tens of seconds; a task that is silent
    * for two minutes longer than `ROUND_PAUSE_MS` hangs.
    */
-  readonly onRound?: (duty: LoopDuty) => void;
+  readonly onRound?: (task: LoopTask) => void;
 }
 
 /** The effects of jobs, which only workers store. */
@@ -77,7 +77,7 @@ export interface BackgroundTasks {
   readonly isBlocked: boolean;
   /** Publishes that the broker has not confirmed yet. */
   readonly pendingPublishCount: number;
-  /** The relay, for new runs and jobs; undefined without that duty, and once the tasks are stopping. */
+  /** The relay, for new runs and jobs; undefined without that task, and once the tasks are stopping. */
   readonly relay: Relay | undefined;
   stop(): Promise<void>;
 }
@@ -87,7 +87,7 @@ const MAX_UNCONFIRMED = 2_000;
 /** How long a stop waits for confirms. What is not confirmed then is published again by another relay. */
 const STOP_CONFIRM_LIMIT_MS = 5_000;
 /** Pauses between two rounds, in milliseconds. */
-export const ROUND_PAUSE_MS: Readonly<Record<LoopDuty, number>> = {
+export const ROUND_PAUSE_MS: Readonly<Record<LoopTask, number>> = {
   relay: 1_000,
   reconcile: 5_000,
   retention: 60_000,
@@ -97,8 +97,8 @@ export const ROUND_PAUSE_MS: Readonly<Record<LoopDuty, number>> = {
 export async function startBackgroundTasks(
   options: BackgroundTaskOptions,
 ): Promise<BackgroundTasks> {
-  const { declaration, stores, onEvent, onRound, duties = DUTIES } = options;
-  const has = (duty: Duty) => duties.includes(duty);
+  const { declaration, stores, onEvent, onRound, tasks = TASK_NAMES } = options;
+  const has = (task: TaskName) => tasks.includes(task);
   const session = { url: options.amqpUrl, onEvent: options.onSession };
   const maintainer = new TopologyMaintainer(declaration, options);
   const publisher = has('relay')
@@ -135,7 +135,7 @@ export async function startBackgroundTasks(
           tracer: options.tracer,
           onIteration: () => onRound?.('relay'),
         });
-  const loop = (name: LoopDuty, round: () => Promise<boolean>) =>
+  const loop = (name: LoopTask, round: () => Promise<boolean>) =>
     new LeasedLoop({
       name,
       leases: stores.leases,

@@ -38,7 +38,7 @@ export interface KindWork {
 
 /** A body within the bounds of a message is accepted: a schema may be asynchronous, so it is asked when the attempt begins. */
 export const ANY_PAYLOAD: PayloadCheck<unknown> = {
-  accepts: (_value): _value is unknown => true,
+  accepts: (value): value is unknown => value !== undefined,
   fault: () => '',
 };
 
@@ -85,5 +85,7 @@ export async function runAttempt(
 
 /** @returns the value as JSON has it, so that records, messages and answers agree: a Date is text, undefined is null. */
 export function asJson(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value) ?? 'null') as unknown;
+  // JSON.stringify returns undefined for undefined and functions, although its type does not say so.
+  const json = JSON.stringify(value) as string | undefined;
+  return json === undefined ? null : (JSON.parse(json) as unknown);
 }

@@ -10,9 +10,9 @@ import type { SessionEvent } from '@fit/topology/amqp';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
   type BackgroundTasks,
-  DUTIES,
-  type Duty,
   startBackgroundTasks,
+  TASK_NAMES,
+  type TaskName,
 } from '../background/backgroundTasks.ts';
 import type { JobEvent, JobListener } from '../jobEvent.ts';
 import { defaultStaleAfterMs } from '../reconcile/reconciler.ts';
@@ -72,7 +72,7 @@ type ResultOf<Kind> = Kind extends { readonly result: infer Schema } ? OutputOf<
 
 export interface OpenJobsOptions<Kinds extends JobKinds> {
   /**
-   * A `Db` of the driver (mongodb 6 or newer), which stays the caller's, or a URL. Only a process that works with `report` and
+   * A `Db` of the driver, which stays the caller's, or a URL. Only a process that works with `report` and
    * does nothing else may leave it out.
    */
   readonly database?: DriverDatabase | string;
@@ -85,10 +85,10 @@ export interface OpenJobsOptions<Kinds extends JobKinds> {
   /** Names of collections, queues and exchanges begin with it; default `fit_`. */
   readonly prefix?: string;
   /**
-   * What this process does beside enqueuing and working; default all. The duties are shared or leased, so any number of
+   * What this process does beside enqueuing and working; default all. The tasks are shared or leased, so any number of
    * processes may have them, and at least one must have each.
    */
-  readonly duties?: readonly Duty[];
+  readonly tasks?: readonly TaskName[];
   /** Ended jobs and their results are deleted this many days after they were published; default 30. */
   readonly keepDays?: number;
   /**
@@ -264,7 +264,7 @@ async function openStored(
   declaration: Declaration,
   prefix: string,
 ): Promise<Stored | undefined> {
-  const { database: given, kinds, duties = DUTIES, onEvent = logFailures } = options;
+  const { database: given, kinds, tasks: names = TASK_NAMES, onEvent = logFailures } = options;
   if (given === undefined) return undefined;
   const connection = typeof given === 'string' ? connectStore(given) : undefined;
   const closers: (() => Promise<unknown>)[] = [];
@@ -278,7 +278,10 @@ async function openStored(
     ).withPrefix(prefix);
     await requireSchema(database);
     const stores = await openJobStores(database);
-    closers.push(() => Promise.resolve(stores.clock.stop()));
+    closers.push(() => {
+      stores.clock.stop();
+      return Promise.resolve();
+    });
     await ensureIndexes(stores);
     const countingRuns = countingRunStore(database, stores);
     const endCounter = new EndCounter({ runs: stores.runs, countingRuns });
@@ -287,13 +290,13 @@ async function openStored(
     const keepDays = options.keepDays ?? DEFAULT_KEEP_DAYS;
     const hasResult = (kind: string) => kinds[kind]?.result !== undefined;
     const tasks =
-      duties.length === 0
+      names.length === 0
         ? undefined
         : await startBackgroundTasks({
             amqpUrl: options.connection,
             managementUrl: options.managementUrl,
             declaration,
-            duties,
+            tasks: names,
             stores: backgroundStores(database, stores),
             countingRuns,
             effects: {
@@ -361,7 +364,9 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     const delayMs = parseDurationMs(delay);
     if (delayMs === undefined || !(delayMs >= 0))
       throw new JobRefused('DELAY_INVALID', `the delay '${delay}' is no duration such as '5s'`);
-    if (priority !== 'normal' && !(priority === 'high' && declared.hasPriorities))
+    // A program in JavaScript may pass anything.
+    const isPriorityKnown = (['high', 'normal'] as unknown[]).includes(priority);
+    if (!isPriorityKnown || (priority === 'high' && !declared.hasPriorities))
       throw new JobRefused(
         'PRIORITY_UNKNOWN',
         `'${priority}' needs hasPriorities of the kind '${kind}', and must be 'high' or 'normal'`,

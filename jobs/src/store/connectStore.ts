@@ -103,7 +103,7 @@ export function connectStore(
   };
 }
 
-/** The part of the driver's `Db` that is used; a `Db` of any release of the driver from 6 on has it. */
+/** The part of the driver's `Db` that is used. */
 export interface DriverDatabase {
   readonly databaseName: string;
   collection(name: string): unknown;

@@ -7,7 +7,7 @@ const jobs = await openJobs({
   database: process.env['DATABASE_URL'] ?? '',
   connection: process.env['AMQP_URL'] ?? '',
   kinds: KILL_KINDS,
-  duties: [],
+  tasks: [],
 });
 await jobs.work('make', ({ key }) => {
   console.log(key);

@@ -96,7 +96,7 @@ test('jobs that are enqueued together take few statements, and each has its own 
 
 test('what is wrong is refused with a code, and one bad job spoils no other', async (t) => {
   const { open } = await setUp(t);
-  const jobs = await open({ duties: [] });
+  const jobs = await open({ tasks: [] });
   const codeOf = async (enqueued: Promise<unknown>) => {
     const error: unknown = await enqueued.then(
       () => undefined,
@@ -153,7 +153,7 @@ test('errors are retried, mapped, and kept; a wrong result makes a dead job; a r
 
 test('a delayed job is published after its delay, also by another process, and can be cancelled until then', async (t) => {
   const { open } = await setUp(t);
-  const producer = await open({ duties: [] });
+  const producer = await open({ tasks: [] });
   const startedAt = new Map<string, number>();
   const enqueuedAt = performance.now();
   const [soon, late] = await Promise.all([
@@ -162,12 +162,12 @@ test('a delayed job is published after its delay, also by another process, and c
   ]);
   const jobs = await open();
   await jobs.work('send', ({ id }) => startedAt.set(id, performance.now()));
-  assert.equal(await jobs.cancel(late!.id), true);
-  assert.equal(await jobs.cancel(late!.id), false, 'it has ended');
-  await expectState(jobs, soon!.id, 'done');
-  assert.ok(startedAt.get(soon!.id)! - enqueuedAt >= 1_500);
-  assert.equal((await jobs.get(late!.id))?.state, 'cancelled');
-  assert.equal(await jobs.cancel(soon!.id), false);
+  assert.equal(await jobs.cancel(late.id), true);
+  assert.equal(await jobs.cancel(late.id), false, 'it has ended');
+  await expectState(jobs, soon.id, 'done');
+  assert.ok(startedAt.get(soon.id)! - enqueuedAt >= 1_500);
+  assert.equal((await jobs.get(late.id))?.state, 'cancelled');
+  assert.equal(await jobs.cancel(soon.id), false);
   assert.equal(await jobs.cancel('send:nobody'), false);
 });
 
@@ -201,7 +201,7 @@ test('an urgent job passes those that were enqueued before it', async (t) => {
 
 test('jobs are listed by kind, key, state, time and error, in both directions', async (t) => {
   const { open } = await setUp(t);
-  const jobs = await open({ duties: [] });
+  const jobs = await open({ tasks: [] });
   const keys = Array.from({ length: 250 }, (_, index) => `ann:${String(index).padStart(3, '0')}`);
   await Promise.all(keys.map((key) => jobs.enqueue('send', { text: '' }, { key })));
   await jobs.enqueue('send', { text: '' }, { key: 'anna' });
@@ -268,7 +268,7 @@ test('a worker without a database reports by a callback, and nothing is lost whi
 test('a stop waits for what runs, no job is lost by it, and close may be called twice', async (t) => {
   const { open } = await setUp(t);
   const jobs = await open();
-  const gate = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<undefined>();
   const begun: string[] = [];
   const worker = await jobs.work(
     'send',
@@ -281,7 +281,7 @@ test('a stop waits for what runs, no job is lost by it, and close may be called 
   await Promise.all(['a', 'b'].map((key) => jobs.enqueue('send', { text: '' }, { key })));
   await eventually(() => begun.length === 1, { describe: () => begun.join() });
   const stopped = worker.stop({ deadline: '5s' });
-  gate.resolve();
+  gate.resolve(undefined);
   await stopped;
   assert.equal((await jobs.get(`send:${begun[0]}`))?.state, 'done');
   await jobs.work('send', ({ key }) => begun.push(key));
