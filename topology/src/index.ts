@@ -1,4 +1,36 @@
-/** Declare a retry topology, plan it, prove it. Nothing here does I/O; `@fit/topology/amqp` and its siblings do. */
+/**
+ * Define a topology, connect, publish, work. Beside that the parts that it is made of: declaration, plan, proof and
+ * decisions, which do no I/O.
+ */
+export {
+  ConnectError,
+  type ConnectErrorCode,
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  type StopOptions,
+  type StopReport,
+} from './connect/createConnection.ts';
+export {
+  type CreatePublisherOptions,
+  createPublisher,
+  type On,
+  type Publisher,
+  type PublishOptions,
+  type PublishReport,
+} from './connect/createPublisher.ts';
+export {
+  type CreateWorkerOptions,
+  createWorker,
+  type Delivered,
+  type MaybePromise,
+  type NamesOn,
+  type SettledAttempt,
+  type Worker,
+} from './connect/createWorker.ts';
+export type { AttemptInfo, Hooks, Logger, OutgoingInfo, TopologyEvent } from './connect/hooks.ts';
+export { PublishError, type PublishErrorCode } from './connect/publishError.ts';
+export type { ReadMessage } from './connect/queueHandler.ts';
 export {
   type Declaration,
   type DeclaredOr,
@@ -18,10 +50,12 @@ export {
   type Unsafe,
 } from './declaration/kindOptions.ts';
 export {
+  type AnyTopology,
   type DefineOptions,
   defineTopology,
   type KeyPattern,
   type NoExtraOptions,
+  type NoneBut,
   type QueueOptions,
   type Queues,
   type RetryPolicy,
@@ -98,6 +132,7 @@ export {
 } from './retry/deathCause.ts';
 export { type DeathDescription, describeDeath, fingerprint } from './retry/describeDeath.ts';
 export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligibleAt.ts';
+export { messageName, type NamedDelivery } from './retry/messageName.ts';
 export { type NextStep, nextStep } from './retry/nextStep.ts';
 export {
   discard,

@@ -44,6 +44,7 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
   return {
     body: Buffer.from('{}'),
     messageId: 'id',
+    type: undefined,
     routingKey: KIND.key,
     exchange: 'jobs',
     headers: {},

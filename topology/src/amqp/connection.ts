@@ -74,9 +74,9 @@ const REFUSED_LOGIN = /ACCESS[_-]REFUSED/;
 /**
  * @param amqpUrl is the URL that was connected to; its password never becomes part of the message.
  * @returns TopologyError `BROKER_REFUSED` (`LOGIN_REFUSED`, `VHOST_MISSING`) if a broker answered and refused,
- * `BROKER_UNREACHABLE` (`AMQP_UNREACHABLE`) if none answered.
+ * `BROKER_UNREACHABLE` (`AMQP_UNREACHABLE`, `TLS_FAILED`) if none answered, or none that can be trusted.
  */
-function connectFailure(error: unknown, amqpUrl: string): TopologyError {
+export function connectFailure(error: unknown, amqpUrl: string): TopologyError {
   const { host, pathname, username } = new URL(amqpUrl);
   const vhost = vhostOf(amqpUrl);
   const user = decodeURIComponent(username) || 'guest';
@@ -93,12 +93,38 @@ function connectFailure(error: unknown, amqpUrl: string): TopologyError {
       'VHOST_MISSING',
       `virtual host '${vhost}' does not exist, or user '${user}' has no permission on it: check the path of the AMQP URL, or create it and set the permissions`,
     );
+  if (isTlsFailure(error))
+    return new TopologyError(
+      'BROKER_UNREACHABLE',
+      [
+        fault(
+          'TLS_FAILED',
+          host,
+          `${message}: check the certificates, the name of the host, and that the port speaks TLS`,
+        ),
+      ],
+      { cause: error },
+    );
   const remedy = `${message}; is the broker up, and is the AMQP URL right?`;
   return new TopologyError(
     'BROKER_UNREACHABLE',
     [fault('AMQP_UNREACHABLE', `${host}${pathname}`, remedy)],
     { cause: error },
   );
+}
+
+/** Codes of OpenSSL and Node for a certificate or a handshake that failed. */
+const TLS_CODE =
+  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/;
+
+function isTlsFailure(error: unknown): boolean {
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === 'string' && TLS_CODE.test(code);
+}
+
+/** @returns true if trying again cannot help: the broker refuses user, virtual host or certificate, or its own fails. */
+export function isRefusal({ code, faults }: TopologyError): boolean {
+  return code === 'BROKER_REFUSED' || faults.some((one) => one.code === 'TLS_FAILED');
 }
 
 /**

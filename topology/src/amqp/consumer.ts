@@ -8,10 +8,12 @@ import {
   type DeliveryChannel,
   deliveryOf,
 } from './delivery.ts';
-import { openSession, type Session, type SessionOptions } from './openSession.ts';
+import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
 
 /** What to consume, how many messages at a time, and what to call. */
-export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
+export interface ConsumerOptions extends Pick<SessionOptions, 'url' | 'label' | 'onEvent'> {
+  /** Connection that is shared with others; default one of its own, which is closed with the consumer. */
+  readonly session?: Session | undefined;
   /** Queue to consume. */
   readonly queue: string;
   /**
@@ -19,8 +21,11 @@ export interface ConsumerOptions extends Omit<SessionOptions, 'setup'> {
    * it. `QueueWorker` sets 0 and regulates it by `setPrefetch`.
    */
   readonly prefetchCount: number;
-  /** Runs on each connection before its channel is opened: assert the topology here. */
-  readonly prepare: (model: ChannelModel) => Promise<unknown>;
+  /**
+   * Runs on each connection before its channel is opened: assert the topology here.
+   * @param isReopened true where only the channel was lost, perhaps because its queue was deleted.
+   */
+  readonly prepare: (model: ChannelModel, isReopened: boolean) => Promise<unknown>;
   /** A new channel is open. Deliveries of an earlier channel are delivered again, perhaps elsewhere. */
   readonly onOpen?: () => void;
   /** Handles a delivery: settles it sooner or later. Must not throw. */
@@ -47,7 +52,9 @@ export class Consumer {
   #isChangingPrefetch = false;
   #isStopping = false;
   #pulled: Promise<boolean> | undefined;
-  #session: Session | undefined;
+  /** A session of its own; undefined if it shares one. */
+  #ownSession: Session | undefined;
+  #attachment: Attachment | undefined;
 
   private constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -57,13 +64,18 @@ export class Consumer {
   /** @throws TopologyError as `openSession` does. */
   static async open(options: ConsumerOptions): Promise<Consumer> {
     const consumer = new Consumer(options);
-    consumer.#session = await openSession({
-      ...options,
-      setup: async (model) => {
-        await options.prepare(model);
+    if (options.session === undefined) consumer.#ownSession = await openSession(options);
+    const session = options.session ?? consumer.#ownSession;
+    try {
+      consumer.#attachment = session?.attach(async (model, isReopened) => {
+        await options.prepare(model, isReopened);
         await consumer.#openChannel(model);
-      },
-    });
+      });
+      await consumer.#attachment?.opened;
+    } catch (error) {
+      await consumer.#ownSession?.close();
+      throw error;
+    }
     return consumer;
   }
 
@@ -117,8 +129,9 @@ export class Consumer {
   /**
    * Stops consuming and waits until all deliveries are settled; those that are not at the deadline are requeued.
    * @param deadlineMs must be shorter than the time that the process has for its stop.
+   * @returns how many were requeued.
    */
-  async drain(deadlineMs: number): Promise<void> {
+  async drain(deadlineMs: number): Promise<number> {
     this.#isStopping = true;
     const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
     // A broker that does not answer must not delay the stop of the process.
@@ -128,8 +141,10 @@ export class Consumer {
       const settled = new Promise<void>((resolve) => (this.#onIdle = resolve));
       await Promise.race([settled, deadline]);
     }
-    for (const delivery of [...this.#unsettled]) delivery.requeue();
+    const unsettled = [...this.#unsettled];
+    for (const delivery of unsettled) delivery.requeue();
     if (this.isUp) this.#acks?.flush();
+    return unsettled.length;
   }
 
   /** Closes the connection; unsettled deliveries are requeued by the broker. */
@@ -143,7 +158,8 @@ export class Consumer {
     await Promise.race([this.#cancel(), deadline]);
     if (this.isUp) this.#acks?.flush();
     await Promise.race([this.#channel?.close().catch(() => undefined), deadline]);
-    await this.#session?.close();
+    this.#attachment?.detach();
+    await this.#ownSession?.close();
   }
 
   async #openChannel(model: ChannelModel): Promise<void> {
@@ -152,7 +168,7 @@ export class Consumer {
       this.#options.onEvent?.({ type: 'channelFailed', error }),
     );
     channel.on('close', () => {
-      this.#loseChannel(channel, model);
+      this.#loseChannel(channel);
     });
     this.#channel = channel;
     this.#wantedCount = this.#options.prefetchCount;
@@ -162,7 +178,7 @@ export class Consumer {
     const acks = new AckBatcher(channel, () => this.#firstUnsettledTag);
     this.#acks = acks;
     const deliveryChannel = this.#deliveryChannelOf(channel, acks);
-    this.#reconsume = () => this.#consume(channel, model, deliveryChannel);
+    this.#reconsume = () => this.#consume(channel, deliveryChannel);
     this.#pullOne = () => this.#get(channel, deliveryChannel);
     this.#options.onOpen?.();
     if (this.#wantedCount > 0) await this.#reconsume();
@@ -183,18 +199,15 @@ export class Consumer {
     }
   }
 
-  async #consume(
-    channel: Channel,
-    model: ChannelModel,
-    deliveryChannel: DeliveryChannel,
-  ): Promise<void> {
+  async #consume(channel: Channel, deliveryChannel: DeliveryChannel): Promise<void> {
     if (this.#isStopping) return;
     const wantedCount = this.#wantedCount;
     await channel.prefetch(wantedCount);
     const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
-      // null: the queue was deleted. A new connection asserts the topology, and the queue with it.
+      // null: the queue was deleted. A new channel asserts the topology, and the queue with it.
       if (message === null) {
-        this.#loseChannel(channel, model);
+        this.#loseChannel(channel);
+        channel.close().catch(() => undefined);
         return;
       }
       this.#options.onDelivery(this.#receive(message, deliveryChannel));
@@ -246,15 +259,15 @@ export class Consumer {
     if (tag !== undefined) await this.#channel?.cancel(tag).catch(() => undefined);
   }
 
-  /** Only the channel may be dead. Closing the connection makes the session open both again. */
-  #loseChannel(channel: Channel, model: ChannelModel): void {
+  /** Only the channel may be dead; then it is opened again on the same connection. */
+  #loseChannel(channel: Channel): void {
     if (this.#channel !== channel) return;
     this.#channel = undefined;
     this.#acks?.discard();
     this.#options.onLost?.([...this.#unsettled]);
     this.#unsettled.clear();
     this.#onIdle?.();
-    if (!this.#isStopping) model.close().catch(() => undefined);
+    if (!this.#isStopping) this.#attachment?.reopen();
   }
 
   #receive(message: Message, channel: DeliveryChannel): ChannelDelivery {

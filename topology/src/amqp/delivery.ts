@@ -14,6 +14,8 @@ export interface Delivery {
   readonly body: Buffer;
   /** As published; undefined if the publisher set none. */
   readonly messageId: string | undefined;
+  /** AMQP `type` as published: the name of the message; undefined if the publisher set none. */
+  readonly type: string | undefined;
   /** Routing key of the last publish or dead-lettering. */
   readonly routingKey: string;
   /** Exchange that the message came through last. */
@@ -126,6 +128,11 @@ export class ChannelDelivery implements Delivery {
 
   get messageId(): string | undefined {
     return this.#message.properties.messageId as string | undefined;
+  }
+
+  get type(): string | undefined {
+    const type: unknown = this.#message.properties.type;
+    return typeof type === 'string' ? type : undefined;
   }
 
   get routingKey(): string {

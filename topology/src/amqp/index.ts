@@ -18,10 +18,12 @@ export {
 export type { Delivery } from './delivery.ts';
 export { Inspector, type InspectorOptions, type QueueDepth } from './inspector.ts';
 export {
+  type Attachment,
   openSession,
   type Session,
   type SessionEvent,
   type SessionOptions,
+  type Setup,
 } from './openSession.ts';
 export {
   type OutgoingMessage,

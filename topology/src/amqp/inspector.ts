@@ -1,6 +1,6 @@
 /** Reads queue depths by passive declares, which are exact and current, while the management API lags by seconds. */
 import type { Channel, ChannelModel } from 'amqplib';
-import { openSession, type Session, type SessionOptions } from './openSession.ts';
+import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
 
 /** Messages and consumers of a queue at the moment of the response. */
 export interface QueueDepth {
@@ -11,7 +11,7 @@ export interface QueueDepth {
 }
 
 /** Where to connect, and how long to wait for a response. */
-export interface InspectorOptions extends Omit<SessionOptions, 'setup'> {
+export interface InspectorOptions extends SessionOptions {
   /** Milliseconds for the response to one queue.declare; default 10,000; above 0. No service overrides it. */
   readonly timeoutMs?: number;
 }
@@ -23,6 +23,7 @@ export class Inspector {
   readonly #timeoutMs: number;
   #channel: Channel | undefined;
   #session: Session | undefined;
+  #attachment: Attachment | undefined;
 
   private constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
@@ -33,8 +34,9 @@ export class Inspector {
     const inspector = new Inspector(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     inspector.#session = await openSession({
       ...options,
-      setup: (model) => inspector.#openChannel(model),
     });
+    inspector.#attachment = inspector.#session.attach((model) => inspector.#openChannel(model));
+    await inspector.#attachment.opened;
     return inspector;
   }
 
@@ -71,11 +73,11 @@ export class Inspector {
   async #openChannel(model: ChannelModel): Promise<void> {
     const channel = await model.createChannel();
     channel.on('error', () => undefined);
-    // A missing queue closes the channel (404). Closing the connection makes the session open both again.
+    // A missing queue closes the channel (404).
     channel.on('close', () => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
-      if (this.#session !== undefined) model.close().catch(() => undefined);
+      this.#attachment?.reopen();
     });
     this.#channel = channel;
   }

@@ -1,132 +1,389 @@
-/** An AMQP connection that is opened again whenever it is lost. Built on amqplib's recovery. */
-import { type ChannelModel, connect, type RecoveringChannelModel } from 'amqplib';
+/**
+ * An AMQP connection that is opened again whenever it is lost, and that any number of publishers and consumers share. Built
+ * on amqplib's recovery.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  type ChannelModel,
+  connect,
+  credentials,
+  type Options,
+  type RecoveringChannelModel,
+} from 'amqplib';
 import { TopologyError } from '../errors.ts';
 import { combineWrites } from './combineWrites.ts';
-import { CONNECTION_LIMITS, closeConnection, credentialsIn, withHeartbeat } from './connection.ts';
+import {
+  CONNECTION_LIMITS,
+  closeConnection,
+  connectFailure,
+  credentialsIn,
+  isRefusal,
+} from './connection.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
 /** What happens to a connection; for logs and metrics. */
 export type SessionEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'disconnected'; readonly error: Error }
+  /** A connect failed, or something that uses the connection could not be set up on it. It is tried again. */
   | { readonly type: 'connectFailed'; readonly error: Error }
   /** A memory or disk alarm of the broker blocks publishers. */
   | { readonly type: 'blocked'; readonly reason: string }
   | { readonly type: 'unblocked' }
   | { readonly type: 'channelFailed'; readonly error: Error };
 
-/** Where to connect, and what to set up on each connection. Heartbeat, timeouts and reconnect delays: `CONNECTION_LIMITS`. */
+/** Where to connect. Timeouts and reconnect delays: `CONNECTION_LIMITS`. */
 export interface SessionOptions {
-  /** AMQP URL with credentials. */
-  readonly url: string;
+  /** AMQP URL with credentials; several are tried in turn, from a random one on. */
+  readonly url: string | readonly string[];
   /** Name in the broker's list of connections. */
   readonly label: string;
-  /** Opens channels, asserts the topology, starts consumers. It runs on each new connection, because a lost one takes them along. */
-  readonly setup: (model: ChannelModel) => Promise<void>;
+  /** Attached from the beginning: the session opens once it has succeeded. */
+  readonly setup?: Setup;
   /** Is called for each event of the connection; must not throw. */
   readonly onEvent?: (event: SessionEvent) => void;
+  /** Seconds; default that of `CONNECTION_LIMITS`. */
+  readonly heartbeatSeconds?: number;
+  /** Options of `tls.connect` and `net.connect`, such as `ca`, `cert`, `key`, `servername`, `family`. */
+  readonly socket?: Readonly<Record<string, unknown>>;
+  /** Milliseconds for the first connection; default Infinity. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * True: a broker that refuses user, virtual host or certificate at the first connection rejects `openSession`. Default
+   * false: it is tried again, since another process may be about to create them.
+   */
+  readonly failsFast?: boolean;
+  /** Aborted: ends the first connecting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Sets something up on a connection: opens channels, asserts the topology, starts consumers.
+ * @param isReopened false for the first time on this connection; true where a channel on it was lost.
+ */
+export type Setup = (model: ChannelModel, isReopened: boolean) => Promise<void>;
+
+/** One user of a session. */
+export interface Attachment {
+  /**
+   * Resolves after the first success. What fails is reported and tried again with growing delays.
+   * @throws TopologyError of the first run: what the broker holds differs from the plan, and trying again cannot change that.
+   */
+  readonly opened: Promise<void>;
+  /** Runs the setup again on the same connection, since the user's channel is lost. Does nothing without a connection. */
+  reopen(): void;
+  /** No further setup runs. The user closes its channel itself. */
+  detach(): void;
 }
 
 /** A connection that is opened again whenever it is lost, until it is closed. */
 export interface Session {
-  /** True while the connection is open and set up. */
+  /** True while the connection is open. */
   readonly isUp: boolean;
   /** True while a memory or disk alarm blocks publishers: confirms come only when the alarm ends. */
   readonly isBlocked: boolean;
+  /** Runs the setup on this and each further connection, because a lost connection takes its channels along. */
+  attach(setup: Setup): Attachment;
   /** Closes the connection for good. */
   close(): Promise<void>;
 }
 
-interface State {
-  isUp: boolean;
-  isBlocked: boolean;
-  /** The newest connection. */
-  model?: ChannelModel;
-}
-
 /**
  * Resolves at the first connection. Until then it tries again, with growing delays, and reports each failure.
- * @throws TopologyError from `setup`: what the broker holds differs from the plan, and trying again cannot change that.
+ * @throws TopologyError `BROKER_UNREACHABLE` after `connectTimeoutMs`, `BROKER_REFUSED` with `failsFast`; the reason of
+ * the signal.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const state: State = { isUp: false, isBlocked: false };
-  const recovering = await connect(withHeartbeat(options.url), {
-    credentials: credentialsIn(options.url),
-    timeout: CONNECTION_LIMITS.sessionConnectTimeoutMs,
-    noDelay: true,
-    keepAlive: true,
-    clientProperties: { connection_name: options.label },
-    recovery: {
-      initialDelay: CONNECTION_LIMITS.firstReconnectDelayMs,
-      maxDelay: CONNECTION_LIMITS.longestReconnectDelayMs,
-      waitForConnect: false,
-      setup: async (model: ChannelModel) => {
-        // amqplib's recovery listens for errors only after the setup; an error event without a listener would end the process.
-        model.on('error', () => undefined);
-        tolerateHeaders(model);
-        combineWrites(model);
-        state.model = model;
-        const connection = { hasEnded: false };
-        model.once('close', () => (connection.hasEnded = true));
-        await options.setup(model);
-        // amqplib's recovery would not notice an end before this line, and the session would stay down for ever.
-        if (connection.hasEnded) throw new Error('the connection ended during its setup');
-      },
-    },
-  });
-  watch(recovering, state, options.onEvent);
-  await firstConnection(recovering);
-  return {
-    get isUp() {
-      return state.isUp;
-    },
-    get isBlocked() {
-      return state.isBlocked;
-    },
-    close: async () => {
-      const close = () => recovering.close();
-      await (state.model === undefined ? close() : closeConnection(state.model, close));
-    },
-  };
-}
-
-function watch(
-  recovering: RecoveringChannelModel,
-  state: State,
-  onEvent: SessionOptions['onEvent'],
-): void {
-  recovering.on('connect', () => {
-    state.isUp = true;
-    onEvent?.({ type: 'connected' });
-  });
-  recovering.on('disconnect', (error) => {
-    state.isUp = false;
-    state.isBlocked = false;
-    onEvent?.({ type: 'disconnected', error });
-  });
-  recovering.on('connect-failed', (error) => onEvent?.({ type: 'connectFailed', error }));
-  recovering.on('blocked', (reason) => {
-    state.isBlocked = true;
-    onEvent?.({ type: 'blocked', reason });
-  });
-  recovering.on('unblocked', () => {
-    state.isBlocked = false;
-    onEvent?.({ type: 'unblocked' });
-  });
-  // An error is followed by `disconnect`, which carries the reason; without a listener the error would end the process.
-  recovering.on('error', () => undefined);
-}
-
-async function firstConnection(recovering: RecoveringChannelModel): Promise<void> {
-  const refused = new Promise<never>((_, reject) => {
-    recovering.on('connect-failed', (error) => {
-      if (error instanceof TopologyError) reject(error);
-    });
-  });
+  const session = new RecoveringSession(options);
+  await session.open();
+  if (options.setup === undefined) return session;
   try {
-    await Promise.race([recovering.waitForConnect(), refused]);
+    await session.attach(options.setup).opened;
+    return session;
   } catch (error) {
-    await recovering.close();
+    await session.close();
     throw error;
   }
+}
+
+/** URLs of one broker, or of the nodes of a cluster: the next one is tried after each failure. */
+class BrokerUrls {
+  readonly #urls: readonly string[];
+  #index: number;
+
+  constructor(url: string | readonly string[]) {
+    this.#urls = typeof url === 'string' ? [url] : url;
+    this.#index = Math.floor(Math.random() * this.#urls.length);
+  }
+
+  get current(): string {
+    return this.#urls[this.#index] ?? '';
+  }
+
+  next(): void {
+    this.#index = (this.#index + 1) % this.#urls.length;
+  }
+}
+
+class RecoveringSession implements Session {
+  readonly #options: SessionOptions;
+  readonly #urls: BrokerUrls;
+  readonly #attachments = new Set<SessionAttachment>();
+  #recovering: RecoveringChannelModel | undefined;
+  /** The newest connection, also one that is lost. */
+  #newest: ChannelModel | undefined;
+  #model: ChannelModel | undefined;
+  #isBlocked = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#urls = new BrokerUrls(options.url);
+  }
+
+  get isUp(): boolean {
+    return this.#model !== undefined;
+  }
+
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
+  /** The connection, while it is up. */
+  get model(): ChannelModel | undefined {
+    return this.#model;
+  }
+
+  report(event: SessionEvent): void {
+    this.#options.onEvent?.(event);
+  }
+
+  async open(): Promise<void> {
+    const { label, heartbeatSeconds = CONNECTION_LIMITS.heartbeatSeconds, socket } = this.#options;
+    // What cannot be read is a fault of the caller, and no failure to connect that is tried again.
+    for (const url of [this.#options.url].flat()) credentialsIn(url);
+    const recovering = await connect(addressOf(this.#urls, heartbeatSeconds), {
+      ...socket,
+      credentials: {
+        mechanism: credentials.plain('', '').mechanism,
+        response: () => credentialsIn(this.#urls.current).response(),
+      },
+      timeout: CONNECTION_LIMITS.sessionConnectTimeoutMs,
+      noDelay: true,
+      keepAlive: true,
+      clientProperties: { connection_name: label },
+      recovery: {
+        initialDelay: CONNECTION_LIMITS.firstReconnectDelayMs,
+        maxDelay: CONNECTION_LIMITS.longestReconnectDelayMs,
+        waitForConnect: false,
+        setup: (model: ChannelModel) => {
+          // amqplib's recovery listens for errors only after the setup; an error event without a listener would end the process.
+          model.on('error', () => undefined);
+          tolerateHeaders(model);
+          combineWrites(model);
+          this.#newest = model;
+          return Promise.resolve();
+        },
+      },
+    });
+    this.#recovering = recovering;
+    this.#watch(recovering);
+    await this.#firstConnection(recovering);
+  }
+
+  attach(setup: Setup): Attachment {
+    const attachment = new SessionAttachment(this, setup, () => {
+      this.#attachments.delete(attachment);
+    });
+    this.#attachments.add(attachment);
+    if (this.#model !== undefined) attachment.run(this.#model, false);
+    return attachment;
+  }
+
+  async close(): Promise<void> {
+    for (const attachment of this.#attachments) attachment.detach();
+    const close = () => this.#recovering?.close() ?? Promise.resolve();
+    await (this.#newest === undefined ? close() : closeConnection(this.#newest, close));
+    this.#model = undefined;
+  }
+
+  #watch(recovering: RecoveringChannelModel): void {
+    recovering.on('connect', (model) => {
+      this.#model = model;
+      this.report({ type: 'connected' });
+      for (const attachment of this.#attachments) attachment.run(model, false);
+    });
+    recovering.on('disconnect', (error) => {
+      this.#model = undefined;
+      this.#isBlocked = false;
+      this.#urls.next();
+      this.report({ type: 'disconnected', error });
+    });
+    recovering.on('connect-failed', (error) => {
+      this.#urls.next();
+      this.report({ type: 'connectFailed', error });
+    });
+    recovering.on('blocked', (reason) => {
+      this.#isBlocked = true;
+      this.report({ type: 'blocked', reason });
+    });
+    recovering.on('unblocked', () => {
+      this.#isBlocked = false;
+      this.report({ type: 'unblocked' });
+    });
+    // An error is followed by `disconnect`, which carries the reason; without a listener the error would end the process.
+    recovering.on('error', () => undefined);
+  }
+
+  async #firstConnection(recovering: RecoveringChannelModel): Promise<void> {
+    const { connectTimeoutMs = Infinity, failsFast = false, signal } = this.#options;
+    let latest: TopologyError | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    let abort: (() => void) | undefined;
+    const ended = new Promise<never>((_, reject) => {
+      // The URL is the one that failed: the listener that takes the next one was added before.
+      recovering.prependListener('connect-failed', (error) => {
+        latest = connectFailure(error, this.#urls.current);
+        if (failsFast && isRefusal(latest)) reject(latest);
+      });
+      if (connectTimeoutMs < Infinity)
+        timer = setTimeout(() => {
+          reject(latest ?? connectFailure(new Error('connect ETIMEDOUT'), this.#urls.current));
+        }, connectTimeoutMs);
+      abort = () => {
+        reject(signal?.reason as Error);
+      };
+      if (signal?.aborted === true) abort();
+      else signal?.addEventListener('abort', abort);
+    });
+    try {
+      await Promise.race([recovering.waitForConnect(), ended]);
+    } catch (error) {
+      await recovering.close();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+    }
+  }
+}
+
+class SessionAttachment implements Attachment {
+  readonly opened: Promise<void>;
+  readonly #session: RecoveringSession;
+  readonly #setup: Setup;
+  readonly #onDetach: () => void;
+  #resolveOpened: () => void = () => undefined;
+  #rejectOpened: (error: unknown) => void = () => undefined;
+  #hasOpened = false;
+  #isDetached = false;
+  /** Connection on which a setup runs now. */
+  #running: ChannelModel | undefined;
+  #mustRunAgain = false;
+  #lastOpenedAtMs = -Infinity;
+
+  constructor(session: RecoveringSession, setup: Setup, onDetach: () => void) {
+    this.#session = session;
+    this.#setup = setup;
+    this.#onDetach = onDetach;
+    this.opened = new Promise((resolve, reject) => {
+      this.#resolveOpened = resolve;
+      this.#rejectOpened = reject;
+    });
+    // Nobody may wait any more where the session is closed meanwhile.
+    this.opened.catch(() => undefined);
+  }
+
+  reopen(): void {
+    const { model } = this.#session;
+    if (model === undefined || this.#isDetached) return;
+    if (this.#running === model) this.#mustRunAgain = true;
+    else this.run(model, true);
+  }
+
+  detach(): void {
+    this.#isDetached = true;
+    this.#onDetach();
+    this.#rejectOpened(new Error('the session was closed'));
+  }
+
+  run(model: ChannelModel, isReopened: boolean): void {
+    this.#running = model;
+    void this.#runUntilOpen(model, isReopened).finally(() => {
+      if (this.#running === model) this.#running = undefined;
+    });
+  }
+
+  /** Runs the setup until it succeeds, the connection ends, or nobody needs it any more. */
+  async #runUntilOpen(model: ChannelModel, isReopened: boolean): Promise<void> {
+    let isAgain = isReopened;
+    let delayMs: number = CONNECTION_LIMITS.firstReconnectDelayMs;
+    // A channel that is lost as soon as it is open must not be opened in a busy loop.
+    if (isAgain && performance.now() - this.#lastOpenedAtMs < delayMs) await waitFor(delayMs);
+    while (this.#isCurrent(model)) {
+      this.#mustRunAgain = false;
+      try {
+        await this.#setup(model, isAgain);
+        if (!this.#isCurrent(model)) return;
+        if (!this.#isLost()) {
+          this.#lastOpenedAtMs = performance.now();
+          this.#hasOpened = true;
+          this.#resolveOpened();
+          return;
+        }
+      } catch (error) {
+        if (!this.#isCurrent(model)) return;
+        if (!this.#hasOpened && error instanceof TopologyError) {
+          this.#rejectOpened(error);
+          this.detach();
+          return;
+        }
+        const failure = error instanceof Error ? error : new Error(String(error));
+        this.#session.report({ type: 'connectFailed', error: failure });
+      }
+      isAgain = true;
+      await waitFor(delayMs);
+      delayMs = Math.min(delayMs * 2, CONNECTION_LIMITS.longestReconnectDelayMs);
+    }
+  }
+
+  /** Methods, because both values may change during an await, which the compiler does not assume of properties. */
+  #isLost(): boolean {
+    return this.#mustRunAgain;
+  }
+
+  #isCurrent(model: ChannelModel): boolean {
+    return this.#session.model === model && !this.#isDetached;
+  }
+}
+
+async function waitFor(delayMs: number): Promise<void> {
+  await pause(delayMs);
+}
+
+/** amqplib reads these fields anew for each connect, so that each may go to another URL. */
+function addressOf(urls: BrokerUrls, heartbeatSeconds: number): Options.Connect {
+  const read = () => new URL(urls.current);
+  const numberOf = (name: string): Record<string, number> => {
+    const value = read().searchParams.get(name);
+    return value === null ? {} : { [name]: Number(value) };
+  };
+  return {
+    get protocol() {
+      return read().protocol.slice(0, -1);
+    },
+    get hostname() {
+      return read().hostname.replace(/^\[|\]$/g, '');
+    },
+    get port() {
+      const { port, protocol } = read();
+      return port === '' ? (protocol === 'amqps:' ? 5671 : 5672) : Number(port);
+    },
+    // As it is in the URL: amqplib decodes it.
+    get vhost() {
+      return read().pathname.slice(1);
+    },
+    heartbeat: heartbeatSeconds,
+    ...numberOf('frameMax'),
+    ...numberOf('channelMax'),
+  };
 }

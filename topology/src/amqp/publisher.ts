@@ -1,25 +1,29 @@
 /** Publishes persistent, mandatory messages with publisher confirms, with a limit of unconfirmed ones. */
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
+import { CONNECTION_LIMITS } from './connection.ts';
 import { URGENT_PRIORITY } from './delivery.ts';
-import { openSession, type Session, type SessionOptions } from './openSession.ts';
+import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
 import { outgoingHeaders } from './outgoingHeaders.ts';
 
 /**
- * confirmed: the broker has stored the message in a queue. nacked: the queue is full and refused it. returned: no queue is
- * bound to the key. unsendable: the message cannot be encoded, for example because its id is longer than 255 bytes; nothing
+ * confirmed: the broker has stored the message in every queue of its key. nacked: a queue is full and refused it. returned:
+ * no queue is bound to the key, or there is no such exchange. unsendable: the message cannot be encoded, for example because its id is longer than 255 bytes; nothing
  * was sent, and no repetition can succeed. unknown: the confirm was lost or late, so the message may be stored; publish it
  * again with the same id.
  */
 export type PublishResult = 'confirmed' | 'nacked' | 'returned' | 'unsendable' | 'unknown';
 
-/** A publish that ended. error: there was no connection, or it was lost before the confirm. */
+/**
+ * A publish that ended. error: there was no connection, or it was lost before the confirm. unsent: it waited for a
+ * connection or for room until its time was over, and was not sent.
+ */
 export interface PublishEnd {
   /** Exchange that was published to. */
   readonly exchange: string;
   /** Routing key that was published with. */
   readonly key: string;
   /** How the publish ended. */
-  readonly outcome: Exclude<PublishResult, 'unknown'> | 'timeout' | 'error';
+  readonly outcome: Exclude<PublishResult, 'unknown'> | 'timeout' | 'error' | 'unsent';
   /** Milliseconds from sending to the confirm, or to giving up. */
   readonly durationMs: number;
 }
@@ -28,6 +32,8 @@ export interface PublishEnd {
 export interface OutgoingMessage {
   readonly exchange: string;
   readonly key: string;
+  /** AMQP `type`: the name of the message, which the routing key no longer tells after a retry. Default none. */
+  readonly type?: string | undefined;
   /** Message id: relates a returned message to its publish, and lets a consumer recognise a copy. */
   readonly id: string;
   readonly body: Buffer;
@@ -43,9 +49,15 @@ export interface OutgoingMessage {
 }
 
 /** Where to publish, and how many messages may be unconfirmed. */
-export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
-  /** Runs on each connection before its channel is opened: assert the topology here. */
-  readonly prepare: (model: ChannelModel) => Promise<unknown>;
+export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' | 'onEvent'> {
+  /** Connection that is shared with others; default one of its own, which is closed with the publisher. */
+  readonly session?: Session | undefined;
+  /**
+   * Runs on each connection before its channel is opened: assert the topology here. Exchanges of the plan that it returns
+   * are taken to exist; the first message for any other exchange waits until the broker has been asked for it.
+   * @param isReopened true where only the channel was lost, perhaps because an exchange was deleted.
+   */
+  readonly prepare: (model: ChannelModel, isReopened: boolean) => Promise<unknown>;
   /**
    * Messages whose basic.ack is awaited; further ones wait here. Default 1,000; at least 1. The monolith's relay sets the size
    * of two of its batches (`monolith/src/backgroundTasks.ts`).
@@ -57,19 +69,31 @@ export interface PublisherOptions extends Omit<SessionOptions, 'setup'> {
    * that: a broker that only stood still would store both copies.
    */
   readonly confirmTimeoutMs?: number;
+  /**
+   * True: a message waits for a connection as it waits for room, both within `confirmTimeoutMs`. Default false: without a
+   * connection its publish ends at once.
+   */
+  readonly waitsForConnection?: boolean;
   /** Is called once for each publish. Must not throw. */
   readonly onPublish?: (end: PublishEnd) => void;
+}
+
+/** How a publish is watched whose caller waits for it in its own way. */
+export interface WatchedPublish {
+  /** Is called when the message is about to be sent: from then on it may be stored. False: it is not sent any more. */
+  readonly onSend: () => boolean;
+  /** True: `confirmTimeoutMs` does not end it, since its caller does. */
+  readonly hasOwnTimeout: boolean;
 }
 
 /** A message that is not sent yet, because the limit of unconfirmed ones is reached. */
 interface Waiting {
   readonly message: OutgoingMessage;
-  readonly resolve: (result: PublishResult) => void;
-}
-
-/** A message that is sent, or about to be. */
-interface Pending extends Waiting {
-  readonly sentAtMs: number;
+  readonly resolve: ((outcome: PublishEnd['outcome']) => void) | ((result: PublishResult) => void);
+  /** True: `resolve` takes an outcome. */
+  readonly wantsReason: boolean;
+  readonly startedAtMs: number;
+  readonly options: WatchedPublish | undefined;
 }
 
 /** The untyped part of amqplib's channel that `sendOn` uses. */
@@ -82,21 +106,30 @@ type OnConfirm = (error: unknown) => void;
 
 const TIMEOUT_CHECK_MS = 500;
 
-/** A connection that publishes messages and reports what became of each. It is opened again after a loss. */
+/** A channel that publishes messages and reports what became of each. It is opened again after a loss. */
 export class Publisher {
   readonly #maxUnconfirmed: number;
   readonly #confirmTimeoutMs: number;
   readonly #onPublish: PublisherOptions['onPublish'];
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new Set<Waiting>();
   readonly #returnedIds = new Set<string>();
-  readonly #waiting: Waiting[] = [];
+  #waiting: Waiting[] = [];
+  readonly #waitsForConnection: boolean;
+  /** Exchanges that exist on this channel's connection: a publish to another one would close the channel for all. */
+  readonly #exchanges = new Set<string>();
+  #isClosed = false;
   readonly #timeoutTimer: NodeJS.Timeout | undefined;
   #channel: ConfirmChannel | undefined;
+  #model: ChannelModel | undefined;
   #session: Session | undefined;
+  /** A session of its own; undefined if it shares one. */
+  #ownSession: Session | undefined;
+  #attachment: Attachment | undefined;
 
   private constructor(options: PublisherOptions) {
     this.#maxUnconfirmed = options.maxUnconfirmed ?? 1_000;
     this.#confirmTimeoutMs = options.confirmTimeoutMs ?? 10_000;
+    this.#waitsForConnection = options.waitsForConnection ?? false;
     this.#onPublish = options.onPublish;
     if (this.#confirmTimeoutMs < Infinity)
       this.#timeoutTimer = setInterval(() => {
@@ -108,16 +141,17 @@ export class Publisher {
   static async open(options: PublisherOptions): Promise<Publisher> {
     const publisher = new Publisher(options);
     try {
-      publisher.#session = await openSession({
-        ...options,
-        setup: async (model) => {
-          await options.prepare(model);
-          await publisher.#openChannel(model, options.onEvent);
-        },
+      if (options.session === undefined) publisher.#ownSession = await openSession(options);
+      publisher.#session = options.session ?? publisher.#ownSession;
+      publisher.#attachment = publisher.#session?.attach(async (model, isReopened) => {
+        const plan = await options.prepare(model, isReopened);
+        await publisher.#openChannel(model, exchangesIn(plan), options.onEvent);
       });
+      await publisher.#attachment?.opened;
     } catch (error) {
       // The timer would keep a process running whose start was refused.
       clearInterval(publisher.#timeoutTimer);
+      await publisher.#ownSession?.close();
       throw error;
     }
     return publisher;
@@ -161,18 +195,52 @@ export class Publisher {
    * @param onResult is called once, perhaps before `send` returns. Must not throw.
    */
   send(message: OutgoingMessage, onResult: (result: PublishResult) => void): void {
-    if (this.#pending.size < this.#maxUnconfirmed) this.#send(message, onResult);
-    else this.#waiting.push({ message, resolve: onResult });
+    this.#publish({
+      message,
+      resolve: onResult,
+      wantsReason: false,
+      startedAtMs: now(),
+      options: undefined,
+    });
   }
 
-  /** Closes the connection; unconfirmed messages end as unknown. */
+  /** As `publish`, and tells the reasons of `unknown` apart. */
+  publishWithReason(
+    message: OutgoingMessage,
+    options?: WatchedPublish,
+  ): Promise<PublishEnd['outcome']> {
+    return new Promise((resolve) => {
+      this.#publish({ message, resolve, wantsReason: true, startedAtMs: now(), options });
+    });
+  }
+
+  /**
+   * Closes the channel, and the connection unless it is shared; unconfirmed messages end as unknown, unsent ones unsent.
+   */
   async close(): Promise<void> {
     clearInterval(this.#timeoutTimer);
-    await this.#session?.close();
+    this.#isClosed = true;
+    this.#attachment?.detach();
+    const channel = this.#channel;
+    if (this.#ownSession === undefined && channel !== undefined) await closeChannel(channel);
+    await this.#ownSession?.close();
+    this.#channel = undefined;
     this.#settleAll();
   }
 
-  async #openChannel(model: ChannelModel, onEvent: SessionOptions['onEvent']): Promise<void> {
+  #publish(waiting: Waiting): void {
+    const isUp = this.#channel !== undefined;
+    if (isUp && this.#waiting.length === 0 && this.#pending.size < this.#maxUnconfirmed)
+      this.#send(waiting);
+    else if (isUp || (this.#waitsForConnection && !this.#isClosed)) this.#waiting.push(waiting);
+    else this.#finish(waiting, this.#waitsForConnection ? 'unsent' : 'error');
+  }
+
+  async #openChannel(
+    model: ChannelModel,
+    exchanges: readonly string[],
+    onEvent: SessionOptions['onEvent'],
+  ): Promise<void> {
     const channel = await model.createConfirmChannel();
     channel.on('error', (error: Error) => onEvent?.({ type: 'channelFailed', error }));
     // The broker sends the return of a message before its ack (RabbitMQ, publishers page).
@@ -184,21 +252,54 @@ export class Publisher {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
       this.#settleAll();
-      // Only the channel may be dead. Closing the connection makes the session open both again.
-      model.close().catch(() => undefined);
+      // Only the channel may be dead; then it is opened again on the same connection.
+      this.#attachment?.reopen();
     });
+    this.#exchanges.clear();
+    for (const exchange of exchanges) this.#exchanges.add(exchange);
+    this.#model = model;
     this.#channel = channel;
+    this.#sendWaiting();
   }
 
-  #send(message: OutgoingMessage, resolve: (result: PublishResult) => void): void {
+  #send(pending: Waiting): void {
+    const { message } = pending;
+    if (this.#exchanges.has(message.exchange)) {
+      this.#pending.add(pending);
+      this.#sendNow(pending);
+    } else {
+      this.#pending.add(pending);
+      void this.#sendIfExchangeExists(pending);
+    }
+  }
+
+  /** The first message for an exchange. The broker answers an unknown one by closing the channel, with all that is unconfirmed. */
+  async #sendIfExchangeExists(pending: Waiting): Promise<void> {
+    const { exchange } = pending.message;
     const channel = this.#channel;
-    const pending: Pending = { message, resolve, sentAtMs: performance.now() };
-    if (channel === undefined) {
-      this.#finish(pending, 'error');
+    const exists = this.#model === undefined ? true : await hasExchange(this.#model, exchange);
+    // Lost meanwhile: then it has ended already.
+    if (channel === undefined || this.#channel !== channel || !this.#pending.has(pending)) return;
+    if (!exists) {
+      this.#settle(pending, 'returned');
       return;
     }
-    this.#pending.add(pending);
+    this.#exchanges.add(exchange);
+    this.#sendNow(pending);
+  }
+
+  #sendNow(pending: Waiting): void {
+    const { message } = pending;
+    const channel = this.#channel;
+    if (channel === undefined) {
+      this.#settle(pending, 'error');
+      return;
+    }
     try {
+      if (pending.options?.onSend() === false) {
+        this.#settle(pending, 'unsent');
+        return;
+      }
       sendOn(channel, message, (error) => {
         const wasReturned = this.#returnedIds.size > 0 && this.#returnedIds.delete(message.id);
         this.#settle(pending, error ? 'nacked' : wasReturned ? 'returned' : 'confirmed');
@@ -206,13 +307,12 @@ export class Publisher {
     } catch (error) {
       // amqplib throws before it sends anything: if the channel is closing, or if it cannot encode the message.
       const isClosing = error instanceof Error && error.name === 'IllegalOperationError';
-      this.#pending.delete(pending);
-      this.#finish(pending, isClosing ? 'error' : 'unsendable');
+      this.#settle(pending, isClosing ? 'error' : 'unsendable');
     }
   }
 
   /** Does nothing for a message that ended already: a confirm may come after its time. */
-  #settle(pending: Pending, outcome: PublishEnd['outcome']): void {
+  #settle(pending: Waiting, outcome: PublishEnd['outcome']): void {
     if (!this.#pending.delete(pending)) return;
     this.#finish(pending, outcome);
     if (this.#waiting.length > 0) this.#sendWaiting();
@@ -220,36 +320,91 @@ export class Publisher {
 
   /** Sends messages that wait, as many as the limit allows: an unsendable one takes no place, so more than one may follow. */
   #sendWaiting(): void {
-    while (this.#pending.size < this.#maxUnconfirmed) {
+    while (this.#channel !== undefined && this.#pending.size < this.#maxUnconfirmed) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#send(next.message, next.resolve);
+      this.#send(next);
     }
   }
 
-  #finish({ message, resolve, sentAtMs }: Pending, outcome: PublishEnd['outcome']): void {
+  #finish(waiting: Waiting, outcome: PublishEnd['outcome']): void {
+    const { message, startedAtMs } = waiting;
     if (this.#onPublish !== undefined) {
       const { exchange, key } = message;
-      this.#onPublish({ exchange, key, outcome, durationMs: performance.now() - sentAtMs });
+      this.#onPublish({ exchange, key, outcome, durationMs: performance.now() - startedAtMs });
     }
-    resolve(outcome === 'timeout' || outcome === 'error' ? 'unknown' : outcome);
+    const resolve = waiting.resolve as (result: string) => void;
+    resolve(waiting.wantsReason ? outcome : resultOf(outcome));
   }
 
   #settleOverdue(): void {
     const latestMs = performance.now() - this.#confirmTimeoutMs;
     for (const pending of this.#pending) {
-      if (pending.sentAtMs > latestMs) return;
+      if (pending.startedAtMs > latestMs) break;
+      if (pending.options?.hasOwnTimeout === true) continue;
       this.#settle(pending, 'timeout');
     }
+    if (!this.#waitsForConnection) return;
+    const isOverdue = ({ startedAtMs, options }: Waiting) =>
+      startedAtMs <= latestMs && options?.hasOwnTimeout !== true;
+    const overdue = this.#waiting.filter(isOverdue);
+    if (overdue.length === 0) return;
+    this.#waiting = this.#waiting.filter((one) => !isOverdue(one));
+    for (const one of overdue) this.#finish(one, 'unsent');
   }
 
   #settleAll(): void {
-    const waiting = this.#waiting.splice(0);
+    const isKept = this.#waitsForConnection && !this.#isClosed;
+    const waiting = isKept ? [] : this.#waiting.splice(0);
     for (const pending of [...this.#pending]) this.#settle(pending, 'error');
-    // Without a channel these end at once with outcome error.
-    for (const { message, resolve } of waiting) this.#send(message, resolve);
+    for (const one of waiting) this.#finish(one, this.#waitsForConnection ? 'unsent' : 'error');
     this.#returnedIds.clear();
   }
+}
+
+function resultOf(outcome: PublishEnd['outcome']): PublishResult {
+  return outcome === 'timeout' || outcome === 'error' || outcome === 'unsent' ? 'unknown' : outcome;
+}
+
+function exchangesIn(plan: unknown): string[] {
+  const { exchanges } = Object(plan) as { exchanges?: unknown };
+  return Array.isArray(exchanges)
+    ? (exchanges as readonly { readonly name: string }[]).map(({ name }) => name)
+    : [];
+}
+
+const NOT_FOUND = 404;
+
+/** @returns false if the broker does not know the exchange; true also where it cannot be asked. */
+async function hasExchange(model: ChannelModel, exchange: string): Promise<boolean> {
+  if (exchange === '') return true;
+  try {
+    const channel = await model.createChannel();
+    // A missing exchange closes the channel that asks for it, so it is not the one that publishes.
+    channel.on('error', () => undefined);
+    await channel.checkExchange(exchange);
+    await channel.close();
+    return true;
+  } catch (error) {
+    return (error as { code?: unknown }).code !== NOT_FOUND;
+  }
+}
+
+/** @returns when the channel is closed, or its connection lost or silent: amqplib settles no such close. */
+async function closeChannel(channel: ConfirmChannel): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const isOver = new Promise<void>((resolve) => {
+    channel.once('close', () => {
+      resolve();
+    });
+    timer = setTimeout(resolve, CONNECTION_LIMITS.closeTimeoutMs);
+  });
+  await Promise.race([channel.close().catch(() => undefined), isOver]);
+  clearTimeout(timer);
+}
+
+function now(): number {
+  return performance.now();
 }
 
 const PERSISTENT = 2;
@@ -272,6 +427,7 @@ function sendOn(channel: ConfirmChannel, message: OutgoingMessage, onConfirm: On
     deliveryMode: PERSISTENT,
     priority: message.isUrgent === true ? URGENT_PRIORITY : undefined,
     messageId: message.id,
+    type: message.type,
     timestamp: Math.floor(Date.now() / 1_000),
   };
   sender.sendMessage(fields, fields, message.body);

@@ -10,6 +10,13 @@ import { probeBroker, refuseVersion } from '../management/probeBroker.ts';
 import { planTopology } from '../plan/planTopology.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { provePlan } from '../proof/provePlan.ts';
+import { checkTopology } from './checkTopology.ts';
+
+/**
+ * create: declares what is missing. check: only looks, and needs no right to configure; it fails on a missing queue or
+ * exchange, and with the management API also on a queue with other arguments or a missing binding. never: sends nothing.
+ */
+export type AssertMode = 'create' | 'check' | 'never';
 
 /** The broker that a topology is asserted on. */
 export interface AssertOptions {
@@ -21,6 +28,8 @@ export interface AssertOptions {
    * `TOPOLOGY_DIFFERS` otherwise.
    */
   readonly managementUrl: string | undefined;
+  /** Default `create`. */
+  readonly assert?: AssertMode | undefined;
   /**
    * Is called for each foreign policy, and for checks that need the management API if there is none. Default: a warning of
    * the process, each once.
@@ -41,13 +50,18 @@ export async function assertTopology(
 ): Promise<TopologyPlan> {
   const version = brokerVersion(model);
   refuseVersion(version);
-  const { amqpUrl, managementUrl, onWarning = warnOnce } = options;
+  const { amqpUrl, managementUrl, assert = 'create', onWarning = warnOnce } = options;
   const plan = planTopology(declaration, { version, hasManagement: managementUrl !== undefined });
   provePlan(declaration, plan);
+  if (assert === 'never') return plan;
   const api =
     managementUrl === undefined ? undefined : new ManagementApi(managementUrl, vhostOf(amqpUrl));
   const { warnings, skippedChecks } = await probeBroker(plan, api);
   for (const warning of [...warnings, ...skipped(skippedChecks)]) onWarning(warning);
+  if (assert === 'check') {
+    await checkTopology(model, plan, { api, onWarning });
+    return plan;
+  }
   // Policies come first, so that no queue is without its limit at any time.
   if (api !== undefined) await applyPolicies(api, plan.policies);
   await declareObjects(model, plan);

@@ -1,3 +1,3 @@
 /** Makes a broker equal to the plan: at each connect, and repeatedly while the connection is up. */
-export { type AssertOptions, assertTopology } from './assertTopology.ts';
+export { type AssertMode, type AssertOptions, assertTopology } from './assertTopology.ts';
 export { TopologyMaintainer, type TopologyMaintainerOptions } from './topologyMaintainer.ts';

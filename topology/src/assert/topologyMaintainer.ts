@@ -1,6 +1,6 @@
 /** Asserts a topology on each connection, and checks it while the connection is up: deleted objects are restored. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Channel, ChannelModel } from 'amqplib';
+import type { ChannelModel } from 'amqplib';
 import { vhostOf } from '../amqp/connection.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Fault, fault, TopologyError } from '../errors.ts';
@@ -18,6 +18,7 @@ import { probeBroker } from '../management/probeBroker.ts';
 import { retryExchanges } from '../plan/names.ts';
 import type { BindingPlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import { type AssertOptions, assertTopology, declareObjects } from './assertTopology.ts';
+import { look } from './checkTopology.ts';
 
 /** How a topology is asserted, and how often it is checked. */
 export interface TopologyMaintainerOptions extends AssertOptions {
@@ -46,6 +47,8 @@ const WARNED_FAILURE_COUNT = 3;
 export class TopologyMaintainer {
   readonly #declaration: Declaration;
   readonly #options: TopologyMaintainerOptions;
+  /** The plan of each connection, or the promise of it. */
+  readonly #prepared = new WeakMap<ChannelModel, Promise<TopologyPlan>>();
   #fault: string | undefined;
   #failureCount = 0;
   /** Main queues with a warning `TIERS_REPLACED`. */
@@ -61,18 +64,37 @@ export class TopologyMaintainer {
     return this.#fault;
   }
 
-  /** Asserts the topology on a new connection, and begins to check it. @throws TopologyError as `assertTopology`. */
-  readonly prepare = async (model: ChannelModel): Promise<TopologyPlan> => {
+  /**
+   * Asserts the topology on a new connection, and begins to check it. All users of a shared connection may call it: it
+   * asserts once, and again where a channel is opened again, since a queue may have been deleted.
+   * @throws TopologyError as `assertTopology`.
+   */
+  readonly prepare = async (model: ChannelModel, isReopened = false): Promise<TopologyPlan> => {
+    const known = this.#prepared.get(model);
+    if (known !== undefined && !isReopened) return await known;
+    const prepared = this.#prepare(model, known === undefined);
+    this.#prepared.set(model, prepared);
+    try {
+      return await prepared;
+    } catch (error) {
+      this.#prepared.delete(model);
+      throw error;
+    }
+  };
+
+  async #prepare(model: ChannelModel, isNew: boolean): Promise<TopologyPlan> {
     const plan = await assertTopology(model, this.#declaration, this.#options);
     this.#fault = undefined;
     this.#failureCount = 0;
+    const { assert = 'create' } = this.#options;
+    if (!isNew || assert !== 'create') return plan;
     const end = new AbortController();
     model.once('close', () => {
       end.abort();
     });
     void this.#checkUntilClosed(model, plan, end.signal);
     return plan;
-  };
+  }
 
   async #checkUntilClosed(
     model: ChannelModel,
@@ -191,12 +213,15 @@ export class TopologyMaintainer {
     const retryBindings = plan.bindings.filter((one) => isRetryBinding(plan, one));
     const exchanges = new Set(retryBindings.map(({ exchange }) => exchange));
     const deletedNames = [
-      ...(await missingOf(model, [...exchanges], (channel, name) => channel.checkExchange(name))),
-      ...(await missingOf(
-        model,
-        plan.queues.filter(({ role }) => role === 'wait').map(({ name }) => name),
-        (channel, name) => channel.checkQueue(name),
-      )),
+      ...(await look(model, [...exchanges], (channel, name) => channel.checkExchange(name)))
+        .missing,
+      ...(
+        await look(
+          model,
+          plan.queues.filter(({ role }) => role === 'wait').map(({ name }) => name),
+          (channel, name) => channel.checkQueue(name),
+        )
+      ).missing,
     ];
     const bindings = plan.bindings.filter((one) => !retryBindings.includes(one));
     await declareObjects(model, { ...plan, bindings });
@@ -218,32 +243,4 @@ function isPlanned(
   live: Parameters<typeof isSamePolicy>[1],
 ): boolean {
   return live.name === planned.name && isSamePolicy(planned, live);
-}
-
-/** @returns the names that the broker does not know. Each of them closes the channel, so that another is opened. */
-async function missingOf(
-  model: ChannelModel,
-  names: readonly string[],
-  check: (channel: Channel, name: string) => Promise<unknown>,
-): Promise<string[]> {
-  const missing: string[] = [];
-  let channel: Channel | undefined;
-  for (const name of names) {
-    channel ??= await openQuietChannel(model);
-    try {
-      await check(channel, name);
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== 404) throw error;
-      missing.push(name);
-      channel = undefined;
-    }
-  }
-  await channel?.close();
-  return missing;
-}
-
-async function openQuietChannel(model: ChannelModel): Promise<Channel> {
-  const channel = await model.createChannel();
-  channel.on('error', () => undefined);
-  return channel;
 }

@@ -74,16 +74,21 @@ export interface Topology<M extends Messages = Messages, Q = Queues> {
   readonly declaration: Declaration;
 }
 
+/** A topology of any messages and queues. */
+export type AnyTopology = Topology<Messages, unknown>;
+
+/** The names of `Given` that are none of `Known`, as options that nothing can be given for. */
+export type NoneBut<Given, Known> = Readonly<Record<Exclude<keyof Given, keyof Known>, never>>;
+
 /** A misspelt option does not compile: inference alone would let it pass. */
-export type NoExtraOptions<Q> = {
+export interface NoExtraOptions<Q> {
   readonly queues: {
-    readonly [K in keyof Q]: {
-      readonly [P in Exclude<keyof Q[K], keyof QueueOptions>]: never;
-    } & (Q[K] extends { readonly retry: infer R }
-      ? { readonly retry: { readonly [P in Exclude<keyof R, keyof RetryPolicy>]: never } }
-      : unknown);
+    readonly [K in keyof Q]: NoneBut<Q[K], QueueOptions> &
+      (Q[K] extends { readonly retry: infer Retry }
+        ? { readonly retry: NoneBut<Retry, RetryPolicy> }
+        : unknown);
   };
-};
+}
 
 /** The newest release that plans differ for: what is wrong for it is wrong whatever the broker is. */
 const PROVED_FOR = { version: '4.3.6', hasManagement: true };

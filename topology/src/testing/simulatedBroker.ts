@@ -59,6 +59,8 @@ export type MessageState = 'ready' | 'unsettled' | 'delayed' | 'held' | 'gone';
 /** A message on its way through queues. A copy that a worker publishes is another message with the same id. */
 export interface SimulatedMessage {
   readonly id: string;
+  /** AMQP `type`; undefined if its publisher set none. */
+  readonly type: string | undefined;
   readonly body: Buffer;
   readonly isUrgent: boolean;
   /** When it was published. */
@@ -79,6 +81,9 @@ export interface SimulatedMessage {
 type StoredMessage = {
   -readonly [Name in keyof SimulatedMessage]: SimulatedMessage[Name];
 } & { history: HistoryStep[]; counts: ReturnCounts; expiresAtMs: number | undefined };
+
+/** The broker's answer to a publish; a simulated connection is never lost. */
+export type SimulatedPublishResult = Extract<PublishResult, 'confirmed' | 'nacked' | 'returned'>;
 
 interface QueueState {
   readonly plan: QueuePlan;
@@ -140,14 +145,15 @@ export class SimulatedBroker {
    * Publishes as a mandatory message with a confirm.
    * @returns `nacked` if a queue refused it; queues of a fan-out that did not refuse it have it nevertheless.
    */
-  publish(message: OutgoingMessage): PublishResult {
-    const { exchange, key, id, body, isUrgent = false } = message;
+  publish(message: OutgoingMessage): SimulatedPublishResult {
+    const { exchange, key, id, type, body, isUrgent = false } = message;
     const headers = outgoingHeaders(message);
     const queues = route(this.plan, exchange, { key });
     const publishedAt = this.clock.date();
     const results = (queues.length === 0 ? [''] : queues).map((queue) => {
       const stored: StoredMessage = {
         id,
+        type,
         body,
         isUrgent,
         publishedAt,

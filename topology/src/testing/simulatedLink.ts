@@ -38,6 +38,10 @@ export class SimulatedDelivery implements Delivery {
     return this.message.id;
   }
 
+  get type(): string | undefined {
+    return this.message.type;
+  }
+
   get publishedAtSeconds(): number {
     return Math.floor(this.message.publishedAt.getTime() / 1_000);
   }
@@ -162,10 +166,11 @@ export class SimulatedConsumer implements LinkConsumer {
     this.#unsettled.clear();
   }
 
-  drain(): Promise<void> {
+  drain(): Promise<number> {
     this.#prefetchCount = 0;
-    for (const delivery of [...this.#unsettled]) delivery.requeue();
-    return Promise.resolve();
+    const deliveries = [...this.#unsettled];
+    for (const delivery of deliveries) delivery.requeue();
+    return Promise.resolve(deliveries.length);
   }
 
   close(): Promise<void> {

@@ -2,6 +2,7 @@
 export type { CircuitBreakerOptions, CircuitBreakerState } from './circuitBreaker.ts';
 export { deadLetter, performStep, type WorkerPublisher } from './performStep.ts';
 export type { QuarantineMode } from './quarantine.ts';
+export type { DrainReport } from './queueWorker.ts';
 export { QueueWorker } from './queueWorker.ts';
 export type {
   AttemptEnd,
@@ -10,5 +11,5 @@ export type {
   Task,
   WorkerEvent,
 } from './queueWorkerOptions.ts';
-export { DeadlineExceeded } from './runAttempt.ts';
+export { DeadlineExceeded, WorkerStopped } from './runAttempt.ts';
 export type { DeadLetterDetails, SettleMethod } from './settlement.ts';

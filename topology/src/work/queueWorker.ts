@@ -19,6 +19,7 @@ import {
   type RunOptions,
   readAttempt,
   runAttempt,
+  WorkerStopped,
 } from './runAttempt.ts';
 import type { SettleMethod } from './settlement.ts';
 import {
@@ -31,6 +32,14 @@ import {
 
 const DEFAULT_PREFETCH_COUNT = 50;
 const DEFAULT_SUSPECT_CONCURRENCY = 4;
+
+/** How a worker was stopped. */
+export interface DrainReport {
+  /** Deliveries that were settled during the stop. */
+  readonly finishedCount: number;
+  /** Deliveries that were requeued because they were not settled in time. */
+  readonly requeuedCount: number;
+}
 
 /**
  * Consumes the queue of one kind until it is closed. It consumes again after a lost connection, and never settles a
@@ -53,6 +62,10 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   #kind: PlannedKind;
   /** False up to 4.2, because the broker counts a requeue like a crash there. */
   #isRequeueFree = true;
+  /** Attempts whose handler has not answered yet; those that answer at once are never in it. */
+  readonly #running = new Set<RunningTask<Message>>();
+  #isPaused = false;
+  #onPaused: (() => void)[] = [];
   #consumer: LinkConsumer | undefined;
   #publisher: LinkPublisher | undefined;
 
@@ -151,16 +164,40 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
    * Stops consuming and waits for running attempts; deliveries that are unsettled at the deadline are requeued.
    * @param drainMs must be shorter than the time that the process has for its stop.
    */
-  async drain(drainMs: number): Promise<void> {
+  async drain(drainMs: number): Promise<DrainReport> {
     this.#circuitBreaker.stop();
-    await this.#consumer?.drain(drainMs);
+    const heldCount = this.inFlightCount;
+    const requeuedCount = (await this.#consumer?.drain(drainMs)) ?? 0;
+    const reason = new WorkerStopped(`the worker was stopped, and ${drainMs} ms are over`);
+    for (const task of this.#running) task.abort(reason);
+    return { finishedCount: Math.max(0, heldCount - requeuedCount), requeuedCount };
+  }
+
+  /** True between `pause` and `resume`. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Stops consuming; running attempts go on. @returns once the broker sends nothing more. */
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    this.#regulatePrefetch();
+    if (this.#consumer === undefined || this.#consumer.isPaused) return;
+    await new Promise<void>((resolve) => this.#onPaused.push(resolve));
+  }
+
+  /** Consumes again after a pause. */
+  resume(): void {
+    this.#isPaused = false;
+    this.#regulatePrefetch();
   }
 
   /** Drains, then closes both connections. */
-  async close(drainMs = 0): Promise<void> {
-    await this.drain(drainMs);
+  async close(drainMs = 0): Promise<DrainReport> {
+    const report = await this.drain(drainMs);
     await this.#consumer?.close();
     await this.#publisher?.close();
+    return report;
   }
 
   async #connect(): Promise<void> {
@@ -178,6 +215,8 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       },
       onChange: (settled) => {
         this.#quarantine.onChange(settled);
+        if (this.#onPaused.length > 0 && this.#consumer?.isPaused !== false)
+          for (const resolve of this.#onPaused.splice(0)) resolve();
       },
       onDelivery: (delivery) => {
         const { queue } = this.#kind;
@@ -208,7 +247,8 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       isRequeueFree: () => this.#isRequeueFree,
       unsettledCount: () => this.inFlightCount,
       isPaused: () => this.#consumer?.isPaused === true,
-      maxInFlight: () => Math.min(this.#concurrency, this.#circuitBreaker.maxInFlight),
+      maxInFlight: () =>
+        this.#isPaused ? 0 : Math.min(this.#concurrency, this.#circuitBreaker.maxInFlight),
       pull: async () => (await this.#consumer?.pull()) === true,
       run: (delivery) => {
         this.#take(delivery);
@@ -234,9 +274,10 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     return true;
   }
 
-  /** Sets the prefetch that quarantine and circuit breaker allow together. */
+  /** Sets the prefetch that quarantine, circuit breaker and a pause allow together. */
   #regulatePrefetch(): void {
-    const allowedCount = this.#quarantine.mode === 'prefetch' ? this.#prefetchCount : 0;
+    const isPrefetching = this.#quarantine.mode === 'prefetch' && !this.#isPaused;
+    const allowedCount = isPrefetching ? this.#prefetchCount : 0;
     this.#consumer?.setPrefetch(Math.min(allowedCount, this.#circuitBreaker.maxInFlight));
     this.#quarantine.onChange();
   }
@@ -267,11 +308,13 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     const kind = this.#kind;
     const startedAt = this.#link.clock.date();
     const outcome = runAttempt(task, kind, this.#runOptions);
-    if (outcome instanceof Promise)
+    if (outcome instanceof Promise) {
+      this.#running.add(task);
       void outcome.then((answer) => {
+        this.#running.delete(task);
         this.#end({ task, kind, startedAt, outcome: answer });
       });
-    else this.#end({ task, kind, startedAt, outcome });
+    } else this.#end({ task, kind, startedAt, outcome });
   }
 
   /** @returns undefined if no attempt may be made; the message is then dead-lettered. */
@@ -282,7 +325,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       const attempt = readAttempt({ kind, broker: this.#plan?.broker }, delivery);
       if (!attempt.agreesWithDeaths)
         onEvent?.({ type: 'attemptMismatch', queue: kind.queue, attempt: attempt.number });
-      const message = read === undefined ? (delivery.body as Message) : read(delivery);
+      const message = read === undefined ? (delivery.body as Message) : read(delivery, kind);
       return new RunningTask(message, attempt, delivery);
     } catch (error) {
       void this.#refuse(delivery, error);

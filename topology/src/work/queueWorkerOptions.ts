@@ -87,7 +87,7 @@ export interface QueueWorkerOptions<
   /**
    * Delivery → message. An error that it throws means malformed: the message is dead-lettered at once. Default: the body.
    */
-  readonly read?: (delivery: Delivery) => Message;
+  readonly read?: (delivery: Delivery, kind: PlannedKind) => Message;
   /**
    * The handler. Nothing returned means done. A thrown error means retry, or reject if the kind lists its class as not
    * retryable. A result that is not an outcome counts as a thrown error of class `InvalidOutcome`.

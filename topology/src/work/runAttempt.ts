@@ -52,6 +52,11 @@ export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }
 
+/** The worker was stopped, and the time that a stop gives to running attempts is over. */
+export class WorkerStopped extends Error {
+  override readonly name = 'WorkerStopped';
+}
+
 /** What the attempts of a worker have in common. */
 export interface RunOptions<Message, Effect> {
   /** The handler. */
@@ -72,7 +77,7 @@ export class RunningTask<Message> implements Task<Message> {
   readonly attempt: Attempt;
   readonly delivery: Delivery;
   #controller: AbortController | undefined;
-  #abortReason: DeadlineExceeded | undefined;
+  #abortReason: Error | undefined;
 
   constructor(message: Message, attempt: Attempt, delivery: Delivery) {
     this.message = message;
@@ -89,7 +94,7 @@ export class RunningTask<Message> implements Task<Message> {
   }
 
   /** Aborts the signal, also one that the handler asks for later. */
-  abort(reason: DeadlineExceeded): void {
+  abort(reason: Error): void {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
   }

@@ -5,6 +5,7 @@ import { parkExchange, retryExchange, tierKey } from '../plan/names.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { CAUSE_HEADER, type WorkerCause } from '../retry/deathCause.ts';
 import { ERROR_CLASS_HEADER, ERROR_MESSAGE_HEADER } from '../retry/describeDeath.ts';
+import { messageName } from '../retry/messageName.ts';
 import { errorClass, errorMessage } from '../retry/outcome.ts';
 import type { AttemptResult } from './queueWorkerOptions.ts';
 
@@ -14,7 +15,7 @@ export type SettleMethod = 'ack' | 'nackToDeadLetterExchange' | 'rejectForNative
 /** The part of a delivery that is copied. */
 export type CopiedDelivery = Pick<
   Delivery,
-  'body' | 'headers' | 'isUrgent' | 'messageId' | 'routingKey'
+  'body' | 'headers' | 'isUrgent' | 'messageId' | 'routingKey' | 'type'
 >;
 
 /** An attempt that ended, as far as its settlement depends on it. */
@@ -58,6 +59,7 @@ export function copyFor(ended: EndedAttempt, workerId: string): OutgoingMessage 
         exchange: retryExchange(kind.queue),
         key: tierKey(kind, step.tier - 1),
         id: delivery.messageId ?? randomUUID(),
+        type: messageName(kind, delivery),
         body: delivery.body,
         isUrgent: delivery.isUrgent,
         // The broker's headers are not copied: the routing key alone determines the attempt.
@@ -91,6 +93,7 @@ export function deadLetterOf(
     exchange: parkExchange(kind.queue),
     key: delivery.routingKey,
     id: delivery.messageId ?? randomUUID(),
+    type: messageName(kind, delivery),
     body: delivery.body,
     isUrgent: delivery.isUrgent,
     headers: {

@@ -85,15 +85,17 @@ export function brokerLink(
         ...(onPublish === undefined ? {} : { onPublish }),
         label: `worker ${workerId} publishes`,
         prepare: async (model) => {
-          onPlan(await assertTopology(model, declaration, options));
+          const plan = await assertTopology(model, declaration, options);
+          onPlan(plan);
+          return plan;
         },
       }),
     openConsumer: ({ workerId, queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>
       Consumer.open({
         ...session,
         label: `worker ${workerId} consumes`,
-        prepare: async (model) => {
-          onPlan(await maintainer.prepare(model));
+        prepare: async (model, isReopened) => {
+          onPlan(await maintainer.prepare(model, isReopened));
         },
         queue,
         prefetchCount: 0,

@@ -27,7 +27,7 @@ test('a connection that ends during its setup is made again', async (t) => {
   await expectUp(session);
   assert.deepEqual(
     events.map(({ type }) => type),
-    ['connectFailed', 'connected'],
+    ['connected', 'disconnected', 'connected'],
   );
 });
 

@@ -108,16 +108,30 @@ test('unknown: the connection broke before the confirm; then it comes back', asy
   assert.equal(publisher.pendingCount, 0);
 });
 
-test('unknown: a channel that the broker closes is no nack either', async (t) => {
+test('returned: an exchange that does not exist drops no message of others', async (t) => {
   const environment = await TestTopology.open(t);
-  const publisher = await environment.publisher();
+  const events: string[] = [];
+  const publisher = await environment.publisher({ onEvent: ({ type }) => events.push(type) });
   const results = await Promise.all([
     publisher.publish(environment.message('a', { exchange: 'no.such.exchange' })),
     ...Array.from({ length: 5 }, (_, index) => publisher.publish(environment.message(`m${index}`))),
   ]);
+  assert.deepEqual(results, ['returned', ...Array.from({ length: 5 }, () => 'confirmed')]);
+  assert.deepEqual(events, ['connected']);
+});
+
+test('unknown: a channel that the broker closes is no nack, and another is opened on the same connection', async (t) => {
+  const environment = await TestTopology.open(t);
+  const events: string[] = [];
+  const publisher = await environment.publisher({ onEvent: ({ type }) => events.push(type) });
+  await (await environment.adminChannel()).deleteExchange(environment.declaration.exchange);
+  const results = await Promise.all(
+    Array.from({ length: 5 }, (_, index) => publisher.publish(environment.message(`m${index}`))),
+  );
   assert.deepEqual(new Set(results), new Set(['unknown']));
   await expectReady(publisher);
   assert.equal(await publisher.publish(environment.message('again')), 'confirmed');
+  assert.deepEqual(events, ['connected', 'channelFailed']);
 });
 
 test('a late confirm counts as unknown after its time, and its own arrival changes nothing', async (t) => {

@@ -50,7 +50,7 @@ test('never settled in time: taken back, consumed again, the late answers do not
   await environment.expectEmpty();
   const { ackTimeoutEnds, series } = await brokerFacts();
   t.diagnostic(`${series}: ${events.join(', ')}; back after ${Math.round(backAtMs - lostAtMs)} ms`);
-  assert.equal(events.filter((type) => type === 'disconnected').length, 1);
+  assert.ok(!events.includes('disconnected'), 'only the channel was lost');
   assert.equal(events.includes('channelFailed'), ackTimeoutEnds === 'channel');
   assert.ok(backAtMs - lostAtMs < BACK_WITHIN_MS, `${backAtMs - lostAtMs} ms`);
 });

@@ -40,7 +40,7 @@ export class TestTopology {
   readonly vhost: string;
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
-  readonly #closers: (() => Promise<void>)[] = [];
+  readonly #closers: (() => Promise<unknown>)[] = [];
   #inspector: Inspector | undefined;
   #model: ChannelModel | undefined;
   #plan: TopologyPlan | undefined;
@@ -78,7 +78,7 @@ export class TestTopology {
   }
 
   /** Calls `close` before the virtual host is deleted. */
-  closeLater(close: () => Promise<void>): void {
+  closeLater(close: () => Promise<unknown>): void {
     this.#closers.push(close);
   }
 
@@ -88,8 +88,9 @@ export class TestTopology {
     return this.#model;
   }
 
-  prepare = async (model: ChannelModel): Promise<void> => {
+  prepare = async (model: ChannelModel): Promise<TopologyPlan> => {
     this.#plan = await assertTopology(model, this.declaration, this);
+    return this.#plan;
   };
 
   async publisher(options: Partial<PublisherOptions> = {}): Promise<Publisher> {
@@ -98,7 +99,7 @@ export class TestTopology {
       label: 'test publishes',
       prepare: async (model) => {
         this.#model = model;
-        await this.prepare(model);
+        return await this.prepare(model);
       },
       ...options,
     });

@@ -98,6 +98,7 @@ class TestWorker {
       messageId,
       risk: messageId.split(' ')[0] as CrashRisk,
       body: Buffer.of(),
+      type: undefined,
       routingKey: 'k',
       exchange: 'e',
       headers: {},

@@ -1,0 +1,362 @@
+/** Publishes messages by name, with a checked body, and says what became of each. */
+import { randomUUID } from 'node:crypto';
+import {
+  Publisher as ChannelPublisher,
+  type OutgoingMessage,
+  type PublishEnd,
+} from '../amqp/index.ts';
+import type { AssertMode } from '../assert/index.ts';
+import type { Duration } from '../declaration/duration.ts';
+import type { AnyTopology, Queues } from '../define/defineTopology.ts';
+import { type BodyInput, checkBody, type MessageName, namesOn } from '../define/messages.ts';
+import {
+  type Connection,
+  connectionOf,
+  durationMs,
+  refuseUnknown,
+  type SharedConnection,
+  type StopOptions,
+} from './createConnection.ts';
+import { type Hooks, type OutgoingInfo, type TopologyEvent, teller } from './hooks.ts';
+import { PublishError, type PublishErrorCode } from './publishError.ts';
+
+/** What a publisher or a worker stands on. */
+export interface On<T> {
+  /** A URL opens a connection of its own, which closes with it; nothing is pooled behind the caller's back. */
+  readonly connection: Connection | string;
+  /** What `defineTopology` returned. */
+  readonly topology: T;
+  /** Default `create`. In production an operator runs `topology apply`, and programs `check`. */
+  readonly assert?: AssertMode;
+  /** Events of this one; those of its connection are told as well. */
+  readonly hooks?: Hooks;
+}
+
+/** What a publisher is given. */
+export interface CreatePublisherOptions<T> extends On<T> {
+  /** Messages without a confirm at a time; further ones wait. Default 1,000. */
+  readonly window?: number;
+}
+
+/** How one message is published. */
+export interface PublishOptions {
+  /** At most 255 bytes; default a UUID. A resend uses the same, so that consumers recognise it. */
+  readonly id?: string;
+  /** Names that begin with `x-` belong to the broker and are left out. */
+  readonly headers?: Readonly<Record<string, string | number>>;
+  /** Default '10s'. It covers waiting for a connection, for room and for the confirm. */
+  readonly timeout?: Duration;
+  /** Aborted before the message is sent: it is not sent. Afterwards: its confirm is no longer awaited. */
+  readonly signal?: AbortSignal;
+}
+
+/** What became of a publish that does not throw. */
+export interface PublishReport {
+  readonly id: string;
+  /** Undefined: confirmed. */
+  readonly error?: PublishError;
+}
+
+/** Publishes the messages of one topology. */
+export interface Publisher<T extends AnyTopology> extends AsyncDisposable {
+  /** True while it is connected and no alarm of the broker blocks it. */
+  readonly isReady: boolean;
+  /**
+   * Checks the body and publishes it. Resolves when every queue of the message has it on disk.
+   * @throws PublishError with a code, and whether the message may have arrived.
+   */
+  publish<N extends MessageName<T['messages']>>(
+    type: N,
+    body: BodyInput<T['messages'][N]>,
+    options?: PublishOptions,
+  ): Promise<{ readonly id: string }>;
+  /** The same without a throw, for relays. */
+  tryPublish<N extends MessageName<T['messages']>>(
+    type: N,
+    body: BodyInput<T['messages'][N]>,
+    options?: PublishOptions,
+  ): Promise<PublishReport>;
+  /** Waits for confirms, then closes its channel. */
+  close(options?: StopOptions): Promise<void>;
+}
+
+const CREATE_OPTIONS = [
+  'connection',
+  'topology',
+  'assert',
+  'hooks',
+  'window',
+] as const satisfies readonly (keyof CreatePublisherOptions<AnyTopology>)[];
+const PUBLISH_OPTIONS = [
+  'id',
+  'headers',
+  'timeout',
+  'signal',
+] as const satisfies readonly (keyof PublishOptions)[];
+const DEFAULT_WINDOW = 1_000;
+const TIMEOUT_MS = 10_000;
+const DEFAULT_STOP_MS = 30_000;
+
+/** @throws ConnectError, TopologyError if the broker cannot carry the topology; TypeError for a misspelt option. */
+export async function createPublisher<const T extends AnyTopology>(
+  options: CreatePublisherOptions<T>,
+): Promise<Publisher<T>> {
+  refuseUnknown('createPublisher', options, CREATE_OPTIONS);
+  const { connection, topology, window = DEFAULT_WINDOW, assert = 'create', hooks } = options;
+  if (!(window >= 1)) throw new TypeError(`window must be at least 1, not ${window}`);
+  const { shared, close } = await connectionOf(connection);
+  try {
+    const maintainer = shared.maintainerOf(topology.declaration, assert);
+    const channel = await ChannelPublisher.open({
+      session: shared.publishing,
+      url: '',
+      label: '',
+      prepare: maintainer.prepare,
+      maxUnconfirmed: window,
+      confirmTimeoutMs: TIMEOUT_MS,
+      waitsForConnection: true,
+    });
+    return new TopologyPublisher(shared, channel, topology, hooks, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** How a publish ended that was not abandoned by its own signal or timeout. */
+type Ending = PublishEnd['outcome'] | 'abandoned' | 'aborted';
+
+class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
+  readonly #channel: ChannelPublisher;
+  readonly #topology: T;
+  readonly #hooks: readonly Hooks[];
+  readonly #tell: (event: TopologyEvent) => void;
+  readonly #forget: () => void;
+  readonly #closeConnection: () => Promise<void>;
+  readonly #fanOutCounts: ReadonlyMap<string, number>;
+  readonly #pending = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    connection: SharedConnection,
+    channel: ChannelPublisher,
+    topology: T,
+    hooks: Hooks | undefined,
+    closeConnection: () => Promise<void>,
+  ) {
+    this.#channel = channel;
+    this.#topology = topology;
+    this.#hooks = [connection.hooks, hooks].filter((one) => one !== undefined);
+    this.#tell = teller(this.#hooks, connection.logger);
+    this.#closeConnection = closeConnection;
+    const names = Object.keys(topology.messages);
+    const heard = Object.values(Object(topology.queues) as Queues).flatMap(({ on }) =>
+      namesOn(on, names),
+    );
+    this.#fanOutCounts = new Map(
+      names.map((name) => [name, heard.filter((one) => one === name).length]),
+    );
+    this.#forget = connection.addPublisher({
+      stop: async (options) => {
+        await this.close(options);
+        return undefined;
+      },
+    });
+  }
+
+  get isReady(): boolean {
+    return this.#channel.isReady;
+  }
+
+  async publish(
+    type: string,
+    body: unknown,
+    options: PublishOptions = {},
+  ): Promise<{ readonly id: string }> {
+    const { id, error } = await this.tryPublish(type, body, options);
+    if (error !== undefined) throw error;
+    return { id };
+  }
+
+  async tryPublish(
+    type: string,
+    body: unknown,
+    options: PublishOptions = {},
+  ): Promise<PublishReport> {
+    const startedAtMs = performance.now();
+    const id = options.id ?? randomUUID();
+    let error: PublishError | undefined;
+    try {
+      const published = this.#publish(type, body, { ...options, id });
+      this.#pending.add(published);
+      await published.finally(() => this.#pending.delete(published));
+    } catch (thrown) {
+      error =
+        thrown instanceof PublishError
+          ? thrown
+          : new PublishError('INVALID', messageOf(thrown), { id, cause: thrown });
+    }
+    this.#tell({
+      type: 'published',
+      message: type,
+      result: error?.code ?? 'confirmed',
+      durationMs: performance.now() - startedAtMs,
+    });
+    return error === undefined ? { id } : { id, error };
+  }
+
+  close(options: StopOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(durationMs('deadline', options.deadline ?? DEFAULT_STOP_MS));
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const isOver = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    await Promise.race([Promise.allSettled([...this.#pending]), isOver]);
+    clearTimeout(timer);
+    await this.#channel.close();
+    this.#forget();
+    await this.#closeConnection();
+  }
+
+  async #publish(
+    type: string,
+    body: unknown,
+    options: PublishOptions & { readonly id: string },
+  ): Promise<void> {
+    const { id, signal } = options;
+    if (this.#closed !== undefined)
+      throw new PublishError('CLOSED', 'the publisher is closed', { id });
+    refuseUnknown('publish', options, PUBLISH_OPTIONS);
+    const schema = Object.hasOwn(this.#topology.messages, type)
+      ? this.#topology.messages[type]
+      : undefined;
+    if (schema === undefined) {
+      const names = Object.keys(this.#topology.messages).join(', ');
+      throw new PublishError('INVALID', `'${type}' is none of the messages ${names}`, { id });
+    }
+    if (signal?.aborted === true)
+      throw new PublishError('CLOSED', 'the signal was aborted', { id, cause: signal.reason });
+    const checked = checkBody(type, schema, body);
+    if (checked instanceof Promise) await checked;
+    const headers = { ...options.headers };
+    const message: OutgoingMessage = {
+      exchange: this.#topology.exchange,
+      key: type,
+      type,
+      id,
+      // The consumer's schema reads it again, so it is the input that travels and not what the schema made of it.
+      body: encode(body),
+      headers,
+    };
+    await this.#around({ type, id, headers }, () => this.#send(message, options));
+  }
+
+  /** Wraps a publish by the hooks of the connection and of the publisher, the former outside. */
+  async #around(info: OutgoingInfo, run: () => Promise<void>): Promise<void> {
+    const wrapped = this.#hooks.reduceRight<() => Promise<void>>(
+      (inner, { aroundPublish }) =>
+        aroundPublish === undefined ? inner : () => aroundPublish(info, inner),
+      run,
+    );
+    await wrapped();
+  }
+
+  async #send(message: OutgoingMessage, { timeout, signal }: PublishOptions): Promise<void> {
+    let isSent = false;
+    let isAbandoned = false;
+    const hasOwnTimeout = timeout !== undefined || signal !== undefined;
+    const timeoutMs = durationMs('timeout', timeout ?? TIMEOUT_MS);
+    const published = this.#channel.publishWithReason(message, {
+      hasOwnTimeout,
+      onSend: () => {
+        if (isAbandoned) return false;
+        isSent = true;
+        return true;
+      },
+    });
+    const ending: Ending = hasOwnTimeout
+      ? await orAbandoned(published, timeoutMs, signal)
+      : await published;
+    isAbandoned = true;
+    const error = this.#errorOf(ending, message, isSent);
+    if (error !== undefined) throw error;
+  }
+
+  #errorOf(ending: Ending, message: OutgoingMessage, isSent: boolean): PublishError | undefined {
+    const { id, key } = message;
+    const failure = (code: PublishErrorCode, text: string, mayHaveArrived = false) =>
+      new PublishError(code, text, { id, mayHaveArrived });
+    switch (ending) {
+      case 'confirmed':
+        return undefined;
+      case 'returned':
+        return failure('UNROUTABLE', `no queue is bound to '${key}'; assert or apply the topology`);
+      case 'nacked': {
+        const isFanOut = (this.#fanOutCounts.get(key) ?? 0) > 1;
+        return failure('QUEUE_FULL', `a queue of '${key}' is full`, isFanOut);
+      }
+      case 'unsendable':
+        return failure(
+          'INVALID',
+          'it cannot be encoded: an id above 255 bytes, or headers too large',
+        );
+      case 'timeout':
+        return failure('TIMEOUT', 'the broker did not confirm in time', true);
+      case 'error':
+        return failure('CONNECTION_LOST', 'the connection was lost before the confirm', true);
+      case 'abandoned':
+        return failure('TIMEOUT', 'no connection, no room or no confirm in time', isSent);
+      case 'aborted':
+        return failure('CLOSED', 'the signal was aborted', isSent);
+      case 'unsent':
+        return this.#closed === undefined
+          ? failure('TIMEOUT', 'no connection or no room in time')
+          : failure('CLOSED', 'the publisher was closed before it was sent');
+    }
+  }
+}
+
+/** Waits for a publish until its own time is over or its signal is aborted. */
+async function orAbandoned(
+  published: Promise<PublishEnd['outcome']>,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Ending> {
+  let end: (ending: Ending) => void = () => undefined;
+  const ended = new Promise<Ending>((resolve) => {
+    end = resolve;
+  });
+  const onAbort = () => {
+    end('aborted');
+  };
+  const timer = setTimeout(() => {
+    end('abandoned');
+  }, timeoutMs);
+  // It may have been aborted while the body was checked.
+  if (signal?.aborted === true) onAbort();
+  else signal?.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([published, ended]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function encode(body: unknown): Buffer {
+  const text = JSON.stringify(body) as string | undefined;
+  if (text === undefined) throw new TypeError(`a body of type ${typeof body} is no JSON`);
+  return Buffer.from(text);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,320 @@
+/** Runs a handler for the messages of one queue: typed and checked bodies, outcomes, retries, a graceful stop. */
+import { randomUUID } from 'node:crypto';
+import { Consumer, Publisher } from '../amqp/index.ts';
+import type { Declaration } from '../declaration/declareTopology.ts';
+import type { Duration } from '../declaration/duration.ts';
+import type { AnyTopology, QueueOptions, Queues, Topology } from '../define/defineTopology.ts';
+import type { BodyOutput, MessageName, Messages } from '../define/messages.ts';
+import type { Outcome } from '../retry/outcome.ts';
+import { SYSTEM_CLOCK } from '../work/clock.ts';
+import { QueueWorker, type QueueWorkerOptions } from '../work/index.ts';
+import type { WorkerLink } from '../work/workerLink.ts';
+import {
+  connectionOf,
+  durationMs,
+  refuseUnknown,
+  type SharedConnection,
+  type StopOptions,
+  type StopReport,
+} from './createConnection.ts';
+import type { On } from './createPublisher.ts';
+import { type AttemptInfo, teller } from './hooks.ts';
+import { queueHandler, type ReadMessage } from './queueHandler.ts';
+
+/** A value, or a promise of it. */
+export type MaybePromise<Value> = Value | Promise<Value>;
+
+/** Names of the messages that a queue gets: those that it names; all, where it has a pattern. */
+export type NamesOn<M, On> = On extends readonly (infer Key)[]
+  ? Exclude<Key, MessageName<M>> extends never
+    ? Extract<Key, MessageName<M>>
+    : MessageName<M>
+  : never;
+
+/** One message, as a handler gets it. `type` tells which one it is where a queue gets several. */
+export type Delivered<M extends Messages, On> = {
+  [Name in NamesOn<M, On>]: {
+    /** Name of the message. */
+    readonly type: Name;
+    /** Body, checked by its schema. */
+    readonly body: BodyOutput<M[Name]>;
+    /** Id of the message; empty if its publisher set none. */
+    readonly id: string;
+    /** Headers as delivered. */
+    readonly headers: Readonly<Record<string, unknown>>;
+    /** Which attempt this is. */
+    readonly attempt: AttemptInfo;
+    /** Aborted at the deadline of the attempt, and at a stop whose time is over. */
+    readonly signal: AbortSignal;
+  };
+}[NamesOn<M, On>];
+
+/** An attempt that ended, before its message is acknowledged or moved on. */
+export interface SettledAttempt<Effect> {
+  readonly outcome: Outcome<Effect>;
+  readonly attempt: AttemptInfo;
+  /** Name, id, checked body and headers of the message. */
+  readonly message: ReadMessage;
+  /** What follows: acknowledged, waits, dead. */
+  readonly next: 'ack' | 'wait' | 'dead';
+  /** Milliseconds of the wait that follows. */
+  readonly waitMs: number | undefined;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+}
+
+/** What a worker is given. Connection, topology, queue and handler are required. */
+export interface CreateWorkerOptions<
+  T extends AnyTopology,
+  N extends MessageName<T['queues']>,
+  Effect,
+> extends On<T> {
+  /** Name of a queue of the topology. */
+  readonly queue: N;
+  /** Handlers at a time; default 10. As many messages again are prefetched, at most 250 more. */
+  readonly concurrency?: number;
+  /**
+   * Nothing returned means done. A throw means what `onError` says. Any other value that is no outcome is a retry with the
+   * error `InvalidOutcome`, and an event.
+   */
+  readonly handler: (
+    message: Delivered<T['messages'], T['queues'][N] extends { readonly on: infer O } ? O : never>,
+  ) => MaybePromise<Outcome<Effect> | undefined> | MaybePromise<void>;
+  /** What a throw means, by `instanceof` or any condition; undefined: a retry. */
+  readonly onError?: (error: unknown, attempt: AttemptInfo) => Outcome<never> | undefined;
+  /**
+   * Stores what the handler did before the message is acknowledged; it may collect several and resolve them together. A
+   * rejection means a failed attempt; an outcome `reject` means a malformed message.
+   */
+  readonly settle?: (
+    end: SettledAttempt<Effect>,
+  ) => MaybePromise<Outcome<never> | undefined> | MaybePromise<void>;
+  /** Messages that may have ended a worker, at a time; default 10. */
+  readonly suspects?: { readonly concurrency?: number };
+  /** Pauses consuming while most attempts fail alike; false switches it off. Default ratio 0.8, first pause '1s'. */
+  readonly breaker?: { readonly failureRatio?: number; readonly pause?: Duration } | false;
+}
+
+/** A running worker. */
+export interface Worker extends AsyncDisposable {
+  readonly health: 'running' | 'paused' | 'disconnected' | 'stopped';
+  /** Why the topology differs from the declaration and cannot be restored; undefined if it does not. */
+  readonly topologyFault: string | undefined;
+  /** Messages that are delivered and not settled. */
+  readonly inFlight: number;
+  /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Stops consuming, waits for running attempts, gives the rest back to the queue. */
+  stop(options?: StopOptions): Promise<StopReport>;
+}
+
+const OPTIONS = [
+  'connection',
+  'topology',
+  'assert',
+  'hooks',
+  'queue',
+  'concurrency',
+  'handler',
+  'onError',
+  'settle',
+  'suspects',
+  'breaker',
+] as const satisfies readonly (keyof CreateWorkerOptions<Topology, never, never>)[];
+
+const DEFAULT_CONCURRENCY = 10;
+const DEFAULT_SUSPECT_CONCURRENCY = 10;
+const MOST_PREFETCHED = 250;
+const DEFAULT_STOP_MS = 30_000;
+
+/**
+ * Connects, asserts the topology and begins to consume.
+ * @throws ConnectError; TopologyError if the broker cannot carry the topology; TypeError for an unknown queue or option.
+ */
+export async function createWorker<
+  const T extends AnyTopology,
+  const N extends MessageName<T['queues']>,
+  Effect = never,
+>(options: CreateWorkerOptions<T, N, Effect>): Promise<Worker> {
+  refuseUnknown('createWorker', options, OPTIONS);
+  const { connection, topology, queue, assert = 'create', hooks, suspects, breaker } = options;
+  const queueOptions = queueOf(topology, queue);
+  const concurrency = countOf('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
+  const prefetchCount = concurrency + Math.min(concurrency, MOST_PREFETCHED);
+  const { shared, close } = await connectionOf(connection);
+  try {
+    const allHooks = [shared.hooks, hooks].filter((one) => one !== undefined);
+    const tell = teller(allHooks, shared.logger);
+    const { read, run, settle, onUnconfirmed } = queueHandler<Effect>({
+      messages: topology.messages,
+      name: queue,
+      retry: queueOptions.retry,
+      handler: options.handler as never,
+      onError: options.onError,
+      settle: options.settle as never,
+      hooks: allHooks,
+      tell,
+    });
+    const workerOptions: Omit<
+      QueueWorkerOptions<ReadMessage, Effect>,
+      'amqpUrl' | 'managementUrl'
+    > = {
+      declaration: topology.declaration,
+      kind: queue,
+      id: randomUUID(),
+      prefetchCount,
+      concurrency,
+      suspectConcurrency: Math.min(
+        countOf('suspects.concurrency', suspects?.concurrency ?? DEFAULT_SUSPECT_CONCURRENCY),
+        prefetchCount,
+      ),
+      circuitBreaker:
+        breaker === false
+          ? false
+          : {
+              ...(breaker?.failureRatio === undefined
+                ? {}
+                : { failureRatio: breaker.failureRatio }),
+              ...(breaker?.pause === undefined
+                ? {}
+                : { pauseMs: durationMs('breaker.pause', breaker.pause) }),
+            },
+      read,
+      run,
+      settle,
+      onUnconfirmed,
+      onEvent: (event) => {
+        if (event.type === 'circuitBreaker')
+          tell({ type: 'breaker', queue, state: event.state.type });
+        if (event.type === 'refused')
+          tell({ type: 'deadLettered', queue, cause: 'refused', error: event.reason });
+      },
+    };
+    const link = sharedLink(shared, topology.declaration, assert);
+    const worker = await QueueWorker.open<ReadMessage, Effect>(
+      { ...workerOptions, amqpUrl: '', managementUrl: undefined },
+      link,
+    );
+    return new TopologyWorker(shared, worker, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type RunningWorker = Pick<
+  QueueWorker,
+  'close' | 'inFlightCount' | 'isPaused' | 'isUp' | 'pause' | 'resume' | 'topologyFault'
+>;
+
+class TopologyWorker implements Worker {
+  readonly #worker: RunningWorker;
+  readonly #forget: () => void;
+  readonly #closeConnection: () => Promise<void>;
+  #stopped: Promise<StopReport> | undefined;
+
+  constructor(
+    connection: SharedConnection,
+    worker: RunningWorker,
+    closeConnection: () => Promise<void>,
+  ) {
+    this.#worker = worker;
+    this.#closeConnection = closeConnection;
+    this.#forget = connection.addWorker(this);
+  }
+
+  get health(): Worker['health'] {
+    if (this.#stopped !== undefined) return 'stopped';
+    if (!this.#worker.isUp) return 'disconnected';
+    return this.#worker.isPaused ? 'paused' : 'running';
+  }
+
+  get topologyFault(): string | undefined {
+    return this.#worker.topologyFault;
+  }
+
+  get inFlight(): number {
+    return this.#worker.inFlightCount;
+  }
+
+  async pause(): Promise<void> {
+    await this.#worker.pause();
+  }
+
+  resume(): Promise<void> {
+    this.#worker.resume();
+    return Promise.resolve();
+  }
+
+  stop({ deadline = DEFAULT_STOP_MS }: StopOptions = {}): Promise<StopReport> {
+    this.#stopped ??= this.#stop(durationMs('deadline', deadline));
+    return this.#stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(deadlineMs: number): Promise<StopReport> {
+    const { finishedCount, requeuedCount } = await this.#worker.close(deadlineMs);
+    this.#forget();
+    await this.#closeConnection();
+    return { finished: finishedCount, returned: requeuedCount };
+  }
+}
+
+/** How a worker reaches the broker on a shared connection. */
+function sharedLink(
+  connection: SharedConnection,
+  declaration: Declaration,
+  assert: 'create' | 'check' | 'never',
+): WorkerLink {
+  const maintainer = connection.maintainerOf(declaration, assert);
+  return {
+    clock: SYSTEM_CLOCK,
+    get topologyFault() {
+      return maintainer.fault;
+    },
+    openPublisher: ({ onPlan }) =>
+      Publisher.open({
+        session: connection.publishing,
+        url: '',
+        label: '',
+        prepare: async (model, isReopened) => {
+          const plan = await maintainer.prepare(model, isReopened);
+          onPlan(plan);
+          return plan;
+        },
+      }),
+    openConsumer: ({ queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>
+      Consumer.open({
+        session: connection.consuming,
+        url: '',
+        label: '',
+        prepare: async (model, isReopened) => {
+          onPlan(await maintainer.prepare(model, isReopened));
+        },
+        queue,
+        prefetchCount: 0,
+        onOpen,
+        onLost,
+        onChange,
+        onDelivery,
+      }),
+  };
+}
+
+function queueOf(topology: AnyTopology, name: string): QueueOptions {
+  const queues = Object(topology.queues) as Queues;
+  const queue = Object.hasOwn(queues, name) ? queues[name] : undefined;
+  if (queue !== undefined) return queue;
+  throw new TypeError(
+    `queue '${name}' is not defined; the topology has ${Object.keys(queues).join(', ')}`,
+  );
+}
+
+function countOf(name: string, count: number): number {
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new TypeError(`${name} must be a whole number of at least 1, not ${count}`);
+}

@@ -1,0 +1,110 @@
+/** What a program may watch and wrap: events for logs and metrics, and the run of attempts and publishes for traces. */
+import type { PublishErrorCode } from './publishError.ts';
+
+/** Which attempt of a message runs. */
+export interface AttemptInfo {
+  /** Counted from 1; repeats that are immediate count too. */
+  readonly number: number;
+  /** Attempts at most. */
+  readonly of: number;
+  /** True if a failure of this attempt makes the message a dead letter. */
+  readonly isLast: boolean;
+  /** Name of the queue in the topology. */
+  readonly queue: string;
+  /** Id of the message; empty if its publisher set none. */
+  readonly id: string;
+}
+
+/** A message on its way out. */
+export interface OutgoingInfo {
+  /** Name of the message. */
+  readonly type: string;
+  readonly id: string;
+  /** May be added to, for example by the context of a trace. */
+  readonly headers: Record<string, string | number>;
+}
+
+/** One thing that happened. */
+export type TopologyEvent =
+  /** A connection is up, was lost, or could not be opened; it is tried again. */
+  | {
+      readonly type: 'connected' | 'disconnected' | 'connectFailed';
+      readonly purpose: 'publish' | 'consume';
+      readonly error?: Error;
+    }
+  /** A memory or disk alarm of the broker blocks publishers, or does so no more. */
+  | { readonly type: 'blocked' | 'unblocked'; readonly reason?: string }
+  /** An attempt ended. */
+  | {
+      readonly type: 'attempt';
+      readonly queue: string;
+      readonly message: string;
+      readonly outcome: 'done' | 'retry' | 'reject' | 'discard';
+      readonly error?: unknown;
+      /** Of a discarded message. */
+      readonly reason?: string;
+      readonly durationMs: number;
+      readonly attempt: AttemptInfo;
+    }
+  /** A worker sent a message to the dead-letter queue, or let the broker do it after the last attempt. */
+  | {
+      readonly type: 'deadLettered';
+      readonly queue: string;
+      readonly cause: 'fatal' | 'exhausted' | 'refused';
+      readonly error?: string;
+    }
+  /** A handler returned what is no outcome; the attempt counts as failed. */
+  | { readonly type: 'invalidOutcome'; readonly queue: string; readonly error: Error }
+  /** `settle` failed, so the attempt counts as failed although its handler ended. */
+  | { readonly type: 'settleFailed'; readonly queue: string; readonly error: unknown }
+  /** A publish ended. */
+  | {
+      readonly type: 'published';
+      readonly message: string;
+      readonly result: 'confirmed' | PublishErrorCode;
+      readonly durationMs: number;
+    }
+  /** The circuit breaker of a worker has another state. */
+  | {
+      readonly type: 'breaker';
+      readonly queue: string;
+      readonly state: 'closed' | 'open' | 'probing';
+    };
+
+/** All are optional. */
+export interface Hooks {
+  /** For logs and metrics. What it throws is told once, and otherwise ignored. */
+  readonly onEvent?: (event: TopologyEvent) => void;
+  /** For traces and for context such as AsyncLocalStorage; must call `run` once and return its result. */
+  readonly aroundAttempt?: <Result>(
+    attempt: AttemptInfo,
+    message: { readonly type: string; readonly headers: Readonly<Record<string, unknown>> },
+    run: () => Promise<Result>,
+  ) => Promise<Result>;
+  /** The same for a publish, with the headers that it sends. */
+  readonly aroundPublish?: <Result>(
+    message: OutgoingInfo,
+    run: () => Promise<Result>,
+  ) => Promise<Result>;
+}
+
+/** Where lines for people go. */
+export type Logger = Pick<Console, 'info' | 'warn' | 'error'>;
+
+/** @returns a function that tells all hooks, and warns once of one that throws. */
+export function teller(
+  hooks: readonly (Hooks | undefined)[],
+  logger: Logger,
+): (event: TopologyEvent) => void {
+  const listeners = hooks.flatMap((one) => (one?.onEvent === undefined ? [] : [one.onEvent]));
+  let hasWarned = false;
+  return (event) => {
+    for (const listener of listeners)
+      try {
+        listener(event);
+      } catch (error) {
+        if (!hasWarned) logger.warn(`onEvent threw at an event '${event.type}': ${String(error)}`);
+        hasWarned = true;
+      }
+  };
+}
