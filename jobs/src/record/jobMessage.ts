@@ -135,7 +135,7 @@ function checkEnvelope(value: unknown): void {
 export function readEnvelope(body: Buffer): JobMessage | undefined {
   try {
     const value = parseJson(body);
-    return envelopeCheck.Check(value) ? (value as JobMessage) : undefined;
+    return envelopeCheck.Check(value) ? value : undefined;
   } catch {
     return undefined;
   }

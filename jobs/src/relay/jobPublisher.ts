@@ -86,10 +86,9 @@ export class JobPublisher {
       const publishedAt = String(this.#options.clock.now().getTime());
       answers.length += count;
       missing.expect(count);
-      for (let index = from; index < from + count; index += 1) {
-        const job = jobs[index] as JobRecord;
+      for (const [offset, job] of jobs.slice(from, from + count).entries()) {
         const onResult = (result: PublishResult | 'impossible') => {
-          answers[index] = result;
+          answers[from + offset] = result;
           missing.end();
         };
         try {

@@ -164,10 +164,12 @@ class Tally {
   /** @throws TypeError if the value is no finite number. */
   observe(value: number): void {
     if (!Number.isFinite(value)) throw new TypeError(`${value} cannot be observed`);
-    const bounds = this.#upperBounds;
     let index = 0;
-    while (index < bounds.length && value > (bounds[index] as number)) index += 1;
-    this.#counts[index] = (this.#counts[index] as number) + 1;
+    for (const bound of this.#upperBounds) {
+      if (value <= bound) break;
+      index += 1;
+    }
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
     this.sum += value;
   }
 
