@@ -13,7 +13,8 @@ interface DocumentedRow {
 
 export const DOCUMENTED_LIBRARIES = ['amqp-contract', 'NServiceBus', 'MassTransit'];
 
-const AMQP_CONTRACT = 'https://github.com/btravstack/amqp-contract/blob/main/docs';
+/** The versions that were read, since its pages move. */
+const AMQP_CONTRACT = 'https://github.com/btravstack/amqp-contract/blob';
 const NSERVICEBUS = 'https://docs.particular.net';
 const MASSTRANSIT = 'https://masstransit.massient.com';
 
@@ -23,7 +24,7 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     cells: [
       {
         text: 'exponential; a wait queue for each distinct delay, which it declares',
-        url: `${AMQP_CONTRACT}/how-to/retry-failed-messages.md`,
+        url: `${AMQP_CONTRACT}/0f55815fca133774102bbc3e724a9a929cdda187/docs/how-to/retry-failed-messages.md`,
       },
       {
         text: 'linear or any delay in seconds; 28 levels of exchanges and queues, which it declares',
@@ -39,11 +40,11 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     name: 'who gives a failed message on',
     cells: [
       {
-        text: 'the worker publishes it again, always',
-        url: `${AMQP_CONTRACT}/how-to/retry-failed-messages.md`,
+        text: 'the worker publishes it again (mode ttl-backoff)',
+        url: `${AMQP_CONTRACT}/0f55815fca133774102bbc3e724a9a929cdda187/docs/how-to/retry-failed-messages.md`,
       },
       {
-        text: 'the endpoint sends it to the first delay level',
+        text: 'it is sent to the exchanges of the delay levels',
         url: `${NSERVICEBUS}/transports/rabbitmq/delayed-delivery`,
       },
       {
@@ -57,7 +58,7 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     cells: [
       {
         text: 'yes, at-least-once',
-        url: `${AMQP_CONTRACT}/explanation/delivery-guarantees.md`,
+        url: `${AMQP_CONTRACT}/18b0e5ba9080c7a1355a2f7d748b502c4c02e81c/docs/explanation/delivery-guarantees.md`,
       },
       {
         text: 'yes, if the connection is lost before the acknowledgement',
@@ -71,7 +72,7 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     cells: [
       {
         text: 'the worker, in the header x-retry-count',
-        url: `${AMQP_CONTRACT}/how-to/retry-failed-messages.md`,
+        url: `${AMQP_CONTRACT}/0f55815fca133774102bbc3e724a9a929cdda187/docs/how-to/retry-failed-messages.md`,
       },
       undefined,
       undefined,
@@ -82,7 +83,7 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     cells: [
       {
         text: 'either one or the other for a queue',
-        url: `${AMQP_CONTRACT}/how-to/retry-failed-messages.md`,
+        url: `${AMQP_CONTRACT}/0f55815fca133774102bbc3e724a9a929cdda187/docs/how-to/retry-failed-messages.md`,
       },
       {
         text: 'yes, five by default',
@@ -99,16 +100,13 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     cells: [
       {
         text: 'yes, NonRetryableError',
-        url: `${AMQP_CONTRACT}/how-to/retry-failed-messages.md`,
+        url: `${AMQP_CONTRACT}/0f55815fca133774102bbc3e724a9a929cdda187/docs/how-to/retry-failed-messages.md`,
       },
       {
         text: 'yes, unrecoverable exceptions',
         url: `${NSERVICEBUS}/nservicebus/recoverability/custom-recoverability-policy`,
       },
-      {
-        text: 'yes, Ignore in the retry filter',
-        url: 'https://masstransit.io/documentation/concepts/exceptions',
-      },
+      undefined,
     ],
   },
   {
@@ -116,7 +114,7 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     cells: [
       {
         text: 'dead-lettered at once; any Standard Schema, at both ends',
-        url: `${AMQP_CONTRACT}/guide/error-model.md`,
+        url: `${AMQP_CONTRACT}/0ac78b3d3852e5e7f6a60519a05afb8674f1abb0/docs/guide/error-model.md`,
       },
       {
         text: 'to the error queue at once, where it cannot be deserialized',
@@ -130,7 +128,7 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     cells: [
       {
         text: 'x-last-error after a delayed retry; none for a fatal or malformed message',
-        url: `${AMQP_CONTRACT}/how-to/retry-failed-messages.md`,
+        url: `${AMQP_CONTRACT}/0f55815fca133774102bbc3e724a9a929cdda187/docs/how-to/retry-failed-messages.md`,
       },
       undefined,
       {
@@ -144,10 +142,10 @@ export const DOCUMENTED_ROWS: readonly DocumentedRow[] = [
     cells: [
       {
         text: 'delivery limit of the quorum queue, by default 20',
-        url: `${AMQP_CONTRACT}/how-to/retry-failed-messages.md`,
+        url: `${AMQP_CONTRACT}/0f55815fca133774102bbc3e724a9a929cdda187/docs/how-to/retry-failed-messages.md`,
       },
       {
-        text: 'no end: the transport sets an unlimited delivery limit',
+        text: 'the transport creates a policy without a limit, which newer brokers may not respect',
         url: 'https://github.com/Particular/NServiceBus.RabbitMQ/issues/1688',
       },
       undefined,

@@ -1,6 +1,6 @@
 /** `npm run compare`: measures FIT and other libraries on a broker of their own, and writes docs/comparison.md. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePorts, isOptionError, runCommand, type Stack, startStack } from '@fit/stack';
@@ -107,7 +107,7 @@ async function describeSetting(stack: Stack): Promise<string[]> {
   ];
   return [
     `measured on ${new Date().toISOString().slice(0, 10)}`,
-    `machine: ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}, ${memoryGiB} GiB`,
+    `machine: ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}, ${memoryGiB} GiB; load average ${(loadavg()[0] ?? 0).toFixed(1)} before`,
     `versions: ${versions.join(', ')}; those of the libraries are in the table`,
   ];
 }

@@ -51,7 +51,7 @@ export async function prepareSpring(folder: string): Promise<Library | string> {
     publisher: ['java', '-cp', classpath, 'SpringPublisher'],
     notes: [
       'Its documented retries are those of its retry interceptor: they wait in memory and hold the thread and the message meanwhile. So a killed worker forgets how many attempts were made, and ten waiting messages stop a consumer of ten threads. Waits in queues are possible with its queue builder, and are then written by hand as in the other columns.',
-      'Its lines are Java, formatted at 100 columns by hand; 23 of them are imports. Spring Boot would replace about a third of them by properties.',
+      'Its lines are Java, formatted at 100 columns by hand; 23 of them are imports.',
     ],
   };
 }
