@@ -18,8 +18,9 @@ export interface Manifest {
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
 }
 
-export function readManifest(folder: PackageFolder): Manifest {
-  return JSON.parse(readFileSync(join(REPOSITORY, folder, 'package.json'), 'utf8')) as Manifest;
+/** @param root folder of the package; default: that in the repository. */
+export function readManifest(folder: PackageFolder, root = join(REPOSITORY, folder)): Manifest {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 }
 
 export function isPackageFolder(name: string): name is PackageFolder {

@@ -49,7 +49,8 @@ export function runtimeSteps(
       title: `${readManifest(folder).name} by require, without a warning`,
       run: async () => {
         await cp(REQUIRE_ALL, join(folders[folder], 'requireAll.cjs'));
-        const words = ['node', 'requireAll.cjs', ...entryPoints(readManifest(folder))];
+        const root = join(folders[folder], 'node_modules', readManifest(folder).name);
+        const words = ['node', 'requireAll.cjs', ...entryPoints(readManifest(folder, root))];
         const { output } = await run(folder, words);
         if (/warning/i.test(output)) throw new StackError('COMMAND_FAILED', output);
       },

@@ -12,7 +12,7 @@ const read = (...path: string[]): string => readFileSync(join(REPOSITORY, ...pat
 const IMPORTED = /(?:\bfrom|\bimport\(?)\s*'((?:@[^/'\n]+\/)?[^./'\n][^/'\n]*)[^'\n]*'/g;
 
 test('the packages have one version, and ask for each other in that version', () => {
-  const manifests = PACKAGES.map(readManifest);
+  const manifests = PACKAGES.map((folder) => readManifest(folder));
   const versions = new Map(manifests.map(({ name, version }) => [name, version]));
   assert.equal(new Set(versions.values()).size, 1, JSON.stringify([...versions]));
   for (const { name, dependencies } of manifests)
