@@ -126,8 +126,14 @@ export async function createPublisher<const T extends AnyTopology>(
 /** How a publish ended that was not abandoned by its own signal or timeout. */
 type Ending = PublishEnd['outcome'] | 'abandoned' | 'aborted';
 
-class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
-  readonly #channel: ChannelPublisher;
+/** What a publisher needs of its connection. */
+type PublisherConnection = Pick<SharedConnection, 'addPublisher' | 'hooks' | 'logger'>;
+/** What a publisher publishes on. */
+type PublisherChannel = Pick<ChannelPublisher, 'close' | 'isReady' | 'publishWithReason'>;
+
+/** The publisher of a topology, on a broker or in a simulation. */
+export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
+  readonly #channel: PublisherChannel;
   readonly #topology: T;
   readonly #hooks: readonly Hooks[];
   readonly #tell: (event: TopologyEvent) => void;
@@ -138,8 +144,8 @@ class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   #closed: Promise<void> | undefined;
 
   constructor(
-    connection: SharedConnection,
-    channel: ChannelPublisher,
+    connection: PublisherConnection,
+    channel: PublisherChannel,
     topology: T,
     hooks: Hooks | undefined,
     closeConnection: () => Promise<void>,

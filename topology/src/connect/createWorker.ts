@@ -18,7 +18,7 @@ import {
   type StopReport,
 } from './createConnection.ts';
 import type { On } from './createPublisher.ts';
-import { type AttemptInfo, teller } from './hooks.ts';
+import { type AttemptInfo, type Hooks, type Logger, teller } from './hooks.ts';
 import { queueHandler, type ReadMessage } from './queueHandler.ts';
 
 /** A value, or a promise of it. */
@@ -138,62 +138,17 @@ export async function createWorker<
   Effect = never,
 >(options: CreateWorkerOptions<T, N, Effect>): Promise<Worker> {
   refuseUnknown('createWorker', options, OPTIONS);
-  const { connection, topology, queue, assert = 'create', hooks, suspects, breaker } = options;
-  const queueOptions = queueOf(topology, queue);
-  const concurrency = countOf('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
-  const prefetchCount = concurrency + Math.min(concurrency, MOST_PREFETCHED);
+  const { connection, topology, assert = 'create', hooks } = options;
   const { shared, close } = await connectionOf(connection);
   try {
-    const allHooks = [shared.hooks, hooks].filter((one) => one !== undefined);
-    const tell = teller(allHooks, shared.logger);
-    const { read, run, settle, onUnconfirmed } = queueHandler<Effect>({
-      messages: topology.messages,
-      name: queue,
-      retry: queueOptions.retry,
-      handler: options.handler as never,
-      onError: options.onError,
-      settle: options.settle as never,
-      hooks: allHooks,
-      tell,
-    });
-    const workerOptions: Omit<
-      QueueWorkerOptions<ReadMessage, Effect>,
-      'amqpUrl' | 'managementUrl'
-    > = {
-      declaration: topology.declaration,
-      kind: queue,
-      id: randomUUID(),
-      prefetchCount,
-      concurrency,
-      suspectConcurrency: Math.min(
-        countOf('suspects.concurrency', suspects?.concurrency ?? DEFAULT_SUSPECT_CONCURRENCY),
-        prefetchCount,
-      ),
-      circuitBreaker:
-        breaker === false
-          ? false
-          : {
-              ...(breaker?.failureRatio === undefined
-                ? {}
-                : { failureRatio: breaker.failureRatio }),
-              ...(breaker?.pause === undefined
-                ? {}
-                : { pauseMs: durationMs('breaker.pause', breaker.pause) }),
-            },
-      read,
-      run,
-      settle,
-      onUnconfirmed,
-      onEvent: (event) => {
-        if (event.type === 'circuitBreaker')
-          tell({ type: 'breaker', queue, state: event.state.type });
-        if (event.type === 'refused')
-          tell({ type: 'deadLettered', queue, cause: 'refused', error: event.reason });
-      },
-    };
+    const workerOptions = queueWorkerOptions<T, N, Effect>(
+      options,
+      [shared.hooks, hooks].filter((one) => one !== undefined),
+      shared.logger,
+    );
     const link = sharedLink(shared, topology.declaration, assert);
     const worker = await QueueWorker.open<ReadMessage, Effect>(
-      { ...workerOptions, amqpUrl: '', managementUrl: undefined },
+      { ...workerOptions, id: randomUUID(), amqpUrl: '', managementUrl: undefined },
       link,
     );
     return new TopologyWorker(shared, worker, close);
@@ -201,6 +156,65 @@ export async function createWorker<
     await close();
     throw error;
   }
+}
+
+/**
+ * What a queue worker runs for these options, on a broker or in a simulation.
+ * @throws TypeError for an unknown queue, or a count below 1.
+ */
+export function queueWorkerOptions<
+  const T extends AnyTopology,
+  const N extends MessageName<T['queues']>,
+  Effect,
+>(
+  options: Omit<CreateWorkerOptions<T, N, Effect>, 'assert' | 'connection' | 'hooks'>,
+  hooks: readonly Hooks[],
+  logger: Logger,
+): Omit<QueueWorkerOptions<ReadMessage, Effect>, 'amqpUrl' | 'managementUrl'> {
+  const { topology, queue, suspects, breaker } = options;
+  const queueOptions = queueOf(topology, queue);
+  const concurrency = countOf('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
+  const prefetchCount = concurrency + Math.min(concurrency, MOST_PREFETCHED);
+  const tell = teller(hooks, logger);
+  const { read, run, settle, onUnconfirmed } = queueHandler<Effect>({
+    messages: topology.messages,
+    name: queue,
+    retry: queueOptions.retry,
+    handler: options.handler as never,
+    onError: options.onError,
+    settle: options.settle as never,
+    hooks,
+    tell,
+  });
+  return {
+    declaration: topology.declaration,
+    kind: queue,
+    prefetchCount,
+    concurrency,
+    suspectConcurrency: Math.min(
+      countOf('suspects.concurrency', suspects?.concurrency ?? DEFAULT_SUSPECT_CONCURRENCY),
+      prefetchCount,
+    ),
+    circuitBreaker:
+      breaker === false
+        ? false
+        : {
+            ...(breaker?.failureRatio === undefined ? {} : { failureRatio: breaker.failureRatio }),
+            ...(breaker?.pause === undefined
+              ? {}
+              : { pauseMs: durationMs('breaker.pause', breaker.pause) }),
+          },
+    read,
+    run,
+    settle,
+    onUnconfirmed,
+    onEvent: (event) => {
+      if (event.type === 'circuitBreaker')
+        tell({ type: 'breaker', queue, state: event.state.type });
+      if (event.type === 'refused')
+        tell({ type: 'deadLettered', queue, cause: 'refused', error: event.reason });
+    },
+  };
 }
 
 type RunningWorker = Pick<

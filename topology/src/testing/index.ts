@@ -15,4 +15,9 @@ export {
   type SimulatedMessage,
 } from './simulatedBroker.ts';
 export type { SimulatedDeadLetter, SimulatedSystem, SystemOptions } from './simulatedSystem.ts';
+export type {
+  SimulatedHandler,
+  TopologySimulation,
+  TopologySimulationOptions,
+} from './simulateTopology.ts';
 export { VirtualClock } from './virtualClock.ts';

@@ -1,8 +1,10 @@
 /** Runs a topology and its workers against a broker in memory and a virtual clock, so that a test of a retry policy takes milliseconds. */
 import type { OutgoingMessage, PublishResult } from '../amqp/index.ts';
 import type { Declaration, KindsOptions } from '../declaration/declareTopology.ts';
+import type { AnyTopology, Topology } from '../define/defineTopology.ts';
 import type { QueueWorkerOptions } from '../work/queueWorkerOptions.ts';
 import { SimulatedSystem, type SystemOptions, simulatedWorker } from './simulatedSystem.ts';
+import { TopologySimulation, type TopologySimulationOptions } from './simulateTopology.ts';
 
 /** Options of one worker: those of `QueueWorker` that do not speak of a broker. Only `run` is required. */
 export type SimulatedWorkerOptions = Pick<
@@ -34,15 +36,26 @@ export interface SimulatedPublish extends Partial<Pick<OutgoingMessage, 'headers
 }
 
 /**
- * Plans and proves a declaration, and starts its workers. They are real workers, with the rules of attempts, deadlines,
+ * Plans and proves a topology, and starts its workers. They are real workers, with the rules of attempts, deadlines,
  * crashes and dead letters that they have in production; only broker and clock are simulated.
+ * @param topology what `defineTopology` returned, or `declareTopology`.
  * @throws TopologyError `PLAN_REFUSED` as `provePlan`.
  */
+export function simulate<const T extends AnyTopology>(
+  topology: T,
+  options: TopologySimulationOptions<T>,
+): TopologySimulation<T>;
 export function simulate<const Kinds extends KindsOptions>(
-  declaration: Declaration<Kinds>,
+  topology: Declaration<Kinds>,
   options: SimulationOptions<Kinds>,
-): Simulation {
-  return new Simulation(declaration, options);
+): Simulation;
+export function simulate(
+  topology: Topology | Declaration,
+  options: TopologySimulationOptions<Topology> | SimulationOptions,
+): TopologySimulation | Simulation {
+  if ('declaration' in topology)
+    return new TopologySimulation(topology, options as TopologySimulationOptions<Topology>);
+  return new Simulation(topology, options as SimulationOptions);
 }
 
 /** A simulated declaration: its queues are called by their names on the broker. */

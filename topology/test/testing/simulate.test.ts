@@ -467,7 +467,7 @@ test('property: on any broker every message ends once, done or dead, and a seed 
                     const word = path[Math.min(count, path.length - 1)]!;
                     if (word === 'crash') {
                       simulation.crash(queue);
-                      return new Promise(() => undefined);
+                      return new Promise<never>(() => undefined);
                     }
                     if (word === 'done' || word === 'discard')
                       ended.set(id, (ended.get(id) ?? 0) + 1);

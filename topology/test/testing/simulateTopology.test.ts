@@ -1,0 +1,92 @@
+/** Goal: a typed topology is simulated with the rules of `createWorker` and `createPublisher`. Method: messages whose ways are known. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defineTopology, PublishError, reject } from '@fit/topology';
+import { simulate } from '@fit/topology/testing';
+import { z } from 'zod';
+
+const shop = defineTopology({
+  exchange: 'shop',
+  messages: {
+    'order.paid': z.object({ id: z.string() }),
+    'order.sent': z.object({ id: z.string() }),
+  },
+  queues: {
+    mail: { on: ['order.*'], retry: { immediate: 1, delays: ['5s', '30s'] }, maxLength: 1 },
+    audit: { on: ['order.paid'], retry: { delays: ['1s'] }, adopt: 'old-audit' },
+  },
+});
+
+test('each queue has its own attempts; immediate repeats come before the first wait, and onError decides', async () => {
+  const seen: string[] = [];
+  const simulation = simulate(shop, {
+    handlers: {
+      mail: {
+        handler: ({ type, body, attempt }) => {
+          seen.push(`${type} ${body.id} ${attempt.number} of ${attempt.of} at ${simulation.now}`);
+          throw new Error('busy');
+        },
+      },
+      audit: {
+        handler: () => {
+          throw new RangeError('full');
+        },
+        onError: (error) => (error instanceof RangeError ? reject(error) : undefined),
+      },
+    },
+  });
+  const { id } = await simulation.publish('order.paid', { id: '7' });
+  await simulation.settle();
+  assert.deepEqual(seen, [
+    'order.paid 7 1 of 4 at 0',
+    'order.paid 7 2 of 4 at 0',
+    'order.paid 7 3 of 4 at 5000',
+    'order.paid 7 4 of 4 at 35000',
+  ]);
+  const causes = (queue: 'mail' | 'audit') =>
+    simulation.deadLetters(queue).map((one) => [one.id, one.cause, one.error]);
+  assert.deepEqual(causes('mail'), [[id, 'exhausted', undefined]]);
+  assert.deepEqual(causes('audit'), [[id, 'fatal', 'full']]);
+});
+
+test('a publish is refused as by a publisher: an invalid body, an unknown name, a full queue', async () => {
+  const simulation = simulate(shop, { handlers: {} });
+  const codeOf = async (publish: Promise<unknown>) =>
+    await publish.then(
+      () => 'confirmed',
+      (error: unknown) => (error instanceof PublishError ? error.code : error),
+    );
+  const order = { id: '1' };
+  // @ts-expect-error: the body has no id.
+  assert.equal(await codeOf(simulation.publish('order.paid', {})), 'INVALID');
+  // @ts-expect-error: there is no such message.
+  assert.equal(await codeOf(simulation.publish('order.lost', order)), 'INVALID');
+  const codes: unknown[] = [];
+  for (let index = 0; index < 3; index += 1)
+    codes.push(await codeOf(simulation.publish('order.sent', order)));
+  assert.deepEqual(codes, ['confirmed', 'confirmed', 'QUEUE_FULL']);
+  // @ts-expect-error: there is no such queue.
+  assert.throws(() => simulation.deadLetters('inbox'), /'inbox' is none of the queues mail, audit/);
+});
+
+test('a crash spends no attempt, and a misspelt handler does not compile', async () => {
+  const attempts: number[] = [];
+  const simulation = simulate(shop, {
+    handlers: {
+      audit: {
+        handler: async ({ attempt }) => {
+          attempts.push(attempt.number);
+          await simulation.sleep('10s');
+        },
+      },
+    },
+  });
+  await simulation.publish('order.paid', { id: '1' });
+  await simulation.advance('1s');
+  simulation.crash('audit');
+  await simulation.settle();
+  assert.deepEqual([attempts, simulation.deadLetters('audit')], [[1, 1], []]);
+  const handlers = { inbox: { handler: () => undefined } };
+  // @ts-expect-error: there is no such queue.
+  assert.throws(() => simulate(shop, { handlers }), /inbox/);
+});
