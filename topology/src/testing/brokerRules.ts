@@ -5,7 +5,7 @@ import type { DeathReason } from '../proof/routes.ts';
 import { type DeathRecord, type Headers, readDeaths } from '../retry/xDeath.ts';
 
 /** How a delivery came back to its queue: `failed` after a crash or `basic.reject`, `requeued` after `basic.nack`. */
-export type ReturnType = 'failed' | 'requeued';
+export type MessageReturn = 'failed' | 'requeued';
 
 /** How often a message came back, in its present queue and in those before. */
 export interface ReturnCounts {
@@ -27,7 +27,7 @@ export const NO_RETURNS: ReturnCounts = Object.freeze({
 });
 
 /** @returns the counts after one more return to the same queue. */
-export function countReturn(counts: ReturnCounts, type: ReturnType): ReturnCounts {
+export function countReturn(counts: ReturnCounts, type: MessageReturn): ReturnCounts {
   return {
     ...counts,
     failedCount: counts.failedCount + (type === 'failed' ? 1 : 0),

@@ -1,5 +1,10 @@
 /** A simulation of a topology: for tests of a retry policy, and for tools that predict the path of a message. */
-export { crashLimitOf, requeueDelayMs } from './brokerRules.ts';
+export {
+  crashLimitOf,
+  type MessageReturn,
+  type RedeliveryMarks,
+  requeueDelayMs,
+} from './brokerRules.ts';
 export { settleAs } from './settleAs.ts';
 export {
   type SimulatedPublish,
@@ -13,6 +18,7 @@ export {
   type MessageState,
   SimulatedBroker,
   type SimulatedMessage,
+  type SimulatedPublishResult,
 } from './simulatedBroker.ts';
 export type { SimulatedDeadLetter, SimulatedSystem, SystemOptions } from './simulatedSystem.ts';
 export type {

@@ -18,11 +18,11 @@ import {
   isAtLeastOnce,
   isCycle,
   lengthLimitOf,
+  type MessageReturn,
   NO_RETURNS,
   REFUSED_DEAD_LETTER_RETRY_MS,
   type RedeliveryMarks,
   type ReturnCounts,
-  type ReturnType,
   reasonInHeaders,
   redeliveryMarks,
   refusesPublish,
@@ -216,7 +216,7 @@ export class SimulatedBroker {
   }
 
   /** The message comes back to its queue: `failed` by `basic.reject`, `requeued` by `basic.nack`. */
-  returnToQueue(message: SimulatedMessage, type: ReturnType, what: string): void {
+  returnToQueue(message: SimulatedMessage, type: MessageReturn, what: string): void {
     const stored = this.#unsettled(message);
     const { plan } = this.#stateOf(stored.queue);
     const counts = countReturn(stored.counts, type);

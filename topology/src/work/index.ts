@@ -1,5 +1,6 @@
 /** A worker of a declared kind: attempts, outcomes, quarantine, circuit breaker. */
 export type { CircuitBreakerOptions, CircuitBreakerState } from './circuitBreaker.ts';
+export type { Clock, ClockTimer } from './clock.ts';
 export { deadLetter, performStep, type WorkerPublisher } from './performStep.ts';
 export type { QuarantineMode } from './quarantine.ts';
 export type { DrainReport } from './queueWorker.ts';
@@ -13,3 +14,4 @@ export type {
 } from './queueWorkerOptions.ts';
 export { DeadlineExceeded, WorkerStopped } from './runAttempt.ts';
 export type { DeadLetterDetails, SettleMethod } from './settlement.ts';
+export type { LinkCallbacks, LinkConsumer, LinkPublisher, WorkerLink } from './workerLink.ts';
