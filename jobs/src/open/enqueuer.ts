@@ -127,7 +127,10 @@ export class Enqueuer {
       if (!records.has(record._id)) records.set(record._id, record);
     }
     const ids = [...records.keys()].sort();
-    const leaseUntil = relay === undefined ? new Date(now.getTime() + delayMs) : leaseEndAfter(now);
+    // Until its jobs are stored no relay may take the batch, because it would find none and end it.
+    const heldUntil = leaseEndAfter(now);
+    const dueAt = new Date(now.getTime() + delayMs);
+    const leaseUntil = dueAt > heldUntil ? dueAt : heldUntil;
     const newBatch = {
       _id: batchId,
       runId: operation,
@@ -135,7 +138,7 @@ export class Enqueuer {
       ids,
       createsJobs: true as const,
       createdAt: now,
-      owner: relay?.owner ?? '',
+      owner: relay?.owner ?? operation,
     };
     // An insert whose answer was lost finds its own batch, which nobody else can know.
     const inserted = await stores.batches.insert(newBatch, leaseUntil);
@@ -143,11 +146,23 @@ export class Enqueuer {
     const existingIds = await stores.jobs.insert([...records.values()]);
     if (existingIds.size > 0) await this.#readExisting(batch, records, existingIds);
     const created = [...records.values()].filter((record) => record.batch === batchId);
-    if (created.length > 0 && relay !== undefined) relay.publish(batch, created);
+    if (created.length > 0) await this.#handOver(batch, created, dueAt);
     if (delayMs > 0 && delayMs < LONGEST_TIMER_MS)
       setTimeout(() => this.#options.relay()?.wake(), delayMs).unref();
     const isNew = (record: JobRecord) => record.batch === batchId;
     return new Map([...records].map(([id, record]) => [id, { record, isNew: isNew(record) }]));
+  }
+
+  /** Gives the batch to the relay of this process, or to that which finds it first. */
+  async #handOver(batch: BatchRecord, created: readonly JobRecord[], dueAt: Date): Promise<void> {
+    const { stores, relay } = this.#options;
+    const own = relay();
+    if (own !== undefined && own.owner === batch.owner) own.publish(batch, created);
+    else if (dueAt < batch.leaseUntil) {
+      const laterMs = Math.max(0, dueAt.getTime() - stores.clock.now().getTime());
+      // If this fails, the batch is taken when the lease of its maker ends.
+      await stores.batches.release(batch, laterMs).catch(() => undefined);
+    }
   }
 
   /** Replaces records whose jobs existed by those that are stored, and leaves their ids out of the batch. */

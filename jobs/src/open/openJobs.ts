@@ -314,7 +314,11 @@ async function openStored(
             onSession: options.onSession ?? (() => undefined),
           });
     if (tasks !== undefined) closers.push(() => tasks.stop());
-    const enqueuer = new Enqueuer({ stores, relay: () => tasks?.relay });
+    // Their limits end before the lease of a batch does.
+    const enqueuer = new Enqueuer({
+      stores: backgroundStores(database, stores),
+      relay: () => tasks?.relay,
+    });
     closers.push(() => enqueuer.flush());
     return {
       stores,

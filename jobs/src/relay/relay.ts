@@ -53,6 +53,10 @@ export interface RelayOptions {
  * limit for each kind, so that a kind whose queue is full does not stop the others.
  */
 const PAGES_IN_WORK = 3;
+/** Claimed batches of one kind that wait at most: they may have one job each, and every one is renewed. */
+const CLAIMED_LIMIT = 50;
+/** Jobs of the batches that are claimed at a time, so that other relays get some of many large batches. */
+const CLAIMED_JOBS = PAGES_IN_WORK * BATCH_LIMIT;
 /** Pause between two searches for batches and runs without an owner, in milliseconds. */
 const SEARCH_MS = 1_000;
 /** Time until messages that the broker did not take are published again. A full queue drains in seconds, and one try a second costs little. */
@@ -119,6 +123,8 @@ export class Relay {
   readonly #stopped = new AbortController();
   #endPause: (() => void) | undefined;
   #isWoken = false;
+  /** True: more batches than were claimed were without an owner, so the next search follows once these are begun. */
+  #hasMoreBatches = false;
   #isStoreDown = false;
   #isRenewing = false;
 
@@ -156,12 +162,22 @@ export class Relay {
     const { batches } = this.#options.stores;
     const renew = () => batches.renew(batch);
     const held = this.#hold({ batch, jobs, isLost: false, renew });
-    if (jobs[0]?.isUrgent === true && !this.#isStopped)
+    if (jobs[0]?.isUrgent === true && !this.#isStopped) {
       this.#track(URGENT, () => this.#publishClaimed(held));
-    else {
+      return;
+    }
+    const waitingCount = this.#claimed.filter((other) => other.batch.kind === batch.kind).length;
+    if (waitingCount < CLAIMED_LIMIT) {
       this.#claimed.push(held);
       this.#startWork();
+      return;
     }
+    // The queue is full for a while, so the batch waits in the database, where it costs no renewals.
+    this.#held.delete(held);
+    this.#hasMoreBatches = true;
+    batches.release(batch, 0).catch((thrown: unknown) => {
+      this.#reportError(thrown);
+    });
   }
 
   /** Searches for work at once, because another task of this process has made a batch. */
@@ -221,8 +237,10 @@ export class Relay {
     );
     if (kinds.length === 0) return;
     const now = this.#options.stores.clock.now();
-    const wanted = { kinds, limit: PAGES_IN_WORK, now };
-    for (const batch of await batches.claim(this.#owner, wanted))
+    const wanted = { kinds, limit: CLAIMED_LIMIT, jobLimit: CLAIMED_JOBS, now };
+    const { claimed, hasMore } = await batches.claim(this.#owner, wanted);
+    this.#hasMoreBatches = hasMore;
+    for (const batch of claimed)
       this.#claimed.push(this.#hold({ batch, isLost: false, renew: () => batches.renew(batch) }));
   }
 
@@ -271,6 +289,14 @@ export class Relay {
   /** Begins as many pages and batches as may be in work. Runs take turns, so that a large one does not keep small ones waiting. */
   #startWork(): void {
     if (this.#isStopped) return;
+    this.#beginWork();
+    if (this.#hasMoreBatches && this.#claimed.length === 0) {
+      this.#hasMoreBatches = false;
+      this.wake();
+    }
+  }
+
+  #beginWork(): void {
     for (const kind of this.#kinds.keys())
       while (this.#hasFreePage(kind)) {
         const batchIndex = this.#claimed.findIndex(({ batch }) => batch.kind === kind);

@@ -62,17 +62,24 @@ export class BatchStore {
   /**
    * Takes open batches whose lease has ended: those of a process that died, those that were deferred or delayed until now.
    * @param kinds only batches of these kinds; a release that lost a kind leaves its batches to others.
+   * @param limit batches, and `jobLimit` jobs of these together; at least one batch is claimed.
    * @param now the database's time; it only spares statements, the database decides.
-   * @returns the batches, held by `owner`.
+   * @returns the batches, held by `owner`, and whether more of them may be without an owner.
    */
   async claim(
     owner: string,
     {
       kinds,
       limit,
+      jobLimit,
       now,
-    }: { readonly kinds: readonly string[]; readonly limit: number; readonly now: Date },
-  ): Promise<BatchRecord[]> {
+    }: {
+      readonly kinds: readonly string[];
+      readonly limit: number;
+      readonly jobLimit: number;
+      readonly now: Date;
+    },
+  ): Promise<{ readonly claimed: BatchRecord[]; readonly hasMore: boolean }> {
     const oldestFirst = await this.#batches.find({
       filter: {
         state: 'open',
@@ -85,15 +92,17 @@ export class BatchStore {
     });
     const update = takeIfOver(owner);
     const claimed: BatchRecord[] = [];
+    let jobCount = 0;
     for (const { _id, fence } of oldestFirst) {
-      if (claimed.length >= limit) break;
+      if (claimed.length >= limit || jobCount >= jobLimit) return { claimed, hasMore: true };
       const batch = await this.#batches.findOneAndUpdate(_id, { state: 'open', fence }, update);
       if (batch === undefined) continue;
       // The candidates are sorted by the end of their lease, so none of the others has ended either.
       if (batch.fence === fence) break;
       claimed.push(batch);
+      jobCount += batch.ids.length;
     }
-    return claimed;
+    return { claimed, hasMore: false };
   }
 
   /** @returns false where another process holds the batch, or where it is not open any more. */

@@ -94,6 +94,36 @@ test('jobs that are enqueued together take few statements, and each has its own 
   await eventually(() => seen.size === 2_000, { describe: () => `${seen.size} of 2,000` });
 });
 
+test('jobs of a process without a relay are published in time, however many batches they make', async (t) => {
+  const { open } = await setUp(t);
+  const producer = await open({ tasks: [] });
+  const keys = Array.from({ length: 150 }, (_, index) => `${index}`);
+  for (const key of keys) await producer.enqueue('send', { text: '' }, { key });
+  const jobs = await open();
+  const seen = new Set<string>();
+  await jobs.work('send', ({ key }) => seen.add(key));
+  // Three batches a second, as many as a relay publishes at a time, would take 50 s.
+  await eventually(() => seen.size === keys.length, {
+    deadlineMs: 45_000,
+    describe: () => `${seen.size} of ${keys.length}`,
+  });
+});
+
+test('a queue that is full holds back neither enqueues nor the jobs behind them', async (t) => {
+  const { open } = await setUp(t);
+  const small = { ...KINDS.send, maxLength: 10 };
+  const jobs = await open({ kinds: { ...KINDS, send: small } as never });
+  const keys = Array.from({ length: 120 }, (_, index) => `${index}`);
+  for (const key of keys) await jobs.enqueue('send', { text: '' }, { key });
+  assert.equal((await jobs.get('send:119'))?.state, 'pending');
+  const seen = new Set<string>();
+  await jobs.work('send', ({ key }) => seen.add(key));
+  await eventually(() => seen.size === keys.length, {
+    deadlineMs: 60_000,
+    describe: () => `${seen.size} of ${keys.length}`,
+  });
+});
+
 test('what is wrong is refused with a code, and one bad job spoils no other', async (t) => {
   const { open } = await setUp(t);
   const jobs = await open({ tasks: [] });

@@ -242,7 +242,8 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'BatchStore.find': () => batches.find(batchOf(1)),
     'BatchStore.findStates': () => batches.findStates([batchOf(1)]),
     'BatchStore.findAll': () => batches.findAll([batchOf(1)]),
-    'BatchStore.claim': () => batches.claim('owner', { kinds: ['trivial'], limit: 3, now }),
+    'BatchStore.claim': () =>
+      batches.claim('owner', { kinds: ['trivial'], limit: 3, jobLimit: 3_000, now }),
     'BatchStore.renew': () => batches.renew(held),
     'BatchStore.markPublished': () => batches.markPublished(held),
     'BatchStore.release': () => batches.release(held, 0),
