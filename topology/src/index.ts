@@ -75,6 +75,7 @@ export { type Fault, fault, TopologyError, type TopologyErrorCode } from './erro
 export { type BrokerProfile, compareVersions, isAtLeast } from './plan/brokerProfile.ts';
 export {
   deadLetterQueue,
+  delayName,
   directKey,
   firstRetryExchange,
   isWaitQueue,
@@ -115,6 +116,7 @@ export {
   type PublishTarget,
   publishTarget,
   type RetriedKind,
+  replayTarget,
 } from './retry/attempt.ts';
 export {
   type CrashRisk,

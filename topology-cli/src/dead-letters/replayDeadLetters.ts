@@ -1,5 +1,11 @@
 /** Republishes dead letters of one kind to the public exchange, in rounds: read and choose, publish, then acknowledge. */
-import { type Declaration, deadLetterQueue, type KindDeclaration } from '@fit/topology';
+import {
+  type Declaration,
+  deadLetterQueue,
+  type KindDeclaration,
+  messageName,
+  replayTarget,
+} from '@fit/topology';
 import {
   type DeadLetterDelivery,
   type DeadLetterReader,
@@ -150,18 +156,20 @@ export async function replayDeadLetters(options: ReplayOptions): Promise<ReplayR
 }
 
 /**
- * @returns the message as it is published: with the public key, so that it gets all its attempts again; without the
+ * @returns the message as it is published: with a key of its first attempt, so that it gets all its attempts again; without the
  * headers of its death and of the broker; with the marks of the run.
  */
 function replayMessage(
   deadLetter: ParsedDeadLetter,
   { declaration, kind, run }: ReplayOptions,
 ): OutgoingDeadLetter {
+  const { key: routingKey, headers, properties } = deadLetter;
+  // The routing key and x-death, which may have told the name, are not replayed.
+  const type = messageName(kind, { routingKey, type: properties.type, headers });
   return {
-    exchange: declaration.exchange,
-    key: kind.key,
+    ...replayTarget(declaration, kind),
     body: deadLetter.body,
-    properties: deadLetter.properties,
+    properties: type === undefined ? properties : { ...properties, type },
     headers: replayHeaders(deadLetter.headers, run, new Date()),
   };
 }

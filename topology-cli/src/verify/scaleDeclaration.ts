@@ -49,6 +49,7 @@ export function scaleDeclaration(declaration: Declaration, scale: Scale): Declar
   return Object.freeze({
     exchange: declaration.exchange,
     hasFanOut: declaration.hasFanOut,
+    delaysMs: declaration.delaysMs,
     kinds: Object.freeze(kinds),
     kind: Object.freeze(Object.fromEntries(kinds.map((kind) => [kind.kind, kind]))),
   });

@@ -6,9 +6,10 @@ import {
   type PublishEnd,
 } from '../amqp/index.ts';
 import type { AssertMode } from '../assert/index.ts';
-import type { Duration } from '../declaration/duration.ts';
+import { type Duration, parseDurationMs } from '../declaration/duration.ts';
 import type { AnyTopology, Queues } from '../define/defineTopology.ts';
 import { type BodyInput, checkBody, type MessageName, namesOn } from '../define/messages.ts';
+import { delayName } from '../plan/names.ts';
 import {
   type Connection,
   connectionOf,
@@ -39,7 +40,9 @@ export interface CreatePublisherOptions<T> extends On<T> {
 }
 
 /** How one message is published. */
-export interface PublishOptions {
+export interface PublishOptions<T extends AnyTopology = AnyTopology> {
+  /** One of the delays that the topology defines: the message is delivered after it. Default none. */
+  readonly delay?: T['delays'][number];
   /** At most 255 bytes; default a UUID. A resend uses the same, so that consumers recognise it. */
   readonly id?: string;
   /** Names that begin with `x-` belong to the broker and are left out. */
@@ -68,13 +71,13 @@ export interface Publisher<T extends AnyTopology> extends AsyncDisposable {
   publish<N extends MessageName<T['messages']>>(
     type: N,
     body: BodyInput<T['messages'][N]>,
-    options?: PublishOptions,
+    options?: PublishOptions<T>,
   ): Promise<{ readonly id: string }>;
   /** The same without a throw, for relays. */
   tryPublish<N extends MessageName<T['messages']>>(
     type: N,
     body: BodyInput<T['messages'][N]>,
-    options?: PublishOptions,
+    options?: PublishOptions<T>,
   ): Promise<PublishReport>;
   /** Waits for confirms, then closes its channel. */
   close(options?: StopOptions): Promise<void>;
@@ -88,6 +91,7 @@ const CREATE_OPTIONS = [
   'window',
 ] as const satisfies readonly (keyof CreatePublisherOptions<AnyTopology>)[];
 const PUBLISH_OPTIONS = [
+  'delay',
   'id',
   'headers',
   'timeout',
@@ -254,7 +258,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     if (checked instanceof Promise) await checked;
     const headers = { ...options.headers };
     const message: OutgoingMessage = {
-      exchange: this.#topology.exchange,
+      exchange: this.#exchangeFor(options.delay, id),
       key: type,
       type,
       id,
@@ -263,6 +267,18 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
       headers,
     };
     await this.#around({ type, id, headers }, () => this.#send(message, options));
+  }
+
+  #exchangeFor(delay: Duration | undefined, id: string): string {
+    const { exchange, delays } = this.#topology;
+    if (delay === undefined) return exchange;
+    const delayMs = parseDurationMs(delay);
+    if (delayMs !== undefined && delays.some((one) => parseDurationMs(one) === delayMs))
+      return delayName(exchange, delayMs);
+    const known = delays.length === 0 ? 'none' : delays.join(', ');
+    throw new PublishError('INVALID', `delay ${delay} is not defined; the topology has ${known}`, {
+      id,
+    });
   }
 
   /** Wraps a publish by the hooks of the connection and of the publisher, the former outside. */

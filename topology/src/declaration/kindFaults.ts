@@ -33,6 +33,21 @@ export function exchangeFaults(exchange: string | undefined, kindCount: number):
   return [...nameFaults('exchange', exchange), ...(kindCount === 0 ? [none] : [])];
 }
 
+/** Faults of the delays before a first delivery. */
+export function delayFaults(delays: readonly Duration[] = []): Fault[] {
+  if (!Array.isArray(delays)) return [fault('DURATION_UNREADABLE', 'delays', 'is no list')];
+  if (delays.length > MAX_TIERS)
+    return [fault('TOO_MANY_TIERS', 'delays', `${delays.length} queues; at most ${MAX_TIERS}`)];
+  const inMs = delays.map((delay: Duration) => parseDurationMs(delay));
+  return delays.flatMap((delay: Duration, index) => {
+    const subject = `delays[${index}]`;
+    const isRepeated = inMs.indexOf(inMs[index]) !== index;
+    return isRepeated
+      ? [fault('DELAY_REPEATED', subject, `'${delay}' is there already; leave one of them`)]
+      : durationFaults(subject, delay);
+  });
+}
+
 /** @returns every fault of one kind; a subject is `<kind>.<option>`. */
 export function kindFaults(kind: string, options: KindOptions | undefined): Fault[] {
   // A program in JavaScript may pass null as well.

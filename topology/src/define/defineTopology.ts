@@ -51,31 +51,42 @@ export interface QueueOptions<M extends Messages = Messages> {
 export type Queues<M extends Messages = Messages> = Readonly<Record<string, QueueOptions<M>>>;
 
 /** What a topology is made of. */
-export interface DefineOptions<M extends Messages, Q extends Queues<M>> {
+export interface DefineOptions<
+  M extends Messages,
+  Q extends Queues<M>,
+  D extends readonly Duration[] = readonly Duration[],
+> {
   /** Topic exchange that all messages are published to. */
   readonly exchange: string;
   /** Name, which is the routing key, and schema of the body; at least one. */
   readonly messages: M;
   /** At least one; every message needs a queue. */
   readonly queues: Q;
+  /**
+   * Delays that `publish` may be given, at most ten, for all messages; each is one more queue. They need RabbitMQ 3.13.
+   * Default none.
+   */
+  readonly delays?: D;
   /** Who delays: see `Backend`. Default `tiers`. */
   readonly backend?: Backend;
 }
 
 /** A validated, frozen topology: for publishers, workers, the simulator, and by its declaration for the command line. */
-export interface Topology<M extends Messages = Messages, Q = Queues> {
+export interface Topology<M extends Messages = Messages, Q = Queues, D = readonly Duration[]> {
   /** Topic exchange that all messages are published to. */
   readonly exchange: string;
   /** As given. */
   readonly messages: M;
   /** As given. */
   readonly queues: Q;
+  /** Delays that `publish` may be given. */
+  readonly delays: D;
   /** What the planner, the prover and the command line use: one kind for each queue, of the same name. */
   readonly declaration: Declaration;
 }
 
 /** A topology of any messages and queues. */
-export type AnyTopology = Topology<Messages, unknown>;
+export type AnyTopology = Topology<Messages, unknown, readonly Duration[]>;
 
 /** The names of `Given` that are none of `Known`, as options that nothing can be given for. */
 export type NoneBut<Given, Known> = Readonly<Record<Exclude<keyof Given, keyof Known>, never>>;
@@ -94,7 +105,7 @@ export interface NoExtraOptions<Q> {
 const PROVED_FOR = { version: '4.3.6', hasManagement: true };
 
 const OPTIONS = {
-  topology: ['exchange', 'messages', 'queues', 'backend'],
+  topology: ['exchange', 'messages', 'queues', 'delays', 'backend'],
   queue: [
     'on',
     'retry',
@@ -121,9 +132,11 @@ const MOST_IMMEDIATE = 10;
  * @returns a frozen topology.
  * @throws TopologyError `DECLARATION_INVALID` or `PLAN_REFUSED` with every fault: code, subject, remedy.
  */
-export function defineTopology<const M extends Messages, const Q extends Queues<NoInfer<M>>>(
-  options: DefineOptions<M, Q> & NoExtraOptions<Q>,
-): Topology<M, Q> {
+export function defineTopology<
+  const M extends Messages,
+  const Q extends Queues<NoInfer<M>>,
+  const D extends readonly Duration[] = readonly [],
+>(options: DefineOptions<M, Q, D> & NoExtraOptions<Q>): Topology<M, Q, D> {
   // A program in JavaScript may pass anything; the checks below name what is missing.
   const given = Object(options) as Partial<DefineOptions<Messages, Queues>>;
   const messages = Object(given.messages) as Messages;
@@ -141,6 +154,7 @@ export function defineTopology<const M extends Messages, const Q extends Queues<
     exchange: declaration.exchange,
     messages: Object.freeze({ ...messages }) as M,
     queues: Object.freeze({ ...queues }) as unknown as Q,
+    delays: Object.freeze([...(given.delays ?? [])]) as unknown as D,
     declaration,
   });
 }
@@ -156,6 +170,7 @@ function declare(
     return declareTopology({
       exchange: given.exchange ?? '',
       hasFanOut: true,
+      ...(given.delays === undefined ? {} : { delays: given.delays }),
       kinds: Object.fromEntries(kinds),
     });
   } catch (error) {

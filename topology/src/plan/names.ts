@@ -23,6 +23,10 @@ export const parkExchange = (queue: string): string => `${queue}.park`;
 /** Queue of the dead letters. */
 export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
 
+/** Name of the exchange, and of the queue behind it, that keep a message for this time before its first delivery. */
+export const delayName = (exchange: string, delayMs: number): string =>
+  `${exchange}.delay.${formatDuration(delayMs)}`;
+
 /** What the names of a kind are made from. */
 export interface TieredKind {
   /** Public routing key that messages of the kind are published with. */

@@ -5,9 +5,9 @@ import {
   requireDeclaration,
 } from '../declaration/declareTopology.ts';
 import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
-import { deadLetterQueue, parkExchange } from './names.ts';
+import { deadLetterQueue, delayName, parkExchange } from './names.ts';
 import { hasNativeRetry, isLinear, planNative } from './planNative.ts';
-import { planTiers } from './planTiers.ts';
+import { AT_LEAST_ONCE, planTiers } from './planTiers.ts';
 import type { KindPlan, PlannedKind, PolicyPlan, QueuePlan, TopologyPlan } from './topologyPlan.ts';
 
 /**
@@ -18,7 +18,10 @@ import type { KindPlan, PlannedKind, PolicyPlan, QueuePlan, TopologyPlan } from 
 export function planTopology(declaration: Declaration, broker: BrokerProfile): TopologyPlan {
   requireDeclaration(declaration);
   const kinds = declaration.kinds.map((kind) => chooseBackend(kind, broker));
-  const plans = kinds.map((kind) => planKind(kind, broker));
+  const plans = [
+    ...declaration.delaysMs.map((delayMs) => planDelay(declaration.exchange, delayMs)),
+    ...kinds.map((kind) => planKind(kind, broker)),
+  ];
   return Object.freeze({
     broker,
     kinds: Object.freeze(kinds),
@@ -59,6 +62,34 @@ function planKind(kind: PlannedKind, broker: BrokerProfile): KindPlan {
     exchanges: [{ name: park, type: 'fanout', alternate: undefined }, ...plan.exchanges],
     queues: [planDeadLetterQueue(kind, broker), ...plan.queues],
     bindings: [{ exchange: park, queue: dead, key: '', arguments: {} }, ...plan.bindings],
+  };
+}
+
+/**
+ * A queue with a TTL in front of the public exchange, to which the broker moves the message with the key that it came with.
+ * A fanout exchange leads to it, so that the key stays the public one.
+ */
+function planDelay(exchange: string, delayMs: number): KindPlan {
+  const name = delayName(exchange, delayMs);
+  return {
+    exchanges: [{ name, type: 'fanout', alternate: undefined }],
+    queues: [
+      {
+        name,
+        role: 'wait',
+        kind: '',
+        tier: 0,
+        arguments: {
+          'x-queue-type': 'quorum',
+          'x-message-ttl': delayMs,
+          'x-dead-letter-exchange': exchange,
+          ...AT_LEAST_ONCE,
+        },
+        maxLength: undefined,
+        ttlMs: delayMs,
+      },
+    ],
+    bindings: [{ exchange: name, queue: name, key: '', arguments: {} }],
   };
 }
 

@@ -24,6 +24,7 @@ export interface ExchangePlan {
 export interface QueuePlan {
   readonly name: string;
   readonly role: QueueRole;
+  /** Empty for the queue of a delay before the first delivery, which belongs to all kinds. */
   readonly kind: string;
   /** Tier of a wait queue, counted from 1; otherwise 0. */
   readonly tier: number;

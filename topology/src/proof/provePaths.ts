@@ -5,6 +5,7 @@ import { type Fault, fault } from '../errors.ts';
 import {
   deadLetterExchange,
   deadLetterQueue,
+  delayName,
   directKey,
   firstRetryExchange,
   parkExchange,
@@ -33,6 +34,7 @@ export function provePaths(declaration: Declaration, plan: TopologyPlan): Fault[
       ...provePublicKeys(declaration, plan, kind),
       ...proveTiers(plan, kind),
     ]),
+    ...proveDelays(declaration, plan),
     ...proveDeaths(declaration, plan),
   ];
 }
@@ -49,6 +51,22 @@ function provePublicKeys(declaration: Declaration, plan: TopologyPlan, kind: Pla
       .filter(({ keys }) => keys.some((pattern) => matchesPattern(pattern, key)))
       .map(({ queue }) => queue);
     return expectExactly(reached, wanted, path);
+  });
+}
+
+/** After its delay a message reaches what it would have reached without one. */
+function proveDelays(declaration: Declaration, plan: TopologyPlan): Fault[] {
+  const keys = new Set(plan.kinds.flatMap(publicKeysOf));
+  return declaration.delaysMs.flatMap((delayMs) => {
+    const name = delayName(declaration.exchange, delayMs);
+    return [...keys].flatMap((key) => [
+      ...expectOnly(route(plan, name, { key }), name, `delay of ${key} at ${name}`),
+      ...expectExactly(
+        reachedAfter(plan, { queue: name, key }, 'expired'),
+        route(plan, declaration.exchange, { key }),
+        `${key} after ${name}`,
+      ),
+    ]);
   });
 }
 

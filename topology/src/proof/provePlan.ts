@@ -19,7 +19,7 @@ export function provePlan(declaration: Declaration, plan: TopologyPlan): void {
     ...proveNames(declaration, plan),
     ...proveKinds(declaration, plan),
     ...provePaths(declaration, plan),
-    ...proveQueues(plan),
+    ...proveQueues(declaration, plan),
   ];
   if (faults.length > 0) throw new TopologyError('PLAN_REFUSED', faults);
 }
@@ -73,6 +73,7 @@ function provePublicKeys(declaration: Declaration, plan: TopologyPlan): Fault[] 
 /** Kinds: what they declare fits to each other, to their limits and to this broker. */
 function proveKinds(declaration: Declaration, plan: TopologyPlan): Fault[] {
   return [
+    ...proveDelaySupport(declaration, plan.broker),
     ...proveSeparateKinds(declaration, plan.kinds),
     ...plan.kinds.flatMap((kind) => [
       ...proveCrashLimit(kind),
@@ -80,6 +81,13 @@ function proveKinds(declaration: Declaration, plan: TopologyPlan): Fault[] {
       ...proveBroker(kind, plan.broker),
     ]),
   ];
+}
+
+/** Before 3.13 only the first death has a reason, which after a delay is `expired`, so a rejection would end the message. */
+function proveDelaySupport({ delaysMs }: Declaration, broker: BrokerProfile): Fault[] {
+  if (delaysMs.length === 0 || isAtLeast(broker, '3.13.0')) return [];
+  const remedy = `RabbitMQ ${broker.version} cannot delay the first delivery; use 3.13 or newer, or declare no delays`;
+  return [fault('DELAY_UNSUPPORTED', 'delays', remedy)];
 }
 
 /** Two kinds with one queue would each get the other's jobs, and so would two with one key that declare no fan-out. */

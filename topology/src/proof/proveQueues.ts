@@ -1,13 +1,20 @@
 /** Proofs of each queue by itself: it loses nothing that was not declared as unsafe, and has the declared limits. */
+import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Fault, fault } from '../errors.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
-import { deadLetterExchange, parkExchange } from '../plan/names.ts';
+import { deadLetterExchange, delayName, parkExchange } from '../plan/names.ts';
+import { AT_LEAST_ONCE } from '../plan/planTiers.ts';
 import type { PlannedKind, QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
 
 /** @returns the faults of all queues and policies. */
-export function proveQueues(plan: TopologyPlan): Fault[] {
+export function proveQueues(declaration: Declaration, plan: TopologyPlan): Fault[] {
+  const delays = new Map(
+    declaration.delaysMs.map((delayMs) => [delayName(declaration.exchange, delayMs), delayMs]),
+  );
   return [
     ...plan.queues.flatMap((queue) => {
+      const delayMs = delays.get(queue.name);
+      if (delayMs !== undefined) return proveDelayQueue(queue, declaration.exchange, delayMs);
       const kind = plan.kinds.find((candidate) => candidate.kind === queue.kind);
       return kind === undefined
         ? [fault('KIND_UNKNOWN', queue.name, `no kind '${queue.kind}' is declared`)]
@@ -18,6 +25,29 @@ export function proveQueues(plan: TopologyPlan): Fault[] {
           ];
     }),
     ...plan.policies.flatMap((policy) => provePattern(plan, policy)),
+  ];
+}
+
+/** A queue that delays the first delivery: it loses nothing, keeps the key, and leads to the public exchange. */
+function proveDelayQueue(queue: QueuePlan, exchange: string, delayMs: number): Fault[] {
+  const { name, role, kind, tier, maxLength, ttlMs, arguments: settings } = queue;
+  const wanted = {
+    'x-queue-type': 'quorum',
+    'x-message-ttl': delayMs,
+    'x-dead-letter-exchange': exchange,
+    ...AT_LEAST_ONCE,
+  };
+  const isEqual =
+    Object.keys(settings).length === Object.keys(wanted).length &&
+    Object.entries(wanted).every(([option, value]) => settings[option] === value);
+  const isDescribed = role === 'wait' && kind === '' && tier === 0 && ttlMs === delayMs;
+  return [
+    ...(isEqual && isDescribed
+      ? []
+      : [fault('DELAY_WRONG', name, `must keep every message for ${delayMs} ms, as declared`)]),
+    ...(maxLength === undefined
+      ? []
+      : [fault('LENGTH_LIMITED', name, 'a limited delay loses messages; drop the limit')]),
   ];
 }
 

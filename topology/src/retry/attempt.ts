@@ -3,7 +3,7 @@
  * queue.
  */
 import type { Declaration, KindDeclaration } from '../declaration/declareTopology.ts';
-import { returnExchange, tierKey, tierOfKey } from '../plan/names.ts';
+import { directKey, returnExchange, tierKey, tierOfKey } from '../plan/names.ts';
 import { deliveryCount, type Headers, rejectionCount } from './xDeath.ts';
 
 /** Which attempt a delivery is, and what a failure would lead to. */
@@ -48,6 +48,20 @@ export interface PublishTarget {
   readonly exchange: string;
   /** Routing key. */
   readonly key: string;
+}
+
+/**
+ * A message that failed in one queue must not reach the others of its public key again, nor lose its name to another key.
+ * @returns where a dead letter of this kind is published to be tried anew; its AMQP `type` must tell its name.
+ */
+export function replayTarget(
+  { exchange, hasFanOut }: Pick<Declaration, 'exchange' | 'hasFanOut'>,
+  kind: RetriedKind,
+): PublishTarget {
+  const isAlone = !hasFanOut && kind.keys.length === 1 && kind.keys[0] === kind.key;
+  return isAlone
+    ? { exchange, key: kind.key }
+    : { exchange: returnExchange(kind.queue), key: directKey(kind) };
 }
 
 /**

@@ -5,11 +5,14 @@ import { eventually, testBroker } from '@fit/stack/testing';
 import {
   createConnection,
   createPublisher,
+  createWorker,
   defineTopology,
   PublishError,
+  retry,
   type TopologyEvent,
 } from '@fit/topology';
 import { z } from 'zod';
+import { brokerFacts } from '../support/brokerFacts.ts';
 import { openProxy } from '../support/openProxy.ts';
 import { readDeadLetters } from '../support/readDeadLetters.ts';
 
@@ -166,4 +169,47 @@ test('hooks wrap each publish, and what they throw or add is seen', async (t) =>
   assert.deepEqual(order, ['begin paid', 'end']);
   const [message] = await readDeadLetters(amqpUrl, 'payments', 1);
   assert.equal(message?.headers['traceparent'], '00-1-2-01');
+});
+
+test('a delayed message is delivered after its delay, and is retried as any other', async (t) => {
+  const { amqpUrl } = await testBroker(t);
+  const topology = defineTopology({
+    exchange: 'later',
+    messages: { remind: z.string() },
+    queues: { reminders: { on: ['remind'], retry: { delays: ['50ms'] } } },
+    delays: ['200ms', '1h'],
+  });
+  const connection = await createConnection({ url: amqpUrl, logger: false });
+  t.after(() => connection.close({ deadline: 0 }));
+  if (!(await brokerFacts()).delaysFirstDelivery) {
+    await assert.rejects(createPublisher({ connection, topology }), /DELAY_UNSUPPORTED/);
+    return;
+  }
+  const publisher = await createPublisher({ connection, topology });
+  const seen: [string, number, number][] = [];
+  const beginMs = performance.now();
+  await createWorker({
+    connection,
+    topology,
+    queue: 'reminders',
+    handler: ({ type, body, attempt }) => {
+      seen.push([`${type} ${body}`, attempt.number, performance.now() - beginMs]);
+      return attempt.number === 1 ? retry() : undefined;
+    },
+  });
+  await publisher.publish('remind', 'tea', { delay: '200ms' });
+  // @ts-expect-error: no such delay
+  assert.deepEqual(await failure(publisher.publish('remind', 'tea', { delay: '2h' })), [
+    'INVALID',
+    false,
+  ]);
+  await eventually(() => seen.length === 2, { describe: () => JSON.stringify(seen) });
+  assert.deepEqual(
+    seen.map(([text, number]) => [text, number]),
+    [
+      ['remind tea', 1],
+      ['remind tea', 2],
+    ],
+  );
+  assert.ok((seen[0]?.[2] ?? 0) >= 199, `delivered after ${seen[0]?.[2]} ms`);
 });

@@ -18,6 +18,7 @@ import fc from 'fast-check';
 import {
   ASSIGNMENT,
   DEFAULT,
+  DELAYED,
   FAN_OUT,
   randomBroker,
   randomDeclaration,
@@ -62,7 +63,7 @@ function* changedLeaf(leaf: unknown, path: string): Generator<readonly [string, 
 /** Fanout ignores keys, and the broker ignores the key of a headers exchange. */
 const HARMLESS = /^[.]bindings\[\d+\][.]key changed$/;
 
-for (const [name, declaration] of Object.entries({ DEFAULT, ASSIGNMENT, NATIVE, FAN_OUT }))
+for (const [name, declaration] of Object.entries({ DEFAULT, ASSIGNMENT, NATIVE, FAN_OUT, DELAYED }))
   for (const hasManagement of [true, false])
     test(`${name}, ${hasManagement ? 'with' : 'without'} management: no value can change unseen`, () => {
       const plan = planTopology(declaration, { version: '4.3.6', hasManagement });

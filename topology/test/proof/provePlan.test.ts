@@ -16,6 +16,7 @@ import fc from 'fast-check';
 import {
   ASSIGNMENT,
   DEFAULT,
+  DELAYED,
   FAN_OUT,
   randomBroker,
   randomDeclaration,
@@ -58,6 +59,13 @@ test('both profiles and a fan-out are accepted on each release series, with and 
           codesOf(declaration, planTopology(declaration, { version, hasManagement })),
           [],
         );
+});
+
+test('delays before the first delivery are refused where the broker would take a rejection for an expiry', () => {
+  const codes = (version: string) =>
+    codesOf(DELAYED, planTopology(DELAYED, { version, hasManagement: true }));
+  for (const version of ['3.13.7', '4.0.5', '4.3.6']) assert.deepEqual(codes(version), []);
+  assert.ok(codes('3.12.14').includes('DELAY_UNSUPPORTED'));
 });
 
 test('property: every declaration proves, on every broker', () => {

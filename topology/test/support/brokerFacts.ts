@@ -16,6 +16,8 @@ export interface BrokerFacts {
   readonly series: BrokerSeries;
   readonly hasNativeRetry: boolean;
   readonly hasPriorities: boolean;
+  /** Before 3.13 a message that was delayed before its first delivery would take a rejection for an expiry. */
+  readonly delaysFirstDelivery: boolean;
   /** A final death after a rejection goes through further tiers, because only the reason of the first death is written; no message is lost. */
   readonly finalDeathTakesTiers: boolean;
   /** The broker continues x-death that a client sends. */
@@ -31,6 +33,7 @@ export async function brokerFacts(): Promise<BrokerFacts> {
     series: isOld ? '3.10.8' : isAtLeast(broker, '4.3.0') ? '4.3.6' : '4.0.5',
     hasNativeRetry: isAtLeast(broker, '4.3.1'),
     hasPriorities: !isOld,
+    delaysFirstDelivery: isAtLeast(broker, '3.13.0'),
     finalDeathTakesTiers: !isAtLeast(broker, '3.13.0'),
     continuesForgedDeaths: isOld,
     ackTimeoutEnds: isAtLeast(broker, '4.3.0') ? 'consumer' : 'channel',

@@ -39,6 +39,17 @@ export const FAN_OUT = declareTopology({
   },
 });
 
+/** A fan-out with delays before the first delivery. */
+export const DELAYED = declareTopology({
+  exchange: 'shop',
+  hasFanOut: true,
+  delays: ['10s', '1h'],
+  kinds: {
+    invoices: { key: 'order.created', queue: 'invoices', tiers: ['5s', '30s'] },
+    audit: { key: 'order.created', keys: ['#'], queue: 'audit', tiers: ['5s'] },
+  },
+});
+
 const randomKind = fc.record({
   tierCount: fc.integer({ min: 1, max: 6 }),
   firstMs: fc.integer({ min: 1, max: 10_000 }),
