@@ -48,6 +48,7 @@ export default tseslint.config(
     ignores: [
       'node_modules/',
       '.stack/',
+      'site/build/',
       '**/*.mjs',
       '**/*.cjs',
       '*.js',

@@ -1,0 +1,4 @@
+import theme from 'vitepress/theme';
+import './plan.css';
+
+export default theme;
