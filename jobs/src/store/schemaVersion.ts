@@ -23,9 +23,7 @@ export class SchemaMismatch extends Error {
   constructor(databaseName: string, found: string, neededVersion: number) {
     super(
       `the database '${databaseName}' has ${found}, and this release needs schema version ${neededVersion}. ` +
-        'Start the release that wrote the data, or delete all data: ' +
-        "'npm start -- --fresh' with the native servers, './compose.sh down -v' and './compose.sh up' with Docker, " +
-        'else drop the database',
+        'Start the release that wrote the data, or delete the data',
     );
   }
 }
