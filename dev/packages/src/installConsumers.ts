@@ -48,9 +48,11 @@ export async function installConsumers(
   );
   const only = (...names: string[]) =>
     Object.fromEntries(names.map((name) => [name, fileOf[name] ?? '']));
+  // Optional peers, and the schemas of the first program.
+  const schemas = { typebox: versions['typebox'] ?? '', zod: versions['zod'] ?? '' };
   const database = { mongodb: versions['mongodb'] ?? '', typebox: versions['typebox'] ?? '' };
   const [topology, cli, jobs, types, nodes] = await Promise.all([
-    install(root, 'topology', only('@fit/topology'), options),
+    install(root, 'topology', { ...only('@fit/topology'), ...schemas }, options),
     install(root, 'topology-cli', only('@fit/topology', '@fit/topology-cli'), options),
     install(root, 'jobs', { ...only('@fit/topology', '@fit/jobs'), ...database }, options),
     install(
@@ -59,6 +61,7 @@ export async function installConsumers(
       {
         ...fileOf,
         ...database,
+        ...schemas,
         '@types/node': versions['@types/node'] ?? '',
         ...Object.fromEntries(
           TYPESCRIPT_VERSIONS.map((version) => [
@@ -118,7 +121,7 @@ async function registryVersions(): Promise<Readonly<Record<string, string>>> {
   const text = await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, { version?: string }> };
   return Object.fromEntries(
-    ['mongodb', 'typebox', '@types/node'].map((name) => [
+    ['mongodb', 'typebox', 'zod', '@types/node'].map((name) => [
       name,
       packages[`node_modules/${name}`]?.version ?? '*',
     ]),

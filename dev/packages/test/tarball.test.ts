@@ -47,8 +47,8 @@ before(async () => {
   assert.ok(packed !== undefined);
   tarball = packed;
   await mustRun(['tar', '-xzf', packed.path, '-C', installed, '--strip-components=1']);
-  const dependency = 'node_modules/amqplib';
-  await symlink(join(REPOSITORY, dependency), join(folder, dependency));
+  for (const dependency of ['node_modules/amqplib', 'node_modules/typebox'])
+    await symlink(join(REPOSITORY, dependency), join(folder, dependency));
 });
 
 after(() => rm(folder, { recursive: true, force: true }));

@@ -31,5 +31,6 @@ export {
   Publisher,
   type PublisherOptions,
   type PublishResult,
+  type WatchedPublish,
 } from './publisher.ts';
 export { type OpenTopologyAdmin, openTopologyAdmin, type TopologyAdmin } from './topologyAdmin.ts';

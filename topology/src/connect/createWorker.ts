@@ -104,6 +104,7 @@ export interface Worker extends AsyncDisposable {
   readonly inFlight: number;
   /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
   pause(): Promise<void>;
+  /** Consumes again after a pause. */
   resume(): Promise<void>;
   /** Stops consuming, waits for running attempts, gives the rest back to the queue. */
   stop(options?: StopOptions): Promise<StopReport>;

@@ -86,7 +86,7 @@ export interface Topology<M extends Messages = Messages, Q = Queues, D = readonl
 }
 
 /** A topology of any messages and queues. */
-export type AnyTopology = Topology<Messages, unknown, readonly Duration[]>;
+export type AnyTopology = Topology<Messages, unknown>;
 
 /** The names of `Given` that are none of `Known`, as options that nothing can be given for. */
 export type NoneBut<Given, Known> = Readonly<Record<Exclude<keyof Given, keyof Known>, never>>;
@@ -242,7 +242,7 @@ function messageFaults(messages: Messages, queues: Queues): Fault[] {
           fault(
             'SCHEMA_INVALID',
             `messages.${name}`,
-            'is no Standard Schema; give one of Zod, Valibot or ArkType, or adapt one of TypeBox with @fit/topology/typebox',
+            'is no Standard Schema; give one of Zod, Valibot or ArkType, or adapt one of TypeBox by fromTypeBox of @fit/topology/typebox',
           ),
         ]),
     ...(heard.has(name) || Object.keys(queues).length === 0

@@ -16,7 +16,7 @@ const USAGE = `npm run conformance -- [--broker-suite SUITE|all] [--only GLOB]
 The first run of a suite downloads its broker. Exit code 0: all passed; 1: not; 2: a wrong option.`;
 
 const FILES =
-  '{topology,topology-cli}/test/{assert,broker,conformance,apply,dead-letters,management,simulate,verify,work}/**/*.test.ts';
+  '{topology,topology-cli}/test/{assert,broker,conformance,connect,apply,dead-letters,management,simulate,verify,work}/**/*.test.ts';
 
 interface SuiteResult {
   readonly suite: BrokerSuite;
