@@ -93,6 +93,17 @@ suite('examples', { concurrency: 4 }, () => {
     assert.equal(several.lines.length, 5, several.lines.join(' | '));
   });
 
+  test('delayedStart: what is delayed comes later, and nothing is dead', async (t) => {
+    const broker = await testBroker(t);
+    const delayed = new Program(t, broker, ['delayedStart.ts']);
+    await delayed.hasPrinted('drink water: after a second or more');
+    // How soon the other one comes depends on the machine.
+    await eventually(() => delayed.lines.some((line) => line.startsWith('stand up: ')), {
+      describe: () => delayed.lines.join(' | '),
+    });
+    await hasReady(t, broker, { reminders: 0, 'reminders.dead': 0 });
+  });
+
   test('replayFromCli: dead, seen, replayed by the command, printed', async (t) => {
     const broker = await testBroker(t);
     const declaration = ['--declaration', join(EXAMPLES, 'replayFromCli.ts')];

@@ -25,12 +25,14 @@ export default defineConfig({
           { text: 'Examples', link: '/examples' },
           { text: 'Testing', link: '/testing' },
           { text: 'Operating', link: '/operating' },
+          { text: 'Jobs in a database', link: '/jobs' },
         ],
       },
       {
         text: 'Recipes',
         items: [
           { text: 'All recipes', link: '/recipes/' },
+          { text: 'Delayed jobs', link: '/recipes/delayed-jobs' },
           { text: 'Poison messages', link: '/recipes/poison-messages' },
           { text: 'Change waits in production', link: '/recipes/change-of-tiers' },
           {

@@ -48,7 +48,7 @@ export interface PageProgram {
 }
 
 /**
- * A block is a program of its own, unless it `continues` the one above. A hidden block belongs to the next program.
+ * A block is a program of its own, unless it `continues` the one above. A hidden block belongs to the next program, or to the last one.
  * @throws Error naming the line of a block that continues nothing.
  */
 export function pagePrograms(page: string, text: string): PageProgram[] {
@@ -69,6 +69,11 @@ export function pagePrograms(page: string, text: string): PageProgram[] {
       hidden = [];
     }
   }
+  const [left] = hidden;
+  // Behind the last block of a page, for example to check what it did.
+  if (left !== undefined && programs.length === 0)
+    throw new Error(`${page}:${left.line}: there is no block that these declarations belong to`);
+  programs.at(-1)?.blocks.push(...hidden);
   refuseNamedTwice(page, text);
   return programs.map(({ blocks }) => ({
     page,

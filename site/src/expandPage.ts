@@ -30,10 +30,17 @@ function included(argument: string, read: PageParts['read']): string | undefined
   const [path = '', heading] = argument.split('#');
   const text = read(path);
   if (text === undefined) return undefined;
-  if (path.endsWith('.md'))
-    return heading === undefined ? withoutTitle(text) : sectionOf(text, heading);
+  if (path.endsWith('.md')) {
+    const part = heading === undefined ? withoutTitle(text) : sectionOf(text, heading);
+    return part === undefined ? undefined : withoutRelativeLinks(part);
+  }
   const language = path.slice(path.lastIndexOf('.') + 1);
   return `\`\`\`${language} [${path}]\n${text.trimEnd()}\n\`\`\``;
+}
+
+/** They lead to files of the repository, which the site does not have. */
+function withoutRelativeLinks(text: string): string {
+  return text.replaceAll(/\[([^\]]+)\]\((?![a-z]+:|#)[^)]+\)/g, '$1');
 }
 
 /** The page that includes a document has a title of its own. */

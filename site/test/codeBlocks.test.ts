@@ -73,12 +73,12 @@ test('a row of the failure model without a proof or test that exists is found', 
 test('a page includes files and sections; a part that does not exist is refused with its line', () => {
   const files = new Map([
     ['a.ts', 'let a;\n'],
-    ['b.md', '# B\n\n## One\nfirst\n### Two\nsecond\n## Three\nthird\n'],
+    ['b.md', '# B\n\n## One\nfirst [a](../a.ts)\n### Two\n[b](https://b)\n## Three\nthird\n'],
   ]);
   const parts = { read: (path: string) => files.get(path), charts: new Map([['c', '<svg/>']]) };
   const expand = (text: string) => expandPage('page.md', text, parts);
   assert.equal(expand('<!-- include: a.ts -->'), '```ts [a.ts]\nlet a;\n```');
-  assert.equal(expand('<!-- include: b.md#One -->'), 'first\n### Two\nsecond');
+  assert.equal(expand('<!-- include: b.md#One -->'), 'first a\n### Two\n[b](https://b)');
   assert.equal(expand('x\n<!-- chart: c -->'), 'x\n<svg/>');
   assert.throws(
     () => expand('\n<!-- include: c.ts -->'),
