@@ -13,5 +13,5 @@ export type {
   WorkerEvent,
 } from './queueWorkerOptions.ts';
 export { DeadlineExceeded, WorkerStopped } from './runAttempt.ts';
-export type { DeadLetterDetails, SettleMethod } from './settlement.ts';
+export type { DeadLetterDetails, SettleMethod } from './stepSettlement.ts';
 export type { LinkCallbacks, LinkConsumer, LinkPublisher, WorkerLink } from './workerLink.ts';

@@ -8,7 +8,7 @@ import {
   deadLetterOf,
   type SettleMethod,
   settleMethodFor,
-} from './settlement.ts';
+} from './stepSettlement.ts';
 
 /** The publisher of a worker, and the worker's name on dead letters. */
 export interface WorkerPublisher {

@@ -21,7 +21,7 @@ import {
   runAttempt,
   WorkerStopped,
 } from './runAttempt.ts';
-import type { SettleMethod } from './settlement.ts';
+import type { SettleMethod } from './stepSettlement.ts';
 import {
   brokerLink,
   type LinkCallbacks,
