@@ -157,7 +157,7 @@ export class Enqueuer {
   async #handOver(batch: BatchRecord, created: readonly JobRecord[], dueAt: Date): Promise<void> {
     const { stores, relay } = this.#options;
     const own = relay();
-    if (own !== undefined && own.owner === batch.owner) own.publish(batch, created);
+    if (own?.owner === batch.owner) own.publish(batch, created);
     else if (dueAt < batch.leaseUntil) {
       const laterMs = Math.max(0, dueAt.getTime() - stores.clock.now().getTime());
       // If this fails, the batch is taken when the lease of its maker ends.

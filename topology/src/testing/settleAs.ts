@@ -3,7 +3,12 @@ import type { OutgoingMessage } from '../amqp/index.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { nextStep } from '../retry/nextStep.ts';
 import type { Outcome } from '../retry/outcome.ts';
-import { type CopiedDelivery, copyFor, deadLetterOf, settleMethodFor } from '../work/stepSettlement.ts';
+import {
+  type CopiedDelivery,
+  copyFor,
+  deadLetterOf,
+  settleMethodFor,
+} from '../work/stepSettlement.ts';
 import { settlementWords } from './settlementWords.ts';
 import type { SimulatedBroker, SimulatedMessage } from './simulatedBroker.ts';
 
