@@ -172,8 +172,11 @@ export interface StopOptions {
 export interface OpenWorker {
   /** Names the worker in attempts. */
   readonly id: string;
-  /** True while it is connected to the broker. */
-  readonly isUp: boolean;
+  readonly health: 'running' | 'paused' | 'disconnected' | 'stopped';
+  /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
+  pause(): Promise<void>;
+  resume(): void;
+  /** Stops consuming, waits for running attempts, gives the rest back to the queue. */
   stop(options?: StopOptions): Promise<void>;
 }
 
@@ -487,12 +490,20 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
       onError: options.onError,
     };
     const opened = await this.#openWorker(declared, work, options);
+    let isStopped = false;
     const worker: OpenWorker = {
       id: opened.id,
-      get isUp() {
-        return opened.isUp;
+      get health() {
+        if (isStopped) return 'stopped';
+        if (!opened.isUp) return 'disconnected';
+        return opened.isPaused ? 'paused' : 'running';
+      },
+      pause: () => opened.pause(),
+      resume: () => {
+        opened.resume();
       },
       stop: async ({ deadline = DEFAULT_STOP } = {}) => {
+        isStopped = true;
         this.#workers.delete(worker);
         await opened.close(parseDurationMs(deadline) ?? 0);
       },

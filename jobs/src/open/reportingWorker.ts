@@ -77,6 +77,21 @@ export class ReportingWorker {
     return this.#worker?.isUp === true;
   }
 
+  /** True between `pause` and `resume`. */
+  get isPaused(): boolean {
+    return this.#worker?.isPaused === true;
+  }
+
+  /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
+  async pause(): Promise<void> {
+    await this.#worker?.pause();
+  }
+
+  /** Consumes again after a pause. */
+  resume(): void {
+    this.#worker?.resume();
+  }
+
   /** Stops consuming, finishes and reports the running attempts, and returns the other messages to the queue. */
   async close(drainMs: number): Promise<void> {
     await this.#worker?.drain(drainMs);

@@ -297,6 +297,27 @@ test('a worker without a database reports by a callback, and nothing is lost whi
   );
 });
 
+test('a paused worker takes nothing until it is resumed', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open();
+  const ran: string[] = [];
+  const worker = await jobs.work('send', ({ key }) => ran.push(key));
+  assert.equal(worker.health, 'running');
+  await worker.pause();
+  assert.equal(worker.health, 'paused');
+  await jobs.enqueue('send', { text: '' }, { key: 'a' });
+  await expectState(jobs, 'send:a', 'queued');
+  const other = await jobs.work('measure', ({ payload }) => payload.text.length);
+  // The message of the other kind was published later, so the first one would have been delivered by now.
+  const { id } = await jobs.enqueue('measure', { text: '' });
+  await expectState(jobs, id, 'done');
+  assert.deepEqual(ran, []);
+  worker.resume();
+  await expectState(jobs, 'send:a', 'done');
+  await other.stop();
+  assert.equal(other.health, 'stopped');
+});
+
 test('a stop waits for what runs, no job is lost by it, and close may be called twice', async (t) => {
   const { open } = await setUp(t);
   const jobs = await open();
