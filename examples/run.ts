@@ -25,7 +25,12 @@ interface Example {
 }
 
 /** The key is the name of the folder. */
-const EXAMPLES: Readonly<Record<string, Example>> = {};
+const EXAMPLES: Readonly<Record<string, Example>> = {
+  'task-board': {
+    shows: 'status by REST only, dead letters that mark errors',
+    servers: ['rabbitmq', 'postgresql', 'gateway'],
+  },
+};
 
 const USAGE = `npm run example -- NAME [options of the example; --help prints them]
 

@@ -1,0 +1,78 @@
+/**
+ * The consumer service: simulates the work of tasks, reports by REST, and reads the dead-letter queue. It has no access to the
+ * database.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { createConnection, createWorker, discard, reject } from '@fit/topology';
+import { Consumer, type Delivery } from '@fit/topology/amqp';
+import { MainService } from './mainServiceClient.ts';
+import { setting, whenStopped } from './process.ts';
+import { board, DEAD_LETTER_QUEUE, taskMessage } from './topology.ts';
+
+const amqpUrl = setting('AMQP_URL');
+const failureShare = Number(setting('FAILURE_SHARE', '0.2'));
+const workMs = Number(setting('WORK_MS', '500'));
+const concurrency = Number(setting('CONCURRENCY', '5'));
+if (!(failureShare >= 0 && failureShare <= 1)) throw new Error('FAILURE_SHARE must be 0 to 1');
+if (!(workMs >= 0)) throw new Error('WORK_MS must be at least 0');
+
+class WorkFailed extends Error {}
+
+const stopping = new AbortController();
+const mainService = new MainService(setting('MAIN_URL', 'http://127.0.0.1:8080'));
+const connection = await createConnection({ url: amqpUrl, connectTimeout: 'forever' });
+
+await createWorker({
+  connection,
+  topology: board,
+  queue: 'tasks',
+  concurrency,
+  handler: async ({ body: { id }, signal }) => {
+    const task = await mainService.findTask(id, signal);
+    if (task === undefined) return discard('there is no such task');
+    // The message came twice, or a worker was killed after its report.
+    if (task.status !== 'sent') return discard(`the task is '${task.status}'`);
+    await pause(workMs, undefined, { signal });
+    if (Math.random() < failureShare) return reject(new WorkFailed('the simulated work failed'));
+    await mainService.report(id, 'success', signal);
+    return undefined;
+  },
+});
+
+const deadLetters = await Consumer.open({
+  url: amqpUrl,
+  label: 'task-board (dead letters)',
+  queue: DEAD_LETTER_QUEUE,
+  prefetchCount: concurrency,
+  // The worker above has declared the queue.
+  prepare: () => Promise.resolve(),
+  onDelivery: (letter) => {
+    markAsError(letter).catch((error: unknown) => {
+      // It stays unacknowledged, and goes back to its queue when this process stops.
+      if (!stopping.signal.aborted) console.error('consumer:', error);
+    });
+  },
+});
+console.log('consumer: ready');
+await whenStopped();
+const closed = connection.close({ deadline: '5s' });
+stopping.abort();
+await deadLetters.close();
+await closed;
+process.exit();
+
+/** Reports first and acknowledges afterwards: killed in between, the letter is read again, and the second report changes nothing. */
+async function markAsError(letter: Delivery): Promise<void> {
+  const id = idOf(letter);
+  if (id === undefined) console.error('consumer: dropped a dead letter that has no id of a task');
+  else await mainService.report(id, 'error', stopping.signal);
+  letter.ack();
+}
+
+function idOf({ body }: Delivery): string | undefined {
+  try {
+    return taskMessage.parse(JSON.parse(body.toString())).id;
+  } catch {
+    return undefined;
+  }
+}
