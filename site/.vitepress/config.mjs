@@ -8,6 +8,8 @@ export default defineConfig({
   outDir: 'build/dist',
   cacheDir: 'build/cache',
   cleanUrls: true,
+  // The search index of the reference is large, and is loaded when somebody searches.
+  vite: { build: { chunkSizeWarningLimit: 5_000 } },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],

@@ -1,5 +1,7 @@
 /** `npm run docs`: builds the documentation of the packages as a static site, and serves it. */
+import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -63,5 +65,23 @@ async function serveSite(port: number): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  if (await isTaken(port)) {
+    console.error(`port ${port} is taken: give another one by --port`);
+    process.exitCode = 1;
+    return;
+  }
   await serve({ root: join(REPOSITORY, 'site'), port });
+}
+
+/** The server of VitePress would end with an error that names neither. */
+async function isTaken(port: number): Promise<boolean> {
+  const server = createServer().listen(port);
+  try {
+    await once(server, 'listening');
+    return false;
+  } catch {
+    return true;
+  } finally {
+    server.close();
+  }
 }
