@@ -31,7 +31,7 @@ export async function drawEverything(topology: Topology): Promise<string> {
     label: labels.join('\n'),
     isDashed: isFallback,
   }));
-  return await svgOf('every exchange, queue and binding', nodes, edges);
+  return await svgOf('every exchange, queue and binding', 'TB', nodes, edges);
 }
 
 /** @returns the way of one message whose every attempt fails: queues and waits, without the exchanges between them. */
@@ -50,6 +50,7 @@ export async function drawRetries(topology: Topology, queue: string): Promise<st
   const dead = { id: 'dead', label: end.queue, shape: 'queue' as const };
   return await svgOf(
     'the way of a message whose every attempt fails',
+    'LR',
     [
       { id: 'exchange', label: topology.exchange, shape: 'exchange' },
       main,
@@ -89,13 +90,14 @@ const SHAPES = { queue: 'cylinder', exchange: 'hexagon', worker: 'box' } as cons
 
 async function svgOf(
   title: string,
+  direction: 'TB' | 'LR',
   nodes: readonly Node[],
   edges: readonly Edge[],
 ): Promise<string> {
   const graphviz = await Graphviz.load();
   const dot = [
     'digraph {',
-    '  graph [rankdir=LR, bgcolor=transparent, nodesep=0.3, ranksep=0.7]',
+    `  graph [rankdir=${direction}, bgcolor=transparent, nodesep=0.3, ranksep=0.6]`,
     '  node [fontname="Helvetica", fontsize=12, margin="0.25,0.08"]',
     '  edge [fontname="Helvetica", fontsize=10]',
     ...nodes.map(

@@ -1,6 +1,6 @@
 /**
  * Lines of a page that a build replaces: `<!-- include: path -->` by a file of the repository, with `#Heading` by one
- * section of it, and `<!-- chart: name -->` by a chart of the plan.
+ * section of it, with `until Heading` by what is above a section, and `<!-- chart: name -->` by a chart of the plan.
  */
 const DIRECTIVE = /^<!-- (?<name>include|chart): (?<argument>.+) -->$/;
 
@@ -27,11 +27,12 @@ export function expandPage(page: string, text: string, parts: PageParts): string
 }
 
 function included(argument: string, read: PageParts['read']): string | undefined {
-  const [path = '', heading] = argument.split('#');
+  const [wanted = '', end] = argument.split(' until ');
+  const [path = '', heading] = wanted.split('#');
   const text = read(path);
   if (text === undefined) return undefined;
   if (path.endsWith('.md')) {
-    const part = heading === undefined ? withoutTitle(text) : sectionOf(text, heading);
+    const part = heading === undefined ? above(withoutTitle(text), end) : sectionOf(text, heading);
     return part === undefined ? undefined : withoutRelativeLinks(part);
   }
   const language = path.slice(path.lastIndexOf('.') + 1);
@@ -46,6 +47,13 @@ function withoutRelativeLinks(text: string): string {
 /** The page that includes a document has a title of its own. */
 function withoutTitle(text: string): string {
   return text.replace(/^# .*\n+/, '').trimEnd();
+}
+
+/** @returns what is above a section; undefined if there is no such section. */
+function above(text: string, heading: string | undefined): string | undefined {
+  if (heading === undefined) return text;
+  const [part, ...rest] = text.split(new RegExp(`^#+ ${RegExp.escape(heading)}$`, 'm'));
+  return rest.length === 0 ? undefined : part?.trimEnd();
 }
 
 /** @returns the lines below a heading, up to the next one of the same level; undefined if there is no such heading. */

@@ -79,6 +79,11 @@ test('a page includes files and sections; a part that does not exist is refused 
   const expand = (text: string) => expandPage('page.md', text, parts);
   assert.equal(expand('<!-- include: a.ts -->'), '```ts [a.ts]\nlet a;\n```');
   assert.equal(expand('<!-- include: b.md#One -->'), 'first a\n### Two\n[b](https://b)');
+  assert.equal(expand('<!-- include: b.md until Two -->'), '## One\nfirst a');
+  assert.throws(
+    () => expand('<!-- include: b.md until Four -->'),
+    /page\.md:1: there is no include/,
+  );
   assert.equal(expand('x\n<!-- chart: c -->'), 'x\n<svg/>');
   assert.throws(
     () => expand('\n<!-- include: c.ts -->'),
