@@ -144,7 +144,10 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   readonly #forget: () => void;
   readonly #closeConnection: () => Promise<void>;
   readonly #fanOutCounts: ReadonlyMap<string, number>;
-  readonly #pending = new Set<Promise<unknown>>();
+  readonly #isHeard: boolean;
+  readonly #isWrapped: boolean;
+  #pendingCount = 0;
+  #onIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -158,6 +161,8 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     this.#topology = topology;
     this.#hooks = [connection.hooks, hooks].filter((one) => one !== undefined);
     this.#tell = teller(this.#hooks, connection.logger);
+    this.#isHeard = this.#hooks.some((one) => one.onEvent !== undefined);
+    this.#isWrapped = this.#hooks.some((one) => one.aroundPublish !== undefined);
     this.#closeConnection = closeConnection;
     const names = Object.keys(topology.messages);
     const heard = Object.values(Object(topology.queues) as Queues).flatMap(({ on }) =>
@@ -183,7 +188,8 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     body: unknown,
     options: PublishOptions = {},
   ): Promise<{ readonly id: string }> {
-    const { id, error } = await this.tryPublish(type, body, options);
+    const id = options.id ?? randomUUID();
+    const error = await this.#publish(type, body, options, id);
     if (error !== undefined) throw error;
     return { id };
   }
@@ -193,25 +199,8 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     body: unknown,
     options: PublishOptions = {},
   ): Promise<PublishReport> {
-    const startedAtMs = performance.now();
     const id = options.id ?? randomUUID();
-    let error: PublishError | undefined;
-    try {
-      const published = this.#publish(type, body, { ...options, id });
-      this.#pending.add(published);
-      await published.finally(() => this.#pending.delete(published));
-    } catch (thrown) {
-      error =
-        thrown instanceof PublishError
-          ? thrown
-          : new PublishError('INVALID', messageOf(thrown), { id, cause: thrown });
-    }
-    this.#tell({
-      type: 'published',
-      message: type,
-      result: error?.code ?? 'confirmed',
-      durationMs: performance.now() - startedAtMs,
-    });
+    const error = await this.#publish(type, body, options, id);
     return error === undefined ? { id } : { id, error };
   }
 
@@ -229,19 +218,59 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     const isOver = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, deadlineMs);
     });
-    await Promise.race([Promise.allSettled([...this.#pending]), isOver]);
+    const isIdle = new Promise<void>((resolve) => {
+      if (this.#pendingCount === 0) resolve();
+      else this.#onIdle = resolve;
+    });
+    await Promise.race([isIdle, isOver]);
     clearTimeout(timer);
     await this.#channel.close();
     this.#forget();
     await this.#closeConnection();
   }
 
-  async #publish(
+  /**
+   * As few promises as possible: a publisher has thousands of messages a second.
+   * @returns undefined if it is confirmed; it never rejects.
+   */
+  #publish(
     type: string,
     body: unknown,
-    options: PublishOptions & { readonly id: string },
-  ): Promise<void> {
-    const { id, signal } = options;
+    options: PublishOptions,
+    id: string,
+  ): Promise<PublishError | undefined> {
+    const startedAtMs = performance.now();
+    this.#pendingCount += 1;
+    const end = (error: PublishError | undefined): PublishError | undefined => {
+      this.#pendingCount -= 1;
+      if (this.#pendingCount === 0) this.#onIdle?.();
+      if (this.#isHeard)
+        this.#tell({
+          type: 'published',
+          message: type,
+          result: error?.code ?? 'confirmed',
+          durationMs: performance.now() - startedAtMs,
+        });
+      return error;
+    };
+    const fail = (thrown: unknown) => end(publishErrorOf(thrown, id));
+    try {
+      const checked = this.#check(type, body, options, id);
+      const message = this.#messageOf(type, body, options, id);
+      const isPlain = options.timeout === undefined && options.signal === undefined;
+      if (isPlain && !this.#isWrapped && !(checked instanceof Promise))
+        return this.#channel
+          .publishWithReason(message)
+          .then((outcome) => end(this.#errorOf(outcome, message, true)));
+      return this.#publishWatched(checked, message, options).then(end, fail);
+    } catch (error) {
+      return Promise.resolve(fail(error));
+    }
+  }
+
+  /** @returns a promise if the schema checks asynchronously. @throws PublishError, InvalidBody, TypeError */
+  #check(type: string, body: unknown, options: PublishOptions, id: string): unknown {
+    const { signal } = options;
     if (this.#closed !== undefined)
       throw new PublishError('CLOSED', 'the publisher is closed', { id });
     refuseUnknown('publish', options, PUBLISH_OPTIONS);
@@ -254,18 +283,33 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     }
     if (signal?.aborted === true)
       throw new PublishError('CLOSED', 'the signal was aborted', { id, cause: signal.reason });
-    const checked = checkBody(type, schema, body);
-    if (checked instanceof Promise) await checked;
-    const headers = { ...options.headers };
-    const message: OutgoingMessage = {
+    return checkBody(type, schema, body);
+  }
+
+  #messageOf(
+    type: string,
+    body: unknown,
+    options: PublishOptions,
+    id: string,
+  ): OutgoingMessage & { readonly headers: Record<string, string | number> } {
+    return {
       exchange: this.#exchangeFor(options.delay, id),
       key: type,
       type,
       id,
       // The consumer's schema reads it again, so it is the input that travels and not what the schema made of it.
       body: encode(body),
-      headers,
+      headers: { ...options.headers },
     };
+  }
+
+  async #publishWatched(
+    checked: unknown,
+    message: OutgoingMessage & { readonly headers: Record<string, string | number> },
+    options: PublishOptions,
+  ): Promise<undefined> {
+    await checked;
+    const { key: type, id, headers } = message;
     await this.#around({ type, id, headers }, () => this.#send(message, options));
   }
 
@@ -377,6 +421,12 @@ function encode(body: unknown): Buffer {
   const text = JSON.stringify(body) as string | undefined;
   if (text === undefined) throw new TypeError(`a body of type ${typeof body} is no JSON`);
   return Buffer.from(text);
+}
+
+function publishErrorOf(thrown: unknown, id: string): PublishError {
+  return thrown instanceof PublishError
+    ? thrown
+    : new PublishError('INVALID', messageOf(thrown), { id, cause: thrown });
 }
 
 function messageOf(error: unknown): string {

@@ -60,7 +60,7 @@ export interface HandlerParts<Effect> {
 /** The parts of `QueueWorkerOptions` that a handler makes. */
 export interface QueueHandler<Effect> {
   readonly read: (delivery: Delivery, kind: PlannedKind) => ReadMessage;
-  readonly run: (task: Task<ReadMessage>) => Promise<HandlerResult<Effect>>;
+  readonly run: (task: Task<ReadMessage>) => HandlerResult<Effect> | Promise<HandlerResult<Effect>>;
   readonly settle: (end: AttemptEnd<ReadMessage, Effect>) => void;
   readonly onUnconfirmed: (result: AttemptResult<ReadMessage, Effect>) => void;
 }
@@ -76,11 +76,38 @@ class LateBody {
   }
 }
 
+/** A message as its handler gets it. */
+class DeliveredMessage {
+  readonly type: string;
+  readonly body: unknown;
+  readonly id: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly attempt: AttemptInfo;
+  readonly #task: Task<ReadMessage>;
+
+  constructor(task: Task<ReadMessage>, body: unknown, attempt: AttemptInfo) {
+    const { type, id, headers } = task.message;
+    this.type = type;
+    this.body = body;
+    this.id = id;
+    this.headers = headers;
+    this.attempt = attempt;
+    this.#task = task;
+  }
+
+  /** Making it costs more than most handlers, so it is made when it is first read. */
+  get signal(): AbortSignal {
+    return this.#task.signal;
+  }
+}
+
 /** @returns what a queue worker runs for this handler. */
 export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<Effect> {
   const { messages, name, tell } = parts;
   const rounds = parts.retry.delays.length + 1;
   const immediate = parts.retry.immediate ?? 0;
+  const isPlain = immediate === 0 && parts.hooks.every((one) => one.aroundAttempt === undefined);
+  const isHeard = parts.hooks.some((one) => one.onEvent !== undefined);
   const infoOf = (task: Pick<Task<ReadMessage>, 'attempt' | 'message'>, repeat: number) => {
     const { number, isLast } = task.attempt;
     return {
@@ -107,48 +134,55 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
       const body = checked instanceof Promise ? new LateBody(checked) : checked;
       return { type, body, id: delivery.messageId ?? '', headers: delivery.headers };
     },
-    run: async (task) => {
-      const { message } = task;
-      let { body } = message;
-      if (body instanceof LateBody)
-        try {
-          body = await body.promise;
-        } catch (error) {
-          return error instanceof InvalidBody ? reject(error) : retry(error);
-        }
-      const repeats = task.attempt.number === 1 ? immediate : 0;
-      for (let repeat = 0; ; repeat += 1) {
-        const attempt = infoOf(task, repeat);
-        infos.set(task.delivery, attempt);
-        const outcome = await attemptOnce(task, { ...message, body }, attempt);
-        const mayRepeat = outcome.type === 'retry' && outcome.after === undefined;
-        if (!mayRepeat || repeat >= repeats || !task.delivery.isCurrent) return outcome;
-        tellAttempt(message, attempt, outcome, 0);
-      }
-    },
+    run: (task) =>
+      isPlain && !(task.message.body instanceof LateBody) ? runOnce(task) : runAll(task),
     settle: (end) => {
       tellEnd(end);
-      void settleEnd(end);
+      if (parts.settle === undefined) end.settleDelivery();
+      else void settleEnd(end, parts.settle);
     },
     onUnconfirmed: tellEnd,
   };
 
+  /** Without repeats and hooks a handler that answers at once makes no promise: one for each message slows a worker. */
+  function runOnce(task: Task<ReadMessage>): Outcome<Effect> | Promise<Outcome<Effect>> {
+    const attempt = infoOf(task, 0);
+    try {
+      const answer = parts.handler(new DeliveredMessage(task, task.message.body, attempt));
+      if (!(answer instanceof Promise)) return outcomeOfResult(answer);
+      return answer.then(outcomeOfResult).catch((error: unknown) => failed(error, attempt));
+    } catch (error) {
+      return failed(error, attempt);
+    }
+  }
+
+  async function runAll(task: Task<ReadMessage>): Promise<Outcome<Effect>> {
+    const { message } = task;
+    let { body } = message;
+    if (body instanceof LateBody)
+      try {
+        body = await body.promise;
+      } catch (error) {
+        return error instanceof InvalidBody ? reject(error) : retry(error);
+      }
+    const repeats = task.attempt.number === 1 ? immediate : 0;
+    for (let repeat = 0; ; repeat += 1) {
+      const attempt = infoOf(task, repeat);
+      infos.set(task.delivery, attempt);
+      const outcome = await attemptOnce(task, body, attempt);
+      const mayRepeat = outcome.type === 'retry' && outcome.after === undefined;
+      if (!mayRepeat || repeat >= repeats || !task.delivery.isCurrent) return outcome;
+      tellAttempt(message, attempt, outcome, 0);
+    }
+  }
+
   async function attemptOnce(
     task: Task<ReadMessage>,
-    message: ReadMessage,
+    body: unknown,
     attempt: AttemptInfo,
   ): Promise<Outcome<Effect>> {
-    const run = async (): Promise<Outcome<Effect>> => {
-      const answer = await parts.handler({
-        ...message,
-        attempt,
-        // Making it costs more than most handlers, so it is made when it is first read.
-        get signal() {
-          return task.signal;
-        },
-      });
-      return outcomeOfResult(answer);
-    };
+    const message = new DeliveredMessage(task, body, attempt);
+    const run = async (): Promise<Outcome<Effect>> => outcomeOfResult(await parts.handler(message));
     const wrapped = parts.hooks.reduceRight<() => Promise<Outcome<Effect>>>(
       (inner, { aroundAttempt }) =>
         aroundAttempt === undefined ? inner : () => aroundAttempt(attempt, message, inner),
@@ -157,9 +191,13 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     try {
       return await wrapped();
     } catch (error) {
-      if (error instanceof InvalidOutcome) tell({ type: 'invalidOutcome', queue: name, error });
-      return outcomeOfError(error, attempt);
+      return failed(error, attempt);
     }
+  }
+
+  function failed(error: unknown, attempt: AttemptInfo): Outcome<never> {
+    if (error instanceof InvalidOutcome) tell({ type: 'invalidOutcome', queue: name, error });
+    return outcomeOfError(error, attempt);
   }
 
   function outcomeOfError(error: unknown, attempt: AttemptInfo): Outcome<never> {
@@ -173,6 +211,7 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
   }
 
   function tellEnd(result: AttemptResult<ReadMessage, Effect>): void {
+    if (!isHeard) return;
     const { message, outcome, step, startedAt, endedAt } = result;
     const attempt = infos.get(result.delivery) ?? infoOf(result, 0);
     tellAttempt(message, attempt, outcome, endedAt.getTime() - startedAt.getTime());
@@ -192,6 +231,7 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     outcome: Outcome,
     durationMs: number,
   ): void {
+    if (!isHeard) return;
     tell({
       type: 'attempt',
       queue: name,
@@ -204,17 +244,16 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     });
   }
 
-  async function settleEnd(end: AttemptEnd<ReadMessage, Effect>): Promise<void> {
-    if (parts.settle === undefined) {
-      end.settleDelivery();
-      return;
-    }
+  async function settleEnd(
+    end: AttemptEnd<ReadMessage, Effect>,
+    settle: NonNullable<HandlerParts<Effect>['settle']>,
+  ): Promise<void> {
     const { outcome, message, step, startedAt, endedAt } = end;
     const attempt = infos.get(end.delivery) ?? infoOf(end, 0);
     const waits = step.type === 'wait' || step.type === 'skip';
     const isDead = step.type === 'deadLetter' || step.type === 'exhaust';
     try {
-      const answer = await parts.settle({
+      const answer = await settle({
         outcome,
         attempt,
         message,

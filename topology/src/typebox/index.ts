@@ -17,7 +17,7 @@ export function fromTypeBox<const Schema extends TSchema>(
       vendor: 'typebox',
       validate: (value) =>
         validator.Check(value)
-          ? { value: value as Static<Schema> }
+          ? { value: value }
           : {
               issues: validator.Errors(value).map(({ instancePath, message }) => ({
                 message,
