@@ -26,6 +26,10 @@ interface Example {
 
 /** The key is the name of the folder. */
 const EXAMPLES: Readonly<Record<string, Example>> = {
+  'message-queue': {
+    shows: 'a producer and consumers to practise operations on',
+    servers: ['rabbitmq'],
+  },
   'task-board': {
     shows: 'status by REST only, dead letters that mark errors',
     servers: ['rabbitmq', 'postgresql', 'gateway'],
