@@ -9,7 +9,7 @@ import { type JobRecord, jobId, type NewJob, newJob } from '../record/jobRecord.
 import { NO_RUN } from '../record/run.ts';
 import type { Relay } from '../relay/relay.ts';
 import type { JobStores } from '../store/jobStores.ts';
-import { leaseEndAfter } from '../store/relayLease.ts';
+import { operationLeaseEndAfter } from '../store/relayLease.ts';
 import { StatementRefused } from '../store/statement.ts';
 import { JobRefused } from './jobRefused.ts';
 
@@ -41,6 +41,9 @@ interface Requested {
 
 /** A longer delay has no timer: the relay looks for due batches about once a second anyway. */
 const LONGEST_TIMER_MS = 3_600_000;
+
+/** A lease that ends later than this is certainly held: the known time of the database may be wrong by far less. */
+const SURELY_HELD_MS = 30_000;
 
 export class Enqueuer {
   readonly #options: EnqueuerOptions;
@@ -116,7 +119,6 @@ export class Enqueuer {
   /** Stores the batch first, so that no job exists without a batch that lists it; a batch without jobs ends by itself. */
   async #store(group: readonly Requested[], delayMs: number): Promise<Map<string, EnqueuedJob>> {
     const { stores } = this.#options;
-    const relay = delayMs === 0 ? this.#options.relay() : undefined;
     const now = stores.clock.now();
     const operation = `enqueue-${randomUUID()}`;
     const batchId = `${operation}:0`;
@@ -126,24 +128,22 @@ export class Enqueuer {
       const record = newJob(job, origin);
       if (!records.has(record._id)) records.set(record._id, record);
     }
-    const ids = [...records.keys()].sort();
-    // Until its jobs are stored no relay may take the batch, because it would find none and end it.
-    const heldUntil = leaseEndAfter(now);
     const dueAt = new Date(now.getTime() + delayMs);
-    const leaseUntil = dueAt > heldUntil ? dueAt : heldUntil;
-    const newBatch = {
+    const listed = {
       _id: batchId,
       runId: operation,
       kind: group[0]?.job.kind ?? '',
-      ids,
-      createsJobs: true as const,
-      createdAt: now,
-      owner: relay?.owner ?? operation,
+      ids: [...records.keys()].sort(),
     };
-    // An insert whose answer was lost finds its own batch, which nobody else can know.
-    const inserted = await stores.batches.insert(newBatch, leaseUntil);
-    const batch = inserted ?? { ...newBatch, state: 'open' as const, leaseUntil, fence: 1 };
-    const existingIds = await stores.jobs.insert([...records.values()]);
+    const batch = await this.#makeBatch(listed, { now, dueAt });
+    let existingIds: ReadonlySet<string>;
+    try {
+      existingIds = await stores.jobs.insert([...records.values()]);
+    } catch (error) {
+      // The database may have stored the others, which then have this batch, and nobody waits for its lease.
+      if (error instanceof StatementRefused) await this.#release(batch, dueAt).catch(() => false);
+      throw error;
+    }
     if (existingIds.size > 0) await this.#readExisting(batch, records, existingIds);
     const created = [...records.values()].filter((record) => record.batch === batchId);
     if (created.length > 0) await this.#handOver(batch, created, dueAt);
@@ -153,16 +153,70 @@ export class Enqueuer {
     return new Map([...records].map(([id, record]) => [id, { record, isNew: isNew(record) }]));
   }
 
-  /** Gives the batch to the relay of this process, or to that which finds it first. */
+  /** Stores a batch that no relay may take until its jobs are stored, because it would find none and end it. */
+  async #makeBatch(
+    listed: Pick<BatchRecord, '_id' | 'runId' | 'kind' | 'ids'>,
+    { now, dueAt }: { readonly now: Date; readonly dueAt: Date },
+  ): Promise<BatchRecord> {
+    const { stores, relay } = this.#options;
+    const owner = dueAt > now ? undefined : relay()?.owner;
+    const heldUntil = operationLeaseEndAfter(now);
+    const leaseUntil = dueAt > heldUntil ? dueAt : heldUntil;
+    const newBatch = {
+      ...listed,
+      createsJobs: true as const,
+      createdAt: now,
+      owner: owner ?? listed.runId,
+    };
+    // An insert whose answer was lost finds its own batch, which nobody else can know.
+    const inserted = await stores.batches.insert(newBatch, leaseUntil);
+    return inserted ?? { ...newBatch, state: 'open', leaseUntil, fence: 1 };
+  }
+
+  /**
+   * Gives the batch to the relay of this process, or to that which finds it first. A relay that took the batch before its jobs
+   * were stored has found none and ended it, so they get another batch.
+   */
   async #handOver(batch: BatchRecord, created: readonly JobRecord[], dueAt: Date): Promise<void> {
+    const { stores } = this.#options;
+    const { runId, kind } = batch;
+    let [held, jobs] = [batch, created];
+    for (let number = 1; !(await this.#passOn(held, jobs, dueAt)); number += 1) {
+      const _id = `${runId}:${number}`;
+      const ids = jobs.map((job) => job._id).sort();
+      held = await this.#makeBatch({ _id, runId, kind, ids }, { now: stores.clock.now(), dueAt });
+      await stores.jobs.assignBatch(ids, _id);
+      jobs = jobs.map((job) => ({ ...job, batch: _id }));
+    }
+  }
+
+  /** @returns false where another relay has taken the batch. @throws StoreUnavailable: perhaps one has. */
+  async #passOn(batch: BatchRecord, jobs: readonly JobRecord[], dueAt: Date): Promise<boolean> {
     const { stores, relay } = this.#options;
     const own = relay();
-    if (own?.owner === batch.owner) own.publish(batch, created);
-    else if (dueAt < batch.leaseUntil) {
-      const laterMs = Math.max(0, dueAt.getTime() - stores.clock.now().getTime());
-      // If this fails, the batch is taken when the lease of its maker ends.
-      await stores.batches.release(batch, laterMs).catch(() => undefined);
+    const isOwn = own?.owner === batch.owner;
+    if (!isOwn && dueAt < batch.leaseUntil) {
+      try {
+        return await this.#release(batch, dueAt);
+      } catch (error) {
+        // The batch is then taken when its lease ends.
+        if (this.#isSurelyHeld(batch)) return true;
+        throw error;
+      }
     }
+    if (!this.#isSurelyHeld(batch) && !(await stores.batches.renew(batch))) return false;
+    if (isOwn) own.publish(batch, jobs);
+    return true;
+  }
+
+  async #release(batch: BatchRecord, dueAt: Date): Promise<boolean> {
+    const { batches, clock } = this.#options.stores;
+    return await batches.release(batch, Math.max(0, dueAt.getTime() - clock.now().getTime()));
+  }
+
+  /** Spares the statement that asks the database: while the lease has long to go nobody can have taken the batch. */
+  #isSurelyHeld({ leaseUntil }: BatchRecord): boolean {
+    return leaseUntil.getTime() - this.#options.stores.clock.now().getTime() > SURELY_HELD_MS;
   }
 
   /** Replaces records whose jobs existed by those that are stored, and leaves their ids out of the batch. */
@@ -172,8 +226,13 @@ export class Enqueuer {
     existingIds: ReadonlySet<string>,
   ): Promise<void> {
     const { stores } = this.#options;
-    for (const [id, existing] of await stores.jobs.findAll([...existingIds]))
-      records.set(id, existing);
+    for (let ids = existingIds; ids.size > 0; ) {
+      const found = await stores.jobs.findAll([...ids]);
+      for (const [id, existing] of found) records.set(id, existing);
+      // The retention deletes jobs between the two statements; they can be stored now.
+      const deleted = [...records.values()].filter(({ _id }) => ids.has(_id) && !found.has(_id));
+      ids = await stores.jobs.insert(deleted);
+    }
     // A statement that was repeated has found jobs that it had stored itself.
     const created = [...records.values()].filter((record) => record.batch === batch._id);
     if (created.length === 0) await stores.batches.delete([batch._id]);

@@ -317,7 +317,7 @@ async function openStored(
             onSession: options.onSession ?? (() => undefined),
           });
     if (tasks !== undefined) closers.push(() => tasks.stop());
-    // Their limits end before the lease of a batch does.
+    // With these limits the statements of an enqueue end before the lease of its batch does, unless the process is suspended.
     const enqueuer = new Enqueuer({
       stores: backgroundStores(database, stores),
       relay: () => tasks?.relay,
