@@ -8,6 +8,7 @@ import { freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { MongoClient } from 'mongodb';
 import { Program } from './support/program.ts';
+import { readmeRequests } from './support/readmeRequests.ts';
 
 const TASKS = 120;
 /** Printed by a consumer whose report was accepted. */
@@ -78,10 +79,21 @@ test('every task ends once, whatever is killed', async (t) => {
   const statusOf = async (id: string) => ((await dataOf(id)).body as { status: string }).status;
   const hasEnded = (status: string) => status === 'success' || status === 'error';
 
-  const ids: string[] = [];
-  for (let number = 0; number < TASKS; number += 1) ids.push(await create(`task ${number}`));
   const limits = { deadlineMs: 120_000, describe: () => program.lines.join('\n') };
+  let readmeId = '';
+  const answers: number[] = [];
+  for (const { method, path, body: text } of await readmeRequests('task-board')) {
+    // The last one changes what has ended, and asks for an error where the work may have failed.
+    if (method === 'PUT') await eventually(async () => hasEnded(await statusOf(readmeId)), limits);
+    const { status, body } = await request(method, path.replace('$ID', readmeId), text);
+    readmeId = (body as { id?: string }).id ?? readmeId;
+    answers.push(status);
+  }
+  const last = (await statusOf(readmeId)) === 'error' ? 200 : 409;
+  assert.deepEqual(answers, [201, 200, last]);
 
+  const ids = [readmeId];
+  for (let number = 0; number < TASKS; number += 1) ids.push(await create(`task ${number}`));
   await eventually(() => program.lines.some((line) => REPORTED.test(line)), limits);
   for (const name of ['consumer-1', 'main']) {
     const started = program.lines.find((line) => line.startsWith(`${name}: process `));
