@@ -30,6 +30,10 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     shows: 'a producer and consumers to practise operations on',
     servers: ['rabbitmq'],
   },
+  'job-queue': {
+    shows: 'accounts, types of jobs, priorities, workers that scale',
+    servers: ['rabbitmq', 'postgresql', 'gateway'],
+  },
   'task-board': {
     shows: 'status by REST only, dead letters that mark errors',
     servers: ['rabbitmq', 'postgresql', 'gateway'],
