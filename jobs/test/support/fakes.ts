@@ -54,6 +54,7 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
     receivedAtMs: 1_000,
     publishedAtSeconds: undefined,
     isCurrent: true,
+    isSettled: false,
     settled,
     ack: () => settled.push('ack'),
     nackToDeadLetterExchange: () => settled.push('reject'),

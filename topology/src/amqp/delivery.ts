@@ -34,6 +34,8 @@ export interface Delivery {
   readonly isUrgent: boolean;
   /** False once its channel is lost: the broker then delivers the message again. */
   readonly isCurrent: boolean;
+  /** True once a method below was called to settle it, by its handler's outcome or by a stop that gave the message back. */
+  readonly isSettled: boolean;
   /**
    * basic.ack: the broker deletes the message. A `Consumer` sends the ack at the end of this turn of the event loop,
    * together with others.
@@ -115,6 +117,7 @@ export class ChannelDelivery implements Delivery {
   readonly deliveryTag: number;
   readonly #message: Message;
   readonly #channel: DeliveryChannel;
+  #isSettled = false;
 
   constructor(message: Message, channel: DeliveryChannel) {
     this.deliveryTag = message.fields.deliveryTag;
@@ -170,24 +173,33 @@ export class ChannelDelivery implements Delivery {
     return this.#channel.isCurrent();
   }
 
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
   ack(): void {
-    this.#channel.settle(this, this.#message, ACK);
+    this.#settle(ACK);
   }
 
   nackToDeadLetterExchange(): void {
-    this.#channel.settle(this, this.#message, NACK_TO_DEAD_LETTER_EXCHANGE);
+    this.#settle(NACK_TO_DEAD_LETTER_EXCHANGE);
   }
 
   rejectForNativeRetry(): void {
-    this.#channel.settle(this, this.#message, REJECT_FOR_NATIVE_RETRY);
+    this.#settle(REJECT_FOR_NATIVE_RETRY);
   }
 
   requeue(): void {
-    this.#channel.settle(this, this.#message, REQUEUE);
+    this.#settle(REQUEUE);
   }
 
   discardContent(): void {
     this.#message.content = EMPTY;
     this.#message.properties.headers = {};
+  }
+
+  #settle(send: SendSettlement): void {
+    this.#isSettled = true;
+    this.#channel.settle(this, this.#message, send);
   }
 }

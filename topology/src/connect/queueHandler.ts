@@ -171,7 +171,9 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
       infos.set(task.delivery, attempt);
       const outcome = await attemptOnce(task, body, attempt);
       const mayRepeat = outcome.type === 'retry' && outcome.after === undefined;
-      if (!mayRepeat || repeat >= repeats || !task.delivery.isCurrent) return outcome;
+      // After a deadline or a stop the message is retried without this attempt, and perhaps by another worker.
+      const isOver = task.isAborted || task.delivery.isSettled || !task.delivery.isCurrent;
+      if (!mayRepeat || repeat >= repeats || isOver) return outcome;
       tellAttempt(message, attempt, outcome, 0);
     }
   }

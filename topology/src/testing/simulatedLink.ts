@@ -15,6 +15,7 @@ export class SimulatedDelivery implements Delivery {
   readonly unreadableReason = undefined;
   /** What the history says of its settlement. */
   note: string | undefined;
+  isSettled = false;
   readonly #broker: SimulatedBroker;
   readonly #consumer: SimulatedConsumer;
 
@@ -83,6 +84,7 @@ export class SimulatedDelivery implements Delivery {
   }
 
   #settle(defaultNote: string, settle: (what: string) => void): void {
+    this.isSettled = true;
     if (!this.#consumer.release(this)) return;
     settle(this.note ?? defaultNote);
     this.#consumer.callbacks.onChange(this);

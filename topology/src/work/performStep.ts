@@ -19,6 +19,13 @@ export interface WorkerPublisher {
 }
 
 /**
+ * @returns true if the broker delivers the message again, or has done so already: a copy of it would be a second message.
+ */
+export function isGivenBack(delivery: Pick<Delivery, 'isCurrent' | 'isSettled'>): boolean {
+  return delivery.isSettled || !delivery.isCurrent;
+}
+
+/**
  * A publish is confirmed before the delivery is acknowledged: a crash in between only duplicates the message; in the other
  * order it would lose the message.
  * @returns how to settle the delivery once everything is stored, as a promise only where something must be published;

@@ -6,10 +6,10 @@ import { fault, TopologyError } from '../errors.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 import { crashesOf, crashRisk } from '../retry/crashRisk.ts';
-import { nextStep } from '../retry/nextStep.ts';
+import { type NextStep, nextStep } from '../retry/nextStep.ts';
 import { errorClass, type Outcome } from '../retry/outcome.ts';
 import { CircuitBreaker } from './circuitBreaker.ts';
-import { deadLetter, performStep, type WorkerPublisher } from './performStep.ts';
+import { deadLetter, isGivenBack, performStep, type WorkerPublisher } from './performStep.ts';
 import { Quarantine, RedeliveriesWithoutCrash } from './quarantine.ts';
 import type { AttemptResult, QueueWorkerOptions } from './queueWorkerOptions.ts';
 import {
@@ -301,7 +301,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     // meanwhile: the message is requeued, and no attempt is spent. The broker does not deliver it to this worker at once,
     // because the consumer was cancelled before.
     const isLate = this.#circuitBreaker.hasOpenedSince(openingCount);
-    if (!delivery.isCurrent || (isLate && this.#requeue(delivery))) {
+    if (isGivenBack(delivery) || (isLate && this.#requeue(delivery))) {
       this.#limiter.leave();
       return;
     }
@@ -334,6 +334,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   }
 
   async #refuse(delivery: Delivery, error: unknown): Promise<void> {
+    if (isGivenBack(delivery)) return;
     const reason = error instanceof Error ? error.message : String(error);
     this.#options.onEvent?.({ type: 'refused', queue: this.#kind.queue, reason });
     const isConfirmed = await deadLetter(this.#workerPublisher.publisher, this.#kind, {
@@ -355,6 +356,11 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     const step = nextStep(kind, attempt, outcome);
     const endedAt = this.#link.clock.date();
     const result = { message, kind, attempt, delivery, outcome, step, startedAt, endedAt };
+    if (isGivenBack(delivery) && (step.type === 'deadLetter' || step.type === 'skip')) {
+      this.#limiter.leave();
+      this.#tellUnconfirmed(result, { type: 'wait', delayMs: 0 });
+      return;
+    }
     const method = performStep(this.#workerPublisher, result);
     if (method instanceof Promise)
       void method.then((published) => {
@@ -365,15 +371,11 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
 
   /** @param method undefined if a publish was not confirmed; the delivery is nacked then. */
   #settle(result: AttemptResult<Message, Effect>, method: SettleMethod | undefined): void {
-    const { onUnconfirmed, settle } = this.#options;
-    const { kind, attempt, delivery, outcome, step } = result;
+    const { settle } = this.#options;
+    const { kind, attempt, delivery, step } = result;
     this.#limiter.leave();
     if (method === undefined) {
-      const retry: Outcome = {
-        type: 'retry',
-        error: 'error' in outcome ? outcome.error : undefined,
-      };
-      onUnconfirmed?.({ ...result, outcome: retry, step: nextStep(kind, attempt, retry) });
+      this.#tellUnconfirmed(result, nextStep(kind, attempt, { type: 'retry' }));
       return;
     }
     if (settle === undefined) {
@@ -390,6 +392,12 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
         else await this.#refuse(delivery, error);
       },
     });
+  }
+
+  #tellUnconfirmed(result: AttemptResult<Message, Effect>, step: NextStep): void {
+    const { outcome } = result;
+    const error = 'error' in outcome ? outcome.error : undefined;
+    this.#options.onUnconfirmed?.({ ...result, outcome: { type: 'retry', error }, step });
   }
 
   get #workerPublisher(): WorkerPublisher {

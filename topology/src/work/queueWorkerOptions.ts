@@ -19,6 +19,8 @@ export interface Task<Message> {
   readonly delivery: Delivery;
   /** Aborted at the deadline. It is made when it is first read, which costs more than most handlers: read it only if needed. */
   readonly signal: AbortSignal;
+  /** True once the signal is aborted. Reading it does not make the signal. */
+  readonly isAborted: boolean;
 }
 
 /** How an attempt ended. */
@@ -99,7 +101,9 @@ export interface QueueWorkerOptions<
   readonly settle?: (end: AttemptEnd<Message, Effect>) => void;
   /**
    * Is called for an attempt whose dead letter, or message for a later tier, the broker did not confirm. The delivery was
-   * nacked, so the attempt ended like a retry, and nothing of it must be stored.
+   * nacked, so the attempt ended like a retry, and nothing of it must be stored. It is called as well for an attempt that
+   * ended after its message was given back, by a stop or a lost channel: no copy is published then, and the next step is a
+   * wait of 0 ms.
    */
   readonly onUnconfirmed?: (result: AttemptResult<Message, Effect>) => void;
   /** Is called for each event of the worker. Must not throw. */

@@ -93,6 +93,10 @@ export class RunningTask<Message> implements Task<Message> {
     return this.#controller.signal;
   }
 
+  get isAborted(): boolean {
+    return this.#abortReason !== undefined;
+  }
+
   /** Aborts the signal, also one that the handler asks for later. */
   abort(reason: Error): void {
     this.#abortReason = reason;

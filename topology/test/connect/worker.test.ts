@@ -228,6 +228,27 @@ test('a paused worker gets nothing; a stop waits, aborts at its deadline, and re
   assert.equal(worker.health, 'stopped');
 });
 
+test('no immediate repeat begins after a stop gave the message back', async (t) => {
+  const { publisher, on } = await open(t);
+  const begun: number[] = [];
+  const worker = await createWorker({
+    ...on,
+    queue: 'audit',
+    handler: async ({ attempt, signal }) => {
+      begun.push(attempt.number);
+      await new Promise((resolve) => {
+        signal.addEventListener('abort', resolve);
+      });
+      throw new Error('stopped');
+    },
+  });
+  await publisher.publish('user.created', { name: 'ann' });
+  await eventually(() => begun.length === 1, { describe: () => begun.join() });
+  assert.deepEqual(await worker.stop({ deadline: '50ms' }), { finished: 0, returned: 1 });
+  await new Promise(setImmediate);
+  assert.deepEqual(begun, [1]);
+});
+
 test('hooks wrap each attempt, those of the connection outside', async (t) => {
   const { publisher, on } = await open(t);
   const order: string[] = [];

@@ -90,3 +90,27 @@ test('a crash spends no attempt, and a misspelt handler does not compile', async
   // @ts-expect-error: there is no such queue.
   assert.throws(() => simulate(shop, { handlers }), /inbox/);
 });
+
+test('an immediate repeat ends with its attempt: none begins after the deadline', async () => {
+  const quick = defineTopology({
+    exchange: 'quick',
+    messages: { ping: z.object({}) },
+    queues: { pings: { on: ['ping'], retry: { immediate: 2, delays: ['5s'] }, deadline: '1s' } },
+  });
+  const begun: string[] = [];
+  const simulation = simulate(quick, {
+    handlers: {
+      pings: {
+        handler: async ({ attempt }) => {
+          begun.push(`${attempt.number} at ${simulation.now}`);
+          if (attempt.number > 1) return;
+          await simulation.sleep('2s');
+          throw new Error('too late');
+        },
+      },
+    },
+  });
+  await simulation.publish('ping', {});
+  await simulation.settle();
+  assert.deepEqual(begun, ['1 at 0', '4 at 6000']);
+});

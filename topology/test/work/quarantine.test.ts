@@ -107,6 +107,7 @@ class TestWorker {
       receivedAtMs: 0,
       publishedAtSeconds: undefined,
       isCurrent: true,
+      isSettled: false,
       unreadableReason: undefined,
       ack: noop,
       nackToDeadLetterExchange: noop,

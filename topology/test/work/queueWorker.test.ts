@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
+import type { Delivery } from '@fit/topology/amqp';
 import type { WorkerEvent } from '@fit/topology/work';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
+import { openProxy } from '../support/openProxy.ts';
 import { TestTopology } from '../support/testTopology.ts';
 
 class StoreDown extends Error {
@@ -225,3 +227,44 @@ test('a drain waits for running attempts, and requeues those that do not end in 
   await drained;
   await environment.expectReady('one', 2);
 });
+
+for (const how of ['stop', 'lost connection'] as const)
+  test(`${how}: no dead letter is published for a message that was given back`, async (t) => {
+    const environment = await TestTopology.open(t);
+    const publisher = await environment.publisher();
+    const proxy = await openProxy(t, environment.amqpUrl);
+    const running: { delivery: Delivery; end: () => void }[] = [];
+    const published: unknown[] = [];
+    const unconfirmed: unknown[] = [];
+    const worker = await environment.worker({
+      amqpUrl: proxy.url,
+      onPublish: (end) => published.push(end),
+      onUnconfirmed: ({ outcome, step }) => unconfirmed.push([outcome.type, step]),
+      run: ({ delivery }) =>
+        new Promise((resolve) => {
+          running.push({
+            delivery,
+            end: () => {
+              resolve({ type: 'reject', error: new Error('hopeless') });
+            },
+          });
+        }),
+    });
+    await environment.publishAll(publisher, 1);
+    await eventually(() => running.length === 1, { describe: () => 'nothing runs' });
+    if (how === 'stop') assert.equal((await worker.drain(0)).requeuedCount, 1);
+    else {
+      proxy.cut();
+      // The broker delivers it again, once both connections are up.
+      await eventually(() => running.length === 2 && worker.isUp, {
+        describe: () => `${running.length} runs`,
+      });
+    }
+    running[0]?.end();
+    await eventually(() => unconfirmed.length === 1, {
+      describe: () => JSON.stringify(published),
+    });
+    assert.deepEqual(unconfirmed, [['retry', { type: 'wait', delayMs: 0 }]]);
+    assert.equal(worker.pendingPublishCount, 0);
+    assert.deepEqual(published, []);
+  });
