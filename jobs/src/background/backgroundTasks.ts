@@ -118,9 +118,9 @@ export async function startBackgroundTasks(
       : undefined;
   const endCounter = new EndCounter({ runs: stores.runs, countingRuns: options.countingRuns });
   const recorders = has('deadLetters') ? await openRecorders(options, endCounter) : [];
-  const readyCount = async (queue: string) => {
+  const depthOf = async (queue: string) => {
     if (inspector === undefined) throw new Error('this process does not ask the broker');
-    return (await inspector.depthOf(queue)).readyCount;
+    return await inspector.depthOf(queue);
   };
   const relay =
     publisher === undefined
@@ -130,7 +130,7 @@ export async function startBackgroundTasks(
           publisher,
           stores,
           ...(options.source === undefined ? {} : { source: options.source }),
-          readyCount,
+          readyCount: async (queue) => (await depthOf(queue)).readyCount,
           onEvent,
           tracer: options.tracer,
           onIteration: () => onRound?.('relay'),
@@ -149,7 +149,7 @@ export async function startBackgroundTasks(
     const reconciler = new Reconciler({
       declaration,
       stores,
-      readyCount,
+      depthOf,
       staleAfterMs: options.staleAfterMs ?? defaultStaleAfterMs(declaration),
       onEvent,
       tracer: options.tracer,

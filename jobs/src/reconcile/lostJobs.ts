@@ -1,8 +1,9 @@
 /**
  * Finds jobs whose message the broker has lost, and publishes them again. A job is lost only if it is stale, two looks that
  * are far enough apart find it in no worker's hand, and its queues held fewer messages at both looks than there are such
- * jobs. A job that is published again without need costs work, but the guards of its record and its natural key allow no
- * second effect.
+ * jobs. Consumers without a heartbeat do not say what they have in hand; beside them a job is lost only if its queue was
+ * empty for longer than such a consumer may keep a message. A job that is published again without need costs work, but the
+ * guards of its record and its natural key allow no second effect.
  */
 import { randomUUID } from 'node:crypto';
 import { type KindDeclaration, waitQueue } from '@fit/topology';
@@ -12,6 +13,13 @@ import type { ReconcilerOptions } from './reconciler.ts';
 
 /** Stale jobs of one kind that a round reads; later rounds reach the others. */
 const CANDIDATES_LIMIT = 10_000;
+/**
+ * Attempts that a message outlasts in a consumer: a prefetched one waits for the end of the attempt before its own. Workers
+ * of opened jobs prefetch as many messages as they have handlers.
+ */
+const ATTEMPTS_IN_HAND = 2;
+/** Added to the deadlines of these attempts, in milliseconds: the end of an attempt is reported before it is settled. */
+const IN_HAND_MARGIN_MS = 30_000;
 
 /** What one look at a kind found. */
 interface Look {
@@ -25,8 +33,15 @@ interface Look {
   /** Messages in the main queue, and in all queues of the kind; infinite where the broker did not answer. */
   readonly readyCount: number;
   readonly messageCount: number;
+  /** True where the main queue has more consumers than workers of the kind are alive, and where the broker did not answer. */
+  readonly hasSilentConsumers: boolean;
   /** The earliest last heartbeat of the workers that are alive; undefined without any. */
   readonly oldestHeartbeatAt: Date | undefined;
+}
+
+/** Candidates that every look has found since a time, while each look found the main queue empty. */
+interface Leftover extends Pick<Look, 'queued' | 'waiting'> {
+  readonly sinceMs: number;
 }
 
 export interface LostJobsOptions extends ReconcilerOptions {
@@ -38,6 +53,8 @@ export class LostJobs {
   readonly #options: LostJobsOptions;
   /** The last look at each kind. */
   readonly #looks = new Map<string, Look>();
+  /** Of each kind whose queue has consumers without a heartbeat. */
+  readonly #leftovers = new Map<string, Leftover>();
 
   constructor(options: LostJobsOptions) {
     this.#options = options;
@@ -56,8 +73,38 @@ export class LostJobs {
     const before = new Date(now.getTime() - staleAfterMs);
     const look = await this.#look(kind, open, before, now);
     this.#looks.set(kind.kind, look);
-    const lost = former === undefined ? [] : lostBetween(former, look);
+    const lost = former === undefined ? [] : this.#lostSince(kind, former, look);
     return lost.length === 0 ? 0 : await this.#publishAgain(kind.kind, lost, before);
+  }
+
+  #lostSince(kind: KindDeclaration, former: Look, look: Look): string[] {
+    // Both looks count, because a worker that has just died may still have the heartbeat that hides another consumer.
+    if (former.hasSilentConsumers || look.hasSilentConsumers) return this.#lostBeside(kind, look);
+    this.#leftovers.delete(kind.kind);
+    return lostBetween(former, look);
+  }
+
+  /**
+   * The counts show nothing where consumers do not say how many messages they have in hand. But a message that was in hand
+   * while its queue was empty is settled after some time, and the state of its job has changed.
+   * @returns candidates that are left after that time.
+   */
+  #lostBeside(kind: KindDeclaration, look: Look): string[] {
+    const known = look.readyCount === 0 ? this.#leftovers.get(kind.kind) : undefined;
+    const leftover: Leftover = {
+      sinceMs: known?.sinceMs ?? look.atMs,
+      queued: known?.queued.intersection(look.queued) ?? look.queued,
+      waiting: known?.waiting.intersection(look.waiting) ?? look.waiting,
+    };
+    const { queued, waiting, sinceMs } = leftover;
+    const inHandMs = ATTEMPTS_IN_HAND * kind.deadlineMs + IN_HAND_MARGIN_MS;
+    const isOver = look.atMs - sinceMs >= inHandMs;
+    const isEmpty = queued.size === 0 && waiting.size === 0;
+    if (look.readyCount > 0 || isOver || isEmpty) this.#leftovers.delete(kind.kind);
+    else this.#leftovers.set(kind.kind, leftover);
+    if (!isOver) return [];
+    // The others of the waiting jobs may have their messages in the wait queues.
+    return [...queued, ...(look.messageCount < waiting.size ? waiting : [])];
   }
 
   async #look(
@@ -82,6 +129,7 @@ export class LostJobs {
     const inHand = new Set(alive.flatMap(({ jobIds }) => jobIds));
     const isAbsent = (id: string) => !inHand.has(id);
     const heartbeats = alive.map(({ seenAt }) => seenAt.getTime());
+    const aliveCount = alive.filter((worker) => worker.kind === kind.kind).length;
     const candidates = {
       queued: new Set([...queued, ...running].filter(isAbsent)),
       waiting: new Set(waiting.filter(isAbsent)),
@@ -90,7 +138,7 @@ export class LostJobs {
       atMs,
       at: now,
       ...candidates,
-      ...(await this.#countMessages(kind, candidates)),
+      ...(await this.#countMessages(kind, candidates, aliveCount)),
       oldestHeartbeatAt: heartbeats.length === 0 ? undefined : new Date(Math.min(...heartbeats)),
     };
   }
@@ -99,20 +147,23 @@ export class LostJobs {
   async #countMessages(
     kind: KindDeclaration,
     { queued, waiting }: Pick<Look, 'queued' | 'waiting'>,
-  ): Promise<Pick<Look, 'readyCount' | 'messageCount'>> {
-    const unknown = { readyCount: Infinity, messageCount: Infinity };
+    aliveCount: number,
+  ): Promise<Pick<Look, 'readyCount' | 'messageCount' | 'hasSilentConsumers'>> {
+    const unknown = { readyCount: Infinity, messageCount: Infinity, hasSilentConsumers: true };
     if (queued.size === 0 && waiting.size === 0) return unknown;
     try {
-      const readyCount = await this.#options.readyCount(kind.queue);
-      if (waiting.size === 0) return { ...unknown, readyCount };
+      const { readyCount, consumerCount } = await this.#options.depthOf(kind.queue);
+      const hasSilentConsumers = consumerCount > aliveCount;
+      if (waiting.size === 0) return { readyCount, messageCount: Infinity, hasSilentConsumers };
       // Only a kind with tiers certainly has wait queues, and asking for a queue that does not exist closes the channel.
       const tiers = kind.backend === 'tiers' ? kind.tiersMs : [];
-      const waitCounts = await Promise.all(
-        tiers.map((_, index) => this.#options.readyCount(waitQueue(kind, index + 1))),
+      const waitDepths = await Promise.all(
+        tiers.map((_, index) => this.#options.depthOf(waitQueue(kind, index + 1))),
       );
       return {
         readyCount,
-        messageCount: waitCounts.reduce((sum, count) => sum + count, readyCount),
+        messageCount: waitDepths.reduce((sum, depth) => sum + depth.readyCount, readyCount),
+        hasSilentConsumers,
       };
     } catch {
       return unknown;

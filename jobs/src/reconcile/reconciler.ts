@@ -4,6 +4,7 @@
  * rounds, under a lease.
  */
 import type { Declaration } from '@fit/topology';
+import type { QueueDepth } from '@fit/topology/amqp';
 import type { JobListener } from '../jobEvent.ts';
 import type { BatchRecord } from '../record/batch.ts';
 import type { JobStores } from '../store/jobStores.ts';
@@ -15,8 +16,8 @@ export interface ReconcilerOptions {
   readonly declaration: Declaration;
   /** Stores for background tasks: their statements end before the lease does. */
   readonly stores: JobStores;
-  /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
-  readonly readyCount: (queue: string) => Promise<number>;
+  /** @returns the ready messages and the consumers of a queue, from the broker. @throws where the broker does not answer. */
+  readonly depthOf: (queue: string) => Promise<QueueDepth>;
   /** A job without a change for longer is stale, in milliseconds. */
   readonly staleAfterMs: number;
   /**

@@ -7,25 +7,27 @@ import { test } from 'node:test';
 import { compilePayload, type Handler, type NewJob, Reconciler, type RunRecord } from '@fit/jobs';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
+import { ReportingWorker } from '../../src/open/reportingWorker.ts';
 import { requestedJob } from '../support/fakes.ts';
 import { JobPipeline } from '../support/jobPipeline.ts';
+import { schemaOf } from '../support/standardSchema.ts';
 
 const requestedJobs = (count: number): NewJob[] =>
   Array.from({ length: count }, () => requestedJob());
 
-/** @returns a function that does one round, in which every published job counts as stale; it returns how many were lost. */
-function roundsOf(pipeline: JobPipeline): () => Promise<number> {
+/** @returns a function that does one round, `stepMs` after the last one, in which every published job counts as stale; it returns how many were lost. */
+function roundsOf(pipeline: JobPipeline, stepMs = 3_600_000): () => Promise<number> {
   let nowMs = 0;
   const reconciler = new Reconciler({
     declaration: pipeline.declaration,
     stores: pipeline.store,
-    readyCount: (queue) => pipeline.readyCount(queue),
+    depthOf: (queue) => pipeline.depthOf(queue),
     staleAfterMs: 1,
     nowMs: () => nowMs,
     onEvent: (event) => pipeline.events.push(event),
   });
   return async () => {
-    nowMs += 3_600_000;
+    nowMs += stepMs;
     return (await reconciler.round()).lostCount;
   };
 }
@@ -99,6 +101,61 @@ test('no attempt runs twice: 250 prefetched jobs whose attempts take longer than
   assert.deepEqual(pipeline.eventsOf('reconciled'), []);
   await worker.close(2_000);
   assert.deepEqual(await workers.alive(clock.now()), []);
+});
+
+test('beside a worker without a heartbeat nothing is published twice, and jobs of a purged queue come back once it has settled what it had', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const round = roundsOf(pipeline, 13_000);
+  const { store } = pipeline;
+  const opened = Promise.withResolvers<undefined>();
+  t.after(() => {
+    opened.resolve(undefined);
+  });
+  const attempts: string[] = [];
+  const reported: string[] = [];
+  const worker = await ReportingWorker.open({
+    amqpUrl: pipeline.amqpUrl,
+    managementUrl: pipeline.managementUrl,
+    declaration: pipeline.declaration,
+    kind: pipeline.declaration.kinds[0]!,
+    work: {
+      kind: { payload: schemaOf((payload: unknown) => payload), retry: { delays: [] } },
+      delayCount: 3,
+      run: async ({ id }) => {
+        attempts.push(id);
+        await opened.promise;
+      },
+      onError: undefined,
+    },
+    concurrency: 5,
+    prefetchCount: 10,
+    report: async ({ id, state }) => {
+      assert.equal(state, 'done');
+      reported.push(id);
+      await store.jobs.finish({ ids: [id], attemptCount: 1, workerId: 'reporting' });
+    },
+    onEvent: (event) => pipeline.events.push(event),
+    onSession: () => undefined,
+  });
+  t.after(() => worker.close(2_000));
+  const jobs = requestedJobs(20);
+  const run = await pipeline.startRun(jobs);
+  await expectPublished(pipeline, run);
+  await eventually(async () => (await pipeline.readyCount('trivial')) === 10, {
+    describe: async () => `${await pipeline.readyCount('trivial')} ready`,
+  });
+  for (let count = 0; count < 30; count += 1) assert.equal(await round(), 0);
+  await pipeline.purge('trivial');
+  opened.resolve(undefined);
+  await eventually(() => reported.length === 10, { describe: () => reported.join(' ') });
+  const lostCount = await eventually(async () => (await round()) || false, {
+    describe: () => JSON.stringify(pipeline.events),
+  });
+  assert.equal(lostCount, 10);
+  await eventually(async () => (await pipeline.statesOf(jobs))['done'] === 20, {
+    describe: async () => JSON.stringify(await pipeline.statesOf(jobs)),
+  });
+  assert.deepEqual([attempts.length, new Set(attempts).size], [20, 20]);
 });
 
 test('jobs of a purged queue come back and end', async (t) => {

@@ -203,7 +203,7 @@ test('a job that cannot be encoded counts once for its run, although a statement
   const reconciler = new Reconciler({
     declaration: pipeline.declaration,
     stores: pipeline.store,
-    readyCount: () => Promise.resolve(Infinity),
+    depthOf: () => Promise.resolve({ readyCount: Infinity, consumerCount: 0 }),
     staleAfterMs: 60_000,
     nowMs: () => nowMs,
     onEvent: () => undefined,

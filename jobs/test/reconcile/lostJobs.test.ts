@@ -28,18 +28,21 @@ test('a job is stale after the longest retry path of any kind and half a minute'
   assert.equal(defaultStaleAfterMs(declaration), 185_000);
 });
 
-/** A reconciler with the given depths; other queues are empty. */
+/** A reconciler with the given depths; other queues are empty. Each queue has as many consumers as `consumers` says. */
 function reconcilerOf(store: TestStore, depths: Record<string, number | Error> = {}) {
+  const consumers = { count: 0 };
   const clock = { nowMs: 1_000_000 };
   const events: JobEvent[] = [];
   const asked: string[] = [];
   const reconciler = new Reconciler({
     declaration: TWO_KINDS,
     stores: store,
-    readyCount: (queue) => {
+    depthOf: (queue) => {
       asked.push(queue);
       const depth = depths[queue] ?? 0;
-      return depth instanceof Error ? Promise.reject(depth) : Promise.resolve(depth);
+      return depth instanceof Error
+        ? Promise.reject(depth)
+        : Promise.resolve({ readyCount: depth, consumerCount: consumers.count });
     },
     staleAfterMs: HOUR_MS / 2,
     confirmMs: 12_000,
@@ -51,7 +54,7 @@ function reconcilerOf(store: TestStore, depths: Record<string, number | Error> =
     clock.nowMs += afterMs;
     return (await reconciler.round()).lostCount;
   };
-  return { round, events, asked, depths };
+  return { round, events, asked, depths, consumers };
 }
 
 /** Stores a run whose batches were published an hour ago. */
@@ -188,6 +191,35 @@ test('while a worker is late with its heartbeat nothing is lost', async (t) => {
   assert.equal(await round(13_000), 0);
   await storeWorker(store, 'late', []);
   assert.equal(await round(13_000), 2);
+});
+
+test('beside a consumer without a heartbeat a job is lost only after its queue was empty for two deadlines and a margin', async (t) => {
+  const store = await testStore(t);
+  const { round, depths, consumers } = reconcilerOf(store, { trivial: 3 });
+  consumers.count = 1;
+  const run = await staleRun(store, 5);
+  // Two messages are in hand, three are ready; a worker of another kind does not say what this consumer has.
+  await store.workers.beat({ _id: 'other', kind: 'other', jobIds: [] });
+  for (let time = 0; time < 20; time += 1) assert.equal(await round(13_000), 0);
+  depths['trivial'] = 0;
+  assert.equal(await round(13_000), 0);
+  assert.equal(await round(100_000), 0);
+  await finishJobs(store, run.id, run.jobIds.slice(0, 2));
+  assert.equal(await round(49_000), 0);
+  assert.equal(await round(12_000), 3);
+  assert.equal(await round(200_000), 0);
+});
+
+test('a worker that died hides no consumer without a heartbeat', async (t) => {
+  const store = await testStore(t);
+  const { round, consumers } = reconcilerOf(store);
+  await staleRun(store, 5);
+  await storeWorker(store, 'dying', []);
+  consumers.count = 2;
+  assert.equal(await round(0), 0);
+  await storeWorker(store, 'dying', []);
+  consumers.count = 1;
+  assert.equal(await round(13_000), 0);
 });
 
 test('with as many ready messages as candidates none is lost; with fewer all are', async (t) => {

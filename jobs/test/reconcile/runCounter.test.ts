@@ -16,7 +16,7 @@ function reconcilerOf(store: TestStore) {
   const reconciler = new Reconciler({
     declaration: QUICK,
     stores: store,
-    readyCount: () => Promise.resolve(0),
+    depthOf: () => Promise.resolve({ readyCount: 0, consumerCount: 0 }),
     staleAfterMs: 3_600_000,
     confirmMs: 10,
     nowMs: () => clock.nowMs,
@@ -239,7 +239,7 @@ test('after a restart the ends of skipped jobs are never fewer than before', asy
   const restarted = new Reconciler({
     declaration: QUICK,
     stores: store,
-    readyCount: () => Promise.resolve(0),
+    depthOf: () => Promise.resolve({ readyCount: 0, consumerCount: 0 }),
     staleAfterMs: 3_600_000,
     confirmMs: 10,
     budgetMs: 8,
@@ -287,7 +287,7 @@ test('a count of many pages takes several rounds, and a worker that counts meanw
   const slow = new Reconciler({
     declaration: QUICK,
     stores: store,
-    readyCount: () => Promise.resolve(0),
+    depthOf: () => Promise.resolve({ readyCount: 0, consumerCount: 0 }),
     staleAfterMs: 3_600_000,
     confirmMs: 10,
     budgetMs: 7,

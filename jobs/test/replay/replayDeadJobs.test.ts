@@ -25,7 +25,7 @@ function roundsOf(store: TestStore): () => Promise<void> {
   const reconciler = new Reconciler({
     declaration: QUICK,
     stores: store,
-    readyCount: () => Promise.resolve(0),
+    depthOf: () => Promise.resolve({ readyCount: 0, consumerCount: 0 }),
     staleAfterMs: 3_600_000,
     confirmMs: 10,
     nowMs: () => nowMs,

@@ -23,7 +23,7 @@ import {
 import { countingRunStore } from '@fit/jobs/store';
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
 import type { Declaration, Outcome } from '@fit/topology';
-import { Inspector, Publisher } from '@fit/topology/amqp';
+import { Inspector, Publisher, type QueueDepth } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import Type from 'typebox';
 import { type Payload, QUICK } from './fakes.ts';
@@ -145,12 +145,17 @@ export class JobPipeline {
 
   /** @returns the number of ready messages, from the broker. */
   async readyCount(queue: string): Promise<number> {
+    return (await this.depthOf(queue)).readyCount;
+  }
+
+  /** @returns the ready messages and the consumers of a queue, from the broker. */
+  async depthOf(queue: string): Promise<QueueDepth> {
     if (this.#inspector === undefined) {
       const inspector = await Inspector.open({ url: this.amqpUrl, label: 'test inspects' });
       this.#closers.push(() => inspector.close());
       this.#inspector = inspector;
     }
-    return (await this.#inspector.depthOf(queue)).readyCount;
+    return await this.#inspector.depthOf(queue);
   }
 
   /** Stores a run for these jobs, whose keys are its items, held by `owner`. */
