@@ -24,19 +24,23 @@ function matchesWords(pattern: readonly string[], words: readonly string[]): boo
 
 /**
  * A queue gets one copy of a message however many of its bindings match, so a key that another one covers needs no binding.
+ * Of patterns that cover each other, such as `#` and `#.#`, the first one stays, so that the queue keeps a binding.
  * @returns the keys and patterns without those whose every key another one matches too.
  */
 export function withoutCovered(keys: readonly string[]): string[] {
   const different = [...new Set(keys)];
   return different.filter(
-    (key) =>
+    (key, index) =>
       !different.some(
-        (other) =>
-          other !== key &&
-          isPattern(other) &&
-          keysLike(key).every((one) => matchesPattern(other, one)),
+        (other, otherIndex) =>
+          other !== key && covers(other, key) && (otherIndex < index || !covers(key, other)),
       ),
   );
+}
+
+/** @returns true if the pattern matches every key that the other one matches. */
+function covers(pattern: string, other: string): boolean {
+  return isPattern(pattern) && keysLike(other).every((key) => matchesPattern(pattern, key));
 }
 
 /**

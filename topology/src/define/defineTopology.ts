@@ -4,6 +4,7 @@ import type { Duration } from '../declaration/duration.ts';
 import { isPattern } from '../declaration/keyPattern.ts';
 import type { Backend, KindOptions, Load, Unsafe } from '../declaration/kindOptions.ts';
 import { type Fault, fault, TopologyError } from '../errors.ts';
+import { isTierKey } from '../plan/names.ts';
 import { planTopology } from '../plan/planTopology.ts';
 import { provePlan } from '../proof/provePlan.ts';
 import { isSchema, type MessageName, type Messages, namesOn } from './messages.ts';
@@ -265,7 +266,7 @@ function onOf(queue: QueueOptions): readonly string[] {
 }
 
 function queueFaults(name: string, queue: QueueOptions, messages: Messages): Fault[] {
-  const { retry } = Object(queue) as Partial<QueueOptions>;
+  const { retry, adopt } = Object(queue) as Partial<QueueOptions>;
   const on = onOf(queue);
   const nothingOn = "give names of messages or patterns, such as 'order.*'";
   return [
@@ -273,6 +274,15 @@ function queueFaults(name: string, queue: QueueOptions, messages: Messages): Fau
     ...unknownOptions(`${name}.retry.`, retry, OPTIONS.retry),
     ...immediateFaults(name, retry),
     ...(on.length === 0 ? [fault('NO_MESSAGE', `${name}.on`, nothingOn)] : []),
+    ...namesOn(on, Object.keys(messages))
+      .filter((message) => isTierKey(adopt ?? name, message))
+      .map((message) =>
+        fault(
+          'KEY_RESERVED',
+          `messages.${message}`,
+          `is a key of the waits of queue ${adopt ?? name}, which gets it; choose another name`,
+        ),
+      ),
     ...on.flatMap((key, index) =>
       namesOn([key], Object.keys(messages)).length > 0
         ? []

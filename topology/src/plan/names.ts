@@ -76,14 +76,24 @@ export function patternsOf({ keys }: Pick<TieredKind, 'keys'>): string[] {
   return keys.filter(isPattern);
 }
 
+/** @returns true for a key that the broker gives a message of this queue after a wait, whatever its tiers are or were. */
+export function isTierKey(queue: string, key: string): boolean {
+  return tierIn(queue, key) !== undefined;
+}
+
+function tierIn(queue: string, key: string): number | undefined {
+  const prefix = `${queue}.r`;
+  const tier = key.startsWith(prefix) ? key.slice(prefix.length) : '';
+  return /^(?:0|[1-9]\d?)$/.test(tier) ? Number(tier) : undefined;
+}
+
 /** @returns the tier of a routing key, also one that is no longer declared; undefined if the key does not belong to this kind. */
 export function tierOfKey(
   kind: Pick<TieredKind, 'key' | 'keys' | 'queue'>,
   key: string,
 ): number | undefined {
   if (key === kind.key) return 0;
-  const prefix = `${kind.queue}.r`;
-  const tier = key.startsWith(prefix) ? key.slice(prefix.length) : '';
-  if (/^(?:0|[1-9]\d?)$/.test(tier)) return Number(tier);
+  const tier = tierIn(kind.queue, key);
+  if (tier !== undefined) return tier;
   return kind.keys.some((pattern) => matchesPattern(pattern, key)) ? 0 : undefined;
 }

@@ -8,6 +8,7 @@ import {
   delayName,
   directKey,
   firstRetryExchange,
+  isTierKey,
   parkExchange,
   patternsOf,
   retryExchange,
@@ -31,11 +32,27 @@ import {
 export function provePaths(declaration: Declaration, plan: TopologyPlan): Fault[] {
   return [
     ...plan.kinds.flatMap((kind) => [
+      ...proveOwnKeys(kind),
       ...provePublicKeys(declaration, plan, kind),
       ...proveTiers(plan, kind),
     ]),
     ...proveDelays(declaration, plan),
     ...proveDeaths(declaration, plan),
+  ];
+}
+
+/**
+ * In a fan-out a message of this kind would be confirmed by other queues if this one had no key, and nobody would see that
+ * it is missing here. A public key that looks like one of a tier would begin at a later attempt.
+ */
+function proveOwnKeys(kind: PlannedKind): Fault[] {
+  const { key, keys, queue } = kind;
+  const reserved = [...new Set([key, ...keys])].filter((one) => isTierKey(queue, one));
+  return [
+    ...(keys.length === 0 ? [fault('NO_KEY', queue, 'no public key leads to it; bind one')] : []),
+    ...reserved.map((one) =>
+      fault('KEY_RESERVED', one, `is a key of the tiers of ${queue}; choose another name`),
+    ),
   ];
 }
 

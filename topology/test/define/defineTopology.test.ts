@@ -116,6 +116,33 @@ test('all faults are found at once, in the words of queues and messages', () => 
     ]);
 });
 
+test('a subscriber with patterns that cover each other keeps a binding', () => {
+  const { declaration } = defineTopology({
+    exchange: 'shop',
+    messages,
+    queues: {
+      invoices: { on: ['order.created'], retry: { delays: ['5s'] } },
+      audit: { on: ['#', '#.#'], retry: { delays: ['5s'] } },
+    },
+  });
+  assert.deepEqual(declaration.kind['audit']?.keys, ['#']);
+});
+
+test('a message that has the name of a key after a wait is refused, by a name or a pattern', () => {
+  const options = (on: string[], adopt?: string) => ({
+    exchange: 'mail',
+    messages: { 'mail.r2': z.string(), 'mail.r2d2': z.string() },
+    queues: {
+      mail: { on, retry: { delays: ['5s'] }, ...(adopt === undefined ? {} : { adopt }) },
+      audit: { on: ['#'], retry: { delays: ['5s'] } },
+    },
+  });
+  for (const on of [['mail.r2'], ['mail.*']])
+    assert.deepEqual(faultsOf(options(on)), ['KEY_RESERVED messages.mail.r2']);
+  assert.deepEqual(faultsOf(options(['mail.*'], 'post')), []);
+  assert.deepEqual(faultsOf(options(['mail.r2d2'])), []);
+});
+
 test('two queues of one name on the broker are refused by the proof', () => {
   const queue = { on: ['send'], retry: { delays: ['5s'] } };
   const options = {

@@ -186,6 +186,19 @@ test('names that collide only once derived are refused, too', () => {
     );
   assert.ok(codesOfKinds({ one: ONE }, 'one.retry').includes('NAME_TAKEN'));
   assert.ok(codesOfKinds({ one: { ...ONE, key: 'one.r1' } }).includes('PATH_WRONG'));
+  // There is no second tier, so no path is wrong yet.
+  assert.deepEqual(codesOfKinds({ one: { ...ONE, key: 'one.r2' } }), ['KEY_RESERVED']);
+});
+
+test('a subscriber without a public key is refused, although others get its messages', () => {
+  const plan = planTopology(FAN_OUT, BROKER);
+  const [first] = plan.kinds;
+  const withoutKeys = { ...first!, keys: [] };
+  const bindings = plan.bindings.filter(
+    ({ exchange, queue }) => exchange !== FAN_OUT.exchange || queue !== first!.queue,
+  );
+  const kinds = plan.kinds.map((kind) => (kind === first ? withoutKeys : kind));
+  assert.ok(codesOf(FAN_OUT, { ...plan, kinds, bindings }).includes('NO_KEY'));
 });
 
 test('a crash limit below the attempts is refused, one equal to them is not', () => {
