@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isPrinted, pagePrograms, shellSteps } from '../src/codeBlocks.ts';
 import { expandPage } from '../src/expandPage.ts';
 import { failureModelRows, missingEvidence } from '../src/failureModel.ts';
-import { deadLinks } from '../src/links.ts';
+import { deadLinks } from '../src/pageLinks.ts';
 
 test('a block that is not closed, one that continues nothing, and a file with two texts are refused with their line', () => {
   assert.throws(

@@ -12,7 +12,7 @@ import { type PageProgram, pagePrograms, shellSteps } from '../src/codeBlocks.ts
 import { compilePrograms } from '../src/compilePrograms.ts';
 import { expandPage } from '../src/expandPage.ts';
 import { failureModelRows, missingEvidence } from '../src/failureModel.ts';
-import { deadLinks } from '../src/links.ts';
+import { deadLinks } from '../src/pageLinks.ts';
 import { BUILD, REPOSITORY, readPages, readRepositoryFile } from '../src/repository.ts';
 import { Reader } from './support/reader.ts';
 
