@@ -128,12 +128,15 @@ export class Consumer {
 
   /**
    * Stops consuming and waits until all deliveries are settled; those that are not at the deadline are requeued.
-   * @param deadlineMs must be shorter than the time that the process has for its stop.
+   * @param deadlineMs is at most 2³¹ - 1, or Infinity; it must be shorter than the time that the process has for its stop.
    * @returns how many were requeued.
    */
   async drain(deadlineMs: number): Promise<number> {
     this.#isStopping = true;
-    const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
+    const deadline = new Promise<void>((resolve) => {
+      // A timer of Node with Infinity fires at once.
+      if (deadlineMs < Infinity) setTimeout(resolve, deadlineMs).unref();
+    });
     // A broker that does not answer must not delay the stop of the process.
     await Promise.race([this.#cancel(), deadline]);
     await Promise.race([this.#pulled, deadline]);

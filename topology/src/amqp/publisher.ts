@@ -54,7 +54,8 @@ export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' |
   readonly session?: Session | undefined;
   /**
    * Runs on each connection before its channel is opened: assert the topology here. Exchanges of the plan that it returns
-   * are taken to exist; the first message for any other exchange waits until the broker has been asked for it.
+   * are taken to exist, so it returns a plan only if it has declared it; the first message for any other exchange waits until
+   * the broker has been asked for it.
    * @param isReopened true where only the channel was lost, perhaps because an exchange was deleted.
    */
   readonly prepare: (model: ChannelModel, isReopened: boolean) => Promise<unknown>;
@@ -78,22 +79,23 @@ export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' |
   readonly onPublish?: (end: PublishEnd) => void;
 }
 
-/** How a publish is watched whose caller waits for it in its own way. */
+/** A publish whose caller may give it up. */
 export interface WatchedPublish {
-  /** Is called when the message is about to be sent: from then on it may be stored. False: it is not sent any more. */
-  readonly onSend: () => boolean;
-  /** True: `confirmTimeoutMs` does not end it, since its caller does. */
-  readonly hasOwnTimeout: boolean;
+  readonly ended: Promise<PublishEnd['outcome']>;
+  /** Ends it as `unsent`, so that it is never sent, or, where it was sent already, as `timeout`. */
+  readonly giveUp: () => void;
 }
 
-/** A message that is not sent yet, because the limit of unconfirmed ones is reached. */
+/** A message that was not sent yet, or that is not confirmed yet. */
 interface Waiting {
   readonly message: OutgoingMessage;
   readonly resolve: ((outcome: PublishEnd['outcome']) => void) | ((result: PublishResult) => void);
   /** True: `resolve` takes an outcome. */
   readonly wantsReason: boolean;
   readonly startedAtMs: number;
-  readonly options: WatchedPublish | undefined;
+  /** True: `confirmTimeoutMs` does not end it, since its caller does. */
+  readonly isWatched: boolean;
+  state: 'waiting' | 'pending' | 'sent' | 'ended';
 }
 
 /** The untyped part of amqplib's channel that `sendOn` uses. */
@@ -112,11 +114,17 @@ export class Publisher {
   readonly #confirmTimeoutMs: number;
   readonly #onPublish: PublisherOptions['onPublish'];
   readonly #pending = new Set<Waiting>();
-  readonly #returnedIds = new Set<string>();
+  /** Returned messages whose confirm has not come yet, by exchange, key and id: several may have one id. */
+  readonly #returnedCounts = new Map<string, number>();
+  /** In the order of their publishes. Those that ended remain until they are taken, or are half of all. */
   #waiting: Waiting[] = [];
+  #endedWaitingCount = 0;
+  #isSendingWaiting = false;
   readonly #waitsForConnection: boolean;
   /** Exchanges that exist on this channel's connection: a publish to another one would close the channel for all. */
   readonly #exchanges = new Set<string>();
+  /** Questions to the broker whether an exchange exists: many messages may wait for one answer. */
+  readonly #exchangeChecks = new Map<string, Promise<boolean>>();
   #isClosed = false;
   readonly #timeoutTimer: NodeJS.Timeout | undefined;
   #channel: ConfirmChannel | undefined;
@@ -179,7 +187,7 @@ export class Publisher {
 
   /** Messages that are not sent yet, because the limit of unconfirmed ones is reached. */
   get waitingCount(): number {
-    return this.#waiting.length;
+    return this.#waiting.length - this.#endedWaitingCount;
   }
 
   /** Publishes one message. It never rejects: the result says what went wrong. */
@@ -195,23 +203,27 @@ export class Publisher {
    * @param onResult is called once, perhaps before `send` returns. Must not throw.
    */
   send(message: OutgoingMessage, onResult: (result: PublishResult) => void): void {
-    this.#publish({
-      message,
-      resolve: onResult,
-      wantsReason: false,
-      startedAtMs: now(),
-      options: undefined,
-    });
+    this.#publish(waitingOf(message, onResult, false, false));
   }
 
   /** As `publish`, and tells the reasons of `unknown` apart. */
-  publishWithReason(
-    message: OutgoingMessage,
-    options?: WatchedPublish,
-  ): Promise<PublishEnd['outcome']> {
+  publishWithReason(message: OutgoingMessage): Promise<PublishEnd['outcome']> {
     return new Promise((resolve) => {
-      this.#publish({ message, resolve, wantsReason: true, startedAtMs: now(), options });
+      this.#publish(waitingOf(message, resolve, true, false));
     });
+  }
+
+  /** As `publishWithReason`, for a caller that ends it itself: `confirmTimeoutMs` does not. */
+  publishWatched(message: OutgoingMessage): WatchedPublish {
+    let giveUp: () => void = () => undefined;
+    const ended = new Promise<PublishEnd['outcome']>((resolve) => {
+      const waiting = waitingOf(message, resolve, true, true);
+      giveUp = () => {
+        this.#giveUp(waiting);
+      };
+      this.#publish(waiting);
+    });
+    return { ended, giveUp };
   }
 
   /**
@@ -230,7 +242,7 @@ export class Publisher {
 
   #publish(waiting: Waiting): void {
     const isUp = this.#channel !== undefined;
-    if (isUp && this.#waiting.length === 0 && this.#pending.size < this.#maxUnconfirmed)
+    if (isUp && this.waitingCount === 0 && this.#pending.size < this.#maxUnconfirmed)
       this.#send(waiting);
     else if (isUp || (this.#waitsForConnection && !this.#isClosed)) this.#waiting.push(waiting);
     else this.#finish(waiting, this.#waitsForConnection ? 'unsent' : 'error');
@@ -245,7 +257,9 @@ export class Publisher {
     channel.on('error', (error: Error) => onEvent?.({ type: 'channelFailed', error }));
     // The broker sends the return of a message before its ack (RabbitMQ, publishers page).
     channel.on('return', (message: Message) => {
-      this.#returnedIds.add(String(message.properties.messageId));
+      const { exchange, routingKey } = message.fields;
+      const returned = returnKey(exchange, routingKey, String(message.properties.messageId));
+      this.#returnedCounts.set(returned, (this.#returnedCounts.get(returned) ?? 0) + 1);
     });
     // This listener must run before amqplib's own, which would report every lost confirm as a nack.
     channel.prependListener('close', () => {
@@ -256,6 +270,7 @@ export class Publisher {
       this.#attachment?.reopen();
     });
     this.#exchanges.clear();
+    this.#exchangeChecks.clear();
     for (const exchange of exchanges) this.#exchanges.add(exchange);
     this.#model = model;
     this.#channel = channel;
@@ -263,22 +278,18 @@ export class Publisher {
   }
 
   #send(pending: Waiting): void {
-    const { message } = pending;
-    if (this.#exchanges.has(message.exchange)) {
-      this.#pending.add(pending);
-      this.#sendNow(pending);
-    } else {
-      this.#pending.add(pending);
-      void this.#sendIfExchangeExists(pending);
-    }
+    pending.state = 'pending';
+    this.#pending.add(pending);
+    if (this.#exchanges.has(pending.message.exchange)) this.#sendNow(pending);
+    else void this.#sendIfExchangeExists(pending);
   }
 
-  /** The first message for an exchange. The broker answers an unknown one by closing the channel, with all that is unconfirmed. */
+  /** The first messages for an exchange. The broker answers an unknown one by closing the channel, with all that is unconfirmed. */
   async #sendIfExchangeExists(pending: Waiting): Promise<void> {
     const { exchange } = pending.message;
     const channel = this.#channel;
-    const exists = this.#model === undefined ? true : await hasExchange(this.#model, exchange);
-    // Lost meanwhile: then it has ended already.
+    const exists = await this.#hasExchange(exchange);
+    // Lost meanwhile: then it has ended already, or waits for the next channel.
     if (channel === undefined || this.#channel !== channel || !this.#pending.has(pending)) return;
     if (!exists) {
       this.#settle(pending, 'returned');
@@ -286,6 +297,20 @@ export class Publisher {
     }
     this.#exchanges.add(exchange);
     this.#sendNow(pending);
+  }
+
+  async #hasExchange(exchange: string): Promise<boolean> {
+    if (this.#model === undefined) return true;
+    const known = this.#exchangeChecks.get(exchange);
+    if (known !== undefined) return await known;
+    const check = hasExchange(this.#model, exchange);
+    this.#exchangeChecks.set(exchange, check);
+    try {
+      return await check;
+    } finally {
+      // An exchange that is missing now may be there for the next message.
+      if (this.#exchangeChecks.get(exchange) === check) this.#exchangeChecks.delete(exchange);
+    }
   }
 
   #sendNow(pending: Waiting): void {
@@ -296,19 +321,28 @@ export class Publisher {
       return;
     }
     try {
-      if (pending.options?.onSend() === false) {
-        this.#settle(pending, 'unsent');
-        return;
-      }
       sendOn(channel, message, (error) => {
-        const wasReturned = this.#returnedIds.size > 0 && this.#returnedIds.delete(message.id);
+        const wasReturned = this.#returnedCounts.size > 0 && this.#takeReturn(message);
         this.#settle(pending, error ? 'nacked' : wasReturned ? 'returned' : 'confirmed');
       });
+      pending.state = 'sent';
     } catch (error) {
       // amqplib throws before it sends anything: if the channel is closing, or if it cannot encode the message.
       const isClosing = error instanceof Error && error.name === 'IllegalOperationError';
+      // The end of the channel follows, and then it waits for the next one.
+      if (isClosing && this.#waitsForConnection) return;
       this.#settle(pending, isClosing ? 'error' : 'unsendable');
     }
+  }
+
+  /** @returns true if the broker returned a message of this exchange, key and id, and forgets one such return. */
+  #takeReturn({ exchange, key, id }: OutgoingMessage): boolean {
+    const returned = returnKey(exchange, key, id);
+    const count = this.#returnedCounts.get(returned);
+    if (count === undefined) return false;
+    if (count === 1) this.#returnedCounts.delete(returned);
+    else this.#returnedCounts.set(returned, count - 1);
+    return true;
   }
 
   /** Does nothing for a message that ended already: a confirm may come after its time. */
@@ -318,17 +352,43 @@ export class Publisher {
     if (this.#waiting.length > 0) this.#sendWaiting();
   }
 
-  /** Sends messages that wait, as many as the limit allows: an unsendable one takes no place, so more than one may follow. */
+  /**
+   * Sends messages that wait, as many as the limit allows: an unsendable one takes no place, so more than one may follow. It
+   * makes room while this runs, and must not run this again: thousands of them would overflow the stack.
+   */
   #sendWaiting(): void {
-    while (this.#channel !== undefined && this.#pending.size < this.#maxUnconfirmed) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#send(next);
+    if (this.#isSendingWaiting) return;
+    this.#isSendingWaiting = true;
+    try {
+      while (this.#channel !== undefined && this.#pending.size < this.#maxUnconfirmed) {
+        const next = this.#waiting.shift();
+        if (next === undefined) return;
+        if (next.state === 'ended') this.#endedWaitingCount -= 1;
+        else this.#send(next);
+      }
+    } finally {
+      this.#isSendingWaiting = false;
     }
+  }
+
+  #giveUp(waiting: Waiting): void {
+    if (waiting.state === 'waiting') this.#endWaiting(waiting);
+    else if (waiting.state !== 'ended')
+      this.#settle(waiting, waiting.state === 'sent' ? 'timeout' : 'unsent');
+  }
+
+  /** Ends a message that is in the list of those that wait, where it stays: to take each out would cost a copy of the list. */
+  #endWaiting(waiting: Waiting): void {
+    this.#endedWaitingCount += 1;
+    this.#finish(waiting, 'unsent');
+    if (this.#endedWaitingCount * 2 <= this.#waiting.length) return;
+    this.#waiting = this.#waiting.filter(({ state }) => state !== 'ended');
+    this.#endedWaitingCount = 0;
   }
 
   #finish(waiting: Waiting, outcome: PublishEnd['outcome']): void {
     const { message, startedAtMs } = waiting;
+    waiting.state = 'ended';
     if (this.#onPublish !== undefined) {
       const { exchange, key } = message;
       this.#onPublish({ exchange, key, outcome, durationMs: performance.now() - startedAtMs });
@@ -341,25 +401,54 @@ export class Publisher {
     const latestMs = performance.now() - this.#confirmTimeoutMs;
     for (const pending of this.#pending) {
       if (pending.startedAtMs > latestMs) break;
-      if (pending.options?.hasOwnTimeout === true) continue;
-      this.#settle(pending, 'timeout');
+      if (pending.isWatched) continue;
+      const isUnsent = this.#waitsForConnection && pending.state === 'pending';
+      this.#settle(pending, isUnsent ? 'unsent' : 'timeout');
     }
     if (!this.#waitsForConnection) return;
-    const isOverdue = ({ startedAtMs, options }: Waiting) =>
-      startedAtMs <= latestMs && options?.hasOwnTimeout !== true;
-    const overdue = this.#waiting.filter(isOverdue);
-    if (overdue.length === 0) return;
-    this.#waiting = this.#waiting.filter((one) => !isOverdue(one));
-    for (const one of overdue) this.#finish(one, 'unsent');
+    // A copy: the list is made anew while they end.
+    for (const one of [...this.#waiting])
+      if (one.state === 'waiting' && one.startedAtMs <= latestMs && !one.isWatched)
+        this.#endWaiting(one);
   }
 
+  /** The channel is lost, and perhaps for good. What was not sent waits for the next one, where messages wait at all. */
   #settleAll(): void {
-    const isKept = this.#waitsForConnection && !this.#isClosed;
-    const waiting = isKept ? [] : this.#waiting.splice(0);
+    const mayWait = this.#waitsForConnection && !this.#isClosed;
+    const unsent = [...this.#pending].filter(({ state }) => state === 'pending');
+    if (this.#waitsForConnection)
+      for (const one of unsent) {
+        this.#pending.delete(one);
+        one.state = 'waiting';
+      }
+    if (this.#waitsForConnection) this.#waiting = [...unsent, ...this.#waiting];
+    const waiting = mayWait ? [] : this.#waiting.splice(0);
+    if (!mayWait) this.#endedWaitingCount = 0;
     for (const pending of [...this.#pending]) this.#settle(pending, 'error');
-    for (const one of waiting) this.#finish(one, this.#waitsForConnection ? 'unsent' : 'error');
-    this.#returnedIds.clear();
+    for (const one of waiting)
+      if (one.state !== 'ended') this.#finish(one, this.#waitsForConnection ? 'unsent' : 'error');
+    this.#returnedCounts.clear();
   }
+}
+
+function waitingOf(
+  message: OutgoingMessage,
+  resolve: Waiting['resolve'],
+  wantsReason: boolean,
+  isWatched: boolean,
+): Waiting {
+  return {
+    message,
+    resolve,
+    wantsReason,
+    startedAtMs: performance.now(),
+    isWatched,
+    state: 'waiting',
+  };
+}
+
+function returnKey(exchange: string, key: string, id: string): string {
+  return JSON.stringify([exchange, key, id]);
 }
 
 function resultOf(outcome: PublishEnd['outcome']): PublishResult {
@@ -401,10 +490,6 @@ async function closeChannel(channel: ConfirmChannel): Promise<void> {
   });
   await Promise.race([channel.close().catch(() => undefined), isOver]);
   clearTimeout(timer);
-}
-
-function now(): number {
-  return performance.now();
 }
 
 const PERSISTENT = 2;

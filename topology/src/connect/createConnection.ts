@@ -20,7 +20,7 @@ export interface ConnectionOptions {
   readonly managementUrl?: string;
   /** Shown in the broker's list of connections; default the name in the program's package.json. */
   readonly name?: string;
-  /** Bound of the first connection; default '10s'; 'forever' waits. A refused login, virtual host or certificate rejects at once. */
+  /** Bound of the first connection; default '10s', at most 24 days; 'forever' waits. A refused login, virtual host or certificate rejects at once. */
   readonly connectTimeout?: Duration | 'forever';
   /** Whole seconds after which a silent broker is asked for a sign of life; default '10s'. */
   readonly heartbeat?: Duration;
@@ -38,7 +38,7 @@ export interface ConnectionOptions {
 
 /** How long to wait at a stop. */
 export interface StopOptions {
-  /** For running attempts and unconfirmed messages; default '30s'. Then signals are aborted, and the rest goes back to its queue. */
+  /** For running attempts and unconfirmed messages; default '30s', at most 24 days or Infinity. Then signals are aborted, and the rest goes back to its queue. */
   readonly deadline?: Duration;
 }
 
@@ -196,7 +196,7 @@ export class SharedConnection implements Connection {
     if ([url].flat().length === 0) throw new TypeError('url must have at least one URL');
     signal?.throwIfAborted();
     const connectTimeoutMs =
-      connectTimeout === 'forever' ? Infinity : durationMs('connectTimeout', connectTimeout);
+      connectTimeout === 'forever' ? Infinity : boundMs('connectTimeout', connectTimeout);
     const opened = await Promise.allSettled([
       this.#openSession('publish', connectTimeoutMs),
       this.#openSession('consume', connectTimeoutMs),
@@ -217,7 +217,7 @@ export class SharedConnection implements Connection {
   }
 
   close({ deadline = DEFAULT_STOP_MS }: StopOptions = {}): Promise<StopReport> {
-    this.#closed ??= this.#close(durationMs('deadline', deadline));
+    this.#closed ??= this.#close(boundMs('deadline', deadline));
     return this.#closed;
   }
 
@@ -332,11 +332,22 @@ export function refuseUnknown(what: string, given: object, known: readonly strin
   throw new TypeError(`${what}: unknown option ${unknown.join(', ')}; known: ${known.join(', ')}`);
 }
 
-/** @throws TypeError if it is no duration of at least 0. */
+/** A timer of Node with more milliseconds fires at once. */
+const MOST_TIMER_MS = 2 ** 31 - 1;
+
+/** @throws TypeError if it is no duration from 0 to 24.8 days. */
 export function durationMs(name: string, duration: Duration): number {
   const ms = parseDurationMs(duration);
-  if (ms !== undefined && ms >= 0) return ms;
-  throw new TypeError(`${name} must be a duration such as '10s', not '${String(duration)}'`);
+  if (ms === undefined || !(ms >= 0))
+    throw new TypeError(`${name} must be a duration such as '10s', not '${String(duration)}'`);
+  if (ms > MOST_TIMER_MS)
+    throw new TypeError(`${name} must be at most 24 days, not '${String(duration)}'`);
+  return ms;
+}
+
+/** As `durationMs`; Infinity is no bound. */
+export function boundMs(name: string, duration: Duration): number {
+  return duration === Infinity ? Infinity : durationMs(name, duration);
 }
 
 function requireAmqpUrl(url: string): void {

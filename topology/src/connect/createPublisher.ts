@@ -1,5 +1,6 @@
 /** Publishes messages by name, with a checked body, and says what became of each. */
 import { randomUUID } from 'node:crypto';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
   Publisher as ChannelPublisher,
   type OutgoingMessage,
@@ -11,14 +12,21 @@ import type { AnyTopology, Queues } from '../define/defineTopology.ts';
 import { type BodyInput, checkBody, type MessageName, namesOn } from '../define/messages.ts';
 import { delayName } from '../plan/names.ts';
 import {
+  boundMs,
   type Connection,
   connectionOf,
-  durationMs,
   refuseUnknown,
   type SharedConnection,
   type StopOptions,
 } from './createConnection.ts';
-import { type Hooks, type OutgoingInfo, type TopologyEvent, teller } from './hooks.ts';
+import {
+  type Hooks,
+  type OutgoingInfo,
+  runThroughHooks,
+  type TopologyEvent,
+  teller,
+  throttledWarning,
+} from './hooks.ts';
 import { PublishError, type PublishErrorCode } from './publishError.ts';
 
 /** What a publisher or a worker stands on. */
@@ -47,7 +55,7 @@ export interface PublishOptions<T extends AnyTopology = AnyTopology> {
   readonly id?: string;
   /** Names that begin with `x-` belong to the broker and are left out. */
   readonly headers?: Readonly<Record<string, string | number>>;
-  /** Default '10s'. It covers waiting for a connection, for room and for the confirm. */
+  /** Default '10s'; at most 24 days, or Infinity. It covers waiting for a connection, for room and for the confirm. */
   readonly timeout?: Duration;
   /** Aborted before the message is sent: it is not sent. Afterwards: its confirm is no longer awaited. */
   readonly signal?: AbortSignal;
@@ -65,7 +73,7 @@ export interface Publisher<T extends AnyTopology> extends AsyncDisposable {
   /** True while it is connected and no alarm of the broker blocks it. */
   readonly isReady: boolean;
   /**
-   * Checks the body and publishes it. Resolves when every queue of the message has it on disk.
+   * Checks the body as it is sent, which is JSON: a date is text. Resolves when every queue of the message has it on disk.
    * @throws PublishError with a code, and whether the message may have arrived.
    */
   publish<N extends MessageName<T['messages']>>(
@@ -115,7 +123,11 @@ export async function createPublisher<const T extends AnyTopology>(
       session: shared.publishing,
       url: '',
       label: '',
-      prepare: maintainer.prepare,
+      prepare: async (model, isReopened) => {
+        const plan = await maintainer.prepare(model, isReopened);
+        // Only what was declared is known to exist: a publish to a missing exchange would close the channel for all.
+        return assert === 'create' ? plan : undefined;
+      },
       maxUnconfirmed: window,
       confirmTimeoutMs: TIMEOUT_MS,
       waitsForConnection: true,
@@ -127,13 +139,13 @@ export async function createPublisher<const T extends AnyTopology>(
   }
 }
 
-/** How a publish ended that was not abandoned by its own signal or timeout. */
-type Ending = PublishEnd['outcome'] | 'abandoned' | 'aborted';
-
 /** What a publisher needs of its connection. */
 type PublisherConnection = Pick<SharedConnection, 'addPublisher' | 'hooks' | 'logger'>;
 /** What a publisher publishes on. */
-type PublisherChannel = Pick<ChannelPublisher, 'close' | 'isReady' | 'publishWithReason'>;
+type PublisherChannel = Pick<
+  ChannelPublisher,
+  'close' | 'isReady' | 'publishWatched' | 'publishWithReason'
+>;
 
 /** The publisher of a topology, on a broker or in a simulation. */
 export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
@@ -146,6 +158,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   readonly #fanOutCounts: ReadonlyMap<string, number>;
   readonly #isHeard: boolean;
   readonly #isWrapped: boolean;
+  readonly #warn: (kind: string, text: string) => void;
   #pendingCount = 0;
   #onIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -163,6 +176,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     this.#tell = teller(this.#hooks, connection.logger);
     this.#isHeard = this.#hooks.some((one) => one.onEvent !== undefined);
     this.#isWrapped = this.#hooks.some((one) => one.aroundPublish !== undefined);
+    this.#warn = throttledWarning(connection.logger);
     this.#closeConnection = closeConnection;
     const names = Object.keys(topology.messages);
     const heard = Object.values(Object(topology.queues) as Queues).flatMap(({ on }) =>
@@ -205,7 +219,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   }
 
   close(options: StopOptions = {}): Promise<void> {
-    this.#closed ??= this.#close(durationMs('deadline', options.deadline ?? DEFAULT_STOP_MS));
+    this.#closed ??= this.#close(boundMs('deadline', options.deadline ?? DEFAULT_STOP_MS));
     return this.#closed;
   }
 
@@ -216,7 +230,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   async #close(deadlineMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const isOver = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
+      if (deadlineMs < Infinity) timer = setTimeout(resolve, deadlineMs);
     });
     const isIdle = new Promise<void>((resolve) => {
       if (this.#pendingCount === 0) resolve();
@@ -255,22 +269,27 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     };
     const fail = (thrown: unknown) => end(publishErrorOf(thrown, id));
     try {
-      const checked = this.#check(type, body, options, id);
-      const message = this.#messageOf(type, body, options, id);
+      const schema = this.#schemaFor(type, options, id);
+      const timeoutMs =
+        options.timeout === undefined ? TIMEOUT_MS : boundMs('timeout', options.timeout);
+      const text = encode(body);
+      const message = this.#messageOf(type, text, options, id);
+      // What is sent is checked, since that is what the worker's schema gets: a date travels as text. It is the last that may
+      // fail here, because nobody would see the rejection of an asynchronous check.
+      const checked = checkBody(type, schema, JSON.parse(text));
       const isPlain = options.timeout === undefined && options.signal === undefined;
       if (isPlain && !this.#isWrapped && !(checked instanceof Promise))
         return this.#channel
           .publishWithReason(message)
-          .then((outcome) => end(this.#errorOf(outcome, message, true)));
-      return this.#publishWatched(checked, message, options).then(end, fail);
+          .then((outcome) => end(this.#errorOf(outcome, message)));
+      return this.#publishWatched(checked, message, options, timeoutMs).then(end, fail);
     } catch (error) {
       return Promise.resolve(fail(error));
     }
   }
 
-  /** @returns a promise if the schema checks asynchronously. @throws PublishError, InvalidBody, TypeError */
-  #check(type: string, body: unknown, options: PublishOptions, id: string): unknown {
-    const { signal } = options;
+  /** @throws PublishError, TypeError for what is wrong with anything but the body. */
+  #schemaFor(type: string, options: PublishOptions, id: string): StandardSchemaV1 {
     if (this.#closed !== undefined)
       throw new PublishError('CLOSED', 'the publisher is closed', { id });
     refuseUnknown('publish', options, PUBLISH_OPTIONS);
@@ -281,14 +300,13 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
       const names = Object.keys(this.#topology.messages).join(', ');
       throw new PublishError('INVALID', `'${type}' is none of the messages ${names}`, { id });
     }
-    if (signal?.aborted === true)
-      throw new PublishError('CLOSED', 'the signal was aborted', { id, cause: signal.reason });
-    return checkBody(type, schema, body);
+    refuseAborted(options.signal, id);
+    return schema;
   }
 
   #messageOf(
     type: string,
-    body: unknown,
+    text: string,
     options: PublishOptions,
     id: string,
   ): OutgoingMessage & { readonly headers: Record<string, string | number> } {
@@ -298,7 +316,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
       type,
       id,
       // The consumer's schema reads it again, so it is the input that travels and not what the schema made of it.
-      body: encode(body),
+      body: Buffer.from(text),
       headers: { ...options.headers },
     };
   }
@@ -306,11 +324,14 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   async #publishWatched(
     checked: unknown,
     message: OutgoingMessage & { readonly headers: Record<string, string | number> },
-    options: PublishOptions,
+    { signal }: PublishOptions,
+    timeoutMs: number,
   ): Promise<undefined> {
     await checked;
     const { key: type, id, headers } = message;
-    await this.#around({ type, id, headers }, () => this.#send(message, options));
+    const send = () => this.#send(message, signal, timeoutMs);
+    if (this.#isWrapped) await this.#around({ type, id, headers }, send);
+    else await send();
   }
 
   #exchangeFor(delay: Duration | undefined, id: string): string {
@@ -327,40 +348,46 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
 
   /** Wraps a publish by the hooks of the connection and of the publisher, the former outside. */
   async #around(info: OutgoingInfo, run: () => Promise<void>): Promise<void> {
-    const wrapped = this.#hooks.reduceRight<() => Promise<void>>(
-      (inner, { aroundPublish }) =>
-        aroundPublish === undefined ? inner : () => aroundPublish(info, inner),
-      run,
+    const wrappers = this.#hooks.flatMap(({ aroundPublish }) =>
+      aroundPublish === undefined
+        ? []
+        : [(inner: () => Promise<void>) => aroundPublish(info, inner)],
     );
-    await wrapped();
+    await runThroughHooks(wrappers, run, (error) => {
+      this.#warn('aroundPublish', `topology: aroundPublish failed: ${messageOf(error)}`);
+    });
   }
 
-  async #send(message: OutgoingMessage, { timeout, signal }: PublishOptions): Promise<void> {
-    let isSent = false;
-    let isAbandoned = false;
-    const hasOwnTimeout = timeout !== undefined || signal !== undefined;
-    const timeoutMs = durationMs('timeout', timeout ?? TIMEOUT_MS);
-    const published = this.#channel.publishWithReason(message, {
-      hasOwnTimeout,
-      onSend: () => {
-        if (isAbandoned) return false;
-        isSent = true;
-        return true;
-      },
-    });
-    const ending: Ending = hasOwnTimeout
-      ? await orAbandoned(published, timeoutMs, signal)
-      : await published;
-    isAbandoned = true;
-    const error = this.#errorOf(ending, message, isSent);
+  async #send(
+    message: OutgoingMessage,
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+  ): Promise<void> {
+    // It may have been aborted while the body was checked, or in a hook.
+    refuseAborted(signal, message.id);
+    const { ended, giveUp } = this.#channel.publishWatched(message);
+    const timer = timeoutMs < Infinity ? setTimeout(giveUp, timeoutMs) : undefined;
+    signal?.addEventListener('abort', giveUp);
+    const outcome = await ended;
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
+    const isGivenUp = outcome === 'timeout' || outcome === 'unsent';
+    const error =
+      signal?.aborted === true && isGivenUp
+        ? new PublishError('CLOSED', 'the signal was aborted', {
+            id: message.id,
+            mayHaveArrived: outcome === 'timeout',
+            cause: signal.reason,
+          })
+        : this.#errorOf(outcome, message);
     if (error !== undefined) throw error;
   }
 
-  #errorOf(ending: Ending, message: OutgoingMessage, isSent: boolean): PublishError | undefined {
+  #errorOf(outcome: PublishEnd['outcome'], message: OutgoingMessage): PublishError | undefined {
     const { id, key } = message;
     const failure = (code: PublishErrorCode, text: string, mayHaveArrived = false) =>
       new PublishError(code, text, { id, mayHaveArrived });
-    switch (ending) {
+    switch (outcome) {
       case 'confirmed':
         return undefined;
       case 'returned':
@@ -378,10 +405,6 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
         return failure('TIMEOUT', 'the broker did not confirm in time', true);
       case 'error':
         return failure('CONNECTION_LOST', 'the connection was lost before the confirm', true);
-      case 'abandoned':
-        return failure('TIMEOUT', 'no connection, no room or no confirm in time', isSent);
-      case 'aborted':
-        return failure('CLOSED', 'the signal was aborted', isSent);
       case 'unsent':
         return this.#closed === undefined
           ? failure('TIMEOUT', 'no connection or no room in time')
@@ -390,37 +413,16 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   }
 }
 
-/** Waits for a publish until its own time is over or its signal is aborted. */
-async function orAbandoned(
-  published: Promise<PublishEnd['outcome']>,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<Ending> {
-  let end: (ending: Ending) => void = () => undefined;
-  const ended = new Promise<Ending>((resolve) => {
-    end = resolve;
-  });
-  const onAbort = () => {
-    end('aborted');
-  };
-  const timer = setTimeout(() => {
-    end('abandoned');
-  }, timeoutMs);
-  // It may have been aborted while the body was checked.
-  if (signal?.aborted === true) onAbort();
-  else signal?.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([published, ended]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  }
+/** @throws PublishError `CLOSED` */
+function refuseAborted(signal: AbortSignal | undefined, id: string): void {
+  if (signal?.aborted === true)
+    throw new PublishError('CLOSED', 'the signal was aborted', { id, cause: signal.reason });
 }
 
-function encode(body: unknown): Buffer {
+function encode(body: unknown): string {
   const text = JSON.stringify(body) as string | undefined;
   if (text === undefined) throw new TypeError(`a body of type ${typeof body} is no JSON`);
-  return Buffer.from(text);
+  return text;
 }
 
 function publishErrorOf(thrown: unknown, id: string): PublishError {

@@ -10,6 +10,7 @@ import { SYSTEM_CLOCK } from '../work/clock.ts';
 import { QueueWorker, type QueueWorkerOptions } from '../work/index.ts';
 import type { WorkerLink } from '../work/workerLink.ts';
 import {
+  boundMs,
   connectionOf,
   durationMs,
   refuseUnknown,
@@ -263,7 +264,7 @@ class TopologyWorker implements Worker {
   }
 
   stop({ deadline = DEFAULT_STOP_MS }: StopOptions = {}): Promise<StopReport> {
-    this.#stopped ??= this.#stop(durationMs('deadline', deadline));
+    this.#stopped ??= this.#stop(boundMs('deadline', deadline));
     return this.#stopped;
   }
 
@@ -299,7 +300,8 @@ function sharedLink(
         prepare: async (model, isReopened) => {
           const plan = await maintainer.prepare(model, isReopened);
           onPlan(plan);
-          return plan;
+          // Only what was declared is known to exist: a publish to a missing exchange would close the channel for all.
+          return assert === 'create' ? plan : undefined;
         },
       }),
     openConsumer: ({ queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>

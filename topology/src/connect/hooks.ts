@@ -75,7 +75,10 @@ export type TopologyEvent =
 export interface Hooks {
   /** For logs and metrics. What it throws is told once, and otherwise ignored. */
   readonly onEvent?: (event: TopologyEvent) => void;
-  /** For traces and for context such as AsyncLocalStorage; must call `run` once and return its result. */
+  /**
+   * For traces and for context such as AsyncLocalStorage; must call `run` once and return its result. What became of the
+   * attempt is what `run` says, whatever the hook throws or returns.
+   */
   readonly aroundAttempt?: <Result>(
     attempt: AttemptInfo,
     message: { readonly type: string; readonly headers: Readonly<Record<string, unknown>> },
@@ -106,5 +109,57 @@ export function teller(
         if (!hasWarned) logger.warn(`onEvent threw at an event '${event.type}': ${String(error)}`);
         hasWarned = true;
       }
+  };
+}
+
+/**
+ * Runs something inside hooks, the first one outermost. Its result is that of `run`, whatever hooks throw or return in its
+ * place: a broken trace must not make a message that was confirmed a failed one, nor the other way round.
+ * @param onHookError is told what a hook threw by itself after it had called `run`.
+ * @throws what `run` throws; what a hook throws that did not call it; Error if none threw and none called it.
+ */
+export async function runThroughHooks<Result>(
+  hooks: readonly ((run: () => Promise<Result>) => Promise<Result>)[],
+  run: () => Promise<Result>,
+  onHookError: (error: unknown) => void,
+): Promise<Result> {
+  let running: Promise<Result> | undefined;
+  const runOnce = (): Promise<Result> => {
+    if (running !== undefined) return running;
+    running = run();
+    // A hook may forget to wait for it.
+    running.catch(() => undefined);
+    return running;
+  };
+  const wrapped = hooks.reduceRight<() => Promise<Result>>(
+    (inner, hook) => () => hook(inner),
+    runOnce,
+  );
+  const [hooked] = await Promise.allSettled([(async () => await wrapped())()]);
+  if (running === undefined) {
+    if (hooked.status === 'rejected') throw hooked.reason;
+    throw new Error('a hook did not call run');
+  }
+  const [ended] = await Promise.allSettled([running]);
+  if (hooked.status === 'rejected') {
+    const isOfRun = ended.status === 'rejected' && ended.reason === hooked.reason;
+    if (!isOfRun) onHookError(hooked.reason);
+  }
+  if (ended.status === 'rejected') throw ended.reason;
+  return ended.value;
+}
+
+const REPEATED_AFTER_MS = 60_000;
+
+/** @returns a function that writes a warning, unless it wrote one of the same kind within the last minute. */
+export function throttledWarning(logger: Logger): (kind: string, text: string) => void {
+  const writtenAtMs = new Map<string, number>();
+  return (kind, text) => {
+    const nowMs = performance.now();
+    for (const [other, atMs] of writtenAtMs)
+      if (nowMs - atMs >= REPEATED_AFTER_MS) writtenAtMs.delete(other);
+    if (writtenAtMs.has(kind)) return;
+    writtenAtMs.set(kind, nowMs);
+    logger.warn(text);
   };
 }

@@ -6,7 +6,7 @@
  * - `QUEUE_FULL`: a queue refused it; another queue of the message may have it.
  * - `TIMEOUT`: no connection, no room or no confirm in time.
  * - `CONNECTION_LOST`: lost before the confirm.
- * - `CLOSED`: the publisher is closed, or the signal was aborted before it was sent.
+ * - `CLOSED`: the publisher is closed, or the signal was aborted; `mayHaveArrived` tells whether it was sent before.
  */
 export type PublishErrorCode =
   | 'INVALID'

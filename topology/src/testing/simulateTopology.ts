@@ -46,8 +46,11 @@ export class TopologySimulation<T extends AnyTopology = Topology> extends Simula
       { hooks: undefined, logger: console, addPublisher: () => () => undefined },
       {
         isReady: true,
-        publishWithReason: (message, watch) =>
-          Promise.resolve(watch?.onSend() === false ? 'unsent' : this.broker.publish(message)),
+        publishWithReason: (message) => Promise.resolve(this.broker.publish(message)),
+        publishWatched: (message) => ({
+          ended: Promise.resolve(this.broker.publish(message)),
+          giveUp: () => undefined,
+        }),
         close: () => Promise.resolve(),
       },
       topology as unknown as Topology,

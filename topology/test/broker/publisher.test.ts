@@ -44,6 +44,21 @@ test('returned: no queue is bound to the key', async (t) => {
   await environment.expectReady('one', 2);
 });
 
+test('returned: of messages with one id only those that no queue got, whatever the order of their confirms', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  const keys = Array.from({ length: 5_000 }, (_, index) =>
+    index % 3 === 1 ? 'job.other' : index % 3 === 2 ? 'job.none' : 'job.one',
+  );
+  const results = await Promise.all(
+    keys.map((key) => publisher.publish(environment.message('same', { key }))),
+  );
+  assert.deepEqual(
+    results,
+    keys.map((key) => (key === 'job.one' ? 'confirmed' : 'returned')),
+  );
+});
+
 test('nacked: the queue is full, and what it refused is not in it', async (t) => {
   const one = { key: 'job.one', queue: 'one', tiers: [100], maxLength: 3 };
   const environment = await TestTopology.open(

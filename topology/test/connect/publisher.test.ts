@@ -7,6 +7,7 @@ import {
   createPublisher,
   createWorker,
   defineTopology,
+  type Hooks,
   PublishError,
   retry,
   type TopologyEvent,
@@ -21,10 +22,11 @@ const TOPOLOGY = defineTopology({
   messages: {
     ordered: z.object({ id: z.string(), count: z.number().default(1) }),
     paid: z.string().refine(async (text) => (await Promise.resolve(text)) !== 'bad', 'is bad'),
+    dated: z.object({ at: z.date() }),
   },
   queues: {
     orders: { on: ['ordered'], retry: { delays: ['50ms'] }, maxLength: 3 },
-    payments: { on: ['paid', 'ordered'], retry: { delays: ['50ms'] } },
+    payments: { on: ['paid', 'ordered', 'dated'], retry: { delays: ['50ms'] } },
   },
 });
 
@@ -84,13 +86,18 @@ test('INVALID: nothing wrong is sent, whatever is wrong, and the next one is', a
     () => publisher.publish('ordered', { id: 'a' }, { header: {} }),
     () => publisher.publish('ordered', { id: 'a' }, { id: 'i'.repeat(300) }),
     () => publisher.publish('ordered', { id: 'a' }, { timeout: 'soon' as never }),
+    () => publisher.publish('ordered', { id: 'a' }, { timeout: '30d' }),
+    // Two faults: the schema's later answer must not become an unhandled rejection.
+    () => publisher.publish('paid', 'bad', { delay: '2h' as never }),
+    // A date travels as text, which a worker with the same schema would refuse.
+    () => publisher.publish('dated', { at: new Date() }),
   ];
   for (const [index, publish] of wrong.entries())
     assert.deepEqual(await failure(publish()), ['INVALID', false], `case ${index}`);
   const { id, error } = await publisher.tryPublish('paid', 'bad', { id: 'known' });
   assert.deepEqual([id, error?.code, error?.id], ['known', 'INVALID', 'known']);
   assert.match(error?.message ?? '', /body of 'paid' is invalid: is bad/);
-  await publisher.publish('paid', 'good');
+  await publisher.publish('paid', 'good', { timeout: Infinity });
 });
 
 test('QUEUE_FULL: another queue of the message may have it', async (t) => {
@@ -149,26 +156,146 @@ test('a deleted exchange is declared again, and other publishers of the connecti
   assert.ok(!events.some(({ type }) => type === 'disconnected'));
 });
 
-test('hooks wrap each publish, and what they throw or add is seen', async (t) => {
-  const { amqpUrl, connection } = await open(t);
-  const order: string[] = [];
-  const publisher = await createPublisher({
+test('many messages that are given up during an outage take no room afterwards', async (t) => {
+  const { publisher, proxy, connection } = await open(t, { window: 10 });
+  const controller = new AbortController();
+  proxy.cut();
+  proxy.holdReplies();
+  await eventually(() => !connection.isUp, { describe: () => 'still up' });
+  const kept = publisher.publish('paid', 'kept', { timeout: '1h' });
+  const given = Array.from({ length: 10_000 }, (_, index) =>
+    publisher.tryPublish(
+      'paid',
+      'given up',
+      index % 100 > 0 ? { timeout: '1ms' } : { signal: controller.signal, timeout: '1h' },
+    ),
+  );
+  setImmediate(() => {
+    controller.abort();
+  });
+  const codes = (await Promise.all(given)).map(
+    ({ error }) => `${error?.code} ${error?.mayHaveArrived}`,
+  );
+  assert.deepEqual([...new Set(codes)].sort(), ['CLOSED false', 'TIMEOUT false']);
+  proxy.release();
+  await kept;
+  await publisher.publish('paid', 'next', { timeout: '1h' });
+});
+
+test('a signal that is aborted during the check or in a hook ends the publish unsent', async (t) => {
+  const { amqpUrl, connection, publisher } = await open(t);
+  const checking = new AbortController();
+  const first = failure(publisher.publish('paid', 'a', { signal: checking.signal }));
+  checking.abort();
+  assert.deepEqual(await first, ['CLOSED', false]);
+  const inHook = new AbortController();
+  const hooked = await createPublisher({
     connection,
     topology: TOPOLOGY,
     hooks: {
-      aroundPublish: async ({ type, headers }, run) => {
-        order.push(`begin ${type}`);
-        headers['traceparent'] = '00-1-2-01';
-        const result = await run();
-        order.push('end');
-        return result;
+      aroundPublish: async (_, run) => {
+        inHook.abort();
+        return await run();
       },
     },
   });
-  await publisher.publish('paid', 'a');
-  assert.deepEqual(order, ['begin paid', 'end']);
+  const second = hooked.publish('paid', 'b', { signal: inHook.signal });
+  assert.deepEqual(await failure(second), ['CLOSED', false]);
+  await publisher.publish('paid', 'c');
   const [message] = await readDeadLetters(amqpUrl, 'payments', 1);
-  assert.equal(message?.headers['traceparent'], '00-1-2-01');
+  assert.equal(message?.body.toString(), '"c"');
+});
+
+test('never: a missing exchange is UNROUTABLE until it is there', async (t) => {
+  const { amqpUrl } = await testBroker(t);
+  const connection = await createConnection({ url: amqpUrl, logger: false });
+  t.after(() => connection.close({ deadline: 0 }));
+  const publisher = await createPublisher({ connection, topology: TOPOLOGY, assert: 'never' });
+  assert.deepEqual(await failure(publisher.publish('paid', 'a')), ['UNROUTABLE', false]);
+  await createPublisher({ connection, topology: TOPOLOGY });
+  await publisher.publish('paid', 'b');
+});
+
+test('hooks wrap each publish, those of the connection outside, and may add headers', async (t) => {
+  const { amqpUrl } = await testBroker(t);
+  const order: string[] = [];
+  const around = (name: string): Hooks => ({
+    aroundPublish: async ({ type, headers }, run) => {
+      order.push(`${name} begins ${type}`);
+      headers[name] = 1;
+      const result = await run();
+      order.push(`${name} ends`);
+      return result;
+    },
+  });
+  const connection = await createConnection({
+    url: amqpUrl,
+    logger: false,
+    hooks: around('connection'),
+  });
+  t.after(() => connection.close({ deadline: 0 }));
+  const publisher = await createPublisher({
+    connection,
+    topology: TOPOLOGY,
+    hooks: around('publisher'),
+  });
+  await publisher.publish('paid', 'a');
+  assert.deepEqual(order, [
+    'connection begins paid',
+    'publisher begins paid',
+    'publisher ends',
+    'connection ends',
+  ]);
+  const [message] = await readDeadLetters(amqpUrl, 'payments', 1);
+  assert.deepEqual({ ...message?.headers }, { connection: 1, publisher: 1 });
+});
+
+test('a hook that throws, swallows or forgets does not change what became of the message', async (t) => {
+  const { amqpUrl } = await testBroker(t);
+  const lines: string[] = [];
+  const log = (text: unknown) => lines.push(String(text));
+  const connection = await createConnection({
+    url: amqpUrl,
+    logger: { info: log, warn: log, error: log },
+  });
+  t.after(() => connection.close({ deadline: 0 }));
+  const withHook = (aroundPublish: Hooks['aroundPublish']) =>
+    createPublisher({
+      connection,
+      topology: TOPOLOGY,
+      ...(aroundPublish === undefined ? {} : { hooks: { aroundPublish } }),
+    });
+  const throwing = await withHook(async (_, run) => {
+    await run();
+    throw new Error('the span is broken');
+  });
+  await throwing.publish('paid', 'a');
+  assert.deepEqual(lines.length, 1, lines.join('\n'));
+  assert.match(lines.join(), /aroundPublish .*the span is broken/);
+  const swallowing = await withHook(async (_, run) => {
+    try {
+      return await run();
+    } catch {
+      return undefined as never;
+    }
+  });
+  const tooLong = swallowing.publish('paid', 'b', { id: 'i'.repeat(300) });
+  assert.deepEqual(await failure(tooLong), ['INVALID', false]);
+  const hasty = await withHook((_, run) => {
+    void run().catch(() => undefined);
+    return Promise.resolve(undefined as never);
+  });
+  await hasty.publish('paid', 'c');
+  const forgetting = await withHook(() => Promise.resolve(undefined as never));
+  const forgotten = await forgetting.tryPublish('paid', 'd');
+  assert.equal(forgotten.error?.code, 'INVALID');
+  assert.match(String(forgotten.error), /did not call run/);
+  const refusing = await withHook(() => Promise.reject(new Error('not today')));
+  const refused = await refusing.tryPublish('paid', 'e');
+  assert.match(String(refused.error), /not today/);
+  const bodies = (await readDeadLetters(amqpUrl, 'payments', 2)).map(({ body }) => body.toString());
+  assert.deepEqual(bodies, ['"a"', '"c"']);
+  assert.equal(lines.length, 1, lines.join('\n'));
 });
 
 test('a delayed message is delivered after its delay, and is retried as any other', async (t) => {
