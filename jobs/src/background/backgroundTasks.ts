@@ -37,6 +37,8 @@ export interface BackgroundTaskOptions extends TopologyMaintainerOptions {
   readonly stores: JobStores;
   /** The runs in the same database, whose additions to counters are tried once. */
   readonly countingRuns: RunStore;
+  /** Counts the ends of jobs for their runs, and is closed by its owner; default: one that is closed with the tasks. */
+  readonly endCounter?: EndCounter;
   /** Makes the jobs of runs; without it the relay expands no run. */
   readonly source?: RunSource;
   /** What the database knows about the effects of jobs. */
@@ -99,25 +101,14 @@ export async function startBackgroundTasks(
 ): Promise<BackgroundTasks> {
   const { declaration, stores, onEvent, onRound, tasks = TASK_NAMES } = options;
   const has = (task: TaskName) => tasks.includes(task);
-  const session = { url: options.amqpUrl, onEvent: options.onSession };
   const maintainer = new TopologyMaintainer(declaration, options);
-  const publisher = has('relay')
-    ? await Publisher.open({
-        ...session,
-        label: `${options.label} relay`,
-        maxUnconfirmed: MAX_UNCONFIRMED,
-        // A message that is sent again while its broker only hangs arrives twice. The heartbeat of the connection decides.
-        confirmTimeoutMs: Infinity,
-        ...(options.onPublish === undefined ? {} : { onPublish: options.onPublish }),
-        prepare: maintainer.prepare,
-      })
-    : undefined;
-  const inspector =
-    has('relay') || has('reconcile')
-      ? await Inspector.open({ ...session, label: `${options.label} inspector` })
-      : undefined;
-  const endCounter = new EndCounter({ runs: stores.runs, countingRuns: options.countingRuns });
-  const recorders = has('deadLetters') ? await openRecorders(options, endCounter) : [];
+  const endCounter =
+    options.endCounter ?? new EndCounter({ runs: stores.runs, countingRuns: options.countingRuns });
+  const { publisher, inspector, recorders } = await openConnections(options, {
+    has,
+    maintainer,
+    endCounter,
+  });
   const depthOf = async (queue: string) => {
     if (inspector === undefined) throw new Error('this process does not ask the broker');
     return await inspector.depthOf(queue);
@@ -209,23 +200,67 @@ export async function startBackgroundTasks(
         inspector?.close(),
         publisher?.close(),
       ]);
-      await endCounter.close();
+      if (options.endCounter === undefined) await endCounter.close();
     },
   };
 }
 
-async function openRecorders(
+interface Connections {
+  readonly publisher: Publisher | undefined;
+  readonly inspector: Inspector | undefined;
+  readonly recorders: readonly DeadLetterRecorder[];
+}
+
+/** @throws whatever the first opening throws that fails; then the other connections are closed, as nobody else knows them. */
+async function openConnections(
   options: BackgroundTaskOptions,
-  endCounter: EndCounter,
-): Promise<DeadLetterRecorder[]> {
-  return await Promise.all(
-    options.declaration.kinds.map((kind) =>
-      openDeadLetterRecorder({
-        ...options,
-        kind,
-        endCounter,
-        findStoredEffects: options.effects.findStored,
-      }),
-    ),
-  );
+  parts: {
+    readonly has: (task: TaskName) => boolean;
+    readonly maintainer: TopologyMaintainer;
+    readonly endCounter: EndCounter;
+  },
+): Promise<Connections> {
+  const { has, maintainer, endCounter } = parts;
+  const session = { url: options.amqpUrl, onEvent: options.onSession };
+  const opened: { close(): Promise<unknown> }[] = [];
+  const keep = async <Opened extends { close(): Promise<unknown> }>(opening: Promise<Opened>) => {
+    const connection = await opening;
+    opened.push(connection);
+    return connection;
+  };
+  try {
+    const publisher = has('relay')
+      ? await keep(
+          Publisher.open({
+            ...session,
+            label: `${options.label} relay`,
+            maxUnconfirmed: MAX_UNCONFIRMED,
+            // A message that is sent again while its broker only hangs arrives twice. The heartbeat of the connection decides.
+            confirmTimeoutMs: Infinity,
+            ...(options.onPublish === undefined ? {} : { onPublish: options.onPublish }),
+            prepare: maintainer.prepare,
+          }),
+        )
+      : undefined;
+    const inspector =
+      has('relay') || has('reconcile')
+        ? await keep(Inspector.open({ ...session, label: `${options.label} inspector` }))
+        : undefined;
+    const openings = (has('deadLetters') ? options.declaration.kinds : []).map((kind) =>
+      keep(
+        openDeadLetterRecorder({
+          ...options,
+          kind,
+          endCounter,
+          findStoredEffects: options.effects.findStored,
+        }),
+      ),
+    );
+    // One that opens after another one has failed must be closed as well.
+    await Promise.allSettled(openings);
+    return { publisher, inspector, recorders: await Promise.all(openings) };
+  } catch (error) {
+    await Promise.allSettled(opened.map((connection) => connection.close()));
+    throw error;
+  }
 }

@@ -31,7 +31,7 @@ type Counts = { -readonly [Field in keyof EndChange]: EndChange[Field] } & {
   readonly causes: Record<string, number>;
 };
 
-/** One for each process. After a crash the counts of its last quarter of a second are missing, and the reconciler counts again. */
+/** Each process needs one at most. After a crash the counts of its last quarter of a second are missing, and the reconciler counts again. */
 export class EndCounter {
   readonly #options: EndCounterOptions;
   readonly #pending = new Map<string, Counts>();
