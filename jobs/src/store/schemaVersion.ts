@@ -8,6 +8,18 @@ export const SCHEMA_VERSION = 3;
 
 /** The collection that holds one document with the version. */
 const SCHEMA_COLLECTION = 'schema';
+/** The collections that say, without a version, that another release wrote them. */
+const OWN_COLLECTIONS: ReadonlySet<string> = new Set([
+  'batches',
+  'clock',
+  'deadLetters',
+  'jobs',
+  'keys',
+  'leases',
+  'results',
+  'runs',
+  'workers',
+]);
 const SCHEMA_ID = 'schema';
 
 interface SchemaDocument {
@@ -41,7 +53,8 @@ export async function requireSchema(
   const schema = database.collection<SchemaDocument>(SCHEMA_COLLECTION);
   let found = await schema.findOne(SCHEMA_ID);
   if (found === undefined) {
-    const names = (await database.collectionNames()).filter((name) => name !== SCHEMA_COLLECTION);
+    // Others may have collections whose names begin with the same prefix.
+    const names = (await database.collectionNames()).filter((name) => OWN_COLLECTIONS.has(name));
     // Another process may have written the version and its collections between the two reads, so the version is read again.
     found = await schema.findOne(SCHEMA_ID);
     if (found === undefined && names.length > 0)

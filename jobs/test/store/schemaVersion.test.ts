@@ -68,6 +68,14 @@ test('collections without a version are refused, and stay as they are', async (t
   assert.equal(await store.raw('schema').countDocuments(), 0);
 });
 
+test('collections of others, whose names may begin alike, are not those of another release', async (t) => {
+  const store = emptyDatabase(t);
+  await store.raw('shop_orders').insertOne({ _id: 'order' });
+  await requireSchema(store.database.withPrefix('shop_eu_'));
+  await store.raw('shop_eu_jobs').insertOne({ _id: 'job' });
+  await requireSchema(store.database.withPrefix('shop_'));
+});
+
 test('a command that writes no version refuses an empty database, and leaves it empty', async (t) => {
   const store = emptyDatabase(t);
   await assert.rejects(requireExistingSchema(store.database), /has no schema version/);
