@@ -1,15 +1,19 @@
 /** Asks whether jobs are cancelled, with one statement for all that ask in the same turn of the event loop. */
+import pTimeout from 'p-timeout';
 import type { JobStore } from '../store/jobStore.ts';
 
 const NONE: ReadonlySet<string> = new Set();
 
 export class CancelledJobs {
   readonly #jobs: Pick<JobStore, 'findCancelled'>;
+  readonly #limitMs: number;
   #asked: string[] = [];
   #answer: Promise<ReadonlySet<string>> | undefined;
 
-  constructor(jobs: Pick<JobStore, 'findCancelled'>) {
+  /** @param limitMs longest time of an answer; it must be well below the deadline of an attempt. */
+  constructor(jobs: Pick<JobStore, 'findCancelled'>, limitMs: number) {
     this.#jobs = jobs;
+    this.#limitMs = limitMs;
   }
 
   /**
@@ -23,9 +27,12 @@ export class CancelledJobs {
         const ids = this.#asked;
         this.#asked = [];
         this.#answer = undefined;
-        this.#jobs.findCancelled(ids).then(resolve, () => {
-          resolve(NONE);
-        });
+        pTimeout(this.#jobs.findCancelled(ids), { milliseconds: this.#limitMs }).then(
+          resolve,
+          () => {
+            resolve(NONE);
+          },
+        );
       });
     });
     return (await this.#answer).has(id);

@@ -6,14 +6,14 @@ export type JobRefusal =
   | 'PAYLOAD_INVALID'
   /** The payload is larger or more deeply nested than a message may be. */
   | 'PAYLOAD_TOO_LARGE'
-  /** The key is empty, or too long for an id. */
+  /** The key is empty, too long for an id, or has half of a surrogate pair. */
   | 'KEY_INVALID'
   | 'DELAY_INVALID'
   /** The kind declares no priorities, or not this one. */
   | 'PRIORITY_UNKNOWN'
   /** The database refuses to store the job. */
   | 'REFUSED_BY_DATABASE'
-  /** A report of a worker is not as such reports are. */
+  /** A report of a worker is not as such reports are, or does not agree with the record of its job. */
   | 'REPORT_INVALID';
 
 export class JobRefused extends Error {

@@ -4,16 +4,19 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { describeError } from '../record/describeError.ts';
 import type { JobMessage } from '../record/jobMessage.ts';
-import type { AttemptRecord } from '../record/jobRecord.ts';
+import type { AttemptRecord, JobRecord } from '../record/jobRecord.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
-import type { EndCounter } from '../settle/endCounter.ts';
+import type { EndCounter, EndedJobs } from '../settle/endCounter.ts';
 import { TRANSITION_OF } from '../settle/settlement.ts';
 import type { Change } from '../store/jobChanges.ts';
 import type { JobStores } from '../store/jobStores.ts';
 import type { ResultDocument, ResultStore } from '../store/resultStore.ts';
+import { StatementRefused } from '../store/statement.ts';
+import type { JobKinds } from './jobKinds.ts';
 import { JobRefused } from './jobRefused.ts';
 
-const Text = Type.String({ maxLength: 500 });
+const TEXT_LIMIT_CHARS = 500;
+const Text = Type.String({ maxLength: TEXT_LIMIT_CHARS });
 
 /** JSON: it may travel over HTTP. */
 export const JobReport = Type.Object({
@@ -59,13 +62,18 @@ export function reportOf(end: AttemptEnd<JobMessage, ResultDocument>, workerId: 
       workerId,
       ...('delayMs' in step ? { delayMs: step.delayMs } : {}),
       ...('error' in outcome ? { error: describeError(outcome.error) } : {}),
-      ...(outcome.type === 'discard' ? { reason: outcome.reason } : {}),
+      ...(outcome.type === 'discard' ? { reason: shortened(outcome.reason) } : {}),
     },
     spentCount: step.type === 'skip' ? step.tier : attempt.number,
     ...(outcome.type === 'done' && outcome.effect !== undefined
       ? { result: outcome.effect.result }
       : {}),
   };
+}
+
+/** The handler chose the text, and a report that is refused for its length would come again for ever. */
+function shortened(reason: string): string {
+  return reason.slice(0, TEXT_LIMIT_CHARS);
 }
 
 export interface ReportSinks {
@@ -76,28 +84,89 @@ export interface ReportSinks {
 
 /**
  * Writes what a worker reported: the result first, then the record, as a worker with a database does. Every write is guarded,
- * so a report that comes twice, or after a later one, changes nothing.
+ * so a report that comes twice, or after a later one, changes nothing; the same is true where the job is deleted already. A
+ * result that the database refuses makes the job dead, because a further attempt would make it again.
+ * @param kinds the kinds with their results.
  * @throws JobRefused `REPORT_INVALID`; StoreUnavailable, StatementRefused: nothing is lost if the worker reports again.
  */
-export async function recordReport(given: unknown, sinks: ReportSinks): Promise<void> {
+export async function recordReport(
+  given: unknown,
+  sinks: ReportSinks,
+  kinds: JobKinds,
+): Promise<void> {
+  const report = readReport(given);
+  const record = await sinks.stores.jobs.find(report.id);
+  if (record === null) return;
+  const fault = disagreementOf(report, record, kinds);
+  if (fault !== undefined) throw new JobRefused('REPORT_INVALID', fault);
+  try {
+    await write(report, record, sinks);
+  } catch (error) {
+    if (!(error instanceof StatementRefused) || !('result' in report)) throw error;
+    await write(refusedReport(report, error), record, sinks);
+  }
+}
+
+/** @throws JobRefused `REPORT_INVALID` */
+function readReport(given: unknown): JobReport {
   if (!check.Check(given)) {
     const [fault] = check.Errors(given);
     throw new JobRefused('REPORT_INVALID', `${fault?.instancePath ?? ''}: ${fault?.message ?? ''}`);
   }
-  const report: JobReport = given;
-  const { stores, results } = sinks;
+  for (const name of ['startedAt', 'endedAt'] as const)
+    if (Number.isNaN(Date.parse(given.attempt[name])))
+      throw new JobRefused('REPORT_INVALID', `/attempt/${name}: no date`);
+  return given;
+}
+
+/**
+ * The result is not checked by its schema again: the worker did that, and what a schema makes, such as a Date, need not pass it
+ * a second time as JSON.
+ * @returns what differs from the job.
+ */
+function disagreementOf(
+  report: JobReport,
+  record: Pick<JobRecord, 'kind' | 'generation'>,
+  kinds: JobKinds,
+): string | undefined {
+  if (report.kind !== record.kind) return '/kind: not that of the job';
+  if (report.generation > record.generation)
+    return `/generation: the job has only ${record.generation}`;
+  const isWanted = report.state === 'done' && kinds[record.kind]?.result !== undefined;
+  if ('result' in report && !isWanted) return '/result: the job has none';
+  return undefined;
+}
+
+function refusedReport({ result: _, ...report }: JobReport, error: Error): JobReport {
+  const attempt = { ...report.attempt, outcome: 'reject' as const, error: describeError(error) };
+  return { ...report, state: 'dead', attempt };
+}
+
+async function write(report: JobReport, record: JobRecord, sinks: ReportSinks): Promise<void> {
+  const { stores, results, endCounter } = sinks;
   const { id, generation, spentCount } = report;
   const attempt = attemptRecordOf(report);
   const change: Change = { id, generation, attempt, spentCount };
+  // The report does not name the run of the job, because a message whose signature is not checked proves none.
+  const count = (
+    changedCount: number,
+    end: Pick<EndedJobs, 'end' | 'cause' | 'revivedCount'>,
+  ): void => {
+    endCounter.add({ ...end, runIds: [record.runId], changedCount });
+  };
+  const finish = async () => {
+    const { finished, revived } = await stores.jobs.finishEach([change]);
+    count(finished + revived, { end: 'done', revivedCount: revived });
+  };
   if (report.state === 'done') {
     if ('result' in report) await results.storeAll([{ _id: id, result: report.result }]);
-    await finish(change, sinks);
+    await finish();
     return;
   }
   if (report.state === 'dead') {
     // An earlier attempt may have stored the result and ended before it could report.
     if ((await results.findStored([id])).has(id)) {
-      await finish(change, sinks);
+      await finish();
       return;
     }
     const cause = report.attempt.outcome === 'reject' ? ('fatal' as const) : ('exhausted' as const);
@@ -108,30 +177,12 @@ export async function recordReport(given: unknown, sinks: ReportSinks): Promise<
       reason: error?.message ?? cause,
       at: endedAt,
     };
-    const changed = await stores.jobs.change('markDead', [{ ...change, death }]);
-    await count(id, changed, { end: 'dead', cause }, sinks);
+    count(await stores.jobs.change('markDead', [{ ...change, death }]), { end: 'dead', cause });
     return;
   }
   const transition = report.state === 'waiting' ? 'wait' : 'cancel';
-  const changed = await stores.jobs.change(transition, [change]);
-  if (transition === 'cancel') await count(id, changed, { end: 'cancelled' }, sinks);
-}
-
-async function finish(change: Change, sinks: ReportSinks): Promise<void> {
-  const { finished, revived } = await sinks.stores.jobs.finishEach([change]);
-  await count(change.id, finished + revived, { end: 'done', revivedCount: revived }, sinks);
-}
-
-/** The report does not name the run of the job, because a message whose signature is not checked proves none. */
-async function count(
-  id: string,
-  changedCount: number,
-  end: Pick<Parameters<EndCounter['add']>[0], 'end' | 'cause' | 'revivedCount'>,
-  { stores, endCounter }: ReportSinks,
-): Promise<void> {
-  if (changedCount === 0) return;
-  const record = await stores.jobs.find(id);
-  if (record !== null) endCounter.add({ ...end, runIds: [record.runId], changedCount });
+  const changedCount = await stores.jobs.change(transition, [change]);
+  if (transition === 'cancel') count(changedCount, { end: 'cancelled' });
 }
 
 function attemptRecordOf({ generation, attempt }: JobReport): AttemptRecord {

@@ -16,7 +16,7 @@ import {
 } from '../background/backgroundTasks.ts';
 import type { JobEvent, JobListener } from '../jobEvent.ts';
 import { defaultStaleAfterMs } from '../reconcile/reconciler.ts';
-import { encodeJob, MESSAGE_BOUNDS, MESSAGE_LIMIT_BYTES } from '../record/jobMessage.ts';
+import { encodeJob, MESSAGE_BOUNDS, MESSAGE_LIMIT_BYTES, messageOf } from '../record/jobMessage.ts';
 import { type AttemptRecord, type JobRecord, jobId, keyOf, newJob } from '../record/jobRecord.ts';
 import { jsonFault } from '../record/jsonBounds.ts';
 import { NO_RUN } from '../record/run.ts';
@@ -30,6 +30,7 @@ import {
   storeOf,
 } from '../store/connectStore.ts';
 import type { ReplayFilter } from '../store/deadJobStore.ts';
+import { JobStore } from '../store/jobStore.ts';
 import {
   backgroundStores,
   countingRunStore,
@@ -41,7 +42,7 @@ import { ResultStore } from '../store/resultStore.ts';
 import type { RunStore } from '../store/runStore.ts';
 import { requireSchema } from '../store/schemaVersion.ts';
 import { type ShownJob, showJobs } from '../store/shownJobs.ts';
-import { BACKGROUND_LIMITS } from '../store/statement.ts';
+import { BACKGROUND_LIMITS, type StatementLimits } from '../store/statement.ts';
 import type { Handler } from '../work/handler.ts';
 import { JobWorker } from '../work/jobWorker.ts';
 import { CancelledJobs } from './cancelledJobs.ts';
@@ -158,8 +159,9 @@ export interface WorkOptions {
   /** What an error of the handler means; undefined: a retry. `instanceof` works, so minified names do no harm. */
   readonly onError?: JobErrorMapper;
   /**
-   * Receives the end of each attempt, in place of the database; what it throws is tried again until it succeeds. The process
-   * that has the database passes what arrives to `recordReport`.
+   * Receives the end of each attempt, in place of the database; it is called again until it succeeds. The process that has the
+   * database passes what arrives to `recordReport`. Where that throws JobRefused `REPORT_INVALID`, the callback may throw the
+   * same: the message then goes to the dead-letter queue.
    */
   readonly report?: (report: JobReport) => Promise<void>;
 }
@@ -172,11 +174,15 @@ export interface StopOptions {
 export interface OpenWorker {
   /** Names the worker in attempts. */
   readonly id: string;
-  readonly health: 'running' | 'paused' | 'disconnected' | 'stopped';
+  /** `stopping`: nothing more is consumed, and running attempts go on until the deadline of the stop. */
+  readonly health: 'running' | 'paused' | 'disconnected' | 'stopping' | 'stopped';
   /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
   pause(): Promise<void>;
   resume(): void;
-  /** Stops consuming, waits for running attempts, gives the rest back to the queue. */
+  /**
+   * Stops consuming, waits for running attempts, gives the rest back to the queue. A second call waits for the first one.
+   * @throws TypeError where the deadline is no duration; the worker then goes on.
+   */
   stop(options?: StopOptions): Promise<void>;
 }
 
@@ -219,11 +225,16 @@ export interface Jobs<Kinds extends JobKinds> extends AsyncDisposable {
     options?: WorkOptions,
   ): Promise<OpenWorker>;
   /**
-   * Writes the end of an attempt that a worker without a database reported; repeated and late reports change nothing.
-   * @throws JobRefused `REPORT_INVALID`; StoreUnavailable.
+   * Writes the end of an attempt that a worker without a database reported; repeated and late reports change nothing, nor do
+   * those of deleted jobs. A result that the database refuses makes the job dead.
+   * @throws JobRefused `REPORT_INVALID`: no such report, or one that does not agree with its job; StoreUnavailable.
    */
   recordReport(report: unknown): Promise<void>;
-  /** Stops the workers, then the background tasks, then the connections. */
+  /**
+   * Stops the workers, also those that are being opened, then the background tasks, then the connections. A step that fails
+   * skips no other one; its error is thrown at the end.
+   * @throws TypeError where the deadline is no duration; nothing is closed then.
+   */
   close(options?: StopOptions): Promise<void>;
 }
 
@@ -245,18 +256,22 @@ const DEFAULT_CONCURRENCY = 10;
 /** The broker's protocol has this limit for ids of messages, in bytes; the record's limit is in characters. */
 const ID_LIMIT = 200;
 const PAGE_COUNT = 100;
+/** Whether a job is cancelled is asked inside the time of its attempt, so a database that hangs must not use that time up. */
+const ASK_LIMIT_MS = 1_000;
+const ONE_TRY: StatementLimits = { statementMs: ASK_LIMIT_MS, budgetMs: 0, tryCount: 1 };
 const NO_RESULTS: ReadonlyMap<string, unknown> = new Map();
 /** Follows every other character in the order of the database. */
 const LAST_CHARACTER = '\u{10ffff}';
 
 /**
  * @throws TopologyError where the kinds make no topology, or the broker cannot carry it; StoreUnavailable; SchemaMismatch where
- * another release wrote the collections of this prefix.
+ * another release wrote the collections of this prefix; TypeError where `staleAfter` is no duration.
  */
 export async function openJobs<const Kinds extends JobKinds>(
   options: OpenJobsOptions<Kinds>,
 ): Promise<Jobs<Kinds>> {
   const prefix = options.prefix ?? 'fit_';
+  if (options.staleAfter !== undefined) requireDuration('staleAfter', options.staleAfter);
   const declaration = declareKinds(options.kinds, `${prefix}jobs`);
   const stored = await openStored(options, declaration, prefix);
   return new OpenedJobs(options, declaration, stored);
@@ -273,7 +288,12 @@ async function openStored(
   const closers: (() => Promise<unknown>)[] = [];
   if (connection !== undefined) closers.push(() => connection.close());
   const closeAll = async () => {
-    for (const close of closers.reverse()) await close();
+    const errors: unknown[] = [];
+    for (const close of closers.toReversed())
+      await close().catch((error: unknown) => {
+        errors.push(error);
+      });
+    throwAll(errors);
   };
   try {
     const database: StoreDatabase = (
@@ -302,6 +322,7 @@ async function openStored(
             tasks: names,
             stores: backgroundStores(database, stores),
             countingRuns,
+            endCounter,
             effects: {
               findStored: (jobs) =>
                 results.findStored(
@@ -329,12 +350,15 @@ async function openStored(
       results: new ResultStore(database),
       endCounter,
       enqueuer,
-      cancelled: new CancelledJobs(stores.jobs),
+      cancelled: new CancelledJobs(
+        new JobStore(database.withLimits(ONE_TRY)),
+        Math.min(ASK_LIMIT_MS, ...declaration.kinds.map(({ deadlineMs }) => deadlineMs / 4)),
+      ),
       tasks,
       close: closeAll,
     };
   } catch (error) {
-    await closeAll();
+    await closeAll().catch(() => undefined);
     throw error;
   }
 }
@@ -344,6 +368,8 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   readonly #options: OpenJobsOptions<Kinds>;
   readonly #stored: Stored | undefined;
   readonly #workers = new Set<OpenWorker>();
+  /** Workers that are being opened. They use the connections, which therefore close after them. */
+  readonly #opening = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -368,9 +394,9 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     const stored = this.#requireStored();
     const { schema, declared } = this.#kindOf(kind);
     const { key = newKey(), delay = 0, priority = 'normal' } = options;
-    const delayMs = parseDurationMs(delay);
-    if (delayMs === undefined || !(delayMs >= 0))
-      throw new JobRefused('DELAY_INVALID', `the delay '${delay}' is no duration such as '5s'`);
+    const delayMs = readDuration(delay);
+    if (delayMs === undefined)
+      throw new JobRefused('DELAY_INVALID', `the delay ${noDuration(delay)}`);
     // A program in JavaScript may pass anything.
     const isPriorityKnown = (['high', 'normal'] as unknown[]).includes(priority);
     if (!isPriorityKnown || (priority === 'high' && !declared.hasPriorities))
@@ -379,10 +405,11 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
         `'${priority}' needs hasPriorities of the kind '${kind}', and must be 'high' or 'normal'`,
       );
     const id = jobId(kind, key);
-    if (key === '' || id.length > ID_LIMIT || Buffer.byteLength(id) > ID_LIMIT)
+    // Database and broker write half a surrogate pair as the same character, so different keys would become one.
+    if (key === '' || Buffer.byteLength(id) > ID_LIMIT || !key.isWellFormed())
       throw new JobRefused(
         'KEY_INVALID',
-        `kind and key must have at most ${ID_LIMIT - 1} bytes, and the key at least one`,
+        `kind and key must have at most ${ID_LIMIT - 1} bytes, and the key at least one and no half of a surrogate pair`,
       );
     const checked = await checkValue(schema.payload, payload);
     if (checked.fault !== undefined) throw new JobRefused('PAYLOAD_INVALID', checked.fault);
@@ -458,7 +485,9 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     const { kind, keyPrefix, since, until, error } = filter;
     const wanted: ReplayFilter = {
       ...(kind === undefined ? {} : { kind }),
-      ...(keyPrefix === undefined ? {} : { keyPattern: `${escapePattern(keyPrefix)}.*` }),
+      ...(keyPrefix === undefined
+        ? {}
+        : { keyPattern: String.raw`${escapePattern(keyPrefix)}[\s\S]*` }),
       ...(error === undefined ? {} : { reasonPattern: escapePattern(error) }),
       ...(since === undefined ? {} : { createdSince: since }),
       ...(until === undefined ? {} : { createdUntil: until }),
@@ -481,7 +510,7 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     ) => AnswerOf<Kinds[Kind]> | Promise<AnswerOf<Kinds[Kind]>>,
     options: WorkOptions = {},
   ): Promise<OpenWorker> {
-    if (this.#closing !== undefined) throw new Error('these jobs are closed');
+    this.#requireOpen();
     const { schema, declared } = this.#kindOf(kind);
     const work: KindWork = {
       kind: schema,
@@ -489,12 +518,36 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
       run: handler as (job: JobTask) => unknown,
       onError: options.onError,
     };
+    const opening = this.#open(declared, work, options);
+    this.#opening.add(opening);
+    try {
+      return await opening;
+    } finally {
+      this.#opening.delete(opening);
+    }
+  }
+
+  async #open(
+    declared: KindDeclaration,
+    work: KindWork,
+    options: WorkOptions,
+  ): Promise<OpenWorker> {
     const opened = await this.#openWorker(declared, work, options);
+    let stopping: Promise<void> | undefined;
     let isStopped = false;
+    const stop = async (drainMs: number) => {
+      try {
+        await opened.close(drainMs);
+      } finally {
+        isStopped = true;
+        this.#workers.delete(worker);
+      }
+    };
     const worker: OpenWorker = {
       id: opened.id,
       get health() {
         if (isStopped) return 'stopped';
+        if (stopping !== undefined) return 'stopping';
         if (!opened.isUp) return 'disconnected';
         return opened.isPaused ? 'paused' : 'running';
       },
@@ -503,12 +556,17 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
         opened.resume();
       },
       stop: async ({ deadline = DEFAULT_STOP } = {}) => {
-        isStopped = true;
-        this.#workers.delete(worker);
-        await opened.close(parseDurationMs(deadline) ?? 0);
+        const drainMs = requireDuration('deadline', deadline);
+        stopping ??= stop(drainMs);
+        await stopping;
       },
     };
     this.#workers.add(worker);
+    if (this.#closing !== undefined) {
+      // The close has not seen this worker, and would close the database under it.
+      await worker.stop({ deadline: 0 });
+      this.#requireOpen();
+    }
     return worker;
   }
 
@@ -550,27 +608,41 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   }
 
   async recordReport(report: unknown): Promise<void> {
-    await recordReport(report, this.#requireStored());
+    await recordReport(report, this.#requireStored(), this.#options.kinds);
   }
 
-  close(options?: StopOptions): Promise<void> {
-    this.#closing ??= this.#close(options);
-    return this.#closing;
+  async close({ deadline = DEFAULT_STOP }: StopOptions = {}): Promise<void> {
+    requireDuration('deadline', deadline);
+    this.#closing ??= this.#close({ deadline });
+    await this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #close(options: StopOptions = {}): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop(options)));
-    await this.#stored?.close();
+  async #close(options: StopOptions): Promise<void> {
+    const stopped = await Promise.allSettled(
+      [...this.#workers].map((worker) => worker.stop(options)),
+    );
+    // The caller of `work` gets the error of an opening that failed.
+    await Promise.allSettled(this.#opening);
+    const closed = await Promise.allSettled([this.#stored?.close()]);
+    throwAll(
+      [...stopped, ...closed].flatMap((step) =>
+        step.status === 'rejected' ? [step.reason as unknown] : [],
+      ),
+    );
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new Error('these jobs are closed');
   }
 
   #requireStored(): Stored {
     if (this.#stored === undefined)
       throw new Error('this needs the database, and openJobs was called without one');
-    if (this.#closing !== undefined) throw new Error('these jobs are closed');
+    this.#requireOpen();
     return this.#stored;
   }
 
@@ -623,13 +695,12 @@ function errorOf(attempt: AttemptRecord | undefined): string | undefined {
 
 /** @throws JobRefused `PAYLOAD_TOO_LARGE`: a worker would refuse the message. */
 function requireFitting(job: Parameters<typeof newJob>[0]): void {
-  const boundsFault = jsonFault(job.payload, {
-    ...MESSAGE_BOUNDS,
-    depth: MESSAGE_BOUNDS.depth - 1,
-  });
+  const record = newJob(job, { runId: NO_RUN, batch: '', now: new Date() });
+  // A worker checks the whole message, whose other fields count as well.
+  const boundsFault = jsonFault(messageOf(record), MESSAGE_BOUNDS);
   if (boundsFault !== undefined)
-    throw new JobRefused('PAYLOAD_TOO_LARGE', `the payload ${boundsFault}`);
-  const { byteLength } = encodeJob(newJob(job, { runId: NO_RUN, batch: '', now: new Date() }));
+    throw new JobRefused('PAYLOAD_TOO_LARGE', `the message of the job ${boundsFault}`);
+  const { byteLength } = encodeJob(record);
   if (byteLength > MESSAGE_LIMIT_BYTES)
     throw new JobRefused(
       'PAYLOAD_TOO_LARGE',
@@ -638,9 +709,35 @@ function requireFitting(job: Parameters<typeof newJob>[0]): void {
 }
 
 function staleAfterMs({ staleAfter }: OpenJobsOptions<JobKinds>, declaration: Declaration): number {
-  const given = staleAfter === undefined ? undefined : parseDurationMs(staleAfter);
+  if (staleAfter !== undefined) return requireDuration('staleAfter', staleAfter);
   const deadlines = declaration.kinds.map(({ deadlineMs }) => deadlineMs);
-  return given ?? defaultStaleAfterMs(declaration) + Math.max(...deadlines);
+  return defaultStaleAfterMs(declaration) + Math.max(...deadlines);
+}
+
+/** A date that is further away than a thousand years cannot be stored everywhere. */
+const LONGEST_DURATION_MS = 365_000 * 86_400_000;
+
+/** @returns milliseconds; undefined where the value is no duration: unreadable, negative or endless. */
+function readDuration(duration: Duration): number | undefined {
+  const ms = parseDurationMs(duration);
+  return ms !== undefined && ms >= 0 && ms <= LONGEST_DURATION_MS ? ms : undefined;
+}
+
+function noDuration(duration: Duration): string {
+  return `'${duration}' is no duration such as '5s'`;
+}
+
+/** @throws TypeError where the value is no duration. */
+function requireDuration(name: string, duration: Duration): number {
+  const ms = readDuration(duration);
+  if (ms === undefined) throw new TypeError(`the ${name} ${noDuration(duration)}`);
+  return ms;
+}
+
+/** @throws the error, or all of them in one. */
+function throwAll(errors: readonly unknown[]): void {
+  if (errors.length > 1) throw new AggregateError(errors, 'several steps of the close failed');
+  if (errors.length === 1) throw errors[0];
 }
 
 /** @returns a UUID of version 7: it begins with the time, so keys are in the order of their creation. */

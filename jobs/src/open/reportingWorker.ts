@@ -9,6 +9,7 @@ import type { JobListener } from '../jobEvent.ts';
 import { decodeJob, type JobMessage } from '../record/jobMessage.ts';
 import type { ResultDocument } from '../store/resultStore.ts';
 import { ANY_PAYLOAD, type KindWork, runAttempt } from './jobHandler.ts';
+import { JobRefused } from './jobRefused.ts';
 import { type JobReport, reportOf } from './jobReport.ts';
 
 export interface ReportingWorkerOptions extends TopologyMaintainerOptions {
@@ -19,7 +20,8 @@ export interface ReportingWorkerOptions extends TopologyMaintainerOptions {
   readonly prefetchCount: number;
   /**
    * Called at the end of each attempt, and again after pauses that grow while it throws: until then the message stays with
-   * the broker, so nothing is lost while the receiver is away. It may be called twice for one attempt.
+   * the broker, so nothing is lost while the receiver is away. It may be called twice for one attempt. Where it throws
+   * JobRefused `REPORT_INVALID`, the message belongs to no job and goes to the dead-letter queue.
    */
   readonly report: (report: JobReport) => Promise<void>;
   readonly onEvent: JobListener;
@@ -113,6 +115,13 @@ export class ReportingWorker {
         return;
       } catch (thrown) {
         const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        if (error instanceof JobRefused && error.code === 'REPORT_INVALID') {
+          onEvent({ type: 'stageFailed', stage: 'report', error });
+          await end.refuse(error).catch((failed: unknown) => {
+            onEvent({ type: 'stageFailed', stage: 'report', error: failed as Error });
+          });
+          return;
+        }
         if (!isFailing) onEvent({ type: 'stageFailed', stage: 'report', error });
         isFailing = true;
         await pause(pauseMs, undefined, { signal }).catch(() => undefined);

@@ -57,8 +57,13 @@ export class MalformedMessage extends Error {
 }
 
 export function encodeJob(job: JobRecord): Buffer {
+  return Buffer.from(JSON.stringify(messageOf(job)));
+}
+
+/** @returns what the body of a job's message has. */
+export function messageOf(job: JobRecord): JobMessage & { readonly version: number } {
   const { _id: id, kind, generation, runId, createdAt, payload } = job;
-  const message = {
+  return {
     version: MESSAGE_VERSION,
     id,
     kind,
@@ -67,7 +72,6 @@ export function encodeJob(job: JobRecord): Buffer {
     createdAt: createdAt.getTime(),
     payload,
   };
-  return Buffer.from(JSON.stringify(message));
 }
 
 /** A compiled schema of a payload. Compiling is slow, so it is done once for each kind. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { JobRefused, type JobReport, openJobs, type StoredJob } from '@fit/jobs';
 import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
-import { MongoClient } from 'mongodb';
+import { type Db, type Document, type Filter, type FindOptions, MongoClient } from 'mongodb';
 import { schemaOf } from '../support/standardSchema.ts';
 
 const text = schemaOf((input: { text: string }) => {
@@ -54,6 +54,30 @@ async function expectState(jobs: Opened, id: string, state: string): Promise<Sho
   );
 }
 
+/** @returns the same database, which calls `onClaim` when a relay has found batches to claim. */
+function countingClaims(database: Db, onClaim: () => void): Db {
+  const counted = Object.create(database) as Db;
+  const collection = (name: string) => {
+    const batches = database.collection(name);
+    if (name !== 'fit_batches') return batches;
+    const find = batches.find.bind(batches);
+    batches.find = ((filter: Filter<Document>, options?: FindOptions) => {
+      const cursor = find(filter, options);
+      if (!('leaseUntil' in filter)) return cursor;
+      const toArray = cursor.toArray.bind(cursor);
+      cursor.toArray = async () => {
+        const found = await toArray();
+        if (found.length > 0) onClaim();
+        return found;
+      };
+      return cursor;
+    }) as typeof batches.find;
+    return batches;
+  };
+  Object.defineProperty(counted, 'collection', { value: collection });
+  return counted;
+}
+
 test('a job is enqueued, worked on, and its result is read; a second call with its key returns it', async (t) => {
   const { open, client } = await setUp(t);
   // The database may have collections of others.
@@ -97,18 +121,24 @@ test('jobs that are enqueued together take few statements, and each has its own 
 });
 
 test('jobs of a process without a relay are published in time, however many batches they make', async (t) => {
-  const { open } = await setUp(t);
+  const { open, database } = await setUp(t);
   const producer = await open({ tasks: [] });
   const keys = Array.from({ length: 150 }, (_, index) => `${index}`);
   for (const key of keys) await producer.enqueue('send', { text: '' }, { key });
-  const jobs = await open();
+  let claimCount = 0;
+  const jobs = await open({
+    database: countingClaims(database, () => {
+      claimCount += 1;
+    }),
+  });
   const seen = new Set<string>();
   await jobs.work('send', ({ key }) => seen.add(key));
-  // Three batches a second, as many as a relay publishes at a time, would take 50 s.
   await eventually(() => seen.size === keys.length, {
-    deadlineMs: 45_000,
+    deadlineMs: 120_000,
     describe: () => `${seen.size} of ${keys.length}`,
   });
+  // One claim takes 50 batches; with as many as a relay publishes at a time, three, there would be 50 claims.
+  assert.ok(claimCount >= 1 && claimCount <= 10, `${claimCount} claims`);
 });
 
 test('a queue that is full holds back neither enqueues nor the jobs behind them', async (t) => {
@@ -149,7 +179,33 @@ test('what is wrong is refused with a code, and one bad job spoils no other', as
   assert.equal(await codeOf(jobs.enqueue('send', { text: '' }, soon)), 'DELAY_INVALID');
   const high = { priority: 'high' } as const;
   assert.equal(await codeOf(jobs.enqueue('measure', { text: '' }, high)), 'PRIORITY_UNKNOWN');
+  const halves = ['a\ud800', 'a\udbff'].map((key) => jobs.enqueue('send', { text: '' }, { key }));
+  for (const enqueued of halves) assert.equal(await codeOf(enqueued), 'KEY_INVALID');
+  const endless = { delay: Infinity };
+  assert.equal(await codeOf(jobs.enqueue('send', { text: '' }, endless)), 'DELAY_INVALID');
+  // The other fields of the message count as well.
+  const wide = { text: '', list: Array.from({ length: 3_995 }, () => 0) };
+  assert.equal(await codeOf(jobs.enqueue('send', wide)), 'PAYLOAD_TOO_LARGE');
+  // The driver stores no name with this character.
+  const [beside, refused] = [
+    jobs.enqueue('send', { text: 'beside' }),
+    jobs.enqueue('send', { text: '', 'a\0b': 1 } as { text: string }),
+  ];
+  assert.equal(await codeOf(refused), 'REFUSED_BY_DATABASE');
+  assert.equal((await beside).state, 'pending');
   assert.equal((await good).state, 'pending');
+});
+
+test('a duration that is none is refused, and collections of a longer prefix are those of others', async (t) => {
+  const { open } = await setUp(t);
+  await open({ tasks: [], prefix: 'fit_eu_' });
+  await assert.rejects(open({ staleAfter: 'soon' as '1s' }), /staleAfter 'soon' is no duration/);
+  const jobs = await open({ tasks: [] });
+  const worker = await jobs.work('send', () => undefined);
+  await assert.rejects(worker.stop({ deadline: '5' as '5s' }), /deadline '5' is no duration/);
+  await assert.rejects(jobs.close({ deadline: -1 }), /deadline '-1' is no duration/);
+  assert.equal(worker.health, 'running');
+  await jobs.enqueue('send', { text: 'still open' });
 });
 
 test('errors are retried, mapped, and kept; a wrong result makes a dead job; a replay gives it new attempts', async (t) => {
@@ -168,7 +224,10 @@ test('errors are retried, mapped, and kept; a wrong result makes a dead job; a r
     { onError: (error) => (error instanceof Never ? { type: 'reject', error } : undefined) },
   );
   const [retried, never, wrong] = await Promise.all(
-    ['retried', 'never', 'wrong'].map((key) => jobs.enqueue('measure', { text: key }, { key })),
+    ['retried', 'never', 'wrong'].map((key) =>
+      // A key may have a line break.
+      jobs.enqueue('measure', { text: key }, { key: `${key}\n${key}` }),
+    ),
   );
   const done = await expectState(jobs, retried!.id, 'done');
   assert.deepEqual([done.result, done.attempts], [2, 2]);
@@ -179,7 +238,7 @@ test('errors are retried, mapped, and kept; a wrong result makes a dead job; a r
   assert.deepEqual(await jobs.replay({ error: 'no such thing' }), { replayed: 1 });
   assert.equal((await expectState(jobs, never!.id, 'done')).result, 2);
   assert.equal((await jobs.get(wrong!.id))?.state, 'dead', 'the filter did not match it');
-  assert.deepEqual(await jobs.replay({ kind: 'measure', keyPrefix: 'wr' }), { replayed: 1 });
+  assert.deepEqual(await jobs.replay({ kind: 'measure', keyPrefix: 'wrong\n' }), { replayed: 1 });
   await expectState(jobs, wrong!.id, 'done');
 });
 
@@ -297,6 +356,55 @@ test('a worker without a database reports by a callback, and nothing is lost whi
   );
 });
 
+test('a report that cannot be written as it is ends its job, and one that agrees with no job is refused', async (t) => {
+  const { open, connection, managementUrl, client } = await setUp(t);
+  const any = schemaOf((input: unknown) => input);
+  const kinds = {
+    measure: { payload: text, result: any, retry: { delays: ['100ms'] } },
+    send: { payload: text, retry: { delays: ['100ms'] } },
+  } as const;
+  const main = await open({ kinds: kinds as never });
+  const worker = await openJobs({ connection, managementUrl, kinds });
+  t.after(() => worker.close({ deadline: '5s' }));
+  const reports: JobReport[] = [];
+  const report = async (given: JobReport) => {
+    reports.push(given);
+    await main.recordReport(given);
+  };
+  // The driver stores no name with this character.
+  await worker.work('measure', () => ({ 'a\0b': 1 }), { report });
+  await worker.work(
+    'send',
+    () => {
+      throw new Error('unwanted');
+    },
+    { report, onError: () => ({ type: 'discard', reason: 'x'.repeat(2_000) }) },
+  );
+  const refused = await main.enqueue('measure', { text: '' });
+  const dead = await expectState(main, refused.id, 'dead');
+  assert.match(dead.error ?? '', /null bytes/);
+  const { id } = await main.enqueue('send', { text: '' });
+  await expectState(main, id, 'cancelled');
+  assert.equal(reports.length, 2, JSON.stringify(reports));
+
+  const known = { ...reports.find((one) => one.id === id)!, state: 'done' as const };
+  const attempt = { ...known.attempt, startedAt: 'yesterday' };
+  for (const wrong of [
+    { ...known, kind: 'measure' },
+    { ...known, generation: 2 },
+    { ...known, result: 1 },
+    { ...known, attempt },
+  ])
+    await assert.rejects(
+      main.recordReport(wrong),
+      (error) => error instanceof JobRefused && error.code === 'REPORT_INVALID',
+      JSON.stringify(wrong),
+    );
+  const unknown = { ...known, id: 'measure:unknown', kind: 'measure', result: 1 };
+  await main.recordReport(unknown);
+  assert.equal(await client.db().collection('fit_results').countDocuments(), 0);
+});
+
 test('a paused worker takes nothing until it is resumed', async (t) => {
   const { open } = await setUp(t);
   const jobs = await open();
@@ -334,6 +442,7 @@ test('a stop waits for what runs, no job is lost by it, and close may be called 
   await Promise.all(['a', 'b'].map((key) => jobs.enqueue('send', { text: '' }, { key })));
   await eventually(() => begun.length === 1, { describe: () => begun.join() });
   const stopped = worker.stop({ deadline: '5s' });
+  assert.equal(worker.health, 'stopping');
   gate.resolve(undefined);
   await stopped;
   assert.equal((await jobs.get(`send:${begun[0]}`))?.state, 'done');
@@ -342,4 +451,29 @@ test('a stop waits for what runs, no job is lost by it, and close may be called 
   assert.deepEqual(begun.toSorted(), ['a', 'b']);
   await Promise.all([jobs.close(), jobs.close()]);
   await assert.rejects(jobs.enqueue('send', { text: '' }), /closed/);
+});
+
+test('a close waits for a worker that is stopping and for one that is being opened', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open();
+  const [begun, gate] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  const worker = await jobs.work('send', async () => {
+    begun.resolve(undefined);
+    await gate.promise;
+  });
+  const { id } = await jobs.enqueue('send', { text: '' });
+  await begun.promise;
+  const stopped = worker.stop({ deadline: '1m' });
+  const opening = assert.rejects(
+    jobs.work('measure', () => 1),
+    /closed/,
+  );
+  const closed = jobs.close({ deadline: '1m' });
+  await opening;
+  assert.equal(worker.health, 'stopping');
+  gate.resolve(undefined);
+  await Promise.all([stopped, closed]);
+  assert.equal(worker.health, 'stopped');
+  const again = await open();
+  assert.equal((await again.get(id))?.state, 'done', 'its end was written before the close');
 });
