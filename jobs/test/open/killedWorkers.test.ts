@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { openJobs } from '@fit/jobs';
 import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
@@ -34,14 +35,21 @@ test('each job is done once, whatever its workers were doing when they were kill
   closers.push(async () => {
     await Promise.all([...workers].map(kill));
   });
-  let begunCount = 0;
-  const start = () => {
-    const worker = spawn(process.execPath, [WORKER], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-    worker.stdout.on('data', (lines: Buffer) => {
-      begunCount += lines.toString().split('\n').length - 1;
+  const attemptCounts = new Map<string, number>();
+  const attemptCount = () => attemptCounts.values().reduce((sum, count) => sum + count, 0);
+  const start = (rest?: number) => {
+    const worker = spawn(process.execPath, [WORKER], {
+      env: rest === undefined ? env : { ...env, HELD_REST: `${rest}` },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const held: string[] = [];
+    createInterface(worker.stdout).on('line', (line) => {
+      const [what, key = ''] = line.split(' ');
+      attemptCounts.set(key, (attemptCounts.get(key) ?? 0) + 1);
+      if (what === 'held') held.push(key);
     });
     workers.add(worker);
-    return worker;
+    return { worker, held };
   };
   const results = client.db().collection<{ _id: string; result: string }>('fit_results');
   const read = async () =>
@@ -52,22 +60,24 @@ test('each job is done once, whatever its workers were doing when they were kill
       jobs.enqueue('make', `${index}`, { key: `${index}` }),
     ),
   );
-  start();
   const seen = new Map<string, string>();
-  for (let kills = 0; kills < KILL_COUNT; kills += 1) {
-    const victim = start();
-    const wanted = begunCount + JOB_COUNT / (2 * KILL_COUNT);
-    await eventually(() => begunCount >= wanted || begunCount >= JOB_COUNT, {
+  const interrupted: string[] = [];
+  for (let rest = 0; rest < KILL_COUNT; rest += 1) {
+    const { worker, held } = start(rest);
+    // Half of its handlers are held, and the others work.
+    await eventually(() => held.length >= 5, {
       deadlineMs: 60_000,
-      describe: () => `${begunCount} attempts`,
+      describe: () => `${held.length} held, ${attemptCount()} attempts`,
     });
-    await kill(victim);
-    workers.delete(victim);
+    await kill(worker);
+    workers.delete(worker);
+    interrupted.push(...held);
     for (const [id, result] of await read()) {
       assert.equal(seen.get(id) ?? result, result, `the result of ${id} changed`);
       seen.set(id, result);
     }
   }
+  start();
   const countDone = async () => {
     let count = 0;
     for await (const { result } of jobs.list({ state: 'done' })) count += Number(Boolean(result));
@@ -75,11 +85,13 @@ test('each job is done once, whatever its workers were doing when they were kill
   };
   await eventually(async () => (await countDone()) === JOB_COUNT, {
     deadlineMs: 60_000,
-    describe: async () => `${await countDone()} done, ${begunCount} attempts`,
+    describe: async () => `${await countDone()} done, ${attemptCount()} attempts`,
   });
   const final = await read();
   assert.equal(final.size, JOB_COUNT);
   for (const [id, result] of seen) assert.equal(final.get(id), result);
+  for (const key of interrupted)
+    assert.ok((attemptCounts.get(key) ?? 0) >= 2, `${key} was not attempted again`);
 });
 
 async function kill(child: ChildProcess): Promise<void> {
