@@ -38,6 +38,10 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     shows: 'status by REST only, dead letters that mark errors',
     servers: ['rabbitmq', 'postgresql', 'gateway'],
   },
+  'task-events': {
+    shows: 'events by an outbox, notifications that are not repeated, a cache, two API instances',
+    servers: ['rabbitmq', 'postgresql', 'gateway', 'redis'],
+  },
 };
 
 const USAGE = `npm run example -- NAME [options of the example; --help prints them]
