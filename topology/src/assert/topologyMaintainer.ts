@@ -43,7 +43,10 @@ const JITTER_RATIO = 0.25;
 /** One or two failed checks happen while a broker starts, or on a busy machine. */
 const WARNED_FAILURE_COUNT = 3;
 
-/** One for each publisher or consumer: pass its `prepare` to `Publisher.open` or `Consumer.open`. */
+/**
+ * One for each consumer or publisher, or one for all that share a connection and a declaration: pass its `prepare` to
+ * `Publisher.open` or `Consumer.open`.
+ */
 export class TopologyMaintainer {
   readonly #declaration: Declaration;
   readonly #options: TopologyMaintainerOptions;
@@ -59,7 +62,7 @@ export class TopologyMaintainer {
     this.#options = options;
   }
 
-  /** Why the topology is not as planned and cannot be restored; undefined if the last check found it as planned. */
+  /** Why the topology is not as planned and cannot be restored; undefined if the last look at it found it as planned. */
   get fault(): string | undefined {
     return this.#fault;
   }
@@ -78,6 +81,8 @@ export class TopologyMaintainer {
       return await prepared;
     } catch (error) {
       this.#prepared.delete(model);
+      // A process that only checks finds a difference nowhere else; the session tries again, and must be able to say why.
+      if (error instanceof TopologyError) this.#fault = error.message;
       throw error;
     }
   };
