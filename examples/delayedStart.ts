@@ -9,17 +9,18 @@ const topology = defineTopology({
   delays: ['1s', '1h'],
 });
 const connection = await createConnection(process.env['AMQP_URL'] ?? 'amqp://localhost');
-const startedAtMs = Date.now();
+let publishedAtMs = 0;
 
 await createWorker({
   connection,
   topology,
   queue: 'reminders',
   handler: ({ body }) => {
-    const seconds = Math.floor((Date.now() - startedAtMs) / 1_000);
+    const seconds = Math.floor((Date.now() - publishedAtMs) / 1_000);
     console.log(`${body.text}: after ${seconds > 0 ? 'a second or more' : 'less than a second'}`);
   },
 });
 const publisher = await createPublisher({ connection, topology });
+publishedAtMs = Date.now();
 await publisher.publish('remind', { text: 'drink water' }, { delay: '1s' });
 await publisher.publish('remind', { text: 'stand up' });

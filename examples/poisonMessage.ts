@@ -1,4 +1,4 @@
-/** A message that ends its process, each time: after `crashLimit` crashes it is a dead letter, and its neighbours are done. */
+/** A message that ends its process, each time: after more crashes than `crashLimit` it is dead, and its neighbours are done. */
 import { createConnection, createPublisher, createWorker, defineTopology } from '@fit/topology';
 import { z } from 'zod';
 

@@ -61,8 +61,14 @@ suite('examples', { concurrency: 4 }, () => {
     const last = new Program(t, broker, ['poisonMessage.ts']);
     await last.hasPrinted('ready');
     await hasReady(t, broker, { images: 0, 'images.dead': 1 });
-    for (const line of last.lines) done.add(line);
-    assert.ok(done.has('shrunk a.png') && done.has('shrunk b.png'), [...done].join(' | '));
+    // The queue may be empty before the last lines of its worker are here.
+    await eventually(
+      () => {
+        for (const line of last.lines) done.add(line);
+        return done.has('shrunk a.png') && done.has('shrunk b.png');
+      },
+      { describe: () => [...done].join(' | ') },
+    );
   });
 
   test('giveUpEarly: nobody is dead after one attempt, bob is done at the third', async (t) => {

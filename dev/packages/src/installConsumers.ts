@@ -1,6 +1,7 @@
 /**
- * Folders outside of the repository in which the tarballs are installed as a stranger would: everything but our packages
- * comes from the registry, in the newest version that the manifests allow.
+ * Folders outside of the repository in which the tarballs are installed as a stranger would. Everything but our packages
+ * comes from the registry: optional peers, schemas and types in the versions of package-lock.json, TypeScript and Node
+ * in those that are written here, all else in the newest version that the manifests allow.
  */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';

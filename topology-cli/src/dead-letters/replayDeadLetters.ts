@@ -1,4 +1,4 @@
-/** Republishes dead letters of one kind to the public exchange, in rounds: read and choose, publish, then acknowledge. */
+/** Republishes dead letters of one kind to its own queue alone, in rounds: read and choose, publish, then acknowledge. */
 import {
   type Declaration,
   deadLetterQueue,
