@@ -129,9 +129,10 @@ export class Consumer {
   /**
    * Stops consuming and waits until all deliveries are settled; those that are not at the deadline are requeued.
    * @param deadlineMs is at most 2³¹ - 1, or Infinity; it must be shorter than the time that the process has for its stop.
-   * @returns how many were requeued.
+   * @param onCancelled is called once nothing more arrives: what is requeued now is not delivered here again.
+   * @returns how many were requeued at the deadline.
    */
-  async drain(deadlineMs: number): Promise<number> {
+  async drain(deadlineMs: number, onCancelled?: () => void): Promise<number> {
     this.#isStopping = true;
     const deadline = new Promise<void>((resolve) => {
       // A timer of Node with Infinity fires at once.
@@ -140,6 +141,7 @@ export class Consumer {
     // A broker that does not answer must not delay the stop of the process.
     await Promise.race([this.#cancel(), deadline]);
     await Promise.race([this.#pulled, deadline]);
+    onCancelled?.();
     if (this.#unsettled.size > 0) {
       const settled = new Promise<void>((resolve) => (this.#onIdle = resolve));
       await Promise.race([settled, deadline]);

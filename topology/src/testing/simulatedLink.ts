@@ -168,8 +168,9 @@ export class SimulatedConsumer implements LinkConsumer {
     this.#unsettled.clear();
   }
 
-  drain(): Promise<number> {
+  drain(_deadlineMs: number, onCancelled?: () => void): Promise<number> {
     this.#prefetchCount = 0;
+    onCancelled?.();
     const deliveries = [...this.#unsettled];
     for (const delivery of deliveries) delivery.requeue();
     return Promise.resolve(deliveries.length);

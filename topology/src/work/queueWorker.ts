@@ -13,6 +13,7 @@ import { deadLetter, isGivenBack, performStep, type WorkerPublisher } from './pe
 import { Quarantine, RedeliveriesWithoutCrash } from './quarantine.ts';
 import type { AttemptResult, QueueWorkerOptions } from './queueWorkerOptions.ts';
 import {
+  beforeDeadline,
   CrashLimitExceeded,
   Deadlines,
   RunningTask,
@@ -64,6 +65,13 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   #isRequeueFree = true;
   /** Attempts whose handler has not answered yet; those that answer at once are never in it. */
   readonly #running = new Set<RunningTask<Message>>();
+  /** True once a stop gives back what has not begun. */
+  #isGivingBack = false;
+  /** Messages that were given back before they had begun, by a stop. */
+  #givenBackCount = 0;
+  /** Messages that arrived while this worker was being stopped. */
+  #lateCount = 0;
+  #isStopping = false;
   #isPaused = false;
   #onPaused: (() => void)[] = [];
   #consumer: LinkConsumer | undefined;
@@ -161,16 +169,28 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   }
 
   /**
-   * Stops consuming and waits for running attempts; deliveries that are unsettled at the deadline are requeued.
+   * Stops consuming, requeues what has not begun and waits for running attempts; deliveries that are unsettled at the
+   * deadline are requeued too. Before RabbitMQ 4.3 a message near its crash limit is run instead of requeued.
    * @param drainMs must be shorter than the time that the process has for its stop.
    */
   async drain(drainMs: number): Promise<DrainReport> {
     this.#circuitBreaker.stop();
+    this.#isStopping = true;
+    this.#givenBackCount = 0;
+    this.#lateCount = 0;
     const heldCount = this.inFlightCount;
-    const requeuedCount = (await this.#consumer?.drain(drainMs)) ?? 0;
+    this.#limiter.hold();
+    const atDeadlineCount =
+      (await this.#consumer?.drain(drainMs, () => {
+        // Not earlier: the broker would deliver them to this worker again.
+        this.#isGivingBack = true;
+        this.#limiter.dismiss();
+      })) ?? 0;
     const reason = new WorkerStopped(`the worker was stopped, and ${drainMs} ms are over`);
     for (const task of this.#running) task.abort(reason);
-    return { finishedCount: Math.max(0, heldCount - requeuedCount), requeuedCount };
+    const requeuedCount = this.#givenBackCount + atDeadlineCount;
+    const finishedCount = Math.max(0, heldCount + this.#lateCount - requeuedCount);
+    return { finishedCount, requeuedCount };
   }
 
   /** True between `pause` and `resume`. */
@@ -178,9 +198,10 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     return this.#isPaused;
   }
 
-  /** Stops consuming; running attempts go on. @returns once the broker sends nothing more. */
+  /** Stops consuming; running attempts go on, others begin after `resume`. @returns once the broker sends nothing more. */
   async pause(): Promise<void> {
     this.#isPaused = true;
+    this.#limiter.hold();
     this.#regulatePrefetch();
     if (this.#consumer === undefined || this.#consumer.isPaused) return;
     await new Promise<void>((resolve) => this.#onPaused.push(resolve));
@@ -189,6 +210,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   /** Consumes again after a pause. */
   resume(): void {
     this.#isPaused = false;
+    if (!this.#isStopping) this.#limiter.release();
     this.#regulatePrefetch();
   }
 
@@ -220,6 +242,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       },
       onDelivery: (delivery) => {
         const { queue } = this.#kind;
+        if (this.#isStopping) this.#lateCount += 1;
         if (delivery.isRedelivered) this.#options.onEvent?.({ type: 'redelivered', queue });
         this.#quarantine.admit(delivery);
       },
@@ -285,12 +308,25 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   #take(delivery: Delivery): void {
     const { openingCount } = this.#circuitBreaker;
     const task = this.#read(delivery);
-    if (task === undefined) return;
+    if (task instanceof Promise)
+      void task.then((read) => {
+        if (read !== undefined) this.#enter(read, openingCount);
+      });
+    else if (task !== undefined) this.#enter(task, openingCount);
+  }
+
+  /** Begins an attempt, now or when the limiter lets it in; at a stop the message is given back instead. */
+  #enter(task: RunningTask<Message>, openingCount: number): void {
+    if (this.#isGivingBack && this.#requeue(task.delivery)) {
+      this.#givenBackCount += 1;
+      return;
+    }
     const entered = this.#limiter.enter();
     if (entered === undefined) this.#begin(task, openingCount);
     else
-      void entered.then(() => {
-        this.#begin(task, openingCount);
+      void entered.then((hasEntered) => {
+        if (hasEntered) this.#begin(task, openingCount);
+        else this.#enter(task, openingCount);
       });
   }
 
@@ -317,8 +353,10 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     } else this.#end({ task, kind, startedAt, outcome });
   }
 
-  /** @returns undefined if no attempt may be made; the message is then dead-lettered. */
-  #read(delivery: Delivery): RunningTask<Message> | undefined {
+  /** @returns undefined if no attempt may be made; the message is then dead-lettered. A promise only where `read` returns one. */
+  #read(
+    delivery: Delivery,
+  ): RunningTask<Message> | undefined | Promise<RunningTask<Message> | undefined> {
     const { read, onEvent } = this.#options;
     const kind = this.#kind;
     try {
@@ -326,7 +364,14 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       if (!attempt.agreesWithDeaths)
         onEvent?.({ type: 'attemptMismatch', queue: kind.queue, attempt: attempt.number });
       const message = read === undefined ? (delivery.body as Message) : read(delivery, kind);
-      return new RunningTask(message, attempt, delivery);
+      if (!(message instanceof Promise)) return new RunningTask(message, attempt, delivery);
+      return beforeDeadline(message, this.#runOptions.deadlines).then(
+        (late) => new RunningTask(late, attempt, delivery),
+        async (error: unknown) => {
+          await this.#refuse(delivery, error);
+          return undefined;
+        },
+      );
     } catch (error) {
       void this.#refuse(delivery, error);
       return undefined;
@@ -423,16 +468,20 @@ function kindIn(kinds: readonly PlannedKind[], name: string): PlannedKind {
 /** Lets at most `limit` handlers run at a time; the others wait in their order, at most as many as the prefetch. */
 export class Limiter {
   readonly #limit: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: ((hasEntered: boolean) => void)[] = [];
   #runningCount = 0;
+  #isHeld = false;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** @returns a promise only if the limit is reached: a promise for each message would slow the worker. */
-  enter(): Promise<void> | undefined {
-    if (this.#runningCount < this.#limit) {
+  /**
+   * @returns a promise only if the caller must wait, because a promise for each message would slow the worker; false if it
+   * was dismissed.
+   */
+  enter(): Promise<boolean> | undefined {
+    if (!this.#isHeld && this.#runningCount < this.#limit) {
       this.#runningCount += 1;
       return undefined;
     }
@@ -440,9 +489,33 @@ export class Limiter {
   }
 
   leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#runningCount -= 1;
-    else next();
+    this.#runningCount -= 1;
+    this.#letIn();
+  }
+
+  /** Lets nobody in until `release` or `dismiss`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.#letIn();
+  }
+
+  /** Sends away all who wait, and lets in those who come from now on. */
+  dismiss(): void {
+    this.#isHeld = false;
+    for (const dismissed of this.#waiting.splice(0)) dismissed(false);
+  }
+
+  #letIn(): void {
+    while (!this.#isHeld && this.#runningCount < this.#limit) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#runningCount += 1;
+      next(true);
+    }
   }
 }
 

@@ -87,9 +87,10 @@ export interface QueueWorkerOptions<
    */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /**
-   * Delivery → message. An error that it throws means malformed: the message is dead-lettered at once. Default: the body.
+   * Delivery → message, or a promise of it. An error that it throws, a rejection, and no answer within the deadline mean
+   * malformed: the message is dead-lettered at once. Default: the body.
    */
-  readonly read?: (delivery: Delivery, kind: PlannedKind) => Message;
+  readonly read?: (delivery: Delivery, kind: PlannedKind) => Message | Promise<Message>;
   /**
    * The handler. Nothing returned means done. A thrown error means retry, or reject if the kind lists its class as not
    * retryable. A result that is not an outcome counts as a thrown error of class `InvalidOutcome`.

@@ -123,10 +123,28 @@ export function runAttempt<Message, Effect>(
   }
 }
 
-/** Promises of other libraries are accepted too. */
-function isPromise<Value>(answer: Value | PromiseLike<Value>): answer is PromiseLike<Value> {
+/** @returns true also for promises of other libraries. */
+export function isPromise<Value>(answer: Value | PromiseLike<Value>): answer is PromiseLike<Value> {
   const { then } = (answer ?? {}) as { then?: unknown };
   return typeof then === 'function';
+}
+
+/** @returns the answer. It rejects with `DeadlineExceeded` if there is none within the deadline. */
+export function beforeDeadline<Value>(
+  answer: PromiseLike<Value>,
+  deadlines: Deadlines,
+): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const running = deadlines.begin({
+      onLong: () => undefined,
+      onDeadline: (deadlineMs) => {
+        reject(new DeadlineExceeded(`no answer within ${deadlineMs} ms`));
+      },
+    });
+    void Promise.resolve(answer)
+      .then(resolve, reject)
+      .finally(() => deadlines.end(running));
+  });
 }
 
 interface AttemptParts<Message, Effect> {

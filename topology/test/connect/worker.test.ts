@@ -14,6 +14,8 @@ import {
   TopologyError,
   type TopologyEvent,
 } from '@fit/topology';
+import { Inspector } from '@fit/topology/amqp';
+import { connect } from 'amqplib';
 import { z } from 'zod';
 import { readDeadLetters } from '../support/readDeadLetters.ts';
 
@@ -204,7 +206,7 @@ test('what is settled is stored before the message is acknowledged; a failed sto
 });
 
 test('a paused worker gets nothing; a stop waits, aborts at its deadline, and reports', async (t) => {
-  const { publisher, on } = await open(t);
+  const { amqpUrl, publisher, on } = await open(t);
   const running = new Map<string, { end: () => void; signal: AbortSignal }>();
   const worker = await createWorker({
     ...on,
@@ -218,6 +220,12 @@ test('a paused worker gets nothing; a stop waits, aborts at its deadline, and re
   await worker.pause();
   assert.equal(worker.health, 'paused');
   for (const id of ['a', 'b']) await publisher.publish('order.created', { id, total: 1 });
+  const inspector = await Inspector.open({ url: amqpUrl, label: 'test inspects' });
+  t.after(() => inspector.close());
+  const readyCount = async () => (await inspector.depthOf('invoices')).readyCount;
+  await eventually(async () => (await readyCount()) === 2, {
+    describe: async () => `${await readyCount()} ready`,
+  });
   assert.equal(running.size, 0);
   await worker.resume();
   await eventually(() => running.size === 2, { describe: () => [...running.keys()].join() });
@@ -271,24 +279,80 @@ test('hooks wrap each attempt, those of the connection outside', async (t) => {
   assert.deepEqual(order, ['worker invoices 1', 'handler']);
 });
 
+test('a hook that fails after the handler changes no outcome; one that does not call it is a failed attempt', async (t) => {
+  const { publisher, events, on } = await open(t);
+  const seen: string[] = [];
+  await createWorker({
+    ...on,
+    queue: 'invoices',
+    hooks: {
+      aroundAttempt: async ({ number }, _, run) => {
+        if (number === 1) return undefined as never;
+        await run();
+        throw new Error('the span was ended twice');
+      },
+    },
+    handler: ({ attempt }) => {
+      seen.push(`attempt ${attempt.number}`);
+    },
+  });
+  await publisher.publish('order.created', { id: 'a', total: 1 });
+  const outcomes = () =>
+    events.flatMap((event) => (event.type === 'attempt' ? [event.outcome] : []));
+  await eventually(() => outcomes().includes('done'), { describe: () => outcomes().join() });
+  assert.deepEqual([seen, outcomes()], [['attempt 2'], ['retry', 'done']]);
+});
+
 test('check refuses what is missing and changes nothing; never asks nothing', async (t) => {
   const { amqpUrl } = await testBroker(t);
   const connection = await createConnection({ url: amqpUrl, logger: false });
   t.after(() => connection.close({ deadline: 0 }));
+  let missing: TopologyError['faults'] = [];
   await assert.rejects(
     createPublisher({ connection, topology: SHOP, assert: 'check' }),
     (error: unknown) => {
       assert.ok(error instanceof TopologyError);
       assert.equal(error.code, 'TOPOLOGY_DIFFERS');
+      missing = error.faults;
       assert.ok(error.faults.some(({ subject }) => subject === 'exchange shop'));
       assert.ok(error.faults.some(({ subject }) => subject === 'queue audit.wait.1.70ms'));
       return true;
     },
   );
   await createPublisher({ connection, topology: SHOP, assert: 'never' });
+  // Had one of them created anything, the second check would miss less than the first.
+  await assert.rejects(
+    createPublisher({ connection, topology: SHOP, assert: 'check' }),
+    (error: unknown) => {
+      assert.deepEqual(error instanceof TopologyError && error.faults, missing);
+      return true;
+    },
+  );
   await createPublisher({ connection, topology: SHOP });
   const checked = await createPublisher({ connection, topology: SHOP, assert: 'check' });
   await checked.publish('user.created', { name: 'ann' });
+});
+
+test('a worker that only checks tells why it cannot consume again, until the topology is there again', async (t) => {
+  const { amqpUrl, on } = await open(t);
+  const worker = await createWorker({
+    ...on,
+    queue: 'invoices',
+    assert: 'check',
+    handler: () => undefined,
+  });
+  assert.equal(worker.topologyFault, undefined);
+  const operator = await connect(amqpUrl);
+  await (await operator.createChannel()).deleteQueue('invoices');
+  await operator.close();
+  await eventually(() => worker.topologyFault !== undefined, { describe: () => worker.health });
+  assert.match(worker.topologyFault ?? '', /OBJECT_MISSING queue invoices/);
+  assert.equal(worker.health, 'disconnected');
+  await createPublisher({ connection: amqpUrl, topology: SHOP }).then((other) => other.close());
+  await eventually(() => worker.health === 'running', {
+    describe: () => worker.topologyFault ?? worker.health,
+  });
+  assert.equal(worker.topologyFault, undefined);
 });
 
 test('wrong options are refused: at compile time where the compiler sees them', async (t) => {

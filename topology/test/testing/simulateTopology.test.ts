@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defineTopology, PublishError, reject } from '@fit/topology';
 import { simulate } from '@fit/topology/testing';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { z } from 'zod';
+import type { SimulatedBroker } from '../../src/testing/simulatedBroker.ts';
 
 const shop = defineTopology({
   exchange: 'shop',
@@ -113,4 +115,79 @@ test('an immediate repeat ends with its attempt: none begins after the deadline'
   await simulation.publish('ping', {});
   await simulation.settle();
   assert.deepEqual(begun, ['1 at 0', '4 at 6000']);
+});
+
+test('a promise of another library is an answer, and a copy of a message has its signal', async () => {
+  const attempts: number[] = [];
+  const signals: unknown[] = [];
+  const simulation = simulate(shop, {
+    handlers: {
+      audit: {
+        handler: (message) => {
+          const copy = { ...message };
+          attempts.push(copy.attempt.number);
+          signals.push(copy.signal);
+          const answer = {
+            then: (resolve: (outcome: undefined) => void) => {
+              resolve(undefined);
+            },
+          };
+          return answer as Promise<undefined>;
+        },
+      },
+    },
+  });
+  await simulation.publish('order.paid', { id: '1' });
+  await simulation.settle();
+  assert.deepEqual(attempts, [1]);
+  assert.ok(signals[0] instanceof AbortSignal);
+});
+
+test('a schema that checks later refuses as one that checks at once, and settle gets what it made', async () => {
+  const validate = async (value: unknown): Promise<StandardSchemaV1.Result<string>> => {
+    await Promise.resolve();
+    if (value === 'never') return await new Promise(() => undefined);
+    if (value === 'broken') throw new Error('no table');
+    return value === 'wrong' ? { issues: [{ message: 'no word' }] } : { value: `${value}!` };
+  };
+  const word: StandardSchemaV1<string, string> = {
+    '~standard': { version: 1, vendor: 'test', validate },
+  };
+  const words = defineTopology({
+    exchange: 'words',
+    messages: { say: word },
+    queues: { words: { on: ['say'], retry: { delays: ['5s'] }, deadline: '2s' } },
+  });
+  const said: unknown[] = [];
+  const simulation = simulate(words, {
+    handlers: {
+      words: {
+        handler: ({ body }) => {
+          said.push(body);
+        },
+        settle: ({ message }) => {
+          said.push(message.body);
+        },
+      },
+    },
+  });
+  const publish = (body: string) =>
+    // Past the publisher, which would refuse most of them.
+    (simulation as unknown as { broker: SimulatedBroker }).broker.publish({
+      exchange: 'words',
+      key: 'say',
+      id: body,
+      body: Buffer.from(JSON.stringify(body)),
+    });
+  for (const body of ['hello', 'wrong', 'broken', 'never']) publish(body);
+  await simulation.settle();
+  assert.deepEqual(said, ['hello!', 'hello!']);
+  assert.deepEqual(
+    simulation.deadLetters('words').map(({ id, cause, error }) => [id, cause, error]),
+    [
+      ['wrong', 'malformed', "the body of 'say' is invalid: no word"],
+      ['broken', 'malformed', 'no table'],
+      ['never', 'malformed', 'no answer within 2000 ms'],
+    ],
+  );
 });

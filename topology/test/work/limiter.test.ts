@@ -19,6 +19,21 @@ test('below the limit it returns no promise; at the limit the callers wait in th
   assert.deepEqual(order, ['first', 'second']);
 });
 
+test('held, nobody is let in before the release; those who are dismissed are told, and take no place', async () => {
+  const limiter = new Limiter(2);
+  assert.equal(limiter.enter(), undefined);
+  limiter.hold();
+  const entered = [limiter.enter(), limiter.enter()];
+  limiter.leave();
+  limiter.release();
+  assert.deepEqual(await Promise.all(entered), [true, true]);
+  const third = limiter.enter();
+  limiter.dismiss();
+  assert.equal(await third, false);
+  limiter.leave();
+  assert.equal(limiter.enter(), undefined);
+});
+
 test('property: the limit holds, and every caller runs', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -7,6 +7,7 @@ import type { Delivery } from '@fit/topology/amqp';
 import type { WorkerEvent } from '@fit/topology/work';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { crashConsumers } from '../support/crashConsumer.ts';
+import { HandlerGate } from '../support/handlerGate.ts';
 import { openProxy } from '../support/openProxy.ts';
 import { TestTopology } from '../support/testTopology.ts';
 
@@ -268,3 +269,30 @@ for (const how of ['stop', 'lost connection'] as const)
     assert.equal(worker.pendingPublishCount, 0);
     assert.deepEqual(published, []);
   });
+
+test('a pause holds what has not begun, a resume begins it, and a stop gives it back at once', async (t) => {
+  const environment = await TestTopology.open(t);
+  await environment.publishAll(await environment.publisher(), 6);
+  const gate = new HandlerGate();
+  const worker = await environment.worker({ prefetchCount: 6, concurrency: 2, run: gate.run });
+  await gate.untilRunning(2);
+  await eventually(() => worker.inFlightCount === 6, {
+    describe: () => `${worker.inFlightCount} in flight`,
+  });
+  await worker.pause();
+  gate.letThrough();
+  await gate.untilDone(2);
+  await eventually(() => worker.inFlightCount === 4, {
+    describe: () => `${worker.inFlightCount} in flight`,
+  });
+  assert.equal(gate.current.length, 0);
+  worker.resume();
+  await gate.untilRunning(2);
+  const drained = worker.drain(60_000);
+  // Two still run, so nothing but the stop itself gave these back.
+  await environment.expectReady('one', 2);
+  assert.equal(gate.current.length, 2);
+  gate.openForGood();
+  assert.deepEqual(await drained, { finishedCount: 2, requeuedCount: 2 });
+  assert.equal(gate.done.size, 4);
+});
