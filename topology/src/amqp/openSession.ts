@@ -10,7 +10,7 @@ import {
   type Options,
   type RecoveringChannelModel,
 } from 'amqplib';
-import { TopologyError } from '../errors.ts';
+import { fault, TopologyError } from '../errors.ts';
 import { combineWrites } from './combineWrites.ts';
 import {
   CONNECTION_LIMITS,
@@ -46,7 +46,7 @@ export interface SessionOptions {
   readonly heartbeatSeconds?: number;
   /** Options of `tls.connect` and `net.connect`, such as `ca`, `cert`, `key`, `servername`, `family`. */
   readonly socket?: Readonly<Record<string, unknown>>;
-  /** Milliseconds for the first connection; default Infinity. */
+  /** Milliseconds for the first connection, and for the first success of each setup; default Infinity. */
   readonly connectTimeoutMs?: number;
   /**
    * True: a broker that refuses user, virtual host or certificate at the first connection rejects `openSession`. Default
@@ -67,7 +67,8 @@ export type Setup = (model: ChannelModel, isReopened: boolean) => Promise<void>;
 export interface Attachment {
   /**
    * Resolves after the first success. What fails is reported and tried again with growing delays.
-   * @throws TopologyError of the first run: what the broker holds differs from the plan, and trying again cannot change that.
+   * @throws TopologyError of the first run: what the broker holds differs from the plan, and trying again cannot change that;
+   * `BROKER_UNREACHABLE` with the fault `SETUP_TIMEOUT` after `connectTimeoutMs`; Error once the session is closed.
    */
   readonly opened: Promise<void>;
   /** Runs the setup again on the same connection, since the user's channel is lost. Does nothing without a connection. */
@@ -82,7 +83,7 @@ export interface Session {
   readonly isUp: boolean;
   /** True while a memory or disk alarm blocks publishers: confirms come only when the alarm ends. */
   readonly isBlocked: boolean;
-  /** Runs the setup on this and each further connection, because a lost connection takes its channels along. */
+  /** Runs the setup on this and each further connection, because a lost connection takes its channels along. On a closed session it never runs. */
   attach(setup: Setup): Attachment;
   /** Closes the connection for good. */
   close(): Promise<void>;
@@ -134,6 +135,7 @@ class RecoveringSession implements Session {
   #newest: ChannelModel | undefined;
   #model: ChannelModel | undefined;
   #isBlocked = false;
+  #isClosed = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -191,15 +193,21 @@ class RecoveringSession implements Session {
   }
 
   attach(setup: Setup): Attachment {
-    const attachment = new SessionAttachment(this, setup, () => {
+    const { connectTimeoutMs = Infinity } = this.#options;
+    const attachment = new SessionAttachment(this, setup, connectTimeoutMs, () => {
       this.#attachments.delete(attachment);
     });
+    if (this.#isClosed) {
+      attachment.detach();
+      return attachment;
+    }
     this.#attachments.add(attachment);
     if (this.#model !== undefined) attachment.run(this.#model, false);
     return attachment;
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const attachment of this.#attachments) attachment.detach();
     const close = () => this.#recovering?.close() ?? Promise.resolve();
     await (this.#newest === undefined ? close() : closeConnection(this.#newest, close));
@@ -280,8 +288,10 @@ class SessionAttachment implements Attachment {
   #running: ChannelModel | undefined;
   #mustRunAgain = false;
   #lastOpenedAtMs = -Infinity;
+  #latestFailure: Error | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
 
-  constructor(session: RecoveringSession, setup: Setup, onDetach: () => void) {
+  constructor(session: RecoveringSession, setup: Setup, timeoutMs: number, onDetach: () => void) {
     this.#session = session;
     this.#setup = setup;
     this.#onDetach = onDetach;
@@ -291,6 +301,10 @@ class SessionAttachment implements Attachment {
     });
     // Nobody may wait any more where the session is closed meanwhile.
     this.opened.catch(() => undefined);
+    if (timeoutMs < Infinity)
+      this.#timer = setTimeout(() => {
+        this.#giveUp(timeoutMs);
+      }, timeoutMs);
   }
 
   reopen(): void {
@@ -302,6 +316,7 @@ class SessionAttachment implements Attachment {
 
   detach(): void {
     this.#isDetached = true;
+    clearTimeout(this.#timer);
     this.#onDetach();
     this.#rejectOpened(new Error('the session was closed'));
   }
@@ -327,6 +342,7 @@ class SessionAttachment implements Attachment {
         if (!this.#isLost()) {
           this.#lastOpenedAtMs = performance.now();
           this.#hasOpened = true;
+          clearTimeout(this.#timer);
           this.#resolveOpened();
           return;
         }
@@ -338,12 +354,24 @@ class SessionAttachment implements Attachment {
           return;
         }
         const failure = error instanceof Error ? error : new Error(String(error));
+        this.#latestFailure = failure;
         this.#session.report({ type: 'connectFailed', error: failure });
       }
       isAgain = true;
       await waitFor(delayMs);
       delayMs = Math.min(delayMs * 2, CONNECTION_LIMITS.longestReconnectDelayMs);
     }
+  }
+
+  #giveUp(timeoutMs: number): void {
+    const reason = this.#latestFailure?.message ?? 'there was no connection';
+    const text = `nothing could be set up on the connection within ${timeoutMs} ms: ${reason}`;
+    this.#rejectOpened(
+      new TopologyError('BROKER_UNREACHABLE', [fault('SETUP_TIMEOUT', 'connection', text)], {
+        cause: this.#latestFailure,
+      }),
+    );
+    this.detach();
   }
 
   /** Methods, because both values may change during an await, which the compiler does not assume of properties. */

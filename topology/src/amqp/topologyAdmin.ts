@@ -33,6 +33,7 @@ export interface OpenTopologyAdmin extends TopologyAdmin {
 }
 
 const NOT_FOUND = 404;
+const ACCESS_REFUSED = 403;
 const PRECONDITION_FAILED = 406;
 
 /**
@@ -92,11 +93,22 @@ export async function declareQueue(channel: Channel, queue: QueuePlan): Promise<
   await orDiffers(queue.name, channel.assertQueue(queue.name, options));
 }
 
-/** The broker answers 406 if an object of that name has other arguments, and closes the channel. */
-async function orDiffers(name: string, asserted: Promise<unknown>): Promise<void> {
+/**
+ * The broker answers 406 if an object of that name has other arguments, 403 if the user may not declare it, and closes the channel.
+ * @throws TopologyError `TOPOLOGY_DIFFERS`, `BROKER_REFUSED`: trying again changes neither.
+ */
+export async function orDiffers(name: string, asserted: Promise<unknown>): Promise<void> {
   try {
     await asserted;
   } catch (error) {
+    if ((error as { code?: unknown }).code === ACCESS_REFUSED) {
+      const remedy = `the user has no right to declare or bind it (${(error as Error).message}): open with assert: 'check' and let an operator run topology apply, or give the user the right to configure`;
+      throw new TopologyError(
+        'BROKER_REFUSED',
+        [{ code: 'DECLARE_REFUSED', subject: name, remedy }],
+        { cause: error },
+      );
+    }
     if ((error as { code?: unknown }).code !== PRECONDITION_FAILED) throw error;
     const answer = (error as Error).message;
     const remedy =

@@ -1,7 +1,7 @@
 /** Makes a broker equal to the plan. It only adds what is missing, so any number of processes may run it at any time. */
 import type { ChannelModel } from 'amqplib';
 import { brokerVersion, vhostOf } from '../amqp/connection.ts';
-import { declareExchange, declareQueue } from '../amqp/topologyAdmin.ts';
+import { declareExchange, declareQueue, orDiffers } from '../amqp/topologyAdmin.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import type { Fault } from '../errors.ts';
 import { applyPolicies } from '../management/applyPolicies.ts';
@@ -40,7 +40,7 @@ export interface AssertOptions {
 /**
  * Plans for this broker's version, proves the plan, probes the broker, then asserts policies, exchanges, queues,
  * bindings in that order.
- * @throws TopologyError `BROKER_REFUSED` (version, feature flag, somebody's drop-head), `PLAN_REFUSED`,
+ * @throws TopologyError `BROKER_REFUSED` (version, feature flag, somebody's drop-head, no right to declare), `PLAN_REFUSED`,
  * `TOPOLOGY_DIFFERS` (an object exists with other arguments, or other tiers are in service), `POLICY_FAILED`.
  */
 export async function assertTopology(
@@ -78,7 +78,7 @@ export async function declareObjects(
   for (const exchange of exchanges) await declareExchange(channel, exchange);
   for (const queue of queues) await declareQueue(channel, queue);
   for (const { queue, exchange, key, arguments: headers } of bindings)
-    await channel.bindQueue(queue, exchange, key, headers);
+    await orDiffers(queue, channel.bindQueue(queue, exchange, key, headers));
   await channel.close();
 }
 

@@ -7,7 +7,7 @@ import { type AssertMode, TopologyMaintainer } from '../assert/index.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Duration, parseDurationMs } from '../declaration/duration.ts';
 import { TopologyError } from '../errors.ts';
-import { type Hooks, type Logger, type TopologyEvent, teller } from './hooks.ts';
+import { type Hooks, type Logger, type TopologyEvent, teller, throttledWarning } from './hooks.ts';
 
 /** Where to connect. Only `url` is required. */
 export interface ConnectionOptions {
@@ -20,7 +20,7 @@ export interface ConnectionOptions {
   readonly managementUrl?: string;
   /** Shown in the broker's list of connections; default the name in the program's package.json. */
   readonly name?: string;
-  /** Bound of the first connection; default '10s', at most 24 days; 'forever' waits. A refused login, virtual host or certificate rejects at once. */
+  /** Bound of the first connection, and of the first opening of each publisher and worker on it; default '10s', at most 24 days; 'forever' waits. A refused login, virtual host or certificate rejects at once. */
   readonly connectTimeout?: Duration | 'forever';
   /** Whole seconds after which a silent broker is asked for a sign of life; default '10s'. */
   readonly heartbeat?: Duration;
@@ -58,15 +58,16 @@ export interface Connection extends AsyncDisposable {
   close(options?: StopOptions): Promise<StopReport>;
 }
 
-/** Why the first connection failed. */
+/** Why a connection failed, or cannot be used. */
 export type ConnectErrorCode =
   | 'UNREACHABLE'
   | 'LOGIN_REFUSED'
   | 'VHOST_MISSING'
   | 'TLS_FAILED'
-  | 'TIMEOUT';
+  | 'TIMEOUT'
+  | 'CLOSED';
 
-/** The first connection failed. */
+/** The first connection failed, nothing could be set up on it in time, or it is closed. */
 export class ConnectError extends Error {
   override readonly name = 'ConnectError';
   readonly code: ConnectErrorCode;
@@ -130,6 +131,8 @@ export class SharedConnection implements Connection {
   readonly #maintainers = new Map<string, Map<Declaration, TopologyMaintainer>>();
   readonly #workers = new Set<Member>();
   readonly #publishers = new Set<Member>();
+  readonly #openings = new Set<Promise<unknown>>();
+  readonly #warn: (kind: string, text: string) => void;
   #publishing: Session | undefined;
   #consuming: Session | undefined;
   #isLost = false;
@@ -139,6 +142,7 @@ export class SharedConnection implements Connection {
     this.#options = options;
     this.logger = options.logger === false ? SILENT : (options.logger ?? STDERR);
     this.#tell = teller([options.hooks], this.logger);
+    this.#warn = throttledWarning(this.logger);
   }
 
   get isUp(): boolean {
@@ -178,6 +182,54 @@ export class SharedConnection implements Connection {
     });
     ofMode.set(declaration, maintainer);
     return maintainer;
+  }
+
+  /** What publishers and workers report their channels to. */
+  reporterOf(purpose: 'publish' | 'consume'): (event: SessionEvent) => void {
+    return (event) => {
+      this.#onSession(purpose, event);
+    };
+  }
+
+  /**
+   * Opens a publisher or a worker. One that opens while the connection closes is stopped, since `close` does not know it yet.
+   * @throws ConnectError `CLOSED`, `TIMEOUT`; what `open` throws.
+   */
+  async opening<Opened>(
+    open: () => Promise<Opened>,
+    stop: (opened: Opened) => Promise<unknown>,
+  ): Promise<Opened> {
+    if (this.isClosed) throw this.#closedError(undefined);
+    const opening = this.#openOrStop(open, stop);
+    this.#openings.add(opening);
+    try {
+      return await opening;
+    } finally {
+      this.#openings.delete(opening);
+    }
+  }
+
+  async #openOrStop<Opened>(
+    open: () => Promise<Opened>,
+    stop: (opened: Opened) => Promise<unknown>,
+  ): Promise<Opened> {
+    let opened: Opened;
+    try {
+      opened = await open();
+    } catch (error) {
+      if (this.isClosed) throw this.#closedError(error);
+      const [first] = error instanceof TopologyError ? error.faults : [];
+      if (first?.code !== 'SETUP_TIMEOUT') throw error;
+      throw new ConnectError('TIMEOUT', withoutPassword(this.#firstUrl), first.remedy, error);
+    }
+    if (!this.isClosed) return opened;
+    await stop(opened);
+    throw this.#closedError(undefined);
+  }
+
+  #closedError(cause: unknown): ConnectError {
+    const url = withoutPassword(this.#firstUrl);
+    return new ConnectError('CLOSED', url, 'the connection is closed', cause);
   }
 
   addWorker(worker: Member): () => void {
@@ -231,6 +283,8 @@ export class SharedConnection implements Connection {
     const reports = await Promise.all([...this.#workers].map((worker) => worker.stop(left())));
     await Promise.all([...this.#publishers].map((publisher) => publisher.stop(left())));
     await this.#closeSessions();
+    // Without its sessions an opening ends at once.
+    await Promise.allSettled([...this.#openings]);
     return {
       finished: reports.reduce((sum, report) => sum + (report?.finished ?? 0), 0),
       returned: reports.reduce((sum, report) => sum + (report?.returned ?? 0), 0),
@@ -273,6 +327,12 @@ export class SharedConnection implements Connection {
         return;
       case 'connectFailed':
         this.#tell({ type: 'connectFailed', purpose, error: event.error });
+        // While it is down there is a line about the loss; while it is up, something could not be set up on it.
+        if ((purpose === 'publish' ? this.#publishing : this.#consuming)?.isUp === true)
+          this.#warn(
+            `setup ${purpose} ${event.error.message}`,
+            `topology: a channel to ${purpose} could not be set up, trying again: ${event.error.message}`,
+          );
         return;
       case 'blocked':
         this.logger.warn(`topology: the broker blocks publishers: ${event.reason}`);
@@ -283,7 +343,11 @@ export class SharedConnection implements Connection {
         this.#tell({ type: 'unblocked' });
         return;
       case 'channelFailed':
-        this.logger.warn(`topology: the broker closed a channel: ${event.error.message}`);
+        this.#tell({ type: 'channelFailed', purpose, error: event.error });
+        this.#warn(
+          `channel ${purpose} ${event.error.message}`,
+          `topology: the broker closed a channel: ${event.error.message}`,
+        );
     }
   }
 

@@ -119,20 +119,24 @@ export async function createPublisher<const T extends AnyTopology>(
   const { shared, close } = await connectionOf(connection);
   try {
     const maintainer = shared.maintainerOf(topology.declaration, assert);
-    const channel = await ChannelPublisher.open({
-      session: shared.publishing,
-      url: '',
-      label: '',
-      prepare: async (model, isReopened) => {
-        const plan = await maintainer.prepare(model, isReopened);
-        // Only what was declared is known to exist: a publish to a missing exchange would close the channel for all.
-        return assert === 'create' ? plan : undefined;
-      },
-      maxUnconfirmed: window,
-      confirmTimeoutMs: TIMEOUT_MS,
-      waitsForConnection: true,
-    });
-    return new TopologyPublisher(shared, channel, topology, hooks, close);
+    const openPublisher = async () => {
+      const channel = await ChannelPublisher.open({
+        session: shared.publishing,
+        url: '',
+        label: '',
+        onEvent: shared.reporterOf('publish'),
+        prepare: async (model, isReopened) => {
+          const plan = await maintainer.prepare(model, isReopened);
+          // Only what was declared is known to exist: a publish to a missing exchange would close the channel for all.
+          return assert === 'create' ? plan : undefined;
+        },
+        maxUnconfirmed: window,
+        confirmTimeoutMs: TIMEOUT_MS,
+        waitsForConnection: true,
+      });
+      return new TopologyPublisher(shared, channel, topology, hooks, close);
+    };
+    return await shared.opening(openPublisher, (publisher) => publisher.close({ deadline: 0 }));
   } catch (error) {
     await close();
     throw error;

@@ -149,11 +149,14 @@ export async function createWorker<
       shared.logger,
     );
     const link = sharedLink(shared, topology.declaration, assert);
-    const worker = await QueueWorker.open<ReadMessage, Effect>(
-      { ...workerOptions, id: randomUUID(), amqpUrl: '', managementUrl: undefined },
-      link,
-    );
-    return new TopologyWorker(shared, worker, close);
+    const openWorker = async () => {
+      const worker = await QueueWorker.open<ReadMessage, Effect>(
+        { ...workerOptions, id: randomUUID(), amqpUrl: '', managementUrl: undefined },
+        link,
+      );
+      return new TopologyWorker(shared, worker, close);
+    };
+    return await shared.opening(openWorker, (worker) => worker.stop({ deadline: 0 }));
   } catch (error) {
     await close();
     throw error;
@@ -297,6 +300,7 @@ function sharedLink(
         session: connection.publishing,
         url: '',
         label: '',
+        onEvent: connection.reporterOf('publish'),
         prepare: async (model, isReopened) => {
           const plan = await maintainer.prepare(model, isReopened);
           onPlan(plan);
@@ -309,6 +313,7 @@ function sharedLink(
         session: connection.consuming,
         url: '',
         label: '',
+        onEvent: connection.reporterOf('consume'),
         prepare: async (model, isReopened) => {
           onPlan(await maintainer.prepare(model, isReopened));
         },

@@ -26,9 +26,11 @@ export interface OutgoingInfo {
 
 /** One thing that happened. */
 export type TopologyEvent =
-  /** A connection is up, was lost, or could not be opened; it is tried again. */
+  /**
+   * A connection is up, was lost, or could not be opened or set up; or the broker closed a channel on it. It is tried again.
+   */
   | {
-      readonly type: 'connected' | 'disconnected' | 'connectFailed';
+      readonly type: 'connected' | 'disconnected' | 'connectFailed' | 'channelFailed';
       readonly purpose: 'publish' | 'consume';
       readonly error?: Error;
     }
@@ -94,14 +96,26 @@ export interface Hooks {
 /** Where lines for people go. */
 export type Logger = Pick<Console, 'info' | 'warn' | 'error'>;
 
-/** @returns a function that tells all hooks, and warns once of one that throws. */
+/**
+ * @returns a function that tells all hooks, and warns once of one that throws. Without a listener, faults of a handler are
+ * warnings, which nobody would hear of otherwise.
+ */
 export function teller(
   hooks: readonly (Hooks | undefined)[],
   logger: Logger,
 ): (event: TopologyEvent) => void {
   const listeners = hooks.flatMap((one) => (one?.onEvent === undefined ? [] : [one.onEvent]));
+  const warn = throttledWarning(logger);
   let hasWarned = false;
   return (event) => {
+    if (
+      listeners.length === 0 &&
+      (event.type === 'settleFailed' || event.type === 'invalidOutcome')
+    )
+      warn(
+        `${event.type} ${event.queue}`,
+        `topology: ${event.type} in queue '${event.queue}', so the attempt failed: ${String(event.error)}`,
+      );
     for (const listener of listeners)
       try {
         listener(event);

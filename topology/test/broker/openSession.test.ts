@@ -50,6 +50,16 @@ test('a setup that fails is tried again, and what it throws is reported', async 
   assert.deepEqual(failures, ['not yet', 'not yet']);
 });
 
+test('a setup that never succeeds is given up after the timeout, with its failure; none runs on a closed session', async (t) => {
+  const { amqpUrl: url } = await testBroker(t);
+  const session = await openSession({ url, label: 'test session', connectTimeoutMs: 2_000 });
+  t.after(() => session.close());
+  const failing = session.attach(() => Promise.reject(new Error('not today')));
+  await assert.rejects(failing.opened, /SETUP_TIMEOUT .*not today/);
+  await session.close();
+  await assert.rejects(session.attach(() => Promise.resolve()).opened, /closed/);
+});
+
 test('a close whose connection is cut before its answer comes back', async (t) => {
   const { amqpUrl } = await testBroker(t);
   const proxy = await openProxy(t, amqpUrl);

@@ -1,5 +1,6 @@
 /** Goal: a connection fails fast, fails over, comes back, and is shared. Method: real brokers, proxies, wrong credentials. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { askManagement, eventually, testBroker } from '@fit/stack/testing';
@@ -27,11 +28,11 @@ async function refusal(options: Parameters<typeof createConnection>[0]): Promise
 test('a refused login and a missing virtual host are told at once, without the password', async (t) => {
   const { amqpUrl } = await testBroker(t);
   const wrong = Object.assign(new URL(amqpUrl), { username: 'guest', password: 'wrong-secret' });
-  const login = await refusal({ url: wrong.href, logger: false, connectTimeout: '60s' });
+  const login = await refusal({ url: wrong.href, logger: false, connectTimeout: 'forever' });
   assert.equal(login.code, 'LOGIN_REFUSED');
   assert.doesNotMatch(`${login.message} ${login.url}`, /wrong-secret/);
   const nowhere = Object.assign(new URL(amqpUrl), { pathname: '/nowhere' });
-  const vhost = await refusal({ url: nowhere.href, logger: false, connectTimeout: '60s' });
+  const vhost = await refusal({ url: nowhere.href, logger: false, connectTimeout: 'forever' });
   assert.equal(vhost.code, 'VHOST_MISSING');
 });
 
@@ -72,6 +73,10 @@ test('wrong options are refused before anything is connected', async () => {
   await assert.rejects(
     createConnection({ url: DEAD, connectTimeout: 'soon' as never }),
     /connectTimeout must be a duration/,
+  );
+  await assert.rejects(
+    createConnection({ url: DEAD, connectTimeout: '30d' }),
+    /connectTimeout must be at most/,
   );
 });
 
@@ -155,6 +160,66 @@ test('a lost connection is one line, its recovery another; all workers consume a
   assert.match(lines[1] ?? '', /connected to .* again/);
   assert.equal(lines.length, 2, lines.join('\n'));
   assert.equal(workers[0]!.health, 'running');
+});
+
+test('nothing opens on a connection that is closed, or while it closes', async (t) => {
+  const { amqpUrl } = await testBroker(t);
+  const proxy = await openProxy(t, amqpUrl);
+  const options = { url: proxy.url, logger: false, connectTimeout: 'forever' } as const;
+  const topology = topologyOf(1);
+  const handler = () => undefined;
+  const isClosed = { name: 'ConnectError', code: 'CLOSED' };
+  const closing = await createConnection(options);
+  const [worker, publisher] = [
+    assert.rejects(
+      createWorker({ connection: closing, topology, queue: 'work0', handler }),
+      isClosed,
+    ),
+    assert.rejects(createPublisher({ connection: closing, topology }), isClosed),
+  ];
+  await closing.close();
+  await Promise.all([worker, publisher]);
+  await assert.rejects(createPublisher({ connection: closing, topology }), isClosed);
+  await assert.rejects(
+    createWorker({ connection: closing, topology, queue: 'work0', handler }),
+    isClosed,
+  );
+  const lost = await createConnection(options);
+  proxy.cut();
+  proxy.holdReplies();
+  await eventually(() => !lost.isUp, { describe: () => 'still up' });
+  const waiting = assert.rejects(createPublisher({ connection: lost, topology }), isClosed);
+  await lost.close();
+  await waiting;
+});
+
+test('a user without the right to configure is told so, and may check', async (t) => {
+  const { amqpUrl, vhost } = await testBroker(t);
+  const user = `reader-${randomUUID()}`;
+  await askManagement({
+    method: 'PUT',
+    path: `/api/users/${user}`,
+    body: { password: 'secret', tags: '' },
+  });
+  t.after(() => askManagement({ method: 'DELETE', path: `/api/users/${user}` }));
+  await askManagement({
+    method: 'PUT',
+    path: `/api/permissions/${vhost}/${user}`,
+    body: { configure: '', write: '.*', read: '.*' },
+  });
+  const topology = topologyOf(1);
+  const operator = await createConnection({ url: amqpUrl, logger: false });
+  t.after(() => operator.close());
+  await createPublisher({ connection: operator, topology });
+  const url = Object.assign(new URL(amqpUrl), { username: user, password: 'secret' }).href;
+  const connection = await createConnection({ url, logger: false });
+  t.after(() => connection.close());
+  await assert.rejects(createPublisher({ connection, topology }), {
+    code: 'BROKER_REFUSED',
+    message: /DECLARE_REFUSED .*assert: 'check'/,
+  });
+  const publisher = await createPublisher({ connection, topology, assert: 'check' });
+  await publisher.publish('work0', 1);
 });
 
 test('of several URLs the first one that answers is taken', async (t) => {

@@ -154,6 +154,7 @@ test('a deleted exchange is declared again, and other publishers of the connecti
   assert.equal(lost.status, 'rejected');
   await publisher.publish('paid', 'b');
   assert.ok(!events.some(({ type }) => type === 'disconnected'));
+  assert.ok(events.some(({ type }) => type === 'channelFailed'));
 });
 
 test('many messages that are given up during an outage take no room afterwards', async (t) => {

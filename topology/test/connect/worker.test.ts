@@ -258,7 +258,7 @@ test('no immediate repeat begins after a stop gave the message back', async (t) 
 });
 
 test('hooks wrap each attempt, those of the connection outside', async (t) => {
-  const { publisher, on } = await open(t);
+  const { amqpUrl } = await testBroker(t);
   const order: string[] = [];
   const around =
     (name: string) =>
@@ -266,8 +266,16 @@ test('hooks wrap each attempt, those of the connection outside', async (t) => {
       order.push(`${name} ${attempt.queue} ${attempt.number}`);
       return await run();
     };
+  const connection = await createConnection({
+    url: amqpUrl,
+    logger: false,
+    hooks: { aroundAttempt: around('connection') },
+  });
+  t.after(() => connection.close({ deadline: 0 }));
+  const publisher = await createPublisher({ connection, topology: SHOP });
   await createWorker({
-    ...on,
+    connection,
+    topology: SHOP,
     queue: 'invoices',
     hooks: { aroundAttempt: around('worker') },
     handler: () => {
@@ -275,8 +283,8 @@ test('hooks wrap each attempt, those of the connection outside', async (t) => {
     },
   });
   await publisher.publish('order.created', { id: 'a', total: 1 });
-  await eventually(() => order.length === 2, { describe: () => order.join() });
-  assert.deepEqual(order, ['worker invoices 1', 'handler']);
+  await eventually(() => order.length === 3, { describe: () => order.join() });
+  assert.deepEqual(order, ['connection invoices 1', 'worker invoices 1', 'handler']);
 });
 
 test('a hook that fails after the handler changes no outcome; one that does not call it is a failed attempt', async (t) => {
