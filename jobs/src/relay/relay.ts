@@ -478,6 +478,16 @@ export class Relay {
         ids: undefined,
       };
     const existing = await this.#options.stores.jobs.findAll([...existingIds]);
+    // The retention deletes jobs between the two statements; they can be stored now.
+    const deleted = jobs.filter(({ _id }) => existingIds.has(_id) && !existing.has(_id));
+    if (deleted.length > 0) {
+      const again = await this.#insertJobs(deleted);
+      const merged = {
+        existingIds: new Set(existing.keys()).union(again.existingIds),
+        refusedIds: refusedIds.union(again.refusedIds),
+      };
+      return await this.#divide(jobs, merged, batch);
+    }
     const stored = jobs.flatMap((job) =>
       refusedIds.has(job._id) ? [] : [existing.get(job._id) ?? job],
     );

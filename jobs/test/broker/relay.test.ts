@@ -1,7 +1,7 @@
 /** Goal: every job of a run reaches the broker once, and no job is lost. Method: full, purged and unknown queues, relays that die. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endsOf, isExpanded, pageBatchId, Reconciler } from '@fit/jobs';
+import { endsOf, isExpanded, newJob, pageBatchId, Reconciler } from '@fit/jobs';
 import { StatementRefused } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
@@ -242,6 +242,32 @@ test('one job that the database refuses is counted as refused, and its page is p
   const run = await pipeline.expectRun(_id, isExpanded);
   assert.deepEqual([run.expanded, run.created, run.refused], [40, 39, 1]);
   assert.equal(await pipeline.readyCount('trivial'), 39);
+});
+
+test('a job of an earlier run that is deleted before it is read is recorded and published', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const jobs = jobsOf(40);
+  const { jobs: store } = pipeline.store;
+  const earlier = newJob(jobs[17]!, { runId: 'earlier', batch: 'earlier:', now: new Date() });
+  await store.insert([earlier]);
+  let isDeleted = false;
+  await pipeline.relay({
+    stores: {
+      ...pipeline.store,
+      jobs: {
+        findAll: async (ids: readonly string[]) => {
+          if (!isDeleted) await pipeline.store.raw('jobs').deleteOne({ _id: earlier._id });
+          isDeleted = true;
+          return await store.findAll(ids);
+        },
+        insert: store.insert.bind(store),
+      } as unknown as typeof store,
+    },
+  });
+  const { _id } = await pipeline.startRun(jobs);
+  const run = await pipeline.expectRun(_id, isExpanded);
+  assert.deepEqual([run.expanded, run.created, run.skipped], [40, 40, 0]);
+  assert.equal((await store.find(earlier._id))?.runId, _id);
 });
 
 test('jobs of an earlier run are skipped, and belong to the batches of both runs', async (t) => {
