@@ -35,7 +35,7 @@ interface Look {
   readonly messageCount: number;
   /** True where the main queue has more consumers than workers of the kind are alive, and where the broker did not answer. */
   readonly hasSilentConsumers: boolean;
-  /** The earliest last heartbeat of the workers that are alive; undefined without any. */
+  /** The earliest last heartbeat of the workers of the kind that are alive; undefined without any. */
   readonly oldestHeartbeatAt: Date | undefined;
 }
 
@@ -128,8 +128,8 @@ export class LostJobs {
     const alive = hasCandidates ? await workers.alive(now) : [];
     const inHand = new Set(alive.flatMap(({ jobIds }) => jobIds));
     const isAbsent = (id: string) => !inHand.has(id);
-    const heartbeats = alive.map(({ seenAt }) => seenAt.getTime());
-    const aliveCount = alive.filter((worker) => worker.kind === kind.kind).length;
+    const ofKind = alive.filter((worker) => worker.kind === kind.kind);
+    const heartbeats = ofKind.map(({ seenAt }) => seenAt.getTime());
     const candidates = {
       queued: new Set([...queued, ...running].filter(isAbsent)),
       waiting: new Set(waiting.filter(isAbsent)),
@@ -138,7 +138,7 @@ export class LostJobs {
       atMs,
       at: now,
       ...candidates,
-      ...(await this.#countMessages(kind, candidates, aliveCount)),
+      ...(await this.#countMessages(kind, candidates, ofKind.length)),
       oldestHeartbeatAt: heartbeats.length === 0 ? undefined : new Date(Math.min(...heartbeats)),
     };
   }

@@ -65,8 +65,14 @@ async function staleRun(store: TestStore, created: number, kind = 'trivial') {
 }
 
 /** A worker that had a heartbeat `agoMs` before now, with these jobs in hand. */
-async function storeWorker(store: TestStore, id: string, jobIds: readonly string[], agoMs = 0) {
-  await store.workers.beat({ _id: id, kind: 'trivial', jobIds });
+async function storeWorker(
+  store: TestStore,
+  id: string,
+  jobIds: readonly string[],
+  agoMs = 0,
+  kind = 'trivial',
+) {
+  await store.workers.beat({ _id: id, kind, jobIds });
   const seenAt = new Date(store.clock.now().getTime() - agoMs);
   await store.raw('workers').updateOne({ _id: id }, { $set: { seenAt } });
 }
@@ -220,6 +226,15 @@ test('a worker that died hides no consumer without a heartbeat', async (t) => {
   await storeWorker(store, 'dying', []);
   consumers.count = 1;
   assert.equal(await round(13_000), 0);
+});
+
+test('a worker of another kind that is late with its heartbeat delays nothing', async (t) => {
+  const store = await testStore(t);
+  const { round } = reconcilerOf(store);
+  await staleRun(store, 2);
+  assert.equal(await round(0), 0);
+  await storeWorker(store, 'crashed', [], 15_000, 'other');
+  assert.equal(await round(13_000), 2);
 });
 
 test('with as many ready messages as candidates none is lost; with fewer all are', async (t) => {
