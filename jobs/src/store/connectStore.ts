@@ -40,6 +40,11 @@ export interface StoreConnection {
  * `maxTimeMS` does not limit the wait for a majority.
  */
 const WRITE_CONCERN = { w: 'majority', journal: true, wtimeoutMS: STATEMENT_LIMIT_MS } as const;
+/**
+ * Every read is followed by a write that relies on it: a stale copy would show a batch without its jobs, which then counts as
+ * published. So a read preference of the connection string or of the caller's client does not apply.
+ */
+const READ_PREFERENCE = 'primary';
 const DATABASE = 'fit';
 const PING_MS = 2_000;
 
@@ -64,7 +69,7 @@ export function connectStore(
   });
   // The driver's parser accepts the host list of a replica set, which Node's URL refuses.
   const named = decodeURIComponent(new ConnectionString(url).pathname.slice(1));
-  const database = client.db(named === '' ? DATABASE : named);
+  const database = client.db(named === '' ? DATABASE : named, { readPreference: READ_PREFERENCE });
   const listeners: ((event: StoreEvent) => void)[] = [];
   client.on('connectionCheckOutFailed', () => {
     for (const listener of listeners) listener({ type: 'checkoutFailed' });
@@ -110,8 +115,8 @@ export interface DriverDatabase {
 }
 
 /**
- * Uses a database of a client that the caller has made, and that stays the caller's. Statements get the same write concern
- * and limits as with `connectStore`; that no connection hangs for ever is up to the client's own `socketTimeoutMS`.
+ * Uses a database of a client that the caller has made, and that stays the caller's. Statements get the same write concern,
+ * read preference and limits as with `connectStore`; that no connection hangs for ever is up to the client's own `socketTimeoutMS`.
  */
 export function storeOf(database: DriverDatabase): StoreDatabase {
   return databaseOf(database as unknown as Db, {
@@ -151,6 +156,7 @@ function databaseOf(database: Db, parts: DatabaseParts): StoreDatabase {
       new DocumentCollection(
         database.collection<Stored>(prefix + name, {
           writeConcern: WRITE_CONCERN,
+          readPreference: READ_PREFERENCE,
           ignoreUndefined: true,
         }),
         run,

@@ -1,7 +1,8 @@
 /** Goal: every form of connection string names its database. Method: lazy connections without a statement, so none is opened. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectStore } from '@fit/jobs/store';
+import { connectStore, storeOf } from '@fit/jobs/store';
+import { type Collection, Db, MongoClient } from 'mongodb';
 
 const CASES: readonly (readonly [url: string, database: string])[] = [
   ['mongodb://127.0.0.1:27017/members', 'members'],
@@ -19,3 +20,19 @@ for (const [url, database] of CASES)
       await store.close();
     }
   });
+
+test('a read preference of the connection string or of the caller does not apply', async (t) => {
+  const url =
+    'mongodb://a:1,b:2/members?replicaSet=rs0&readPreference=secondary&readPreferenceTags=dc:1';
+  const { mock } = t.mock.method(Db.prototype, 'collection');
+  const store = connectStore(url);
+  const client = new MongoClient(url);
+  t.after(async () => {
+    await store.close();
+    await client.close();
+  });
+  store.database.collection('own');
+  storeOf(client.db()).collection('given');
+  const modes = mock.calls.map(({ result }) => (result as Collection).readPreference?.mode);
+  assert.deepEqual(modes, ['primary', 'primary']);
+});
