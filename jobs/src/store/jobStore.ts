@@ -281,13 +281,17 @@ export class JobStore {
     return { jobs, next: jobs.length === limit ? jobs.at(-1)?._id : bound?._id };
   }
 
-  /** @returns jobs whose ids are between two texts, in the order of their ids or the other way round. */
+  /**
+   * Reads jobs of a state that the index has by it, as `list` does.
+   * @returns jobs whose ids are between two texts, in the order of their ids or the other way round.
+   */
   async search({
     from,
     above,
     below,
     isDescending,
     limit,
+    indexedLimit = INDEXED_LIMIT,
     ...wanted
   }: JobSearch): Promise<JobRecord[]> {
     const { state, createdSince, createdUntil, reasonPattern } = wanted;
@@ -295,12 +299,30 @@ export class JobStore {
       ...(createdSince === undefined ? {} : { $gte: createdSince }),
       ...(createdUntil === undefined ? {} : { $lt: createdUntil }),
     };
+    const conditions = {
+      ...(Object.keys(created).length === 0 ? {} : { createdAt: created }),
+      ...(reasonPattern === undefined ? {} : { 'death.reason': { $regex: reasonPattern } }),
+    };
+    if (state !== undefined && INDEXED_STATES.includes(state)) {
+      const indexed = await this.#jobs.find({
+        filter: { ...conditions, state, stateAt: { $gt: ALWAYS } },
+        fields: ['_id'],
+        limit: indexedLimit + 1,
+      });
+      if (indexed.length <= indexedLimit) {
+        const isWithin = (id: string) =>
+          (above === undefined ? id >= from : id > above) && id < below;
+        const ids = indexed.flatMap(({ _id }) => (isWithin(_id) ? [_id] : [])).sort();
+        const page = isDescending ? ids.reverse().slice(0, limit) : ids.slice(0, limit);
+        const jobs = await this.#jobs.findByIds(page);
+        return isDescending ? jobs.reverse() : jobs;
+      }
+    }
     return await this.#jobs.find({
       filter: {
         _id: above === undefined ? { $gte: from, $lt: below } : { $gt: above, $lt: below },
         ...(state === undefined ? {} : { state }),
-        ...(Object.keys(created).length === 0 ? {} : { createdAt: created }),
-        ...(reasonPattern === undefined ? {} : { 'death.reason': { $regex: reasonPattern } }),
+        ...conditions,
       },
       sort: { _id: isDescending ? -1 : 1 },
       limit,
@@ -398,6 +420,8 @@ export interface JobSearch {
   /** A regular expression that the reason of a dead job matches. */
   readonly reasonPattern?: string | undefined;
   readonly limit: number;
+  /** Jobs of the state that are sorted at most; default 5,000. */
+  readonly indexedLimit?: number;
 }
 
 export interface JobQuery {

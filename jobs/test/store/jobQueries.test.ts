@@ -185,8 +185,10 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
       await jobs.search({ ...all, isDescending: true });
       await jobs.search({ ...all, above: ids[0], isDescending: false });
       const created = { createdSince: new Date(0), createdUntil: now };
-      const filter = { state: 'dead' as const, reasonPattern: 'r', ...created };
-      await jobs.search({ ...all, ...filter, isDescending: false });
+      for (const state of ['dead', 'done'] as const) {
+        const filter = { state, reasonPattern: 'r', ...created };
+        await jobs.search({ ...all, ...filter, isDescending: false });
+      }
     },
     'JobStore.find': () => jobs.find(ids[0] ?? ''),
     'JobStore.list': async () => {

@@ -76,6 +76,24 @@ test('a list of a rare state ends after some jobs and says where to go on; a sta
   assert.deepEqual(await listAll(store, query), [[0, 1], [2, 3], [4, 5], [6]]);
 });
 
+test('a search finds jobs of a state in both directions, by the index or without it', async (t) => {
+  const store = await testStore(t);
+  for (const [number, state] of (['dead', 'done', 'dead', 'dead'] as const).entries())
+    await insert(store, { _id: `trivial:${number}`, state });
+  await insert(store, { _id: 'other:0', state: 'dead' });
+  for (const indexedLimit of [100, 1]) {
+    const search = async (change: { above?: string; below?: string; isDescending: boolean }) => {
+      const query = { from: 'trivial:', above: undefined, below: 'trivial;', ...change };
+      const found = await store.jobs.search({ ...query, state: 'dead', limit: 2, indexedLimit });
+      return found.map(({ _id }) => _id);
+    };
+    assert.deepEqual(await search({ isDescending: false }), ['trivial:0', 'trivial:2']);
+    assert.deepEqual(await search({ above: 'trivial:2', isDescending: false }), ['trivial:3']);
+    assert.deepEqual(await search({ isDescending: true }), ['trivial:3', 'trivial:2']);
+    assert.deepEqual(await search({ below: 'trivial:2', isDescending: true }), ['trivial:0']);
+  }
+});
+
 test('only legal transitions change a job, tried from every state', async (t) => {
   const store = await testStore(t);
   for (const transition of Object.keys(TRANSITIONS) as Transition[])
