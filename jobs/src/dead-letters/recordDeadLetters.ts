@@ -1,4 +1,5 @@
 /** Stores the content of dead letters in the database. After it returns, the dead letters may be acknowledged. */
+import { attemptOf } from '@fit/topology';
 import type { JobEnd, JobListener } from '../jobEvent.ts';
 import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
 import { disagreementOf, isBodyOf } from '../record/messageAgreement.ts';
@@ -187,11 +188,15 @@ function endsOf(
  * @returns why the dead letter does not belong to the job; undefined where it agrees.
  */
 function forgeryOf(deadLetter: ReceivedDeadLetter, record: JobRecord): string | undefined {
-  const { claimedMessage } = deadLetter;
-  if (claimedMessage === undefined || deadLetter.cause === 'malformed')
+  const { claimedMessage, kind, routingKey } = deadLetter;
+  if (claimedMessage === undefined || deadLetter.cause === 'malformed') {
+    // Workers refuse genuine messages that come by a key or to a queue of another kind, so anybody could end a job by those.
+    if (kind.kind !== record.kind || attemptOf(kind, routingKey, {}) === undefined)
+      return 'forged: its routing key is not one of the kind of the job';
     return isBodyOf(record, deadLetter.body)
       ? undefined
       : 'forged: its body is not that of the job';
+  }
   return disagreementOf(claimedMessage, record) ?? impossibleHistoryOf(deadLetter, record);
 }
 

@@ -176,6 +176,8 @@ test('a dead letter that does not agree with its record marks no job dead, and i
     { ...park, headers: crashed, body: encodeJob({ ...job, payload: { outcome: 'other' } }) },
     { ...park, headers: crashed, body: encodeJob({ ...job, generation: 7 }) },
     { ...park, headers: crashed, body: encodeJob(pendingJob()) },
+    // The body is that of the job, but the broker brought it by no key of its kind, so a worker had to refuse it.
+    { ...park, key: 'job.other', headers: { 'death-cause': 'malformed' }, body },
   ];
   for (const forgery of forgeries) await publish(publisher, forgery);
   // The header is that of a worker, but a worker marks the job dead before it acknowledges the message.
