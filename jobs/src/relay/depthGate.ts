@@ -8,8 +8,6 @@ export interface DepthGateOptions {
   readonly readyCount: (queue: string) => Promise<number>;
   /** False while the broker is away or blocks publishers. */
   readonly isReady: () => boolean;
-  /** Messages that were let through and are not confirmed yet; a reading of the queue may not count them. */
-  readonly unconfirmedCount: () => number;
 }
 
 /** A reading is used for this long without another one, in milliseconds. */
@@ -27,7 +25,9 @@ export class DepthGate {
   #readAtMs = -Infinity;
   /** Messages that were let through since the last reading, and those that it may not have counted. */
   #uncountedCount = 0;
-  #sentCount = 0;
+  /** Messages that were let through and have no answer yet; a reading may not count them. */
+  #openCount = 0;
+  #confirmedCount = 0;
   #pauseMs = SHORTEST_PAUSE_MS;
   #reading: Promise<void> | undefined;
   #isStopped = false;
@@ -49,8 +49,7 @@ export class DepthGate {
       const freeCount = this.#pace.target - this.#depth - this.#uncountedCount;
       if (isFresh && this.#options.isReady() && this.#isWorthIt(freeCount, wantedCount)) {
         const count = Math.min(wantedCount, freeCount);
-        this.#uncountedCount += count;
-        this.#sentCount += count;
+        this.pass(count);
         return count;
       }
       this.#reading ??= this.#read(isFresh).finally(() => {
@@ -58,6 +57,18 @@ export class DepthGate {
       });
       await this.#reading;
     }
+  }
+
+  /** Messages are published that do not wait for room. */
+  pass(count: number): void {
+    this.#uncountedCount += count;
+    this.#openCount += count;
+  }
+
+  /** To be called for each message that was let through. @param isConfirmed false: the queue may not have it. */
+  end(isConfirmed: boolean): void {
+    this.#openCount -= 1;
+    if (isConfirmed) this.#confirmedCount += 1;
   }
 
   /** Ends every wait. */
@@ -78,17 +89,16 @@ export class DepthGate {
       await this.#pause(LONGEST_PAUSE_MS);
       return;
     }
-    const unconfirmedCount = this.#options.unconfirmedCount();
-    const sentBefore = this.#uncountedCount;
-    const confirmedCount = this.#sentCount - Math.min(unconfirmedCount, sentBefore);
+    const openBefore = this.#openCount;
+    const confirmedCount = this.#confirmedCount;
+    const uncountedBefore = this.#uncountedCount;
     try {
       const depth = await this.#options.readyCount(this.#options.kind.queue);
       const isMoving = depth !== this.#depth;
       this.#pace.observe(depth, confirmedCount, performance.now());
       this.#depth = depth;
       this.#readAtMs = performance.now();
-      const sentMeanwhile = this.#uncountedCount - sentBefore;
-      this.#uncountedCount = Math.min(unconfirmedCount, sentBefore) + sentMeanwhile;
+      this.#uncountedCount = openBefore + this.#uncountedCount - uncountedBefore;
       this.#pauseMs = isMoving ? SHORTEST_PAUSE_MS : Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
     } catch {
       // A queue of unknown depth counts as full; the session reports why the broker does not answer.

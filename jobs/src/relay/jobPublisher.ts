@@ -52,7 +52,6 @@ export class JobPublisher {
           kind,
           readyCount,
           isReady: () => publisher.isReady,
-          unconfirmedCount: () => publisher.pendingCount + publisher.waitingCount,
         }),
       ]),
     );
@@ -79,16 +78,19 @@ export class JobPublisher {
     const missing = new MissingAnswers();
     while (answers.length < jobs.length && isHeld()) {
       const from = answers.length;
-      const leftCount = jobs.length - from;
-      // The room that the relay leaves in the queue is for jobs that may wait.
-      const count = jobs[0]?.isUrgent === true ? leftCount : ((await gate?.take(leftCount)) ?? 0);
-      if (count === 0 || !isHeld()) break;
+      const count = await roomFor(jobs, from, gate);
+      if (count === 0) break;
+      if (!isHeld()) {
+        for (let passed = 0; passed < count; passed += 1) gate?.end(false);
+        break;
+      }
       const publishedAt = String(this.#options.clock.now().getTime());
       answers.length += count;
       missing.expect(count);
       for (const [offset, job] of jobs.slice(from, from + count).entries()) {
         const onResult = (result: PublishResult | 'impossible') => {
           answers[from + offset] = result;
+          gate?.end(result === 'confirmed');
           missing.end();
         };
         try {
@@ -175,6 +177,25 @@ export class JobPublisher {
       if (result !== 'stopped')
         onEvent({ type: 'published', queue, result, count: jobs.length, jobs });
   }
+}
+
+/**
+ * The room that the relay leaves in the queue is for jobs that may wait, so urgent ones do not wait for it.
+ * @returns how many of the jobs from a position on may be published now: all of them urgent, or none.
+ */
+async function roomFor(
+  jobs: readonly JobRecord[],
+  from: number,
+  gate: DepthGate | undefined,
+): Promise<number> {
+  const isUrgent = jobs[from]?.isUrgent === true;
+  const others = jobs.findIndex(
+    (job, index) => index > from && (job.isUrgent === true) !== isUrgent,
+  );
+  const count = (others < 0 ? jobs.length : others) - from;
+  if (!isUrgent) return (await gate?.take(count)) ?? 0;
+  gate?.pass(count);
+  return count;
 }
 
 /** Counts answers that are missing. */
