@@ -148,7 +148,9 @@ test('a schema that checks later refuses as one that checks at once, and settle 
     await Promise.resolve();
     if (value === 'never') return await new Promise(() => undefined);
     if (value === 'broken') throw new Error('no table');
-    return value === 'wrong' ? { issues: [{ message: 'no word' }] } : { value: `${value}!` };
+    return value === 'wrong'
+      ? { issues: [{ message: 'no word' }] }
+      : { value: `${String(value)}!` };
   };
   const word: StandardSchemaV1<string, string> = {
     '~standard': { version: 1, vendor: 'test', validate },

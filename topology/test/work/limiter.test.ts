@@ -23,10 +23,11 @@ test('held, nobody is let in before the release; those who are dismissed are tol
   const limiter = new Limiter(2);
   assert.equal(limiter.enter(), undefined);
   limiter.hold();
-  const entered = [limiter.enter(), limiter.enter()];
+  const first = limiter.enter();
+  const second = limiter.enter();
   limiter.leave();
   limiter.release();
-  assert.deepEqual(await Promise.all(entered), [true, true]);
+  assert.deepEqual([await first, await second], [true, true]);
   const third = limiter.enter();
   limiter.dismiss();
   assert.equal(await third, false);
