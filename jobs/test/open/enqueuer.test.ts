@@ -110,7 +110,8 @@ test('a delayed batch that another relay took is replaced by one that is due at 
   const { record } = await opened.enqueuer.add(NEW_JOB, 110_000);
   const { leaseUntil } = await expectOpenBatch(opened.store, record._id);
   const leftMs = leaseUntil.getTime() - record.createdAt.getTime();
-  assert.ok(leftMs >= 10_000 && leftMs <= 120_000, `${leftMs} ms`);
+  // By the clock of the process ten seconds are left; the known time of the database is wrong by half a round trip.
+  assert.ok(leftMs >= 5_000 && leftMs <= 80_000, `${leftMs} ms`);
 });
 
 test('while its jobs are stored a batch is leased for longer than the statements take', async (t) => {
@@ -131,8 +132,8 @@ test('a job that existed and is deleted before it is read is stored as a new one
     before: async ({ jobs, clock }) => {
       await jobs.insert([newJob(NEW_JOB, { runId: 'run', batch: 'old', now: clock.now() })]);
     },
-    after: async ({ raw }) => {
-      await raw('jobs').deleteMany({});
+    after: async (opened) => {
+      await opened.raw('jobs').deleteMany({});
     },
   });
   const { record, isNew } = await enqueuer.add(NEW_JOB);
