@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectStore, storeOf } from '@fit/jobs/store';
-import { type Collection, Db, MongoClient } from 'mongodb';
+import { Db, MongoClient } from 'mongodb';
 
 const CASES: readonly (readonly [url: string, database: string])[] = [
   ['mongodb://127.0.0.1:27017/members', 'members'],
@@ -21,7 +21,7 @@ for (const [url, database] of CASES)
     }
   });
 
-test('a read preference of the connection string or of the caller does not apply', async (t) => {
+test('a read preference of the connection string or of the caller does not apply', (t) => {
   const url =
     'mongodb://a:1,b:2/members?replicaSet=rs0&readPreference=secondary&readPreferenceTags=dc:1';
   const { mock } = t.mock.method(Db.prototype, 'collection');
@@ -33,6 +33,6 @@ test('a read preference of the connection string or of the caller does not apply
   });
   store.database.collection('own');
   storeOf(client.db()).collection('given');
-  const modes = mock.calls.map(({ result }) => (result as Collection).readPreference?.mode);
+  const modes = mock.calls.map(({ result }) => result!.readPreference?.mode);
   assert.deepEqual(modes, ['primary', 'primary']);
 });
