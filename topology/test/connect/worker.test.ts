@@ -354,7 +354,7 @@ test('a worker that only checks tells why it cannot consume again, until the top
   await (await operator.createChannel()).deleteQueue('invoices');
   await operator.close();
   await eventually(() => worker.topologyFault !== undefined, { describe: () => worker.health });
-  assert.match(worker.topologyFault ?? '', /OBJECT_MISSING queue invoices/);
+  assert.match(String(worker.topologyFault), /OBJECT_MISSING queue invoices/);
   assert.equal(worker.health, 'disconnected');
   await createPublisher({ connection: amqpUrl, topology: SHOP }).then((other) => other.close());
   await eventually(() => worker.health === 'running', {
