@@ -125,7 +125,7 @@ test('a subscriber with patterns that cover each other keeps a binding', () => {
       audit: { on: ['#', '#.#'], retry: { delays: ['5s'] } },
     },
   });
-  assert.deepEqual(declaration.kind['audit']?.keys, ['#']);
+  assert.deepEqual(declaration.kinds.find(({ kind }) => kind === 'audit')?.keys, ['#']);
 });
 
 test('a message that has the name of a key after a wait is refused, by a name or a pattern', () => {
