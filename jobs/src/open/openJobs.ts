@@ -94,8 +94,8 @@ export interface OpenJobsOptions<Kinds extends JobKinds> {
   readonly keepDays?: number;
   /**
    * A job that no worker has in hand counts as lost, if its message is missing, after this time without a change. Default: the
-   * longest path of retries, the longest deadline, and 30 s. A worker that reports has no heartbeat, so its jobs must take
-   * less.
+   * longest path of retries, the longest deadline, and 30 s. A worker that reports has no heartbeat: beside such workers a
+   * job is lost only after its queue had no ready message for two deadlines and half a minute as well.
    */
   readonly staleAfter?: Duration;
   /** Receives every event, for logs and metrics; default: failures and outages as lines on standard error. */
