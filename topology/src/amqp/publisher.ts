@@ -61,7 +61,7 @@ export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' |
   readonly prepare: (model: ChannelModel, isReopened: boolean) => Promise<unknown>;
   /**
    * Messages whose basic.ack is awaited; further ones wait here. Default 1,000; at least 1. The monolith's relay sets the size
-   * of two of its batches (`monolith/src/backgroundTasks.ts`).
+   * of two of its batches (`jobs/src/background/backgroundTasks.ts`).
    */
   readonly maxUnconfirmed?: number;
   /**

@@ -95,7 +95,7 @@ const OPTIONS = [
 ] as const satisfies readonly (keyof ConnectionOptions)[];
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
-const DEFAULT_STOP_MS = 30_000;
+export const DEFAULT_STOP_MS = 30_000;
 const STDERR: Logger = {
   info: (text: unknown) => process.stderr.write(`${String(text)}\n`),
   warn: (text: unknown) => process.stderr.write(`${String(text)}\n`),

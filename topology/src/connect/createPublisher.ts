@@ -15,6 +15,7 @@ import {
   boundMs,
   type Connection,
   connectionOf,
+  DEFAULT_STOP_MS,
   refuseUnknown,
   type SharedConnection,
   type StopOptions,
@@ -107,7 +108,6 @@ const PUBLISH_OPTIONS = [
 ] as const satisfies readonly (keyof PublishOptions)[];
 const DEFAULT_WINDOW = 1_000;
 const TIMEOUT_MS = 10_000;
-const DEFAULT_STOP_MS = 30_000;
 
 /** @throws ConnectError, TopologyError if the broker cannot carry the topology; TypeError for a misspelt option. */
 export async function createPublisher<const T extends AnyTopology>(

@@ -1,17 +1,19 @@
 /** Runs a handler for the messages of one queue: typed and checked bodies, outcomes, retries, a graceful stop. */
 import { randomUUID } from 'node:crypto';
 import { Consumer, Publisher } from '../amqp/index.ts';
+import type { AssertMode } from '../assert/index.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import type { Duration } from '../declaration/duration.ts';
 import type { AnyTopology, QueueOptions, Queues, Topology } from '../define/defineTopology.ts';
 import type { BodyOutput, MessageName, Messages } from '../define/messages.ts';
-import type { Outcome } from '../retry/outcome.ts';
+import { errorMessage, type Outcome } from '../retry/outcome.ts';
 import { SYSTEM_CLOCK } from '../work/clock.ts';
 import { QueueWorker, type QueueWorkerOptions } from '../work/index.ts';
 import type { WorkerLink } from '../work/workerLink.ts';
 import {
   boundMs,
   connectionOf,
+  DEFAULT_STOP_MS,
   durationMs,
   refuseUnknown,
   type SharedConnection,
@@ -19,7 +21,7 @@ import {
   type StopReport,
 } from './createConnection.ts';
 import type { On } from './createPublisher.ts';
-import { type AttemptInfo, type Hooks, type Logger, teller } from './hooks.ts';
+import { type AttemptInfo, type Hooks, type Logger, teller, throttledWarning } from './hooks.ts';
 import { queueHandler, type ReadMessage } from './queueHandler.ts';
 
 /** A value, or a promise of it. */
@@ -128,7 +130,6 @@ const OPTIONS = [
 const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_SUSPECT_CONCURRENCY = 10;
 const MOST_PREFETCHED = 250;
-const DEFAULT_STOP_MS = 30_000;
 
 /**
  * Connects, asserts the topology and begins to consume.
@@ -181,6 +182,7 @@ export function queueWorkerOptions<
   const concurrency = countOf('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
   const prefetchCount = concurrency + Math.min(concurrency, MOST_PREFETCHED);
   const tell = teller(hooks, logger);
+  const warn = throttledWarning(logger);
   const { read, run, settle, onUnconfirmed } = queueHandler<Effect>({
     messages: topology.messages,
     name: queue,
@@ -189,6 +191,9 @@ export function queueWorkerOptions<
     onError: options.onError,
     settle: options.settle as never,
     hooks,
+    onHookError: (error) => {
+      warn('aroundAttempt', `topology: aroundAttempt failed: ${errorMessage(error)}`);
+    },
     tell,
   });
   return {
@@ -287,7 +292,7 @@ class TopologyWorker implements Worker {
 function sharedLink(
   connection: SharedConnection,
   declaration: Declaration,
-  assert: 'create' | 'check' | 'never',
+  assert: AssertMode,
 ): WorkerLink {
   const maintainer = connection.maintainerOf(declaration, assert);
   return {

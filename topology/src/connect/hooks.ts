@@ -126,11 +126,16 @@ export function teller(
   };
 }
 
+/** No hook called the `run` that it was given, so nothing was run. */
+export class RunNotCalled extends Error {
+  override readonly name = 'RunNotCalled';
+}
+
 /**
  * Runs something inside hooks, the first one outermost. Its result is that of `run`, whatever hooks throw or return in its
  * place: a broken trace must not make a message that was confirmed a failed one, nor the other way round.
  * @param onHookError is told what a hook threw by itself after it had called `run`.
- * @throws what `run` throws; what a hook throws that did not call it; Error if none threw and none called it.
+ * @throws what `run` throws; what a hook throws that did not call it; RunNotCalled if none threw and none called it.
  */
 export async function runThroughHooks<Result>(
   hooks: readonly ((run: () => Promise<Result>) => Promise<Result>)[],
@@ -152,7 +157,7 @@ export async function runThroughHooks<Result>(
   const [hooked] = await Promise.allSettled([(async () => await wrapped())()]);
   if (running === undefined) {
     if (hooked.status === 'rejected') throw hooked.reason;
-    throw new Error('a hook did not call run');
+    throw new RunNotCalled('a hook did not call run');
   }
   const [ended] = await Promise.allSettled([running]);
   if (hooked.status === 'rejected') {

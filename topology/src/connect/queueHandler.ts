@@ -14,7 +14,13 @@ import {
 } from '../retry/outcome.ts';
 import type { AttemptEnd, AttemptResult, Task } from '../work/index.ts';
 import { isPromise } from '../work/runAttempt.ts';
-import type { AttemptInfo, Hooks, TopologyEvent } from './hooks.ts';
+import {
+  type AttemptInfo,
+  type Hooks,
+  RunNotCalled,
+  runThroughHooks,
+  type TopologyEvent,
+} from './hooks.ts';
 
 /** A message whose name is known and whose body is checked. */
 export interface ReadMessage {
@@ -54,6 +60,8 @@ export interface HandlerParts<Effect> {
       }) => Answer<Outcome<never>>)
     | undefined;
   readonly hooks: readonly Hooks[];
+  /** Is told what a hook threw by itself after it had called `run`. */
+  readonly onHookError: (error: unknown) => void;
   readonly tell: (event: TopologyEvent) => void;
 }
 
@@ -169,31 +177,21 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     }
   }
 
-  /** What a hook throws or returns changes no outcome once the handler was called: a done handler would run again. */
   async function attemptOnce(
     task: Task<ReadMessage>,
     attempt: AttemptInfo,
   ): Promise<Outcome<Effect>> {
     const message = new DeliveredMessage(task, attempt);
-    let running: Promise<Outcome<Effect>> | undefined;
-    const handle = async (): Promise<Outcome<Effect>> =>
-      outcomeOfResult(await parts.handler(message));
-    const run = (): Promise<Outcome<Effect>> => (running ??= handle());
-    const begun = (): Promise<Outcome<Effect>> | undefined => running;
-    const wrapped = parts.hooks.reduceRight<() => Promise<Outcome<Effect>>>(
-      (inner, { aroundAttempt }) =>
-        aroundAttempt === undefined ? inner : () => aroundAttempt(attempt, message, inner),
-      run,
+    const wrappers = parts.hooks.flatMap(({ aroundAttempt }) =>
+      aroundAttempt === undefined
+        ? []
+        : [(inner: () => Promise<Outcome<Effect>>) => aroundAttempt(attempt, message, inner)],
     );
+    const run = async (): Promise<Outcome<Effect>> => outcomeOfResult(await parts.handler(message));
     try {
-      await wrapped();
+      return await runThroughHooks(wrappers, run, parts.onHookError);
     } catch (error) {
-      if (begun() === undefined) return failed(error, attempt);
-    }
-    try {
-      return (await begun()) ?? retry(new Error('a hook aroundAttempt did not call run'));
-    } catch (error) {
-      return failed(error, attempt);
+      return error instanceof RunNotCalled ? retry(error) : failed(error, attempt);
     }
   }
 
