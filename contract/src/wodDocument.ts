@@ -6,49 +6,55 @@ import { UserId } from './createWod.ts';
 
 export const WODS_COLLECTION = 'wods';
 
-const Drill = Type.Object({
-  name: Type.String(),
-  amount: Type.Number(),
-  unit: Type.String(),
-  patterns: Type.Array(Type.String()),
-});
+const Drill = Type.Object(
+  {
+    name: Type.String(),
+    amount: Type.Number(),
+    unit: Type.String(),
+    patterns: Type.Array(Type.String()),
+  },
+  { title: 'Drill' },
+);
 
 /** The workout that a user gets. Its type is the generator's; a test compares the schema with generated workouts. */
 export const Wod = Type.Unsafe<Workout>(
-  Type.Object({
-    userId: UserId,
-    date: DateText,
-    version: Type.Integer(),
-    format: Type.String(),
-    title: Type.String(),
-    scheme: Type.String(),
-    scoreType: Type.String(),
-    capSeconds: Type.Number(),
-    estimatedSeconds: Type.Number(),
-    target: Type.Object({ low: Type.Number(), high: Type.Number(), unit: Type.String() }),
-    stimulus: Type.Object({
-      timeDomain: Type.String(),
-      load: Type.String(),
-      intent: Type.String(),
-    }),
-    rounds: Type.Optional(Type.Number()),
-    everySeconds: Type.Optional(Type.Number()),
-    warmUp: Type.Array(Drill),
-    movements: Type.Array(
-      Type.Object({
-        id: Type.String(),
-        name: Type.String(),
-        amount: Type.Number(),
-        unit: Type.String(),
-        perSide: Type.Optional(Type.Boolean()),
-        loadKg: Type.Optional(Type.Number()),
-        cue: Type.String(),
+  Type.Object(
+    {
+      userId: UserId,
+      date: DateText,
+      version: Type.Integer(),
+      format: Type.String(),
+      title: Type.String(),
+      scheme: Type.String(),
+      scoreType: Type.String(),
+      capSeconds: Type.Number(),
+      estimatedSeconds: Type.Number(),
+      target: Type.Object({ low: Type.Number(), high: Type.Number(), unit: Type.String() }),
+      stimulus: Type.Object({
+        timeDomain: Type.String(),
+        load: Type.String(),
+        intent: Type.String(),
       }),
-      { minItems: 1 },
-    ),
-    coolDown: Type.Array(Drill),
-    explain: Type.Record(Type.String(), Type.Unknown()),
-  }),
+      rounds: Type.Optional(Type.Number()),
+      everySeconds: Type.Optional(Type.Number()),
+      warmUp: Type.Array(Drill),
+      movements: Type.Array(
+        Type.Object({
+          id: Type.String(),
+          name: Type.String(),
+          amount: Type.Number(),
+          unit: Type.String(),
+          perSide: Type.Optional(Type.Boolean()),
+          loadKg: Type.Optional(Type.Number()),
+          cue: Type.String(),
+        }),
+        { minItems: 1 },
+      ),
+      coolDown: Type.Array(Drill),
+      explain: Type.Record(Type.String(), Type.Unknown()),
+    },
+    { title: 'Wod' },
+  ),
 );
 export type Wod = Static<typeof Wod>;
 

@@ -36,9 +36,10 @@ export { DRAIN_MS, runService, type ShutdownHook } from './process/runService.ts
 export { defineRoute, type Route } from './route/defineRoute.ts';
 export { fileRoutes, type ServedFile } from './route/fileRoutes.ts';
 export { healthRoutes } from './route/healthRoutes.ts';
-export { invalidInput, Problem, ProblemSchema } from './route/problem.ts';
+export { invalidInput, Problem, type ProblemKind, ProblemSchema } from './route/problem.ts';
+export { allProblems, STORE_UNAVAILABLE } from './route/sharedProblems.ts';
 export { createApp } from './server/createApp.ts';
 export { listen } from './server/listen.ts';
 export { serveOperations } from './server/serveOperations.ts';
-export { EVENT_STREAM_HEADERS, EventStreams } from './stream/eventStreams.ts';
+export { EVENT_STREAM_HEADERS, EventStreams, STREAM_PROBLEMS } from './stream/eventStreams.ts';
 export { openTracing } from './tracing/openTracing.ts';

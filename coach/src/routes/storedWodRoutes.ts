@@ -1,8 +1,15 @@
 /** GET /wods/:userId: the stored workout of a user. */
 import { DateText, dayIn, UserId, Wod } from '@fit/contract';
-import { defineRoute, Problem, type Route } from '@fit/service';
+import { defineRoute, Problem, type ProblemKind, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
+
+const WOD_NOT_FOUND = {
+  status: 404,
+  code: 'wod_not_found',
+  when: 'no workout is stored for this user and day',
+  remedy: 'The monolith answers GET /users/{id}/wod with the state of the job that makes it.',
+} as const satisfies ProblemKind;
 
 /** @param timezone IANA name; a request without a date means today in this zone. */
 export function storedWodRoutes(wods: Pick<WodStore, 'find'>, timezone: string): Route[] {
@@ -11,6 +18,10 @@ export function storedWodRoutes(wods: Pick<WodStore, 'find'>, timezone: string):
       method: 'get',
       paths: ['/wods/:userId'],
       access: 'anyone',
+      summary: "Read a user's stored workout of a day",
+      description: 'Without a date: today, in CRON_TIMEZONE.',
+      tag: 'Workouts',
+      problems: [WOD_NOT_FOUND],
       params: Type.Object({ userId: UserId }),
       query: Type.Object({ date: Type.Optional(DateText) }, { additionalProperties: false }),
       reply: Wod,
@@ -19,8 +30,7 @@ export function storedWodRoutes(wods: Pick<WodStore, 'find'>, timezone: string):
         const wod = await wods.find(params.userId, date);
         if (wod !== undefined) return { body: wod };
         throw new Problem({
-          status: 404,
-          code: 'wod_not_found',
+          ...WOD_NOT_FOUND,
           title: `No workout is stored for ${params.userId} on ${date}`,
         });
       },

@@ -22,6 +22,8 @@ export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
       method: 'get',
       paths: ['/dailyRun'],
       access: 'admin',
+      summary: 'Read by when the next daily run must have ended',
+      tag: 'Runs',
       reply: ExpectedRun,
       handle: async () => ({ body: { dueBy: (await dailyRun.deadline())?.toISOString() ?? null } }),
     }),
@@ -29,6 +31,9 @@ export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
       method: 'put',
       paths: ['/dailyRun'],
       access: 'admin',
+      summary: 'Set by when the next daily run must have ended',
+      description: 'Cron sets it after each run; the alert CronOverdue fires where it passes.',
+      tag: 'Runs',
       body: ExpectedRun,
       reply: ExpectedRun,
       handle: async ({ body }) => {

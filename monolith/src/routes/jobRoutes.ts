@@ -8,7 +8,7 @@ import {
   type ShownState,
 } from '@fit/jobs';
 import { type BatchStore, type JobStore, type ShownJob, showJobs } from '@fit/jobs/store';
-import { defineRoute, Problem, type Route } from '@fit/service';
+import { defineRoute, Problem, type ProblemKind, type Route } from '@fit/service';
 import Type, { type Static } from 'typebox';
 import { limitOf, listQuery } from './keysetList.ts';
 
@@ -30,34 +30,44 @@ const Attempt = Type.Object({
   ),
 });
 
-const Job = Type.Object({
-  id: Type.String(),
-  kind: Type.String(),
-  /** queued: the broker has the job. pending: it does not yet. */
-  state: Type.Enum([...SHOWN_STATES]),
-  generation: Type.Integer(),
-  /** The run that created the job. */
-  runId: Type.String(),
-  payload: Type.Unknown(),
-  createdAt: Type.String(),
-  stateAt: Type.String(),
-  /** Attempts since the last replay. */
-  attemptCount: Type.Integer(),
-  /** The newest 20 attempts; without the only attempt of a job that succeeded at once. */
-  attempts: Type.Array(Attempt),
-  doneAt: Type.Optional(Type.String()),
-  /** The worker whose attempt finished the job. */
-  workerId: Type.Optional(Type.String()),
-  deferred: Type.Optional(Type.Object({ reason: Type.String(), count: Type.Integer() })),
-  death: Type.Optional(
-    Type.Object({
-      cause: Type.String(),
-      fingerprint: Type.String(),
-      reason: Type.String(),
-      at: Type.String(),
-    }),
-  ),
-});
+const Job = Type.Object(
+  {
+    id: Type.String(),
+    kind: Type.String(),
+    /** queued: the broker has the job. pending: it does not yet. */
+    state: Type.Enum([...SHOWN_STATES]),
+    generation: Type.Integer(),
+    /** The run that created the job. */
+    runId: Type.String(),
+    payload: Type.Unknown(),
+    createdAt: Type.String(),
+    stateAt: Type.String(),
+    /** Attempts since the last replay. */
+    attemptCount: Type.Integer(),
+    /** The newest 20 attempts; without the only attempt of a job that succeeded at once. */
+    attempts: Type.Array(Attempt),
+    doneAt: Type.Optional(Type.String()),
+    /** The worker whose attempt finished the job. */
+    workerId: Type.Optional(Type.String()),
+    deferred: Type.Optional(Type.Object({ reason: Type.String(), count: Type.Integer() })),
+    death: Type.Optional(
+      Type.Object({
+        cause: Type.String(),
+        fingerprint: Type.String(),
+        reason: Type.String(),
+        at: Type.String(),
+      }),
+    ),
+  },
+  { title: 'Job' },
+);
+
+const JOB_NOT_FOUND = {
+  status: 404,
+  code: 'job_not_found',
+  when: 'no job has this id',
+  remedy: 'GET /jobs lists the jobs. Ended jobs are deleted after JOB_RETENTION_DAYS.',
+} as const satisfies ProblemKind;
 
 const JobId = Type.String({ minLength: 1, maxLength: 200 });
 
@@ -70,25 +80,29 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
       method: 'get',
       paths: ['/jobs/:jobId'],
       access: 'admin',
+      summary: 'Read a job with its attempts',
+      tag: 'Jobs',
       params: Type.Object({ jobId: JobId }),
       reply: Job,
+      problems: [JOB_NOT_FOUND],
       handle: async ({ params }) => {
         const job = await parts.jobs.find(params.jobId);
         const [shown] = job === null ? [] : await showJobs(parts.batches, [job]);
         if (shown !== undefined) return { body: toReply(shown) };
         throw new Problem({
-          status: 404,
-          code: 'job_not_found',
+          ...JOB_NOT_FOUND,
           title: `There is no job ${params.jobId}`,
         });
       },
     }),
     defineRoute({
-      // In the order of their ids, for a run in the order of its users' ids. A reply may have fewer jobs than `limit`, and
-      // even none, and still have `next`: only its absence means that no more jobs follow.
       method: 'get',
       paths: ['/jobs'],
       access: 'admin',
+      summary: 'List the jobs, by state or run',
+      description:
+        "In the order of their ids, for a run in the order of its users' ids. A reply may have fewer jobs than `limit`, and even none, and still have `next`: only its absence means that no more jobs follow.",
+      tag: 'Jobs',
       query: Type.Object(
         {
           state: Type.Optional(Type.Enum([...SHOWN_STATES])),

@@ -8,11 +8,13 @@ import {
   defineRoute,
   invalidInput,
   Problem,
+  type ProblemKind,
   type Route,
+  STORE_UNAVAILABLE,
 } from '@fit/service';
 import pTimeout from 'p-timeout';
 import Type from 'typebox';
-import type { RunStarter } from '../runs/runStarter.ts';
+import { IDEMPOTENCY_KEY_REUSED, type RunStarter } from '../runs/runStarter.ts';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import type { UserStore } from '../store/userStore.ts';
 
@@ -34,18 +36,28 @@ const Request = Type.Object(
   { additionalProperties: false },
 );
 
-const Accepted = Type.Object({
-  runId: Type.String(),
-  statusUrl: Type.String(),
-  date: DateText,
-  queue: Type.String(),
-  /** A new run is `accepting`: its jobs are recorded after this reply. A repeated request may find it further. */
-  state: RunStatus.properties.state,
-  total: RunStatus.properties.total,
-  expanded: RunStatus.properties.expanded,
-  created: RunStatus.properties.created,
-  skipped: RunStatus.properties.skipped,
-});
+const Accepted = Type.Object(
+  {
+    runId: Type.String(),
+    statusUrl: Type.String(),
+    date: DateText,
+    queue: Type.String(),
+    /** A new run is `accepting`: its jobs are recorded after this reply. A repeated request may find it further. */
+    state: RunStatus.properties.state,
+    total: RunStatus.properties.total,
+    expanded: RunStatus.properties.expanded,
+    created: RunStatus.properties.created,
+    skipped: RunStatus.properties.skipped,
+  },
+  { title: 'AcceptedRun' },
+);
+
+const RUN_NOT_FOUND = {
+  status: 404,
+  code: 'run_not_found',
+  when: 'no run has this id',
+  remedy: 'GET /runs lists the newest runs.',
+} as const satisfies ProblemKind;
 
 const LISTED_COUNT = 50;
 /** A request for a run waits at most this long for the database, in milliseconds. */
@@ -57,9 +69,14 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       method: 'post',
       paths: ['/generateWods', '/users/generateWods'],
       access: 'admin',
-      // A request without a body is a run for every user and today.
+      summary: 'Start a run: a workout for every user, or for some',
+      description:
+        'Answered once the run is stored; its jobs are recorded afterwards, as statusUrl shows. A request without a body is a run for every user and today.',
+      tag: 'Runs',
       body: Request,
       reply: Accepted,
+      statuses: [202],
+      problems: [IDEMPOTENCY_KEY_REUSED],
       handle: async ({ body, headers }) => {
         if (body.date !== undefined && !isCalendarDay(body.date))
           throw invalidInput('body.date', `${body.date} is not a calendar day`);
@@ -73,21 +90,23 @@ export function runRoutes(parts: RunRouteParts): Route[] {
           });
         });
         addLogFields({ run_id: run._id });
-        return { status: 202, body: acceptedBody(run, parts) };
+        return { body: acceptedBody(run, parts) };
       },
     }),
     defineRoute({
       method: 'get',
       paths: ['/runs/:runId'],
       access: 'admin',
+      summary: 'Read the progress of a run',
+      tag: 'Runs',
       params: Type.Object({ runId: Type.String({ maxLength: 100 }) }),
       reply: RunStatus,
+      problems: [RUN_NOT_FOUND],
       handle: async ({ params }) => {
         const run = await parts.runs.find(params.runId);
         if (run !== undefined) return { body: await statusOf(run, parts) };
         throw new Problem({
-          status: 404,
-          code: 'run_not_found',
+          ...RUN_NOT_FOUND,
           title: `There is no run ${params.runId}`,
         });
       },
@@ -96,6 +115,8 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       method: 'get',
       paths: ['/runs'],
       access: 'admin',
+      summary: 'List the newest 50 runs',
+      tag: 'Runs',
       reply: Type.Object({ runs: Type.Array(RunStatus) }),
       handle: async () => {
         const runs = await parts.runs.newest(LISTED_COUNT);
@@ -139,10 +160,9 @@ async function inTime(storeRun: () => Promise<RunRecord>): Promise<RunRecord> {
   } catch (error) {
     if (!(error instanceof StoreUnavailable) || error.reason === 'contention') throw error;
     throw new Problem({
-      status: 503,
-      code: 'store_unavailable',
-      title:
-        'The database does not answer, so the run may not be stored; repeat the request with the same Idempotency-Key',
+      ...STORE_UNAVAILABLE,
+      title: 'The database does not answer, so the run may not be stored',
+      detail: 'Send the request again after Retry-After, with the same Idempotency-Key.',
       retryAfterSeconds: 5,
     });
   }

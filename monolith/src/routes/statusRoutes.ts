@@ -1,5 +1,5 @@
 /** The status of the system: `GET /status` as one document, `GET /events` as a stream of it, `GET /queues` its queues. */
-import { defineRoute, EVENT_STREAM_HEADERS, type Route } from '@fit/service';
+import { defineRoute, EVENT_STREAM_HEADERS, type Route, STREAM_PROBLEMS } from '@fit/service';
 import Type from 'typebox';
 import { QueueReport } from '../queues/queueStatus.ts';
 import { type OpenStatus, Status } from '../status/statusBoard.ts';
@@ -10,6 +10,8 @@ export function statusRoutes({ board, streams }: Pick<OpenStatus, 'board' | 'str
       method: 'get',
       paths: ['/status'],
       access: 'admin',
+      summary: 'Read what the status page shows',
+      tag: 'Status',
       reply: Status,
       handle: async () => ({ body: await board.read() }),
     }),
@@ -17,15 +19,22 @@ export function statusRoutes({ board, streams }: Pick<OpenStatus, 'board' | 'str
       method: 'get',
       paths: ['/queues'],
       access: 'admin',
+      summary: 'Read depth, limit and consumers of each queue',
+      tag: 'Status',
       reply: QueueReport,
       handle: async () => ({ body: await board.readQueues() }),
     }),
     defineRoute({
-      // Server-sent events named `status`: the whole status at once, and again whenever it changes.
       method: 'get',
       paths: ['/events'],
       access: 'admin',
+      summary: 'Read the status as a stream',
+      description:
+        'Server-sent events named `status`: the whole status at once, and again whenever it changes.',
+      tag: 'Status',
       reply: Type.Unknown(),
+      replyTypes: ['text/event-stream'],
+      problems: STREAM_PROBLEMS,
       handle: async () => {
         // Without readers nothing is read, so the last status may be hours old; the first event must be current.
         await board.broadcast();

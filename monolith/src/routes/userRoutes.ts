@@ -2,7 +2,7 @@
 import { DateText, dayIn, UserId, Wod, wodId } from '@fit/contract';
 import { jobId } from '@fit/jobs';
 import { type BatchStore, type JobStore, showJobs } from '@fit/jobs/store';
-import { defineRoute, Problem, type Route } from '@fit/service';
+import { defineRoute, Problem, type ProblemKind, type Route } from '@fit/service';
 import Type from 'typebox';
 import { NewUser, User, type UserStore } from '../store/userStore.ts';
 import { limitOf, listQuery, nextOf } from './keysetList.ts';
@@ -20,21 +20,52 @@ const Many = Type.Object(
   { additionalProperties: false },
 );
 
+const USER_EXISTS = {
+  status: 409,
+  code: 'user_exists',
+  when: 'the id is taken',
+  remedy: 'Send another id, or none.',
+} as const satisfies ProblemKind;
+
+const USER_NOT_FOUND = {
+  status: 404,
+  code: 'user_not_found',
+  when: 'no user has this id',
+  remedy: 'GET /users lists the users.',
+} as const satisfies ProblemKind;
+
+const WOD_NOT_REQUESTED = {
+  status: 404,
+  code: 'wod_not_requested',
+  when: 'no run has made a job for this user and day',
+  remedy: 'POST /generateWods with the user in userIds requests one.',
+} as const satisfies ProblemKind;
+
+const WOD_NOT_READY = {
+  status: 404,
+  code: 'wod_not_ready',
+  when: 'the workout is being made; jobId and jobState say by which job',
+  remedy: 'Ask again later; GET /jobs/{jobId} shows the job.',
+} as const satisfies ProblemKind;
+
 export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): Route[] {
   return [
     defineRoute({
       method: 'post',
       paths: ['/users'],
       access: 'admin',
+      summary: 'Create a user',
+      tag: 'Users',
       body: NewUser,
       reply: User,
+      statuses: [201],
+      problems: [USER_EXISTS],
       handle: async ({ body }) => {
         const { created } = await users.create([body], new Date());
         const [user] = created;
-        if (user !== undefined) return { status: 201, body: user };
+        if (user !== undefined) return { body: user };
         throw new Problem({
-          status: 409,
-          code: 'user_exists',
+          ...USER_EXISTS,
           title: `There is a user ${body.id ?? ''} already`,
         });
       },
@@ -43,17 +74,24 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       method: 'post',
       paths: ['/users/batch'],
       access: 'admin',
+      summary: 'Create up to 500 users',
+      description: 'Users whose id is taken are left unchanged and named in `takenIds`.',
+      tag: 'Users',
+      statuses: [201],
       body: Many,
       reply: Type.Object({ created: Type.Integer(), takenIds: Type.Array(UserId) }),
       handle: async ({ body }) => {
         const { created, takenIds } = await users.create(body.users, new Date());
-        return { status: 201, body: { created: created.length, takenIds } };
+        return { body: { created: created.length, takenIds } };
       },
     }),
     defineRoute({
       method: 'get',
       paths: ['/users'],
       access: 'admin',
+      summary: 'List the users',
+      description: 'In the order of their ids.',
+      tag: 'Users',
       query: Type.Object(listQuery(UserId), { additionalProperties: false }),
       reply: Type.Object({ users: Type.Array(User), next: Type.Optional(UserId) }),
       handle: async ({ query }) => {
@@ -67,14 +105,16 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       method: 'get',
       paths: ['/users/:id'],
       access: 'admin',
+      summary: 'Read a user',
+      tag: 'Users',
+      problems: [USER_NOT_FOUND],
       params: Type.Object({ id: UserId }),
       reply: User,
       handle: async ({ params }) => {
         const user = await users.find(params.id);
         if (user !== undefined) return { body: user };
         throw new Problem({
-          status: 404,
-          code: 'user_not_found',
+          ...USER_NOT_FOUND,
           title: `There is no user ${params.id}`,
         });
       },
@@ -83,6 +123,10 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       method: 'get',
       paths: ['/users/:id/wod'],
       access: 'admin',
+      summary: "Read a user's workout of a day",
+      description: 'Without a date: today, in CRON_TIMEZONE.',
+      tag: 'Workouts',
+      problems: [WOD_NOT_REQUESTED, WOD_NOT_READY],
       params: Type.Object({ id: UserId }),
       query: Type.Object({ date: Type.Optional(DateText) }, { additionalProperties: false }),
       reply: Wod,
@@ -93,8 +137,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
         const job = await jobs.find(jobId('createWod', wodId(params.id, date)));
         const [shown] = job === null ? [] : await showJobs(batches, [job]);
         throw new Problem({
-          status: 404,
-          code: shown === undefined ? 'wod_not_requested' : 'wod_not_ready',
+          ...(shown === undefined ? WOD_NOT_REQUESTED : WOD_NOT_READY),
           title: `No workout is stored for ${params.id} on ${date}`,
           members: shown === undefined ? {} : { jobId: shown.job._id, jobState: shown.state },
         });

@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { NewRun, RunRecord } from '@fit/jobs';
 import type { RunStore } from '@fit/jobs/store';
-import { Problem } from '@fit/service';
+import { Problem, type ProblemKind } from '@fit/service';
 import type { WodRequest } from './wodRequest.ts';
 
 export interface RunRequest {
@@ -34,6 +34,13 @@ export interface RunStarterParts {
   readonly today: () => string;
 }
 
+export const IDEMPOTENCY_KEY_REUSED = {
+  status: 422,
+  code: 'idempotency_key_reused',
+  when: 'another request had this Idempotency-Key before',
+  remedy: 'Send a new key with each new request, and the same key only with the same request.',
+} as const satisfies ProblemKind;
+
 export class RunStarter {
   readonly #parts: RunStarterParts;
   /** Runs that are being stored, by id: equal requests at once share one statement, and only one of them begins the run. */
@@ -55,8 +62,7 @@ export class RunStarter {
     const run = await (this.#starting.get(id) ?? this.#start(id, request));
     if (run.requestHash === hashOf(request)) return run;
     throw new Problem({
-      status: 422,
-      code: 'idempotency_key_reused',
+      ...IDEMPOTENCY_KEY_REUSED,
       title: 'Another request had this Idempotency-Key before',
     });
   }

@@ -6,36 +6,39 @@ import { wodRequestOf } from './wodRequest.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 
-export const RunStatus = Type.Object({
-  runId: Type.String(),
-  date: Type.String(),
-  createdAt: Type.String(),
-  /** True: the run is for every user that existed while it was recorded. */
-  isForEveryone: Type.Boolean(),
-  /** accepting: not every job is recorded yet. finished: every job is done, dead or cancelled. */
-  state: Type.Enum(['accepting', 'running', 'finished']),
-  /** Users that the run is for; absent until they are counted, exact once every job is recorded. */
-  total: Type.Optional(Count),
-  /** Users whose jobs are recorded and published. */
-  expanded: Count,
-  /** Of these: jobs that this run created. */
-  created: Count,
-  /** Jobs that an earlier run had created. */
-  skipped: Count,
-  /** Jobs that the database refused. */
-  refused: Count,
-  /** Jobs by state, without states that no job has. Where running and waiting jobs are not counted, they count as queued. */
-  states: Type.Record(Type.String(), Count),
-  /** Dead jobs by cause. */
-  causes: Type.Record(Type.String(), Count),
-  /** Ended jobs of all jobs; 0 while the total is not known. */
-  percent: Type.Number(),
-  /** Done jobs by the time from the request until now or until the end of the run. */
-  ratePerSecond: Type.Number(),
-  /** Absent while no job is done or the total is not known, and after the end of the run. */
-  etaSeconds: Type.Optional(Type.Number()),
-  finishedAt: Type.Optional(Type.String()),
-});
+export const RunStatus = Type.Object(
+  {
+    runId: Type.String(),
+    date: Type.String(),
+    createdAt: Type.String(),
+    /** True: the run is for every user that existed while it was recorded. */
+    isForEveryone: Type.Boolean(),
+    /** accepting: not every job is recorded yet. finished: every job is done, dead or cancelled. */
+    state: Type.Enum(['accepting', 'running', 'finished']),
+    /** Users that the run is for; absent until they are counted, exact once every job is recorded. */
+    total: Type.Optional(Count),
+    /** Users whose jobs are recorded and published. */
+    expanded: Count,
+    /** Of these: jobs that this run created. */
+    created: Count,
+    /** Jobs that an earlier run had created. */
+    skipped: Count,
+    /** Jobs that the database refused. */
+    refused: Count,
+    /** Jobs by state, without states that no job has. Where running and waiting jobs are not counted, they count as queued. */
+    states: Type.Record(Type.String(), Count),
+    /** Dead jobs by cause. */
+    causes: Type.Record(Type.String(), Count),
+    /** Ended jobs of all jobs; 0 while the total is not known. */
+    percent: Type.Number(),
+    /** Done jobs by the time from the request until now or until the end of the run. */
+    ratePerSecond: Type.Number(),
+    /** Absent while no job is done or the total is not known, and after the end of the run. */
+    etaSeconds: Type.Optional(Type.Number()),
+    finishedAt: Type.Optional(Type.String()),
+  },
+  { title: 'Run' },
+);
 export type RunStatus = Static<typeof RunStatus>;
 
 /** Jobs that a worker or a wait queue has. */

@@ -23,18 +23,21 @@ export const NewUser = Type.Object(
     equipment: ProfileFields.equipment,
     exclusions: Type.Optional(ProfileFields.exclusions),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'NewUser' },
 );
 export type NewUser = Static<typeof NewUser>;
 
-export const User = Type.Object({
-  id: UserId,
-  name: Type.Optional(Type.String()),
-  level: ProfileFields.level,
-  equipment: ProfileFields.equipment,
-  exclusions: Type.Optional(ProfileFields.exclusions),
-  createdAt: Type.String(),
-});
+export const User = Type.Object(
+  {
+    id: UserId,
+    name: Type.Optional(Type.String()),
+    level: ProfileFields.level,
+    equipment: ProfileFields.equipment,
+    exclusions: Type.Optional(ProfileFields.exclusions),
+    createdAt: Type.String(),
+  },
+  { title: 'User' },
+);
 export type User = Static<typeof User>;
 
 interface UserDocument extends Omit<User, 'id'> {

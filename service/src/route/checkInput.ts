@@ -2,7 +2,7 @@
 import { type JsonBounds, jsonFault } from '@fit/jobs';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { type FieldFault, Problem } from './problem.ts';
+import { type FieldFault, INVALID_INPUT, Problem } from './problem.ts';
 
 export interface SchemaCheck {
   check(value: unknown): boolean;
@@ -63,8 +63,7 @@ export function requireValid(
   const boundsFault = jsonFault(value, bounds);
   if (boundsFault === undefined && check.check(value)) return;
   throw new Problem({
-    status: 400,
-    code: 'invalid_input',
+    ...INVALID_INPUT,
     title: `The ${place} is not as this route expects`,
     errors:
       boundsFault === undefined

@@ -1,6 +1,7 @@
-/** A route as data: its input, who may call it, and its reply. */
+/** A route as data: its input, who may call it, its replies and its problems. The OpenAPI document is made from it. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { BODY_LIMIT_BYTES } from '../server/readBody.ts';
+import type { ProblemKind } from './problem.ts';
 import { schemaBounds } from './schemaBounds.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'delete';
@@ -14,7 +15,7 @@ export interface RouteInput<Params, Query, Body> {
 }
 
 export interface Reply<Body> {
-  /** Default 200. */
+  /** One of the route's `statuses`; default: the first of them. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: Body;
@@ -25,6 +26,12 @@ export interface Route {
   /** One or more patterns; the first names the route in metrics. */
   readonly paths: readonly string[];
   readonly access: 'anyone' | 'admin';
+  /** What it does, as a verb phrase without a full stop, such as `List the jobs`. */
+  readonly summary: string;
+  /** More about it, in Markdown; empty where the summary says all. */
+  readonly description: string;
+  /** The group that it is documented in. */
+  readonly tag: string;
   readonly params: TSchema | undefined;
   /** A route that declares no query schema allows no query parameter. */
   readonly query: TSchema;
@@ -34,6 +41,12 @@ export interface Route {
   /** Upper bound of the number of values in a valid body. */
   readonly bodyElements: number;
   readonly reply: TSchema;
+  /** Media types of the reply, without parameters. */
+  readonly replyTypes: readonly string[];
+  /** Every status of a reply that is no problem. */
+  readonly statuses: readonly number[];
+  /** Every problem that the route can answer, beside those that it shares with others (`sharedProblems`). */
+  readonly problems: readonly ProblemKind[];
   readonly handle: (input: RouteInput<unknown, unknown, unknown>) => Promise<Reply<unknown>>;
 }
 
@@ -46,11 +59,22 @@ interface RouteOptions<
   readonly method: Method;
   readonly paths: readonly string[];
   readonly access: Route['access'];
+  readonly summary: string;
+  /** Default: empty. */
+  readonly description?: string;
+  readonly tag: string;
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
   /** Checked before the reply is sent: a reply that does not match is answered with 500 and logged as a defect. */
   readonly reply: Answer;
+  /** Default: `application/json` alone. */
+  readonly replyTypes?: readonly string[];
+  /** Default: 200 alone. */
+  readonly statuses?: readonly number[];
+  /** Default: none. */
+  readonly problems?: readonly ProblemKind[];
+  /** A status, media type or problem that the route does not state is answered with 500 and logged as a defect. */
   readonly handle: (
     input: RouteInput<Static<Params>, Static<Query>, Static<Body>>,
   ) => Promise<Reply<Static<Answer>>>;
@@ -67,7 +91,7 @@ export function defineRoute<
   Body extends TSchema = TSchema,
   Answer extends TSchema = TSchema,
 >(options: RouteOptions<Params, Query, Body, Answer>): Route {
-  const { method, paths, access, params, body, reply, handle } = options;
+  const { method, paths, access, summary, tag, params, body, reply, handle } = options;
   const query = options.query ?? NO_QUERY;
   const place = `${method.toUpperCase()} ${paths[0] ?? ''}`;
   requireBounds(params, query, place);
@@ -76,6 +100,9 @@ export function defineRoute<
     method,
     paths,
     access,
+    summary,
+    description: options.description ?? '',
+    tag,
     params,
     query,
     body,
@@ -83,6 +110,9 @@ export function defineRoute<
     bodyLimitBytes: bounds === undefined ? 0 : Math.max(BODY_LIMIT_BYTES, bounds.bytes),
     bodyElements: bounds?.elements ?? 0,
     reply,
+    replyTypes: options.replyTypes ?? ['application/json'],
+    statuses: options.statuses ?? [200],
+    problems: options.problems ?? [],
     handle: handle as Route['handle'],
   };
 }

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import Type from 'typebox';
 import { defineRoute, type Reply, type Route } from './defineRoute.ts';
-import { notFound } from './problem.ts';
+import { NOT_FOUND, notFound } from './problem.ts';
 
 export interface ServedFile {
   /** The path of its URL, such as `/` or `/console/console.css`. */
@@ -28,8 +28,13 @@ export function fileRoutes(files: readonly ServedFile[]): Route[] {
       method: 'get',
       paths: [pattern],
       access: 'anyone',
+      summary: pattern.endsWith(':name') ? 'Get a file of the page' : 'Get the page',
+      tag: 'Page',
       params: Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })) }),
       reply: Type.Unknown(),
+      replyTypes: [...new Set(group.map(({ type }) => type.replace(/;.*/, '')))],
+      statuses: [200, 304],
+      problems: [NOT_FOUND],
       handle: ({ params: { name } }) => {
         const reply = replies.get(name ?? nameIn(pattern));
         if (reply === undefined) throw notFound();

@@ -20,14 +20,24 @@ export function healthRoutes(health: Health): Route[] {
       method: 'get',
       paths: ['/livez'],
       access: 'anyone',
+      summary: 'Ask whether a restart would help',
+      description:
+        'Asks no dependency. 503 names a background task or a consumer that makes no progress.',
+      tag: 'Health',
       reply: Reply,
+      statuses: [200, 503],
       handle: async () => ({ ...(await health.alive()), headers }),
     }),
     defineRoute({
       method: 'get',
       paths: ['/readyz', '/healthz'],
       access: 'anyone',
+      summary: 'Ask whether the service can work',
+      description:
+        'Names each dependency with its state, the reason and since when. 503 while one is missing and from the first signal to stop.',
+      tag: 'Health',
       reply: Reply,
+      statuses: [200, 503],
       handle: async () => ({ ...(await health.ready()), headers }),
     }),
   ];

@@ -8,6 +8,18 @@ import helmet from 'koa-helmet';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
 import { notFound, Problem } from '../route/problem.ts';
+import {
+  BUSY,
+  INTERNAL,
+  METHOD_NOT_ALLOWED,
+  STORE_BUSY,
+  STORE_UNAVAILABLE,
+  statedProblems,
+  TOO_MANY_WRONG_TOKENS,
+  UNAUTHENTICATED,
+  UNSUPPORTED_CHARSET,
+  UNSUPPORTED_MEDIA_TYPE,
+} from '../route/sharedProblems.ts';
 import { type ObserveRequestOptions, observeRequest, PROBES } from './observeRequest.ts';
 import { type ByteBudget, bodyBudget, type ReadBodyOptions, readJsonBody } from './readBody.ts';
 import { type WrongTokenBurst, WrongTokens } from './wrongTokens.ts';
@@ -96,8 +108,7 @@ function answerOtherMethod(context: Context, router: Router): void {
     return;
   }
   throw new Problem({
-    status: 405,
-    code: 'method_not_allowed',
+    ...METHOD_NOT_ALLOWED,
     title: `${context.method} is not allowed here; allowed are ${allow}`,
     headers: { allow },
   });
@@ -114,6 +125,7 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
     schema === undefined ? undefined : compileCheck(schema),
   );
   const reply = compileCheck(route.reply);
+  const isStated = statedProblems(route);
   const bodyBounds = inputBounds(route.bodyElements);
   router[route.method]([...route.paths], async (context: RouterContext) => {
     // The checks that need no body come first, so that the body of a refused request is never read.
@@ -137,11 +149,15 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
       requireValid(body, 'body', given, bodyBounds);
       const answer = await route.handle({ ...input, body: given });
       requireValidReply(reply, answer.body, context.path);
-      context.status = answer.status ?? 200;
+      context.status = answer.status ?? route.statuses[0] ?? 200;
       context.set({ ...answer.headers });
       context.body = answer.body;
+      requireStatedReply(route, context);
       // Koa compares the ETag of the reply with If-None-Match, and empties the body of a 304.
       if (context.response.etag !== '' && context.fresh) context.status = 304;
+    } catch (error) {
+      if (error instanceof Problem && !isStated(error.options)) throw unstated(route, error);
+      throw error;
     } finally {
       // The share is released only here, because the handler may hold the body until it ends.
       share.release();
@@ -151,9 +167,8 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
 }
 
 function busy(): Problem {
-  const title =
-    'This process handles as many requests as it can hold; send the request again later';
-  return new Problem({ status: 503, code: 'busy', title, retryAfterSeconds: 1 });
+  const title = 'This process handles as many requests as it can hold';
+  return new Problem({ ...BUSY, title, retryAfterSeconds: 1 });
 }
 
 /** An unread body would stay in the buffers of its connection until the request is answered. */
@@ -184,6 +199,26 @@ function requireValidReply(check: SchemaCheck, body: unknown, path: string): voi
   throw new Error(`the reply of ${path} does not match its schema: ${JSON.stringify(first)}`);
 }
 
+/** A client that follows the OpenAPI document would not know what to do with another status or media type. */
+function requireStatedReply(route: Route, { status, response }: Context): void {
+  if (!route.statuses.includes(status))
+    throw new Error(`${nameOf(route)} answered ${status}, which it does not state`);
+  // An empty body has no type.
+  if (status !== 204 && !route.replyTypes.includes(response.type))
+    throw new Error(`${nameOf(route)} answered ${response.type}, which it does not state`);
+}
+
+function unstated(route: Route, problem: Problem): Error {
+  const { status, code } = problem.options;
+  return new Error(`${nameOf(route)} answered ${status} ${code}, which it does not state`, {
+    cause: problem,
+  });
+}
+
+function nameOf({ method, paths }: Route): string {
+  return `${method.toUpperCase()} ${paths[0] ?? ''}`;
+}
+
 /** RFC 6750 requires a realm in each challenge. */
 const CHALLENGE = 'Bearer realm="fit"';
 /** The scheme in upper or lower case, as RFC 9110 allows. */
@@ -209,15 +244,13 @@ function requireToken(
     const retryAfterSeconds = wrongTokens.count(context.req.socket.remoteAddress ?? 'unknown');
     if (retryAfterSeconds !== undefined)
       throw new Problem({
-        status: 429,
-        code: 'too_many_wrong_tokens',
+        ...TOO_MANY_WRONG_TOKENS,
         title: 'Too many wrong tokens came from this address; the right one is still accepted',
         retryAfterSeconds,
       });
   }
   throw new Problem({
-    status: 401,
-    code: 'unauthenticated',
+    ...UNAUTHENTICATED,
     title: 'This route needs the bearer token of FIT_ADMIN_TOKEN',
     headers: {
       'www-authenticate': given === undefined ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
@@ -230,15 +263,13 @@ async function readJson(context: RouterContext, options: ReadBodyOptions): Promi
   // `false` means a body of another type, `null` no body at all. Without this check the other type would pass as an empty body.
   if (context.is('json') === false)
     throw new Problem({
-      status: 415,
-      code: 'unsupported_media_type',
-      title: 'Send JSON with content-type: application/json',
+      ...UNSUPPORTED_MEDIA_TYPE,
+      title: `The body is declared as ${context.request.type === '' ? 'no type' : context.request.type}, not as JSON`,
     });
   if (!JSON_CHARSETS.has(context.request.charset.toLowerCase()))
     throw new Problem({
-      status: 415,
-      code: 'unsupported_charset',
-      title: `Send JSON as UTF-8, not as ${context.request.charset}`,
+      ...UNSUPPORTED_CHARSET,
+      title: `The body is declared as ${context.request.charset}, not as UTF-8`,
     });
   if (context.get('expect').toLowerCase() === '100-continue') context.res.writeContinue();
   return await readJsonBody(context.req, options);
@@ -279,14 +310,12 @@ function problemOf(error: unknown, context: Context, options: AppOptions): Probl
 function storeProblem({ reason }: StoreUnavailable): Problem {
   return reason === 'contention'
     ? new Problem({
-        status: 503,
-        code: 'store_busy',
+        ...STORE_BUSY,
         title: 'Other statements blocked this one in the database',
         retryAfterSeconds: 1,
       })
     : new Problem({
-        status: 503,
-        code: 'store_unavailable',
+        ...STORE_UNAVAILABLE,
         title: 'The database does not answer',
         retryAfterSeconds: 5,
       });
@@ -295,8 +324,7 @@ function storeProblem({ reason }: StoreUnavailable): Problem {
 function defect(error: unknown, context: Context, options: AppOptions): Problem {
   options.onDefect(error, context.path);
   return new Problem({
-    status: 500,
-    code: 'internal',
+    ...INTERNAL,
     title: 'This is a defect, and it was logged',
   });
 }

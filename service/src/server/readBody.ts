@@ -10,6 +10,13 @@ import { promisify } from 'node:util';
 import { brotliDecompress, unzip, type ZlibOptions } from 'node:zlib';
 import { parse } from 'secure-json-parse';
 import { Problem } from '../route/problem.ts';
+import {
+  BODY_INCOMPLETE,
+  BODY_TOO_LARGE,
+  BUSY,
+  INVALID_JSON,
+  UNSUPPORTED_ENCODING,
+} from '../route/sharedProblems.ts';
 
 /** Upper bound of one body after decompression; a route whose schema allows longer bodies has its own limit. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
@@ -94,9 +101,8 @@ export async function readJsonBody(
   const decompress = DECOMPRESSORS.get(encoding);
   if (decompress === undefined && encoding !== 'identity')
     throw new Problem({
-      status: 415,
-      code: 'unsupported_encoding',
-      title: 'Send the body as it is, or with content-encoding gzip, deflate or br',
+      ...UNSUPPORTED_ENCODING,
+      title: `The content-encoding ${encoding.slice(0, 100)} is not known`,
     });
   const sent = await readBytes(request, { share, limitBytes });
   if (decompress === undefined) return parseJson(sent);
@@ -180,20 +186,19 @@ function parseJson(body: Buffer): unknown {
 
 function tooLarge(limitBytes: number): Problem {
   const title = `The body exceeds ${limitBytes} bytes`;
-  return new Problem({ status: 413, code: 'body_too_large', title });
+  return new Problem({ ...BODY_TOO_LARGE, title });
 }
 
 function busy(): Problem {
-  const title =
-    'This process is reading as many request bodies as it can hold; send the request again later';
-  return new Problem({ status: 503, code: 'busy', title, retryAfterSeconds: 1 });
+  const title = 'This process is reading as many request bodies as it can hold';
+  return new Problem({ ...BUSY, title, retryAfterSeconds: 1 });
 }
 
 /** The sender has closed the connection, so this answer appears only in the log. */
 function incomplete(): Problem {
-  return new Problem({ status: 400, code: 'body_incomplete', title: 'The body ended too early' });
+  return new Problem({ ...BODY_INCOMPLETE, title: 'The body ended too early' });
 }
 
 function notJson(): Problem {
-  return new Problem({ status: 400, code: 'invalid_json', title: 'The body is not valid JSON' });
+  return new Problem({ ...INVALID_JSON, title: 'The body is not valid JSON' });
 }

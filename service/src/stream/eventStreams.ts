@@ -1,6 +1,6 @@
 /** Server-sent events for a bounded number of readers. A slow reader is dropped, so that it cannot fill the memory. */
 import { Readable } from 'node:stream';
-import { Problem } from '../route/problem.ts';
+import { Problem, type ProblemKind } from '../route/problem.ts';
 
 export interface StreamEvent {
   readonly name: string;
@@ -31,6 +31,23 @@ export const EVENT_STREAM_HEADERS = {
   'x-accel-buffering': 'no',
 } as const;
 
+const TOO_MANY_STREAMS: ProblemKind = {
+  status: 503,
+  code: 'too_many_streams',
+  when: 'as many readers as allowed are connected',
+  remedy: 'Connect again after Retry-After, or read GET /status.',
+};
+
+const STOPPING: ProblemKind = {
+  status: 503,
+  code: 'stopping',
+  when: 'the process is stopping',
+  remedy: 'Connect again after Retry-After.',
+};
+
+/** What `EventStreams.open` throws. */
+export const STREAM_PROBLEMS: readonly ProblemKind[] = [TOO_MANY_STREAMS, STOPPING];
+
 export class EventStreams {
   readonly #readers = new Set<Readable>();
   readonly #readerLimit: number;
@@ -55,9 +72,9 @@ export class EventStreams {
    * @throws Problem 503 `too_many_streams`, `stopping`.
    */
   open(): Readable {
-    if (this.#isClosed) throw busy('stopping', 'This process is stopping');
+    if (this.#isClosed) throw busy(STOPPING, 'This process is stopping');
     if (this.#readers.size >= this.#readerLimit)
-      throw busy('too_many_streams', `There are ${this.#readerLimit} readers already`);
+      throw busy(TOO_MANY_STREAMS, `There are ${this.#readerLimit} readers already`);
     const reader = new Readable({ highWaterMark: BUFFER_BYTES, read: () => undefined });
     this.#readers.add(reader);
     reader.once('close', () => this.#readers.delete(reader));
@@ -94,6 +111,6 @@ function textOf({ name, id, data }: StreamEvent): string {
   return `event: ${name}\nid: ${id}\ndata: ${data}\n\n`;
 }
 
-function busy(code: string, title: string): Problem {
-  return new Problem({ status: 503, code, title, retryAfterSeconds: 5 });
+function busy(kind: ProblemKind, title: string): Problem {
+  return new Problem({ ...kind, title, retryAfterSeconds: 5 });
 }

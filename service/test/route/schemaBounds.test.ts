@@ -36,7 +36,14 @@ for (const [name, schema, message] of UNBOUNDED)
   });
 
 test('a route with an input that has no bound is refused when it is declared', () => {
-  const route = { method: 'post', paths: ['/x'], access: 'anyone', reply: Type.Null() } as const;
+  const route = {
+    method: 'post',
+    paths: ['/x'],
+    access: 'anyone',
+    summary: 'A route of this test',
+    tag: 'Test',
+    reply: Type.Null(),
+  } as const;
   const handle = () => Promise.resolve({ body: null });
   const open = Type.Object({ name: Type.String() }, strict);
   assert.throws(() => defineRoute({ ...route, body: open, handle }), /POST \/x body\.name/);

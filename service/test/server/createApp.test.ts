@@ -1,11 +1,18 @@
 /** Goal: every kind of answer has its own status and code, and no answer shows details of a defect. Method: a real server, real requests. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createApp, defineRoute, listen, Problem } from '@fit/service';
+import { createApp, defineRoute, listen, Problem, type ProblemKind } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
 
 const TOKEN = 'a-token-of-more-than-thirty-two-characters';
+
+const AWAY: ProblemKind = {
+  status: 503,
+  code: 'away',
+  when: 'nobody is there',
+  remedy: 'Come back later.',
+};
 
 async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] }> {
   const defects: unknown[] = [];
@@ -18,22 +25,30 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
         method: 'post',
         paths: ['/echo', '/alias'],
         access: 'anyone',
+        summary: 'A route of this test',
+        tag: 'Test',
         body: Type.Object({ count: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
         reply: Type.Object({ count: Type.Integer() }),
-        handle: ({ body }) => Promise.resolve({ status: 201, body }),
+        statuses: [201],
+        handle: ({ body }) => Promise.resolve({ body }),
       }),
       defineRoute({
         method: 'post',
         paths: ['/nothing'],
         access: 'anyone',
+        summary: 'A route of this test',
+        tag: 'Test',
         body: Type.Object({}, { additionalProperties: false }),
         reply: Type.Object({}),
-        handle: () => Promise.resolve({ status: 202, body: {} }),
+        statuses: [202],
+        handle: () => Promise.resolve({ body: {} }),
       }),
       defineRoute({
         method: 'get',
         paths: ['/admin'],
         access: 'admin',
+        summary: 'A route of this test',
+        tag: 'Test',
         reply: Type.Object({}),
         handle: () => Promise.resolve({ body: {} }),
       }),
@@ -41,12 +56,29 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
         method: 'get',
         paths: ['/broken/:how'],
         access: 'anyone',
+        summary: 'A route of this test',
+        tag: 'Test',
         params: Type.Object({ how: Type.String({ maxLength: 20 }) }),
-        reply: Type.Object({ kept: Type.Boolean() }),
+        reply: Type.Union([Type.Object({ kept: Type.Boolean() }), Type.String()]),
+        problems: [AWAY],
         handle: ({ params }) => {
           if (params.how === 'throws') throw new Error('secret detail');
           if (params.how === 'away')
-            throw new Problem({ status: 503, code: 'away', title: 'Away', retryAfterSeconds: 7 });
+            throw new Problem({ ...AWAY, title: 'Away', retryAfterSeconds: 7 });
+          if (params.how === 'code')
+            throw new Problem({
+              status: 503,
+              code: 'gone',
+              title: 'Away',
+              detail: 'secret detail',
+            });
+          if (params.how === 'status')
+            return Promise.resolve({ status: 202, body: { kept: true } });
+          if (params.how === 'type')
+            return Promise.resolve({
+              headers: { 'content-type': 'text/csv' },
+              body: 'kept',
+            });
           return Promise.resolve({ body: { kept: 'no' as unknown as boolean } });
         },
       }),
@@ -252,10 +284,37 @@ test('a defect and a reply that does not match its schema are 500 without detail
   assert.equal(defects.length, 2);
 });
 
+test('a status, media type or problem that the route does not state is 500, and is logged', async (t) => {
+  const { url, defects } = await serve(t);
+  const expected = {
+    code: 'GET /broken/:how answered 503 gone, which it does not state',
+    status: 'GET /broken/:how answered 202, which it does not state',
+    type: 'GET /broken/:how answered text/csv, which it does not state',
+  };
+  for (const how of Object.keys(expected)) {
+    const response = await fetch(`${url}/broken/${how}`);
+    const text = await response.text();
+    assert.equal(response.status, 500, how);
+    assert.equal(response.headers.get('content-type'), 'application/problem+json', how);
+    assert.doesNotMatch(text, /secret|kept/, how);
+  }
+  assert.deepEqual(
+    defects.map((defect) => (defect as Error).message),
+    Object.values(expected),
+  );
+});
+
 test('a problem may have Retry-After, and an unknown path is answered with a problem', async (t) => {
   const { url } = await serve(t);
   const away = await fetch(`${url}/broken/away`);
   assert.deepEqual([away.status, away.headers.get('retry-after')], [503, '7']);
+  assert.deepEqual(await away.json(), {
+    type: 'about:blank',
+    title: 'Away',
+    status: 503,
+    code: 'away',
+    detail: 'Come back later.',
+  });
   const missing = await fetch(`${url}/nowhere`);
   assert.equal(((await missing.json()) as { code: string }).code, 'not_found');
 });
@@ -286,6 +345,8 @@ test('requests beyond the limit are 503 with Retry-After, and probes are still a
         method: 'get',
         paths: [path],
         access: 'anyone',
+        summary: 'A route of this test',
+        tag: 'Test',
         reply: Type.Object({}),
         handle: async () => {
           if (path === '/held') await new Promise<void>((resolve) => release.push(resolve));

@@ -32,6 +32,8 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
         method: 'post',
         paths: ['/echo'],
         access: 'admin',
+        summary: 'A route of this test',
+        tag: 'Test',
         body: Type.Object({ pad: Type.Optional(PAD) }, { additionalProperties: false }),
         reply: Type.Object({ length: Type.Integer() }),
         handle: ({ body }) => {
@@ -43,6 +45,8 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
         method: 'post',
         paths: ['/slow'],
         access: 'admin',
+        summary: 'A route of this test',
+        tag: 'Test',
         body: Type.Object({ pad: PAD }, { additionalProperties: false }),
         reply: Type.Object({}),
         handle: async () => {
@@ -54,6 +58,8 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
         method: 'get',
         paths: ['/plain'],
         access: 'anyone',
+        summary: 'A route of this test',
+        tag: 'Test',
         reply: Type.Object({}),
         handle: () => Promise.resolve({ body: {} }),
       }),

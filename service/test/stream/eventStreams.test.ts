@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { createApp, defineRoute, EVENT_STREAM_HEADERS, EventStreams, listen } from '@fit/service';
+import {
+  createApp,
+  defineRoute,
+  EVENT_STREAM_HEADERS,
+  EventStreams,
+  listen,
+  STREAM_PROBLEMS,
+} from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
 
@@ -20,7 +27,11 @@ async function serve(t: TestContext, streams: EventStreams) {
         method: 'get',
         paths: ['/events'],
         access: 'admin',
+        summary: 'A route of this test',
+        tag: 'Test',
         reply: Type.Unknown(),
+        replyTypes: ['text/event-stream'],
+        problems: STREAM_PROBLEMS,
         handle: () => Promise.resolve({ headers: EVENT_STREAM_HEADERS, body: streams.open() }),
       }),
     ],

@@ -20,6 +20,8 @@ export async function serveAdminRoute(
         method: 'get',
         paths: ['/admin'],
         access: 'admin',
+        summary: 'A route of this test',
+        tag: 'Test',
         reply: Type.Object({}),
         handle: () => Promise.resolve({ body: {} }),
       }),
