@@ -164,7 +164,7 @@ module.exports = {
       remedy: 'Report an event; a listener in metrics/ counts it.',
     }),
     owned('only-tracing-traces', '@opentelemetry/.+', {
-      owners: '^service/src/tracing/',
+      owners: ['^service/src/tracing/', '^topology/src/otel/'],
       remedy:
         'Take a JobTracer or a RequestTracer as a parameter; service/src/tracing makes spans.',
     }),

@@ -37,6 +37,7 @@ export default defineConfig({
           { text: 'Delayed jobs', link: '/recipes/delayed-jobs' },
           { text: 'Poison messages', link: '/recipes/poison-messages' },
           { text: 'Change waits in production', link: '/recipes/change-of-tiers' },
+          { text: 'Traces and metrics with OpenTelemetry', link: '/recipes/opentelemetry' },
           {
             text: 'From a dead-letter exchange by hand',
             link: '/recipes/from-dead-letter-exchange',

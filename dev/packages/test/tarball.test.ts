@@ -47,8 +47,9 @@ before(async () => {
   assert.ok(packed !== undefined);
   tarball = packed;
   await mustRun(['tar', '-xzf', packed.path, '-C', installed, '--strip-components=1']);
-  for (const dependency of ['node_modules/amqplib', 'node_modules/typebox'])
-    await symlink(join(REPOSITORY, dependency), join(folder, dependency));
+  await mkdir(join(folder, 'node_modules/@opentelemetry'));
+  for (const name of ['amqplib', 'typebox', '@opentelemetry/api'])
+    await symlink(join(REPOSITORY, 'node_modules', name), join(folder, 'node_modules', name));
 });
 
 after(() => rm(folder, { recursive: true, force: true }));
