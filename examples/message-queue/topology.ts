@@ -1,5 +1,5 @@
 /** What producer and consumers agree on: the message, its queue, and the waits between attempts. */
-import { type Duration, defineTopology } from '@fit/topology';
+import { defineTopology, parseDuration } from '@fit/topology';
 import { z } from 'zod';
 
 /** Seconds. The deadline of an attempt is longer, so that the longest message can end. */
@@ -19,7 +19,7 @@ export const topology = defineTopology({
     messages: {
       on: ['message'],
       // Producer and consumers need the same waits: they are part of the queues.
-      retry: { delays: (process.env['RETRY_DELAYS'] ?? '1s,5s,30s').split(',') as Duration[] },
+      retry: { delays: (process.env['RETRY_DELAYS'] ?? '1s,5s,30s').split(',').map(parseDuration) },
       deadline: `${LONGEST_PROCESSING + 60}s`,
       maxLength: 100_000,
     },

@@ -1,5 +1,5 @@
 /** What API and notification workers agree on: the event, its queue, and the waits between attempts. */
-import { type Duration, defineTopology } from '@fit/topology';
+import { defineTopology, parseDuration } from '@fit/topology';
 import { z } from 'zod';
 
 const eventSchema = z.strictObject({
@@ -16,7 +16,7 @@ export const topology = defineTopology({
     task_events: {
       on: ['event'],
       // Every process needs the same waits: they are part of the queues.
-      retry: { delays: (process.env['RETRY_DELAYS'] ?? '1s,5s,30s').split(',') as Duration[] },
+      retry: { delays: (process.env['RETRY_DELAYS'] ?? '1s,5s,30s').split(',').map(parseDuration) },
     },
   },
 });

@@ -29,7 +29,11 @@ export {
   type Worker,
 } from './connect/createWorker.ts';
 export type { AttemptInfo, Hooks, Logger, OutgoingInfo, TopologyEvent } from './connect/hooks.ts';
-export { PublishError, type PublishErrorCode } from './connect/publishError.ts';
+export {
+  PublishError,
+  type PublishErrorCode,
+  type PublishErrorDetails,
+} from './connect/publishError.ts';
 export type { ReadMessage } from './connect/queueHandler.ts';
 export {
   type Declaration,
@@ -40,7 +44,12 @@ export {
   type TopologyOptions,
   tierMs,
 } from './declaration/declareTopology.ts';
-export { type Duration, formatDuration, parseDurationMs } from './declaration/duration.ts';
+export {
+  type Duration,
+  formatDuration,
+  parseDuration,
+  parseDurationMs,
+} from './declaration/duration.ts';
 export {
   BACKENDS,
   type Backend,

@@ -18,9 +18,12 @@ export interface ReplayFilter {
   readonly createdUntil?: Date;
 }
 
-/** @returns what the id of every job matches that the filter selects by its key; undefined where it does not ask for the key. */
+/**
+ * It ends in a lookahead, because `$` also matches before a final line break in the database, but not in JavaScript.
+ * @returns what the id of every job matches that the filter selects by its key; undefined where it does not ask for the key.
+ */
 export function idPattern({ keyPattern }: ReplayFilter): string | undefined {
-  return keyPattern === undefined ? undefined : `^[^:]*:(?:${keyPattern})$`;
+  return keyPattern === undefined ? undefined : `^[^:]*:(?:${keyPattern})(?![\\s\\S])`;
 }
 
 /** Dead jobs with the same cause and fingerprint. */

@@ -178,6 +178,11 @@ test('a job of another key does not match the filter', async (t) => {
   // The whole key must match.
   assert.equal(await store.dead.count({ keyPattern: key.slice(0, -1) }), 0);
   assert.equal(await store.dead.count({ keyPattern: key.slice(1) }), 0);
+  // `$` would match before a final line break in the database.
+  const jobs = store.raw('jobs');
+  const { _id, ...fields } = (await jobs.findOne({ _id: run.jobIds[0] ?? '' }))!;
+  await jobs.insertOne({ _id: `${_id}\n`, ...fields });
+  assert.equal(await store.dead.count({ keyPattern: key }), 1);
 });
 
 test('a job that dies again during the replay is not replayed a second time', async (t) => {

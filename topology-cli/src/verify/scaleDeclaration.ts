@@ -90,7 +90,7 @@ function scaledTiers({ tiersMs }: KindDeclaration): Pick<KindDeclaration, 'tiers
   );
   return {
     tiersMs: Object.freeze(scaledMs),
-    tiers: Object.freeze(scaledMs.map((tierMs) => formatDuration(tierMs) as Duration)),
+    tiers: Object.freeze(scaledMs.map((tierMs) => formatDuration(tierMs))),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Consumes one queue with a bounded prefetch. A delivery can be settled only on the channel that brought it. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ChannelModel, Message } from 'amqplib';
 import { AckBatcher } from './ackBatcher.ts';
 import { CONNECTION_LIMITS } from './connection.ts';
@@ -9,6 +10,8 @@ import {
   deliveryOf,
 } from './delivery.ts';
 import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
+
+const ACCESS_REFUSED = 403;
 
 /** What to consume, how many messages at a time, and what to call. */
 export interface ConsumerOptions extends Pick<SessionOptions, 'url' | 'label' | 'onEvent'> {
@@ -52,6 +55,9 @@ export class Consumer {
   #isChangingPrefetch = false;
   #isStopping = false;
   #pulled: Promise<boolean> | undefined;
+  /** Ends the wait for the answer to a pull whose channel is lost, since amqplib may not settle it. */
+  #onLostChannel: (() => void) | undefined;
+  #refusal: Error | undefined;
   /** A session of its own; undefined if it shares one. */
   #ownSession: Session | undefined;
   #attachment: Attachment | undefined;
@@ -68,6 +74,9 @@ export class Consumer {
     const session = options.session ?? consumer.#ownSession;
     try {
       consumer.#attachment = session?.attach(async (model, isReopened) => {
+        // Only an operator can grant the right, so there is no hurry.
+        if (consumer.#refusal !== undefined)
+          await pause(CONNECTION_LIMITS.longestReconnectDelayMs, undefined, { ref: false });
         await options.prepare(model, isReopened);
         await consumer.#openChannel(model);
       });
@@ -82,6 +91,20 @@ export class Consumer {
   /** True while the channel is open. */
   get isUp(): boolean {
     return this.#channel !== undefined;
+  }
+
+  /**
+   * Why the broker does not let this user read the queue (403); undefined once it does. The channel is opened again with the
+   * longest delay between two connects, since an operator may grant the right.
+   */
+  get refusal(): Error | undefined {
+    return this.#refusal;
+  }
+
+  /** Resolves when the latest pull was answered or its channel is lost. */
+  async pulled(): Promise<void> {
+    const lost = new Promise<void>((resolve) => (this.#onLostChannel = resolve));
+    if (this.isUp) await Promise.race([this.#pulled, lost]);
   }
 
   /** Deliveries of the current channel that are not settled. */
@@ -169,9 +192,10 @@ export class Consumer {
 
   async #openChannel(model: ChannelModel): Promise<void> {
     const channel = await model.createChannel();
-    channel.on('error', (error: Error) =>
-      this.#options.onEvent?.({ type: 'channelFailed', error }),
-    );
+    channel.on('error', (error: Error) => {
+      if ((error as { readonly code?: unknown }).code === ACCESS_REFUSED) this.#refusal = error;
+      this.#options.onEvent?.({ type: 'channelFailed', error });
+    });
     channel.on('close', () => {
       this.#loseChannel(channel);
     });
@@ -193,6 +217,7 @@ export class Consumer {
     if (this.#channel !== channel || this.#isStopping) return false;
     try {
       const message = await channel.get(this.#options.queue);
+      this.#refusal = undefined;
       if (message === false || this.#channel !== channel) return false;
       const delivery = this.#receive(message, deliveryChannel);
       if (this.#hasBegunToStop()) delivery.requeue();
@@ -218,6 +243,7 @@ export class Consumer {
       this.#options.onDelivery(this.#receive(message, deliveryChannel));
     });
     if (this.#channel !== channel) return;
+    this.#refusal = undefined;
     this.#consumerTag = consumerTag;
     this.#actualCount = wantedCount;
     if (this.#hasBegunToStop()) await this.#cancel();
@@ -272,6 +298,7 @@ export class Consumer {
     this.#options.onLost?.([...this.#unsettled]);
     this.#unsettled.clear();
     this.#onIdle?.();
+    this.#onLostChannel?.();
     if (!this.#isStopping) this.#attachment?.reopen();
   }
 

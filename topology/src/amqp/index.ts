@@ -31,6 +31,7 @@ export {
   Publisher,
   type PublisherOptions,
   type PublishResult,
+  type ReturnReply,
   type WatchedPublish,
 } from './publisher.ts';
 export { type OpenTopologyAdmin, openTopologyAdmin, type TopologyAdmin } from './topologyAdmin.ts';

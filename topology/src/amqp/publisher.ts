@@ -79,6 +79,14 @@ export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' |
   readonly onPublish?: (end: PublishEnd) => void;
 }
 
+/** What the broker said about a message that it returned. */
+export interface ReturnReply {
+  /** Reply code of basic.return, such as 312. */
+  readonly code: number;
+  /** Reply text of basic.return, such as NO_ROUTE. */
+  readonly text: string;
+}
+
 /** A publish whose caller may give it up. */
 export interface WatchedPublish {
   readonly ended: Promise<PublishEnd['outcome']>;
@@ -106,6 +114,14 @@ interface MessageSender {
 
 type OnConfirm = (error: unknown) => void;
 
+/** Fields of basic.return, which amqplib has no type for. */
+interface ReturnFields {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly replyCode: number;
+  readonly replyText: string;
+}
+
 const TIMEOUT_CHECK_MS = 500;
 
 /** A channel that publishes messages and reports what became of each. It is opened again after a loss. */
@@ -115,7 +131,9 @@ export class Publisher {
   readonly #onPublish: PublisherOptions['onPublish'];
   readonly #pending = new Set<Waiting>();
   /** Returned messages whose confirm has not come yet, by exchange, key and id: several may have one id. */
-  readonly #returnedCounts = new Map<string, number>();
+  readonly #returned = new Map<string, { count: number; readonly reply: ReturnReply }>();
+  /** Replies to messages that were returned, for callers that ask. */
+  readonly #replies = new WeakMap<OutgoingMessage, ReturnReply>();
   /** In the order of their publishes. Those that ended remain until they are taken, or are half of all. */
   #waiting: Waiting[] = [];
   #endedWaitingCount = 0;
@@ -226,6 +244,11 @@ export class Publisher {
     return { ended, giveUp };
   }
 
+  /** @returns why the broker returned this message; undefined if it did not, or if the exchange does not exist. */
+  replyTo(message: OutgoingMessage): ReturnReply | undefined {
+    return this.#replies.get(message);
+  }
+
   /**
    * Closes the channel, and the connection unless it is shared; unconfirmed messages end as unknown, unsent ones unsent.
    */
@@ -257,9 +280,11 @@ export class Publisher {
     channel.on('error', (error: Error) => onEvent?.({ type: 'channelFailed', error }));
     // The broker sends the return of a message before its ack (RabbitMQ, publishers page).
     channel.on('return', (message: Message) => {
-      const { exchange, routingKey } = message.fields;
-      const returned = returnKey(exchange, routingKey, String(message.properties.messageId));
-      this.#returnedCounts.set(returned, (this.#returnedCounts.get(returned) ?? 0) + 1);
+      const { exchange, routingKey, replyCode, replyText } =
+        message.fields as unknown as ReturnFields;
+      const key = returnKey(exchange, routingKey, String(message.properties.messageId));
+      const count = (this.#returned.get(key)?.count ?? 0) + 1;
+      this.#returned.set(key, { count, reply: { code: replyCode, text: replyText } });
     });
     // This listener must run before amqplib's own, which would report every lost confirm as a nack.
     channel.prependListener('close', () => {
@@ -322,7 +347,7 @@ export class Publisher {
     }
     try {
       sendOn(channel, message, (error) => {
-        const wasReturned = this.#returnedCounts.size > 0 && this.#takeReturn(message);
+        const wasReturned = this.#returned.size > 0 && this.#takeReturn(message);
         this.#settle(pending, error ? 'nacked' : wasReturned ? 'returned' : 'confirmed');
       });
       pending.state = 'sent';
@@ -336,12 +361,13 @@ export class Publisher {
   }
 
   /** @returns true if the broker returned a message of this exchange, key and id, and forgets one such return. */
-  #takeReturn({ exchange, key, id }: OutgoingMessage): boolean {
-    const returned = returnKey(exchange, key, id);
-    const count = this.#returnedCounts.get(returned);
-    if (count === undefined) return false;
-    if (count === 1) this.#returnedCounts.delete(returned);
-    else this.#returnedCounts.set(returned, count - 1);
+  #takeReturn(message: OutgoingMessage): boolean {
+    const key = returnKey(message.exchange, message.key, message.id);
+    const returned = this.#returned.get(key);
+    if (returned === undefined) return false;
+    returned.count -= 1;
+    if (returned.count === 0) this.#returned.delete(key);
+    this.#replies.set(message, returned.reply);
     return true;
   }
 
@@ -427,7 +453,7 @@ export class Publisher {
     for (const pending of [...this.#pending]) this.#settle(pending, 'error');
     for (const one of waiting)
       if (one.state !== 'ended') this.#finish(one, this.#waitsForConnection ? 'unsent' : 'error');
-    this.#returnedCounts.clear();
+    this.#returned.clear();
   }
 }
 

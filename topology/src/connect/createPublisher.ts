@@ -11,6 +11,7 @@ import { type Duration, parseDurationMs } from '../declaration/duration.ts';
 import type { AnyTopology, Queues } from '../define/defineTopology.ts';
 import { type BodyInput, checkBody, type MessageName, namesOn } from '../define/messages.ts';
 import { delayName } from '../plan/names.ts';
+import { declaredObjects } from '../work/workerLink.ts';
 import {
   boundMs,
   type Connection,
@@ -127,8 +128,7 @@ export async function createPublisher<const T extends AnyTopology>(
         onEvent: shared.reporterOf('publish'),
         prepare: async (model, isReopened) => {
           const plan = await maintainer.prepare(model, isReopened);
-          // Only what was declared is known to exist: a publish to a missing exchange would close the channel for all.
-          return assert === 'create' ? plan : undefined;
+          return declaredObjects(plan, assert);
         },
         maxUnconfirmed: window,
         confirmTimeoutMs: TIMEOUT_MS,
@@ -148,7 +148,7 @@ type PublisherConnection = Pick<SharedConnection, 'addPublisher' | 'hooks' | 'lo
 /** What a publisher publishes on. */
 type PublisherChannel = Pick<
   ChannelPublisher,
-  'close' | 'isReady' | 'publishWatched' | 'publishWithReason'
+  'close' | 'isReady' | 'publishWatched' | 'publishWithReason' | 'replyTo'
 >;
 
 /** The publisher of a topology, on a broker or in a simulation. */
@@ -271,7 +271,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
         });
       return error;
     };
-    const fail = (thrown: unknown) => end(publishErrorOf(thrown, id));
+    const fail = (thrown: unknown) => end(publishErrorOf(thrown, id, type));
     try {
       const schema = this.#schemaFor(type, options, id);
       const timeoutMs =
@@ -295,16 +295,16 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   /** @throws PublishError, TypeError for what is wrong with anything but the body. */
   #schemaFor(type: string, options: PublishOptions, id: string): StandardSchemaV1 {
     if (this.#closed !== undefined)
-      throw new PublishError('CLOSED', 'the publisher is closed', { id });
+      throw new PublishError('CLOSED', 'the publisher is closed', { id, type });
     refuseUnknown('publish', options, PUBLISH_OPTIONS);
     const schema = Object.hasOwn(this.#topology.messages, type)
       ? this.#topology.messages[type]
       : undefined;
     if (schema === undefined) {
       const names = Object.keys(this.#topology.messages).join(', ');
-      throw new PublishError('INVALID', `'${type}' is none of the messages ${names}`, { id });
+      throw new PublishError('INVALID', `'${type}' is none of the messages ${names}`, { id, type });
     }
-    refuseAborted(options.signal, id);
+    refuseAborted(options.signal, id, type);
     return schema;
   }
 
@@ -315,7 +315,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     id: string,
   ): OutgoingMessage & { readonly headers: Record<string, string | number> } {
     return {
-      exchange: this.#exchangeFor(options.delay, id),
+      exchange: this.#exchangeFor(options.delay, id, type),
       key: type,
       type,
       id,
@@ -338,7 +338,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     else await send();
   }
 
-  #exchangeFor(delay: Duration | undefined, id: string): string {
+  #exchangeFor(delay: Duration | undefined, id: string, type: string): string {
     const { exchange, delays } = this.#topology;
     if (delay === undefined) return exchange;
     const delayMs = parseDurationMs(delay);
@@ -347,6 +347,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     const known = delays.length === 0 ? 'none' : delays.join(', ');
     throw new PublishError('INVALID', `delay ${delay} is not defined; the topology has ${known}`, {
       id,
+      type,
     });
   }
 
@@ -368,7 +369,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     timeoutMs: number,
   ): Promise<void> {
     // It may have been aborted while the body was checked, or in a hook.
-    refuseAborted(signal, message.id);
+    refuseAborted(signal, message.id, message.key);
     const { ended, giveUp } = this.#channel.publishWatched(message);
     const timer = timeoutMs < Infinity ? setTimeout(giveUp, timeoutMs) : undefined;
     signal?.addEventListener('abort', giveUp);
@@ -380,6 +381,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
       signal?.aborted === true && isGivenUp
         ? new PublishError('CLOSED', 'the signal was aborted', {
             id: message.id,
+            type: message.key,
             mayHaveArrived: outcome === 'timeout',
             cause: signal.reason,
           })
@@ -388,9 +390,16 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   }
 
   #errorOf(outcome: PublishEnd['outcome'], message: OutgoingMessage): PublishError | undefined {
-    const { id, key } = message;
+    const { id, exchange, key } = message;
     const failure = (code: PublishErrorCode, text: string, mayHaveArrived = false) =>
-      new PublishError(code, text, { id, mayHaveArrived });
+      new PublishError(code, text, {
+        id,
+        type: key,
+        exchange,
+        key,
+        mayHaveArrived,
+        returned: this.#channel.replyTo(message),
+      });
     switch (outcome) {
       case 'confirmed':
         return undefined;
@@ -418,9 +427,10 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
 }
 
 /** @throws PublishError `CLOSED` */
-function refuseAborted(signal: AbortSignal | undefined, id: string): void {
-  if (signal?.aborted === true)
-    throw new PublishError('CLOSED', 'the signal was aborted', { id, cause: signal.reason });
+function refuseAborted(signal: AbortSignal | undefined, id: string, type: string): void {
+  if (signal?.aborted !== true) return;
+  const { reason: cause } = signal as { readonly reason: unknown };
+  throw new PublishError('CLOSED', 'the signal was aborted', { id, type, cause });
 }
 
 function encode(body: unknown): string {
@@ -429,10 +439,10 @@ function encode(body: unknown): string {
   return text;
 }
 
-function publishErrorOf(thrown: unknown, id: string): PublishError {
+function publishErrorOf(thrown: unknown, id: string, type: string): PublishError {
   return thrown instanceof PublishError
     ? thrown
-    : new PublishError('INVALID', messageOf(thrown), { id, cause: thrown });
+    : new PublishError('INVALID', messageOf(thrown), { id, type, cause: thrown });
 }
 
 function messageOf(error: unknown): string {

@@ -9,7 +9,7 @@ import type { BodyOutput, MessageName, Messages } from '../define/messages.ts';
 import { errorMessage, type Outcome } from '../retry/outcome.ts';
 import { SYSTEM_CLOCK } from '../work/clock.ts';
 import { QueueWorker, type QueueWorkerOptions } from '../work/index.ts';
-import type { WorkerLink } from '../work/workerLink.ts';
+import { declaredObjects, type WorkerLink } from '../work/workerLink.ts';
 import {
   boundMs,
   connectionOf,
@@ -100,7 +100,11 @@ export interface CreateWorkerOptions<
 
 /** A running worker. */
 export interface Worker extends AsyncDisposable {
-  readonly health: 'running' | 'paused' | 'disconnected' | 'stopped';
+  /**
+   * `refused`: the right to read the queue was withdrawn; it is tried again every few seconds. `stopping`: from the call of
+   * `stop` until nothing runs and everything is closed.
+   */
+  readonly health: 'running' | 'paused' | 'disconnected' | 'refused' | 'stopping' | 'stopped';
   /** Why the topology differs from the declaration and cannot be restored; undefined if it does not. */
   readonly topologyFault: string | undefined;
   /** Messages that are delivered and not settled. */
@@ -229,7 +233,7 @@ export function queueWorkerOptions<
 
 type RunningWorker = Pick<
   QueueWorker,
-  'close' | 'inFlightCount' | 'isPaused' | 'isUp' | 'pause' | 'resume' | 'topologyFault'
+  'close' | 'inFlightCount' | 'isPaused' | 'isUp' | 'pause' | 'refusal' | 'resume' | 'topologyFault'
 >;
 
 class TopologyWorker implements Worker {
@@ -237,6 +241,7 @@ class TopologyWorker implements Worker {
   readonly #forget: () => void;
   readonly #closeConnection: () => Promise<void>;
   #stopped: Promise<StopReport> | undefined;
+  #hasStopped = false;
 
   constructor(
     connection: SharedConnection,
@@ -249,7 +254,9 @@ class TopologyWorker implements Worker {
   }
 
   get health(): Worker['health'] {
-    if (this.#stopped !== undefined) return 'stopped';
+    if (this.#hasStopped) return 'stopped';
+    if (this.#stopped !== undefined) return 'stopping';
+    if (this.#worker.refusal !== undefined) return 'refused';
     if (!this.#worker.isUp) return 'disconnected';
     return this.#worker.isPaused ? 'paused' : 'running';
   }
@@ -284,6 +291,7 @@ class TopologyWorker implements Worker {
     const { finishedCount, requeuedCount } = await this.#worker.close(deadlineMs);
     this.#forget();
     await this.#closeConnection();
+    this.#hasStopped = true;
     return { finished: finishedCount, returned: requeuedCount };
   }
 }
@@ -309,8 +317,7 @@ function sharedLink(
         prepare: async (model, isReopened) => {
           const plan = await maintainer.prepare(model, isReopened);
           onPlan(plan);
-          // Only what was declared is known to exist: a publish to a missing exchange would close the channel for all.
-          return assert === 'create' ? plan : undefined;
+          return declaredObjects(plan, assert);
         },
       }),
     openConsumer: ({ queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>

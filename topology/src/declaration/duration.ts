@@ -9,6 +9,18 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+/**
+ * Reads a duration from text that somebody else wrote, such as a variable of the environment.
+ * @returns the text without surrounding spaces, as a value that every option for a duration takes.
+ * @throws TypeError if it is no duration.
+ */
+export function parseDuration(text: string): Duration {
+  const trimmed = text.trim();
+  if (parseDurationMs(trimmed) === undefined)
+    throw new TypeError(`'${text}' is no duration; write one such as 200ms, 5s, 2m, 1h or 1d`);
+  return trimmed as Duration;
+}
+
 /** @returns milliseconds, or undefined if the text is not a duration. */
 export function parseDurationMs(duration: number | string): number | undefined {
   if (typeof duration === 'number') return duration;
@@ -18,8 +30,8 @@ export function parseDurationMs(duration: number | string): number | undefined {
 }
 
 /** @returns the shortest exact spelling: 120000 → '2m', 1500 → '1500ms'. */
-export function formatDuration(durationMs: number): string {
-  for (const unit of ['h', 'm', 's']) {
+export function formatDuration(durationMs: number): `${number}${'ms' | 's' | 'm' | 'h'}` {
+  for (const unit of ['h', 'm', 's'] as const) {
     const unitMs = UNIT_MS[unit] ?? 1;
     if (durationMs >= unitMs && durationMs % unitMs === 0) return `${durationMs / unitMs}${unit}`;
   }

@@ -41,7 +41,7 @@ function list(retries: number, delayMsOf: (index: number) => number): readonly D
   if (!Number.isInteger(retries) || retries < 1)
     throw new RangeError(`retries must be a whole number of at least 1, not ${retries}`);
   return Object.freeze(
-    Array.from({ length: retries }, (_, index) => formatDuration(delayMsOf(index)) as Duration),
+    Array.from({ length: retries }, (_, index) => formatDuration(delayMsOf(index))),
   );
 }
 

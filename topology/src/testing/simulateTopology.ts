@@ -51,6 +51,7 @@ export class TopologySimulation<T extends AnyTopology = Topology> extends Simula
           ended: Promise.resolve(this.broker.publish(message)),
           giveUp: () => undefined,
         }),
+        replyTo: () => undefined,
         close: () => Promise.resolve(),
       },
       topology as unknown as Topology,

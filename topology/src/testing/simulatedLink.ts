@@ -135,6 +135,13 @@ export class SimulatedConsumer implements LinkConsumer {
     });
   }
 
+  /** Undefined: a simulated broker refuses no user. */
+  readonly refusal = undefined;
+
+  pulled(): undefined {
+    return undefined;
+  }
+
   pull(): Promise<boolean> {
     return new Promise((resolve) => {
       if (this.#isUp) this.#pulls.push(resolve);

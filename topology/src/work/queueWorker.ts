@@ -135,6 +135,11 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     return this.isConsuming && this.#publisher?.isUp === true;
   }
 
+  /** Why the broker does not let this user read the queue; undefined while it does. It is tried again every few seconds. */
+  get refusal(): Error | undefined {
+    return this.#consumer?.refusal;
+  }
+
   /** Deliveries that are not settled. */
   get inFlightCount(): number {
     return this.#consumer?.unsettledCount ?? 0;
@@ -250,6 +255,29 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     this.#publisher = await this.#link.openPublisher(callbacks);
     this.#consumer = await this.#link.openConsumer(callbacks);
     this.#regulatePrefetch();
+    await this.#firstPull(this.#consumer);
+  }
+
+  /**
+   * AMQP has no request that asks for the right to read a queue, so the answer to the first pull tells. Its message begins
+   * after `open` has returned, since a handler may use the worker.
+   * @throws TopologyError `BROKER_REFUSED`
+   */
+  async #firstPull(consumer: LinkConsumer): Promise<void> {
+    const pulled = consumer.pulled();
+    if (pulled === undefined) return;
+    this.#limiter.hold();
+    await pulled;
+    const { refusal } = consumer;
+    if (refusal !== undefined)
+      throw new TopologyError(
+        'BROKER_REFUSED',
+        [fault('READ_REFUSED', this.#kind.queue, `grant its user read: ${refusal.message}`)],
+        { cause: refusal },
+      );
+    setImmediate(() => {
+      if (!this.#isStopping && !this.#isPaused) this.#limiter.release();
+    });
   }
 
   /** What depends on the plan is computed here, and not for each message. */

@@ -1,12 +1,14 @@
 /** How a worker reaches its broker: over AMQP, or in memory where a simulation runs the worker. */
 import { Consumer, type Delivery, Publisher } from '../amqp/index.ts';
-import { assertTopology, TopologyMaintainer } from '../assert/index.ts';
+import { type AssertMode, assertTopology, TopologyMaintainer } from '../assert/index.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
 import type { QueueWorkerOptions } from './queueWorkerOptions.ts';
 
-/** The part of `Consumer` that a worker needs. */
-export type LinkConsumer = Pick<
+/** The part of `Consumer` that a worker needs; in a simulation nothing refuses, so there is nothing to wait for. */
+export type LinkConsumer = {
+  readonly pulled: () => Promise<void> | undefined;
+} & Pick<
   Consumer,
   | 'isUp'
   | 'isPaused'
@@ -17,6 +19,7 @@ export type LinkConsumer = Pick<
   | 'pull'
   | 'drain'
   | 'close'
+  | 'refusal'
 >;
 
 /** The part of `Publisher` that a worker needs. */
@@ -56,6 +59,17 @@ export interface WorkerLink {
 }
 
 /**
+ * @returns the plan whose exchanges a publisher takes to exist; undefined if nothing was declared: a publish to a missing
+ * exchange would close the channel, with all that is unconfirmed on it.
+ */
+export function declaredObjects(
+  plan: TopologyPlan,
+  assert: AssertMode = 'create',
+): TopologyPlan | undefined {
+  return assert === 'create' ? plan : undefined;
+}
+
+/**
  * @returns a link of two connections, because an alarm of the broker blocks a publishing connection, and acks must not be
  * blocked with it.
  */
@@ -65,6 +79,7 @@ export function brokerLink(
     | 'declaration'
     | 'amqpUrl'
     | 'managementUrl'
+    | 'assert'
     | 'checkIntervalMs'
     | 'onWarning'
     | 'onSession'
@@ -87,7 +102,7 @@ export function brokerLink(
         prepare: async (model) => {
           const plan = await assertTopology(model, declaration, options);
           onPlan(plan);
-          return plan;
+          return declaredObjects(plan, options.assert);
         },
       }),
     openConsumer: ({ workerId, queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>

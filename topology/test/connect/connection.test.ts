@@ -222,6 +222,62 @@ test('a user without the right to configure is told so, and may check', async (t
   await publisher.publish('work0', 1);
 });
 
+test('a worker that may not read its queue is refused, one that loses the right says so and goes on when it has it again', async (t) => {
+  const { amqpUrl, vhost } = await testBroker(t);
+  const user = `reader-${randomUUID()}`;
+  const grant = (read: string) =>
+    askManagement({
+      method: 'PUT',
+      path: `/api/permissions/${vhost}/${user}`,
+      body: { configure: '.*', write: '.*', read },
+    });
+  await askManagement({
+    method: 'PUT',
+    path: `/api/users/${user}`,
+    body: { password: 'secret', tags: '' },
+  });
+  t.after(() => askManagement({ method: 'DELETE', path: `/api/users/${user}` }));
+  const topology = topologyOf(1);
+  const operator = await createConnection({ url: amqpUrl, logger: false });
+  t.after(() => operator.close());
+  const publisher = await createPublisher({ connection: operator, topology });
+  const url = Object.assign(new URL(amqpUrl), { username: user, password: 'secret' }).href;
+  const seen: number[] = [];
+  const options = {
+    topology,
+    assert: 'never',
+    queue: 'work0',
+    handler: ({ body }: { readonly body: number }) => {
+      seen.push(body);
+    },
+  } as const;
+
+  await grant('^other$');
+  const refused = await createConnection({ url, logger: false });
+  t.after(() => refused.close());
+  await assert.rejects(createWorker({ connection: refused, ...options }), {
+    code: 'BROKER_REFUSED',
+    message: /READ_REFUSED work0/,
+  });
+
+  await grant('.*');
+  const proxy = await openProxy(t, url);
+  const connection = await createConnection({ url: proxy.url, logger: false });
+  t.after(() => connection.close());
+  const worker = await createWorker({ connection, ...options });
+  await publisher.publish('work0', 1);
+  await eventually(() => seen.length === 1, { describe: () => seen.join() });
+  await grant('^other$');
+  proxy.cut();
+  await eventually(() => worker.health === 'refused', { describe: () => worker.health });
+  await publisher.publish('work0', 2);
+  await grant('.*');
+  await eventually(() => seen.length === 2 && worker.health === 'running', {
+    deadlineMs: 30_000,
+    describe: () => `${worker.health}: ${seen.join()}`,
+  });
+});
+
 test('of several URLs the first one that answers is taken', async (t) => {
   const { amqpUrl } = await testBroker(t);
   for (let round = 0; round < 3; round += 1) {

@@ -12,6 +12,7 @@ import {
   retry,
   type TopologyEvent,
 } from '@fit/topology';
+import { connect } from 'amqplib';
 import { z } from 'zod';
 import { brokerFacts } from '../support/brokerFacts.ts';
 import { openProxy } from '../support/openProxy.ts';
@@ -215,6 +216,37 @@ test('never: a missing exchange is UNROUTABLE until it is there', async (t) => {
   assert.deepEqual(await failure(publisher.publish('paid', 'a')), ['UNROUTABLE', false]);
   await createPublisher({ connection, topology: TOPOLOGY });
   await publisher.publish('paid', 'b');
+});
+
+test('an error says which message it is about and what the broker answered, also as JSON', async (t) => {
+  const { amqpUrl } = await testBroker(t);
+  const connection = await createConnection({ url: amqpUrl, logger: false });
+  t.after(() => connection.close({ deadline: 0 }));
+  const publisher = await createPublisher({ connection, topology: TOPOLOGY });
+  const model = await connect(amqpUrl);
+  const channel = await model.createChannel();
+  await channel.unbindQueue('payments', TOPOLOGY.exchange, 'paid');
+  await model.close();
+  const { error } = await publisher.tryPublish('paid', 'a', { id: 'one' });
+  const reason = "no queue is bound to 'paid'; assert or apply the topology";
+  assert.deepEqual(JSON.parse(JSON.stringify(error)), {
+    name: 'PublishError',
+    code: 'UNROUTABLE',
+    message: `UNROUTABLE: ${reason}`,
+    reason,
+    type: 'paid',
+    exchange: TOPOLOGY.exchange,
+    key: 'paid',
+    id: 'one',
+    mayHaveArrived: false,
+    returned: { code: 312, text: 'NO_ROUTE' },
+  });
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+  const invalid = await publisher.tryPublish('paid', circular as never);
+  const { code, type, key, cause } = JSON.parse(JSON.stringify(invalid.error)) as PublishError;
+  assert.deepEqual([code, type, key], ['INVALID', 'paid', undefined]);
+  assert.match(String(cause), /^TypeError: .*circular/);
 });
 
 test('hooks wrap each publish, those of the connection outside, and may add headers', async (t) => {

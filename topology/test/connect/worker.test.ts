@@ -230,6 +230,7 @@ test('a paused worker gets nothing; a stop waits, aborts at its deadline, and re
   await worker.resume();
   await eventually(() => running.size === 2, { describe: () => [...running.keys()].join() });
   const stopped = worker.stop({ deadline: '300ms' });
+  assert.equal(worker.health, 'stopping');
   running.get('a')?.end();
   assert.deepEqual(await stopped, { finished: 1, returned: 1 });
   assert.equal(running.get('b')?.signal.aborted, true);

@@ -1,7 +1,7 @@
 /** Goal: durations are read as written, and formatted as short as possible. Method: table and property. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatDuration, parseDurationMs } from '@fit/topology';
+import { type Duration, formatDuration, parseDuration, parseDurationMs } from '@fit/topology';
 import fc from 'fast-check';
 
 test('each unit, and bare milliseconds', () => {
@@ -21,6 +21,16 @@ test('each unit, and bare milliseconds', () => {
 test('what is no duration is undefined, never zero', () => {
   for (const text of ['', 's', '5', '-5s', '5 s', '5w', '5sec', '1e3ms', '5s5s', 'ms5'])
     assert.equal(parseDurationMs(text), undefined, text);
+});
+
+test('text of somebody else becomes a duration, or an error that quotes it', () => {
+  const durations: Duration[] = ['5s', ' 1.5h '].map(parseDuration);
+  assert.deepEqual(durations, ['5s', '1.5h']);
+  for (const text of ['', 'soon', '5'])
+    assert.throws(() => parseDuration(text), {
+      name: 'TypeError',
+      message: new RegExp(`^'${text}' is no duration`),
+    });
 });
 
 test('the shortest exact spelling', () => {
