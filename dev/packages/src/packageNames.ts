@@ -12,7 +12,7 @@ export type PackageFolder = (typeof PACKAGES)[number];
 export interface Manifest {
   readonly name: string;
   readonly version: string;
-  readonly dependencies: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   /** Subpath → condition → file; `./package.json` has no conditions. */
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
@@ -29,9 +29,10 @@ export function isPackageFolder(name: string): name is PackageFolder {
 
 /** @returns the folders of a package and of the packages that it depends on, in the order of their builds. */
 export function withDependencies(folder: PackageFolder): PackageFolder[] {
-  const { dependencies } = readManifest(folder);
+  const { dependencies, peerDependencies } = readManifest(folder);
+  const needed = { ...dependencies, ...peerDependencies };
   return PACKAGES.filter(
-    (other) => other === folder || Object.hasOwn(dependencies, readManifest(other).name),
+    (other) => other === folder || Object.hasOwn(needed, readManifest(other).name),
   );
 }
 

@@ -15,8 +15,8 @@ test('the packages have one version, and ask for each other in that version', ()
   const manifests = PACKAGES.map((folder) => readManifest(folder));
   const versions = new Map(manifests.map(({ name, version }) => [name, version]));
   assert.equal(new Set(versions.values()).size, 1, JSON.stringify([...versions]));
-  for (const { name, dependencies } of manifests)
-    for (const [dependency, range] of Object.entries(dependencies))
+  for (const { name, dependencies = {}, peerDependencies = {} } of manifests)
+    for (const [dependency, range] of Object.entries({ ...dependencies, ...peerDependencies }))
       if (versions.has(dependency))
         assert.equal(range, `^${versions.get(dependency)}`, `${name} asks for ${dependency}`);
 });
@@ -32,7 +32,7 @@ for (const folder of PACKAGES) {
   });
 
   test(`${folder}: what its sources import is a dependency of its own, and nothing else is`, () => {
-    const { name, dependencies, peerDependencies = {} } = readManifest(folder);
+    const { name, dependencies = {}, peerDependencies = {} } = readManifest(folder);
     const imported = new Set<string>();
     for (const file of globSync(`${folder}/src/**/*.ts`, { cwd: REPOSITORY }))
       for (const [, specifier = ''] of read(file).matchAll(IMPORTED)) imported.add(specifier);
