@@ -17,6 +17,7 @@ export const topology = defineTopology({
       on: ['event'],
       // Every process needs the same waits: they are part of the queues.
       retry: { delays: (process.env['RETRY_DELAYS'] ?? '1s,5s,30s').split(',').map(parseDuration) },
+      names: { wait: 'task_events.retry.{n}', dead: 'task_events.dlq' },
     },
   },
 });

@@ -7,6 +7,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { type BrokerSuite, freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { createPublisher, defineTopology } from '@fit/topology';
+import { Inspector } from '@fit/topology/amqp';
 import { MongoClient } from 'mongodb';
 import { z } from 'zod';
 import { measureLoad } from '../task-events/load.ts';
@@ -209,6 +210,13 @@ test('three failures move a retry between workers; the same event twice notifies
   assert.equal(sentLines().length, 1);
   await publisher.publish('event', { type: 'TASK_LOST' });
   await waitFor(() => program.lines.some((line) => line.includes('dead letter')));
+  // Scripts know these names.
+  const inspector = await Inspector.open({ url: amqpUrl, label: 'example test' });
+  t.after(() => inspector.close());
+  const counts = ['task_events.retry.1', 'task_events.retry.2', 'task_events.dlq'].map(
+    async (queue) => (await inspector.depthOf(queue)).readyCount,
+  );
+  assert.deepEqual(await Promise.all(counts), [0, 0, 1]);
 });
 
 test('five workers, one killed, the broker restarted: one notification of each task', async (t) => {

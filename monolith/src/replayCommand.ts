@@ -117,7 +117,7 @@ async function recordFromBroker(
   });
   const total = { matched: 0, others: 0 };
   for (const kind of readFitTopology(process.env).kinds) {
-    const reader = await openDeadLetterReader(amqpUrl, deadLetterQueue(kind.queue));
+    const reader = await openDeadLetterReader(amqpUrl, deadLetterQueue(kind));
     try {
       const found = await collectDeadLetters({
         kind,

@@ -55,6 +55,7 @@ export {
   type Backend,
   type KindOptions,
   type Load,
+  type QueueNames,
   UNSAFE,
   type Unsafe,
 } from './declaration/kindOptions.ts';

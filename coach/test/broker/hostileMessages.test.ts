@@ -75,7 +75,7 @@ test('20 messages with 16,200 equal exclusions are dead-lettered as malformed be
   );
   assert.ok(body.byteLength > 64_800 && body.byteLength <= 65_536, `${body.byteLength} bytes`);
   const { exchange } = declaration;
-  const { key, queue } = declaration.kind.createWod;
+  const { key } = declaration.kind.createWod;
   for (let sent = 0; sent < HOSTILE_COUNT; sent += 1)
     assert.equal(
       await publisher.publish({ exchange, key, body, id: `hostile-${sent}`, headers: {} }),
@@ -94,7 +94,9 @@ test('20 messages with 16,200 equal exclusions are dead-lettered as malformed be
     describe: () => `no workout; refused: ${refusals.join('; ')}`,
   });
   await eventually(
-    async () => (await inspector.depthOf(deadLetterQueue(queue))).readyCount === HOSTILE_COUNT,
+    async () =>
+      (await inspector.depthOf(deadLetterQueue(declaration.kind.createWod))).readyCount ===
+      HOSTILE_COUNT,
     { describe: () => `refused: ${refusals.join('; ')}` },
   );
   assert.deepEqual(

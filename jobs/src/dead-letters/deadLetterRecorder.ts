@@ -63,8 +63,8 @@ export async function openDeadLetterRecorder(
   });
   const consumer = await Consumer.open({
     url: options.amqpUrl,
-    label: `recorder of ${deadLetterQueue(kind.queue)}`,
-    queue: deadLetterQueue(kind.queue),
+    label: `recorder of ${deadLetterQueue(kind)}`,
+    queue: deadLetterQueue(kind),
     prefetchCount: RECORDER_PREFETCH_COUNT,
     prepare: async (model) => {
       await assertTopology(model, options.declaration, options);

@@ -11,6 +11,7 @@ import {
   canonicalText,
   type ForeignPolicy,
   findForeignPolicies,
+  formerDelays,
   formerWaitQueues,
   isSamePolicy,
   type LiveBinding,
@@ -27,6 +28,7 @@ import {
 export type DifferenceCode =
   | 'EXCHANGE_MISSING'
   | 'EXCHANGE_DIFFERS'
+  | 'EXCHANGE_OLD'
   | 'QUEUE_MISSING'
   | 'QUEUE_ARGUMENTS_DIFFER'
   | 'QUEUE_OLD'
@@ -122,7 +124,16 @@ function diffExchanges(plan: TopologyPlan, live: LiveTopology): TopologyDifferen
         fixedBy: 'apply',
       }),
     );
-  return [...planned, ...unfinished];
+  const delays = formerDelays(plan, live).exchanges.map(
+    ({ name }): TopologyDifference => ({
+      code: 'EXCHANGE_OLD',
+      subject: name,
+      remedy:
+        'it belongs to a delay that is no longer declared; once no publisher uses it and its queue is empty, delete it: topology drain',
+      fixedBy: 'drain',
+    }),
+  );
+  return [...planned, ...unfinished, ...delays];
 }
 
 function exchangeDifference(planned: ExchangePlan, found: LiveExchange): TopologyDifference[] {
@@ -173,7 +184,13 @@ function diffQueues(plan: TopologyPlan, live: LiveTopology): TopologyDifference[
       },
     ];
   });
-  return [...planned, ...former.map(formerWaitQueue), ...former.flatMap(waitQueueConsumers)];
+  const delays = formerDelays(plan, live).queues;
+  return [
+    ...planned,
+    ...former.map((queue) => formerQueue(queue, 'tiers', 'return by themselves')),
+    ...delays.map((queue) => formerQueue(queue, 'a delay', 'are delivered')),
+    ...[...former, ...delays].flatMap(waitQueueConsumers),
+  ];
 }
 
 /**
@@ -206,18 +223,18 @@ function queueIdentity(
   return { ...queue.arguments, durable: queue.isDurable, 'auto-delete': queue.isAutoDelete };
 }
 
-function formerWaitQueue({
-  name,
-  messageCount,
-  arguments: settings,
-}: LiveQueue): TopologyDifference {
+function formerQueue(
+  { name, messageCount, arguments: settings }: LiveQueue,
+  owner: string,
+  end: string,
+): TopologyDifference {
   const ttlMs = settings['x-message-ttl'];
   const wait = typeof ttlMs === 'number' ? ` after ${formatDuration(ttlMs)} at most` : '';
   return {
     code: 'QUEUE_OLD',
     subject: name,
     ...(messageCount === undefined ? {} : { live: { messageCount } }),
-    remedy: `it belongs to tiers that are no longer declared; its messages return by themselves${wait}; then delete it: topology drain`,
+    remedy: `it belongs to ${owner} no longer declared; its messages ${end}${wait}; then delete it: topology drain`,
     fixedBy: 'drain',
   };
 }
@@ -252,13 +269,20 @@ function diffBindings(plan: TopologyPlan, live: LiveTopology): TopologyDifferenc
       }),
     );
   const returns = new Set(plan.kinds.map(({ queue }) => returnExchange(queue)));
+  const delays = new Set(formerDelays(plan, live).exchanges.map(({ name }) => name));
+  const reasonOf = ({ source }: LiveBinding) => {
+    if (returns.has(source)) return 'no wait queue uses its key any more';
+    return delays.has(source)
+      ? 'the delay is no longer declared: once it is unbound, a publish with it is returned as unroutable'
+      : 'it duplicates or misroutes messages';
+  };
   const extra = extraBindings(plan, live).map(
     ({ binding, fixedBy }): TopologyDifference => ({
       code: 'BINDING_EXTRA',
       subject: bindingText(binding),
       remedy:
         fixedBy === 'apply'
-          ? `${returns.has(binding.source) ? 'no wait queue uses its key any more' : 'it duplicates or misroutes messages'}; unbind it: topology apply`
+          ? `${reasonOf(binding)}; unbind it: topology apply`
           : 'not planned; if it is not wanted, unbind it yourself: apply does not touch what others may use',
       fixedBy,
     }),
@@ -280,7 +304,8 @@ export function extraBindings(plan: TopologyPlan, live: LiveTopology): ExtraBind
   const tierChangeNames = tierChangeExchanges(plan);
   const privateNames = privateExchanges(plan);
   const planned = new Set(plan.exchanges.map(({ name }) => name));
-  const exchanges = new Set([...planned, ...privateNames]);
+  const delays = new Set(formerDelays(plan, live).exchanges.map(({ name }) => name));
+  const exchanges = new Set([...planned, ...privateNames, ...delays]);
   const queues = new Set([
     ...plan.queues.map(({ name }) => name),
     ...formerWaitQueues(plan, live).map(({ queue }) => queue.name),
@@ -301,7 +326,9 @@ export function extraBindings(plan: TopologyPlan, live: LiveTopology): ExtraBind
       // Others may be bound to the public exchange, and publishers rely on exchanges of other systems. Private exchanges
       // that are not planned belong to the other back end and serve a main queue that still exists: without their
       // bindings its messages would be dead-lettered.
-      const isRemovable = planned.has(source) && (privateNames.has(source) || isDestinationOwned);
+      const isRemovable =
+        delays.has(source) ||
+        (planned.has(source) && (privateNames.has(source) || isDestinationOwned));
       return [{ binding, fixedBy: isRemovable ? 'apply' : 'operator' }];
     });
 }

@@ -1,9 +1,10 @@
-/** Deletes wait queues of tiers that are no longer declared, once their messages have returned by themselves. */
+/** Deletes wait queues of tiers, and queues of delays, that are no longer declared, once their messages have left by themselves. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { fault, returnExchange, TopologyError, type TopologyPlan } from '@fit/topology';
 import type { TopologyAdmin } from '@fit/topology/amqp';
 import {
   bindingText,
+  formerDelays,
   formerWaitQueues,
   type LiveBinding,
   type LiveQueue,
@@ -44,7 +45,7 @@ export interface DrainProgress {
   readonly longestWaitMs: number;
 }
 
-/** A former wait queue that still exists. */
+/** A former queue that still exists. */
 export interface RemainingQueue {
   readonly name: string;
   /** Undefined if the broker has not counted yet. */
@@ -53,21 +54,27 @@ export interface RemainingQueue {
 
 export interface DrainReport {
   readonly deletedQueues: readonly string[];
+  /** Of delays that are no longer declared. */
+  readonly deletedExchanges: readonly string[];
   readonly unboundReturns: readonly string[];
   readonly remaining: readonly RemainingQueue[];
   readonly end: 'drained' | 'timeout' | 'stopped';
 }
 
 /**
- * Deletes each former wait queue once it is proved empty, then removes the return bindings that no queue needs any more.
- * @throws TopologyError `TOPOLOGY_DIFFERS` if a former wait queue is still bound, so new messages would arrive: run
+ * Deletes each former queue once it is proved empty, then removes the return bindings that no queue needs any more and the
+ * exchanges of former delays whose queue is gone.
+ * @throws TopologyError `TOPOLOGY_DIFFERS` if a former queue is still bound, so new messages would arrive: run
  * apply first. Error if the connection is lost; then run it again.
  */
 export async function drainTopology(options: DrainOptions): Promise<DrainReport> {
   const { admin, api, plan, signal, timeoutMs, onProgress } = options;
   const { countIntervalMs = DEFAULT_COUNT_INTERVAL_MS } = options;
   const live = await readLive(api);
-  const former = formerWaitQueues(plan, live).map(({ queue }) => queue);
+  const former = [
+    ...formerWaitQueues(plan, live).map(({ queue }) => queue),
+    ...formerDelays(plan, live).queues,
+  ];
   refuseBoundQueues(
     former.map(({ name }) => name),
     live.bindings,
@@ -97,7 +104,8 @@ export async function drainTopology(options: DrainOptions): Promise<DrainReport>
     else if (elapsedMs >= timeoutMs) end = 'timeout';
     if (end !== undefined) {
       const unboundReturns = await unbindUnusedReturns(options);
-      return { deletedQueues, unboundReturns, remaining, end };
+      const deletedExchanges = await deleteUnusedExchanges(options);
+      return { deletedQueues, deletedExchanges, unboundReturns, remaining, end };
     }
     // No message has arrived since the start, so the youngest one is at least as old as this run.
     const waitsMs = left
@@ -203,6 +211,18 @@ async function unbindUnusedReturns({ admin, api, plan }: DrainOptions): Promise<
     .filter(({ source }) => returns.has(source));
   for (const binding of unused) await admin.unbind(binding);
   return unused.map(bindingText);
+}
+
+/** A publish to such an exchange was returned since its queue was unbound; now its publisher is told that it is missing. */
+async function deleteUnusedExchanges({ admin, api, plan }: DrainOptions): Promise<string[]> {
+  const live = await readLive(api);
+  const { exchanges, queues } = formerDelays(plan, live);
+  const unused = exchanges
+    .map(({ name }) => name)
+    .filter((name) => !queues.some((queue) => queue.name === name))
+    .filter((name) => !live.bindings.some(({ source }) => source === name));
+  for (const name of unused) await admin.deleteExchange(name);
+  return unused;
 }
 
 /** Statistics are late, but the ready messages are known exactly. */

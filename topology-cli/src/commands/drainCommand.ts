@@ -19,23 +19,23 @@ import {
 const DEFAULT_TIMEOUT_MS = 60 * 60_000;
 
 const END_TEXTS: Readonly<Record<DrainReport['end'], string>> = {
-  drained: 'no former wait queue is left',
+  drained: 'no former queue is left',
   timeout: 'the timeout has passed; run it again later',
   stopped: 'stopped; run it again later',
 };
 
 export const drain: Command = {
   name: 'drain',
-  summary: 'deletes the wait queues of former tiers once they are empty',
-  usage: `topology drain [--timeout 10m]: waits until the messages in wait queues of tiers that are no longer declared have
-returned by themselves, then deletes those queues and the bindings that only they needed.
+  summary: 'deletes the queues of former tiers and delays once they are empty',
+  usage: `topology drain [--timeout 10m]: waits until the messages in wait queues of tiers, and in queues of delays, that are no longer
+declared have left by themselves, then deletes those queues and the bindings and exchanges that only they needed.
 A queue counts as empty when no message is ready, unacknowledged or awaiting transfer in it for twelve seconds.
 
   --timeout D            waits so long at most (default ${formatDuration(DEFAULT_TIMEOUT_MS)}). Ctrl-C stops as cleanly; run it again later.
   --count-interval D     the broker's collect_statistics_interval, where it is longer than 5s: a queue must then be
                          empty for 2.4 times that long
 
-  Exit code 2: former wait queues are left.`,
+  Exit code 2: former queues are left.`,
   options: { timeout: { type: 'string' }, 'count-interval': { type: 'string' } },
   run: async (context) => {
     refusePositionals(context);
@@ -88,9 +88,11 @@ function progressLine({ queues, longestWaitMs }: DrainProgress): string {
   }
 }
 
-function reportLines({ deletedQueues, unboundReturns, remaining, end }: DrainReport): string[] {
+function reportLines(report: DrainReport): string[] {
+  const { deletedQueues, deletedExchanges, unboundReturns, remaining, end } = report;
   return [
     ...deletedQueues.map((name) => `deleted ${name}`),
+    ...deletedExchanges.map((name) => `deleted exchange ${name}`),
     ...unboundReturns.map((binding) => `unbound ${binding}`),
     ...remaining.map(
       ({ name, messageCount }) =>

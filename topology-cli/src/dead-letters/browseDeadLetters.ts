@@ -122,7 +122,7 @@ const TRY_LIMIT = 3;
  */
 export async function browseDeadLetters(options: BrowseOptions): Promise<ReadingEnd> {
   const { broker, kind, readLimit, onStart, onDeadLetter, log, needsBody = () => true } = options;
-  const queue = deadLetterQueue(kind.queue);
+  const queue = deadLetterQueue(kind);
   for (let attempt = 1; ; attempt += 1) {
     const bodiless = new WeakMap<DeadLetterDelivery, ParsedDeadLetter>();
     const reader = await broker.openReader(queue, (delivery) => {

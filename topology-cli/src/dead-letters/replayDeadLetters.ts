@@ -116,9 +116,7 @@ export async function replayDeadLetters(options: ReplayOptions): Promise<ReplayR
     if (round.end === 'lost') {
       const { end, seenCount } = selection.reading;
       const place = end === 'lost' ? ` at message ${seenCount + 1}` : '';
-      losses.push(
-        `${deadLetterQueue(kind.queue)}: the connection was lost${place}: ${round.lossReason}`,
-      );
+      losses.push(`${deadLetterQueue(kind)}: the connection was lost${place}: ${round.lossReason}`);
       log(losses.at(-1) ?? '');
       lossCount = round.publishedCount === 0 ? lossCount + 1 : 1;
       readLimit = end === 'lost' && seenCount > 0 ? seenCount : options.readLimit;
@@ -195,7 +193,7 @@ async function runRound(
   readLimit: number,
   replayedBefore: number,
 ): Promise<Round> {
-  const reader = await options.broker.openReader(deadLetterQueue(options.kind.queue));
+  const reader = await options.broker.openReader(deadLetterQueue(options.kind));
   try {
     const selection = await selectDeadLetters(reader, options, limit, readLimit);
     const { end, lossReason } = selection.reading;

@@ -154,7 +154,7 @@ async function observe(
   isIdle: () => Promise<boolean>,
 ): Promise<ReplayOutcome | undefined> {
   const { kind, run, refailureLimit, readLimit, broker } = options;
-  const reader = await broker.openReader(deadLetterQueue(kind.queue));
+  const reader = await broker.openReader(deadLetterQueue(kind));
   const refailed = new DeadLetterGroups();
   const outcome = (end: ReplayOutcome['end']): ReplayOutcome => ({
     kind: kind.kind,

@@ -76,7 +76,7 @@ export class ProbeRecorder {
     const record = this.#findRecord(delivery.messageId);
     if (record === undefined) return undefined;
     const pastWaits = readDeaths(delivery.headers)
-      .filter(({ queue, reason }) => reason === 'expired' && isWaitQueue(kind.queue, queue))
+      .filter(({ queue, reason }) => reason === 'expired' && isWaitQueue(kind, queue))
       .map(({ queue, count }) => `${queue} ${count}`);
     const newestWait = pastWaits.find((wait) => !record.pastWaits.includes(wait));
     record.pastWaits = pastWaits;

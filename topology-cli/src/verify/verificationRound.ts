@@ -144,7 +144,7 @@ export class VerificationRound {
     const { amqpUrl } = this.#options;
     const { recorder } = this;
     for (const kind of this.plan.kinds) {
-      const queue = deadLetterQueue(kind.queue);
+      const queue = deadLetterQueue(kind);
       const deadLetterConsumer = await Consumer.open({
         url: amqpUrl,
         label: CONNECTION_LABEL,

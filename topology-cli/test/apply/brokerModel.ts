@@ -2,6 +2,7 @@
 import type { ExchangePlan, PolicyPlan, TopologyPlan } from '@fit/topology';
 import type { LiveBinding, LiveQueue, LiveTopology } from '@fit/topology/management';
 import { bindingText } from '@fit/topology/management';
+import { matchesPattern } from '../../../topology/src/declaration/keyPattern.ts';
 import type { ApplyStep } from '../../src/apply/planSteps.ts';
 
 export const EMPTY: LiveTopology = {
@@ -136,7 +137,7 @@ function routed(live: LiveTopology, exchange: string, key: string): string[] {
 
 function isMatch(type: string, binding: LiveBinding, key: string): boolean {
   if (type === 'fanout') return true;
-  if (type !== 'headers') return binding.key === key;
+  if (type !== 'headers') return matchesPattern(binding.key, key);
   const reasons = ['x-last-death-reason', 'x-first-death-reason'].map(
     (name) => binding.arguments[name],
   );

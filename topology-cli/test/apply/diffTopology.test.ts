@@ -129,6 +129,37 @@ test('former wait queues are to be drained, and their return binding is wanted u
   ]);
 });
 
+test('wait queues whose name is no longer declared belong to the kind that they return to', () => {
+  const named = { ...one, names: { wait: 'mine.{n}', dead: 'mine.dead' } };
+  const plan = planTopology(
+    declareTopology({ exchange: 'jobs', kinds: { one: named } }),
+    PLAN.broker,
+  );
+  const former = diffTopology(PLAN, liveOf(plan)).filter(({ code }) => code === 'QUEUE_OLD');
+  assert.deepEqual(short(former), ['QUEUE_OLD mine.1: drain', 'QUEUE_OLD mine.2: drain']);
+  const back = diffTopology(plan, LIVE).filter(({ code }) => code === 'QUEUE_OLD');
+  assert.deepEqual(short(back), [
+    'QUEUE_OLD one.wait.1.5s: drain',
+    'QUEUE_OLD one.wait.2.30s: drain',
+  ]);
+});
+
+test('what is left of a delay that is no longer declared is named, and other names are not', () => {
+  const delayed = declareTopology({ exchange: 'jobs', kinds: { one }, delays: ['5s', '1m'] });
+  const kept = declareTopology({ exchange: 'jobs', kinds: { one }, delays: ['1m'] });
+  const [before, after] = [delayed, kept].map((declaration) =>
+    planTopology(declaration, PLAN.broker),
+  );
+  assert.deepEqual(short(diffTopology(after!, liveOf(before!))), [
+    'EXCHANGE_OLD jobs.delay.5s: drain',
+    'QUEUE_OLD jobs.delay.5s: drain',
+    'BINDING_EXTRA jobs.delay.5s [] -> jobs.delay.5s: apply',
+  ]);
+  const theirs = queueOf('jobs.delay.2s', { 'x-dead-letter-exchange': 'theirs' });
+  const other = queueOf('jobs.delay.soon', { 'x-dead-letter-exchange': 'jobs' });
+  assert.deepEqual(diffOf(withQueue(theirs, other)), []);
+});
+
 test('a consumer of a planned or former wait queue is reported; one of the main queue is not', () => {
   const consumed = LIVE.queues.map((queue) => ({ ...queue, consumerCount: 1 }));
   const old = { ...oldWait('one.wait.1.2m', 'one.r1'), consumerCount: 2 };

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import {
   deadLetterQueue,
   declareTopology,
+  directKey,
   planTopology,
   type TopologyPlan,
   tierKey,
@@ -24,8 +25,19 @@ import { afterRejection, EMPTY, liveOf, normalised, perform } from './brokerMode
 
 const QUEUE = 'one';
 
-function planOf(tiers: readonly number[], version = '4.3.6'): TopologyPlan {
-  const one = { key: 'job.one', queue: QUEUE, tiers, tierOrder: 'any' as const, crashLimit: 20 };
+function planOf(
+  tiers: readonly number[],
+  version = '4.3.6',
+  keys: readonly string[] = ['job.one'],
+): TopologyPlan {
+  const one = {
+    key: 'job.one',
+    keys,
+    queue: QUEUE,
+    tiers,
+    tierOrder: 'any' as const,
+    crashLimit: 20,
+  };
   const declaration = declareTopology({ exchange: 'jobs', kinds: { one } });
   return planTopology(declaration, { version, hasManagement: true });
 }
@@ -101,6 +113,14 @@ const tiers = fc.uniqueArray(fc.constantFrom(1_000, 5_000, 10_000, 30_000, 60_00
   maxLength: 4,
 });
 
+/** A key that only patterns match, and public keys of which every one begins a first attempt. */
+const MATCHED_BY_PATTERNS = 'job.two';
+const keySets = fc.constantFrom(['job.one'], ['job.*'], ['job.one', '#'], ['job.#', '*.one']);
+
+function hasPattern(keys: readonly string[]): boolean {
+  return keys.some((key) => /[*#]/.test(key));
+}
+
 /** Before the step of that number. */
 const kill = fc.nat({ max: 40 });
 
@@ -109,7 +129,14 @@ const kill = fc.nat({ max: 40 });
  * beyond, always reaches a wait queue.
  */
 function expectRouted(live: LiveTopology, plans: readonly TopologyPlan[], last: string): void {
-  const dead = deadLetterQueue(QUEUE);
+  for (const key of [MATCHED_BY_PATTERNS, directKey({ queue: QUEUE })]) {
+    if (plans.some(({ kinds }) => key === MATCHED_BY_PATTERNS && !hasPattern(kinds[0]!.keys)))
+      continue;
+    const [first, ...more] = afterRejection(live, QUEUE, key);
+    assert.ok(first?.startsWith(`${QUEUE}.wait.`), `${last}: ${key} reaches ${first}`);
+    assert.deepEqual(more, [], `${last}: ${key} is doubled`);
+  }
+  const dead = deadLetterQueue(plans[0]!.kinds[0]!);
   const shortest = Math.min(...plans.map(({ kinds }) => kinds[0]!.tiersMs.length));
   for (let tier = 0; tier <= 5; tier += 1) {
     const reached = afterRejection(live, QUEUE, tierKey(plans[0]!.kinds[0]!, tier));
@@ -120,22 +147,28 @@ function expectRouted(live: LiveTopology, plans: readonly TopologyPlan[], last: 
 
 test('property: any tiers replaced by any others, killed anywhere, resumed with the same or with third tiers', () => {
   fc.assert(
-    fc.property(fc.tuple(tiers, tiers, tiers), fc.tuple(kill, kill), ([a, b, c], [m, n]) => {
-      const [first, second, third] = [planOf(a), planOf(b), planOf(c)];
-      const plans = [first, second, third];
-      const onState = (live: LiveTopology, step: ApplyStep) => {
-        expectRouted(live, plans, describeStep(step));
-      };
-      const started = run(second, liveOf(first), { stepCount: m, onState });
-      const again = run(third, started, { stepCount: n, onState });
-      const end = run(second, again, { onState });
-      assert.deepEqual([settled(second, end), planSteps(second, end)], [[], []]);
-      for (const [tier] of second.kinds[0]!.tiersMs.entries()) {
-        const reached = afterRejection(end, QUEUE, tierKey(second.kinds[0]!, tier));
-        assert.equal(reached[0]?.startsWith(`${QUEUE}.wait.${tier + 1}.`), true);
-      }
-      assert.ok(!end.exchanges.some(({ name }) => name.endsWith('.switch')));
-    }),
+    fc.property(
+      fc.tuple(tiers, tiers, tiers),
+      fc.tuple(kill, kill),
+      keySets,
+      ([a, b, c], [m, n], keys) => {
+        const planFrom = (list: readonly number[]) => planOf(list, '4.3.6', keys);
+        const [first, second, third] = [planFrom(a), planFrom(b), planFrom(c)];
+        const plans = [first, second, third];
+        const onState = (live: LiveTopology, step: ApplyStep) => {
+          expectRouted(live, plans, describeStep(step));
+        };
+        const started = run(second, liveOf(first), { stepCount: m, onState });
+        const again = run(third, started, { stepCount: n, onState });
+        const end = run(second, again, { onState });
+        assert.deepEqual([settled(second, end), planSteps(second, end)], [[], []]);
+        for (const [tier] of second.kinds[0]!.tiersMs.entries()) {
+          const reached = afterRejection(end, QUEUE, tierKey(second.kinds[0]!, tier));
+          assert.equal(reached[0]?.startsWith(`${QUEUE}.wait.${tier + 1}.`), true);
+        }
+        assert.ok(!end.exchanges.some(({ name }) => name.endsWith('.switch')));
+      },
+    ),
     { numRuns: 300 },
   );
 });

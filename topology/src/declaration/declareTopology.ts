@@ -3,7 +3,7 @@ import { fault, TopologyError } from '../errors.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
 import { withoutCovered } from './keyPattern.ts';
 import { delayFaults, exchangeFaults, kindFaults } from './kindFaults.ts';
-import type { Backend, KindOptions, Load } from './kindOptions.ts';
+import type { Backend, KindOptions, Load, QueueNames } from './kindOptions.ts';
 
 /** Kinds of job by their names. */
 export type KindsOptions = Readonly<Record<string, KindOptions>>;
@@ -41,6 +41,7 @@ export interface KindDeclaration<
   /** Public keys and patterns by which the queue is bound, without those that another one covers. */
   readonly keys: readonly string[];
   readonly queue: Options['queue'];
+  readonly names: QueueNames;
   /** As written: `'5s'` stays `'5s'`, so that an unknown tier does not compile. */
   readonly tiers: Options['tiers'];
   readonly tiersMs: readonly number[];
@@ -82,6 +83,7 @@ const DEFAULTS = {
   backend: 'tiers',
   queueType: 'quorum',
   unsafe: [],
+  names: {},
 } as const;
 
 /**
@@ -150,12 +152,13 @@ export function requireKind(declaration: Declaration, name: unknown): KindDeclar
 function normalise(kind: string, options: KindOptions): KindDeclaration {
   const complete = { ...DEFAULTS, ...options };
   const { key, keys = [key], queue, tiers, maxLength, crashLimit, load, messageTtl } = complete;
-  const { hasPriorities, backend, queueType, nonRetryable, deadline, unsafe } = complete;
+  const { hasPriorities, backend, queueType, nonRetryable, deadline, unsafe, names } = complete;
   return Object.freeze({
     kind,
     key,
     keys: Object.freeze(withoutCovered(keys)),
     queue,
+    names: Object.freeze({ ...names }),
     maxLength,
     crashLimit,
     hasPriorities,

@@ -2,7 +2,7 @@
 import { type Fault, fault } from '../errors.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
 import { matchesPattern } from './keyPattern.ts';
-import { BACKENDS, type KindOptions, type Load, UNSAFE } from './kindOptions.ts';
+import { BACKENDS, type KindOptions, type Load, type QueueNames, UNSAFE } from './kindOptions.ts';
 
 const LIMIT_MS = 2 ** 32;
 /** The broker requeues an unsettled message after 30 minutes (RabbitMQ, consumer acknowledgement timeout). */
@@ -14,6 +14,7 @@ const OPTIONS = new Set<string>([
   'key',
   'keys',
   'queue',
+  'names',
   'tiers',
   'tierOrder',
   'maxLength',
@@ -60,6 +61,7 @@ export function kindFaults(kind: string, options: KindOptions | undefined): Faul
     ...nameFaults(`${kind}.key`, options.key),
     ...keysFaults(kind, options),
     ...nameFaults(`${kind}.queue`, options.queue),
+    ...queueNameFaults(kind, options),
     ...tierFaults(kind, options),
     ...countFaults(`${kind}.maxLength`, options.maxLength),
     ...countFaults(`${kind}.crashLimit`, options.crashLimit),
@@ -114,6 +116,33 @@ function nameFaults(subject: string, name: string | undefined): Fault[] {
   return name.startsWith('amq.')
     ? [fault('NAME_RESERVED', subject, `'${name}': names with amq. belong to the broker`)]
     : [];
+}
+
+const NAME_OPTIONS: readonly string[] = ['wait', 'dead'] satisfies (keyof QueueNames)[];
+
+/** That two queues have one name is found in the plan, which has all names. */
+function queueNameFaults(kind: string, { names = {}, tiers }: KindOptions): Fault[] {
+  const { wait, dead } = Object(names) as QueueNames;
+  const subject = `${kind}.names`;
+  const unknown = Object.keys(Object(names) as object)
+    .filter((name) => !NAME_OPTIONS.includes(name))
+    .map((name) =>
+      fault('OPTION_UNKNOWN', `${subject}.${name}`, `is none of ${NAME_OPTIONS.join(', ')}`),
+    );
+  const isSame = Array.isArray(tiers) && tiers.length > 1 && wait?.includes('{n}') === false;
+  return [
+    ...unknown,
+    ...(dead === undefined ? [] : nameFaults(`${subject}.dead`, dead)),
+    ...(wait === undefined
+      ? []
+      : nameFaults(
+          `${subject}.wait`,
+          typeof wait === 'string' ? wait.replaceAll(/[{](?:n|delay)[}]/g, '1') : wait,
+        )),
+    ...(isSame
+      ? [fault('NAME_INVALID', `${subject}.wait`, `'${wait}' needs {n}: there are several tiers`)]
+      : []),
+  ];
 }
 
 function tierFaults(kind: string, { tiers, tierOrder }: KindOptions): Fault[] {

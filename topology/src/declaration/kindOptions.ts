@@ -26,6 +26,17 @@ export interface Load {
   readonly failureRatio: number;
 }
 
+/** Names of queues that other programs already know. Two queues with one name are refused. */
+export interface QueueNames {
+  /**
+   * Of the wait queues: `{n}` becomes the number of the tier, counted from 1, and `{delay}` its delay, such as `30s`. Without
+   * `{delay}` a change of delays needs another name, since a queue cannot change its TTL. Default `<queue>.wait.{n}.{delay}`.
+   */
+  readonly wait?: string | undefined;
+  /** Of the dead-letter queue. Default `<queue>.dead`. */
+  readonly dead?: string | undefined;
+}
+
 /** One kind of job: key, queue and tiers are required, the others have defaults. */
 export interface KindOptions {
   /** Public routing key, concrete (no wildcard). */
@@ -35,8 +46,10 @@ export interface KindOptions {
    * word, `order.#` any number of words). `key` must match one of them. Default `[key]`.
    */
   readonly keys?: readonly string[];
-  /** Main queue; names of wait queues, dead-letter queue and exchanges derive from it. */
+  /** Main queue; names of exchanges derive from it, and those of wait queues and dead-letter queue by default. */
   readonly queue: string;
+  /** Names of the wait queues and of the dead-letter queue, where they must be others than the default ones. */
+  readonly names?: QueueNames;
   /** Waits between attempts, each above 0 and below 2^32 ms, at most ten. n tiers make n + 1 attempts. */
   readonly tiers: readonly Duration[];
   /** Default `rising`: a tier that is not longer than the one before it is refused. */

@@ -1,8 +1,10 @@
 /** Messages and queues in, a validated and proved topology out. Nothing here does I/O. */
+
 import { type Declaration, declareTopology } from '../declaration/declareTopology.ts';
 import type { Duration } from '../declaration/duration.ts';
+import { frozenCopy } from '../declaration/freezeDeeply.ts';
 import { isPattern } from '../declaration/keyPattern.ts';
-import type { Backend, KindOptions, Load, Unsafe } from '../declaration/kindOptions.ts';
+import type { Backend, KindOptions, Load, QueueNames, Unsafe } from '../declaration/kindOptions.ts';
 import { type Fault, fault, TopologyError } from '../errors.ts';
 import { isTierKey } from '../plan/names.ts';
 import { planTopology } from '../plan/planTopology.ts';
@@ -46,6 +48,8 @@ export interface QueueOptions<M extends Messages = Messages> {
   readonly unsafe?: readonly Unsafe[];
   /** Name of the queue on the broker, where it is not the name in `queues`: for a queue that exists already. */
   readonly adopt?: string;
+  /** Names of the wait queues and of the dead-letter queue, where they must be others than the default ones. */
+  readonly names?: QueueNames;
 }
 
 /** Queues by name; a name is that of the queue on the broker. */
@@ -98,6 +102,9 @@ export interface NoExtraOptions<Q> {
     readonly [K in keyof Q]: NoneBut<Q[K], QueueOptions> &
       (Q[K] extends { readonly retry: infer Retry }
         ? { readonly retry: NoneBut<Retry, RetryPolicy> }
+        : unknown) &
+      (Q[K] extends { readonly names: infer Names }
+        ? { readonly names: NoneBut<Names, QueueNames> }
         : unknown);
   };
 }
@@ -117,6 +124,7 @@ const OPTIONS = {
     'load',
     'unsafe',
     'adopt',
+    'names',
   ],
   retry: ['immediate', 'delays'],
 } as const satisfies {
@@ -130,7 +138,7 @@ const MOST_IMMEDIATE = 10;
 
 /**
  * Validates, plans and proves. The plan is proved again for the broker that it is asserted on.
- * @returns a frozen topology.
+ * @returns a topology that is frozen with all its parts, but for the schemas, which are the caller's.
  * @throws TopologyError `DECLARATION_INVALID` or `PLAN_REFUSED` with every fault: code, subject, remedy.
  */
 export function defineTopology<
@@ -154,7 +162,7 @@ export function defineTopology<
   return Object.freeze({
     exchange: declaration.exchange,
     messages: Object.freeze({ ...messages }) as M,
-    queues: Object.freeze({ ...queues }) as unknown as Q,
+    queues: frozenCopy(queues) as unknown as Q,
     delays: Object.freeze([...(given.delays ?? [])]) as unknown as D,
     declaration,
   });
@@ -195,9 +203,8 @@ function kindOptionsOf(
   queue: QueueOptions,
   { messages = {}, backend }: Partial<DefineOptions<Messages, Queues>>,
 ): KindOptions {
-  const { on, retry, adopt, crashLimit, deadline, maxLength, messageTtl, load, unsafe } = Object(
-    queue,
-  ) as Partial<QueueOptions>;
+  const { on, retry, adopt, names, crashLimit, deadline, maxLength, messageTtl, load, unsafe } =
+    Object(queue) as Partial<QueueOptions>;
   const keys = Array.isArray(on) ? (on as readonly string[]) : [];
   const { delays } = Object(retry) as Partial<RetryPolicy>;
   const attempts = (Array.isArray(delays) ? delays.length : 0) + 1;
@@ -207,6 +214,7 @@ function kindOptionsOf(
     key: key ?? name,
     ...(key === undefined ? {} : { keys }),
     queue: adopt ?? name,
+    ...(names === undefined ? {} : { names }),
     tiers: delays ?? [],
     tierOrder: 'any',
     crashLimit: crashLimit ?? Math.max(DEFAULT_CRASH_LIMIT, attempts),

@@ -15,8 +15,10 @@ export {
 } from './liveTopology.ts';
 export { ManagementApi } from './managementApi.ts';
 export {
+  type FormerDelays,
   type FormerWaitQueue,
   firstTierChangeExchange,
+  formerDelays,
   formerWaitQueues,
   privateExchanges,
   publicExchange,

@@ -3,6 +3,7 @@ import { reasonHeader } from '../plan/brokerProfile.ts';
 import {
   deadLetterExchange,
   firstRetryExchange,
+  isDelayName,
   isWaitQueue,
   parkExchange,
   retryExchange,
@@ -13,6 +14,7 @@ import type { BindingPlan, PlannedKind, TopologyPlan } from '../plan/topologyPla
 import {
   bindingText,
   type LiveBinding,
+  type LiveExchange,
   type LiveQueue,
   type LiveTopology,
 } from './liveTopology.ts';
@@ -54,19 +56,51 @@ export interface FormerWaitQueue {
   readonly queue: LiveQueue;
 }
 
-/** @returns the wait queues of other tiers than the plan's. */
+/**
+ * The exchange that a queue returns to tells its kind, since a queue may have had a name that is no longer declared; its name
+ * does where somebody made it with another exchange.
+ * @returns the wait queues of other tiers than the plan's.
+ */
 export function formerWaitQueues(
   plan: TopologyPlan,
   live: Pick<LiveTopology, 'queues'>,
 ): FormerWaitQueue[] {
   return live.queues.flatMap((queue) => {
     if (plan.queues.some(({ name }) => name === queue.name)) return [];
+    const exchange = queue.arguments['x-dead-letter-exchange'];
+    const returning = plan.kinds.find((candidate) => returnExchange(candidate.queue) === exchange);
+    if (returning !== undefined) return [{ kind: returning, queue }];
     // The kind with the longest name, because a kind's queue may be named like another kind's wait queue.
     const [kind] = plan.kinds
-      .filter((candidate) => isWaitQueue(candidate.queue, queue.name))
+      .filter((candidate) => isWaitQueue(candidate, queue.name))
       .sort((a, b) => b.queue.length - a.queue.length);
     return kind === undefined ? [] : [{ kind, queue }];
   });
+}
+
+/** What is left of delays before a first delivery that are no longer declared. */
+export interface FormerDelays {
+  /** Queues, whose messages are delivered after their delay. */
+  readonly queues: readonly LiveQueue[];
+  /** Exchanges of the same names, to which publishers of an earlier declaration may still publish. */
+  readonly exchanges: readonly LiveExchange[];
+}
+
+/** @returns queues and exchanges of other delays than the plan's. */
+export function formerDelays(
+  plan: TopologyPlan,
+  live: Pick<LiveTopology, 'queues' | 'exchanges'>,
+): FormerDelays {
+  const exchange = publicExchange(plan);
+  const isPlanned = (name: string) => plan.exchanges.some((planned) => planned.name === name);
+  const isFormer = ({ name }: { readonly name: string }) =>
+    isDelayName(exchange, name) && !isPlanned(name);
+  return {
+    queues: live.queues
+      .filter(isFormer)
+      .filter(({ arguments: settings }) => settings['x-dead-letter-exchange'] === exchange),
+    exchanges: live.exchanges.filter(isFormer).filter(({ type }) => type === 'fanout'),
+  };
 }
 
 /** @returns the planned bindings, and those by which messages of former wait queues return. */

@@ -1,6 +1,7 @@
 /** Names of a kind's exchanges, queues and routing keys; no other file makes them. Tiers are counted from 1. */
 import { formatDuration } from '../declaration/duration.ts';
 import { isPattern, matchesPattern, withoutCovered } from '../declaration/keyPattern.ts';
+import type { QueueNames } from '../declaration/kindOptions.ts';
 
 /** Exchange that a main queue dead-letters to; it routes by the reason of the death. */
 export const deadLetterExchange = (queue: string): string => `${queue}.dead-letter`;
@@ -20,12 +21,20 @@ export const retryExchanges = (queue: string): readonly string[] => [
 export const returnExchange = (queue: string): string => `${queue}.return`;
 /** Exchange that routes every message to the dead-letter queue, whatever its key. */
 export const parkExchange = (queue: string): string => `${queue}.park`;
-/** Queue of the dead letters. */
-export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
+/** @returns the queue of the dead letters. */
+export function deadLetterQueue({ queue, names }: Pick<TieredKind, 'queue' | 'names'>): string {
+  return names.dead ?? `${queue}.dead`;
+}
 
 /** Name of the exchange, and of the queue behind it, that keep a message for this time before its first delivery. */
 export const delayName = (exchange: string, delayMs: number): string =>
   `${exchange}.delay.${formatDuration(delayMs)}`;
+
+/** @returns true for a name that `delayName` makes for any delay. */
+export function isDelayName(exchange: string, name: string): boolean {
+  const prefix = `${exchange}.delay.`;
+  return name.startsWith(prefix) && /^\d+(?:ms|s|m|h)$/.test(name.slice(prefix.length));
+}
 
 /** What the names of a kind are made from. */
 export interface TieredKind {
@@ -37,20 +46,35 @@ export interface TieredKind {
   readonly queue: string;
   /** Milliseconds of each tier. */
   readonly tiersMs: readonly number[];
+  /** Names that the owner declares in place of the default ones. */
+  readonly names: QueueNames;
 }
 
 /**
- * The delay is part of the name, because a queue cannot change its TTL argument: other tiers need other queues, and those of
- * earlier tiers can be drained beside them.
+ * The delay is part of the default name, because a queue cannot change its TTL argument: other tiers need other queues, and
+ * those of earlier tiers can be drained beside them.
  * @returns the name of the wait queue of a tier.
  */
-export function waitQueue(kind: TieredKind, tier: number): string {
-  return `${kind.queue}.wait.${tier}.${formatDuration(kind.tiersMs[tier - 1] ?? 0)}`;
+export function waitQueue(
+  kind: Pick<TieredKind, 'queue' | 'tiersMs' | 'names'>,
+  tier: number,
+): string {
+  const delay = formatDuration(kind.tiersMs[tier - 1] ?? 0);
+  return waitTemplate(kind).replaceAll('{n}', `${tier}`).replaceAll('{delay}', delay);
 }
 
-/** @returns true for the name of a wait queue of this main queue, whatever its tiers are or were. */
-export function isWaitQueue(queue: string, name: string): boolean {
-  return name.startsWith(`${queue}.wait.`);
+function waitTemplate({ queue, names }: Pick<TieredKind, 'queue' | 'names'>): string {
+  return names.wait ?? `${queue}.wait.{n}.{delay}`;
+}
+
+/** @returns true for the name of a wait queue of this kind, whatever its tiers are or were. */
+export function isWaitQueue(kind: Pick<TieredKind, 'queue' | 'names'>, name: string): boolean {
+  if (name.startsWith(`${kind.queue}.wait.`)) return true;
+  const pattern = waitTemplate(kind)
+    .replaceAll('.', '\\.')
+    .replaceAll('{n}', '\\d+')
+    .replaceAll('{delay}', '\\d+(?:ms|s|m|h)');
+  return new RegExp(`^${pattern}$`).test(name);
 }
 
 /** @returns the routing key of a message after its wait in this tier; of tier 0 the public key. */

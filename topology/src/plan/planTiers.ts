@@ -110,7 +110,7 @@ export function limitArguments(kind: PlannedKind, broker: BrokerProfile): Record
 
 function planBindings(kind: PlannedKind, broker: BrokerProfile): BindingPlan[] {
   const { queue } = kind;
-  const dead = deadLetterQueue(queue);
+  const dead = deadLetterQueue(kind);
   const tiers = kind.tiersMs.map((_, index) => index + 1);
   return [
     ...FINAL_REASONS.map((reason) => ({

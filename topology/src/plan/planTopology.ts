@@ -4,6 +4,7 @@ import {
   type KindDeclaration,
   requireDeclaration,
 } from '../declaration/declareTopology.ts';
+import { frozenCopy } from '../declaration/freezeDeeply.ts';
 import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
 import { deadLetterQueue, delayName, parkExchange } from './names.ts';
 import { hasNativeRetry, isLinear, planNative } from './planNative.ts';
@@ -22,27 +23,23 @@ export function planTopology(declaration: Declaration, broker: BrokerProfile): T
     ...declaration.delaysMs.map((delayMs) => planDelay(declaration.exchange, delayMs)),
     ...kinds.map((kind) => planKind(kind, broker)),
   ];
-  return Object.freeze({
+  return frozenCopy({
     broker,
-    kinds: Object.freeze(kinds),
-    exchanges: Object.freeze([
+    kinds,
+    exchanges: [
       // Without an alternate exchange a mandatory publish that no queue takes is returned to its publisher.
       { name: declaration.exchange, type: 'topic' as const, alternate: undefined },
       ...plans.flatMap(({ exchanges }) => exchanges),
-    ]),
-    queues: Object.freeze(
-      plans.flatMap(({ queues }) => queues.map((queue) => Object.freeze(queue))),
-    ),
+    ],
+    queues: plans.flatMap(({ queues }) => queues),
     // The public bindings come last: no message is accepted before every path behind them exists.
-    bindings: Object.freeze([
+    bindings: [
       ...plans.flatMap(({ bindings }) => bindings),
       ...kinds.flatMap(({ queue, keys }) =>
         keys.map((key) => ({ exchange: declaration.exchange, queue, key, arguments: {} })),
       ),
-    ]),
-    policies: Object.freeze(
-      broker.hasManagement ? kinds.flatMap((kind) => planPolicies(kind, broker)) : [],
-    ),
+    ],
+    policies: broker.hasManagement ? kinds.flatMap((kind) => planPolicies(kind, broker)) : [],
   });
 }
 
@@ -57,7 +54,7 @@ function chooseBackend(kind: KindDeclaration, broker: BrokerProfile): PlannedKin
 function planKind(kind: PlannedKind, broker: BrokerProfile): KindPlan {
   const plan = kind.backend === 'native' ? planNative(kind, broker) : planTiers(kind, broker);
   const park = parkExchange(kind.queue);
-  const dead = deadLetterQueue(kind.queue);
+  const dead = deadLetterQueue(kind);
   return {
     exchanges: [{ name: park, type: 'fanout', alternate: undefined }, ...plan.exchanges],
     queues: [planDeadLetterQueue(kind, broker), ...plan.queues],
@@ -97,7 +94,7 @@ function planDelay(exchange: string, delayMs: number): KindPlan {
 function planDeadLetterQueue(kind: PlannedKind, broker: BrokerProfile): QueuePlan {
   const isUnlimited = broker.hasManagement || !limitsByDefault(broker);
   return {
-    name: deadLetterQueue(kind.queue),
+    name: deadLetterQueue(kind),
     role: 'dlq',
     kind: kind.kind,
     tier: 0,
@@ -117,7 +114,7 @@ function planPolicies(kind: PlannedKind, broker: BrokerProfile): PolicyPlan[] {
   const main = policy(queue, { 'max-length': maxLength, ...crashes });
   // Reading a dead letter without acknowledging it counts as a return; the default limit of 20 would delete it.
   return limitsByDefault(broker)
-    ? [main, policy(deadLetterQueue(queue), { 'delivery-limit': -1 })]
+    ? [main, policy(deadLetterQueue(kind), { 'delivery-limit': -1 })]
     : [main];
 }
 

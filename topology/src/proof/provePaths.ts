@@ -146,7 +146,7 @@ function proveTiers(plan: TopologyPlan, kind: PlannedKind): Fault[] {
 function proveRejections(plan: TopologyPlan, kind: PlannedKind): Fault[] {
   return Array.from({ length: kind.tiersMs.length + 1 }, (_, tier) => {
     const isLast = tier === kind.tiersMs.length;
-    const next = isLast ? deadLetterQueue(kind.queue) : waitQueue(kind, tier + 1);
+    const next = isLast ? deadLetterQueue(kind) : waitQueue(kind, tier + 1);
     return keysOfTier(kind, tier).flatMap((key) =>
       expectOnly(
         reachedAfter(plan, { queue: kind.queue, key }, 'rejected'),
@@ -186,7 +186,7 @@ function withoutAlternates(plan: TopologyPlan, kind: PlannedKind): TopologyPlan 
 
 /** A message that died for a final reason would come back from a tier without a rejection: a cycle, which the broker drops. */
 function proveFinalReasons(plan: TopologyPlan, kind: PlannedKind): Fault[] {
-  const dead = deadLetterQueue(kind.queue);
+  const dead = deadLetterQueue(kind);
   return FINAL_REASONS.flatMap((reason) =>
     Array.from({ length: kind.tiersMs.length + 1 }, (_, tier) => {
       return keysOfTier(kind, tier).flatMap((key) =>
@@ -216,7 +216,7 @@ function proveUnknownKeys(
     const isFirstKey =
       RETRY_EXCHANGES.includes(exchangeOf) &&
       patternsOf(kind).some((pattern) => matchesPattern(pattern, key));
-    const wanted = isFirstKey ? waitQueue(kind, 1) : deadLetterQueue(kind.queue);
+    const wanted = isFirstKey ? waitQueue(kind, 1) : deadLetterQueue(kind);
     return expectOnly(reached, wanted, `unknown key at ${exchange}`);
   });
 }

@@ -58,7 +58,13 @@ function proveSeparateNames(plan: TopologyPlan): Fault[] {
     const names = objects.map(({ name }) => name);
     return names
       .filter((name, index) => names.indexOf(name) !== index)
-      .map((name) => fault('NAME_TAKEN', name, 'two objects derive this name; rename a queue'));
+      .map((name) =>
+        fault(
+          'NAME_TAKEN',
+          name,
+          'two objects have this name; rename a queue, or give other names',
+        ),
+      );
   });
 }
 

@@ -19,7 +19,10 @@ export interface Attempt {
 }
 
 /** The part of a kind that attempts depend on. `auto` counts as tiers: take the kind from a plan, in which it is resolved. */
-export type RetriedKind = Pick<KindDeclaration, 'key' | 'keys' | 'queue' | 'tiersMs' | 'backend'>;
+export type RetriedKind = Pick<
+  KindDeclaration,
+  'key' | 'keys' | 'queue' | 'names' | 'tiersMs' | 'backend'
+>;
 
 /**
  * A key of a tier that is no longer declared is a last attempt: the waits were spent under the earlier declaration.

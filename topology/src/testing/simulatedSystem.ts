@@ -168,7 +168,7 @@ export class SimulatedSystem<Queue extends string = string> {
   /** @returns the dead letters of a main queue, oldest first. */
   deadLetters(queue: Queue): readonly SimulatedDeadLetter[] {
     const kind = this.#kindOf(queue);
-    return this.broker.readyIn(deadLetterQueue(kind.queue)).map((deadLetter) => {
+    return this.broker.readyIn(deadLetterQueue(kind)).map((deadLetter) => {
       const { id, key, body } = deadLetter;
       const headers = { ...deadLetter.headers, ...this.broker.marksOf(deadLetter).headers };
       const { cause, message } = describeDeath(kind, key, headers);

@@ -86,6 +86,7 @@ test('a good one is complete and frozen', () => {
     key: 'job.one',
     keys: ['job.one'],
     queue: 'one',
+    names: {},
     tiers: ['5s', '30s'],
     tiersMs: [5_000, 30_000],
     maxLength: 10_000,

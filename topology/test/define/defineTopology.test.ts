@@ -201,6 +201,35 @@ test('a misspelt option, an unknown message and a wrong duration do not compile'
     }));
 });
 
+test('it is frozen with all its parts, and the caller keeps what it gave', () => {
+  const given = {
+    on: ['order.created' as const],
+    retry: { delays: ['5s' as const] },
+    load: { perSecond: 1, failureRatio: 0 },
+  };
+  const topology = defineTopology({
+    exchange: 'shop',
+    messages: { 'order.created': messages['order.created'] },
+    queues: { all: given },
+  });
+  const open = (value: unknown, path: string): string[] =>
+    typeof value !== 'object' || value === null
+      ? []
+      : [
+          ...(Object.isFrozen(value) ? [] : [path]),
+          ...Object.entries(value).flatMap(([name, part]) => open(part, `${path}.${name}`)),
+        ];
+  const { messages: schemas, ...data } = topology;
+  assert.ok(Object.isFrozen(topology) && Object.isFrozen(schemas));
+  assert.deepEqual(
+    Object.entries(data).flatMap(([name, part]) => open(part, name)),
+    [],
+  );
+  const plan = planTopology(topology.declaration, { version: '4.3.6', hasManagement: false });
+  assert.deepEqual(open(plan, 'plan'), []);
+  assert.ok(!Object.isFrozen(given.retry.delays));
+});
+
 test('delays by rule', () => {
   assert.deepEqual(exponential('1s', { retries: 4, factor: 4 }), ['1s', '4s', '16s', '64s']);
   assert.deepEqual(exponential('20m', { retries: 3 }), ['20m', '40m', '1h']);
