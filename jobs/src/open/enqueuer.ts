@@ -133,6 +133,7 @@ export class Enqueuer {
       _id: batchId,
       runId: operation,
       kind: group[0]?.job.kind ?? '',
+      ...(group[0]?.job.isUrgent === true ? { isUrgent: true as const } : {}),
       ids: [...records.keys()].sort(),
     };
     const batch = await this.#makeBatch(listed, { now, dueAt });
@@ -155,7 +156,7 @@ export class Enqueuer {
 
   /** Stores a batch that no relay may take until its jobs are stored, because it would find none and end it. */
   async #makeBatch(
-    listed: Pick<BatchRecord, '_id' | 'runId' | 'kind' | 'ids'>,
+    listed: Pick<BatchRecord, '_id' | 'runId' | 'kind' | 'isUrgent' | 'ids'>,
     { now, dueAt }: { readonly now: Date; readonly dueAt: Date },
   ): Promise<BatchRecord> {
     const { stores, relay } = this.#options;
@@ -179,12 +180,16 @@ export class Enqueuer {
    */
   async #handOver(batch: BatchRecord, created: readonly JobRecord[], dueAt: Date): Promise<void> {
     const { stores } = this.#options;
-    const { runId, kind } = batch;
+    const { runId, kind, isUrgent } = batch;
+    const urgency = isUrgent === true ? { isUrgent } : {};
     let [held, jobs] = [batch, created];
     for (let number = 1; !(await this.#passOn(held, jobs, dueAt)); number += 1) {
       const _id = `${runId}:${number}`;
       const ids = jobs.map((job) => job._id).sort();
-      held = await this.#makeBatch({ _id, runId, kind, ids }, { now: stores.clock.now(), dueAt });
+      held = await this.#makeBatch(
+        { _id, runId, kind, ...urgency, ids },
+        { now: stores.clock.now(), dueAt },
+      );
       await stores.jobs.assignBatch(ids, _id);
       jobs = jobs.map((job) => ({ ...job, batch: _id }));
     }

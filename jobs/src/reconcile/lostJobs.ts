@@ -7,7 +7,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type KindDeclaration, waitQueue } from '@fit/topology';
-import { BATCH_LIMIT, type BatchRecord } from '../record/batch.ts';
+import { BATCH_LIMIT, type BatchSummary, groupBatches } from '../record/batch.ts';
 import { operationLeaseEndAfter } from '../store/relayLease.ts';
 import type { ReconcilerOptions } from './reconciler.ts';
 
@@ -66,7 +66,7 @@ export class LostJobs {
    * @param now the database's time.
    * @returns how many jobs the relay is to publish again.
    */
-  async repair(kind: KindDeclaration, open: readonly BatchRecord[], now: Date): Promise<number> {
+  async repair(kind: KindDeclaration, open: readonly BatchSummary[], now: Date): Promise<number> {
     const { staleAfterMs, confirmMs } = this.#options;
     const former = this.#looks.get(kind.kind);
     if (former !== undefined && this.#options.nowMs() - former.atMs < confirmMs) return 0;
@@ -74,7 +74,7 @@ export class LostJobs {
     const look = await this.#look(kind, open, before, now);
     this.#looks.set(kind.kind, look);
     const lost = former === undefined ? [] : this.#lostSince(kind, former, look);
-    return lost.length === 0 ? 0 : await this.#publishAgain(kind.kind, lost, before);
+    return lost.length === 0 ? 0 : await this.#publishAgain(kind, lost, before);
   }
 
   #lostSince(kind: KindDeclaration, former: Look, look: Look): string[] {
@@ -109,17 +109,22 @@ export class LostJobs {
 
   async #look(
     kind: KindDeclaration,
-    open: readonly BatchRecord[],
+    open: readonly BatchSummary[],
     before: Date,
     now: Date,
   ): Promise<Look> {
-    const { jobs, workers } = this.#options.stores;
+    const { batches, jobs, workers } = this.#options.stores;
     const atMs = this.#options.nowMs();
     const queued: string[] = [];
-    for (const batch of open) {
-      if (batch.publishedAt === undefined || batch.publishedAt >= before) break;
+    const isStale = ({ publishedAt }: BatchSummary) =>
+      publishedAt !== undefined && publishedAt < before;
+    for (const group of groupBatches(open.filter(isStale))) {
       if (queued.length >= CANDIDATES_LIMIT) break;
-      queued.push(...(await jobs.pendingOf(batch)));
+      const read = await batches.findAll(
+        group.map(({ _id }) => _id),
+        ['ids'],
+      );
+      for (const { _id } of await jobs.pendingOf(read)) queued.push(_id);
     }
     const silent = await jobs.silent(kind.kind, before, CANDIDATES_LIMIT);
     const running = silent.filter(({ state }) => state === 'running').map(({ _id }) => _id);
@@ -174,19 +179,24 @@ export class LostJobs {
    * Puts the jobs into new batches and gives these to the relay. If the process dies in between, a relay takes the batch after
    * its lease and publishes those of its jobs that name it.
    */
-  async #publishAgain(kind: string, lost: readonly string[], before: Date): Promise<number> {
+  async #publishAgain(
+    kind: KindDeclaration,
+    lost: readonly string[],
+    before: Date,
+  ): Promise<number> {
     const { batches, jobs, clock } = this.#options.stores;
     const operation = `reconcile-${randomUUID()}`;
     const trace = this.#options.tracer?.operation('reconcile');
     let count = 0;
-    for (let from = 0; from < lost.length; from += BATCH_LIMIT) {
+    for (const [number, { ids, isUrgent }] of (await this.#divide(kind, lost)).entries()) {
       const now = clock.now();
       const batch = await batches.insert(
         {
-          _id: `${operation}:${from / BATCH_LIMIT}`,
+          _id: `${operation}:${number}`,
           runId: operation,
-          kind,
-          ids: lost.slice(from, from + BATCH_LIMIT).sort(),
+          kind: kind.kind,
+          ...(isUrgent ? { isUrgent } : {}),
+          ids: ids.toSorted(),
           createdAt: now,
           owner: operation,
           ...(trace === undefined ? {} : { traceparent: trace.traceparent }),
@@ -202,6 +212,30 @@ export class LostJobs {
     if (count > 0) this.#options.onEvent({ type: 'reconciled', count });
     return count;
   }
+
+  /** @returns the jobs of each batch, the urgent ones first and apart, so that they wait behind no others. */
+  async #divide(
+    { hasPriorities }: KindDeclaration,
+    lost: readonly string[],
+  ): Promise<{ readonly ids: readonly string[]; readonly isUrgent: boolean }[]> {
+    const { jobs } = this.#options.stores;
+    const divided: Record<'urgent' | 'others', string[]> = { urgent: [], others: [] };
+    for (const ids of inBatches(lost)) {
+      const urgent = hasPriorities ? await jobs.findUrgent(ids) : undefined;
+      for (const id of ids) divided[urgent?.has(id) === true ? 'urgent' : 'others'].push(id);
+    }
+    return [
+      ...inBatches(divided.urgent).map((ids) => ({ ids, isUrgent: true })),
+      ...inBatches(divided.others).map((ids) => ({ ids, isUrgent: false })),
+    ];
+  }
+}
+
+function inBatches(ids: readonly string[]): string[][] {
+  const batches: string[][] = [];
+  for (let from = 0; from < ids.length; from += BATCH_LIMIT)
+    batches.push(ids.slice(from, from + BATCH_LIMIT));
+  return batches;
 }
 
 /**

@@ -6,7 +6,7 @@
 import type { Declaration } from '@fit/topology';
 import type { QueueDepth } from '@fit/topology/amqp';
 import type { JobListener } from '../jobEvent.ts';
-import type { BatchRecord } from '../record/batch.ts';
+import { type BatchRecord, type BatchSummary, groupBatches } from '../record/batch.ts';
 import type { JobStores } from '../store/jobStores.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
 import { LostJobs } from './lostJobs.ts';
@@ -25,7 +25,10 @@ export interface ReconcilerOptions {
    * `CONFIRM_MS`.
    */
   readonly confirmMs?: number;
-  /** A round begins no further work after this time, in milliseconds; default 2,000. */
+  /**
+   * A round begins no further work on batches after this time, shared by the kinds, and none on runs after this time again; in
+   * milliseconds, default 2,000.
+   */
   readonly budgetMs?: number;
   /** A clock in milliseconds that is never set; default `performance.now`. */
   readonly nowMs?: () => number;
@@ -47,9 +50,12 @@ const MARGIN_MS = 30_000;
  */
 export const CONFIRM_MS = 12_000;
 const BUDGET_MS = 2_000;
-/** Batches of one kind that a round reads. */
-const BATCHES_LIMIT = 50;
-/** Batches end about in the order in which they were published, so a round stops looking after this many that have not ended. */
+/** Jobs of the batches of one kind that a round looks at. */
+const JOBS_LIMIT = 50_000;
+/**
+ * Batches end about in the order in which they were published, so a round stops looking after this many groups of batches of
+ * which not all have ended.
+ */
 const BLOCKED_LIMIT = 3;
 
 /** @returns the longest retry path and a margin of 30 s: a healthy job that no worker has in hand changes its state within that time. */
@@ -75,44 +81,58 @@ export class Reconciler {
   /** @throws StoreUnavailable, StatementRefused; the next round repeats what failed. */
   async round(): Promise<ReconcilerRound> {
     const { declaration, stores, budgetMs = BUDGET_MS } = this.#options;
-    const deadlineMs = this.#nowMs() + budgetMs;
     const now = await stores.clock.read();
     let hasMore = false;
     let lostCount = 0;
     for (const kind of declaration.kinds) {
-      const { endedCount, open } = await this.#endBatches(kind.kind);
-      hasMore ||= endedCount === BATCHES_LIMIT;
-      lostCount += await this.#lost.repair(kind, open, now);
+      const deadlineMs = this.#nowMs() + budgetMs / declaration.kinds.length;
+      const batches = await this.#endBatches(kind.kind, deadlineMs);
+      hasMore ||= batches.hasMore;
+      lostCount += await this.#lost.repair(kind, batches.open, now);
     }
-    if (await this.#runs.checkRuns(deadlineMs)) hasMore = true;
+    if (await this.#runs.checkRuns(this.#nowMs() + budgetMs)) hasMore = true;
     return { lostCount, hasMore };
   }
 
-  /** @returns how many batches ended, and those of the others that this round has read, the oldest first. */
-  async #endBatches(kind: string): Promise<{ endedCount: number; open: BatchRecord[] }> {
+  /** @returns the batches that have not ended among those that this round has read, the oldest first. */
+  async #endBatches(
+    kind: string,
+    deadlineMs: number,
+  ): Promise<{ open: BatchSummary[]; hasMore: boolean }> {
     const { batches, jobs } = this.#options.stores;
-    const published = await batches.published(kind, BATCHES_LIMIT);
-    const ended: string[] = [];
+    const published = await batches.published(kind, JOBS_LIMIT);
+    const groups = groupBatches(published.batches);
+    const ended = new Set<string>();
+    let lookedCount = 0;
     let blockedCount = 0;
-    for (const batch of published) {
-      if ((await jobs.pendingOf(batch, 1)).length > 0) {
-        blockedCount += 1;
-        if (blockedCount === BLOCKED_LIMIT) break;
-        continue;
+    for (const group of groups) {
+      const read = await batches.findAll(
+        group.map(({ _id }) => _id),
+        ['ids'],
+      );
+      // Of a batch that is alone it is enough to know whether it has a pending job.
+      const pending = await jobs.pendingOf(read, group.length === 1 ? 1 : undefined);
+      const open = new Set(pending.map(({ batch }) => batch));
+      const isUncounted = new Set(group.flatMap((each) => (each.isUncounted ? [each._id] : [])));
+      for (const batch of read) {
+        if (open.has(batch._id)) continue;
+        if (isUncounted.has(batch._id)) await this.#recountRunsOf(batch);
+        ended.add(batch._id);
       }
-      if (batch.isUncounted === true) await this.#recountRunsOf(batch);
-      ended.push(batch._id);
+      lookedCount += 1;
+      if (open.size > 0) blockedCount += 1;
+      if (blockedCount === BLOCKED_LIMIT || this.#nowMs() >= deadlineMs) break;
     }
-    if (ended.length > 0) await batches.markEnded(ended);
-    const endedIds = new Set(ended);
+    await batches.markEnded([...ended]);
+    const isCut = published.hasMore || lookedCount < groups.length;
     return {
-      endedCount: ended.length,
-      open: published.filter(({ _id }) => !endedIds.has(_id)),
+      open: published.batches.filter(({ _id }) => !ended.has(_id)),
+      hasMore: isCut && blockedCount < BLOCKED_LIMIT && ended.size > 0,
     };
   }
 
   /** A replay that was killed has not taken its jobs out of the counts of their runs. */
-  async #recountRunsOf({ _id, ids }: BatchRecord): Promise<void> {
+  async #recountRunsOf({ _id, ids }: Pick<BatchRecord, '_id' | 'ids'>): Promise<void> {
     const { batches, jobs, runs } = this.#options.stores;
     for (const runId of await jobs.runIdsAmong(ids)) await runs.requestRecount(runId);
     await batches.markCounted(_id);

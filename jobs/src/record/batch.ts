@@ -23,6 +23,8 @@ export interface BatchRecord {
   readonly after?: string;
   readonly last?: string;
   readonly kind: string;
+  /** True: every job is urgent, so relays take the batch before others. Absent for all others. */
+  readonly isUrgent?: true;
   /** Ids of the jobs, sorted. */
   readonly ids: readonly string[];
   /** Those of them that an earlier run had created. */
@@ -48,6 +50,36 @@ export interface BatchRecord {
 
 /** Jobs in one batch at most. */
 export const BATCH_LIMIT = 1_000;
+
+/** A batch without the ids of its jobs, for work on many batches: those of single jobs may be as many as the jobs. */
+export interface BatchSummary
+  extends Pick<
+    BatchRecord,
+    '_id' | 'runId' | 'page' | 'createsJobs' | 'publishedAt' | 'isUncounted'
+  > {
+  readonly jobCount: number;
+}
+
+/**
+ * Divides batches into groups for statements that serve several of them, in their order.
+ * @returns groups of at least one batch and of at most `BATCH_LIMIT` jobs together; a batch without jobs counts as one job.
+ */
+export function groupBatches<Batch extends Pick<BatchSummary, 'jobCount'>>(
+  batches: readonly Batch[],
+): Batch[][] {
+  const groups: Batch[][] = [];
+  let jobCount = Infinity;
+  for (const batch of batches) {
+    const count = Math.max(1, batch.jobCount);
+    if (jobCount + count > BATCH_LIMIT) {
+      groups.push([]);
+      jobCount = 0;
+    }
+    groups.at(-1)?.push(batch);
+    jobCount += count;
+  }
+  return groups;
+}
 
 /**
  * @param after the item behind which the page begins; empty for the first page. The id has the position and not the number of

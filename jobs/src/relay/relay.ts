@@ -156,13 +156,13 @@ export class Relay {
   /**
    * Publishes a batch that this process has just stored with this relay as its owner. Urgent jobs wait neither for other
    * batches nor for the room that the relay leaves in the queue.
-   * @param jobs the jobs of the batch, either all of them urgent or none.
+   * @param jobs the jobs of the batch.
    */
   publish(batch: BatchRecord, jobs: readonly JobRecord[]): void {
     const { batches } = this.#options.stores;
     const renew = () => batches.renew(batch);
     const held = this.#hold({ batch, jobs, isLost: false, renew });
-    if (jobs[0]?.isUrgent === true && !this.#isStopped) {
+    if (batch.isUrgent === true && !this.#isStopped) {
       this.#track(URGENT, () => this.#publishClaimed(held));
       return;
     }
@@ -230,18 +230,41 @@ export class Relay {
     const { runs, batches } = this.#options.stores;
     if (this.#options.source !== undefined)
       for (const run of await runs.claim(this.#owner)) this.#addRun(run, false);
+    if (!this.#mayClaim) return;
     // A claimed batch waits for a free page of its kind and goes before the pages of runs, so that a large run does not keep
-    // replays and repairs waiting.
-    const kinds = [...this.#kinds.keys()].filter(
-      (kind) => !this.#claimed.some(({ batch }) => batch.kind === kind),
+    // replays and repairs waiting. Urgent ones do not wait, so they are claimed also while others of their kind do.
+    const busyKinds = new Set(this.#claimed.map(({ batch }) => batch.kind));
+    const kinds = [...this.#kinds.keys()].filter((kind) => !busyKinds.has(kind));
+    const urgentKinds = [...this.#kinds.values()].flatMap(({ kind, hasPriorities }) =>
+      hasPriorities && busyKinds.has(kind) ? [kind] : [],
     );
-    if (kinds.length === 0) return;
     const now = this.#options.stores.clock.now();
-    const wanted = { kinds, limit: CLAIMED_LIMIT, jobLimit: CLAIMED_JOBS, now };
-    const { claimed, hasMore } = await batches.claim(this.#owner, wanted);
-    this.#hasMoreBatches = hasMore;
-    for (const batch of claimed)
-      this.#claimed.push(this.#hold({ batch, isLost: false, renew: () => batches.renew(batch) }));
+    const wanted = { limit: CLAIMED_LIMIT, jobLimit: CLAIMED_JOBS, now };
+    for (const { isUrgent, of } of [
+      { isUrgent: true, of: urgentKinds },
+      { isUrgent: false, of: kinds },
+    ]) {
+      if (of.length === 0) continue;
+      const { claimed, hasMore } = await batches.claim(this.#owner, {
+        ...wanted,
+        kinds: of,
+        isUrgent,
+      });
+      this.#hasMoreBatches ||= hasMore;
+      for (const batch of claimed) this.#addClaimed(batch);
+    }
+  }
+
+  /** False while so many urgent batches are in work that the broker must be slow for everybody. */
+  get #mayClaim(): boolean {
+    return (this.#inWork.get(URGENT) ?? 0) < CLAIMED_LIMIT;
+  }
+
+  #addClaimed(batch: BatchRecord): void {
+    const { batches } = this.#options.stores;
+    const held = this.#hold({ batch, isLost: false, renew: () => batches.renew(batch) });
+    if (batch.isUrgent === true) this.#track(URGENT, () => this.#publishClaimed(held));
+    else this.#claimed.push(held);
   }
 
   #addRun(run: RunRecord, isFresh: boolean): void {
@@ -290,7 +313,7 @@ export class Relay {
   #startWork(): void {
     if (this.#isStopped) return;
     this.#beginWork();
-    if (this.#hasMoreBatches && this.#claimed.length === 0) {
+    if (this.#hasMoreBatches && this.#claimed.length === 0 && this.#mayClaim) {
       this.#hasMoreBatches = false;
       this.wake();
     }
@@ -604,6 +627,7 @@ export class Relay {
       _id: restBatchId(batch),
       runId: batch.runId,
       kind: batch.kind,
+      ...(left.every(({ isUrgent }) => isUrgent === true) ? { isUrgent: true as const } : {}),
       ids,
       createdAt: batch.createdAt,
       owner: this.#owner,

@@ -68,10 +68,16 @@ export async function replayDead(options: ReplayOptions): Promise<Replayed> {
   }
 }
 
-/** @returns groups of jobs of one kind. */
+/** @returns groups of jobs of one kind, either all of them urgent or none; the urgent ones first. */
 function groupsOf(jobs: readonly DeadJob[], size: number): DeadJob[][] {
   const groups: DeadJob[][] = [];
-  for (const ofKind of Map.groupBy(jobs, ({ kind }) => kind).values())
+  const ofUrgency = [
+    jobs.filter(({ isUrgent }) => isUrgent),
+    jobs.filter(({ isUrgent }) => !isUrgent),
+  ];
+  for (const ofKind of ofUrgency.flatMap((some) => [
+    ...Map.groupBy(some, ({ kind }) => kind).values(),
+  ]))
     for (let from = 0; from < ofKind.length; from += size)
       groups.push(ofKind.slice(from, from + size));
   return groups;
@@ -97,6 +103,7 @@ async function replayGroup(
       _id: id,
       runId: replayId,
       kind: group[0]?.kind ?? '',
+      ...(group[0]?.isUrgent === true ? { isUrgent: true as const } : {}),
       ids,
       createdAt: now,
       owner: replayId,

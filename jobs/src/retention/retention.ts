@@ -4,7 +4,7 @@
  * time runs its rounds, under a lease. Dead letters and heartbeats expire by indexes of their collections.
  */
 import type { JobListener } from '../jobEvent.ts';
-import type { BatchRecord } from '../record/batch.ts';
+import { type BatchRecord, type BatchSummary, groupBatches } from '../record/batch.ts';
 import { NO_RUN } from '../record/run.ts';
 import type { JobStores } from '../store/jobStores.ts';
 
@@ -23,8 +23,8 @@ export interface RetentionOptions {
   readonly effectIdsOf: (kind: string, jobIds: readonly string[]) => readonly string[];
   /** @returns how many effects existed. @throws StoreUnavailable; the next round repeats the deletion. */
   readonly deleteEffects: (kind: string, ids: readonly string[]) => Promise<number>;
-  /** Batches of one round at most; default 20. */
-  readonly batchLimit?: number;
+  /** Jobs of the batches of one round at most; default 20,000. A larger batch is worked on as well. */
+  readonly jobLimit?: number;
   readonly onEvent: JobListener;
 }
 
@@ -39,12 +39,12 @@ export interface RetentionRound {
 }
 
 const DAY_MS = 86_400_000;
-const BATCH_LIMIT_OF_ROUND = 20;
+const JOB_LIMIT = 20_000;
 const RUN_LIMIT = 20;
 
 export class Retention {
   readonly #options: RetentionOptions;
-  readonly #batchLimit: number;
+  readonly #jobLimit: number;
   /** Runs that this pass leaves alone, because they are not finished or not old enough. */
   #kept = new Set<string>();
   /** The pass over the finished runs continues after runs that were created at this time. */
@@ -56,7 +56,7 @@ export class Retention {
     if (effectDays < jobDays)
       throw new RangeError(`effects must be kept for at least as long as jobs (${jobDays} days)`);
     this.#options = options;
-    this.#batchLimit = options.batchLimit ?? BATCH_LIMIT_OF_ROUND;
+    this.#jobLimit = options.jobLimit ?? JOB_LIMIT;
   }
 
   /** Every step may be repeated, so a process that is killed loses only time. @throws StoreUnavailable, StatementRefused */
@@ -86,34 +86,39 @@ export class Retention {
     before: Date,
   ): Promise<{ jobCount: number; batchCount: number; hasMore: boolean }> {
     const { batches, runs } = this.#options.stores;
-    let jobCount = 0;
-    const old = await batches.publishedBefore('ended', before, [...this.#kept], this.#batchLimit);
-    const pages = old.filter(hasJobs);
+    const old = await batches.publishedBefore('ended', before, [...this.#kept], this.#jobLimit);
+    const operations = old.batches.filter((batch) => !hasJobs(batch));
+    await batches.delete(idsOf(operations));
+    const withJobs = old.batches.filter(hasJobs);
+    const pages = withJobs.filter(({ createsJobs }) => createsJobs !== true);
     const ofRuns = await runs.findSmall([...new Set(pages.map(({ runId }) => runId))]);
-    const operations = old.filter((batch) => !hasJobs(batch)).map(({ _id }) => _id);
-    if (operations.length > 0) await batches.delete(operations);
-    for (const batch of pages) {
-      const run = ofRuns.get(batch.runId);
-      const isOver = run === undefined || isFinishedBefore(run, before);
-      if (!isOver || !(await this.#deleteJobsOf(batch, (count) => (jobCount += count))))
-        this.#kept.add(batch.runId);
-    }
-    return {
-      jobCount,
-      batchCount: operations.length,
-      hasMore: old.length === this.#batchLimit,
+    const isOver = ({ runId }: BatchSummary) => {
+      const run = ofRuns.get(runId);
+      return run === undefined || isFinishedBefore(run, before);
     };
+    const [over, others] = [withJobs.filter(isOver), withJobs.filter((batch) => !isOver(batch))];
+    for (const { runId } of others) this.#kept.add(runId);
+    let jobCount = 0;
+    for (const [runId, ofRun] of Map.groupBy(over, creatorOf))
+      for (const group of groupBatches(ofRun)) jobCount += await this.#deleteJobsOf(group, runId);
+    return { jobCount, batchCount: operations.length, hasMore: old.hasMore };
   }
 
-  /** @returns false where a job of the batch has not reached a final state; then the batch stays. */
-  async #deleteJobsOf(batch: BatchRecord, onDeleted: (count: number) => void): Promise<boolean> {
+  /**
+   * Deletes the jobs of some batches. A batch of which a job has not reached a final state stays.
+   * @param creator what all of these jobs have as their run.
+   * @returns how many were deleted.
+   */
+  async #deleteJobsOf(group: readonly BatchSummary[], creator: string): Promise<number> {
     const { batches, jobs } = this.#options.stores;
-    const ids = createdIdsOf(batch);
-    const runId = batch.createsJobs === true ? NO_RUN : batch.runId;
-    onDeleted(await jobs.deleteEnded(ids, runId));
-    if (await jobs.hasAny(ids, runId)) return false;
-    await batches.markCleared(batch._id);
-    return true;
+    const read = await batches.findAll(idsOf(group), ['runId', 'ids', 'skippedIds']);
+    const ids = read.flatMap(createdIdsOf);
+    const jobCount = await jobs.deleteEnded(ids, creator);
+    const left = await jobs.existing(ids, creator);
+    const isKept = (batch: BatchRecord) => createdIdsOf(batch).some((id) => left.has(id));
+    for (const { runId } of read.filter(isKept)) this.#kept.add(runId);
+    await batches.markCleared(idsOf(read.filter((batch) => !isKept(batch))));
+    return jobCount;
   }
 
   /** Deletes the effects of batches whose jobs are deleted, and then these batches. */
@@ -122,13 +127,17 @@ export class Retention {
   ): Promise<{ effectCount: number; batchCount: number; hasMore: boolean }> {
     const { stores, effectIdsOf, deleteEffects } = this.#options;
     let effectCount = 0;
-    const old = await stores.batches.publishedBefore('cleared', before, [], this.#batchLimit);
-    for (const batch of old) {
-      const effectIds = effectIdsOf(batch.kind, createdIdsOf(batch));
-      if (effectIds.length > 0) effectCount += await deleteEffects(batch.kind, effectIds);
-      await stores.batches.delete([batch._id]);
+    const { batches } = stores;
+    const old = await batches.publishedBefore('cleared', before, [], this.#jobLimit);
+    for (const group of groupBatches(old.batches)) {
+      const read = await batches.findAll(idsOf(group), ['kind', 'ids', 'skippedIds']);
+      for (const [kind, ofKind] of Map.groupBy(read, (batch) => batch.kind)) {
+        const effectIds = effectIdsOf(kind, ofKind.flatMap(createdIdsOf));
+        if (effectIds.length > 0) effectCount += await deleteEffects(kind, effectIds);
+      }
+      await batches.delete(idsOf(group));
     }
-    return { effectCount, batchCount: old.length, hasMore: old.length === this.#batchLimit };
+    return { effectCount, batchCount: old.batches.length, hasMore: old.hasMore };
   }
 
   /** Deletes finished runs that have no batch any more. */
@@ -155,8 +164,17 @@ function isFinishedBefore(
 }
 
 /** @returns whether the batch created jobs; batches of replays and repairs publish those of others again. */
-function hasJobs({ page, createsJobs }: BatchRecord): boolean {
+function hasJobs({ page, createsJobs }: BatchSummary): boolean {
   return page !== undefined || createsJobs === true;
+}
+
+/** @returns what the jobs of the batch have as their run. */
+function creatorOf({ runId, createsJobs }: BatchSummary): string {
+  return createsJobs === true ? NO_RUN : runId;
+}
+
+function idsOf(batches: readonly Pick<BatchRecord, '_id'>[]): string[] {
+  return batches.map(({ _id }) => _id);
 }
 
 /** @returns the jobs of the batch that its run created; those that it skipped belong to another run's batch. */

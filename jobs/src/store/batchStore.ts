@@ -1,7 +1,13 @@
 /** The collection `batches`: which jobs are published together, by which relay, and whether the broker has them. */
-import { type BatchRecord, type BatchState, endOfPageIds, pageBatchId } from '../record/batch.ts';
+import {
+  type BatchRecord,
+  type BatchState,
+  type BatchSummary,
+  endOfPageIds,
+  pageBatchId,
+} from '../record/batch.ts';
 import type { StoreDatabase } from './connectStore.ts';
-import type { DocumentCollection } from './documentCollection.ts';
+import type { DocumentCollection, DocumentQuery } from './documentCollection.ts';
 import { LEASE_END, mayBeOverBefore, takeIfOver } from './relayLease.ts';
 
 /** Identifies a batch as one owner holds it. */
@@ -9,6 +15,13 @@ export type HeldBatch = Pick<BatchRecord, '_id' | 'fence'>;
 
 /** A batch that is made and held at once by the process that makes it. */
 export type NewBatch = Omit<BatchRecord, 'state' | 'leaseUntil' | 'fence'>;
+
+/** Batches up to a limit. */
+export interface BatchesWithin {
+  readonly batches: readonly BatchSummary[];
+  /** True: the limit was reached, so there may be more. */
+  readonly hasMore: boolean;
+}
 
 export interface OpenBatchCounts {
   /** Jobs of the batches that are pages of runs. */
@@ -61,7 +74,9 @@ export class BatchStore {
 
   /**
    * Takes open batches whose lease has ended: those of a process that died, those that were deferred or delayed until now.
+   * Urgent batches come first, and among equals those whose lease ended first.
    * @param kinds only batches of these kinds; a release that lost a kind leaves its batches to others.
+   * @param isUrgent true: only urgent batches.
    * @param limit batches, and `jobLimit` jobs of these together; at least one batch is claimed.
    * @param now the database's time; it only spares statements, the database decides.
    * @returns the batches, held by `owner`, and whether more of them may be without an owner.
@@ -70,35 +85,45 @@ export class BatchStore {
     owner: string,
     {
       kinds,
+      isUrgent = false,
       limit,
       jobLimit,
       now,
     }: {
       readonly kinds: readonly string[];
+      readonly isUrgent?: boolean;
       readonly limit: number;
       readonly jobLimit: number;
       readonly now: Date;
     },
   ): Promise<{ readonly claimed: BatchRecord[]; readonly hasMore: boolean }> {
-    const oldestFirst = await this.#batches.find({
+    const candidates = await this.#batches.find({
       filter: {
         state: 'open',
         leaseUntil: { $lt: mayBeOverBefore(now) },
         kind: { $in: [...kinds] },
+        ...(isUrgent ? { isUrgent } : {}),
       },
-      sort: { leaseUntil: 1 },
-      fields: ['fence'],
+      // A batch without the field comes after those that have it.
+      sort: { isUrgent: -1, leaseUntil: 1 },
+      fields: ['fence', 'isUrgent'],
       limit: CANDIDATES_LIMIT,
     });
     const update = takeIfOver(owner);
     const claimed: BatchRecord[] = [];
     let jobCount = 0;
-    for (const { _id, fence } of oldestFirst) {
+    let areUrgentHeld = false;
+    for (const { _id, fence, isUrgent: isUrgentOne = false } of candidates) {
       if (claimed.length >= limit || jobCount >= jobLimit) return { claimed, hasMore: true };
+      if (isUrgentOne && areUrgentHeld) continue;
       const batch = await this.#batches.findOneAndUpdate(_id, { state: 'open', fence }, update);
       if (batch === undefined) continue;
-      // The candidates are sorted by the end of their lease, so none of the others has ended either.
-      if (batch.fence === fence) break;
+      if (batch.fence === fence) {
+        // The candidates of one urgency are sorted by the end of their lease, so none of the others has ended either.
+        if (!isUrgentOne) break;
+        areUrgentHeld = true;
+        continue;
+      }
       claimed.push(batch);
       jobCount += batch.ids.length;
     }
@@ -188,12 +213,14 @@ export class BatchStore {
     await this.#batches.updateMany(ids, { state: 'published' }, { $set: { state: 'ended' } });
   }
 
-  /** @returns published batches of a kind that have not ended, the one that was published first at the beginning. */
-  async published(kind: string, limit: number): Promise<BatchRecord[]> {
-    return await this.#batches.find({
+  /**
+   * @param jobLimit jobs of these batches together; at least one batch is returned where there is one.
+   * @returns published batches of a kind that have not ended, the one that was published first at the beginning.
+   */
+  async published(kind: string, jobLimit: number): Promise<BatchesWithin> {
+    return await this.#findWithin(jobLimit, PUBLISHED_LIMIT, {
       filter: { state: 'published', kind },
       sort: { publishedAt: 1 },
-      limit,
     });
   }
 
@@ -260,27 +287,48 @@ export class BatchStore {
 
   /**
    * @param exceptRunIds no batches of these runs.
+   * @param jobLimit jobs of these batches together; at least one batch is returned where there is one.
    * @returns batches in this state that were published before a time, in any order.
    */
   async publishedBefore(
     state: BatchState,
     before: Date,
     exceptRunIds: readonly string[],
-    limit: number,
-  ): Promise<BatchRecord[]> {
-    return await this.#batches.find({
+    jobLimit: number,
+  ): Promise<BatchesWithin> {
+    return await this.#findWithin(jobLimit, OLD_LIMIT, {
       filter: {
         state,
         publishedAt: { $lt: before },
         ...(exceptRunIds.length === 0 ? {} : { runId: { $nin: [...exceptRunIds] } }),
       },
-      limit,
     });
   }
 
-  /** The jobs of the batch are deleted. */
-  async markCleared(id: string): Promise<void> {
-    await this.#batches.updateOne(id, { $set: { state: 'cleared' } }, { state: 'ended' });
+  /** The jobs of the batches are deleted. */
+  async markCleared(ids: readonly string[]): Promise<void> {
+    await this.#batches.updateMany(ids, { state: 'ended' }, { $set: { state: 'cleared' } });
+  }
+
+  async #findWithin(
+    jobLimit: number,
+    batchLimit: number,
+    query: Pick<DocumentQuery<BatchRecord>, 'filter' | 'sort'>,
+  ): Promise<BatchesWithin> {
+    const limit = Math.min(jobLimit, batchLimit);
+    const found = await this.#batches.find<BatchSummary>({
+      ...query,
+      fields: ['runId', 'page', 'createsJobs', 'publishedAt', 'isUncounted'],
+      computed: { jobCount: { $size: '$ids' } },
+      limit,
+    });
+    let jobCount = 0;
+    const beyond = found.findIndex((batch, index) => {
+      jobCount += batch.jobCount;
+      return jobCount > jobLimit && index > 0;
+    });
+    if (beyond >= 0) return { batches: found.slice(0, beyond), hasMore: true };
+    return { batches: found, hasMore: found.length === limit };
   }
 
   /**
@@ -321,3 +369,7 @@ export class BatchStore {
 
 /** Open batches that are looked at in one round. More than this exist only after an outage, and the next rounds reach them. */
 const CANDIDATES_LIMIT = 1_000;
+/** Published batches in one answer at most: far below the 16 MB that an answer may have. */
+const PUBLISHED_LIMIT = 10_000;
+/** Old batches in one answer at most: the database reads all of their ids to count them, and a round works on few large ones. */
+const OLD_LIMIT = 1_000;

@@ -39,6 +39,7 @@ export interface DeadJob {
   readonly kind: string;
   readonly runId: string;
   readonly cause: string;
+  readonly isUrgent: boolean;
 }
 
 const GROUPS_LIMIT = 20;
@@ -80,13 +81,14 @@ export class DeadJobStore {
     const found = await this.#jobs.find({
       filter: deadJobs(filter, diedBefore),
       limit,
-      fields: ['kind', 'runId', 'death.cause'],
+      fields: ['kind', 'runId', 'isUrgent', 'death.cause'],
     });
-    return found.map(({ _id, kind, runId, death }) => ({
+    return found.map(({ _id, kind, runId, isUrgent, death }) => ({
       _id,
       kind,
       runId,
       cause: death?.cause ?? 'unknown',
+      isUrgent: isUrgent === true,
     }));
   }
 

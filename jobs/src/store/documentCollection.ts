@@ -38,6 +38,8 @@ export interface DocumentQuery<Stored> {
   readonly skip?: number;
   /** Names of the returned fields; default: all. */
   readonly fields?: readonly string[];
+  /** Returned beside `fields`: what the database computes, as expressions by name. */
+  readonly computed?: Document;
 }
 
 /**
@@ -200,16 +202,23 @@ export class DocumentCollection<Stored extends Identified> {
   }
 
   /** @throws StoreUnavailable, StatementRefused */
-  async find({ filter, sort, limit, skip, fields }: DocumentQuery<Stored>): Promise<Stored[]> {
+  async find<Found = Stored>({
+    filter,
+    sort,
+    limit,
+    skip,
+    fields,
+    computed,
+  }: DocumentQuery<Stored>): Promise<Found[]> {
     return (await this.#run('find', (options) => {
       // A second batch of the cursor would be a statement without a time limit, so all documents come in one batch.
       const cursor = this.#collection.find(filter, { ...options, limit, batchSize: limit });
       if (sort !== undefined) cursor.sort(sort);
       if (skip !== undefined) cursor.skip(skip);
       if (fields !== undefined)
-        cursor.project(Object.fromEntries(fields.map((field) => [field, 1])));
+        cursor.project({ ...Object.fromEntries(fields.map((field) => [field, 1])), ...computed });
       return cursor.toArray();
-    })) as Stored[];
+    })) as unknown as Found[];
   }
 
   /**

@@ -131,17 +131,25 @@ export class JobStore {
     ]);
   }
 
-  /** @returns ids of pending jobs that no later batch publishes; at most `limit`, by default all. */
+  /**
+   * @param batches of a few thousand jobs at most.
+   * @returns pending jobs that no later batch publishes, with the batch of each; at most `limit`, by default all.
+   */
   async pendingOf(
-    { _id: batch, ids }: Pick<BatchRecord, '_id' | 'ids'>,
-    limit = ids.length,
-  ): Promise<string[]> {
-    const found = await this.#jobs.find({
-      filter: { _id: { $in: [...ids] }, state: 'pending', batch },
-      fields: ['_id'],
-      limit,
+    batches: readonly Pick<BatchRecord, '_id' | 'ids'>[],
+    limit = Infinity,
+  ): Promise<Pick<JobRecord, '_id' | 'batch'>[]> {
+    const ids = [...new Set(batches.flatMap((batch) => batch.ids))];
+    if (ids.length === 0) return [];
+    return await this.#jobs.find({
+      filter: {
+        _id: { $in: ids },
+        state: 'pending',
+        batch: { $in: batches.map(({ _id }) => _id) },
+      },
+      fields: ['batch'],
+      limit: Math.min(limit, ids.length),
     });
-    return found.map(({ _id }) => _id);
   }
 
   /**
@@ -387,14 +395,21 @@ export class JobStore {
     return rows.map(({ _id }) => _id);
   }
 
-  /** @returns whether one of these jobs, created by the run, still exists. */
-  async hasAny(ids: readonly string[], runId: string): Promise<boolean> {
+  /** @returns those of these ids whose jobs exist and were created by the run. */
+  async existing(ids: readonly string[], runId: string): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
     const found = await this.#jobs.find({
       filter: { _id: { $in: [...ids] }, runId },
       fields: ['_id'],
-      limit: 1,
+      limit: ids.length,
     });
-    return found.length > 0;
+    return new Set(found.map(({ _id }) => _id));
+  }
+
+  /** @returns those of these ids whose jobs are urgent. */
+  async findUrgent(ids: readonly string[]): Promise<Set<string>> {
+    const found = await this.#jobs.findByIds(ids, ['isUrgent']);
+    return new Set(found.filter(({ isUrgent }) => isUrgent === true).map(({ _id }) => _id));
   }
 
   /** Deletes jobs in a final state that the run created. @returns how many. */

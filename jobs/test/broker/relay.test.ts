@@ -16,6 +16,10 @@ const SMALL = declareTopology({
     trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50, 100, 150], maxLength: 20 },
   },
 });
+const PRIORITIES = declareTopology({
+  exchange: 'jobs',
+  kinds: { trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50], hasPriorities: true } },
+});
 /** Without workers the relay would keep the queue at its first target, so it is told that the queue is empty. */
 const EMPTY = { readyCount: () => Promise.resolve(0) };
 const jobsOf = (count: number) => Array.from({ length: count }, () => requestedJob());
@@ -82,6 +86,19 @@ test('messages that a full queue refuses get a batch of their own, and are done 
   await pipeline.worker();
   for (const job of jobs) await pipeline.expectState(job, 'done');
   assert.equal(new Set(pipeline.effects).size, 60);
+});
+
+test('an urgent batch of another process passes batches of its kind that wait for room', async (t) => {
+  const pipeline = await JobPipeline.open(t, PRIORITIES);
+  // The relay is told that the queue is full.
+  const relay = await pipeline.relay({ readyCount: () => Promise.resolve(1_000_000) });
+  const waiting = await pipeline.storeBatch([pendingJob()]);
+  relay.wake();
+  await pipeline.expectBatches(waiting, ({ owner }) => owner === relay.owner);
+  const urgent = await pipeline.storeBatch([{ ...pendingJob(), isUrgent: true }]);
+  await pipeline.expectBatches(urgent, ({ state }) => state === 'published');
+  await pipeline.expectBatches(waiting, ({ state }) => state === 'open');
+  assert.equal(await pipeline.readyCount('trivial'), 1);
 });
 
 test('a batch whose refused messages another relay took too early is published again as a whole', async (t) => {

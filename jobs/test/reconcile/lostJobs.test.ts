@@ -6,14 +6,27 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultStaleAfterMs, type JobEvent, Reconciler } from '@fit/jobs';
 import { declareTopology } from '@fit/topology';
-import { age, finishJobs, HOUR_MS, statesOf, storeRun } from '../support/storedRun.ts';
+import {
+  age,
+  finishJobs,
+  HOUR_MS,
+  statesOf,
+  storeRun,
+  storeSingles,
+} from '../support/storedRun.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
 
 const TWO_KINDS = declareTopology({
   exchange: 'jobs',
   kinds: {
     trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50, 100] },
-    other: { key: 'job.other', queue: 'other', tiers: ['5s', '10m'], deadline: '10m' },
+    other: {
+      key: 'job.other',
+      queue: 'other',
+      tiers: ['5s', '10m'],
+      deadline: '10m',
+      hasPriorities: true,
+    },
   },
 });
 
@@ -119,6 +132,36 @@ test('stale jobs without a message are lost once two rounds that are far enough 
   // The new batch is not stale, and the old one has no pending job of its own any more.
   for (let time = 0; time < 4; time += 1) assert.equal(await round(12_000), 0);
   assert.ok((await store.batchesOf(run.id)).every(({ state }) => state === 'ended'));
+});
+
+test('lost urgent jobs get a batch of their own, which is urgent', async (t) => {
+  const store = await testStore(t);
+  const { round } = reconcilerOf(store);
+  const run = await staleRun(store, 5, 'other');
+  const urgent = run.jobIds.slice(3);
+  await store.raw('jobs').updateMany({ _id: { $in: urgent } }, { $set: { isUrgent: true } });
+  assert.equal(await round(0), 0);
+  assert.equal(await round(20_000), 5);
+  const jobs = await store.jobs.findAll(run.jobIds);
+  const batchOf = async (id: string | undefined) =>
+    await store.batches.find(jobs.get(id ?? '')?.batch ?? '');
+  const [others, first] = [await batchOf(run.jobIds[0]), await batchOf(urgent[0])];
+  assert.deepEqual([others?.isUrgent, others?.ids], [undefined, run.jobIds.slice(0, 3)]);
+  assert.deepEqual([first?.isUrgent, first?.ids], [true, urgent]);
+});
+
+test('lost jobs that were enqueued one by one are published again together', async (t) => {
+  const store = await testStore(t);
+  const { round } = reconcilerOf(store);
+  const { runId, jobIds } = await storeSingles(store, 1_200);
+  await age(store, runId, HOUR_MS);
+  const stateAt = new Date(store.clock.now().getTime() - HOUR_MS);
+  await store.raw('jobs').updateMany({}, { $set: { stateAt } });
+  assert.equal(await round(0), 0);
+  assert.equal(await round(20_000), 1_200);
+  assert.deepEqual(await statesOf(store, jobIds), { pending: 1_200 });
+  const jobs = await store.jobs.findAll(jobIds);
+  assert.equal(new Set([...jobs.values()].map(({ batch }) => batch)).size, 2);
 });
 
 test('jobs that are not stale are not lost, and the broker is not asked', async (t) => {

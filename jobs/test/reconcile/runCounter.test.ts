@@ -6,7 +6,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type JobEvent, Reconciler } from '@fit/jobs';
 import { QUICK } from '../support/fakes.ts';
-import { findRun, finishJobs, killJobs, type StoredRun, storeRun } from '../support/storedRun.ts';
+import {
+  findRun,
+  finishJobs,
+  killJobs,
+  type StoredRun,
+  storeRun,
+  storeSingles,
+} from '../support/storedRun.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
 
 /** A reconciler whose clock stands still until the test moves it. */
@@ -69,7 +76,8 @@ test('many batches with pending jobs cost a round only a few of them', async (t)
   const { settle } = reconcilerOf(store);
   const run = await storeRun(
     store,
-    Array.from({ length: 6 }, () => ({ created: 1 })),
+    // Two of them have more jobs than one group may have.
+    Array.from({ length: 6 }, () => ({ created: 501 })),
   );
   await finishJobs(store, run.id, run.pages[5] ?? []);
   await settle();
@@ -78,6 +86,40 @@ test('many batches with pending jobs cost a round only a few of them', async (t)
   for (const ids of run.pages.slice(0, 5)) await finishJobs(store, run.id, ids);
   await settle();
   assert.ok((await batchStates(store, run)).every((state) => state === 'ended'));
+});
+
+test('batches of one job each end as fast as one batch of as many jobs', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const { jobIds, runId } = await storeSingles(store, 2_500);
+  const pending = [0, 1_200].map((index) => jobIds[index] ?? '');
+  await finishJobs(
+    store,
+    runId,
+    jobIds.filter((id) => !pending.includes(id)),
+    false,
+  );
+  const asked = t.mock.method(store.jobs, 'pendingOf');
+  await settle();
+  assert.equal(asked.mock.callCount(), 3, 'a thousand batches for each statement');
+  const open = async () =>
+    (await store.batchesOf(runId)).filter(({ state }) => state === 'published');
+  assert.deepEqual(
+    (await open()).flatMap(({ ids }) => ids),
+    pending,
+  );
+  await finishJobs(store, runId, pending, false);
+  await settle();
+  assert.deepEqual(await open(), []);
+});
+
+test('more batches of one job than one round reads end in rounds that follow at once', async (t) => {
+  const store = await testStore(t);
+  const { settle } = reconcilerOf(store);
+  const { jobIds, runId } = await storeSingles(store, 10_500);
+  await finishJobs(store, runId, jobIds, false);
+  await settle();
+  assert.equal((await store.batchesOf(runId)).filter(({ state }) => state !== 'ended').length, 0);
 });
 
 test('a worker that died before it had counted its jobs: the run is counted again and ends', async (t) => {
@@ -152,7 +194,7 @@ test('a recount takes jobs that the retention has deleted for ended, and not for
   // The retention was killed after the first page, and a replay that was killed as well asks for a recount.
   const [first] = run.pages;
   await store.jobs.deleteEnded(first ?? [], run.id);
-  await store.batches.markCleared((await store.batchesOf(run.id))[0]?._id ?? '');
+  await store.batches.markCleared([(await store.batchesOf(run.id))[0]?._id ?? '']);
   await store.runs.requestRecount(run.id);
   for (let round = 0; round < 3; round += 1) await settle();
   const { isActive, created, refused, expanded, ends } = await findRun(store, run.id);
@@ -290,7 +332,7 @@ test('a count of many pages takes several rounds, and a worker that counts meanw
     depthOf: () => Promise.resolve({ readyCount: 0, consumerCount: 0 }),
     staleAfterMs: 3_600_000,
     confirmMs: 10,
-    budgetMs: 7,
+    budgetMs: 5,
     nowMs: () => (clock.nowMs += 1),
     onEvent: () => undefined,
   });

@@ -1,7 +1,16 @@
-/** Goal: the ids of batches tell the pages of a run apart, whatever text its items are. Method: calls without I/O. */
+/**
+ * Goal: the ids of batches tell the pages of a run apart, whatever text its items are, and groups of batches are bounded.
+ * Method: calls without I/O.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endOfPageIds, isOnOtherPage, pageBatchId, restBatchId } from '../../src/record/batch.ts';
+import {
+  endOfPageIds,
+  groupBatches,
+  isOnOtherPage,
+  pageBatchId,
+  restBatchId,
+} from '../../src/record/batch.ts';
 
 const ITEMS = ['', 'a', 'a.1', 'a/1', 'a:1', 'a/1:b', '~', 'é', ':', '/'];
 const page = (item: string) => ({ _id: pageBatchId('run', item), runId: 'run', page: 1 });
@@ -34,4 +43,23 @@ test('the ids of a run’s pages are together, and no rest is among them', () =>
     for (const runId of ['run2', 'ru', 'run-', 'run;'])
       assert.ok(!isBetween(pageBatchId(runId, item)));
   }
+});
+
+test('a group has up to 1,000 jobs, at least one batch, and the order of the batches', () => {
+  const groupsOf = (counts: readonly number[]) =>
+    groupBatches(counts.map((jobCount) => ({ jobCount }))).map((group) =>
+      group.map(({ jobCount }) => jobCount),
+    );
+  assert.deepEqual(groupsOf([]), []);
+  assert.deepEqual(groupsOf([1_000, 1_000]), [[1_000], [1_000]]);
+  assert.deepEqual(groupsOf([999, 1, 1]), [[999, 1], [1]]);
+  assert.deepEqual(groupsOf([1, 1_000, 1]), [[1], [1_000], [1]]);
+  assert.deepEqual(groupsOf([5_000, 1]), [[5_000], [1]]);
+  const single = groupsOf(Array.from({ length: 2_500 }, () => 1));
+  assert.deepEqual(
+    single.map(({ length }) => length),
+    [1_000, 1_000, 500],
+  );
+  const empty = groupsOf(Array.from({ length: 1_001 }, () => 0));
+  assert.equal(empty.length, 2, 'batches without jobs are bounded as well');
 });

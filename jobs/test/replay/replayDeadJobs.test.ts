@@ -75,6 +75,23 @@ test('only jobs that match the filter are replayed, with a new generation and no
   assert.deepEqual(batches, [{ id: 'replay:000000', jobCount: 1 }]);
 });
 
+test('urgent jobs get batches of their own, which are made first and stay urgent', async (t) => {
+  const store = await testStore(t);
+  const run = await storeRun(store, [{ created: 5 }]);
+  await killJobs(store, run.id, run.jobIds);
+  const urgent = run.jobIds.slice(3);
+  await store.raw('jobs').updateMany({ _id: { $in: urgent } }, { $set: { isUrgent: true } });
+  const { batches } = await replayDead(optionsFor(store));
+  const found = await store.batches.findAll(batches.map(({ id }) => id));
+  assert.deepEqual(
+    found.map(({ isUrgent, ids }) => [isUrgent, ids]),
+    [
+      [true, urgent],
+      [undefined, run.jobIds.slice(0, 3)],
+    ],
+  );
+});
+
 test('the run of a replayed job is active again until the job ends, and counts only its new end', async (t) => {
   const store = await testStore(t);
   const round = roundsOf(store);

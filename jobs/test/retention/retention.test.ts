@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type JobEvent, Retention, type RetentionOptions } from '@fit/jobs';
-import { age, findRun, finishJobs, killJobs, statesOf, storeRun } from '../support/storedRun.ts';
+import {
+  age,
+  findRun,
+  finishJobs,
+  killJobs,
+  statesOf,
+  storeRun,
+  storeSingles,
+} from '../support/storedRun.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
 
 const DAY_MS = 86_400_000;
@@ -102,7 +110,7 @@ test('a job that has not ended survives with its batch, its run and its effect, 
 
 test('runs that stay do not keep the retention from those behind them', async (t) => {
   const store = await testStore(t);
-  const { retention } = retentionOf(store, { batchLimit: 2 });
+  const { retention } = retentionOf(store, { jobLimit: 2 });
   const kept = await storeRun(
     store,
     Array.from({ length: 4 }, () => ({ created: 1 })),
@@ -120,6 +128,35 @@ test('runs that stay do not keep the retention from those behind them', async (t
   );
   assert.equal(await store.runs.find(old.id), undefined);
   assert.equal((await statesOf(store, kept.jobIds))['done'], 4);
+});
+
+test('batches of one job each share the statements that delete them', async (t) => {
+  const store = await testStore(t);
+  const { retention, effects } = retentionOf(store);
+  const { jobIds: ended, runId } = await storeSingles(store, 1_500);
+  const { jobIds: running, runId: unfinishedId } = await storeSingles(store, 1);
+  await finishJobs(store, runId, ended, false);
+  await store.jobs.renewRunning(running);
+  for (const id of [runId, unfinishedId]) {
+    await store.batches.markEnded((await store.batchesOf(id)).map(({ _id }) => _id));
+    await age(store, id, 400 * DAY_MS);
+  }
+  await effects.insertMany(ended.map((id) => ({ _id: `effect of ${id}` })));
+  const deletions = t.mock.method(store.jobs, 'deleteEnded');
+  const deleted = { jobs: 0, effects: 0 };
+  for (let hasMore = true; hasMore; ) {
+    const round = await retention.round();
+    deleted.jobs += round.jobs;
+    deleted.effects += round.effects;
+    ({ hasMore } = round);
+  }
+  assert.deepEqual(deleted, { jobs: 1_500, effects: 1_500 });
+  assert.ok(deletions.mock.callCount() <= 3, `${deletions.mock.callCount()} statements`);
+  assert.deepEqual(await statesOf(store, [...ended, ...running]), { running: 1 });
+  assert.deepEqual(
+    [await states(store, runId), await states(store, unfinishedId)],
+    [[], ['ended']],
+  );
 });
 
 test('a replayed run keeps its jobs as long as after any other end', async (t) => {

@@ -170,7 +170,7 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
           await jobs.change(transition, [payload === undefined ? change : { ...change, payload }]);
     },
     'JobStore.renewRunning': () => jobs.renewRunning(ids),
-    'JobStore.pendingOf': () => jobs.pendingOf(batch),
+    'JobStore.pendingOf': () => jobs.pendingOf([batch]),
     'JobStore.silent': () => jobs.silent('trivial', now, 1_000),
     'JobStore.hasUnsettled': () => jobs.hasUnsettled(RUN),
     'JobStore.moveToBatch': () => jobs.moveToBatch(ids, 'repair:0', now),
@@ -209,7 +209,8 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'JobStore.oldestEligible': () => jobs.oldestEligible(),
     'JobStore.estimatedCount': () => jobs.estimatedCount(),
     'JobStore.runIdsAmong': () => jobs.runIdsAmong(ids),
-    'JobStore.hasAny': () => jobs.hasAny(ids, RUN),
+    'JobStore.existing': () => jobs.existing(ids, RUN),
+    'JobStore.findUrgent': () => jobs.findUrgent(ids),
     'JobStore.deleteEnded': () => jobs.deleteEnded(ids, RUN),
     'DeadJobStore.groups': () => dead.groups({}),
     'DeadJobStore.count': () => dead.count({}),
@@ -244,14 +245,18 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'BatchStore.find': () => batches.find(batchOf(1)),
     'BatchStore.findStates': () => batches.findStates([batchOf(1)]),
     'BatchStore.findAll': () => batches.findAll([batchOf(1)]),
-    'BatchStore.claim': () =>
-      batches.claim('owner', { kinds: ['trivial'], limit: 3, jobLimit: 3_000, now }),
+    'BatchStore.claim': async () => {
+      for (const isUrgent of [false, true]) {
+        const wanted = { kinds: ['trivial'], isUrgent, limit: 3, jobLimit: 3_000, now };
+        await batches.claim('owner', wanted);
+      }
+    },
     'BatchStore.renew': () => batches.renew(held),
     'BatchStore.markPublished': () => batches.markPublished(held),
     'BatchStore.release': () => batches.release(held, 0),
     'BatchStore.narrow': () => batches.narrow(held, ids),
     'BatchStore.markEnded': () => batches.markEnded([batchOf(1)]),
-    'BatchStore.published': () => batches.published('trivial', 50),
+    'BatchStore.published': () => batches.published('trivial', 50_000),
     'BatchStore.countOpen': () => batches.countOpen(),
     'BatchStore.pageIds': async () => {
       await batches.pageIds(RUN, undefined, 2_000);
@@ -261,10 +266,10 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'BatchStore.markCounted': () => batches.markCounted(batchOf(1)),
     'BatchStore.publishedBefore': async () => {
       const before = new Date(now.getTime() - 290 * DAY_MS);
-      await batches.publishedBefore('cleared', before, [], 20);
-      await batches.publishedBefore('cleared', before, [RUN], 20);
+      await batches.publishedBefore('cleared', before, [], 20_000);
+      await batches.publishedBefore('cleared', before, [RUN], 20_000);
     },
-    'BatchStore.markCleared': () => batches.markCleared(batchOf(1)),
+    'BatchStore.markCleared': () => batches.markCleared([batchOf(1)]),
     'BatchStore.pageOf': async () => {
       await batches.pageOf(RUN, '');
       await batches.pageOf(RUN, userOf(3, 1));

@@ -188,7 +188,9 @@ export class JobPipeline {
       const _id = `${id}:${from}`;
       const ids = part.map((job) => job._id).sort();
       const kind = part[0]?.kind ?? '';
-      const batch = { _id, runId: id, kind, ids, createdAt: new Date(), owner: '' };
+      const isUrgent = part.every((job) => job.isUrgent === true);
+      const urgency = isUrgent ? { isUrgent } : {};
+      const batch = { _id, runId: id, kind, ...urgency, ids, createdAt: new Date(), owner: '' };
       await store.insert(part.map((job) => ({ ...job, batch: _id })));
       await batches.insert(batch, new Date(0));
     }

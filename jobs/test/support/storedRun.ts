@@ -1,6 +1,7 @@
 /** Runs, batches and jobs in the database as the relay and the workers leave them, without a broker. */
 import { randomUUID } from 'node:crypto';
 import { newJob, pageBatchId, type RunRecord } from '@fit/jobs';
+import { NO_RUN } from '../../src/record/run.ts';
 import type { TestStore } from './testStore.ts';
 
 export const HOUR_MS = 3_600_000;
@@ -78,6 +79,39 @@ export async function storeRun(
   const position = { nextPage: pages.length, cursor: '~', pageCount: pages.length };
   await runs.movePosition({ _id: id, fence: 1 }, position);
   return { id, pages: created, jobIds: created.flat() };
+}
+
+/** Stores jobs that were enqueued one by one and published: each has a batch of its own, and all batches have one id as their run. */
+export async function storeSingles(
+  store: TestStore,
+  count: number,
+  { kind = 'trivial', runId = `enqueue-${randomUUID()}` } = {},
+): Promise<{ readonly runId: string; readonly jobIds: readonly string[] }> {
+  const now = store.clock.now();
+  const numbers = Array.from({ length: count }, (_, index) => String(index).padStart(6, '0'));
+  const jobs = numbers.map((number) =>
+    newJob(
+      { kind, key: `${runId}-${number}`, payload: { outcome: 'done' } },
+      { runId: NO_RUN, batch: `${runId}:${number}`, now },
+    ),
+  );
+  await store.jobs.insert(jobs);
+  await store.raw('batches').insertMany(
+    jobs.map(({ _id, batch }, index) => ({
+      _id: batch,
+      runId,
+      kind,
+      ids: [_id],
+      createsJobs: true,
+      state: 'published',
+      createdAt: now,
+      publishedAt: new Date(now.getTime() - count + index),
+      owner: '',
+      leaseUntil: now,
+      fence: 1,
+    })),
+  );
+  return { runId, jobIds: jobs.map(({ _id }) => _id) };
 }
 
 function itemOf(runId: string, page: number, index: number): string {

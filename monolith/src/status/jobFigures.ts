@@ -63,7 +63,9 @@ export async function readJobFigures(sources: JobFigureSources): Promise<JobFigu
   return jobFigures({
     activeRuns,
     openBatches,
-    oldestPublishedAt: earliest(published.flat().map(({ publishedAt }) => publishedAt)),
+    oldestPublishedAt: earliest(
+      published.flatMap((of) => of.batches).map(({ publishedAt }) => publishedAt),
+    ),
     indexed,
     oldestEligible,
     estimatedCount,
