@@ -2,7 +2,7 @@
 
 const PRODUCT = 'topology|topology-cli|jobs|workout|contract|service|client|console|monolith|coach';
 /** Those after the product watch it, show it, run it or break it; the owners' rules are not for them. */
-const WORKSPACES = `${PRODUCT}|prometheus|examples|site|dev/stack|dev/chaos|dev/bench|dev/packages`;
+const WORKSPACES = `${PRODUCT}|prometheus|examples|site|dev/stack|dev/chaos|dev/bench|dev/packages|dev/api`;
 
 /** @returns a pattern for the sources of some workspaces. */
 const sourcesOf = (names) => `^(?:${names})/src/`;
@@ -204,6 +204,7 @@ module.exports = {
           '^jobs/src/store/index[.]ts$',
           '^dev/stack/src/testing/index[.]ts$',
           '^service/src/process/secretFile[.]ts$',
+          '^(?:monolith|coach)/src/routes/(?:monolithRoutes|monolithDocument|storedWodRoutes|coachDocument)[.]ts$',
         ],
       },
     },
@@ -238,9 +239,11 @@ module.exports = {
         path: sourcesOf(WORKSPACES),
         pathNot: [
           '/(?:main|cli|index|generate|runTests|runUnitTests|runConformance|limitTestFile)[.]ts$',
-          '^dev/(?:chaos|bench|packages)/',
+          '^dev/(?:chaos|bench|packages|api)/',
           // Types alone, which comments import.
           '^console/src/page/model[.]js$',
+          // Loaded by its page alone.
+          '^service/src/openapi/page/start[.]js$',
         ],
       },
       to: {},

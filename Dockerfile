@@ -22,6 +22,7 @@ COPY --chmod=0644 prometheus/package.json prometheus/
 COPY --chmod=0644 dev/chaos/package.json dev/chaos/
 COPY --chmod=0644 dev/bench/package.json dev/bench/
 COPY --chmod=0644 dev/packages/package.json dev/packages/
+COPY --chmod=0644 dev/api/package.json dev/api/
 COPY --chmod=0644 examples/package.json examples/
 COPY --chmod=0644 site/package.json site/
 # Development tools are deleted from the manifest, because `npm ci` requires lock entries for their variants of every

@@ -15,6 +15,7 @@ const CHECKS: readonly (readonly [name: string, command: string, args: readonly 
   ['types', 'tsc', ['-p', '.']],
   // Pages run in a browser, so they are compiled with a browser's types instead of Node's.
   ['page types', 'tsc', ['-p', 'console/src/page']],
+  ['docs page types', 'tsc', ['-p', 'service/src/openapi/page']],
   ['page test types', 'tsc', ['-p', 'console/test']],
   ['browser test types', 'tsc', ['-p', 'monolith/test/browser']],
   ['lint', 'eslint', ['.']],

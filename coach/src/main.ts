@@ -25,12 +25,14 @@ import {
   runService,
   serveOperations,
   withAttemptLogContext,
+  withDocumentation,
 } from '@fit/service';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
 import { createWodHandler, SimulatedFailure } from './handlers/createWodHandler.ts';
 import { ConsumerHeartbeat } from './health/consumerHeartbeat.ts';
 import { exportWorkerGauges } from './metrics/workerMetrics.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
+import { COACH_DOCUMENT } from './routes/coachDocument.ts';
 import { storedWodRoutes } from './routes/storedWodRoutes.ts';
 import { WodStore } from './store/wodStore.ts';
 
@@ -55,7 +57,10 @@ await runService(log, async (shutdownHooks, stopping) => {
     ready: dependencyChecks({ isStoreUp: store.isUp, broker: () => running.worker }),
     alive: { consumer: () => heartbeat.check() },
   });
-  const routes = [...storedWodRoutes(wods, config.timezone), ...healthRoutes(health)];
+  const routes = withDocumentation(
+    [...storedWodRoutes(wods, config.timezone), ...healthRoutes(health)],
+    COACH_DOCUMENT,
+  );
 
   const vhost = vhostOf(config.amqpUrl);
   const { metrics, plan } = createServiceMetrics('coach', { declaration, vhost, routes });

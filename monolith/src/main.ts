@@ -41,6 +41,7 @@ import {
   openTracing,
   runService,
   serveOperations,
+  withDocumentation,
 } from '@fit/service';
 import { loadSecretFile } from '@fit/service/secret-file';
 import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
@@ -50,6 +51,7 @@ import {
   exportLimitsInForce,
 } from './metrics/monolithMetrics.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
+import { MONOLITH_DOCUMENT } from './routes/monolithDocument.ts';
 import { monolithRoutes } from './routes/monolithRoutes.ts';
 import { RunStarter } from './runs/runStarter.ts';
 import { wodSource } from './runs/wodSource.ts';
@@ -96,22 +98,25 @@ await runService(log, async (shutdownHooks, stopping) => {
   const ready = dependencyChecks({ isStoreUp: store.isUp, broker: () => running.backgroundTasks });
   const liveness = watchTasks();
   const health = new Health({ stopping, ready, alive: liveness.checks });
-  const routes = [
-    ...monolithRoutes({
-      stores,
-      users: new UserStore(store.database),
-      starter: new RunStarter({
-        runs: stores.runs,
-        expander: () => running.backgroundTasks?.relay,
-        today: () => dayIn(config.timezone, new Date()),
+  const routes = withDocumentation(
+    [
+      ...monolithRoutes({
+        stores,
+        users: new UserStore(store.database),
+        starter: new RunStarter({
+          runs: stores.runs,
+          expander: () => running.backgroundTasks?.relay,
+          today: () => dayIn(config.timezone, new Date()),
+        }),
+        dailyRun,
+        declaration,
+        status,
+        timezone: config.timezone,
       }),
-      dailyRun,
-      declaration,
-      status,
-      timezone: config.timezone,
-    }),
-    ...healthRoutes(health),
-  ];
+      ...healthRoutes(health),
+    ],
+    MONOLITH_DOCUMENT,
+  );
 
   const vhost = vhostOf(config.amqpUrl);
   const { metrics, plan } = createServiceMetrics('monolith', { declaration, vhost, routes });

@@ -23,6 +23,13 @@ export {
   SERIES_CEILINGS,
 } from './metrics/metricCatalogue.ts';
 export type { MetricSet } from './metrics/metricSet.ts';
+export { withDocumentation } from './openapi/documentationRoutes.ts';
+export {
+  type DocumentOptions,
+  type OpenApiDocument,
+  openApiDocument,
+  pathsOf,
+} from './openapi/openApiDocument.ts';
 export { addLogFields, currentTraceparent, withAttemptLogContext } from './process/logContext.ts';
 export {
   logDefect,

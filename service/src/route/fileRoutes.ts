@@ -17,10 +17,11 @@ export interface ServedFile {
 }
 
 /**
+ * @param tag the group that the routes are documented in.
  * @returns routes for GET and HEAD that need no token, so the files must hold no secret. The files of a folder share one route, because
  * each route has some thirty series of metrics.
  */
-export function fileRoutes(files: readonly ServedFile[]): Route[] {
+export function fileRoutes(files: readonly ServedFile[], tag = 'Page'): Route[] {
   const patterns = Map.groupBy(files, ({ path }) => path.replace(/(?<=.\/)[^/]+$/, ':name'));
   return [...patterns].map(([pattern, group]) => {
     const replies = new Map(group.map((file) => [nameIn(file.path), toReply(file)]));
@@ -29,7 +30,7 @@ export function fileRoutes(files: readonly ServedFile[]): Route[] {
       paths: [pattern],
       access: 'anyone',
       summary: pattern.endsWith(':name') ? 'Get a file of the page' : 'Get the page',
-      tag: 'Page',
+      tag,
       params: Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })) }),
       reply: Type.Unknown(),
       replyTypes: [...new Set(group.map(({ type }) => type.replace(/;.*/, '')))],

@@ -83,7 +83,7 @@ export const UNAUTHENTICATED = {
   status: 401,
   code: 'unauthenticated',
   when: 'the bearer token is missing or wrong',
-  remedy: 'Send authorization: Bearer <token>.',
+  remedy: 'Send the header authorization with Bearer and the token.',
 } as const satisfies ProblemKind;
 
 export const TOO_MANY_WRONG_TOKENS = {

@@ -2,32 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CreateWodPayload } from '@fit/contract';
-import { connectStore } from '@fit/jobs/store';
-import { Health, healthRoutes, type Route } from '@fit/service';
-import { storedWodRoutes } from '../../../coach/src/routes/storedWodRoutes.ts';
 import {
-  type MonolithRouteParts,
-  monolithRoutes,
-} from '../../../monolith/src/routes/monolithRoutes.ts';
+  declaredCoachRoutes,
+  declaredMonolithRoutes,
+} from '../../../dev/api/src/declaredRoutes.ts';
 import { schemaBounds } from '../../src/route/schemaBounds.ts';
 
-/** The declaration of the routes uses no method of their parts, so that placeholders suffice. */
-function everyRoute(): Route[] {
-  const parts = {
-    store: connectStore('mongodb://127.0.0.1:1/none'),
-    declaration: { kinds: [] },
-    status: {},
-  } as unknown as MonolithRouteParts;
-  const health = new Health({ stopping: new AbortController().signal, ready: {} });
-  return [
-    ...monolithRoutes(parts),
-    ...storedWodRoutes({ find: () => Promise.resolve(undefined) }, 'UTC'),
-    ...healthRoutes(health),
-  ];
-}
-
 test('every input of every route has a bound, and none nests deeper than 8', () => {
-  const routes = everyRoute();
+  const routes = [...declaredMonolithRoutes(), ...declaredCoachRoutes()];
   assert.ok(routes.length > 15, `only ${routes.length} routes`);
   for (const { method, paths, params, query, body } of routes) {
     const place = `${method} ${paths[0] ?? ''}`;
