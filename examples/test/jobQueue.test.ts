@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { MongoClient } from 'mongodb';
-import { EXAMPLES, Program } from './support/program.ts';
+import { Program } from './support/program.ts';
 import { readmeRequests } from './support/readmeRequests.ts';
 
 const LOW_JOBS = 40;
@@ -58,7 +58,7 @@ async function startJobQueue(t: TestContext): Promise<JobQueue> {
       MONGODB_URL: databaseUrl,
       USER_PORT: String(ports.monolith),
       JOB_PORT: String(ports.coach),
-      MORE_TYPES: join(EXAMPLES, 'test/support/job-types'),
+      MORE_TYPES: join(import.meta.dirname, 'support/job-types'),
       PREFETCH_COUNT: '4',
       WORK_MS: '2000',
     },

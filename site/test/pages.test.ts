@@ -13,8 +13,8 @@ import { compilePrograms } from '../src/compilePrograms.ts';
 import { expandPage } from '../src/expandPage.ts';
 import { failureModelRows, missingEvidence } from '../src/failureModel.ts';
 import { deadLinks } from '../src/pageLinks.ts';
+import { Reader } from '../src/reader.ts';
 import { BUILD, REPOSITORY, readPages, readRepositoryFile } from '../src/repository.ts';
-import { Reader } from './support/reader.ts';
 
 const PAGES = readPages();
 const READMES = ['topology/README.md', 'topology-cli/README.md', 'jobs/README.md'];
@@ -92,7 +92,7 @@ test('each row of the failure model has a proof or a test that exists', () => {
 
 for (const program of programs.filter(({ isRun }) => isRun))
   test(`${program.page}:${program.line} runs to its end`, async (t) => {
-    const reader = new Reader(t, await testBroker(t), join(REPOSITORY, 'site'));
+    const reader = new Reader(t, await testBroker(t), { folder: join(REPOSITORY, 'site') });
     const { code, output } = await reader.runCode(program.code);
     assert.equal(code, 0, `${program.page}:${program.line}: exit code ${code}\n${output}`);
   });
@@ -104,7 +104,7 @@ for (const [page, text] of PAGES) {
       const folder = join(BUILD, 'reader', page);
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true });
-      const reader = new Reader(t, await testBroker(t), folder);
+      const reader = new Reader(t, await testBroker(t), { folder });
       for (const { fileName, code } of pagePrograms(page, text))
         if (fileName !== undefined) await reader.save(fileName, code);
       for (const step of steps) await reader.perform(`${page}:${step.line}`, step);

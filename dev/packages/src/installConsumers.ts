@@ -1,13 +1,14 @@
 /**
  * Folders outside of the repository in which the tarballs are installed as a stranger would. Everything but our packages
- * comes from the registry: optional peers, schemas and types in the versions of package-lock.json, TypeScript and Node
- * in those that are written here, all else in the newest version that the manifests allow.
+ * comes from the registry: what the documentation installs in the newest version, optional peers and types in those of
+ * package-lock.json, TypeScript and Node in those that are written here.
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mustRun, type StepOptions } from '@fit/stack';
-import { type PackageFolder, REPOSITORY, readManifest } from './packageNames.ts';
+import { codeBlocks, readPages, readRepositoryFile } from '@fit/site';
+import { mustRun, StackError, type StepOptions } from '@fit/stack';
+import { REPOSITORY, readManifest } from './packageNames.ts';
 import type { Tarball } from './packPackages.ts';
 
 /** The oldest release that `engines` allows, and the newest of the two later lines. */
@@ -29,10 +30,12 @@ export const CONSUMER_ENVIRONMENT: NodeJS.ProcessEnv = Object.fromEntries(
 );
 
 export interface Consumers {
-  /** Folders with programs, each with the package of that name and no other that it does not need. */
-  readonly folders: Readonly<Record<PackageFolder, string>>;
-  /** Folder with all packages, the compilers and the programs that are compiled. */
-  readonly types: string;
+  /** What the page `start` of the site installs. */
+  readonly start: string;
+  /** What the README of jobs installs. */
+  readonly jobs: string;
+  /** All packages with their optional peers, and the compilers. */
+  readonly all: string;
   /** Version of Node → folder with its `node`. */
   readonly nodes: ReadonlyMap<string, string>;
 }
@@ -43,88 +46,84 @@ export async function installConsumers(
   tarballs: readonly Tarball[],
   options: StepOptions = {},
 ): Promise<Consumers> {
-  const versions = await registryVersions();
-  const fileOf = Object.fromEntries(
-    tarballs.map(({ folder, path }) => [readManifest(folder).name, `file:${path}`]),
-  );
-  const only = (...names: string[]) =>
-    Object.fromEntries(names.map((name) => [name, fileOf[name] ?? '']));
-  // Optional peers, and the schemas of the first program.
-  const schemas = { typebox: versions['typebox'] ?? '', zod: versions['zod'] ?? '' };
-  const database = { mongodb: versions['mongodb'] ?? '', typebox: versions['typebox'] ?? '' };
-  const [topology, cli, jobs, types, nodes] = await Promise.all([
-    install(root, 'topology', { ...only('@fit/topology'), ...schemas }, options),
-    install(root, 'topology-cli', only('@fit/topology', '@fit/topology-cli'), options),
-    install(root, 'jobs', { ...only('@fit/topology', '@fit/jobs'), ...database }, options),
-    install(
-      root,
-      'types',
-      {
-        ...fileOf,
-        ...database,
-        ...schemas,
-        '@types/node': versions['@types/node'] ?? '',
-        ...Object.fromEntries(
-          TYPESCRIPT_VERSIONS.map((version) => [
-            `typescript-${version}`,
-            `npm:typescript@${version}`,
-          ]),
-        ),
-      },
-      options,
-    ),
-    install(
-      root,
-      'nodes',
-      Object.fromEntries(
-        NODE_VERSIONS.map((version) => [
-          `node-${version}`,
-          `npm:node-${process.platform}-${process.arch}@${version}`,
-        ]),
-      ),
-      options,
-    ),
+  const install = async (name: string, commands: readonly string[]) => {
+    const folder = join(root, name);
+    await mkdir(folder);
+    const programs = join(SOURCES, name);
+    if (existsSync(programs)) await cp(programs, folder, { recursive: true });
+    const startedAt = performance.now();
+    for (const command of commands)
+      await mustRun(['sh', '-c', withTarballs(command, tarballs)], {
+        ...options,
+        cwd: folder,
+        env: { ...CONSUMER_ENVIRONMENT, ...QUIET_NPM },
+      });
+    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+    options.onProgress?.(`installed in the folder ${name} in ${seconds} s`);
+    return folder;
+  };
+  options.onProgress?.('installing in four folders (npm), about ten seconds …');
+  const [start, jobs, all, nodes] = await Promise.all([
+    install('start', installCommands('start.md', readPages().get('start.md') ?? '')),
+    install('jobs', [
+      'npm init -y && npm pkg set type=module',
+      ...installCommands('jobs/README.md', readRepositoryFile('jobs/README.md') ?? ''),
+    ]),
+    install('all', [
+      'npm init -y && npm pkg set type=module',
+      `npm install ${[
+        ...tarballs.map(({ folder }) => readManifest(folder).name),
+        ...(await lockedVersions()),
+        ...TYPESCRIPT_VERSIONS.map((version) => `typescript-${version}@npm:typescript@${version}`),
+      ].join(' ')}`,
+    ]),
+    install('nodes', [
+      'npm init -y',
+      `npm install ${NODE_VERSIONS.map(
+        (version) => `node-${version}@npm:node-${process.platform}-${process.arch}@${version}`,
+      ).join(' ')}`,
+    ]),
   ]);
   return {
-    folders: { topology, 'topology-cli': cli, jobs },
-    types,
+    start,
+    jobs,
+    all,
     nodes: new Map(
       NODE_VERSIONS.map((version) => [version, join(nodes, `node_modules/node-${version}/bin`)]),
     ),
   };
 }
 
-/** Makes a folder with these dependencies and with the programs of `consumers/<name>`, if there are any. */
-async function install(
-  root: string,
-  name: string,
-  dependencies: Readonly<Record<string, string>>,
-  options: StepOptions,
-): Promise<string> {
-  const folder = join(root, name);
-  await mkdir(folder);
-  const manifest = { name: `consumer-${name}`, private: true, type: 'module', dependencies };
-  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest, undefined, 2));
-  const words = ['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-progress'];
-  const startedAt = performance.now();
-  await mustRun(words, { ...options, cwd: folder, env: CONSUMER_ENVIRONMENT });
-  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  options.onProgress?.(`installed in the folder ${name} in ${seconds} s`);
-  // The programs that run are compiled in the folder of the compilers, too.
-  const programs = name === 'types' ? ['types', 'jobs', 'topology-cli'] : [name];
-  for (const path of programs.map((program) => join(SOURCES, program)))
-    if (existsSync(path)) await cp(path, folder, { recursive: true });
-  return folder;
+const QUIET_NPM = {
+  npm_config_audit: 'false',
+  npm_config_fund: 'false',
+  npm_config_progress: 'false',
+  npm_config_ignore_scripts: 'true',
+};
+
+/** @returns the commands of the first block for the shell that installs one of our packages. */
+function installCommands(name: string, page: string): readonly string[] {
+  const block = codeBlocks(page).find(
+    ({ language, code }) => language === 'sh' && code.includes('npm install @fit/'),
+  );
+  if (block === undefined) throw new StackError('COMMAND_FAILED', `${name} installs no package`);
+  return block.code.split('\n').filter((line) => line !== '');
 }
 
-/** @returns the versions that this repository has locked, for what a consumer installs beside our packages. */
-async function registryVersions(): Promise<Readonly<Record<string, string>>> {
+/** The registry does not have our packages. */
+export function withTarballs(command: string, tarballs: readonly Tarball[]): string {
+  return tarballs.reduce(
+    (text, { folder, path }) =>
+      text.replaceAll(new RegExp(`(?<= )${readManifest(folder).name}(?= |$)`, 'g'), path),
+    command,
+  );
+}
+
+/** @returns optional peers, schemas and types, with the versions that this repository has locked. */
+async function lockedVersions(): Promise<readonly string[]> {
   const text = await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, { version?: string }> };
-  return Object.fromEntries(
-    ['mongodb', 'typebox', 'zod', '@types/node'].map((name) => [
-      name,
-      packages[`node_modules/${name}`]?.version ?? '*',
-    ]),
+  return ['@opentelemetry/api', '@types/node', 'mongodb', 'typebox', 'zod'].map(
+    (name) => `${name}@${packages[`node_modules/${name}`]?.version ?? '*'}`,
   );
 }

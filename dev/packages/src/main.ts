@@ -12,30 +12,34 @@ import {
   INTERRUPTED_EXIT_CODE,
   isOptionError,
   killProcessesOnFolder,
-  type Stack,
   StackError,
   type StepOptions,
   startStack,
   stopOnSignal,
 } from '@fit/stack';
 import { auditPackage } from './auditPackages.ts';
-import { buildPackages } from './buildPackages.ts';
 import { installConsumers, NODE_VERSIONS, TYPESCRIPT_VERSIONS } from './installConsumers.ts';
 import { PACKAGES, readManifest } from './packageNames.ts';
-import { packPackages } from './packPackages.ts';
-import { compilerSteps, runtimeSteps, type Step } from './runConsumers.ts';
+import { makeTarballs, type Tarball } from './packPackages.ts';
+import { compilerSteps, runtimeSteps, type Step, writePrograms } from './runConsumers.ts';
+import { exampleSteps, SYSTEMS } from './runExamples.ts';
 
 const USAGE = `npm run packages [-- options]
 
   --out FOLDER  keeps the tarballs there, for \`npm publish\`; default: they are deleted
   --keep        keeps the folders in which the tarballs were installed, and names them
+  --only PART   consumers or examples; default both
   --help
 
-Builds and packs ${PACKAGES.join(', ')}; checks the tarballs with publint and attw; installs them in empty folders, with
-everything else from npm's registry; runs their programs on Node ${NODE_VERSIONS.join(', ')} against servers that it
-starts (or those of AMQP_URL, AMQP_MANAGEMENT_URL and MONGODB_URL); compiles them with TypeScript ${TYPESCRIPT_VERSIONS.join(' and ')}.
+Builds and packs ${PACKAGES.join(', ')}, and installs the tarballs with everything else from npm's registry.
+consumers: checks the tarballs with publint and attw; compiles programs in empty folders with TypeScript ${TYPESCRIPT_VERSIONS.join(' and ')};
+does what the site's start page and the READMEs say on Node ${NODE_VERSIONS.join(', ')}, in TypeScript and JavaScript.
+examples: copies ${SYSTEMS.join(', ')} and runs their tests on the copies.
+It starts servers of its own, unless AMQP_URL, AMQP_MANAGEMENT_URL and MONGODB_URL are given.
 Exit code 0: everything works; 1: something does not; 2: wrong option; 130: stopped.`;
 
+/** A step that takes longer is named while it runs. */
+const PROGRESS_AFTER_MS = 1_000;
 const STACK_NAME = `packages-${process.pid}`;
 const signal = stopOnSignal(() => killProcessesOnFolder(defaultFolder(STACK_NAME)));
 const options: StepOptions = {
@@ -44,6 +48,14 @@ const options: StepOptions = {
     console.error(line);
   },
 };
+
+interface Values {
+  readonly out?: string | undefined;
+  readonly keep: boolean;
+  readonly only?: string | undefined;
+}
+
+type Result = 'failed' | 'passed';
 
 process.exitCode = await main();
 if (signal.aborted) process.exit(INTERRUPTED_EXIT_CODE);
@@ -54,10 +66,15 @@ async function main(): Promise<number> {
       options: {
         out: { type: 'string' },
         keep: { type: 'boolean', default: false },
+        only: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    if (!values.help) return await checkPackages(values.out, values.keep);
+    if (values.only !== undefined && !['consumers', 'examples'].includes(values.only)) {
+      console.error(`--only '${values.only}' is neither consumers nor examples\n\n${USAGE}`);
+      return 2;
+    }
+    if (!values.help) return await checkPackages(values);
     console.log(USAGE);
     return 0;
   } catch (error) {
@@ -69,50 +86,68 @@ async function main(): Promise<number> {
 }
 
 /** @returns the exit code. */
-async function checkPackages(out: string | undefined, isKept: boolean): Promise<number> {
+async function checkPackages({ out, keep, only }: Values): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'fit-packages-'));
   try {
-    const [staging, consumerRoot] = [join(folder, 'build'), join(folder, 'installed')];
-    const tarballFolder = out === undefined ? join(folder, 'tarballs') : resolve(out);
-    for (const path of [staging, consumerRoot, tarballFolder])
-      await mkdir(path, { recursive: true });
-    await buildPackages(staging, PACKAGES, options);
-    const tarballs = await packPackages(staging, PACKAGES, tarballFolder, options);
+    const target = out === undefined ? undefined : resolve(out);
+    const tarballs = await makeTarballs(folder, options, target);
     for (const { path, bytes, files } of tarballs)
       console.error(`${path}: ${Math.round(bytes / 1_000)} kB, ${files.length} files`);
-
-    const audits = tarballs.map((tarball) => ({
-      title: `publint, attw: ${readManifest(tarball.folder).name}`,
-      run: () => auditPackage(tarball, options),
-    }));
-    let hasFailed = await runSteps(audits);
-    const consumers = await installConsumers(consumerRoot, tarballs, options);
-    hasFailed =
-      (await runSteps(compilerSteps(consumers, TYPESCRIPT_VERSIONS, options))) || hasFailed;
-    const stack = await startServers();
-    try {
-      for (const [version, bin] of consumers.nodes)
-        hasFailed =
-          (await runSteps(runtimeSteps(consumers, { version, bin }, options))) || hasFailed;
-    } finally {
-      await stack.stop({ purge: true });
-    }
-    return hasFailed ? 1 : 0;
+    const results: Result[] = [];
+    if (only !== 'examples') results.push(...(await checkConsumers(folder, tarballs)));
+    if (only !== 'consumers') results.push(await checkExamples(folder, tarballs));
+    return results.includes('failed') ? 1 : 0;
   } finally {
-    if (isKept) console.error(`kept: ${folder}`);
+    if (keep) console.error(`kept: ${folder}`);
     else await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
-/** Runs every step, also after one has failed. @returns whether one has failed. */
-async function runSteps(steps: readonly Step[]): Promise<boolean> {
+async function checkConsumers(folder: string, tarballs: readonly Tarball[]): Promise<Result[]> {
+  const audits = tarballs.map((tarball) => ({
+    title: `publint, attw: ${readManifest(tarball.folder).name}`,
+    run: () => auditPackage(tarball, options),
+  }));
+  const results = [await runSteps(audits)];
+  const root = join(folder, 'installed');
+  await mkdir(root);
+  const consumers = await installConsumers(root, tarballs, options);
+  await writePrograms(consumers);
+  const compiled = await Promise.all(
+    TYPESCRIPT_VERSIONS.map((version) => runSteps(compilerSteps(consumers, version, options))),
+  );
+  results.push(...compiled);
+  return await withServers(async () => {
+    // They wait for the broker's delays more than they work.
+    const run = await Promise.all(
+      [...consumers.nodes].map(([version, bin]) =>
+        runSteps(runtimeSteps(consumers, { version, bin }, options)),
+      ),
+    );
+    return [...results, ...run];
+  });
+}
+
+/** Installs the tarballs in a copy of each system of `examples/`, and runs its test on the copy. */
+async function checkExamples(folder: string, tarballs: readonly Tarball[]): Promise<Result> {
+  const root = join(folder, 'examples');
+  await mkdir(root);
+  return await withServers(() => runSteps(exampleSteps(root, tarballs, options)));
+}
+
+/** Runs the steps one after the other, also after one has failed. */
+async function runSteps(steps: readonly Step[]): Promise<Result> {
   let hasFailed = false;
   for (const { title, run } of steps) {
     const startedAt = performance.now();
+    const begun = setTimeout(() => {
+      console.error(`  …    ${title}`);
+    }, PROGRESS_AFTER_MS);
     const failure = await run().then(
       () => undefined,
       (error: unknown) => messageOf(error),
     );
+    clearTimeout(begun);
     signal.throwIfAborted();
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
     console.log(`${failure === undefined ? 'ok    ' : 'FAILED'} ${title} (${seconds} s)`);
@@ -120,11 +155,11 @@ async function runSteps(steps: readonly Step[]): Promise<boolean> {
     hasFailed = true;
     console.log(failure.replaceAll(/^/gm, '       '));
   }
-  return hasFailed;
+  return hasFailed ? 'failed' : 'passed';
 }
 
 /** Starts broker and database on free ports, and sets the variables by which `@fit/stack/testing` finds them. */
-async function startServers(): Promise<Stack> {
+async function withServers<Value>(work: () => Promise<Value>): Promise<Value> {
   const stack = await startStack({
     ...options,
     name: STACK_NAME,
@@ -142,7 +177,11 @@ async function startServers(): Promise<Stack> {
   process.env['FIT_TEST_AMQP_URL'] = amqpUrl;
   process.env['FIT_TEST_MANAGEMENT_URL'] = management.href;
   process.env['FIT_TEST_MONGODB_URL'] = mongodbUrl;
-  return stack;
+  try {
+    return await work();
+  } finally {
+    await stack.stop({ purge: true });
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -1,7 +1,9 @@
 /** Makes the tarballs that the registry would get. */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mustRun, type StepOptions } from '@fit/stack';
-import type { PackageFolder } from './packageNames.ts';
+import { buildPackages } from './buildPackages.ts';
+import { PACKAGES, type PackageFolder } from './packageNames.ts';
 
 export interface Tarball {
   readonly folder: PackageFolder;
@@ -41,4 +43,20 @@ export async function packPackages(
     });
   }
   return tarballs;
+}
+
+/**
+ * Builds and packs all packages.
+ * @param folder an existing folder for the build.
+ * @param out folder for the tarballs; default: one below `folder`.
+ */
+export async function makeTarballs(
+  folder: string,
+  options: StepOptions = {},
+  out = join(folder, 'tarballs'),
+): Promise<Tarball[]> {
+  const staging = join(folder, 'build');
+  for (const path of [staging, out]) await mkdir(path, { recursive: true });
+  await buildPackages(staging, PACKAGES, options);
+  return await packPackages(staging, PACKAGES, out, options);
 }

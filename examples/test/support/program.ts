@@ -7,6 +7,8 @@ import type { Teardown, TestBroker } from '@fit/stack/testing';
 import { eventually } from '@fit/stack/testing';
 
 export const EXAMPLES = join(import.meta.dirname, '../..');
+/** Where systems were installed as a stranger does (`npm run packages`); default: they run here, on the sources of the packages. */
+const INSTALLED = process.env['FIT_INSTALLED_EXAMPLES'];
 /** Examples wait for seconds; a busy machine starts programs slowly. */
 const DEADLINE_MS = 60_000;
 
@@ -22,9 +24,11 @@ export class Program {
     [file, ...args]: readonly [string, ...string[]],
     variables: Readonly<Record<string, string>> = {},
   ) {
-    this.#process = spawn(process.execPath, [join(EXAMPLES, file), ...args], {
+    this.#process = spawn(process.execPath, [join(INSTALLED ?? EXAMPLES, file), ...args], {
       env: {
         ...process.env,
+        // Without the condition by which sources of the packages are loaded.
+        ...(INSTALLED === undefined ? {} : { NODE_OPTIONS: '' }),
         AMQP_URL: amqpUrl,
         AMQP_MANAGEMENT_URL: managementUrl,
         ...variables,

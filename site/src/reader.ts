@@ -1,13 +1,12 @@
-/** Does what a page tells its reader to do, on the broker of a test. */
+/** Does what a page tells its reader to do, on the broker of a test: in this repository, or where the packages are installed. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
-import { eventually, type TestBroker } from '@fit/stack/testing';
-import { isPrinted, type ShellStep } from '../../src/codeBlocks.ts';
-import { REPOSITORY } from '../../src/repository.ts';
+import { eventually, type Teardown, type TestBroker } from '@fit/stack/testing';
+import { isPrinted, type ShellStep } from './codeBlocks.ts';
+import { REPOSITORY } from './repository.ts';
 
 /** A program of the reader, and all that it has printed. */
 interface Running {
@@ -26,17 +25,32 @@ interface Expectation {
 /** Far longer than the waits of any page: a busy machine starts programs slowly. */
 const PRINT_DEADLINE_MS = 60_000;
 
-/** A reader has RabbitMQ at the default address and the packages installed; a test has neither. */
+/** Where a reader works. */
+export interface ReaderOptions {
+  /** Where files of the page are saved and commands run. */
+  readonly folder: string;
+  /** Environment of the commands; default that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Takes the place of `npx topology`; default the command of this repository. */
+  readonly topologyCommand?: string;
+}
+
+/** A reader has RabbitMQ at the default address; a test has not. */
 export class Reader {
   readonly #folder: string;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #topologyCommand: string;
   readonly #broker: TestBroker;
   readonly #running = new Set<Running>();
   #background: Expectation | undefined;
 
-  constructor(t: TestContext, broker: TestBroker, folder: string) {
+  constructor(teardown: Teardown, broker: TestBroker, options: ReaderOptions) {
     this.#broker = broker;
-    this.#folder = folder;
-    t.after(async () => {
+    this.#folder = options.folder;
+    this.#env = options.env ?? process.env;
+    this.#topologyCommand =
+      options.topologyCommand ?? `node ${join(REPOSITORY, 'topology-cli/src/main.ts')}`;
+    teardown.after(async () => {
       for (const { process, ended } of this.#running) {
         killGroup(process, 'SIGKILL');
         await ended;
@@ -106,7 +120,7 @@ export class Reader {
       cwd: this.#folder,
       detached: true,
       env: {
-        ...process.env,
+        ...this.#env,
         AMQP_URL: this.#broker.amqpUrl,
         AMQP_MANAGEMENT_URL: this.#broker.managementUrl,
       },
@@ -122,7 +136,7 @@ export class Reader {
   #atTheBroker(text: string): string {
     return text
       .replaceAll('amqp://localhost', this.#broker.amqpUrl)
-      .replaceAll('npx topology', `node ${join(REPOSITORY, 'topology-cli/src/main.ts')}`);
+      .replaceAll('npx topology', this.#topologyCommand);
   }
 }
 
