@@ -93,10 +93,13 @@ export {
   retryExchange,
   retryExchanges,
   returnExchange,
+  spreadExchange,
+  spreadQueue,
   type TieredKind,
   tierKey,
   tierOfKey,
   waitQueue,
+  waitQueuesOf,
 } from './plan/names.ts';
 export { isLinear } from './plan/planNative.ts';
 export { planTopology } from './plan/planTopology.ts';
@@ -158,6 +161,7 @@ export {
   reject,
   retry,
 } from './retry/outcome.ts';
+export { SPREAD_HEADER, SPREADS, type Spread, spreadHeader, spreadMs } from './retry/spread.ts';
 export {
   type DeathRecord,
   deliveryCount,

@@ -6,7 +6,7 @@
  * guards of its record and its natural key allow no second effect.
  */
 import { randomUUID } from 'node:crypto';
-import { type KindDeclaration, waitQueue } from '@fit/topology';
+import { type KindDeclaration, waitQueuesOf } from '@fit/topology';
 import { BATCH_LIMIT, type BatchSummary, groupBatches } from '../record/batch.ts';
 import { operationLeaseEndAfter } from '../store/relayLease.ts';
 import type { ReconcilerOptions } from './reconciler.ts';
@@ -163,7 +163,9 @@ export class LostJobs {
       // Only a kind with tiers certainly has wait queues, and asking for a queue that does not exist closes the channel.
       const tiers = kind.backend === 'tiers' ? kind.tiersMs : [];
       const waitDepths = await Promise.all(
-        tiers.map((_, index) => this.#options.depthOf(waitQueue(kind, index + 1))),
+        tiers
+          .flatMap((_, index) => waitQueuesOf(kind, index + 1))
+          .map((queue) => this.#options.depthOf(queue)),
       );
       return {
         readyCount,

@@ -12,6 +12,7 @@ import {
   type ForeignPolicy,
   findForeignPolicies,
   formerDelays,
+  formerSpreadExchanges,
   formerWaitQueues,
   isSamePolicy,
   type LiveBinding,
@@ -133,7 +134,16 @@ function diffExchanges(plan: TopologyPlan, live: LiveTopology): TopologyDifferen
       fixedBy: 'drain',
     }),
   );
-  return [...planned, ...unfinished, ...delays];
+  const spreads = formerSpreadExchanges(plan, live).map(
+    ({ name }): TopologyDifference => ({
+      code: 'EXCHANGE_OLD',
+      subject: name,
+      remedy:
+        'messages of a wait queue that is no longer declared return by it; once that queue is empty, delete it: topology drain',
+      fixedBy: 'drain',
+    }),
+  );
+  return [...planned, ...unfinished, ...delays, ...spreads];
 }
 
 function exchangeDifference(planned: ExchangePlan, found: LiveExchange): TopologyDifference[] {
@@ -297,7 +307,8 @@ export interface ExtraBinding {
 
 /**
  * @returns bindings of the plan's exchanges and queues that are not planned. Bindings of a tier-change exchange are left
- * out, because they belong to the difference `TIER_CHANGE_LEFT`.
+ * out, because they belong to the difference `TIER_CHANGE_LEFT`, and those of the exchange of a former wait queue, which
+ * has it until it is drained.
  */
 export function extraBindings(plan: TopologyPlan, live: LiveTopology): ExtraBinding[] {
   const wanted = new Set(wantedBindings(plan, live).map(bindingText));
@@ -310,8 +321,10 @@ export function extraBindings(plan: TopologyPlan, live: LiveTopology): ExtraBind
     ...plan.queues.map(({ name }) => name),
     ...formerWaitQueues(plan, live).map(({ queue }) => queue.name),
   ]);
+  const spreads = new Set(formerSpreadExchanges(plan, live).map(({ name }) => name));
   return live.bindings
     .filter((binding) => !wanted.has(bindingText(binding)))
+    .filter(({ source }) => !spreads.has(source))
     .filter(
       ({ source, destination }) =>
         !tierChangeNames.has(source) && !tierChangeNames.has(destination),

@@ -5,9 +5,11 @@ import type { TopologyAdmin } from '@fit/topology/amqp';
 import {
   bindingText,
   formerDelays,
+  formerSpreadExchanges,
   formerWaitQueues,
   type LiveBinding,
   type LiveQueue,
+  type LiveTopology,
   type ManagementApi,
   readLive,
   readQueues,
@@ -77,7 +79,7 @@ export async function drainTopology(options: DrainOptions): Promise<DrainReport>
   ];
   refuseBoundQueues(
     former.map(({ name }) => name),
-    live.bindings,
+    otherBindings(plan, live),
   );
   const startedAtMs = performance.now();
   const proofs = new Map<string, EmptinessProof>();
@@ -180,12 +182,24 @@ async function readFormerQueues(
 }
 
 /** Looks once more: a queue that was bound or filled since the last look stays. */
-async function deleteIfEmpty({ admin, api }: DrainOptions, name: string): Promise<boolean> {
+async function deleteIfEmpty({ admin, api, plan }: DrainOptions, name: string): Promise<boolean> {
   const live = await readLive(api);
-  refuseBoundQueues([name], live.bindings);
+  refuseBoundQueues([name], otherBindings(plan, live));
+  // What is left in the first wait queue of a tier may still come to the second one.
+  const isFed = live.bindings.some(
+    ({ source, destination }) =>
+      destination === name && live.queues.some((queue) => queue.name === source),
+  );
+  if (isFed) return false;
   if ((await admin.depthOf(name))?.readyCount !== 0) return false;
   await admin.deleteQueue(name);
   return true;
+}
+
+/** @returns the bindings without those between the former wait queues of a tier with jitter. */
+function otherBindings(plan: TopologyPlan, live: LiveTopology): LiveBinding[] {
+  const spreads = new Set(formerSpreadExchanges(plan, live).map(({ name }) => name));
+  return live.bindings.filter(({ source }) => !spreads.has(source));
 }
 
 function refuseBoundQueues(names: readonly string[], bindings: readonly LiveBinding[]): void {
@@ -213,13 +227,16 @@ async function unbindUnusedReturns({ admin, api, plan }: DrainOptions): Promise<
   return unused.map(bindingText);
 }
 
-/** A publish to such an exchange was returned since its queue was unbound; now its publisher is told that it is missing. */
+/**
+ * A publish to the exchange of a former delay was returned since its queue was unbound; now its publisher is told that it is
+ * missing.
+ */
 async function deleteUnusedExchanges({ admin, api, plan }: DrainOptions): Promise<string[]> {
   const live = await readLive(api);
   const { exchanges, queues } = formerDelays(plan, live);
-  const unused = exchanges
+  const unused = [...exchanges, ...formerSpreadExchanges(plan, live)]
     .map(({ name }) => name)
-    .filter((name) => !queues.some((queue) => queue.name === name))
+    .filter((name) => ![...queues, ...live.queues].some((queue) => queue.name === name))
     .filter((name) => !live.bindings.some(({ source }) => source === name));
   for (const name of unused) await admin.deleteExchange(name);
   return unused;

@@ -1,6 +1,6 @@
 /** Observes which replayed messages are dead-lettered again: while a replay runs, and afterwards until none is in flight. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { deadLetterQueue, type KindDeclaration, waitQueue } from '@fit/topology';
+import { deadLetterQueue, type KindDeclaration, waitQueuesOf } from '@fit/topology';
 import { type DeadLetterReader, DeadLetterReaderLost, type Inspector } from '@fit/topology/amqp';
 import { closeQuietly, type ReadingEnd, readDeliveries } from './browseDeadLetters.ts';
 import { type DeadLetterGroup, DeadLetterGroups, totalCount } from './deadLetterGroups.ts';
@@ -207,7 +207,7 @@ async function waitUntilIdle(
 
 /** With the back end `auto` the broker decides whether a kind has wait queues. */
 async function existingQueues(inspector: Inspector, kind: KindDeclaration): Promise<string[]> {
-  const waits = kind.tiersMs.map((_, index) => waitQueue(kind, index + 1));
+  const waits = kind.tiersMs.flatMap((_, index) => waitQueuesOf(kind, index + 1));
   const existing: string[] = [];
   for (const queue of kind.backend === 'native' ? [kind.queue] : [kind.queue, ...waits])
     if (await exists(inspector, queue)) existing.push(queue);

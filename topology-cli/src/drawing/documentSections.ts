@@ -7,6 +7,7 @@ import {
   formatDuration,
   type PlannedKind,
   type QueuePlan,
+  SPREAD_HEADER,
   type TopologyPlan,
 } from '@fit/topology';
 import { crashLimitOf } from '@fit/topology/testing';
@@ -148,7 +149,11 @@ function boundFromCell({ bindings }: TopologyPlan, queue: QueuePlan): string {
   return bindings
     .filter((binding) => binding.queue === queue.name)
     .map(({ exchange, key, arguments: headers }) => {
-      const by = headers['x-last-death-reason'] ?? headers['x-first-death-reason'] ?? key;
+      const by =
+        headers['x-last-death-reason'] ??
+        headers['x-first-death-reason'] ??
+        headers[SPREAD_HEADER] ??
+        key;
       return by === '' ? code(exchange) : `${code(exchange)} ${code(by)}`;
     })
     .join('<br>');

@@ -8,6 +8,7 @@ import {
   parkExchange,
   type QueuePlan,
   retryExchange,
+  SPREAD_HEADER,
   type TopologyPlan,
 } from '@fit/topology';
 import { requeueDelayMs } from '@fit/topology/testing';
@@ -93,7 +94,8 @@ function workerNode({ kind }: PlannedKind): GraphNode {
 
 function bindingEdge({ exchange, queue, key, arguments: headers }: BindingPlan): GraphEdge {
   const reason = headers['x-last-death-reason'] ?? headers['x-first-death-reason'];
-  return edge(idOf('exchange', exchange), idOf('queue', queue), reason ?? (key || 'all'));
+  const label = reason ?? headers[SPREAD_HEADER] ?? (key || 'all');
+  return edge(idOf('exchange', exchange), idOf('queue', queue), label);
 }
 
 function alternateEdge({ name, alternate }: ExchangePlan): GraphEdge[] {

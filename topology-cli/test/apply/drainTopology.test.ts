@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { declareTopology, isAtLeast } from '@fit/topology';
+import { declareTopology, isAtLeast, spreadHeader } from '@fit/topology';
 import { connect } from 'amqplib';
 import { planFor } from '../../src/apply/applyTopology.ts';
 import {
@@ -166,6 +166,33 @@ suite('drain', { concurrency: true }, () => {
       remaining: [],
       end: 'drained',
     });
+  });
+
+  test('the wait queues of a tier with jitter are drained with their exchange; each message returns once', async (t) => {
+    const live = await ApplyEnvironment.open(t);
+    const one = { key: 'job.one', queue: 'one', tiers: [1_000], jitter: 1 };
+    await live.apply(declareTopology({ exchange: 'jobs', kinds: { one } }));
+    const load = new Load(live);
+    await load.open();
+    const publisher = await live.testTopology.publisher({ prepare: () => Promise.resolve() });
+    const ids = Array.from({ length: 12 }, (_, index) => `s${index}`);
+    for (const id of ids)
+      await publisher.publish({ ...live.testTopology.message(id), headers: spreadHeader(id) });
+    await live.testTopology.expectReady('one.wait.1.1s-2s', ids.length);
+    await live.apply(AFTER);
+    load.finish(() => true);
+    const former = ['one.wait.1.1s-2s', 'one.wait.1.1s-2s.long', 'one.wait.1.1s-2s.middle'];
+    assert.deepEqual((await live.drift(AFTER)).sort(), [
+      'EXCHANGE_OLD one.wait.1.1s-2s',
+      ...former.map((name) => `QUEUE_OLD ${name}`),
+    ]);
+    const { deletedQueues, deletedExchanges, end } = await drain(live, { timeoutMs: 60_000 });
+    assert.deepEqual(
+      [[...deletedQueues].sort(), deletedExchanges, end],
+      [former, ['one.wait.1.1s-2s'], 'drained'],
+    );
+    assert.deepEqual([...load.ends].sort(), ids.sort());
+    assert.deepEqual(await live.drift(AFTER), []);
   });
 
   test('a delay that is no longer declared is drained with its exchange; its message is delivered before', async (t) => {

@@ -29,6 +29,7 @@ function planOf(
   tiers: readonly number[],
   version = '4.3.6',
   keys: readonly string[] = ['job.one'],
+  jitter = 0,
 ): TopologyPlan {
   const one = {
     key: 'job.one',
@@ -36,6 +37,7 @@ function planOf(
     queue: QUEUE,
     tiers,
     tierOrder: 'any' as const,
+    jitter,
     crashLimit: 20,
   };
   const declaration = declareTopology({ exchange: 'jobs', kinds: { one } });
@@ -151,9 +153,15 @@ test('property: any tiers replaced by any others, killed anywhere, resumed with 
       fc.tuple(tiers, tiers, tiers),
       fc.tuple(kill, kill),
       keySets,
-      ([a, b, c], [m, n], keys) => {
-        const planFrom = (list: readonly number[]) => planOf(list, '4.3.6', keys);
-        const [first, second, third] = [planFrom(a), planFrom(b), planFrom(c)];
+      fc.tuple(fc.constantFrom(0, 0.5), fc.constantFrom(0, 1)),
+      ([a, b, c], [m, n], keys, jitters) => {
+        const planFrom = (list: readonly number[], jitter = 0) =>
+          planOf(list, '4.3.6', keys, jitter);
+        const [first, second, third] = [
+          planFrom(a, jitters[0]),
+          planFrom(b, jitters[1]),
+          planFrom(c),
+        ];
         const plans = [first, second, third];
         const onState = (live: LiveTopology, step: ApplyStep) => {
           expectRouted(live, plans, describeStep(step));

@@ -11,6 +11,7 @@ import { type Duration, parseDurationMs } from '../declaration/duration.ts';
 import type { AnyTopology, Queues } from '../define/defineTopology.ts';
 import { type BodyInput, checkBody, type MessageName, namesOn } from '../define/messages.ts';
 import { delayName } from '../plan/names.ts';
+import { spreadHeader } from '../retry/spread.ts';
 import { declaredObjects } from '../work/workerLink.ts';
 import {
   boundMs,
@@ -161,6 +162,8 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   readonly #closeConnection: () => Promise<void>;
   readonly #fanOutCounts: ReadonlyMap<string, number>;
   readonly #isHeard: boolean;
+  /** True if a queue has jitter. */
+  readonly #isSpread: boolean;
   readonly #isWrapped: boolean;
   readonly #warn: (kind: string, text: string) => void;
   #pendingCount = 0;
@@ -178,6 +181,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     this.#topology = topology;
     this.#hooks = [connection.hooks, hooks].filter((one) => one !== undefined);
     this.#tell = teller(this.#hooks, connection.logger);
+    this.#isSpread = topology.declaration.kinds.some(({ jitter }) => jitter > 0);
     this.#isHeard = this.#hooks.some((one) => one.onEvent !== undefined);
     this.#isWrapped = this.#hooks.some((one) => one.aroundPublish !== undefined);
     this.#warn = throttledWarning(connection.logger);
@@ -321,7 +325,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
       id,
       // The consumer's schema reads it again, so it is the input that travels and not what the schema made of it.
       body: Buffer.from(text),
-      headers: { ...options.headers },
+      headers: { ...(this.#isSpread ? spreadHeader(id) : {}), ...options.headers },
     };
   }
 

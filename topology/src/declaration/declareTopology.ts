@@ -45,6 +45,8 @@ export interface KindDeclaration<
   /** As written: `'5s'` stays `'5s'`, so that an unknown tier does not compile. */
   readonly tiers: Options['tiers'];
   readonly tiersMs: readonly number[];
+  /** Share of each delay, 0 to 1, by which waits are lengthened at most. */
+  readonly jitter: number;
   readonly maxLength: DeclaredOr<Options, 'maxLength', number>;
   readonly crashLimit: DeclaredOr<Options, 'crashLimit', number>;
   readonly messageTtlMs: number | undefined;
@@ -84,6 +86,7 @@ const DEFAULTS = {
   queueType: 'quorum',
   unsafe: [],
   names: {},
+  jitter: 0,
 } as const;
 
 /**
@@ -152,7 +155,8 @@ export function requireKind(declaration: Declaration, name: unknown): KindDeclar
 function normalise(kind: string, options: KindOptions): KindDeclaration {
   const complete = { ...DEFAULTS, ...options };
   const { key, keys = [key], queue, tiers, maxLength, crashLimit, load, messageTtl } = complete;
-  const { hasPriorities, backend, queueType, nonRetryable, deadline, unsafe, names } = complete;
+  const { hasPriorities, backend, queueType, nonRetryable, deadline, unsafe, names, jitter } =
+    complete;
   return Object.freeze({
     kind,
     key,
@@ -166,6 +170,7 @@ function normalise(kind: string, options: KindOptions): KindDeclaration {
     queueType,
     tiers: Object.freeze([...tiers]),
     tiersMs: Object.freeze(tiers.map((tier) => milliseconds(tier))),
+    jitter,
     messageTtlMs: messageTtl === undefined ? undefined : milliseconds(messageTtl),
     deadlineMs: milliseconds(deadline),
     nonRetryable: Object.freeze([...nonRetryable]),

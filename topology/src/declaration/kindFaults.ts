@@ -17,6 +17,7 @@ const OPTIONS = new Set<string>([
   'names',
   'tiers',
   'tierOrder',
+  'jitter',
   'maxLength',
   'crashLimit',
   'messageTtl',
@@ -63,6 +64,7 @@ export function kindFaults(kind: string, options: KindOptions | undefined): Faul
     ...nameFaults(`${kind}.queue`, options.queue),
     ...queueNameFaults(kind, options),
     ...tierFaults(kind, options),
+    ...jitterFaults(kind, options),
     ...countFaults(`${kind}.maxLength`, options.maxLength),
     ...countFaults(`${kind}.crashLimit`, options.crashLimit),
     ...durationFaults(`${kind}.messageTtl`, options.messageTtl),
@@ -155,6 +157,35 @@ function tierFaults(kind: string, { tiers, tierOrder }: KindOptions): Fault[] {
     durationFaults(`${subject}[${index}]`, tier),
   );
   return faults.length > 0 || tierOrder === 'any' ? faults : orderFaults(subject, tiers);
+}
+
+/** A wait queue keeps a message for at least a millisecond, so the parts of a short delay would be equal. */
+const SHORTEST_JITTER_MS = 2;
+
+function jitterFaults(kind: string, { jitter, tiers, backend }: KindOptions): Fault[] {
+  if (jitter === undefined || jitter === 0) return [];
+  const subject = `${kind}.jitter`;
+  if (!(jitter > 0 && jitter <= 1))
+    return [
+      fault('JITTER_OUT_OF_RANGE', subject, `${jitter} must be a share of each delay, 0 to 1`),
+    ];
+  if (backend === 'native') {
+    const remedy = "the broker's own retry has no jitter; take backend 'tiers'";
+    return [fault('BACKEND_CONFLICT', subject, remedy)];
+  }
+  const delaysMs = (Array.isArray(tiers) ? tiers : []).map(
+    (tier: Duration) => parseDurationMs(tier) ?? Infinity,
+  );
+  return delaysMs
+    .filter((delayMs) => delayMs !== Infinity)
+    .filter((delayMs) => delayMs * jitter < SHORTEST_JITTER_MS || delayMs * jitter >= LIMIT_MS)
+    .map((delayMs) =>
+      fault(
+        'JITTER_OUT_OF_RANGE',
+        subject,
+        `${jitter} of ${delayMs} ms must be at least ${SHORTEST_JITTER_MS} ms and below 2^32`,
+      ),
+    );
 }
 
 function orderFaults(subject: string, tiers: readonly Duration[]): Fault[] {

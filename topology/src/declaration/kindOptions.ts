@@ -55,6 +55,13 @@ export interface KindOptions {
   /** Default `rising`: a tier that is not longer than the one before it is refused. */
   readonly tierOrder?: 'rising' | 'any';
   /**
+   * Jitter: a share of each delay, above 0 and at most 1, by which waits are lengthened, so that messages that fail together
+   * come back apart: a third waits the delay, a third half of the share longer, a third the whole share longer. The header
+   * `retry-spread` of a message decides, which publishers of this library set. Each tier becomes three wait queues. Default
+   * none. Not with the back end `native`.
+   */
+  readonly jitter?: number;
+  /**
    * Ready messages before the main queue refuses more (max-length); default 10,000; at least 1. Set by `FIT_MAX_LENGTH` for
    * FIT.
    */

@@ -23,6 +23,12 @@ export interface RetryPolicy {
   readonly immediate?: number;
   /** One wait queue each, one to ten; n delays make n + 1 rounds. Listed by hand, or made by `exponential`, `linear`, `fixed`. */
   readonly delays: readonly Duration[];
+  /**
+   * Share of each delay, above 0 and at most 1, by which waits are lengthened, so that messages that fail together come back
+   * apart: a third waits the delay, a third half of the share longer, a third the whole share longer; a message keeps its
+   * third. Each delay becomes three wait queues. Default none. Not with the back end `native`.
+   */
+  readonly jitter?: number;
 }
 
 /** One subscriber: its own queue, waits and dead letters. Two queues with the same message are a fan-out. */
@@ -126,7 +132,7 @@ const OPTIONS = {
     'adopt',
     'names',
   ],
-  retry: ['immediate', 'delays'],
+  retry: ['immediate', 'delays', 'jitter'],
 } as const satisfies {
   topology: readonly (keyof DefineOptions<Messages, Queues>)[];
   queue: readonly (keyof QueueOptions)[];
@@ -206,7 +212,7 @@ function kindOptionsOf(
   const { on, retry, adopt, names, crashLimit, deadline, maxLength, messageTtl, load, unsafe } =
     Object(queue) as Partial<QueueOptions>;
   const keys = Array.isArray(on) ? (on as readonly string[]) : [];
-  const { delays } = Object(retry) as Partial<RetryPolicy>;
+  const { delays, jitter } = Object(retry) as Partial<RetryPolicy>;
   const attempts = (Array.isArray(delays) ? delays.length : 0) + 1;
   const [key] = namesOn(keys, Object.keys(messages));
   return {
@@ -217,6 +223,7 @@ function kindOptionsOf(
     ...(names === undefined ? {} : { names }),
     tiers: delays ?? [],
     tierOrder: 'any',
+    ...(jitter === undefined ? {} : { jitter }),
     crashLimit: crashLimit ?? Math.max(DEFAULT_CRASH_LIMIT, attempts),
     ...(deadline === undefined ? {} : { deadline }),
     ...(maxLength === undefined ? {} : { maxLength }),

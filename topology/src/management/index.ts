@@ -19,6 +19,7 @@ export {
   type FormerWaitQueue,
   firstTierChangeExchange,
   formerDelays,
+  formerSpreadExchanges,
   formerWaitQueues,
   privateExchanges,
   publicExchange,

@@ -4,13 +4,16 @@ import {
   deadLetterExchange,
   firstRetryExchange,
   isDelayName,
+  isTierKey,
   isWaitQueue,
   parkExchange,
   retryExchange,
   retryExchanges,
   returnExchange,
+  spreadExchange,
 } from '../plan/names.ts';
-import type { BindingPlan, PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
+import type { BindingPlan, PlannedKind, QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
+import { SPREADS } from '../retry/spread.ts';
 import {
   bindingText,
   type LiveBinding,
@@ -45,7 +48,12 @@ export function privateExchanges(plan: TopologyPlan): Set<string> {
     firstTierChangeExchange,
     tierChangeExchange,
   ];
-  return new Set(plan.kinds.flatMap(({ queue }) => names.map((exchangeOf) => exchangeOf(queue))));
+  return new Set(
+    plan.kinds.flatMap((kind) => [
+      ...names.map((exchangeOf) => exchangeOf(kind.queue)),
+      ...(kind.jitter === 0 ? [] : kind.tiersMs).map((_, index) => spreadExchange(kind, index + 1)),
+    ]),
+  );
 }
 
 /** A wait queue of a tier that is no longer planned. */
@@ -67,8 +75,13 @@ export function formerWaitQueues(
 ): FormerWaitQueue[] {
   return live.queues.flatMap((queue) => {
     if (plan.queues.some(({ name }) => name === queue.name)) return [];
-    const exchange = queue.arguments['x-dead-letter-exchange'];
-    const returning = plan.kinds.find((candidate) => returnExchange(candidate.queue) === exchange);
+    const { 'x-dead-letter-exchange': exchange, 'x-dead-letter-routing-key': key } =
+      queue.arguments;
+    const isReturning = (candidate: PlannedKind) =>
+      returnExchange(candidate.queue) === exchange ||
+      // With jitter it leads there through an exchange of its own name.
+      (exchange === queue.name && typeof key === 'string' && isTierKey(candidate.queue, key));
+    const returning = plan.kinds.find(isReturning);
     if (returning !== undefined) return [{ kind: returning, queue }];
     // The kind with the longest name, because a kind's queue may be named like another kind's wait queue.
     const [kind] = plan.kinds
@@ -92,15 +105,34 @@ export function formerDelays(
   live: Pick<LiveTopology, 'queues' | 'exchanges'>,
 ): FormerDelays {
   const exchange = publicExchange(plan);
-  const isPlanned = (name: string) => plan.exchanges.some((planned) => planned.name === name);
   const isFormer = ({ name }: { readonly name: string }) =>
-    isDelayName(exchange, name) && !isPlanned(name);
+    isDelayName(exchange, name) && !isPlannedExchange(plan, name);
   return {
     queues: live.queues
       .filter(isFormer)
       .filter(({ arguments: settings }) => settings['x-dead-letter-exchange'] === exchange),
     exchanges: live.exchanges.filter(isFormer).filter(({ type }) => type === 'fanout'),
   };
+}
+
+/** @returns the exchanges of former wait queues with jitter, by which their messages return: all of them are still needed. */
+export function formerSpreadExchanges(
+  plan: TopologyPlan,
+  live: Pick<LiveTopology, 'queues' | 'exchanges'>,
+): LiveExchange[] {
+  const former = new Set(formerWaitQueues(plan, live).map(({ queue }) => queue.name));
+  return live.exchanges
+    .filter(({ name, type }) => type === 'headers' && !isPlannedExchange(plan, name))
+    .filter(
+      ({ name }) =>
+        former.has(name) ||
+        [...SPREADS].some((spread) => former.has(`${name}.${spread}`)) ||
+        plan.kinds.some((kind) => isWaitQueue(kind, name)),
+    );
+}
+
+function isPlannedExchange(plan: TopologyPlan, name: string): boolean {
+  return plan.exchanges.some((planned) => planned.name === name);
 }
 
 /** @returns the planned bindings, and those by which messages of former wait queues return. */
@@ -113,7 +145,8 @@ export function wantedBindings(
     const source = returnExchange(kind.queue);
     const key = queue.arguments['x-dead-letter-routing-key'];
     const exists = [...plan.exchanges, ...live.exchanges].some(({ name }) => name === source);
-    const isOwned = queue.arguments['x-dead-letter-exchange'] === source && exists;
+    const next = queue.arguments['x-dead-letter-exchange'];
+    const isOwned = (next === source || next === queue.name) && exists;
     if (!isOwned || typeof key !== 'string') return [];
     return [asLive({ exchange: source, queue: kind.queue, key, arguments: {} })];
   });
@@ -203,10 +236,16 @@ export function withoutTiers(
         settings['x-dead-letter-exchange'] === exchange &&
         settings['x-dead-letter-routing-key'] === key,
     );
+  const isWait = ({ role, kind }: Pick<QueuePlan, 'role' | 'kind'>) =>
+    role === 'wait' && isOfKind(kind);
+  const waits = new Set(plan.queues.filter(isWait).map(({ name }) => name));
   return {
     ...plan,
-    queues: plan.queues.filter(({ role, kind }) => role !== 'wait' || !isOfKind(kind)),
+    // An exchange with the name of a wait queue belongs to it.
+    exchanges: plan.exchanges.filter(({ name }) => !waits.has(name)),
+    queues: plan.queues.filter((queue) => !isWait(queue)),
     bindings: plan.bindings
+      .filter(({ exchange }) => !waits.has(exchange))
       .filter(({ exchange }) => !queues.some((queue) => retryExchanges(queue).includes(exchange)))
       .filter(
         (one) => !queues.some((queue) => returnExchange(queue) === one.exchange) || isUsed(one),

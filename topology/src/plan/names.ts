@@ -2,6 +2,7 @@
 import { formatDuration } from '../declaration/duration.ts';
 import { isPattern, matchesPattern, withoutCovered } from '../declaration/keyPattern.ts';
 import type { QueueNames } from '../declaration/kindOptions.ts';
+import { SPREADS, type Spread, spreadMs } from '../retry/spread.ts';
 
 /** Exchange that a main queue dead-letters to; it routes by the reason of the death. */
 export const deadLetterExchange = (queue: string): string => `${queue}.dead-letter`;
@@ -48,19 +49,42 @@ export interface TieredKind {
   readonly tiersMs: readonly number[];
   /** Names that the owner declares in place of the default ones. */
   readonly names: QueueNames;
+  /** Share of each delay by which waits are lengthened. */
+  readonly jitter: number;
 }
+
+type WaitingKind = Pick<TieredKind, 'queue' | 'tiersMs' | 'names' | 'jitter'>;
 
 /**
  * The delay is part of the default name, because a queue cannot change its TTL argument: other tiers need other queues, and
  * those of earlier tiers can be drained beside them.
  * @returns the name of the wait queue of a tier.
  */
-export function waitQueue(
-  kind: Pick<TieredKind, 'queue' | 'tiersMs' | 'names'>,
-  tier: number,
-): string {
-  const delay = formatDuration(kind.tiersMs[tier - 1] ?? 0);
+export function waitQueue(kind: WaitingKind, tier: number): string {
+  const delayMs = kind.tiersMs[tier - 1] ?? 0;
+  const longestMs = delayMs + spreadMs(delayMs, kind.jitter, 'long');
+  const delay =
+    kind.jitter === 0
+      ? formatDuration(delayMs)
+      : `${formatDuration(delayMs)}-${formatDuration(longestMs)}`;
   return waitTemplate(kind).replaceAll('{n}', `${tier}`).replaceAll('{delay}', delay);
+}
+
+/**
+ * With jitter a message leaves the wait queue through this exchange, which sends it by its spread to a second wait queue or
+ * back at once. It has the name of the wait queue, so that other delays or another jitter never meet its bindings.
+ */
+export const spreadExchange = waitQueue;
+
+/** @returns the second wait queue of a tier, for messages of this spread. */
+export function spreadQueue(kind: WaitingKind, tier: number, spread: Spread): string {
+  return `${waitQueue(kind, tier)}.${spread}`;
+}
+
+/** @returns all wait queues of a tier: one, or with jitter three. */
+export function waitQueuesOf(kind: WaitingKind, tier: number): string[] {
+  const spreads = kind.jitter === 0 ? [] : SPREADS;
+  return [waitQueue(kind, tier), ...spreads.map((spread) => spreadQueue(kind, tier, spread))];
 }
 
 function waitTemplate({ queue, names }: Pick<TieredKind, 'queue' | 'names'>): string {
@@ -73,8 +97,8 @@ export function isWaitQueue(kind: Pick<TieredKind, 'queue' | 'names'>, name: str
   const pattern = waitTemplate(kind)
     .replaceAll('.', '\\.')
     .replaceAll('{n}', '\\d+')
-    .replaceAll('{delay}', '\\d+(?:ms|s|m|h)');
-  return new RegExp(`^${pattern}$`).test(name);
+    .replaceAll('{delay}', '\\d+(?:ms|s|m|h)(?:-\\d+(?:ms|s|m|h))?');
+  return new RegExp(`^${pattern}(?:\\.(?:${SPREADS.join('|')}))?$`).test(name);
 }
 
 /** @returns the routing key of a message after its wait in this tier; of tier 0 the public key. */

@@ -1,4 +1,5 @@
 /** Retry by tiers: a rejected message waits in the queue of its tier, whose TTL brings it back with the next routing key. */
+import { SPREAD_HEADER, SPREADS, spreadMs } from '../retry/spread.ts';
 import { type BrokerProfile, reasonHeader } from './brokerProfile.ts';
 import {
   deadLetterExchange,
@@ -10,6 +11,8 @@ import {
   patternsOf,
   retryExchange,
   returnExchange,
+  spreadExchange,
+  spreadQueue,
   tierKey,
   waitQueue,
 } from './names.ts';
@@ -33,7 +36,7 @@ export function planTiers(kind: PlannedKind, broker: BrokerProfile): KindPlan {
   return {
     exchanges: planExchanges(kind),
     queues: [
-      ...kind.tiersMs.map((ttlMs, index) => planWaitQueue(kind, index + 1, ttlMs)),
+      ...kind.tiersMs.flatMap((_, index) => planWaitQueues(kind, index + 1)),
       planMainQueue(kind, broker),
     ],
     bindings: planBindings(kind, broker),
@@ -52,6 +55,34 @@ function planExchanges(kind: PlannedKind): ExchangePlan[] {
     { name: returnExchange(queue), type: 'direct', alternate: park },
     // A headers exchange, because only the reason of the death distinguishes a rejection from a crash, an expiry or an overflow.
     { name: deadLetterExchange(queue), type: 'headers', alternate: retryExchange(queue) },
+    // A message without the header, or with another value of it, returns after the delay itself.
+    ...(kind.jitter === 0 ? [] : kind.tiersMs).map((_, index) => ({
+      name: spreadExchange(kind, index + 1),
+      type: 'headers' as const,
+      alternate: returnExchange(queue),
+    })),
+  ];
+}
+
+/** With jitter, what a message waits beyond the delay of its tier it waits in a second queue. */
+function planWaitQueues(kind: PlannedKind, tier: number): QueuePlan[] {
+  const delayMs = kind.tiersMs[tier - 1] ?? 0;
+  const back = returnExchange(kind.queue);
+  if (kind.jitter === 0)
+    return [planWaitQueue(kind, tier, { name: waitQueue(kind, tier), ttlMs: delayMs, next: back })];
+  return [
+    ...SPREADS.map((spread) =>
+      planWaitQueue(kind, tier, {
+        name: spreadQueue(kind, tier, spread),
+        ttlMs: spreadMs(delayMs, kind.jitter, spread),
+        next: back,
+      }),
+    ),
+    planWaitQueue(kind, tier, {
+      name: waitQueue(kind, tier),
+      ttlMs: delayMs,
+      next: spreadExchange(kind, tier),
+    }),
   ];
 }
 
@@ -59,16 +90,20 @@ function planExchanges(kind: PlannedKind): ExchangePlan[] {
  * One queue per tier with a TTL of the whole queue, never of single messages: messages expire only at the head of a queue, so
  * a long wait would block a short one. Source: RabbitMQ TTL page.
  */
-function planWaitQueue(kind: PlannedKind, tier: number, ttlMs: number): QueuePlan {
+function planWaitQueue(
+  kind: PlannedKind,
+  tier: number,
+  { name, ttlMs, next }: { readonly name: string; readonly ttlMs: number; readonly next: string },
+): QueuePlan {
   return {
-    name: waitQueue(kind, tier),
+    name,
     role: 'wait',
     kind: kind.kind,
     tier,
     arguments: {
       'x-queue-type': kind.queueType,
       'x-message-ttl': ttlMs,
-      'x-dead-letter-exchange': returnExchange(kind.queue),
+      'x-dead-letter-exchange': next,
       'x-dead-letter-routing-key': tierKey(kind, tier),
       ...(kind.queueType === 'quorum' ? AT_LEAST_ONCE : {}),
     },
@@ -119,6 +154,14 @@ function planBindings(kind: PlannedKind, broker: BrokerProfile): BindingPlan[] {
       key: '',
       arguments: reasonMatch(reason, broker),
     })),
+    ...(kind.jitter === 0 ? [] : tiers).flatMap((tier) =>
+      SPREADS.map((spread) => ({
+        exchange: spreadExchange(kind, tier),
+        queue: spreadQueue(kind, tier, spread),
+        key: '',
+        arguments: { 'x-match': 'all', [SPREAD_HEADER]: spread },
+      })),
+    ),
     ...firstKeys(kind).map((key) => bind(retryExchange(queue), waitQueue(kind, 1), key)),
     ...patternsOf(kind).map((key) => bind(firstRetryExchange(queue), waitQueue(kind, 1), key)),
     ...tiers

@@ -46,7 +46,7 @@ export function planTopology(declaration: Declaration, broker: BrokerProfile): T
 /** `auto` means the broker's own retry only if that keeps the declared waits exactly. */
 function chooseBackend(kind: KindDeclaration, broker: BrokerProfile): PlannedKind {
   if (kind.backend !== 'auto') return { ...kind, backend: kind.backend };
-  const isSafe = kind.queueType === 'quorum' && !kind.dropsHead;
+  const isSafe = kind.queueType === 'quorum' && !kind.dropsHead && kind.jitter === 0;
   const isNative = isSafe && hasNativeRetry(broker) && isLinear(kind.tiersMs);
   return { ...kind, backend: isNative ? 'native' : 'tiers' };
 }

@@ -13,11 +13,14 @@ import {
   patternsOf,
   retryExchange,
   returnExchange,
+  spreadExchange,
+  spreadQueue,
   tierKey,
   waitQueue,
 } from '../plan/names.ts';
 import { FINAL_REASONS } from '../plan/planTiers.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
+import { SPREADS, type Spread, spreadMs } from '../retry/spread.ts';
 import {
   afterDeath,
   type DeathReason,
@@ -87,6 +90,11 @@ function proveDelays(declaration: Declaration, plan: TopologyPlan): Fault[] {
   });
 }
 
+/** @returns the spreads that a message can have where it matters; undefined stands for none and for any other value. */
+function spreadsIn({ kinds }: TopologyPlan): readonly (Spread | undefined)[] {
+  return kinds.every(({ jitter }) => jitter === 0) ? [undefined] : [undefined, ...SPREADS];
+}
+
 /** @returns the public keys of a kind; for a pattern, keys that stand for all that it matches. */
 function publicKeysOf({ key, keys }: PlannedKind): string[] {
   return [...new Set([key, ...keys.flatMap(keysLike)])];
@@ -139,6 +147,9 @@ function proveTiers(plan: TopologyPlan, kind: PlannedKind): Fault[] {
       returnExchange,
       parkExchange,
       deadLetterExchange,
+      ...(kind.jitter === 0 ? [] : kind.tiersMs).map(
+        (_, index) => () => spreadExchange(kind, index + 1),
+      ),
     ]),
   ];
 }
@@ -163,16 +174,58 @@ function proveReturns(plan: TopologyPlan, kind: PlannedKind): Fault[] {
     const name = waitQueue(kind, index + 1);
     const wait = plan.queues.find((queue) => queue.name === name);
     const isKeyRight = wait?.arguments['x-dead-letter-routing-key'] === key;
-    // The wait queue's own dead-letter key counts, not the key that the message came with.
-    const reached = reachedAfter(plan, { queue: name, key: tierKey(kind, index) }, 'expired');
     return [
       ...(isKeyRight ? [] : [fault('KEY_WRONG', name, `must return with key ${key}`)]),
       ...(wait?.ttlMs === undefined
         ? [fault('WAIT_ENDLESS', name, 'has no time to live, so nothing ever returns; give it one')]
         : []),
-      ...expectOnly(reached, kind.queue, `return of ${key}`),
+      ...spreadsIn(plan).flatMap((spread) => proveReturn(plan, kind, { tier: index + 1, spread })),
     ];
   });
+}
+
+/** With jitter a message of each spread waits as much longer as declared, and returns with the key of its tier. */
+function proveReturn(
+  plan: TopologyPlan,
+  kind: PlannedKind,
+  { tier, spread }: { readonly tier: number; readonly spread: Spread | undefined },
+): Fault[] {
+  const key = tierKey(kind, tier);
+  const path = spread === undefined ? `return of ${key}` : `return of ${key}, spread ${spread}`;
+  const delayMs = kind.tiersMs[tier - 1] ?? 0;
+  const isLonger = spread !== undefined && kind.jitter > 0;
+  const wantedMs = delayMs + (isLonger ? spreadMs(delayMs, kind.jitter, spread) : 0);
+  // The wait queue's own dead-letter key counts, not the key that the message came with.
+  const first = { queue: waitQueue(kind, tier), key: tierKey(kind, tier - 1), spread };
+  const waits = [first.queue];
+  let next = afterDeath(plan, first, 'expired');
+  if (isLonger) {
+    const second = next.filter(({ queue }) => queue === spreadQueue(kind, tier, spread));
+    if (second.length !== next.length || second[0] === undefined)
+      return expectOnly(
+        next.map(({ queue }) => queue),
+        spreadQueue(kind, tier, spread),
+        path,
+      );
+    waits.push(second[0].queue);
+    next = afterDeath(plan, second[0], 'expired');
+  }
+  const waitedMs = waits
+    .map((name) => plan.queues.find((queue) => queue.name === name)?.ttlMs ?? 0)
+    .reduce((sum, ttlMs) => sum + ttlMs, 0);
+  return [
+    ...expectOnly(
+      next.map(({ queue }) => queue),
+      kind.queue,
+      path,
+    ),
+    ...(next.every((place) => place.key === key)
+      ? []
+      : [fault('KEY_WRONG', path, `must return with key ${key}`)]),
+    ...(waitedMs === wantedMs
+      ? []
+      : [fault('LIFETIME_WRONG', path, `must wait ${wantedMs} ms, waits ${waitedMs} ms`)]),
+  ];
 }
 
 /** The tiers must be right without the park exchange, which as alternate exchange takes every message that no binding matches. */
@@ -245,7 +298,9 @@ function expectExactly(
 function proveDeaths(declaration: Declaration, plan: TopologyPlan): Fault[] {
   return plan.kinds.flatMap((kind) => {
     const deaths = publicKeysOf(kind).flatMap((key) =>
-      reachableDeaths(plan, declaration.exchange, key),
+      spreadsIn(plan).flatMap((spread) =>
+        reachableDeaths(plan, declaration.exchange, { key, spread }),
+      ),
     );
     return [...proveNoDrop(deaths), ...proveNoCopies(deaths), ...proveNoIdleCycle(deaths)];
   });

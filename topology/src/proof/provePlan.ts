@@ -144,6 +144,11 @@ function proveBroker(kind: PlannedKind, broker: BrokerProfile): Fault[] {
       remedy: `quorum queues of RabbitMQ ${version} have no priorities; use 4.0 or newer`,
     },
     {
+      isBroken: isNative && kind.jitter > 0,
+      code: 'JITTER_UNSUPPORTED',
+      remedy: "the broker's own retry has no jitter; take backend 'tiers'",
+    },
+    {
       isBroken: isNative && !hasNativeRetry(broker),
       code: 'NATIVE_UNSUPPORTED',
       remedy: `RabbitMQ ${version} has no delayed retry (4.3.1 and newer have); take backend 'tiers' or 'auto'`,

@@ -2,9 +2,10 @@
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Fault, fault } from '../errors.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
-import { deadLetterExchange, delayName, parkExchange } from '../plan/names.ts';
+import { deadLetterExchange, delayName, parkExchange, spreadQueue } from '../plan/names.ts';
 import { AT_LEAST_ONCE } from '../plan/planTiers.ts';
 import type { PlannedKind, QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
+import { SPREADS, spreadMs } from '../retry/spread.ts';
 
 /** @returns the faults of all queues and policies. */
 export function proveQueues(declaration: Declaration, plan: TopologyPlan): Fault[] {
@@ -227,11 +228,19 @@ function wantedNumbers(
   }
 }
 
+/** With jitter a tier has further wait queues, for the time beyond its delay. */
+function waitTtlMs({ name, tier }: QueuePlan, kind: PlannedKind): number | undefined {
+  const delayMs = kind.tiersMs[tier - 1];
+  if (delayMs === undefined || kind.jitter === 0) return delayMs;
+  const spread = SPREADS.find((one) => spreadQueue(kind, tier, one) === name);
+  return spread === undefined ? delayMs : spreadMs(delayMs, kind.jitter, spread);
+}
+
 function proveLifetime(queue: QueuePlan, kind: PlannedKind): Fault[] {
   const ttlMs = queue.arguments['x-message-ttl'];
   const wantedMs = {
     main: kind.messageTtlMs,
-    wait: kind.tiersMs[queue.tier - 1],
+    wait: waitTtlMs(queue, kind),
     dlq: undefined,
   }[queue.role];
   const isDescribed = ttlMs === queue.ttlMs;

@@ -2,6 +2,7 @@
 import { matchesPattern } from '../declaration/keyPattern.ts';
 import { type BrokerProfile, reasonHeader } from '../plan/brokerProfile.ts';
 import type { BindingPlan, ExchangePlan, QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
+import { SPREAD_HEADER } from '../retry/spread.ts';
 
 /** What routing depends on. */
 export interface RoutedMessage {
@@ -9,6 +10,8 @@ export interface RoutedMessage {
   readonly key: string;
   /** Reason of the last death; absent on the first publish. */
   readonly reason?: string;
+  /** Its header `retry-spread`, if it has one. */
+  readonly spread?: string | undefined;
 }
 
 /**
@@ -37,7 +40,7 @@ const MATCHES: Readonly<Partial<Record<ExchangePlan['type'], Match>>> = {
   topic: isPatternMatch,
   direct: isKeyMatch,
   fanout: () => true,
-  headers: ({ broker }, binding, { reason }) => isReasonMatch(broker, binding, reason),
+  headers: ({ broker }, binding, message) => areHeadersMatched(broker, binding, message),
 };
 
 /** For an exchange type that is not planned. */
@@ -51,14 +54,19 @@ function matches(plan: TopologyPlan, exchange: ExchangePlan, message: RoutedMess
   return [...new Set(queues)];
 }
 
-function isReasonMatch(
+function areHeadersMatched(
   broker: BrokerProfile,
   binding: BindingPlan,
-  reason: string | undefined,
+  { reason, spread }: RoutedMessage,
 ): boolean {
-  // `all` ignores headers that begin with x-, so such a binding matches every message (measured).
-  if (binding.arguments['x-match'] !== 'all-with-x') return true;
-  return binding.arguments[reasonHeader(broker)] === reason;
+  const { 'x-match': match, ...wanted } = binding.arguments;
+  if (match !== 'all' && match !== 'all-with-x') return false;
+  return Object.entries(wanted).every(([name, value]) => {
+    // `all` ignores headers that begin with x-, so such a binding matches every message (measured).
+    if (name.startsWith('x-'))
+      return match !== 'all-with-x' || (name === reasonHeader(broker) && value === reason);
+    return name === SPREAD_HEADER && value === spread;
+  });
 }
 
 /** The broker's reasons for a death, that is for dead-lettering a message (RabbitMQ, dead letter exchanges). */
@@ -70,6 +78,8 @@ export interface MessagePosition {
   readonly queue: string;
   /** Routing key that it came with. */
   readonly key: string;
+  /** Its header `retry-spread`, which it keeps. */
+  readonly spread?: string | undefined;
 }
 
 /** Where a message goes when it dies in a queue. */
@@ -105,12 +115,25 @@ export function afterDeath(
   const exchange = queue?.arguments['x-dead-letter-exchange']?.toString();
   if (queue === undefined || exchange === undefined) return [];
   const key = queue.arguments['x-dead-letter-routing-key']?.toString() ?? place.key;
-  return route(plan, exchange, { key, reason }).map((name) => ({ queue: name, key }));
+  const { spread } = place;
+  return route(plan, exchange, { key, reason, spread }).map((name) => ({
+    queue: name,
+    key,
+    spread,
+  }));
 }
 
-/** @returns every death that a message published with this key can meet, each once; at most queues × keys × reasons. */
-export function reachableDeaths(plan: TopologyPlan, exchange: string, key: string): DeathRoute[] {
-  const open: MessagePosition[] = route(plan, exchange, { key }).map((queue) => ({ queue, key }));
+/** @returns every death that a message published with this key and spread can meet, each once; at most queues × keys × reasons. */
+export function reachableDeaths(
+  plan: TopologyPlan,
+  exchange: string,
+  { key, spread }: Omit<MessagePosition, 'queue'>,
+): DeathRoute[] {
+  const open: MessagePosition[] = route(plan, exchange, { key }).map((queue) => ({
+    queue,
+    key,
+    spread,
+  }));
   const seen = new Set(open.map(positionId));
   const deaths: DeathRoute[] = [];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -130,5 +153,5 @@ export function reachableDeaths(plan: TopologyPlan, exchange: string, key: strin
 
 /** @returns an identity of a position: neither a queue name nor a key has a space. */
 export function positionId(place: MessagePosition): string {
-  return `${place.queue} ${place.key}`;
+  return `${place.queue} ${place.key} ${place.spread ?? ''}`;
 }

@@ -21,7 +21,7 @@ export interface Attempt {
 /** The part of a kind that attempts depend on. `auto` counts as tiers: take the kind from a plan, in which it is resolved. */
 export type RetriedKind = Pick<
   KindDeclaration,
-  'key' | 'keys' | 'queue' | 'names' | 'tiersMs' | 'backend'
+  'key' | 'keys' | 'queue' | 'names' | 'tiersMs' | 'jitter' | 'backend'
 >;
 
 /**

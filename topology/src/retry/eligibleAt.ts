@@ -1,5 +1,5 @@
 /** Since when a message could have been delivered: since its publish, or since it left its wait queue. */
-import { waitQueue } from '../plan/names.ts';
+import { waitQueuesOf } from '../plan/names.ts';
 import type { RetriedKind } from './attempt.ts';
 import { type Headers, readDeaths } from './xDeath.ts';
 
@@ -27,11 +27,12 @@ export function eligibleAtMs(
 ): number | undefined {
   if (attempt === 1) return sentAtMs(headers, publishedAtMs);
   if (kind.backend === 'native') return undefined;
-  const left = waitQueue(kind, attempt - 1);
-  const wait = readDeaths(headers).find(
-    ({ queue, reason }) => queue === left && reason === 'expired',
-  );
-  return wait?.firstAtMs ?? sentAtMs(headers, publishedAtMs);
+  const left = waitQueuesOf(kind, attempt - 1);
+  // With jitter a message may have waited in two queues of its tier, of which it left one last.
+  const leftAtMs = readDeaths(headers)
+    .filter(({ queue, reason }) => left.includes(queue) && reason === 'expired')
+    .flatMap(({ firstAtMs }) => firstAtMs ?? []);
+  return leftAtMs.length === 0 ? sentAtMs(headers, publishedAtMs) : Math.max(...leftAtMs);
 }
 
 /** A republished dead letter keeps its sender's timestamp, but its time in the dead-letter queue was no wait for a worker. */

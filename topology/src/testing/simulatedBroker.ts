@@ -7,6 +7,7 @@ import type { QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import { afterDeath, type DeathReason, route } from '../proof/routes.ts';
 import { type Attempt, attemptOf } from '../retry/attempt.ts';
 import { type DeathCause, deathCause } from '../retry/deathCause.ts';
+import { SPREAD_HEADER } from '../retry/spread.ts';
 import type { Headers } from '../retry/xDeath.ts';
 import type { ClockTimer } from '../work/clock.ts';
 import {
@@ -377,7 +378,10 @@ export class SimulatedBroker {
     reason: DeathReason,
     headers = this.#deadHeaders(message, reason),
   ) {
-    return afterDeath(this.plan, message, reasonInHeaders(headers));
+    const { queue, key } = message;
+    const spread = headers[SPREAD_HEADER];
+    const place = { queue, key, spread: typeof spread === 'string' ? spread : undefined };
+    return afterDeath(this.plan, place, reasonInHeaders(headers));
   }
 
   #deadHeaders(message: StoredMessage, reason: DeathReason): Headers {

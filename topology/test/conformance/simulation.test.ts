@@ -5,7 +5,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
-import { type Declaration, deathCause, declareTopology, type Headers } from '@fit/topology';
+import {
+  type Declaration,
+  deathCause,
+  declareTopology,
+  type Headers,
+  spreadHeader,
+} from '@fit/topology';
 import { simulate } from '@fit/topology/testing';
 import type { QueueWorker, QueueWorkerOptions } from '@fit/topology/work';
 import fc from 'fast-check';
@@ -149,7 +155,8 @@ async function simulated(declaration: Declaration, paths: readonly Word[][]): Pr
     },
   });
   for (const index of paths.keys()) {
-    await simulation.publish('job.one', '', { id: `m${index}` });
+    const id = `m${index}`;
+    await simulation.publish('job.one', '', { id, headers: spreadHeader(id) });
     await simulation.settle();
   }
   for (const { id, key, cause, headers } of simulation.deadLetters('one'))
@@ -194,7 +201,7 @@ async function real(
     // One after the other: a crash is counted for every message that a worker holds, and may lose the ack of another one.
     for (const [index, words] of paths.entries()) {
       const id = `m${index}`;
-      await publisher.publish(environment.message(id));
+      await publisher.publish({ ...environment.message(id), headers: spreadHeader(id) });
       await eventually(() => recorder.countOf(id) >= expected.countOf(id), {
         deadlineMs: 60_000,
         describe: () =>
@@ -212,8 +219,14 @@ async function real(
 
 const { hasNativeRetry, series } = await brokerFacts();
 
-for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers'] as const))
-  test(`${backend}: ${MESSAGE_COUNT} random messages are delivered, counted and dead-lettered as simulated`, async (t) => {
+const VARIANTS = [
+  { backend: 'tiers', jitter: 0 },
+  { backend: 'tiers', jitter: 0.5 },
+  ...(hasNativeRetry ? [{ backend: 'native', jitter: 0 } as const] : []),
+] as const;
+
+for (const { backend, jitter } of VARIANTS)
+  test(`${backend}${jitter === 0 ? '' : ' with jitter'}: ${MESSAGE_COUNT} random messages are delivered, counted and dead-lettered as simulated`, async (t) => {
     const declaration = declareTopology({
       exchange: 'jobs',
       kinds: {
@@ -221,6 +234,7 @@ for (const backend of hasNativeRetry ? (['tiers', 'native'] as const) : (['tiers
           key: 'job.one',
           queue: 'one',
           tiers: TIERS_MS,
+          jitter,
           crashLimit: CRASH_LIMIT,
           nonRetryable: ['RangeError'],
           backend,

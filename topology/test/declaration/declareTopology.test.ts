@@ -89,6 +89,7 @@ test('a good one is complete and frozen', () => {
     names: {},
     tiers: ['5s', '30s'],
     tiersMs: [5_000, 30_000],
+    jitter: 0,
     maxLength: 10_000,
     crashLimit: 5,
     messageTtlMs: undefined,

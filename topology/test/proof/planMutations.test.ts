@@ -20,6 +20,7 @@ import {
   DEFAULT,
   DELAYED,
   FAN_OUT,
+  JITTERED,
   randomBroker,
   randomDeclaration,
 } from '../support/declarations.ts';
@@ -63,7 +64,14 @@ function* changedLeaf(leaf: unknown, path: string): Generator<readonly [string, 
 /** Fanout ignores keys, and the broker ignores the key of a headers exchange. */
 const HARMLESS = /^[.]bindings\[\d+\][.]key changed$/;
 
-for (const [name, declaration] of Object.entries({ DEFAULT, ASSIGNMENT, NATIVE, FAN_OUT, DELAYED }))
+for (const [name, declaration] of Object.entries({
+  DEFAULT,
+  ASSIGNMENT,
+  NATIVE,
+  FAN_OUT,
+  DELAYED,
+  JITTERED,
+}))
   for (const hasManagement of [true, false])
     test(`${name}, ${hasManagement ? 'with' : 'without'} management: no value can change unseen`, () => {
       const plan = planTopology(declaration, { version: '4.3.6', hasManagement });
@@ -103,8 +111,8 @@ const SEEDED: readonly (readonly [file: string, from: string, to: string])[] = [
   ['planTiers.ts', "'x-message-ttl': ttlMs", "'x-message-ttl': ttlMs / 1000"],
   [
     'planTiers.ts',
-    "'x-dead-letter-exchange': returnExchange(kind.queue)",
-    "'x-dead-letter-exchange': retryExchange(kind.queue)",
+    'const back = returnExchange(kind.queue)',
+    'const back = retryExchange(kind.queue)',
   ],
   [
     'planTiers.ts',
@@ -142,6 +150,10 @@ const SEEDED: readonly (readonly [file: string, from: string, to: string])[] = [
     "'x-dead-letter-exchange': `${kind.queue}.retry`",
   ],
   ['planNative.ts', 'kind.tiersMs[0] ?? 0', '0'],
+  ['planTiers.ts', 'next: spreadExchange(kind, tier)', 'next: back'],
+  ['planTiers.ts', 'ttlMs: spreadMs(delayMs, kind.jitter, spread)', 'ttlMs: delayMs'],
+  ['planTiers.ts', "{ 'x-match': 'all', [SPREAD_HEADER]: spread }", "{ 'x-match': 'all' }"],
+  ['planTiers.ts', 'alternate: returnExchange(queue)', 'alternate: park'],
 ];
 
 /** Several kinds, so that keys that meet are seen; one of them native, one bound by patterns. */
@@ -151,6 +163,7 @@ const MIXED = declareTopology({
     one: { key: 'job.one', queue: 'one', tiers: ['5s', '10s'] },
     two: { key: 'job.two', queue: 'two', tiers: ['5s', '30s'] },
     four: { key: 'event.one', keys: ['event.*', 'fact.#'], queue: 'four', tiers: ['5s', '9s'] },
+    five: { key: 'job.five', queue: 'five', tiers: ['5s', '30s'], jitter: 0.5 },
     three: { key: 'job.three', queue: 'three', tiers: ['5s', '10s'], backend: 'native' },
   },
 });

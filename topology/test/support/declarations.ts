@@ -50,6 +50,17 @@ export const DELAYED = declareTopology({
   },
 });
 
+/** Waits with jitter, one queue bound by patterns, beside a queue without. */
+export const JITTERED = declareTopology({
+  exchange: 'shop',
+  hasFanOut: true,
+  kinds: {
+    invoices: { key: 'order.created', queue: 'invoices', tiers: ['5s', '30s'], jitter: 0.2 },
+    mails: { key: 'order.created', keys: ['order.*'], queue: 'mails', tiers: ['1s'], jitter: 1 },
+    audit: { key: 'order.created', keys: ['#'], queue: 'audit', tiers: ['5s'] },
+  },
+});
+
 const randomKind = fc.record({
   tierCount: fc.integer({ min: 1, max: 6 }),
   firstMs: fc.integer({ min: 1, max: 10_000 }),
@@ -57,6 +68,8 @@ const randomKind = fc.record({
   spareCount: fc.integer({ min: 1, max: 20 }),
   maxLength: fc.integer({ min: 1, max: 1_000_000 }),
   isAssignment: fc.boolean(),
+  jitter: fc.constantFrom(0, 0.5, 1),
+  isNamed: fc.boolean(),
 });
 
 /** One to four kinds with different names and any tiers. */
@@ -82,13 +95,16 @@ export const randomBroker = fc.record({
 type RandomKind = typeof randomKind extends fc.Arbitrary<infer Kind> ? Kind : never;
 
 function kindOf(name: string, random: RandomKind) {
-  const { tierCount, firstMs, stepMs, spareCount, maxLength, isAssignment } = random;
+  const { tierCount, firstMs, stepMs, spareCount, maxLength, isAssignment, jitter, isNamed } =
+    random;
   return {
     key: `job.${name}`,
     queue: `${name}Queue`,
     tiers: Array.from({ length: tierCount }, (_, index) => firstMs + index * stepMs),
     maxLength,
     crashLimit: tierCount + spareCount,
+    jitter: firstMs < 10 ? 0 : jitter,
+    ...(isNamed ? { names: { wait: `${name}.again.{n}`, dead: `${name}.failed` } } : {}),
     ...(isAssignment ? { messageTtl: 60_000, unsafe: ['drop-head'] as const } : {}),
   };
 }
