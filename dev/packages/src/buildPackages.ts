@@ -9,7 +9,7 @@ import { mustRun, type StepOptions } from '@fit/stack';
 import { type PackageFolder, REPOSITORY } from './packageNames.ts';
 
 const NODE_MODULES = join(REPOSITORY, 'node_modules');
-const NOT_STAGED = /\/(?:test|dist|node_modules|reference)(?:\/|$)/;
+const NOT_STAGED = /\/(?:test|dist|node_modules)(?:\/|$)/;
 
 /**
  * @param staging an empty folder; each package is at `<staging>/<folder>` afterwards, with its `dist`.
