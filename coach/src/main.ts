@@ -16,10 +16,11 @@ import {
   Health,
   healthRoutes,
   listen,
+  logBrokerEvent,
   logDefect,
   logJobEvent,
   logRequests,
-  logSessionEvent,
+  openBroker,
   openLog,
   openTracing,
   runService,
@@ -27,7 +28,8 @@ import {
   withAttemptLogContext,
   withDocumentation,
 } from '@fit/service';
-import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
+import type { TopologyEvent } from '@fit/topology';
+import { vhostOf } from '@fit/topology/amqp';
 import { createWodHandler, SimulatedFailure } from './handlers/createWodHandler.ts';
 import { ConsumerHeartbeat } from './health/consumerHeartbeat.ts';
 import { exportWorkerGauges } from './metrics/workerMetrics.ts';
@@ -64,7 +66,9 @@ await runService(log, async (shutdownHooks, stopping) => {
 
   const vhost = vhostOf(config.amqpUrl);
   const { metrics, plan } = createServiceMetrics('coach', { declaration, vhost, routes });
-  const [countJob, countSession] = [countJobs(metrics), countSessions(metrics)];
+  const countJob = countJobs(metrics);
+  const countSession = countSessions(metrics);
+  const countPublish = countPublishes(metrics, plan);
   store.watch(countStore(metrics));
   exportPoolGauges(metrics, store);
   exportWorkerGauges(metrics, () => running.worker, config);
@@ -105,15 +109,33 @@ await runService(log, async (shutdownHooks, stopping) => {
     countingRuns: countingRunStore(store.database, stores),
   });
   shutdownHooks.push({ part: 'end counter', stop: () => endCounter.close() });
+  const connection = await openBroker({
+    ...config,
+    name: 'coach',
+    stopping,
+    onEvent: (event: TopologyEvent) => {
+      countSession(event);
+      countPublish(event);
+      heartbeat.onBroker(event);
+      logBrokerEvent(log, event);
+    },
+  });
+  shutdownHooks.push({
+    part: 'broker',
+    stop: async () => {
+      await connection.close({ deadline: 0 });
+    },
+  });
   running.worker = await JobWorker.open({
     ...config,
+    connection,
     declaration,
     kind,
     handlers: new Map([['createWod', createWodHandler({ wods, ...config })]]),
     stores,
     endCounter,
     // A simulated failure stands for a fault of one job and must not open the circuit breaker.
-    circuitBreaker: { ignored: [SimulatedFailure.name] },
+    breaker: { ignores: (error) => error instanceof SimulatedFailure },
     tracer: tracing.jobs,
     around: withAttemptLogContext,
     onEvent: (event: JobEvent) => {
@@ -121,12 +143,6 @@ await runService(log, async (shutdownHooks, stopping) => {
       heartbeat.onEvent(event);
       logJobEvent(log, event);
     },
-    onSession: (event: SessionEvent) => {
-      countSession(event);
-      heartbeat.onSession();
-      logSessionEvent(log, event);
-    },
-    onPublish: countPublishes(metrics, plan),
   });
   shutdownHooks.push({ part: 'worker', stop: () => running.worker?.close(DRAIN_MS) });
 

@@ -72,6 +72,7 @@ export {
   SHOWN_STATES,
   type ShownState,
 } from './record/transitions.ts';
+export { openRelayPublisher, type RelayPublisher } from './relay/jobPublisher.ts';
 export { Relay, type RelayOptions } from './relay/relay.ts';
 export type { RunSource, SourcePage } from './relay/runSource.ts';
 export {

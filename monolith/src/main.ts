@@ -32,11 +32,12 @@ import {
   Health,
   healthRoutes,
   listen,
+  logBrokerEvent,
   logDefect,
   logJobEvent,
   logRequests,
-  logSessionEvent,
   logWrongTokens,
+  openBroker,
   openLog,
   openTracing,
   runService,
@@ -44,7 +45,8 @@ import {
   withDocumentation,
 } from '@fit/service';
 import { loadSecretFile } from '@fit/service/secret-file';
-import { type SessionEvent, vhostOf } from '@fit/topology/amqp';
+import type { TopologyEvent } from '@fit/topology';
+import { vhostOf } from '@fit/topology/amqp';
 import {
   exportBackgroundTasks,
   exportJobRecords,
@@ -122,6 +124,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   const { metrics, plan } = createServiceMetrics('monolith', { declaration, vhost, routes });
   const countJob = countJobs(metrics);
   const countSession = countSessions(metrics);
+  const countPublish = countPublishes(metrics, plan);
   store.watch(countStore(metrics));
   exportPoolGauges(metrics, store);
   exportBackgroundTasks(metrics, () => running.backgroundTasks);
@@ -162,10 +165,24 @@ await runService(log, async (shutdownHooks, stopping) => {
   });
 
   const users = new UserStore(store.database.withLimits(BACKGROUND_LIMITS));
+  const connection = await openBroker({
+    ...config,
+    name: 'monolith',
+    stopping,
+    onEvent: (event: TopologyEvent) => {
+      countSession(event);
+      countPublish(event);
+      logBrokerEvent(log, event);
+    },
+  });
+  shutdownHooks.push({
+    part: 'broker',
+    stop: async () => {
+      await connection.close({ deadline: 0 });
+    },
+  });
   running.backgroundTasks = await startBackgroundTasks({
-    amqpUrl: config.amqpUrl,
-    managementUrl: config.managementUrl,
-    label: 'monolith',
+    connection,
     declaration,
     tasks: TASK_NAMES.filter((task) => task !== 'deadLetters' || config.isDeadLetterRecorderOn),
     staleAfterMs: config.staleAfterMs,
@@ -190,11 +207,6 @@ await runService(log, async (shutdownHooks, stopping) => {
       countJob(event);
       logJobEvent(log, event);
     },
-    onSession: (event: SessionEvent) => {
-      countSession(event);
-      logSessionEvent(log, event);
-    },
-    onPublish: countPublishes(metrics, plan),
     onRound: liveness.onRound,
   });
   liveness.begin();

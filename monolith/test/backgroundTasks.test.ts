@@ -9,6 +9,7 @@ import { type JobEvent, type RunRecord, startBackgroundTasks } from '@fit/jobs';
 import { countingRunStore, type JobStores, RunStore } from '@fit/jobs/store';
 import { Health } from '@fit/service';
 import { eventually, testBroker } from '@fit/stack/testing';
+import { createConnection } from '@fit/topology';
 import { type TestStore, testStore } from '../../jobs/test/support/testStore.ts';
 import { openProxy, type Proxy } from '../../topology/test/support/openProxy.ts';
 import { RunStarter } from '../src/runs/runStarter.ts';
@@ -36,11 +37,22 @@ async function startTasks(t: TestContext, { storesOf, stuckAfterMs, beforeStop }
   const publishes: string[] = [];
   const proxy = await openProxy({ after: (close) => closers.push(close) }, broker.amqpUrl);
   const liveness = watchTasks(stuckAfterMs);
-  const tasks = await startBackgroundTasks({
-    label: 'monolith',
-    retentionPolicy: { jobDays: 30, effectDays: 365 },
-    amqpUrl: proxy.url,
+  const connection = await createConnection({
+    url: proxy.url,
     managementUrl: broker.managementUrl,
+    logger: false,
+    hooks: {
+      onEvent: (event) => {
+        if (event.type === 'published') publishes.push(event.result);
+      },
+    },
+  });
+  closers.push(async () => {
+    await connection.close({ deadline: 0 });
+  });
+  const tasks = await startBackgroundTasks({
+    connection,
+    retentionPolicy: { jobDays: 30, effectDays: 365 },
     declaration: fitTopology({ profile: 'default' }),
     stores: storesOf?.(store, proxy) ?? store,
     countingRuns: countingRunStore(store.database, store),
@@ -51,8 +63,6 @@ async function startTasks(t: TestContext, { storesOf, stuckAfterMs, beforeStop }
       delete: () => Promise.resolve(0),
     },
     onEvent: (event) => events.push(event),
-    onSession: () => undefined,
-    onPublish: ({ outcome }) => publishes.push(outcome),
     onRound: liveness.onRound,
   });
   liveness.begin();

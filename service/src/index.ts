@@ -32,12 +32,13 @@ export {
 } from './openapi/openApiDocument.ts';
 export { addLogFields, currentTraceparent, withAttemptLogContext } from './process/logContext.ts';
 export {
+  logBrokerEvent,
   logDefect,
   logJobEvent,
   logRequests,
-  logSessionEvent,
   logWrongTokens,
 } from './process/logEvents.ts';
+export { openBroker } from './process/openBroker.ts';
 export { type Log, openLog } from './process/openLog.ts';
 export { DRAIN_MS, runService, type ShutdownHook } from './process/runService.ts';
 export { defineRoute, type Route } from './route/defineRoute.ts';

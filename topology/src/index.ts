@@ -7,7 +7,9 @@ export {
   type ConnectErrorCode,
   type Connection,
   type ConnectionOptions,
+  type ConnectionParts,
   createConnection,
+  partsOf,
   type StopOptions,
   type StopReport,
 } from './connect/createConnection.ts';
@@ -15,17 +17,19 @@ export {
   type CreatePublisherOptions,
   createPublisher,
   type On,
+  type OneQueue,
   type Publisher,
   type PublishOptions,
   type PublishReport,
 } from './connect/createPublisher.ts';
 export {
+  type BodyOn,
+  type BreakerOptions,
   type CreateWorkerOptions,
   createWorker,
   type Delivered,
   type MaybePromise,
   type NamesOn,
-  type SettledAttempt,
   type Worker,
 } from './connect/createWorker.ts';
 export type { AttemptInfo, Hooks, Logger, OutgoingInfo, TopologyEvent } from './connect/hooks.ts';
@@ -34,7 +38,12 @@ export {
   type PublishErrorCode,
   type PublishErrorDetails,
 } from './connect/publishError.ts';
-export type { ReadMessage } from './connect/queueHandler.ts';
+export type {
+  MessageFields,
+  RawMessage,
+  ReadMessage,
+  SettledAttempt,
+} from './connect/queueHandler.ts';
 export {
   type Declaration,
   type DeclaredOr,
@@ -81,6 +90,7 @@ export {
   namesOn,
 } from './define/messages.ts';
 export { type ExponentialOptions, exponential, fixed, linear } from './define/retryDelays.ts';
+export { topologyOf } from './define/topologyOf.ts';
 export { type Fault, fault, TopologyError, type TopologyErrorCode } from './errors.ts';
 export { type BrokerProfile, compareVersions, isAtLeast } from './plan/brokerProfile.ts';
 export {

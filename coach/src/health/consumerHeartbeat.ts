@@ -1,6 +1,7 @@
 /** Liveness of the consumer. An outage of database or broker does not count as stuck, because a restart would not help. */
 import type { JobEvent, JobWorker } from '@fit/jobs';
 import { Heartbeat } from '@fit/service';
+import type { TopologyEvent } from '@fit/topology';
 
 /** How much longer than the longest attempt the consumer may be without an event. */
 const MARGIN_MS = 60_000;
@@ -24,8 +25,9 @@ export class ConsumerHeartbeat {
   }
 
   /** A lost connection is retried within seconds and each try is an event, so no events mean that nothing is tried. */
-  onSession(): void {
-    this.#heartbeat.beat();
+  onBroker({ type }: TopologyEvent): void {
+    if (type === 'connected' || type === 'disconnected' || type === 'connectFailed')
+      this.#heartbeat.beat();
   }
 
   onEvent(event: JobEvent): void {

@@ -5,7 +5,7 @@ import { fitTopology } from '@fit/contract';
 import { EndCounter, JobWorker, newJob } from '@fit/jobs';
 import { countingRunStore } from '@fit/jobs/store';
 import { eventually, testBroker } from '@fit/stack/testing';
-import { deadLetterQueue } from '@fit/topology';
+import { createConnection, deadLetterQueue } from '@fit/topology';
 import { Inspector, Publisher } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import { encodeJob } from '../../../jobs/src/record/jobMessage.ts';
@@ -41,8 +41,13 @@ async function open(t: TestContext) {
     countingRuns: countingRunStore(store.database, store),
   });
   closers.push(() => endCounter.close());
+  const { amqpUrl: url, managementUrl } = broker;
+  const connection = await createConnection({ url, managementUrl, logger: false });
+  closers.push(async () => {
+    await connection.close({ deadline: 0 });
+  });
   const worker = await JobWorker.open({
-    ...broker,
+    connection,
     declaration,
     kind: declaration.kind.createWod,
     handlers: new Map([['createWod', createWodHandler({ wods, failureRate: 0 })]]),
@@ -54,7 +59,6 @@ async function open(t: TestContext) {
     onEvent: (event) => {
       if (event.type === 'refused') refusals.push(event.reason);
     },
-    onSession: () => undefined,
   });
   closers.push(() => worker.close(2_000));
   return { declaration, store, publisher, inspector, refusals, wods };

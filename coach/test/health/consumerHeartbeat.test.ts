@@ -27,7 +27,7 @@ test('the end of an attempt and a try to connect are signs of life', (t) => {
   clock.nowMs = LIMIT_MS;
   heartbeat.onEvent({ type: 'redelivered', queue: 'q' });
   clock.nowMs += LIMIT_MS;
-  heartbeat.onSession();
+  heartbeat.onBroker({ type: 'connectFailed', purpose: 'consume' });
   clock.nowMs += LIMIT_MS;
   assert.equal(heartbeat.check(), undefined);
 });

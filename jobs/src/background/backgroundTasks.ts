@@ -4,9 +4,7 @@
  * what is old; each of them works in one process at a time, under a lease. A recorder for each kind of job moves dead letters
  * from the broker into the database.
  */
-import type { Declaration } from '@fit/topology';
-import { Inspector, type PublishEnd, Publisher, type SessionEvent } from '@fit/topology/amqp';
-import { TopologyMaintainer, type TopologyMaintainerOptions } from '@fit/topology/assert';
+import type { Connection, Declaration } from '@fit/topology';
 import {
   type DeadLetterRecorder,
   openDeadLetterRecorder,
@@ -14,6 +12,7 @@ import {
 import type { RecordDeadLettersOptions } from '../dead-letters/recordDeadLetters.ts';
 import type { JobListener } from '../jobEvent.ts';
 import { defaultStaleAfterMs, Reconciler } from '../reconcile/reconciler.ts';
+import { openRelayPublisher, type RelayPublisher } from '../relay/jobPublisher.ts';
 import { Relay } from '../relay/relay.ts';
 import type { RunSource } from '../relay/runSource.ts';
 import { Retention, type RetentionPolicy } from '../retention/retention.ts';
@@ -29,7 +28,9 @@ export type TaskName = (typeof TASK_NAMES)[number];
 /** The tasks that work in rounds, so that one of them may hang. */
 export type LoopTask = Exclude<TaskName, 'deadLetters'>;
 
-export interface BackgroundTaskOptions extends TopologyMaintainerOptions {
+export interface BackgroundTaskOptions {
+  /** Its owner closes it after the tasks. */
+  readonly connection: Connection;
   readonly declaration: Declaration;
   /** Default: all. */
   readonly tasks?: readonly TaskName[];
@@ -46,12 +47,8 @@ export interface BackgroundTaskOptions extends TopologyMaintainerOptions {
   readonly retentionPolicy: RetentionPolicy;
   /** A job without a change for longer is stale, in milliseconds; default `defaultStaleAfterMs`. */
   readonly staleAfterMs?: number | undefined;
-  /** Shown in the names of the connections. */
-  readonly label: string;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
-  readonly onSession: (event: SessionEvent) => void;
-  readonly onPublish?: (end: PublishEnd) => void;
   /**
    * Called after each round of a task, also where it failed or had nothing to do. Every call of a round has a deadline (a
    * statement, a confirm, a connect), so even in an outage a round ends within a few tens of seconds; a task that is silent
@@ -71,7 +68,7 @@ export interface JobEffects {
 }
 
 export interface BackgroundTasks {
-  /** True while every connection to the broker is open. */
+  /** True while everything that the tasks use on the broker is open. */
   readonly isUp: boolean;
   /** Why the broker differs from the declaration in a way that asserting it cannot repair; undefined if it does not. */
   readonly topologyFault: string | undefined;
@@ -84,8 +81,6 @@ export interface BackgroundTasks {
   stop(): Promise<void>;
 }
 
-/** Messages that wait for their confirms at a time: two batches, so that the broker never waits for the next one. */
-const MAX_UNCONFIRMED = 2_000;
 /** How long a stop waits for confirms. What is not confirmed then is published again by another relay. */
 const STOP_CONFIRM_LIMIT_MS = 5_000;
 /** Pauses between two rounds, in milliseconds. */
@@ -99,20 +94,12 @@ export const ROUND_PAUSE_MS: Readonly<Record<LoopTask, number>> = {
 export async function startBackgroundTasks(
   options: BackgroundTaskOptions,
 ): Promise<BackgroundTasks> {
-  const { declaration, stores, onEvent, onRound, tasks = TASK_NAMES } = options;
+  const { connection, declaration, stores, onEvent, onRound, tasks = TASK_NAMES } = options;
   const has = (task: TaskName) => tasks.includes(task);
-  const maintainer = new TopologyMaintainer(declaration, options);
   const endCounter =
     options.endCounter ?? new EndCounter({ runs: stores.runs, countingRuns: options.countingRuns });
-  const { publisher, inspector, recorders } = await openConnections(options, {
-    has,
-    maintainer,
-    endCounter,
-  });
-  const depthOf = async (queue: string) => {
-    if (inspector === undefined) throw new Error('this process does not ask the broker');
-    return await inspector.depthOf(queue);
-  };
+  const { publisher, recorders } = await openBrokerParts(options, { has, endCounter });
+  const depthOf = (queue: string) => connection.depthOf(queue);
   const relay =
     publisher === undefined
       ? undefined
@@ -147,7 +134,7 @@ export async function startBackgroundTasks(
     });
     const round = async () => {
       // Only the broker can report which jobs its queues still hold, so without it no job counts as lost.
-      if (inspector?.isUp !== true) return false;
+      if (!connection.isUp) return false;
       const { lostCount, hasMore } = await reconciler.round();
       onEvent({ type: 'roundEnded', task: 'reconcile' });
       if (lostCount > 0) relay?.wake();
@@ -173,17 +160,17 @@ export async function startBackgroundTasks(
   let isStopping = false;
   return {
     get isUp() {
-      const connections = [publisher, inspector, ...recorders];
-      return connections.every((connection) => connection?.isUp !== false);
+      const parts = [publisher, ...recorders];
+      return connection.isUp && parts.every((part) => part?.isUp !== false);
     },
     get topologyFault() {
-      return maintainer.fault;
+      return publisher?.topologyFault;
     },
     get isBlocked() {
-      return publisher?.isBlocked === true;
+      return connection.isBlocked;
     },
     get pendingPublishCount() {
-      return publisher?.pendingCount ?? 0;
+      return publisher?.unconfirmed ?? 0;
     },
     get relay() {
       return isStopping ? undefined : relay;
@@ -191,62 +178,45 @@ export async function startBackgroundTasks(
     stop: async () => {
       isStopping = true;
       // Closing the publisher ends every wait for a confirm, and with them the pages in work.
-      const closing = setTimeout(() => void publisher?.close(), STOP_CONFIRM_LIMIT_MS);
+      const closing = setTimeout(
+        () => void publisher?.close({ deadline: 0 }),
+        STOP_CONFIRM_LIMIT_MS,
+      );
       await Promise.all([relay?.stop(), ...loops.map((each) => each.stop())]);
       clearTimeout(closing);
-      // At the same time, because closing a connection to a broker that does not answer takes five seconds.
+      // At the same time, because closing a channel of a broker that does not answer takes five seconds.
       await Promise.all([
         ...recorders.map((recorder) => recorder.close()),
-        inspector?.close(),
-        publisher?.close(),
+        publisher?.close({ deadline: 0 }),
       ]);
       if (options.endCounter === undefined) await endCounter.close();
     },
   };
 }
 
-interface Connections {
-  readonly publisher: Publisher | undefined;
-  readonly inspector: Inspector | undefined;
+interface BrokerParts {
+  readonly publisher: RelayPublisher | undefined;
   readonly recorders: readonly DeadLetterRecorder[];
 }
 
-/** @throws whatever the first opening throws that fails; then the other connections are closed, as nobody else knows them. */
-async function openConnections(
+/** @throws whatever the first opening throws that fails; then the other parts are closed, as nobody else knows them. */
+async function openBrokerParts(
   options: BackgroundTaskOptions,
-  parts: {
-    readonly has: (task: TaskName) => boolean;
-    readonly maintainer: TopologyMaintainer;
-    readonly endCounter: EndCounter;
-  },
-): Promise<Connections> {
-  const { has, maintainer, endCounter } = parts;
-  const session = { url: options.amqpUrl, onEvent: options.onSession };
+  parts: { readonly has: (task: TaskName) => boolean; readonly endCounter: EndCounter },
+): Promise<BrokerParts> {
+  const { connection, declaration } = options;
+  const { has, endCounter } = parts;
   const opened: { close(): Promise<unknown> }[] = [];
   const keep = async <Opened extends { close(): Promise<unknown> }>(opening: Promise<Opened>) => {
-    const connection = await opening;
-    opened.push(connection);
-    return connection;
+    const part = await opening;
+    opened.push(part);
+    return part;
   };
   try {
     const publisher = has('relay')
-      ? await keep(
-          Publisher.open({
-            ...session,
-            label: `${options.label} relay`,
-            maxUnconfirmed: MAX_UNCONFIRMED,
-            // A message that is sent again while its broker only hangs arrives twice. The heartbeat of the connection decides.
-            confirmTimeoutMs: Infinity,
-            ...(options.onPublish === undefined ? {} : { onPublish: options.onPublish }),
-            prepare: maintainer.prepare,
-          }),
-        )
+      ? await keep(openRelayPublisher(connection, declaration))
       : undefined;
-    const inspector =
-      has('relay') || has('reconcile')
-        ? await keep(Inspector.open({ ...session, label: `${options.label} inspector` }))
-        : undefined;
-    const openings = (has('deadLetters') ? options.declaration.kinds : []).map((kind) =>
+    const openings = (has('deadLetters') ? declaration.kinds : []).map((kind) =>
       keep(
         openDeadLetterRecorder({
           ...options,
@@ -258,9 +228,9 @@ async function openConnections(
     );
     // One that opens after another one has failed must be closed as well.
     await Promise.allSettled(openings);
-    return { publisher, inspector, recorders: await Promise.all(openings) };
+    return { publisher, recorders: await Promise.all(openings) };
   } catch (error) {
-    await Promise.allSettled(opened.map((connection) => connection.close()));
+    await Promise.allSettled(opened.map((part) => part.close()));
     throw error;
   }
 }

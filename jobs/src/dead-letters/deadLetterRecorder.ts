@@ -1,17 +1,23 @@
 /** The dead-letter recorder consumes the dead-letter queue of one kind and stores the content of each dead letter. */
 import { createHash } from 'node:crypto';
-import { type Declaration, deadLetterQueue, type KindDeclaration } from '@fit/topology';
-import { Consumer, type Delivery, type SessionEvent } from '@fit/topology/amqp';
-import { type AssertOptions, assertTopology } from '@fit/topology/assert';
+import {
+  type Connection,
+  type Declaration,
+  deadLetterQueue,
+  type KindDeclaration,
+  partsOf,
+} from '@fit/topology';
+import { Consumer, type Delivery } from '@fit/topology/amqp';
 import { Batcher } from '../settle/batcher.ts';
 import type { DeadLetter } from '../store/deadLetterStore.ts';
 import { type ReceivedDeadLetter, readDeadLetter } from './readDeadLetter.ts';
 import { type RecordDeadLettersOptions, recordDeadLetters } from './recordDeadLetters.ts';
 
-export interface DeadLetterRecorderOptions extends RecordDeadLettersOptions, AssertOptions {
+export interface DeadLetterRecorderOptions extends RecordDeadLettersOptions {
+  /** Its owner closes it after the recorder. */
+  readonly connection: Connection;
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
-  readonly onSession: (event: SessionEvent) => void;
 }
 
 export interface DeadLetterRecorder {
@@ -61,15 +67,15 @@ export async function openDeadLetterRecorder(
       onEvent({ type: 'storeUp', stage: 'deadLetterRecorder' });
     },
   });
+  const { consuming, prepare, reporterOf } = partsOf(options.connection, options.declaration);
   const consumer = await Consumer.open({
-    url: options.amqpUrl,
-    label: `recorder of ${deadLetterQueue(kind)}`,
+    session: consuming,
+    url: '',
+    label: '',
     queue: deadLetterQueue(kind),
     prefetchCount: RECORDER_PREFETCH_COUNT,
-    prepare: async (model) => {
-      await assertTopology(model, options.declaration, options);
-    },
-    onEvent: options.onSession,
+    prepare,
+    onEvent: reporterOf('consume'),
     onDelivery: (delivery) => {
       const deadLetter = readDeadLetter(delivery, kind, options.stores.clock.now());
       // A body may have many MB. The read dead letter is bounded, so the body of the delivery is freed.

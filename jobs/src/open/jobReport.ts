@@ -1,5 +1,5 @@
 /** What a worker without a database says about an attempt that ended, and what the database's side makes of it. */
-import type { AttemptEnd } from '@fit/topology/work';
+import type { SettledAttempt } from '@fit/topology';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { describeError } from '../record/describeError.ts';
@@ -7,7 +7,7 @@ import type { JobMessage } from '../record/jobMessage.ts';
 import type { AttemptRecord, JobRecord } from '../record/jobRecord.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
 import type { EndCounter, EndedJobs } from '../settle/endCounter.ts';
-import { TRANSITION_OF } from '../settle/settlement.ts';
+import { transitionOf } from '../settle/settlement.ts';
 import type { Change } from '../store/jobChanges.ts';
 import type { JobStores } from '../store/jobStores.ts';
 import type { ResultDocument, ResultStore } from '../store/resultStore.ts';
@@ -47,24 +47,28 @@ export type JobReport = Static<typeof JobReport>;
 
 const check = Compile(JobReport);
 
-export function reportOf(end: AttemptEnd<JobMessage, ResultDocument>, workerId: string): JobReport {
-  const { message, outcome, step, attempt } = end;
+export function reportOf(
+  end: SettledAttempt<ResultDocument, JobMessage>,
+  workerId: string,
+): JobReport {
+  const { outcome, attempt, waitMs } = end;
+  const { body: job } = end.message;
   return {
-    id: message.id,
-    kind: message.kind,
-    generation: message.generation,
-    state: TRANSITIONS[TRANSITION_OF[step.type]].to,
+    id: job.id,
+    kind: job.kind,
+    generation: job.generation,
+    state: TRANSITIONS[transitionOf(end)].to,
     attempt: {
       number: attempt.number,
       startedAt: end.startedAt.toISOString(),
       endedAt: end.endedAt.toISOString(),
       outcome: outcome.type,
       workerId,
-      ...('delayMs' in step ? { delayMs: step.delayMs } : {}),
+      ...(waitMs === undefined ? {} : { delayMs: waitMs }),
       ...('error' in outcome ? { error: describeError(outcome.error) } : {}),
       ...(outcome.type === 'discard' ? { reason: shortened(outcome.reason) } : {}),
     },
-    spentCount: step.type === 'skip' ? step.tier : attempt.number,
+    spentCount: end.spent,
     ...(outcome.type === 'done' && outcome.effect !== undefined
       ? { result: outcome.effect.result }
       : {}),

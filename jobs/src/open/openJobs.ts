@@ -1,12 +1,13 @@
 /** Opens durable jobs in one call: database, broker, topology, background tasks; then jobs are enqueued, read and worked on. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
+  type Connection,
+  createConnection,
   type Declaration,
   type Duration,
   type KindDeclaration,
   parseDurationMs,
 } from '@fit/topology';
-import type { SessionEvent } from '@fit/topology/amqp';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
   type BackgroundTasks,
@@ -77,9 +78,15 @@ export interface OpenJobsOptions<Kinds extends JobKinds> {
    * does nothing else may leave it out.
    */
   readonly database?: DriverDatabase | string;
-  /** AMQP URL with credentials; its path is the virtual host. */
-  readonly connection: string;
-  /** URL of the management API with credentials, for limits as policies; all processes have it, or none. */
+  /**
+   * What `createConnection` returned, which stays the caller's, or an AMQP URL with credentials, whose path is the virtual host:
+   * then the first part that needs the broker connects, and waits as long as it is away.
+   */
+  readonly connection: Connection | string;
+  /**
+   * With a URL as `connection`: URL of the management API with credentials, for limits as policies; all processes have it, or
+   * none.
+   */
   readonly managementUrl?: string;
   /** The same in every process of a prefix. */
   readonly kinds: Kinds;
@@ -100,7 +107,6 @@ export interface OpenJobsOptions<Kinds extends JobKinds> {
   readonly staleAfter?: Duration;
   /** Receives every event, for logs and metrics; default: failures and outages as lines on standard error. */
   readonly onEvent?: JobListener;
-  readonly onSession?: (event: SessionEvent) => void;
 }
 
 export interface EnqueueOptions {
@@ -273,14 +279,67 @@ export async function openJobs<const Kinds extends JobKinds>(
   const prefix = options.prefix ?? 'fit_';
   if (options.staleAfter !== undefined) requireDuration('staleAfter', options.staleAfter);
   const declaration = declareKinds(options.kinds, `${prefix}jobs`);
-  const stored = await openStored(options, declaration, prefix);
-  return new OpenedJobs(options, declaration, stored);
+  const broker = new Broker(options, `${prefix}jobs`);
+  try {
+    const stored = await openStored(options, declaration, { prefix, broker });
+    return new OpenedJobs(options, declaration, { stored, broker });
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
+}
+
+/** The connection of opened jobs: that of the caller, or one that is opened when it is first needed. */
+class Broker {
+  readonly #options: Pick<OpenJobsOptions<JobKinds>, 'connection' | 'managementUrl'>;
+  readonly #name: string;
+  readonly #stopping = new AbortController();
+  #own: Promise<Connection> | undefined;
+  #isConnected = false;
+
+  constructor(
+    options: Pick<OpenJobsOptions<JobKinds>, 'connection' | 'managementUrl'>,
+    name: string,
+  ) {
+    this.#options = options;
+    this.#name = name;
+  }
+
+  /** @throws ConnectError where the broker refuses the URL. */
+  async connection(): Promise<Connection> {
+    const { connection, managementUrl } = this.#options;
+    if (typeof connection !== 'string') return connection;
+    this.#own ??= createConnection({
+      url: connection,
+      ...(managementUrl === undefined ? {} : { managementUrl }),
+      name: this.#name,
+      connectTimeout: 'forever',
+      signal: this.#stopping.signal,
+    }).catch((error: unknown) => {
+      this.#own = undefined;
+      throw error;
+    });
+    const own = await this.#own;
+    this.#isConnected = true;
+    return own;
+  }
+
+  /** Closes the connection, unless it is the caller's. */
+  async close(): Promise<void> {
+    const connection = await this.#own?.catch(() => undefined);
+    await connection?.close({ deadline: 0 });
+  }
+
+  /** Ends connecting. */
+  abandon(): void {
+    if (!this.#isConnected) this.#stopping.abort(new Error('these jobs are closed'));
+  }
 }
 
 async function openStored(
   options: OpenJobsOptions<JobKinds>,
   declaration: Declaration,
-  prefix: string,
+  { prefix, broker }: { readonly prefix: string; readonly broker: Broker },
 ): Promise<Stored | undefined> {
   const { database: given, kinds, tasks: names = TASK_NAMES, onEvent = logFailures } = options;
   if (given === undefined) return undefined;
@@ -316,8 +375,7 @@ async function openStored(
       names.length === 0
         ? undefined
         : await startBackgroundTasks({
-            amqpUrl: options.connection,
-            managementUrl: options.managementUrl,
+            connection: await broker.connection(),
             declaration,
             tasks: names,
             stores: backgroundStores(database, stores),
@@ -333,9 +391,7 @@ async function openStored(
             },
             retentionPolicy: { jobDays: keepDays, effectDays: keepDays },
             staleAfterMs: staleAfterMs(options, declaration),
-            label: `${prefix}jobs`,
             onEvent,
-            onSession: options.onSession ?? (() => undefined),
           });
     if (tasks !== undefined) closers.push(() => tasks.stop());
     // With these limits the statements of an enqueue end before the lease of its batch does, unless the process is suspended.
@@ -367,6 +423,7 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   readonly declaration: Declaration;
   readonly #options: OpenJobsOptions<Kinds>;
   readonly #stored: Stored | undefined;
+  readonly #broker: Broker;
   readonly #workers = new Set<OpenWorker>();
   /** Workers that are being opened. They use the connections, which therefore close after them. */
   readonly #opening = new Set<Promise<unknown>>();
@@ -375,11 +432,12 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   constructor(
     options: OpenJobsOptions<Kinds>,
     declaration: Declaration,
-    stored: Stored | undefined,
+    { stored, broker }: { readonly stored: Stored | undefined; readonly broker: Broker },
   ) {
     this.#options = options;
     this.declaration = declaration;
     this.#stored = stored;
+    this.#broker = broker;
   }
 
   get isUp(): boolean {
@@ -576,14 +634,12 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     { concurrency = DEFAULT_CONCURRENCY, report }: WorkOptions,
   ): Promise<JobWorker | ReportingWorker> {
     const shared = {
-      amqpUrl: this.#options.connection,
-      managementUrl: this.#options.managementUrl,
+      connection: await this.#broker.connection(),
       declaration: this.declaration,
       kind: declared,
       concurrency,
       prefetchCount: 2 * concurrency,
       onEvent: this.#options.onEvent ?? logFailures,
-      onSession: this.#options.onSession ?? (() => undefined),
     };
     if (report !== undefined) return await ReportingWorker.open({ ...shared, work, report });
     const { stores, results, endCounter, cancelled } = this.#requireStored();
@@ -622,14 +678,16 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   }
 
   async #close(options: StopOptions): Promise<void> {
+    this.#broker.abandon();
     const stopped = await Promise.allSettled(
       [...this.#workers].map((worker) => worker.stop(options)),
     );
     // The caller of `work` gets the error of an opening that failed.
     await Promise.allSettled(this.#opening);
     const closed = await Promise.allSettled([this.#stored?.close()]);
+    const disconnected = await Promise.allSettled([this.#broker.close()]);
     throwAll(
-      [...stopped, ...closed].flatMap((step) =>
+      [...stopped, ...closed, ...disconnected].flatMap((step) =>
         step.status === 'rejected' ? [step.reason as unknown] : [],
       ),
     );

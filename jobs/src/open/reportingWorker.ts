@@ -1,18 +1,29 @@
 /** A worker that has no database: it reports the end of each attempt to a callback, and acknowledges the message afterwards. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Declaration, KindDeclaration } from '@fit/topology';
-import type { SessionEvent } from '@fit/topology/amqp';
-import type { TopologyMaintainerOptions } from '@fit/topology/assert';
-import { type AttemptEnd, QueueWorker } from '@fit/topology/work';
+import {
+  type Connection,
+  createWorker,
+  type Declaration,
+  type KindDeclaration,
+  type Outcome,
+  outcomeOfThrow,
+  reject,
+  type SettledAttempt,
+  type Worker,
+} from '@fit/topology';
 import type { JobListener } from '../jobEvent.ts';
 import { decodeJob, type JobMessage } from '../record/jobMessage.ts';
+import { jobTopology } from '../record/jobTopology.ts';
 import type { ResultDocument } from '../store/resultStore.ts';
+import { tellWorkerEvent } from '../work/workerEvents.ts';
 import { ANY_PAYLOAD, type KindWork, runAttempt } from './jobHandler.ts';
 import { JobRefused } from './jobRefused.ts';
 import { type JobReport, reportOf } from './jobReport.ts';
 
-export interface ReportingWorkerOptions extends TopologyMaintainerOptions {
+export interface ReportingWorkerOptions {
+  /** Its owner closes it after the worker. */
+  readonly connection: Connection;
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
   readonly work: KindWork;
@@ -25,10 +36,9 @@ export interface ReportingWorkerOptions extends TopologyMaintainerOptions {
    */
   readonly report: (report: JobReport) => Promise<void>;
   readonly onEvent: JobListener;
-  readonly onSession: (event: SessionEvent) => void;
 }
 
-type End = AttemptEnd<JobMessage, ResultDocument>;
+type End = SettledAttempt<ResultDocument, JobMessage>;
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
@@ -37,7 +47,7 @@ export class ReportingWorker {
   readonly #options: ReportingWorkerOptions;
   readonly #stopping = new AbortController();
   readonly id: string;
-  #worker: QueueWorker<JobMessage, ResultDocument> | undefined;
+  #worker: Worker | undefined;
 
   private constructor(options: ReportingWorkerOptions, id: string) {
     this.#options = options;
@@ -47,29 +57,39 @@ export class ReportingWorker {
   /** @throws TopologyError where the broker cannot carry the declaration. */
   static async open(options: ReportingWorkerOptions): Promise<ReportingWorker> {
     const reporting = new ReportingWorker(options, randomUUID());
-    reporting.#worker = await QueueWorker.open<JobMessage, ResultDocument>({
-      ...options,
+    const { connection, declaration, kind, concurrency, prefetchCount, onEvent } = options;
+    reporting.#worker = await createWorker({
+      connection,
+      topology: jobTopology(declaration),
+      queue: kind.kind,
       id: reporting.id,
-      kind: options.kind.kind,
-      read: ({ body }) =>
+      concurrency,
+      prefetch: prefetchCount,
+      decode: ({ body }) =>
         decodeJob(
-          body,
-          (name) => (name === options.kind.kind ? ANY_PAYLOAD : undefined),
+          body as Buffer,
+          (name) => (name === kind.kind ? ANY_PAYLOAD : undefined),
           // The key of signatures is in the database.
           () => false,
         ),
-      run: (task) =>
-        runAttempt(options.work, {
-          id: task.message.id,
-          kind: task.message.kind,
-          payload: task.message.payload,
-          attempt: task.attempt.number,
+      handler: (message) => {
+        const job = message.body as JobMessage;
+        return runAttempt(options.work, {
+          id: job.id,
+          kind: job.kind,
+          payload: job.payload,
+          attempt: message.attempt.number,
           get signal() {
-            return task.signal;
+            return message.signal;
           },
-        }),
-      settle: (end) => {
-        void reporting.#settle(end);
+        });
+      },
+      onError: (error) => outcomeOfThrow(kind, error),
+      settle: (end) => reporting.#settle(end as End),
+      hooks: {
+        onEvent: (event) => {
+          tellWorkerEvent(event, kind.queue, onEvent);
+        },
       },
     });
     return reporting;
@@ -91,36 +111,32 @@ export class ReportingWorker {
 
   /** Consumes again after a pause. */
   resume(): void {
-    this.#worker?.resume();
+    void this.#worker?.resume();
   }
 
   /** Stops consuming, finishes and reports the running attempts, and returns the other messages to the queue. */
   async close(drainMs: number): Promise<void> {
-    await this.#worker?.drain(drainMs);
+    await this.#worker?.stop({ deadline: drainMs });
     this.#stopping.abort();
-    await this.#worker?.close();
   }
 
-  async #settle(end: End): Promise<void> {
+  /** @returns what takes the place of the outcome; never, where the message is delivered again. */
+  async #settle(end: End): Promise<Outcome<never> | undefined> {
     const { report, onEvent } = this.#options;
     const { signal } = this.#stopping;
     const told = reportOf(end, this.id);
     let pauseMs = FIRST_PAUSE_MS;
     let isFailing = false;
     // A message whose connection was lost is delivered again, and its next attempt reports for itself.
-    while (!signal.aborted && end.delivery.isCurrent) {
+    while (!signal.aborted && end.isCurrent) {
       try {
         await report(told);
-        end.settleDelivery();
-        return;
+        return undefined;
       } catch (thrown) {
         const error = thrown instanceof Error ? thrown : new Error(String(thrown));
         if (error instanceof JobRefused && error.code === 'REPORT_INVALID') {
           onEvent({ type: 'stageFailed', stage: 'report', error });
-          await end.refuse(error).catch((failed: unknown) => {
-            onEvent({ type: 'stageFailed', stage: 'report', error: failed as Error });
-          });
-          return;
+          return reject(error);
         }
         if (!isFailing) onEvent({ type: 'stageFailed', stage: 'report', error });
         isFailing = true;
@@ -128,5 +144,7 @@ export class ReportingWorker {
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       }
     }
+    // It went back to its queue, so what is answered has no effect.
+    return undefined;
   }
 }

@@ -1,23 +1,55 @@
 /** Makes the messages of jobs and publishes them at the pace of the workers. */
 import {
+  type Connection,
+  createPublisher,
   type Declaration,
   type KindDeclaration,
-  type PublishTarget,
+  type PublishError,
+  type Publisher,
+  type PublishOptions,
   publishTarget,
+  type Topology,
 } from '@fit/topology';
-import type { OutgoingMessage, Publisher, PublishResult } from '@fit/topology/amqp';
+import type { PublishResult } from '@fit/topology/amqp';
 import type { JobListener } from '../jobEvent.ts';
 import { encodeJob, PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
 import { isReplayed, type JobRecord } from '../record/jobRecord.ts';
+import { jobTopology } from '../record/jobTopology.ts';
 import { type MessageSigner, SIGNATURE_HEADER } from '../record/messageSignature.ts';
 import type { DatabaseClock } from '../store/databaseClock.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
 import { parseTraceparent } from '../trace/traceparent.ts';
 import { DepthGate } from './depthGate.ts';
 
+/** Messages that wait for their confirms at a time: two batches, so that the broker never waits for the next one. */
+const WINDOW = 2_000;
+
+/** What a relay publishes on: bodies that are encoded and signed already. */
+export type RelayPublisher = Pick<
+  Publisher<Topology>,
+  'close' | 'isReady' | 'isUp' | 'send' | 'topologyFault' | 'unconfirmed'
+>;
+
+/** @throws TopologyError if the broker cannot carry the declaration. */
+export async function openRelayPublisher(
+  connection: Connection,
+  declaration: Declaration,
+): Promise<RelayPublisher> {
+  return await createPublisher({
+    connection,
+    topology: jobTopology(declaration),
+    window: WINDOW,
+    // A message that is sent again while its broker only hangs arrives twice. The heartbeat of the connection decides.
+    timeout: Infinity,
+    // What waited for a connection would be sent after another relay has taken its batch.
+    whenDisconnected: 'fail',
+    encode: (body) => body as Buffer,
+  });
+}
+
 export interface JobPublisherOptions {
   readonly declaration: Declaration;
-  readonly publisher: Publisher;
+  readonly publisher: Pick<RelayPublisher, 'isReady' | 'send'>;
   readonly signer: MessageSigner;
   readonly clock: Pick<DatabaseClock, 'now'>;
   /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
@@ -127,38 +159,26 @@ export class JobPublisher {
     job: JobRecord,
     { publishedAt, onResult }: { publishedAt: string; onResult: (result: PublishResult) => void },
   ): void {
-    const { declaration, tracer, publisher } = this.#options;
-    const target = publishTarget(declaration, kind, job.attemptCount);
-    const trace = tracer?.publish(job, target);
-    const message = this.#messageOf(job, target, publishedAt, trace?.traceparent);
-    if (trace === undefined) publisher.send(message, onResult);
-    else
-      publisher.send(message, (result) => {
-        trace.end(result);
-        onResult(result);
-      });
-  }
-
-  #messageOf(
-    job: JobRecord,
-    target: PublishTarget,
-    publishedAt: string,
-    traceparent = storedTraceparent(job),
-  ): OutgoingMessage {
+    const { declaration, tracer, publisher, signer } = this.#options;
+    const trace = tracer?.publish(job, publishTarget(declaration, kind, job.attemptCount));
+    const traceparent = trace?.traceparent ?? storedTraceparent(job);
     const body = encodeJob(job);
     const headers: Record<string, string> = {
       [PUBLISHED_AT_HEADER]: publishedAt,
-      [SIGNATURE_HEADER]: this.#options.signer.sign(body),
+      [SIGNATURE_HEADER]: signer.sign(body),
     };
     if (traceparent !== undefined) headers['traceparent'] = traceparent;
-    return {
-      exchange: target.exchange,
-      key: target.key,
+    const options: PublishOptions<Topology> = {
       id: job._id,
-      body,
       headers,
       isUrgent: job.isUrgent === true,
+      ...(job.attemptCount > 0 ? { to: { queue: kind.kind, spent: job.attemptCount } } : {}),
     };
+    publisher.send(kind.key, body, options, (error) => {
+      const result = resultOf(error);
+      trace?.end(result);
+      onResult(result);
+    });
   }
 
   #report(
@@ -176,6 +196,23 @@ export class JobPublisher {
     for (const [result, jobs] of deferred)
       if (result !== 'stopped')
         onEvent({ type: 'published', queue, result, count: jobs.length, jobs });
+  }
+}
+
+function resultOf(error: PublishError | undefined): PublishResult {
+  switch (error?.code) {
+    case undefined:
+      return 'confirmed';
+    case 'QUEUE_FULL':
+      return 'nacked';
+    case 'UNROUTABLE':
+      return 'returned';
+    case 'INVALID':
+      return 'unsendable';
+    case 'TIMEOUT':
+    case 'CONNECTION_LOST':
+    case 'CLOSED':
+      return 'unknown';
   }
 }
 

@@ -11,7 +11,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Declaration, KindDeclaration } from '@fit/topology';
-import type { Publisher } from '@fit/topology/amqp';
 import type { JobListener } from '../jobEvent.ts';
 import {
   BATCH_LIMIT,
@@ -28,12 +27,12 @@ import { leaseEndAfter, operationLeaseEndAfter, RELAY_RENEW_MS } from '../store/
 import type { StoredPages } from '../store/runStore.ts';
 import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 import type { JobTracer } from '../trace/jobTracer.ts';
-import { JobPublisher, type PublishedJobs } from './jobPublisher.ts';
+import { JobPublisher, type PublishedJobs, type RelayPublisher } from './jobPublisher.ts';
 import type { RunSource, SourcePage } from './runSource.ts';
 
 export interface RelayOptions {
   readonly declaration: Declaration;
-  readonly publisher: Publisher;
+  readonly publisher: Pick<RelayPublisher, 'isReady' | 'send'>;
   /** Stores for background tasks: their statements end before a lease does. */
   readonly stores: JobStores;
   /** Makes the jobs of runs; without it the relay expands no run. */

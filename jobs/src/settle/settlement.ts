@@ -1,6 +1,5 @@
 /** A settlement: what to store for an attempt that ended, and how its delivery is settled afterwards. */
-import { type NextStep, nextStep, type Outcome } from '@fit/topology';
-import type { AttemptEnd } from '@fit/topology/work';
+import { type Outcome, retry, type SettledAttempt } from '@fit/topology';
 import { describeError } from '../record/describeError.ts';
 import type { ReceivedJob } from '../record/jobMessage.ts';
 import type { AttemptRecord, JobDeath } from '../record/jobRecord.ts';
@@ -9,50 +8,67 @@ import type { DatabaseClock } from '../store/databaseClock.ts';
 import type { Change } from '../store/jobChanges.ts';
 import type { AttemptTrace } from '../trace/jobTracer.ts';
 
+/** An attempt of a job that ended. */
+export type EndedJob = SettledAttempt<unknown, ReceivedJob>;
+
 /** One object for each attempt; what only failed attempts need is made when their records are written. */
 export interface Settlement {
-  /** The ended attempt; its `settleDelivery` settles the delivery once the effect and the record are stored. */
-  readonly end: AttemptEnd<ReceivedJob>;
+  readonly end: EndedJob;
+  /** The outcome that is stored: that of the attempt, unless the store refused its effect. */
+  readonly outcome: Outcome;
   readonly transition: Extract<Transition, 'finish' | 'wait' | 'markDead' | 'cancel'>;
+  /** The wait that follows, in milliseconds. */
+  readonly waitMs: number | undefined;
+  /** Takes the place of the outcome for the broker; undefined: the message is settled as the attempt ended. */
+  readonly answer: Outcome<never> | undefined;
+  /** Settles the message, once the effect and the record are stored. */
+  readonly settle: (answer: Outcome<never> | undefined) => void;
   readonly trace: AttemptTrace | undefined;
   /** The run that counts the end of the job; undefined until an unsigned message is compared with its record. */
   runId: string | undefined;
-  /** True once the delivery is settled or refused, so that a repeated batch leaves it out. */
+  /** True once the message is settled or refused, so that a repeated batch leaves it out. */
   isSettled: boolean;
 }
 
-/** The transition of the record for each next step. */
-export const TRANSITION_OF = {
-  ack: 'finish',
-  drop: 'cancel',
-  wait: 'wait',
-  skip: 'wait',
-  // The record changes before the message is rejected, so the reconciler never counts a job in the dead-letter queue as lost.
-  exhaust: 'markDead',
-  deadLetter: 'markDead',
-} as const satisfies Record<NextStep['type'], Transition>;
+/**
+ * @returns the transition of the record. It changes before the message is rejected, so the reconciler never counts a job in
+ * the dead-letter queue as lost.
+ */
+export function transitionOf({
+  next,
+  outcome,
+}: Pick<SettledAttempt<unknown>, 'next' | 'outcome'>): Settlement['transition'] {
+  if (next === 'wait') return 'wait';
+  if (next === 'dead') return 'markDead';
+  return outcome.type === 'discard' ? 'cancel' : 'finish';
+}
 
 export function settlementOf(
-  end: AttemptEnd<ReceivedJob>,
+  end: EndedJob,
   trace: AttemptTrace | undefined,
+  settle: Settlement['settle'],
 ): Settlement {
   return {
     end,
-    transition: TRANSITION_OF[end.step.type],
+    outcome: end.outcome,
+    transition: transitionOf(end),
+    waitMs: end.waitMs,
+    answer: undefined,
+    settle,
     trace,
-    runId: end.message.signedRunId,
+    runId: end.message.body.signedRunId,
     isSettled: false,
   };
 }
 
 /** @returns whether the job succeeded at its first attempt, so that one statement finishes it together with others. */
-export function isFirstSuccess({ transition, end }: Settlement): boolean {
-  return transition === 'finish' && end.attempt.number === 1 && end.outcome.type === 'done';
+export function isFirstSuccess({ transition, end, outcome }: Settlement): boolean {
+  return transition === 'finish' && end.attempt.number === 1 && outcome.type === 'done';
 }
 
 /** @returns what the handler's `store` receives; undefined where nothing is to be stored. */
-export function effectOf({ transition, end }: Settlement): unknown {
-  return transition === 'finish' && end.outcome.type === 'done' ? end.outcome.effect : undefined;
+export function effectOf({ transition, outcome }: Settlement): unknown {
+  return transition === 'finish' && outcome.type === 'done' ? outcome.effect : undefined;
 }
 
 /**
@@ -60,33 +76,25 @@ export function effectOf({ transition, end }: Settlement): unknown {
  * handler threw: the job waits for its next attempt, or is dead with the database's reason. If the refusal counted as an
  * outage, the write would be repeated for ever and every other job would wait.
  */
-export function refusedSettlement({ end, trace, runId }: Settlement, error: Error): Settlement {
-  const { kind, attempt, delivery } = end;
-  const outcome: Outcome = { type: 'retry', error };
-  const step = nextStep(kind, attempt, outcome);
-  const settleDelivery = () => {
-    if (step.type === 'wait' && kind.backend === 'native') delivery.rejectForNativeRetry();
-    else delivery.nackToDeadLetterExchange();
+export function refusedSettlement(settlement: Settlement, error: Error): Settlement {
+  const failure = retry(error);
+  const { nextDelayMs } = settlement.end.attempt;
+  return {
+    ...settlement,
+    outcome: failure,
+    transition: nextDelayMs === undefined ? 'markDead' : 'wait',
+    waitMs: nextDelayMs,
+    answer: failure,
+    isSettled: false,
   };
-  const failed = { ...end, outcome, step, settleDelivery, endedAt: new Date() };
-  return { ...settlementOf(failed, trace), runId };
 }
 
 /**
  * Makes the settlement of a last attempt that failed although the effect of its job is stored: an earlier attempt stored it
  * and was killed before it could write the record. The job is done, and its message is acknowledged.
  */
-export function finishedByEarlierAttempt({ end, trace, runId }: Settlement): Settlement {
-  const settleDelivery = () => {
-    end.delivery.ack();
-  };
-  return {
-    end: { ...end, settleDelivery },
-    transition: 'finish',
-    trace,
-    runId,
-    isSettled: false,
-  };
+export function finishedByEarlierAttempt(settlement: Settlement): Settlement {
+  return { ...settlement, transition: 'finish', answer: { type: 'done' }, isSettled: false };
 }
 
 /** Who writes a record, and by which clock. */
@@ -96,25 +104,27 @@ export interface RecordWriter {
 }
 
 /** @returns the change of the record, with the attempt and, of a dead job, its death; all times are the database's. */
-export function changeOf({ end, transition }: Settlement, writer: RecordWriter): Change {
-  const attempt = attemptRecord(end, writer);
+export function changeOf(settlement: Settlement, writer: RecordWriter): Change {
+  const { end, transition } = settlement;
+  const { body: job } = end.message;
+  const attempt = attemptRecord(settlement, writer);
   return {
-    id: end.message.id,
-    generation: end.message.generation,
+    id: job.id,
+    generation: job.generation,
     attempt,
     // Skipped tiers count as spent attempts, so a republished job continues after them.
-    ...(end.step.type === 'skip' ? { spentCount: end.step.tier } : {}),
-    ...(transition === 'markDead' ? { death: deathOf(end.step, attempt) } : {}),
+    ...(end.spent > end.attempt.number ? { spentCount: end.spent } : {}),
+    ...(transition === 'markDead' ? { death: deathOf(settlement, attempt) } : {}),
   };
 }
 
 /** @returns the cause of death of a settlement that marks its job dead. */
-export function deathCauseOf({ end }: Settlement): 'exhausted' | 'fatal' {
-  return end.step.type === 'exhaust' ? 'exhausted' : 'fatal';
+export function deathCauseOf({ outcome }: Settlement): 'exhausted' | 'fatal' {
+  return outcome.type === 'reject' ? 'fatal' : 'exhausted';
 }
 
-function deathOf(step: NextStep, { error, endedAt }: AttemptRecord): JobDeath {
-  const cause = step.type === 'exhaust' ? 'exhausted' : 'fatal';
+function deathOf(settlement: Settlement, { error, endedAt }: AttemptRecord): JobDeath {
+  const cause = deathCauseOf(settlement);
   return {
     cause,
     fingerprint: error?.fingerprint ?? cause,
@@ -124,18 +134,17 @@ function deathOf(step: NextStep, { error, endedAt }: AttemptRecord): JobDeath {
 }
 
 function attemptRecord(
-  end: AttemptEnd<ReceivedJob>,
+  { end, outcome, waitMs }: Settlement,
   { workerId, clock }: RecordWriter,
 ): AttemptRecord {
-  const { outcome, step } = end;
   return {
     number: end.attempt.number,
-    generation: end.message.generation,
+    generation: end.message.body.generation,
     startedAt: clock.fromProcessTime(end.startedAt.getTime()),
     endedAt: clock.fromProcessTime(end.endedAt.getTime()),
     outcome: outcome.type,
     workerId,
-    ...('delayMs' in step ? { delayMs: step.delayMs } : {}),
+    ...(waitMs === undefined ? {} : { delayMs: waitMs }),
     ...('error' in outcome ? { error: describeError(outcome.error) } : {}),
     ...(outcome.type === 'discard' ? { reason: outcome.reason } : {}),
   };

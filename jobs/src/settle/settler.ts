@@ -1,4 +1,5 @@
 /** The settler stores ended attempts in bulk and then answers the broker. No job is lost only because it keeps this order. */
+import { reject } from '@fit/topology';
 import type { JobEnd, JobListener } from '../jobEvent.ts';
 import { isReplayed } from '../record/jobRecord.ts';
 import { disagreementOf, ForgedMessage } from '../record/messageAgreement.ts';
@@ -77,7 +78,7 @@ export class Settler {
     const { onEvent } = this.#options;
     return new Batcher<Settlement>({
       maxCount: BATCH_LIMIT,
-      isCurrent: ({ isSettled, end }) => !isSettled && end.delivery.isCurrent,
+      isCurrent: ({ isSettled, end }) => !isSettled && end.isCurrent,
       write,
       onRefused: (settlement, error) => {
         onEvent({ type: 'stageFailed', stage, error });
@@ -102,7 +103,7 @@ export class Settler {
     const stored = dying.length === 0 ? NONE : await this.#findStored(dying);
     for (const settlement of agreeing)
       this.#records.add(
-        stored.has(settlement.end.message.id) && settlement.transition === 'markDead'
+        stored.has(settlement.end.message.body.id) && settlement.transition === 'markDead'
           ? finishedByEarlierAttempt(settlement)
           : settlement,
       );
@@ -122,7 +123,7 @@ export class Settler {
     const stored = new Set<string>();
     for (const [kind, group] of byKind(dying)) {
       const handler = this.#options.handlers.get(kind);
-      const found = await handler?.findStored?.(group.map(({ end }) => end.message));
+      const found = await handler?.findStored?.(group.map(({ end }) => end.message.body));
       for (const id of found ?? NONE) stored.add(id);
     }
     return stored;
@@ -136,11 +137,11 @@ export class Settler {
   async #refuseForged(settlements: readonly Settlement[]): Promise<Settlement[]> {
     const unsigned = settlements.filter(({ runId }) => runId === undefined);
     const records = await this.#options.stores.jobs.findComparedFields(
-      unsigned.map(({ end }) => end.message.id),
+      unsigned.map(({ end }) => end.message.body.id),
     );
     return settlements.filter((settlement) => {
       if (settlement.runId !== undefined) return true;
-      const { message } = settlement.end;
+      const message = settlement.end.message.body;
       const record = records.get(message.id);
       const reason = disagreementOf(message, record);
       if (reason === undefined) {
@@ -153,16 +154,13 @@ export class Settler {
   }
 
   /**
-   * Sends a message to the dead-letter queue as malformed. The refusal is not awaited: while a broker alarm blocks publishers,
-   * it lasts until its confirm times out, and valid attempts must not wait for that. The message stays unsettled until its
-   * dead letter is confirmed, so the prefetch bounds the number of refusals under way, and a drain waits for them.
+   * Sends a message to the dead-letter queue as malformed. Nothing waits for that: while a broker alarm blocks publishers, it
+   * lasts until its confirm times out, and valid attempts must not wait so long. The message stays unsettled until its dead
+   * letter is confirmed, so the prefetch bounds the number of refusals under way, and a stop waits for them.
    */
   #refuse(settlement: Settlement, reason: Error): void {
     settlement.isSettled = true;
-    settlement.end.refuse(reason).catch((thrown: unknown) => {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      this.#options.onEvent({ type: 'stageFailed', stage: 'storeEffects', error });
-    });
+    settlement.settle(reject(reason));
   }
 
   /** The second stage. Each group is settled at once, so a repeated batch leaves it out. */
@@ -174,7 +172,7 @@ export class Settler {
         this.#report({ kind, members, ...counts });
         for (const settlement of members) {
           settlement.isSettled = true;
-          settlement.end.settleDelivery();
+          settlement.settle(settlement.answer);
         }
         endTraces(members, startedAt);
       }
@@ -183,7 +181,7 @@ export class Settler {
   async #change(group: Group, members: readonly Settlement[]): Promise<ChangeCounts> {
     const { jobs } = this.#options.stores;
     if (group === 'firstSuccess') {
-      const ids = members.map(({ end }) => end.message.id);
+      const ids = members.map(({ end }) => end.message.body.id);
       const { workerId } = this.#options;
       return changeCounts(await jobs.finish({ ids, attemptCount: 1, workerId }));
     }
@@ -241,11 +239,11 @@ function groupOf(settlement: Settlement): Group {
 
 /** A worker consumes the queue of one kind, so there is one group, unless somebody publishes other kinds into that queue. */
 function byKind(settlements: readonly Settlement[]): Iterable<[string, readonly Settlement[]]> {
-  const kind = settlements[0]?.end.message.kind;
+  const kind = settlements[0]?.end.message.body.kind;
   if (kind === undefined) return [];
-  return settlements.every(({ end }) => end.message.kind === kind)
+  return settlements.every(({ end }) => end.message.body.kind === kind)
     ? [[kind, settlements]]
-    : Map.groupBy(settlements, ({ end }) => end.message.kind);
+    : Map.groupBy(settlements, ({ end }) => end.message.body.kind);
 }
 
 interface ChangeCounts {
@@ -271,9 +269,10 @@ function changeCounts({
 }
 
 function endOf({ end }: Settlement, isIdKnown: boolean, nowMs: number): JobEnd {
-  const createdMs = isReplayed(end.message) ? undefined : end.message.createdAt;
+  const { body: job } = end.message;
+  const createdMs = isReplayed(job) ? undefined : job.createdAt;
   return {
-    jobId: isIdKnown ? end.message.id : undefined,
+    jobId: isIdKnown ? job.id : undefined,
     attemptCount: end.attempt.number,
     endToEndMs: createdMs === undefined ? undefined : Math.max(0, nowMs - createdMs),
   };

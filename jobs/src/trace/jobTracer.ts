@@ -2,9 +2,8 @@
  * The interface to a tracing system that follows jobs from process to process. `main.ts` of each service passes in an
  * implementation where tracing is on. An implementation must not throw, because no caller catches its errors.
  */
-import type { KindDeclaration, PublishTarget } from '@fit/topology';
+import type { KindDeclaration, PublishTarget, ReadMessage, SettledAttempt } from '@fit/topology';
 import type { PublishResult } from '@fit/topology/amqp';
-import type { AttemptResult, Task } from '@fit/topology/work';
 import type { JobMessage } from '../record/jobMessage.ts';
 import type { JobRecord } from '../record/jobRecord.ts';
 import type { Transition } from '../record/transitions.ts';
@@ -18,9 +17,14 @@ export interface JobTracer {
   /**
    * Begins the span of an attempt, and records the wait before the attempt as a span, because a wait queue has no consumer
    * that could record it.
+   * @param attempt counted from 1.
    * @returns undefined where the message carries no trace context.
    */
-  attempt(kind: KindDeclaration, task: Task<JobMessage>): AttemptTrace | undefined;
+  attempt(
+    kind: KindDeclaration,
+    message: ReadMessage<JobMessage>,
+    attempt: number,
+  ): AttemptTrace | undefined;
   /** Begins the trace of an operation that makes many jobs pending again; the next publish of each job links to it. */
   operation(name: 'reconcile' | 'replay'): OperationTrace;
 }
@@ -34,7 +38,7 @@ export interface PublishTrace {
 export interface AttemptTrace {
   readonly traceparent: string;
   /** Ends the span of the attempt, once the handler has answered and the next step is chosen. */
-  end(result: AttemptResult<JobMessage>): void;
+  end(result: Pick<SettledAttempt<unknown>, 'endedAt' | 'next' | 'outcome' | 'waitMs'>): void;
   /** Adds the span of the write that stored the effect and the record. */
   stored(write: StoreWrite): void;
 }

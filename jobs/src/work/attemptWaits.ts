@@ -4,9 +4,9 @@ import {
   type Headers,
   type KindDeclaration,
   readDeaths,
+  type SettledAttempt,
   waitQueue,
 } from '@fit/topology';
-import type { AttemptResult } from '@fit/topology/work';
 import { PUBLISHED_AT_HEADER } from '../record/jobMessage.ts';
 
 /** The waits before and after an attempt that ended. */
@@ -21,10 +21,12 @@ export interface AttemptWaits {
 
 /** @param receivedAtMs when the delivery arrived, by the database's clock, as the relay's time of the publish is. */
 export function attemptWaits(
-  { kind, attempt, delivery, step }: AttemptResult,
+  kind: KindDeclaration,
+  end: Pick<SettledAttempt<unknown>, 'attempt' | 'message' | 'waitMs' | 'waitQueue'>,
   receivedAtMs: number,
 ): AttemptWaits {
-  const { headers, publishedAtSeconds } = delivery;
+  const { attempt, message, waitMs: delayMs, waitQueue: nextQueue } = end;
+  const { headers, publishedAtSeconds } = message;
   const eligibleMs = eligibleAtMs(kind, {
     attempt: attempt.number,
     headers,
@@ -34,8 +36,8 @@ export function attemptWaits(
   });
   return {
     queueWaitMs: eligibleMs === undefined ? undefined : Math.max(0, receivedAtMs - eligibleMs),
-    delayMs: 'delayMs' in step ? step.delayMs : undefined,
-    waitQueue: nextWaitQueue({ kind, attempt, step }),
+    delayMs,
+    waitQueue: nextQueue,
   };
 }
 
@@ -43,16 +45,6 @@ export function attemptWaits(
 function millisecondsIn(header: unknown): number | undefined {
   const milliseconds = typeof header === 'string' && header !== '' ? Number(header) : Number.NaN;
   return Number.isFinite(milliseconds) ? milliseconds : undefined;
-}
-
-function nextWaitQueue({
-  kind,
-  attempt,
-  step,
-}: Pick<AttemptResult, 'kind' | 'attempt' | 'step'>): string | undefined {
-  if (kind.backend === 'native') return undefined;
-  if (step.type === 'wait') return waitQueue(kind, attempt.number);
-  return step.type === 'skip' ? waitQueue(kind, step.tier) : undefined;
 }
 
 /** The wait of a message in a wait queue before its delivery. */

@@ -1,30 +1,39 @@
-/** A worker of durable jobs: a queue worker of the topology that stores the record of each attempt before it settles. */
+/** A worker of durable jobs: a worker of the topology that stores the record of each attempt before it settles. */
 import { randomUUID } from 'node:crypto';
-import { type Declaration, errorClass, type KindDeclaration } from '@fit/topology';
-import type { Delivery, PublishEnd, SessionEvent } from '@fit/topology/amqp';
-import type { TopologyMaintainerOptions } from '@fit/topology/assert';
 import {
-  type AttemptEnd,
-  type AttemptResult,
-  type CircuitBreakerOptions,
-  QueueWorker,
-  type Task,
-} from '@fit/topology/work';
+  type AttemptInfo,
+  type BreakerOptions,
+  type Connection,
+  createWorker,
+  type Declaration,
+  errorClass,
+  type KindDeclaration,
+  type Outcome,
+  outcomeOfThrow,
+  type RawMessage,
+  type ReadMessage,
+  type TopologyEvent,
+  type Worker,
+} from '@fit/topology';
 import type { JobListener } from '../jobEvent.ts';
 import { decodeJob, type ReceivedJob } from '../record/jobMessage.ts';
+import { jobTopology } from '../record/jobTopology.ts';
 import { SIGNATURE_HEADER } from '../record/messageSignature.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
 import type { EndCounter } from '../settle/endCounter.ts';
-import { settlementOf, TRANSITION_OF } from '../settle/settlement.ts';
+import { type EndedJob, settlementOf, transitionOf } from '../settle/settlement.ts';
 import { Settler } from '../settle/settler.ts';
 import type { JobStores } from '../store/jobStores.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
 import { attemptWaits } from './attemptWaits.ts';
 import { BusyTime } from './busyTime.ts';
 import type { Handlers, Job } from './handler.ts';
+import { tellWorkerEvent } from './workerEvents.ts';
 import { WorkerHeartbeat } from './workerHeartbeat.ts';
 
-export interface JobWorkerOptions extends TopologyMaintainerOptions {
+export interface JobWorkerOptions {
+  /** Its owner closes it after the worker. */
+  readonly connection: Connection;
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
   readonly handlers: Handlers;
@@ -40,12 +49,9 @@ export interface JobWorkerOptions extends TopologyMaintainerOptions {
   /** Time between two heartbeats in milliseconds; default `HEARTBEAT_MS`. */
   readonly heartbeatMs?: number;
   /** False switches the circuit breaker off; default: on, with its own defaults. */
-  readonly circuitBreaker?: CircuitBreakerOptions | false;
+  readonly breaker?: BreakerOptions | false;
   readonly onEvent: JobListener;
-  readonly onSession: (event: SessionEvent) => void;
   readonly tracer?: JobTracer | undefined;
-  /** Receives the result of each dead letter and each message for a later tier that the worker publishes. */
-  readonly onPublish?: (end: PublishEnd) => void;
   /** Wraps each attempt, so that log lines can name it. It must call `run` at once. */
   readonly around?: (<Answer>(scope: AttemptScope, run: () => Answer) => Answer) | undefined;
 }
@@ -55,9 +61,9 @@ export class JobWorker {
   readonly #settler: Settler;
   readonly #heartbeat: WorkerHeartbeat;
   /** Traces of running attempts. The trace of an attempt that never settles is freed with its delivery. */
-  readonly #traces = new WeakMap<Delivery, AttemptTrace>();
+  readonly #traces = new WeakMap<ReceivedJob, AttemptTrace>();
   readonly #busy = new BusyTime();
-  #worker: QueueWorker<ReceivedJob> | undefined;
+  #worker: Worker | undefined;
 
   private constructor(options: JobWorkerOptions, id: string) {
     this.#options = options;
@@ -66,7 +72,7 @@ export class JobWorker {
       stores: options.stores,
       id,
       kind: options.kind.kind,
-      unsettledIds: () => this.#worker?.unsettledIds ?? [],
+      unsettledIds: () => this.#worker?.inFlightIds ?? [],
       ...(options.heartbeatMs === undefined ? {} : { intervalMs: options.heartbeatMs }),
     });
   }
@@ -77,23 +83,7 @@ export class JobWorker {
     const worker = new JobWorker(options, id);
     await worker.#heartbeat.start();
     try {
-      worker.#worker = await QueueWorker.open({
-        ...options,
-        id,
-        kind: options.kind.kind,
-        read: (delivery) => worker.#read(delivery),
-        run: (task) => worker.#run(task),
-        onLong: (message) => {
-          worker.#heartbeat.addLong(message);
-        },
-        settle: (end) => {
-          worker.#settle(end);
-        },
-        onUnconfirmed: (result) => {
-          worker.#heartbeat.end(result.message);
-          worker.#report(result, worker.#traces.get(result.delivery));
-        },
-      });
+      worker.#worker = await worker.#open(id);
     } catch (error) {
       await worker.#heartbeat.stop();
       throw error;
@@ -116,7 +106,7 @@ export class JobWorker {
   }
 
   get inFlightCount(): number {
-    return this.#worker?.inFlightCount ?? 0;
+    return this.#worker?.inFlight ?? 0;
   }
 
   /** When the oldest unsettled delivery arrived; undefined without one. */
@@ -130,11 +120,12 @@ export class JobWorker {
   }
 
   get pendingPublishCount(): number {
-    return this.#worker?.pendingPublishCount ?? 0;
+    return this.#worker?.unconfirmed ?? 0;
   }
 
+  /** True while an alarm of the broker keeps the worker from publishing dead letters. */
   get isBlocked(): boolean {
-    return this.#worker?.isBlocked === true;
+    return this.#options.connection.isBlocked;
   }
 
   /** True between `pause` and `resume`. */
@@ -149,81 +140,142 @@ export class JobWorker {
 
   /** Consumes again after a pause. */
   resume(): void {
-    this.#worker?.resume();
+    void this.#worker?.resume();
   }
 
   /** Stops consuming, finishes the running attempts and returns the other deliveries to the queue. */
   async close(drainMs: number): Promise<void> {
-    await this.#worker?.drain(drainMs);
+    await this.#worker?.stop({ deadline: drainMs });
     this.#settler.stop();
-    await this.#worker?.close();
     await this.#heartbeat.stop();
   }
 
+  async #open(id: string): Promise<Worker> {
+    const { connection, declaration, kind, prefetchCount, concurrency, deadlineMs, breaker } =
+      this.#options;
+    return await createWorker({
+      connection,
+      topology: jobTopology(declaration),
+      queue: kind.kind,
+      id,
+      concurrency: Math.min(concurrency, prefetchCount),
+      prefetch: prefetchCount,
+      deadline: deadlineMs,
+      ...(breaker === undefined ? {} : { breaker }),
+      decode: (message) => this.#decode(message),
+      handler: (message) => this.#run(message as DeliveredJob),
+      onError: (error) => outcomeOfThrow(kind, error),
+      onLong: ({ body }) => {
+        this.#heartbeat.addLong(body as ReceivedJob);
+      },
+      settle: (end) => this.#settle(end as EndedJob),
+      onReturned: (end) => {
+        const { body } = (end as EndedJob).message;
+        this.#heartbeat.end(body);
+        this.#report(end as EndedJob, this.#traces.get(body));
+      },
+      hooks: {
+        onEvent: (event) => {
+          this.#tell(event);
+        },
+      },
+    });
+  }
+
   /** @throws MalformedMessage */
-  #read({ body, headers }: Delivery): ReceivedJob {
+  #decode({ body, headers }: RawMessage): ReceivedJob {
     const { handlers, stores } = this.#options;
     return decodeJob(
-      body,
+      body as Buffer,
       (name) => handlers.get(name)?.payload,
-      () => stores.signer.accepts(headers[SIGNATURE_HEADER], body),
+      () => stores.signer.accepts(headers[SIGNATURE_HEADER], body as Buffer),
     );
   }
 
-  #run(task: Task<ReceivedJob>) {
-    const { message, attempt, delivery } = task;
+  #run(message: DeliveredJob): Outcome | Promise<Outcome> {
+    const { body, attempt } = message;
     const { around, handlers, kind, tracer } = this.#options;
-    const handler = handlers.get(message.kind);
-    // `read` has already found this handler and checked the payload with it.
-    if (handler === undefined) throw new Error(`no handler for kind '${message.kind}'`);
-    const trace = tracer?.attempt(kind, task);
-    if (trace !== undefined) this.#traces.set(delivery, trace);
-    const job: Job = {
-      id: message.id,
-      kind: message.kind,
-      generation: message.generation,
-      payload: message.payload,
-      attempt: attempt.number,
-      // Reading the signal makes it, so it is read only by a handler that needs it.
-      get signal() {
-        return task.signal;
-      },
-    };
-    return this.#busy.during(task, () =>
+    const handler = handlers.get(body.kind);
+    // `decode` has already found this handler and checked the payload with it.
+    if (handler === undefined) throw new Error(`no handler for kind '${body.kind}'`);
+    const trace = tracer?.attempt(kind, message, attempt.number);
+    if (trace !== undefined) this.#traces.set(body, trace);
+    const job = new RunningJob(message);
+    return this.#busy.during(message, () =>
       around === undefined
         ? handler.run(job)
-        : around(scopeOf(kind.queue, task, trace), () => handler.run(job)),
+        : around(scopeOf(kind.queue, message, trace), () => handler.run(job)),
     );
   }
 
-  #settle(end: AttemptEnd<ReceivedJob>): void {
-    const trace = this.#options.tracer === undefined ? undefined : this.#traces.get(end.delivery);
-    this.#heartbeat.end(end.message);
+  /** @returns a promise of what takes the place of the outcome, once everything is stored. */
+  #settle(end: EndedJob): Promise<Outcome<never> | undefined> {
+    const { body } = end.message;
+    const trace = this.#options.tracer === undefined ? undefined : this.#traces.get(body);
+    this.#heartbeat.end(body);
     this.#report(end, trace);
-    this.#settler.add(settlementOf(end, trace));
+    return new Promise((settle) => {
+      this.#settler.add(settlementOf(end, trace, settle));
+    });
   }
 
-  #report(result: AttemptResult<ReceivedJob>, trace: AttemptTrace | undefined): void {
-    trace?.end(result);
-    const { message, outcome, kind, step, attempt, delivery } = result;
-    const receivedAt = this.#options.stores.clock.fromProcessTime(delivery.receivedAtMs);
-    const { queueWaitMs, delayMs, waitQueue } = attemptWaits(result, receivedAt.getTime());
+  #report(end: EndedJob, trace: AttemptTrace | undefined): void {
+    trace?.end(end);
+    const { kind } = this.#options;
+    const { message, outcome, attempt } = end;
+    const receivedAt = this.#options.stores.clock.fromProcessTime(message.receivedAtMs);
+    const { queueWaitMs, delayMs, waitQueue } = attemptWaits(kind, end, receivedAt.getTime());
     this.#options.onEvent({
       type: 'attempted',
-      jobId: message.id,
-      runId: message.runId,
+      jobId: message.body.id,
+      runId: message.body.runId,
       attempt: attempt.number,
-      kind: message.kind,
+      kind: message.body.kind,
       queue: kind.queue,
-      state: TRANSITIONS[TRANSITION_OF[step.type]].to,
+      state: TRANSITIONS[transitionOf(end)].to,
       outcome: outcome.type,
-      durationMs: result.endedAt.getTime() - result.startedAt.getTime(),
+      durationMs: end.endedAt.getTime() - end.startedAt.getTime(),
       errorClass: 'error' in outcome ? errorClass(outcome.error) : undefined,
       delayMs,
       waitQueue,
       queueWaitMs,
       traceparent: trace?.traceparent,
     });
+  }
+
+  /** What happens to the worker beside its attempts, which `settle` and `onReturned` report. */
+  #tell(event: TopologyEvent): void {
+    tellWorkerEvent(event, this.#options.kind.queue, this.#options.onEvent);
+  }
+}
+
+type DeliveredJob = ReadMessage<ReceivedJob> & {
+  readonly attempt: AttemptInfo;
+  readonly signal: AbortSignal;
+};
+
+/** What a handler gets. */
+class RunningJob implements Job {
+  readonly id: string;
+  readonly kind: string;
+  readonly generation: number;
+  readonly payload: unknown;
+  readonly attempt: number;
+  readonly #message: DeliveredJob;
+
+  constructor(message: DeliveredJob) {
+    const { id, kind, generation, payload } = message.body;
+    this.id = id;
+    this.kind = kind;
+    this.generation = generation;
+    this.payload = payload;
+    this.attempt = message.attempt.number;
+    this.#message = message;
+  }
+
+  /** Reading the signal makes it, so it is read only by a handler that needs it. */
+  get signal(): AbortSignal {
+    return this.#message.signal;
   }
 }
 
@@ -240,12 +292,12 @@ export interface AttemptScope {
 
 function scopeOf(
   queue: string,
-  { message, attempt }: Task<ReceivedJob>,
+  { body, attempt }: DeliveredJob,
   trace: AttemptTrace | undefined,
 ): AttemptScope {
   return {
-    jobId: message.id,
-    runId: message.runId,
+    jobId: body.id,
+    runId: body.runId,
     queue,
     attempt: attempt.number,
     traceparent: trace?.traceparent,

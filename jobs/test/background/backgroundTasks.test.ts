@@ -6,11 +6,12 @@ import { test } from 'node:test';
 import { startBackgroundTasks } from '@fit/jobs';
 import { countingRunStore } from '@fit/jobs/store';
 import { eventually, testBroker } from '@fit/stack/testing';
+import { createConnection } from '@fit/topology';
 import { connect as connectBroker } from 'amqplib';
 import { QUICK } from '../support/fakes.ts';
 import { testStore } from '../support/testStore.ts';
 
-test('tasks that fail half-way close the connections that were open already', async (t) => {
+test("tasks that fail half-way leave nothing open on the connection, which stays its owner's", async (t) => {
   const { amqpUrl, managementUrl } = await testBroker(t);
   const store = await testStore(t);
   const model = await connectBroker(amqpUrl);
@@ -34,10 +35,11 @@ test('tasks that fail half-way close the connections that were open already', as
   target.port = String((proxy.address() as AddressInfo).port);
   const proxied = target.href;
   target.port = new URL(amqpUrl).port;
-  // The inspector opens without the topology, and the recorder then finds that the exchange is another one.
+  const connection = await createConnection({ url: proxied, managementUrl, logger: false });
+  t.after(() => connection.close());
+  // The recorder finds that the exchange is another one.
   const starting = startBackgroundTasks({
-    amqpUrl: proxied,
-    managementUrl,
+    connection,
     declaration: QUICK,
     tasks: ['reconcile', 'deadLetters'],
     stores: store,
@@ -48,11 +50,10 @@ test('tasks that fail half-way close the connections that were open already', as
       delete: () => Promise.resolve(0),
     },
     retentionPolicy: { jobDays: 1, effectDays: 1 },
-    label: 'test',
     onEvent: () => undefined,
-    onSession: () => undefined,
   });
   await assert.rejects(starting, { name: 'TopologyError' });
-  assert.ok(openedCount >= 2, `${openedCount} connections were opened`);
+  assert.deepEqual([openedCount, openCount, connection.isUp], [2, 2, true]);
+  await connection.close();
   await eventually(() => openCount === 0, { describe: () => `${openCount} are still open` });
 });

@@ -114,8 +114,7 @@ test('beside a worker without a heartbeat nothing is published twice, and jobs o
   const attempts: string[] = [];
   const reported: string[] = [];
   const worker = await ReportingWorker.open({
-    amqpUrl: pipeline.amqpUrl,
-    managementUrl: pipeline.managementUrl,
+    connection: await pipeline.connect(),
     declaration: pipeline.declaration,
     kind: pipeline.declaration.kinds[0]!,
     work: {
@@ -135,7 +134,6 @@ test('beside a worker without a heartbeat nothing is published twice, and jobs o
       await store.jobs.finish({ ids: [id], attemptCount: 1, workerId: 'reporting' });
     },
     onEvent: (event) => pipeline.events.push(event),
-    onSession: () => undefined,
   });
   t.after(() => worker.close(2_000));
   const jobs = requestedJobs(20);

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { endsOf, isExpanded, newJob, pageBatchId, Reconciler } from '@fit/jobs';
 import { StatementRefused } from '@fit/jobs/store';
 import { eventually } from '@fit/stack/testing';
-import { declareTopology } from '@fit/topology';
-import type { Publisher, PublishResult } from '@fit/topology/amqp';
+import { declareTopology, PublishError } from '@fit/topology';
 import { restBatchId } from '../../src/record/batch.ts';
+import type { RelayPublisher } from '../../src/relay/jobPublisher.ts';
 import { pendingJob, requestedJob } from '../support/fakes.ts';
 import { JobPipeline } from '../support/jobPipeline.ts';
 
@@ -109,13 +109,14 @@ test('a batch whose refused messages another relay took too early is published a
   const published: string[] = [];
   const publisher = {
     isReady: true,
-    pendingCount: 0,
-    waitingCount: 0,
-    send: ({ id }: { id: string }, onResult: (result: PublishResult) => void) => {
+    send: (...[, , { id = '' }, onEnd]: Parameters<RelayPublisher['send']>) => {
       published.push(id);
-      onResult(refused.delete(id) ? 'nacked' : 'confirmed');
+      const isRefused = refused.delete(id);
+      onEnd(
+        isRefused ? new PublishError('QUEUE_FULL', 'full', { id, type: 'job.trivial' }) : undefined,
+      );
     },
-  } as unknown as Publisher;
+  };
   // Another relay had taken the batch of the refused messages before any job named it, and found nothing to publish.
   const operation = await pipeline.storeBatch(jobs);
   const rest = {
@@ -137,7 +138,7 @@ test('a batch whose refused messages another relay took too early is published a
 test('a relay that cannot learn the depth publishes nothing, and one whose publisher is closed neither', async (t) => {
   const pipeline = await JobPipeline.open(t);
   let askedCount = 0;
-  const publisher = await pipeline.publisher();
+  const publisher = await pipeline.relayPublisher();
   const relay = await pipeline.relay({
     publisher,
     readyCount: () => {
@@ -355,18 +356,16 @@ test('two relays never expand the same part of a run twice', async (t) => {
 
 test('a relay that lost its lease while the broker did not answer marks nothing, and the next holder counts', async (t) => {
   const pipeline = await JobPipeline.open(t);
-  const publisher = await pipeline.publisher();
+  const publisher = await pipeline.relayPublisher();
   const held = Promise.withResolvers<undefined>();
   const slow = {
     isReady: true,
-    pendingCount: 0,
-    waitingCount: 0,
     send: (...message: Parameters<typeof publisher.send>) => {
       void held.promise.then(() => {
         publisher.send(...message);
       });
     },
-  } as unknown as typeof publisher;
+  };
   await pipeline.relay({ publisher: slow });
   const { _id } = await pipeline.startRun(jobsOf(10));
   await pipeline.expectBatches(_id, ({ state }) => state === 'open');

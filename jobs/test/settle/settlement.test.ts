@@ -2,24 +2,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '@fit/topology';
-import type { AttemptEnd } from '@fit/topology/work';
-import type { ReceivedJob } from '../../src/record/jobMessage.ts';
 import {
   changeOf,
+  type EndedJob,
   effectOf,
   finishedByEarlierAttempt,
   isFirstSuccess,
   settlementOf,
 } from '../../src/settle/settlement.ts';
-import { attemptEnd, type FakeDelivery } from '../support/fakes.ts';
+import { attemptEnd } from '../support/fakes.ts';
 
 /** A machine whose clock is ten seconds slow. */
 const WRITER = {
   workerId: 'worker',
   clock: { fromProcessTime: (atMs: number) => new Date(atMs + 10_000) },
 };
-const settled = (end: AttemptEnd<ReceivedJob>) => {
-  const settlement = settlementOf(end, undefined);
+const settlementFor = (end: EndedJob) => settlementOf(end, undefined, () => undefined);
+const settled = (end: EndedJob) => {
+  const settlement = settlementFor(end);
   return { ...settlement, change: changeOf(settlement, WRITER), effect: effectOf(settlement) };
 };
 
@@ -93,7 +93,7 @@ test('a death has its cause, reason, fingerprint and time', () => {
 
 test('only a success at the first attempt is written without its attempt', () => {
   const isFirst = (number: number, outcome: Outcome) =>
-    isFirstSuccess(settlementOf(attemptEnd(number, outcome), undefined));
+    isFirstSuccess(settlementFor(attemptEnd(number, outcome)));
   assert.deepEqual(
     [isFirst(1, DONE), isFirst(2, DONE), isFirst(1, DISCARD), isFirst(1, RETRY)],
     [true, false, false, false],
@@ -102,15 +102,13 @@ test('only a success at the first attempt is written without its attempt', () =>
 
 test('a failed attempt of a job whose effect exists finishes the job, keeps its entry, and is acknowledged', () => {
   for (const outcome of [RETRY, REJECT]) {
-    const end = attemptEnd(4, outcome);
-    const settlement = finishedByEarlierAttempt(settlementOf(end, undefined));
+    const settlement = finishedByEarlierAttempt(settlementFor(attemptEnd(4, outcome)));
     const change = changeOf(settlement, WRITER);
     assert.deepEqual(
       [settlement.transition, change.death, change.attempt?.outcome, effectOf(settlement)],
       ['finish', undefined, outcome.type, undefined],
     );
     assert.equal(isFirstSuccess(settlement), false);
-    settlement.end.settleDelivery();
-    assert.deepEqual((end.delivery as FakeDelivery).settled, ['ack']);
+    assert.deepEqual(settlement.answer, { type: 'done' });
   }
 });

@@ -8,7 +8,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type EndCounter, type Handlers, type JobEvent, StatementRefused } from '@fit/jobs';
 import type { JobStores } from '@fit/jobs/store';
 import type { Outcome } from '@fit/topology';
-import type { AttemptEnd } from '@fit/topology/work';
 import type { ReceivedJob } from '../../src/record/jobMessage.ts';
 import type { EndedJobs } from '../../src/settle/endCounter.ts';
 import { type Settlement, settlementOf } from '../../src/settle/settlement.ts';
@@ -102,27 +101,11 @@ function open(change: Partial<Fakes> = {}) {
     outcome: Outcome = DONE,
     { number = 1, ...message }: Partial<ReceivedJob> & { number?: number } = {},
   ): Settlement => {
-    const end = attemptEnd(
-      number,
-      outcome,
-      () => {
-        note('answer');
-      },
-      (error) => {
-        note(`answer ${String(error)}`);
-        return Promise.resolve();
-      },
-    );
-    const delivery = {
-      ...end.delivery,
-      ack: () => {
-        note('answer ack');
-      },
-      nackToDeadLetterExchange: () => {
-        note('answer nack');
-      },
-    };
-    return settlementOf({ ...end, delivery, message: { ...end.message, ...message } }, undefined);
+    const end = attemptEnd(number, outcome);
+    const body = { ...end.message.body, ...message };
+    return settlementOf({ ...end, message: { ...end.message, body } }, undefined, (answer) => {
+      note(answer === undefined ? 'answer' : `answer ${textOf(answer)}`);
+    });
   };
   return { settler, steps, events, counted, attempt, settled };
 }
@@ -244,7 +227,8 @@ test('deaths are counted by cause, and a batch with a late change reports no job
   });
   const created = (settlement: Settlement): Settlement => {
     const { end } = settlement;
-    return { ...settlement, end: { ...end, message: { ...end.message, createdAt: 40_000 } } };
+    const body = { ...end.message.body, createdAt: 40_000 };
+    return { ...settlement, end: { ...end, message: { ...end.message, body } } };
   };
   const fatal: Outcome = { type: 'reject', error: new Error('no') };
   settler.add(created(attempt(FAILED, { number: 4, id: 'first', generation: 1 })));
@@ -280,7 +264,7 @@ test('a job whose effect exists is finished and acknowledged, and not marked dea
   await settled(3);
   assert.deepEqual(steps, [
     'finishEach 1',
-    'answer ack',
+    'answer done',
     'markDead 1',
     'answer',
     'wait 1',
@@ -311,9 +295,9 @@ test('an effect that the database refuses is a failed attempt; at the last one a
   assert.deepEqual(answers.sort(), [
     'answer',
     'answer',
-    'answer ack',
-    'answer nack',
-    'answer nack',
+    'answer done',
+    'answer retry',
+    'answer retry',
   ]);
   assert.deepEqual(
     events
@@ -348,32 +332,29 @@ test('a change that the database refuses is dead-lettered with the reason; its n
   );
 });
 
-function unsigned(end: AttemptEnd<ReceivedJob>, refuse: AttemptEnd['refuse']): Settlement {
-  const message = { ...end.message, signedRunId: undefined, payload: OTHER_PAYLOAD };
-  return settlementOf({ ...end, message, refuse }, undefined);
+function textOf(answer: Outcome): string {
+  return answer.type === 'reject' ? String(answer.error) : answer.type;
 }
 
-test('a refusal that is never confirmed delays no valid attempt, in the same batch or in the next', {
+/** @param refuse is told the error that the message is refused with. */
+function unsigned({ end }: Settlement, refuse: (error: unknown) => void): Settlement {
+  const body = { ...end.message.body, signedRunId: undefined, payload: OTHER_PAYLOAD };
+  return settlementOf({ ...end, message: { ...end.message, body } }, undefined, (answer) => {
+    refuse(answer?.type === 'reject' ? answer.error : answer);
+  });
+}
+
+test('a refusal delays no valid attempt, in the same batch or in the next', {
   timeout: 30_000,
 }, async () => {
   const { settler, steps, attempt, settled } = open();
-  settler.add(unsigned(attempt().end, () => new Promise<void>(() => undefined)));
+  settler.add(unsigned(attempt(), () => undefined));
   settler.add(attempt());
   await settled(1);
   assert.deepEqual(steps, ['read 1', 'effect 1', 'finish 1', 'answer']);
   settler.add(attempt());
   await settled(2);
   assert.deepEqual(steps.slice(4), ['effect 1', 'finish 1', 'answer']);
-});
-
-test('a refusal that fails is reported, and its batch is settled once', async () => {
-  const { settler, steps, events, attempt, settled } = open();
-  settler.add(unsigned(attempt().end, () => Promise.reject(new TypeError('a defect'))));
-  settler.add(attempt());
-  await settled(1);
-  await turn();
-  assert.deepEqual(steps, ['read 1', 'effect 1', 'finish 1', 'answer']);
-  assert.deepEqual(events.map(({ type }) => type).sort(), ['finished', 'stageFailed']);
 });
 
 test('a forged message is refused once while its batch is repeated; it is neither stored nor acknowledged', async () => {
@@ -384,9 +365,8 @@ test('a forged message is refused once while its batch is repeated; it is neithe
   });
   const refusals: unknown[] = [];
   settler.add(
-    unsigned(attempt().end, (error) => {
+    unsigned(attempt(), (error) => {
       refusals.push(error);
-      return Promise.resolve();
     }),
   );
   settler.add(attempt());

@@ -10,10 +10,10 @@ import {
   type Outcome,
   type PlannedKind,
   planTopology,
+  waitQueue,
 } from '@fit/topology';
 import type { Delivery } from '@fit/topology/amqp';
-import type { AttemptEnd } from '@fit/topology/work';
-import type { ReceivedJob } from '../../src/record/jobMessage.ts';
+import type { EndedJob } from '../../src/settle/settlement.ts';
 
 export const QUICK: Declaration = declareTopology({
   exchange: 'jobs',
@@ -66,23 +66,37 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
 }
 
 /** @returns an attempt of a signed message that ended with this outcome. */
-export function attemptEnd(
-  number: number,
-  outcome: Outcome,
-  settleDelivery: () => void = () => undefined,
-  refuse: (error: unknown) => Promise<void> = () => Promise.resolve(),
-): AttemptEnd<ReceivedJob> {
+export function attemptEnd(number: number, outcome: Outcome): EndedJob {
   const key = number === 1 ? KIND.key : `trivial.r${number - 1}`;
   const attempt = attemptOf(KIND, key, {})!;
+  const step = nextStep(KIND, attempt, outcome);
+  const tier = step.type === 'skip' ? step.tier : number;
+  const waits = step.type === 'wait' || step.type === 'skip';
+  const isDead = step.type === 'deadLetter' || step.type === 'exhaust';
   return {
-    message: { id: 'id', kind: 'trivial', generation: 2, payload: {}, signedRunId: 'run' },
-    delivery: fakeDelivery(),
-    kind: KIND,
-    attempt,
+    message: {
+      type: KIND.key,
+      id: 'id',
+      headers: {},
+      receivedAtMs: 1_000,
+      publishedAtSeconds: undefined,
+      isRedelivered: false,
+      body: { id: 'id', kind: 'trivial', generation: 2, payload: {}, signedRunId: 'run' },
+    },
+    attempt: {
+      number,
+      of: KIND.tiersMs.length + 1,
+      isLast: attempt.isLast,
+      nextDelayMs: attempt.nextDelayMs,
+      queue: 'trivial',
+      id: 'id',
+    },
     outcome,
-    settleDelivery,
-    refuse,
-    step: nextStep(KIND, attempt, outcome),
+    next: waits ? 'wait' : isDead ? 'dead' : 'ack',
+    waitMs: waits ? step.delayMs : undefined,
+    waitQueue: waits ? waitQueue(KIND, tier) : undefined,
+    spent: tier,
+    isCurrent: true,
     startedAt: new Date(1_000),
     endedAt: new Date(2_000),
   };

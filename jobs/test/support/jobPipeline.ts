@@ -22,10 +22,11 @@ import {
 } from '@fit/jobs';
 import { countingRunStore } from '@fit/jobs/store';
 import { askManagement, eventually, type Teardown, testBroker } from '@fit/stack/testing';
-import type { Declaration, Outcome } from '@fit/topology';
+import { type Connection, createConnection, type Declaration, type Outcome } from '@fit/topology';
 import { Inspector, Publisher, type QueueDepth } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import Type from 'typebox';
+import { openRelayPublisher, type RelayPublisher } from '../../src/relay/jobPublisher.ts';
 import { type Payload, QUICK } from './fakes.ts';
 import { type TestStore, testStore } from './testStore.ts';
 
@@ -88,11 +89,26 @@ export class JobPipeline {
     return new JobPipeline(broker, { store, declaration, closers });
   }
 
+  /** Opens the connections of one more process. */
+  async connect(): Promise<Connection> {
+    const { amqpUrl: url, managementUrl } = this;
+    const connection = await createConnection({ url, managementUrl, logger: false });
+    this.#closers.push(async () => {
+      await connection.close({ deadline: 0 });
+    });
+    return connection;
+  }
+
+  /** Opens what a relay publishes on. */
+  async relayPublisher(): Promise<RelayPublisher> {
+    return await openRelayPublisher(await this.connect(), this.declaration);
+  }
+
+  /** Opens a publisher of messages that no relay would publish. */
   async publisher(): Promise<Publisher> {
     const publisher = await Publisher.open({
       url: this.amqpUrl,
-      label: 'test relays',
-      maxUnconfirmed: 2_000,
+      label: 'test publishes',
       prepare: async (model) => {
         await assertTopology(model, this.declaration, this);
       },
@@ -106,7 +122,7 @@ export class JobPipeline {
     const { declaration, store, events } = this;
     const relay = new Relay({
       declaration,
-      publisher: change.publisher ?? (await this.publisher()),
+      publisher: change.publisher ?? (await this.relayPublisher()),
       stores: store,
       source: this.source,
       readyCount: (queue) => this.readyCount(queue),
@@ -121,6 +137,7 @@ export class JobPipeline {
   async worker(change: Partial<JobWorkerOptions> = {}): Promise<JobWorker> {
     const worker = await JobWorker.open({
       ...this.#shared(),
+      connection: change.connection ?? (await this.connect()),
       handlers: new Map([['trivial', this.#handler()]]),
       prefetchCount: 50,
       concurrency: 10,
@@ -136,6 +153,7 @@ export class JobPipeline {
   ): Promise<DeadLetterRecorder> {
     const recorder = await openDeadLetterRecorder({
       ...this.#shared(),
+      connection: change.connection ?? (await this.connect()),
       findStoredEffects: (jobs) => Promise.resolve(this.#storedAmong(jobs.map(({ _id }) => _id))),
       ...change,
     });
@@ -278,16 +296,13 @@ export class JobPipeline {
   }
 
   #shared() {
-    const { amqpUrl, managementUrl, declaration, events, endCounter } = this;
+    const { declaration, events, endCounter } = this;
     return {
       stores: this.store,
       endCounter,
-      amqpUrl,
-      managementUrl,
       declaration,
       kind: declaration.kinds[0]!,
       onEvent: (event: JobEvent) => events.push(event),
-      onSession: () => undefined,
     };
   }
 

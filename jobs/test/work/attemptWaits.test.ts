@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '@fit/topology';
+import type { EndedJob } from '../../src/settle/settlement.ts';
 import { attemptWaits } from '../../src/work/attemptWaits.ts';
-import { attemptEnd, fakeDelivery } from '../support/fakes.ts';
+import { attemptEnd, KIND } from '../support/fakes.ts';
 
 const FAILED: Outcome = { type: 'retry', error: new Error('again') };
 
 test('a failed attempt has its next wait queue and wait; the last attempt has none', () => {
   const next = (number: number, outcome: Outcome = FAILED) => {
-    const { delayMs, waitQueue } = attemptWaits(attemptEnd(number, outcome), 5_000);
+    const { delayMs, waitQueue } = attemptWaits(KIND, attemptEnd(number, outcome), 5_000);
     return [delayMs, waitQueue];
   };
   assert.deepEqual(next(1), [50, 'trivial.wait.1.50ms']);
@@ -21,8 +22,11 @@ test('a failed attempt has its next wait queue and wait; the last attempt has no
 });
 
 test('the wait before an attempt counts from the header in milliseconds, else from the AMQP timestamp, and is never negative', () => {
-  const wait = (change: Parameters<typeof fakeDelivery>[0]) =>
-    attemptWaits({ ...attemptEnd(1, FAILED), delivery: fakeDelivery(change) }, 5_000).queueWaitMs;
+  const wait = (change: Partial<EndedJob['message']>) => {
+    const end = attemptEnd(1, FAILED);
+    const message = { ...end.message, ...change };
+    return attemptWaits(KIND, { ...end, message }, 5_000).queueWaitMs;
+  };
   assert.equal(wait({ headers: { 'published-at-ms': '4200' }, publishedAtSeconds: 1 }), 800);
   assert.equal(wait({ publishedAtSeconds: 4 }), 1_000);
   assert.equal(wait({ headers: { 'published-at-ms': '9000' } }), 0);

@@ -3,7 +3,7 @@
  * records with payloads, which must not reach the log.
  */
 import type { JobEvent } from '@fit/jobs';
-import type { SessionEvent } from '@fit/topology/amqp';
+import type { TopologyEvent } from '@fit/topology';
 import { type CompletedRequest, PROBES } from '../server/observeRequest.ts';
 import type { WrongTokenBurst } from '../server/wrongTokens.ts';
 import { traceLogFields } from './logContext.ts';
@@ -123,10 +123,26 @@ function logCircuitBreaker(log: Log, { queue, state }: EventOf<'circuitBreaker'>
   else log.info(fields, 'circuitBreaker');
 }
 
-export function logSessionEvent(log: Log, event: SessionEvent): void {
-  if (event.type === 'connected') log.debug('broker connected');
-  else if ('error' in event) log.warn({ err: event.error }, `broker ${event.type}`);
-  else log.warn(event, `broker ${event.type}`);
+/** Logs what happens to the connections and to the topology; attempts and publishes are events of jobs. */
+export function logBrokerEvent(log: Log, event: TopologyEvent): void {
+  switch (event.type) {
+    case 'connected':
+      log.debug({ purpose: event.purpose }, 'broker connected');
+      return;
+    case 'disconnected':
+    case 'connectFailed':
+    case 'channelFailed':
+      log.warn({ err: event.error, purpose: event.purpose }, `broker ${event.type}`);
+      return;
+    case 'blocked':
+    case 'unblocked':
+      log.warn(event, `broker ${event.type}`);
+      return;
+    case 'warning':
+      log.warn({ code: event.code, subject: event.subject }, event.remedy);
+      return;
+    default:
+  }
 }
 
 /** @returns a listener that logs each request and then calls `next`. A probe is logged at debug unless it fails. */

@@ -54,13 +54,12 @@ export function jobSpans(tracer: Tracer): JobTracer {
         },
       };
     },
-    attempt: (kind, task) => {
-      const { delivery, message, attempt } = task;
-      const parent = contextOf(delivery.headers['traceparent']);
+    attempt: (kind, { headers, receivedAtMs, isRedelivered, body: job }, attempt) => {
+      const parent = contextOf(headers['traceparent']);
       if (parent === undefined) return undefined;
-      const deliveredAt = new Date(delivery.receivedAtMs);
-      const wait = tierWaitBefore(kind, attempt.number, { headers: delivery.headers, deliveredAt });
-      if (wait !== undefined) recordWaitSpan(tracer, parent, { ...wait, jobId: message.id });
+      const deliveredAt = new Date(receivedAtMs);
+      const wait = tierWaitBefore(kind, attempt, { headers, deliveredAt });
+      if (wait !== undefined) recordWaitSpan(tracer, parent, { ...wait, jobId: job.id });
       const span = tracer.startSpan(
         `process ${kind.queue}`,
         {
@@ -69,9 +68,9 @@ export function jobSpans(tracer: Tracer): JobTracer {
             ...RABBITMQ,
             'messaging.operation.name': 'process',
             'messaging.destination.name': kind.queue,
-            'messaging.message.id': message.id,
-            'fit.attempt': attempt.number,
-            ...(delivery.isRedelivered ? { 'fit.redelivered': true } : {}),
+            'messaging.message.id': job.id,
+            'fit.attempt': attempt,
+            ...(isRedelivered ? { 'fit.redelivered': true } : {}),
           },
         },
         parent,
@@ -111,9 +110,9 @@ function recordWaitSpan(
 function attemptTrace(tracer: Tracer, span: Span): AttemptTrace {
   return {
     traceparent: traceparentOf(span),
-    end: ({ outcome, step, endedAt }) => {
-      span.setAttribute('fit.outcome', outcome.type).setAttribute('fit.next_step', step.type);
-      if ('delayMs' in step) span.setAttribute('fit.next_delay_seconds', step.delayMs / 1_000);
+    end: ({ outcome, next, waitMs, endedAt }) => {
+      span.setAttribute('fit.outcome', outcome.type).setAttribute('fit.next_step', next);
+      if (waitMs !== undefined) span.setAttribute('fit.next_delay_seconds', waitMs / 1_000);
       // Only the class of the error, because its message may contain a part of the payload.
       if ('error' in outcome) markFailed(span, errorClass(outcome.error));
       span.end(endedAt);

@@ -85,12 +85,14 @@ test('each end counts once with its attempts and its time; a job without an enqu
 test('a publish counts by the queue that exchange and key lead to', async () => {
   const { metrics, plan, valuesOf } = open('monolith');
   const count = countPublishes(metrics, plan);
-  const durationMs = 5;
-  count({ exchange: 'jobs', key: 'job.mail', outcome: 'confirmed', durationMs });
-  count({ exchange: 'mail.park', key: 'whatever', outcome: 'confirmed', durationMs });
-  count({ exchange: 'mail.retry', key: 'mail.r1', outcome: 'nacked', durationMs });
-  count({ exchange: 'mail.return', key: 'mail.r2', outcome: 'timeout', durationMs });
-  count({ exchange: 'elsewhere', key: 'x', outcome: 'error', durationMs });
+  const published = { type: 'published', message: 'job.mail', durationMs: 5 } as const;
+  const republished = { type: 'republished', queue: 'mail', durationMs: 5 } as const;
+  count({ ...published, exchange: 'jobs', key: 'job.mail', result: 'confirmed' });
+  count({ ...republished, exchange: 'mail.park', key: 'whatever', result: 'confirmed' });
+  count({ ...republished, exchange: 'mail.retry', key: 'mail.r1', result: 'QUEUE_FULL' });
+  count({ ...published, exchange: 'mail.return', key: 'mail.r2', result: 'TIMEOUT' });
+  count({ ...published, exchange: 'elsewhere', key: 'x', result: 'CONNECTION_LOST' });
+  count({ type: 'redelivered', queue: 'mail' });
   assert.deepEqual(
     (await valuesOf('jobs_published_total')).sort(),
     [
@@ -121,10 +123,10 @@ test('closed channels count by reply code, and a lost connection counts as a rec
   const { metrics, valuesOf } = open();
   const count = countSessions(metrics);
   const closed = (code?: number) => Object.assign(new Error('closed'), { code });
-  count({ type: 'channelFailed', error: closed(406) });
-  count({ type: 'channelFailed', error: closed(599) });
-  count({ type: 'channelFailed', error: closed() });
-  count({ type: 'disconnected', error: closed() });
+  count({ type: 'channelFailed', purpose: 'consume', error: closed(406) });
+  count({ type: 'channelFailed', purpose: 'consume', error: closed(599) });
+  count({ type: 'channelFailed', purpose: 'consume', error: closed() });
+  count({ type: 'disconnected', purpose: 'consume', error: closed() });
   assert.deepEqual(await valuesOf('amqp_channel_errors_total'), [
     '{code="406"} 1',
     '{code="other"} 2',
@@ -136,8 +138,8 @@ test('a broker that restarts counts as one loss, whatever the number of connecti
   const { metrics } = open();
   const count = countSessions(metrics);
   const [lost, back] = [
-    { type: 'disconnected', error: new Error('closed') },
-    { type: 'connected' },
+    { type: 'disconnected', purpose: 'publish', error: new Error('closed') },
+    { type: 'connected', purpose: 'publish' },
   ] as const;
   for (const event of [back, back, lost, lost, back, back, lost, lost, back, back]) count(event);
   assert.match(await metrics.registry.metrics(), /^amqp_reconnects_total 2$/m);

@@ -12,6 +12,8 @@ export interface QueueDepth {
 
 /** Where to connect, and how long to wait for a response. */
 export interface InspectorOptions extends SessionOptions {
+  /** Connection that is shared with others; default one of its own, which is closed with the inspector. */
+  readonly session?: Session | undefined;
   /** Milliseconds for the response to one queue.declare; default 10,000; above 0. No service overrides it. */
   readonly timeoutMs?: number;
 }
@@ -22,7 +24,8 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 export class Inspector {
   readonly #timeoutMs: number;
   #channel: Channel | undefined;
-  #session: Session | undefined;
+  /** A session of its own; undefined if it shares one. */
+  #ownSession: Session | undefined;
   #attachment: Attachment | undefined;
 
   private constructor(timeoutMs: number) {
@@ -32,11 +35,10 @@ export class Inspector {
   /** @throws TopologyError as `openSession` does. */
   static async open(options: InspectorOptions): Promise<Inspector> {
     const inspector = new Inspector(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    inspector.#session = await openSession({
-      ...options,
-    });
-    inspector.#attachment = inspector.#session.attach((model) => inspector.#openChannel(model));
-    await inspector.#attachment.opened;
+    if (options.session === undefined) inspector.#ownSession = await openSession(options);
+    const session = options.session ?? inspector.#ownSession;
+    inspector.#attachment = session?.attach((model) => inspector.#openChannel(model));
+    await inspector.#attachment?.opened;
     return inspector;
   }
 
@@ -63,11 +65,13 @@ export class Inspector {
     }
   }
 
-  /** Closes the connection for good. */
+  /** Closes the channel, and the connection unless it is shared. */
   async close(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
-    await session?.close();
+    this.#attachment?.detach();
+    const channel = this.#channel;
+    this.#channel = undefined;
+    if (this.#ownSession === undefined) channel?.close().catch(() => undefined);
+    await this.#ownSession?.close();
   }
 
   async #openChannel(model: ChannelModel): Promise<void> {

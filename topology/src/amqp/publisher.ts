@@ -60,8 +60,7 @@ export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' |
    */
   readonly prepare: (model: ChannelModel, isReopened: boolean) => Promise<unknown>;
   /**
-   * Messages whose basic.ack is awaited; further ones wait here. Default 1,000; at least 1. The monolith's relay sets the size
-   * of two of its batches (`jobs/src/background/backgroundTasks.ts`).
+   * Messages whose basic.ack is awaited; further ones wait here. Default 1,000; at least 1.
    */
   readonly maxUnconfirmed?: number;
   /**
@@ -97,9 +96,7 @@ export interface WatchedPublish {
 /** A message that was not sent yet, or that is not confirmed yet. */
 interface Waiting {
   readonly message: OutgoingMessage;
-  readonly resolve: ((outcome: PublishEnd['outcome']) => void) | ((result: PublishResult) => void);
-  /** True: `resolve` takes an outcome. */
-  readonly wantsReason: boolean;
+  readonly onOutcome: (outcome: PublishEnd['outcome']) => void;
   readonly startedAtMs: number;
   /** True: `confirmTimeoutMs` does not end it, since its caller does. */
   readonly isWatched: boolean;
@@ -211,31 +208,26 @@ export class Publisher {
   /** Publishes one message. It never rejects: the result says what went wrong. */
   publish(message: OutgoingMessage): Promise<PublishResult> {
     return new Promise((resolve) => {
-      this.send(message, resolve);
+      this.send(message, (outcome) => {
+        resolve(resultOf(outcome));
+      });
     });
   }
 
   /**
    * As `publish`, for a caller that publishes many messages at once: a promise for each message would cost a tenth of the
    * publish.
-   * @param onResult is called once, perhaps before `send` returns. Must not throw.
+   * @param onOutcome is called once, perhaps before `send` returns; it tells the reasons of `unknown` apart. Must not throw.
    */
-  send(message: OutgoingMessage, onResult: (result: PublishResult) => void): void {
-    this.#publish(waitingOf(message, onResult, false, false));
+  send(message: OutgoingMessage, onOutcome: (outcome: PublishEnd['outcome']) => void): void {
+    this.#publish(waitingOf(message, onOutcome, false));
   }
 
-  /** As `publish`, and tells the reasons of `unknown` apart. */
-  publishWithReason(message: OutgoingMessage): Promise<PublishEnd['outcome']> {
-    return new Promise((resolve) => {
-      this.#publish(waitingOf(message, resolve, true, false));
-    });
-  }
-
-  /** As `publishWithReason`, for a caller that ends it itself: `confirmTimeoutMs` does not. */
+  /** As `send`, for a caller that ends it itself: `confirmTimeoutMs` does not. */
   publishWatched(message: OutgoingMessage): WatchedPublish {
     let giveUp: () => void = () => undefined;
     const ended = new Promise<PublishEnd['outcome']>((resolve) => {
-      const waiting = waitingOf(message, resolve, true, true);
+      const waiting = waitingOf(message, resolve, true);
       giveUp = () => {
         this.#giveUp(waiting);
       };
@@ -419,8 +411,7 @@ export class Publisher {
       const { exchange, key } = message;
       this.#onPublish({ exchange, key, outcome, durationMs: performance.now() - startedAtMs });
     }
-    const resolve = waiting.resolve as (result: string) => void;
-    resolve(waiting.wantsReason ? outcome : resultOf(outcome));
+    waiting.onOutcome(outcome);
   }
 
   #settleOverdue(): void {
@@ -459,14 +450,12 @@ export class Publisher {
 
 function waitingOf(
   message: OutgoingMessage,
-  resolve: Waiting['resolve'],
-  wantsReason: boolean,
+  onOutcome: Waiting['onOutcome'],
   isWatched: boolean,
 ): Waiting {
   return {
     message,
-    resolve,
-    wantsReason,
+    onOutcome,
     startedAtMs: performance.now(),
     isWatched,
     state: 'waiting',

@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import { openSession, type Session, type SessionEvent } from '../amqp/index.ts';
+import {
+  Inspector,
+  openSession,
+  type QueueDepth,
+  type Session,
+  type SessionEvent,
+} from '../amqp/index.ts';
 import { type AssertMode, TopologyMaintainer } from '../assert/index.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Duration, parseDurationMs } from '../declaration/duration.ts';
@@ -54,6 +60,14 @@ export interface StopReport {
 export interface Connection extends AsyncDisposable {
   /** True while both sockets are connected. */
   readonly isUp: boolean;
+  /** True while a memory or disk alarm of the broker blocks publishers. */
+  readonly isBlocked: boolean;
+  /**
+   * Asks the broker by a passive declaration, which is exact, while the management API lags by seconds.
+   * @param queue its name on the broker.
+   * @throws Error if the queue is missing, the broker is away, or it does not answer within 10 s.
+   */
+  depthOf(queue: string): Promise<QueueDepth>;
   /** Stops workers, then publishers, then closes the sockets. */
   close(options?: StopOptions): Promise<StopReport>;
 }
@@ -135,6 +149,7 @@ export class SharedConnection implements Connection {
   readonly #warn: (kind: string, text: string) => void;
   #publishing: Session | undefined;
   #consuming: Session | undefined;
+  #inspector: Promise<Inspector> | undefined;
   #isLost = false;
   #closed: Promise<StopReport> | undefined;
 
@@ -147,6 +162,22 @@ export class SharedConnection implements Connection {
 
   get isUp(): boolean {
     return this.#publishing?.isUp === true && this.#consuming?.isUp === true;
+  }
+
+  get isBlocked(): boolean {
+    return this.#publishing?.isBlocked === true;
+  }
+
+  async depthOf(queue: string): Promise<QueueDepth> {
+    if (this.isClosed) throw this.#closedError(undefined);
+    // Not on the connection that publishes: an alarm of the broker keeps it from reading there.
+    this.#inspector ??= Inspector.open({ session: this.consuming, url: '', label: '' }).catch(
+      (error: unknown) => {
+        this.#inspector = undefined;
+        throw error;
+      },
+    );
+    return await (await this.#inspector).depthOf(queue);
   }
 
   get isClosed(): boolean {
@@ -176,6 +207,7 @@ export class SharedConnection implements Connection {
       managementUrl: this.#options.managementUrl,
       assert,
       onWarning: ({ code, subject, remedy }) => {
+        this.#tell({ type: 'warning', code, subject, remedy });
         // Without a management URL this is so by choice, and a line at each start would hide those that matter.
         if (code !== 'CHECKS_SKIPPED') this.logger.warn(`topology: ${code} ${subject}: ${remedy}`);
       },
@@ -369,6 +401,33 @@ export class SharedConnection implements Connection {
   get #firstUrl(): string {
     return [this.#options.url].flat()[0] ?? '';
   }
+}
+
+/** What the low-level parts need of a connection. */
+export interface ConnectionParts {
+  /** For a `Publisher` of `@fit/topology/amqp`. */
+  readonly publishing: Session;
+  /** For a `Consumer` of `@fit/topology/amqp`. */
+  readonly consuming: Session;
+  /** For their `prepare`: asserts the topology, once for all that use this connection. */
+  readonly prepare: TopologyMaintainer['prepare'];
+  /** For their `onEvent`. */
+  readonly reporterOf: (purpose: 'publish' | 'consume') => (event: SessionEvent) => void;
+}
+
+/**
+ * Opens the low-level parts to a shared connection, such as a consumer of a dead-letter queue. They are closed before it.
+ * @throws TypeError if `createConnection` did not return the connection.
+ */
+export function partsOf(connection: Connection, declaration: Declaration): ConnectionParts {
+  if (!(connection instanceof SharedConnection))
+    throw new TypeError('connection must be what createConnection returned');
+  return {
+    publishing: connection.publishing,
+    consuming: connection.consuming,
+    prepare: connection.maintainerOf(declaration, 'create').prepare,
+    reporterOf: (purpose) => connection.reporterOf(purpose),
+  };
 }
 
 /** @returns the connection that was given, or a new one that `close` ends. */

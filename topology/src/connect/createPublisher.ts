@@ -8,9 +8,10 @@ import {
 } from '../amqp/index.ts';
 import type { AssertMode } from '../assert/index.ts';
 import { type Duration, parseDurationMs } from '../declaration/duration.ts';
-import type { AnyTopology, Queues } from '../define/defineTopology.ts';
+import type { AnyTopology, Queues, Topology } from '../define/defineTopology.ts';
 import { type BodyInput, checkBody, type MessageName, namesOn } from '../define/messages.ts';
 import { delayName } from '../plan/names.ts';
+import { type PublishTarget, publishTarget, replayTarget } from '../retry/attempt.ts';
 import { spreadHeader } from '../retry/spread.ts';
 import { declaredObjects } from '../work/workerLink.ts';
 import {
@@ -48,6 +49,19 @@ export interface On<T> {
 export interface CreatePublisherOptions<T> extends On<T> {
   /** Messages without a confirm at a time; further ones wait. Default 1,000. */
   readonly window?: number;
+  /**
+   * Time for each publish that is given none; default '10s'; at most 24 days, or Infinity: then only the end of the connection
+   * ends a missing confirm, which its heartbeat brings about where the broker does not answer. A program that publishes again
+   * what was not confirmed needs that: a broker that only stood still would store both copies.
+   */
+  readonly timeout?: Duration;
+  /** `fail`: without a connection a publish ends at once, as `CONNECTION_LOST`. Default `wait`, until its time is over. */
+  readonly whenDisconnected?: 'wait' | 'fail';
+  /**
+   * Makes the bytes of a body, for example compressed or encrypted; a worker needs the `decode` that fits. The schema then
+   * checks the body that is given. Default JSON.
+   */
+  readonly encode?: (body: unknown, type: string) => Uint8Array;
 }
 
 /** How one message is published. */
@@ -58,10 +72,28 @@ export interface PublishOptions<T extends AnyTopology = AnyTopology> {
   readonly id?: string;
   /** Names that begin with `x-` belong to the broker and are left out. */
   readonly headers?: Readonly<Record<string, string | number>>;
-  /** Default '10s'; at most 24 days, or Infinity. It covers waiting for a connection, for room and for the confirm. */
+  /** True: with high priority, where a queue has priorities. Default false. */
+  readonly isUrgent?: boolean;
+  /** One queue alone gets it, as if attempts were over. Default: all queues of the message. */
+  readonly to?: OneQueue<MessageName<T['queues']>>;
+  /**
+   * Default that of the publisher; at most 24 days, or Infinity. It covers waiting for a connection, for room and for the
+   * confirm.
+   */
   readonly timeout?: Duration;
   /** Aborted before the message is sent: it is not sent. Afterwards: its confirm is no longer awaited. */
   readonly signal?: AbortSignal;
+}
+
+/** Where a message goes on that a queue has lost, or that was taken from it. */
+export interface OneQueue<Name extends string = string> {
+  /** Name of a queue of the topology that gets the message. */
+  readonly queue: Name;
+  /**
+   * Rounds that are over, as `settle` was told: the message begins with the attempt after them. Default 0. With the native back
+   * end it always begins with its first attempt, since its queue counts them.
+   */
+  readonly spent?: number;
 }
 
 /** What became of a publish that does not throw. */
@@ -84,12 +116,28 @@ export interface Publisher<T extends AnyTopology> extends AsyncDisposable {
     body: BodyInput<T['messages'][N]>,
     options?: PublishOptions<T>,
   ): Promise<{ readonly id: string }>;
-  /** The same without a throw, for relays. */
+  /** The same without a throw. */
   tryPublish<N extends MessageName<T['messages']>>(
     type: N,
     body: BodyInput<T['messages'][N]>,
     options?: PublishOptions<T>,
   ): Promise<PublishReport>;
+  /**
+   * As `tryPublish`, for relays that publish thousands of messages at once: without a promise for each of them.
+   * @param onEnd is called once, perhaps before `send` returns; undefined: confirmed. Must not throw.
+   */
+  send<N extends MessageName<T['messages']>>(
+    type: N,
+    body: BodyInput<T['messages'][N]>,
+    options: PublishOptions<T>,
+    onEnd: (error: PublishError | undefined) => void,
+  ): void;
+  /** Messages that are sent and not confirmed yet. */
+  readonly unconfirmed: number;
+  /** True while its channel is open, whether an alarm of the broker blocks it or not. */
+  readonly isUp: boolean;
+  /** Why the topology differs from the declaration and cannot be restored; undefined if it does not. */
+  readonly topologyFault: string | undefined;
   /** Waits for confirms, then closes its channel. */
   close(options?: StopOptions): Promise<void>;
 }
@@ -100,16 +148,24 @@ const CREATE_OPTIONS = [
   'assert',
   'hooks',
   'window',
+  'timeout',
+  'whenDisconnected',
+  'encode',
 ] as const satisfies readonly (keyof CreatePublisherOptions<AnyTopology>)[];
 const PUBLISH_OPTIONS = [
   'delay',
   'id',
   'headers',
+  'isUrgent',
+  'to',
   'timeout',
   'signal',
 ] as const satisfies readonly (keyof PublishOptions)[];
+const IS_PUBLISH_OPTION: Readonly<Record<string, boolean>> = Object.fromEntries(
+  PUBLISH_OPTIONS.map((name) => [name, true]),
+);
 const DEFAULT_WINDOW = 1_000;
-const TIMEOUT_MS = 10_000;
+const DEFAULT_TIMEOUT = '10s';
 
 /** @throws ConnectError, TopologyError if the broker cannot carry the topology; TypeError for a misspelt option. */
 export async function createPublisher<const T extends AnyTopology>(
@@ -117,7 +173,11 @@ export async function createPublisher<const T extends AnyTopology>(
 ): Promise<Publisher<T>> {
   refuseUnknown('createPublisher', options, CREATE_OPTIONS);
   const { connection, topology, window = DEFAULT_WINDOW, assert = 'create', hooks } = options;
+  const { timeout = DEFAULT_TIMEOUT, whenDisconnected = 'wait', encode } = options;
   if (!(window >= 1)) throw new TypeError(`window must be at least 1, not ${window}`);
+  if (!['wait', 'fail'].includes(whenDisconnected))
+    throw new TypeError(`whenDisconnected must be wait or fail, not ${whenDisconnected}`);
+  const timeoutMs = boundMs('timeout', timeout);
   const { shared, close } = await connectionOf(connection);
   try {
     const maintainer = shared.maintainerOf(topology.declaration, assert);
@@ -132,10 +192,16 @@ export async function createPublisher<const T extends AnyTopology>(
           return declaredObjects(plan, assert);
         },
         maxUnconfirmed: window,
-        confirmTimeoutMs: TIMEOUT_MS,
-        waitsForConnection: true,
+        confirmTimeoutMs: timeoutMs,
+        waitsForConnection: whenDisconnected === 'wait',
       });
-      return new TopologyPublisher(shared, channel, topology, hooks, close);
+      return new TopologyPublisher(shared, channel, topology, {
+        hooks,
+        encode,
+        timeoutMs,
+        topologyFault: () => maintainer.fault,
+        closeConnection: close,
+      });
     };
     return await shared.opening(openPublisher, (publisher) => publisher.close({ deadline: 0 }));
   } catch (error) {
@@ -144,13 +210,29 @@ export async function createPublisher<const T extends AnyTopology>(
   }
 }
 
+/** A message whose name and headers are known. */
+type SentMessage = OutgoingMessage & {
+  readonly type: string;
+  readonly headers: Readonly<Record<string, string | number>>;
+};
+/** The options of a publish, whatever its topology. */
+type GivenOptions = Omit<PublishOptions<Topology>, 'to'> & { readonly to?: OneQueue };
 /** What a publisher needs of its connection. */
 type PublisherConnection = Pick<SharedConnection, 'addPublisher' | 'hooks' | 'logger'>;
 /** What a publisher publishes on. */
 type PublisherChannel = Pick<
   ChannelPublisher,
-  'close' | 'isReady' | 'publishWatched' | 'publishWithReason' | 'replyTo'
+  'close' | 'isReady' | 'isUp' | 'pendingCount' | 'publishWatched' | 'replyTo' | 'send'
 >;
+
+/** How a publisher publishes. */
+interface PublisherParts {
+  readonly hooks: Hooks | undefined;
+  readonly encode: ((body: unknown, type: string) => Uint8Array) | undefined;
+  readonly timeoutMs: number;
+  readonly topologyFault: () => string | undefined;
+  readonly closeConnection: () => Promise<void>;
+}
 
 /** The publisher of a topology, on a broker or in a simulation. */
 export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
@@ -166,6 +248,9 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   readonly #isSpread: boolean;
   readonly #isWrapped: boolean;
   readonly #warn: (kind: string, text: string) => void;
+  readonly #encode: PublisherParts['encode'];
+  readonly #timeoutMs: number;
+  readonly #topologyFault: PublisherParts['topologyFault'];
   #pendingCount = 0;
   #onIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -174,8 +259,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     connection: PublisherConnection,
     channel: PublisherChannel,
     topology: T,
-    hooks: Hooks | undefined,
-    closeConnection: () => Promise<void>,
+    { hooks, encode, timeoutMs, topologyFault, closeConnection }: PublisherParts,
   ) {
     this.#channel = channel;
     this.#topology = topology;
@@ -186,6 +270,9 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     this.#isWrapped = this.#hooks.some((one) => one.aroundPublish !== undefined);
     this.#warn = throttledWarning(connection.logger);
     this.#closeConnection = closeConnection;
+    this.#encode = encode;
+    this.#timeoutMs = timeoutMs;
+    this.#topologyFault = topologyFault;
     const names = Object.keys(topology.messages);
     const heard = Object.values(Object(topology.queues) as Queues).flatMap(({ on }) =>
       namesOn(on, names),
@@ -205,25 +292,44 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     return this.#channel.isReady;
   }
 
+  get isUp(): boolean {
+    return this.#channel.isUp;
+  }
+
+  get unconfirmed(): number {
+    return this.#channel.pendingCount;
+  }
+
+  get topologyFault(): string | undefined {
+    return this.#topologyFault();
+  }
+
   async publish(
     type: string,
     body: unknown,
-    options: PublishOptions = {},
+    options: GivenOptions = {},
   ): Promise<{ readonly id: string }> {
-    const id = options.id ?? randomUUID();
-    const error = await this.#publish(type, body, options, id);
+    const { id, error } = await this.tryPublish(type, body, options);
     if (error !== undefined) throw error;
     return { id };
   }
 
-  async tryPublish(
+  tryPublish(type: string, body: unknown, options: GivenOptions = {}): Promise<PublishReport> {
+    const id = options.id ?? randomUUID();
+    return new Promise((resolve) => {
+      this.#publish(type, body, options, id, (error) => {
+        resolve(error === undefined ? { id } : { id, error });
+      });
+    });
+  }
+
+  send(
     type: string,
     body: unknown,
-    options: PublishOptions = {},
-  ): Promise<PublishReport> {
-    const id = options.id ?? randomUUID();
-    const error = await this.#publish(type, body, options, id);
-    return error === undefined ? { id } : { id, error };
+    options: GivenOptions,
+    onEnd: (error: PublishError | undefined) => void,
+  ): void {
+    this.#publish(type, body, options, options.id ?? randomUUID(), onEnd);
   }
 
   close(options: StopOptions = {}): Promise<void> {
@@ -251,56 +357,83 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     await this.#closeConnection();
   }
 
-  /**
-   * As few promises as possible: a publisher has thousands of messages a second.
-   * @returns undefined if it is confirmed; it never rejects.
-   */
+  /** Without promises, unless they are asked for: a publisher has thousands of messages a second. */
   #publish(
     type: string,
     body: unknown,
-    options: PublishOptions,
+    options: GivenOptions,
     id: string,
-  ): Promise<PublishError | undefined> {
-    const startedAtMs = performance.now();
+    onEnd: (error: PublishError | undefined) => void,
+  ): void {
+    const startedAtMs = this.#isHeard ? performance.now() : 0;
     this.#pendingCount += 1;
-    const end = (error: PublishError | undefined): PublishError | undefined => {
+    let message: SentMessage | undefined;
+    const end = (error: PublishError | undefined): void => {
       this.#pendingCount -= 1;
       if (this.#pendingCount === 0) this.#onIdle?.();
       if (this.#isHeard)
         this.#tell({
           type: 'published',
           message: type,
+          exchange: message?.exchange ?? '',
+          key: message?.key ?? '',
           result: error?.code ?? 'confirmed',
           durationMs: performance.now() - startedAtMs,
         });
-      return error;
+      onEnd(error);
     };
-    const fail = (thrown: unknown) => end(publishErrorOf(thrown, id, type));
+    const fail = (thrown: unknown) => {
+      end(publishErrorOf(thrown, id, type));
+    };
     try {
       const schema = this.#schemaFor(type, options, id);
       const timeoutMs =
-        options.timeout === undefined ? TIMEOUT_MS : boundMs('timeout', options.timeout);
-      const text = encode(body);
-      const message = this.#messageOf(type, text, options, id);
-      // What is sent is checked, since that is what the worker's schema gets: a date travels as text. It is the last that may
-      // fail here, because nobody would see the rejection of an asynchronous check.
-      const checked = checkBody(type, schema, JSON.parse(text));
+        options.timeout === undefined ? this.#timeoutMs : boundMs('timeout', options.timeout);
+      const { bytes, checked } = this.#encoded(type, schema, body);
+      const sent = this.#messageOf(type, bytes, options, id);
+      message = sent;
+      // It is the last that may fail here, because nobody would see the rejection of an asynchronous check.
+      const late = checked();
       const isPlain = options.timeout === undefined && options.signal === undefined;
-      if (isPlain && !this.#isWrapped && !(checked instanceof Promise))
-        return this.#channel
-          .publishWithReason(message)
-          .then((outcome) => end(this.#errorOf(outcome, message)));
-      return this.#publishWatched(checked, message, options, timeoutMs).then(end, fail);
+      if (isPlain && !this.#isWrapped && !(late instanceof Promise))
+        this.#channel.send(sent, (outcome) => {
+          end(this.#errorOf(outcome, sent));
+        });
+      else void this.#publishWatched(late, sent, options, timeoutMs).then(end, fail);
     } catch (error) {
-      return Promise.resolve(fail(error));
+      fail(error);
     }
   }
 
+  /** What is sent is checked, since that is what the worker's schema gets: in JSON a date travels as text. */
+  #encoded(
+    type: string,
+    schema: StandardSchemaV1,
+    body: unknown,
+  ): { readonly bytes: Buffer; readonly checked: () => unknown } {
+    if (this.#encode === undefined) {
+      const text = encode(body);
+      return {
+        // The consumer's schema reads it again, so it is the input that travels and not what the schema made of it.
+        bytes: Buffer.from(text),
+        checked: () => checkBody(type, schema, JSON.parse(text)),
+      };
+    }
+    const bytes = this.#encode(body, type);
+    return {
+      bytes: Buffer.isBuffer(bytes)
+        ? bytes
+        : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      checked: () => checkBody(type, schema, body),
+    };
+  }
+
   /** @throws PublishError, TypeError for what is wrong with anything but the body. */
-  #schemaFor(type: string, options: PublishOptions, id: string): StandardSchemaV1 {
+  #schemaFor(type: string, options: GivenOptions, id: string): StandardSchemaV1 {
     if (this.#closed !== undefined)
       throw new PublishError('CLOSED', 'the publisher is closed', { id, type });
-    refuseUnknown('publish', options, PUBLISH_OPTIONS);
+    for (const name in options)
+      if (IS_PUBLISH_OPTION[name] !== true) refuseUnknown('publish', options, PUBLISH_OPTIONS);
     const schema = Object.hasOwn(this.#topology.messages, type)
       ? this.#topology.messages[type]
       : undefined;
@@ -312,31 +445,49 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     return schema;
   }
 
-  #messageOf(
-    type: string,
-    text: string,
-    options: PublishOptions,
-    id: string,
-  ): OutgoingMessage & { readonly headers: Record<string, string | number> } {
+  #messageOf(type: string, body: Buffer, options: GivenOptions, id: string): SentMessage {
+    const { delay, to, headers = {}, isUrgent = false } = options;
+    const target = to === undefined ? undefined : this.#targetOf(to, delay, { id, type });
     return {
-      exchange: this.#exchangeFor(options.delay, id, type),
-      key: type,
+      exchange: target?.exchange ?? this.#exchangeFor(delay, id, type),
+      key: target?.key ?? type,
       type,
       id,
-      // The consumer's schema reads it again, so it is the input that travels and not what the schema made of it.
-      body: Buffer.from(text),
-      headers: { ...(this.#isSpread ? spreadHeader(id) : {}), ...options.headers },
+      body,
+      isUrgent,
+      // A hook may add to them.
+      headers:
+        this.#isWrapped || this.#isSpread
+          ? { ...(this.#isSpread ? spreadHeader(id) : {}), ...headers }
+          : headers,
     };
+  }
+
+  #targetOf(
+    { queue, spent = 0 }: { readonly queue: string; readonly spent?: number },
+    delay: Duration | undefined,
+    details: { readonly id: string; readonly type: string },
+  ): PublishTarget {
+    const { declaration } = this.#topology;
+    const kind = declaration.kinds.find((one) => one.kind === queue);
+    if (kind === undefined)
+      throw new PublishError('INVALID', `'${queue}' is none of the queues`, details);
+    if (delay !== undefined)
+      throw new PublishError('INVALID', 'a message for one queue cannot be delayed', details);
+    if (!(Number.isInteger(spent) && spent >= 0))
+      throw new PublishError('INVALID', `spent must be a whole number, not ${spent}`, details);
+    const target = publishTarget(declaration, kind, spent);
+    return target.exchange === declaration.exchange ? replayTarget(declaration, kind) : target;
   }
 
   async #publishWatched(
     checked: unknown,
-    message: OutgoingMessage & { readonly headers: Record<string, string | number> },
-    { signal }: PublishOptions,
+    message: SentMessage,
+    { signal }: GivenOptions,
     timeoutMs: number,
   ): Promise<undefined> {
     await checked;
-    const { key: type, id, headers } = message;
+    const { type, id, headers } = message;
     const send = () => this.#send(message, signal, timeoutMs);
     if (this.#isWrapped) await this.#around({ type, id, headers }, send);
     else await send();
@@ -368,12 +519,12 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   }
 
   async #send(
-    message: OutgoingMessage,
+    message: SentMessage,
     signal: AbortSignal | undefined,
     timeoutMs: number,
   ): Promise<void> {
     // It may have been aborted while the body was checked, or in a hook.
-    refuseAborted(signal, message.id, message.key);
+    refuseAborted(signal, message.id, message.type);
     const { ended, giveUp } = this.#channel.publishWatched(message);
     const timer = timeoutMs < Infinity ? setTimeout(giveUp, timeoutMs) : undefined;
     signal?.addEventListener('abort', giveUp);
@@ -385,7 +536,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
       signal?.aborted === true && isGivenUp
         ? new PublishError('CLOSED', 'the signal was aborted', {
             id: message.id,
-            type: message.key,
+            type: message.type,
             mayHaveArrived: outcome === 'timeout',
             cause: signal.reason,
           })
@@ -393,12 +544,12 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
     if (error !== undefined) throw error;
   }
 
-  #errorOf(outcome: PublishEnd['outcome'], message: OutgoingMessage): PublishError | undefined {
-    const { id, exchange, key } = message;
+  #errorOf(outcome: PublishEnd['outcome'], message: SentMessage): PublishError | undefined {
+    const { id, type, exchange, key } = message;
     const failure = (code: PublishErrorCode, text: string, mayHaveArrived = false) =>
       new PublishError(code, text, {
         id,
-        type: key,
+        type,
         exchange,
         key,
         mayHaveArrived,

@@ -1,6 +1,6 @@
 /** Runs a handler for the messages of one queue: typed and checked bodies, outcomes, retries, a graceful stop. */
 import { randomUUID } from 'node:crypto';
-import { Consumer, Publisher } from '../amqp/index.ts';
+import { Consumer, type PublishEnd, Publisher } from '../amqp/index.ts';
 import type { AssertMode } from '../assert/index.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import type { Duration } from '../declaration/duration.ts';
@@ -22,7 +22,13 @@ import {
 } from './createConnection.ts';
 import type { On } from './createPublisher.ts';
 import { type AttemptInfo, type Hooks, type Logger, teller, throttledWarning } from './hooks.ts';
-import { queueHandler, type ReadMessage } from './queueHandler.ts';
+import { codeOfOutcome } from './publishError.ts';
+import {
+  queueHandler,
+  type RawMessage,
+  type ReadMessage,
+  type SettledAttempt,
+} from './queueHandler.ts';
 
 /** A value, or a promise of it. */
 export type MaybePromise<Value> = Value | Promise<Value>;
@@ -45,26 +51,18 @@ export type Delivered<M extends Messages, On> = {
     readonly id: string;
     /** Headers as delivered. */
     readonly headers: Readonly<Record<string, unknown>>;
+    /** Milliseconds since 1970 at which it arrived, by this machine's clock. */
+    readonly receivedAtMs: number;
+    /** Seconds since 1970 at which it was published; undefined if its publisher did not say so. */
+    readonly publishedAtSeconds: number | undefined;
+    /** True if the broker delivered it before: perhaps a worker ended with it. */
+    readonly isRedelivered: boolean;
     /** Which attempt this is. */
     readonly attempt: AttemptInfo;
     /** Aborted at the deadline of the attempt, and at a stop whose time is over. */
     readonly signal: AbortSignal;
   };
 }[NamesOn<M, On>];
-
-/** An attempt that ended, before its message is acknowledged or moved on. */
-export interface SettledAttempt<Effect> {
-  readonly outcome: Outcome<Effect>;
-  readonly attempt: AttemptInfo;
-  /** Name, id, checked body and headers of the message. */
-  readonly message: ReadMessage;
-  /** What follows: acknowledged, waits, dead. */
-  readonly next: 'ack' | 'wait' | 'dead';
-  /** Milliseconds of the wait that follows. */
-  readonly waitMs: number | undefined;
-  readonly startedAt: Date;
-  readonly endedAt: Date;
-}
 
 /** What a worker is given. Connection, topology, queue and handler are required. */
 export interface CreateWorkerOptions<
@@ -74,8 +72,22 @@ export interface CreateWorkerOptions<
 > extends On<T> {
   /** Name of a queue of the topology. */
   readonly queue: N;
-  /** Handlers at a time; default 10. As many messages again are prefetched, at most 250 more. */
+  /** Handlers at a time; default 10. */
   readonly concurrency?: number;
+  /**
+   * Messages that are delivered and not settled, at most; at least `concurrency`, at most 65,535. Default: `concurrency` and as
+   * many again, at most 250 more. More serve a `settle` that collects hundreds of messages for one write.
+   */
+  readonly prefetch?: number;
+  /** Longest time of one attempt in this process; default that of the queue. */
+  readonly deadline?: Duration;
+  /** Names the worker on dead letters; default a UUID. */
+  readonly id?: string;
+  /**
+   * Makes of the bytes of a body what its schema checks; default JSON. Decompression, decryption or the check of a signature
+   * belong here: what it throws makes the message malformed, and it goes to the dead-letter queue at once.
+   */
+  readonly decode?: (message: RawMessage) => unknown;
   /**
    * Nothing returned means done. A throw means what `onError` says. Any other value that is no outcome is a retry with the
    * error `InvalidOutcome`, and an event.
@@ -87,15 +99,39 @@ export interface CreateWorkerOptions<
   readonly onError?: (error: unknown, attempt: AttemptInfo) => Outcome<never> | undefined;
   /**
    * Stores what the handler did before the message is acknowledged; it may collect several and resolve them together. A
-   * rejection means a failed attempt; an outcome `reject` means a malformed message.
+   * rejection means a failed attempt. An outcome takes the place of that of the handler: `done` and `discard` acknowledge,
+   * `retry` is a failed attempt, `reject` means a malformed message. What was published for the outcome of the handler stays.
    */
   readonly settle?: (
-    end: SettledAttempt<Effect>,
+    end: SettledAttempt<Effect, BodyOn<T, N>>,
   ) => MaybePromise<Outcome<never> | undefined> | MaybePromise<void>;
+  /**
+   * Is told of an attempt that ended without `settle`: its message went back to its queue meanwhile, or the broker did not
+   * confirm a copy of it. It is delivered again, so nothing of the attempt must be stored.
+   */
+  readonly onReturned?: (end: SettledAttempt<Effect, BodyOn<T, N>>) => void;
+  /** Is told once of an attempt that has run for a second, for example to renew a lease. */
+  readonly onLong?: (message: ReadMessage<BodyOn<T, N>>) => void;
   /** Messages that may have ended a worker, at a time; default 10. */
   readonly suspects?: { readonly concurrency?: number };
-  /** Pauses consuming while most attempts fail alike; false switches it off. Default ratio 0.8, first pause '1s'. */
-  readonly breaker?: { readonly failureRatio?: number; readonly pause?: Duration } | false;
+  /** Pauses consuming while most attempts fail alike; false switches it off. */
+  readonly breaker?: BreakerOptions | false;
+}
+
+/** Type of the bodies that a queue gets. */
+export type BodyOn<T extends AnyTopology, N extends MessageName<T['queues']>> = Delivered<
+  T['messages'],
+  T['queues'][N] extends { readonly on: infer O } ? O : never
+>['body'];
+
+/** When a worker pauses because most attempts fail with errors of one class. */
+export interface BreakerOptions {
+  /** Share of the latest 20 attempts; default 0.8; above 0, at most 1. */
+  readonly failureRatio?: number;
+  /** First pause; default '1s'. It doubles with every failed try, up to a minute. */
+  readonly pause?: Duration;
+  /** True for an error that its message causes itself, so that it counts as a success. Default: none. */
+  readonly ignores?: (error: unknown) => boolean;
 }
 
 /** A running worker. */
@@ -107,8 +143,20 @@ export interface Worker extends AsyncDisposable {
   readonly health: 'running' | 'paused' | 'disconnected' | 'refused' | 'stopping' | 'stopped';
   /** Why the topology differs from the declaration and cannot be restored; undefined if it does not. */
   readonly topologyFault: string | undefined;
+  /** As given, or a UUID. */
+  readonly id: string;
+  /** True while it is connected, to consume and to publish dead letters. */
+  readonly isUp: boolean;
+  /** True between `pause` and `resume`. */
+  readonly isPaused: boolean;
   /** Messages that are delivered and not settled. */
   readonly inFlight: number;
+  /** Their ids, for a heartbeat that tells others what this process has in hand; without those that have none. */
+  readonly inFlightIds: readonly string[];
+  /** Milliseconds since 1970 at which the oldest of them arrived; undefined without any. */
+  readonly oldestReceivedAtMs: number | undefined;
+  /** Copies of messages, such as dead letters, that it has published and that are not confirmed yet. */
+  readonly unconfirmed: number;
   /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
   pause(): Promise<void>;
   /** Consumes again after a pause. */
@@ -124,9 +172,15 @@ const OPTIONS = [
   'hooks',
   'queue',
   'concurrency',
+  'prefetch',
+  'deadline',
+  'id',
+  'decode',
   'handler',
   'onError',
   'settle',
+  'onReturned',
+  'onLong',
   'suspects',
   'breaker',
 ] as const satisfies readonly (keyof CreateWorkerOptions<Topology, never, never>)[];
@@ -134,6 +188,8 @@ const OPTIONS = [
 const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_SUSPECT_CONCURRENCY = 10;
 const MOST_PREFETCHED = 250;
+/** The prefetch of AMQP has 16 bits. */
+const LARGEST_PREFETCH = 65_535;
 
 /**
  * Connects, asserts the topology and begins to consume.
@@ -153,10 +209,10 @@ export async function createWorker<
       [shared.hooks, hooks].filter((one) => one !== undefined),
       shared.logger,
     );
-    const link = sharedLink(shared, topology.declaration, assert);
+    const link = sharedLink(shared, topology.declaration, assert, workerOptions.onPublish);
     const openWorker = async () => {
       const worker = await QueueWorker.open<ReadMessage, Effect>(
-        { ...workerOptions, id: randomUUID(), amqpUrl: '', managementUrl: undefined },
+        { ...workerOptions, id: options.id ?? randomUUID(), amqpUrl: '', managementUrl: undefined },
         link,
       );
       return new TopologyWorker(shared, worker, close);
@@ -181,10 +237,10 @@ export function queueWorkerOptions<
   hooks: readonly Hooks[],
   logger: Logger,
 ): Omit<QueueWorkerOptions<ReadMessage, Effect>, 'amqpUrl' | 'managementUrl'> {
-  const { topology, queue, suspects, breaker } = options;
+  const { topology, queue, suspects, breaker, prefetch, deadline } = options;
   const queueOptions = queueOf(topology, queue);
   const concurrency = countOf('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
-  const prefetchCount = concurrency + Math.min(concurrency, MOST_PREFETCHED);
+  const prefetchCount = prefetchOf(prefetch, concurrency);
   const tell = teller(hooks, logger);
   const warn = throttledWarning(logger);
   const { read, run, settle, onUnconfirmed } = queueHandler<Effect>({
@@ -193,7 +249,9 @@ export function queueWorkerOptions<
     retry: queueOptions.retry,
     handler: options.handler as never,
     onError: options.onError,
+    decode: options.decode,
     settle: options.settle as never,
+    onReturned: options.onReturned as never,
     hooks,
     onHookError: (error) => {
       warn('aroundAttempt', `topology: aroundAttempt failed: ${errorMessage(error)}`);
@@ -205,6 +263,7 @@ export function queueWorkerOptions<
     kind: queue,
     prefetchCount,
     concurrency,
+    ...(deadline === undefined ? {} : { deadlineMs: durationMs('deadline', deadline) }),
     suspectConcurrency: Math.min(
       countOf('suspects.concurrency', suspects?.concurrency ?? DEFAULT_SUSPECT_CONCURRENCY),
       prefetchCount,
@@ -217,23 +276,57 @@ export function queueWorkerOptions<
             ...(breaker?.pause === undefined
               ? {}
               : { pauseMs: durationMs('breaker.pause', breaker.pause) }),
+            ...(breaker?.ignores === undefined ? {} : { ignores: breaker.ignores }),
           },
     read,
     run,
     settle,
     onUnconfirmed,
+    ...(options.onLong === undefined ? {} : { onLong: options.onLong as never }),
     onEvent: (event) => {
-      if (event.type === 'circuitBreaker')
-        tell({ type: 'breaker', queue, state: event.state.type });
-      if (event.type === 'refused')
-        tell({ type: 'deadLettered', queue, cause: 'refused', error: event.reason });
+      switch (event.type) {
+        case 'circuitBreaker': {
+          const { type: state, ...details } = event.state;
+          tell({ type: 'breaker', queue, state, ...details });
+          return;
+        }
+        case 'refused':
+          tell({ type: 'deadLettered', queue, cause: 'refused', error: event.reason });
+          return;
+        default:
+          tell({ ...event, queue });
+      }
+    },
+    onPublish: ({ exchange, key, outcome, durationMs: tookMs }) => {
+      const result = outcome === 'confirmed' ? outcome : codeOfOutcome(outcome);
+      tell({ type: 'republished', queue, exchange, key, result, durationMs: tookMs });
     },
   };
 }
 
+function prefetchOf(prefetch: number | undefined, concurrency: number): number {
+  if (prefetch === undefined) return concurrency + Math.min(concurrency, MOST_PREFETCHED);
+  if (Number.isInteger(prefetch) && prefetch >= concurrency && prefetch <= LARGEST_PREFETCH)
+    return prefetch;
+  throw new TypeError(
+    `prefetch must be a whole number from concurrency (${concurrency}) to ${LARGEST_PREFETCH}, not ${prefetch}`,
+  );
+}
+
 type RunningWorker = Pick<
   QueueWorker,
-  'close' | 'inFlightCount' | 'isPaused' | 'isUp' | 'pause' | 'refusal' | 'resume' | 'topologyFault'
+  | 'close'
+  | 'id'
+  | 'inFlightCount'
+  | 'isPaused'
+  | 'isUp'
+  | 'oldestReceivedAtMs'
+  | 'pause'
+  | 'pendingPublishCount'
+  | 'refusal'
+  | 'resume'
+  | 'topologyFault'
+  | 'unsettledIds'
 >;
 
 class TopologyWorker implements Worker {
@@ -265,8 +358,32 @@ class TopologyWorker implements Worker {
     return this.#worker.topologyFault;
   }
 
+  get id(): string {
+    return this.#worker.id;
+  }
+
+  get isUp(): boolean {
+    return this.#worker.isUp;
+  }
+
+  get isPaused(): boolean {
+    return this.#worker.isPaused;
+  }
+
   get inFlight(): number {
     return this.#worker.inFlightCount;
+  }
+
+  get inFlightIds(): readonly string[] {
+    return this.#worker.unsettledIds;
+  }
+
+  get oldestReceivedAtMs(): number | undefined {
+    return this.#worker.oldestReceivedAtMs;
+  }
+
+  get unconfirmed(): number {
+    return this.#worker.pendingPublishCount;
   }
 
   async pause(): Promise<void> {
@@ -301,6 +418,7 @@ function sharedLink(
   connection: SharedConnection,
   declaration: Declaration,
   assert: AssertMode,
+  onPublish: ((end: PublishEnd) => void) | undefined,
 ): WorkerLink {
   const maintainer = connection.maintainerOf(declaration, assert);
   return {
@@ -314,6 +432,7 @@ function sharedLink(
         url: '',
         label: '',
         onEvent: connection.reporterOf('publish'),
+        ...(onPublish === undefined ? {} : { onPublish }),
         prepare: async (model, isReopened) => {
           const plan = await maintainer.prepare(model, isReopened);
           onPlan(plan);

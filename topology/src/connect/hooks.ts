@@ -9,6 +9,8 @@ export interface AttemptInfo {
   readonly of: number;
   /** True if a failure of this attempt makes the message a dead letter. */
   readonly isLast: boolean;
+  /** Milliseconds of the wait that a failure leads to; undefined where none follows. */
+  readonly nextDelayMs: number | undefined;
   /** Name of the queue in the topology. */
   readonly queue: string;
   /** Id of the message; empty if its publisher set none. */
@@ -36,6 +38,13 @@ export type TopologyEvent =
     }
   /** A memory or disk alarm of the broker blocks publishers, or does so no more. */
   | { readonly type: 'blocked' | 'unblocked'; readonly reason?: string }
+  /** The topology on the broker is not as it should be, or cannot be checked; see the list of codes. */
+  | {
+      readonly type: 'warning';
+      readonly code: string;
+      readonly subject: string;
+      readonly remedy: string;
+    }
   /** An attempt ended. */
   | {
       readonly type: 'attempt';
@@ -59,18 +68,37 @@ export type TopologyEvent =
   | { readonly type: 'invalidOutcome'; readonly queue: string; readonly error: Error }
   /** `settle` failed, so the attempt counts as failed although its handler ended. */
   | { readonly type: 'settleFailed'; readonly queue: string; readonly error: unknown }
-  /** A publish ended. */
+  /** A publish ended. Exchange and key are empty where nothing was sent. */
   | {
       readonly type: 'published';
       readonly message: string;
+      readonly exchange: string;
+      readonly key: string;
       readonly result: 'confirmed' | PublishErrorCode;
       readonly durationMs: number;
     }
-  /** The circuit breaker of a worker has another state. */
+  /** A worker published a copy of a message: a dead letter, or one for a later wait. */
+  | {
+      readonly type: 'republished';
+      readonly queue: string;
+      readonly exchange: string;
+      readonly key: string;
+      readonly result: 'confirmed' | PublishErrorCode;
+      readonly durationMs: number;
+    }
+  /** The broker delivered a message before; perhaps its worker crashed. */
+  | { readonly type: 'redelivered'; readonly queue: string }
+  /** The routing key and the broker's record of rejections disagree about the attempt, as after a message was published again. */
+  | { readonly type: 'attemptMismatch'; readonly queue: string; readonly attempt: number }
+  /** Messages are pulled one by one because of messages that may crash the process, or by the prefetch again. */
+  | { readonly type: 'quarantine'; readonly queue: string; readonly mode: 'oneByOne' | 'prefetch' }
+  /** The circuit breaker of a worker has another state. Unless it is closed: its pause, and the class of the common error. */
   | {
       readonly type: 'breaker';
       readonly queue: string;
       readonly state: 'closed' | 'open' | 'probing';
+      readonly pauseMs?: number;
+      readonly errorClass?: string;
     };
 
 /** All are optional. */

@@ -1,5 +1,5 @@
 /** Why a publish failed. */
-import type { ReturnReply } from '../amqp/index.ts';
+import type { PublishEnd, ReturnReply } from '../amqp/index.ts';
 
 /**
  * - `INVALID`: unknown name or option, a body that its schema refuses, or what cannot be encoded. Nothing was sent.
@@ -33,6 +33,25 @@ export interface PublishErrorDetails {
   readonly returned?: ReturnReply | undefined;
   /** What was thrown, for example by the schema. */
   readonly cause?: unknown;
+}
+
+/** @returns why a publish failed that a channel ended like this. */
+export function codeOfOutcome(
+  outcome: Exclude<PublishEnd['outcome'], 'confirmed'>,
+): PublishErrorCode {
+  switch (outcome) {
+    case 'returned':
+      return 'UNROUTABLE';
+    case 'nacked':
+      return 'QUEUE_FULL';
+    case 'unsendable':
+      return 'INVALID';
+    case 'timeout':
+    case 'unsent':
+      return 'TIMEOUT';
+    case 'error':
+      return 'CONNECTION_LOST';
+  }
 }
 
 /** A publish without a confirm. */

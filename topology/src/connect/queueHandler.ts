@@ -2,6 +2,7 @@
 import type { Delivery } from '../amqp/index.ts';
 import type { RetryPolicy } from '../define/defineTopology.ts';
 import { checkBody, type Messages } from '../define/messages.ts';
+import { waitQueue } from '../plan/names.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { messageName } from '../retry/messageName.ts';
 import {
@@ -13,6 +14,7 @@ import {
   retry,
 } from '../retry/outcome.ts';
 import type { AttemptEnd, AttemptResult, Task } from '../work/index.ts';
+import { isGivenBack } from '../work/performStep.ts';
 import { isPromise } from '../work/runAttempt.ts';
 import {
   type AttemptInfo,
@@ -22,16 +24,52 @@ import {
   type TopologyEvent,
 } from './hooks.ts';
 
-/** A message whose name is known and whose body is checked. */
-export interface ReadMessage {
+/** What is known of a message without its body. */
+export interface MessageFields {
   /** Name of the message. */
   readonly type: string;
-  /** Checked by its schema. */
-  readonly body: unknown;
   /** Id of the message; empty if its publisher set none. */
   readonly id: string;
   /** Headers as delivered. */
   readonly headers: Readonly<Record<string, unknown>>;
+  /** Milliseconds since 1970 at which it arrived, by this machine's clock. */
+  readonly receivedAtMs: number;
+  /** Seconds since 1970 at which it was published; undefined if its publisher did not say so. */
+  readonly publishedAtSeconds: number | undefined;
+  /** True if the broker delivered it before. */
+  readonly isRedelivered: boolean;
+}
+
+/** A message whose name is known and whose body is checked. */
+export interface ReadMessage<Body = unknown> extends MessageFields {
+  /** Checked by its schema. */
+  readonly body: Body;
+}
+
+/** A message as it arrived. */
+export interface RawMessage extends MessageFields {
+  /** As published. */
+  readonly body: Uint8Array;
+}
+
+/** An attempt that ended, before its message is acknowledged or moved on. */
+export interface SettledAttempt<Effect, Body = unknown> {
+  readonly outcome: Outcome<Effect>;
+  readonly attempt: AttemptInfo;
+  /** Name, id, checked body and headers of the message. */
+  readonly message: ReadMessage<Body>;
+  /** What follows: acknowledged, waits, dead. */
+  readonly next: 'ack' | 'wait' | 'dead';
+  /** Milliseconds of the wait that follows. */
+  readonly waitMs: number | undefined;
+  /** Name on the broker of the queue in which it waits; undefined where none follows, and with the native back end. */
+  readonly waitQueue: string | undefined;
+  /** Rounds that are over if a wait follows, those included that a longer wait skips; see `spent` of `publish`. */
+  readonly spent: number;
+  /** False once the message went back to its queue, because of a lost connection or a stop: it is delivered again. */
+  readonly isCurrent: boolean;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
 }
 
 type Answer<Value> = Value | undefined | PromiseLike<Value | undefined>;
@@ -48,17 +86,10 @@ export interface HandlerParts<Effect> {
   readonly onError:
     | ((error: unknown, attempt: AttemptInfo) => Outcome<never> | undefined)
     | undefined;
-  readonly settle:
-    | ((end: {
-        readonly outcome: Outcome<Effect>;
-        readonly attempt: AttemptInfo;
-        readonly message: ReadMessage;
-        readonly next: 'ack' | 'wait' | 'dead';
-        readonly waitMs: number | undefined;
-        readonly startedAt: Date;
-        readonly endedAt: Date;
-      }) => Answer<Outcome<never>>)
-    | undefined;
+  /** Bytes → what the schema checks; undefined: JSON. */
+  readonly decode: ((message: RawMessage) => unknown) | undefined;
+  readonly settle: ((end: SettledAttempt<Effect>) => Answer<Outcome<never>>) | undefined;
+  readonly onReturned: ((end: SettledAttempt<Effect>) => void) | undefined;
   readonly hooks: readonly Hooks[];
   /** Is told what a hook threw by itself after it had called `run`. */
   readonly onHookError: (error: unknown) => void;
@@ -74,34 +105,95 @@ export interface QueueHandler<Effect> {
 }
 
 /** A message as its handler gets it. */
-class DeliveredMessage {
+class DeliveredMessage implements ReadMessage {
   /**
    * Making a signal costs more than most handlers, so it is made when it is first read. The accessor belongs to each message,
    * because `{ ...message }` copies nothing else; one function for all of them costs a third of one for each (measured).
    */
   static readonly #SIGNAL = {
     enumerable: true,
-    get(this: DeliveredMessage): AbortSignal {
-      return this.#task.signal;
+    get(this: DeliveredMessage): AbortSignal | undefined {
+      return this.#task?.signal;
     },
   };
   readonly type: string;
   readonly body: unknown;
   readonly id: string;
   readonly headers: Readonly<Record<string, unknown>>;
-  readonly attempt: AttemptInfo;
+  readonly receivedAtMs: number;
+  readonly publishedAtSeconds: number | undefined;
+  readonly isRedelivered: boolean;
+  /** Undefined until its attempt begins. */
+  attempt: AttemptInfo | undefined;
   declare readonly signal: AbortSignal;
-  readonly #task: Task<ReadMessage>;
+  #task: Task<ReadMessage> | undefined;
 
-  constructor(task: Task<ReadMessage>, attempt: AttemptInfo) {
-    const { type, body, id, headers } = task.message;
-    this.type = type;
+  constructor(fields: MessageFields, body: unknown) {
+    this.type = fields.type;
     this.body = body;
-    this.id = id;
-    this.headers = headers;
-    this.attempt = attempt;
-    this.#task = task;
+    this.id = fields.id;
+    this.headers = fields.headers;
+    this.receivedAtMs = fields.receivedAtMs;
+    this.publishedAtSeconds = fields.publishedAtSeconds;
+    this.isRedelivered = fields.isRedelivered;
+    this.attempt = undefined;
     Object.defineProperty(this, 'signal', DeliveredMessage.#SIGNAL);
+  }
+
+  /** @returns what the handler gets: this message, or a copy of it where an earlier repeat got this one. */
+  of(task: Task<ReadMessage>, attempt: AttemptInfo): HandedMessage {
+    const message = this.attempt === undefined ? this : new DeliveredMessage(this, this.body);
+    message.attempt = attempt;
+    message.#task = task;
+    return message as HandedMessage;
+  }
+}
+
+type HandedMessage = ReadMessage & { readonly attempt: AttemptInfo; readonly signal: AbortSignal };
+
+/** What `settle` gets: made for each message, so what most callers do not ask for is computed when it is read. */
+class EndedAttempt<Effect> implements SettledAttempt<Effect> {
+  readonly outcome: Outcome<Effect>;
+  readonly attempt: AttemptInfo;
+  readonly message: ReadMessage;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+  readonly #result: AttemptResult<ReadMessage, Effect>;
+
+  constructor(result: AttemptResult<ReadMessage, Effect>, attempt: AttemptInfo) {
+    this.outcome = result.outcome;
+    this.attempt = attempt;
+    this.message = result.message;
+    this.startedAt = result.startedAt;
+    this.endedAt = result.endedAt;
+    this.#result = result;
+  }
+
+  get next(): 'ack' | 'wait' | 'dead' {
+    const { type } = this.#result.step;
+    if (type === 'wait' || type === 'skip') return 'wait';
+    return type === 'deadLetter' || type === 'exhaust' ? 'dead' : 'ack';
+  }
+
+  get waitMs(): number | undefined {
+    const { step } = this.#result;
+    return 'delayMs' in step ? step.delayMs : undefined;
+  }
+
+  get waitQueue(): string | undefined {
+    const { kind, step, attempt } = this.#result;
+    if (kind.backend === 'native') return undefined;
+    if (step.type === 'wait') return waitQueue(kind, attempt.number);
+    return step.type === 'skip' ? waitQueue(kind, step.tier) : undefined;
+  }
+
+  get spent(): number {
+    const { step, attempt } = this.#result;
+    return step.type === 'skip' ? step.tier : attempt.number;
+  }
+
+  get isCurrent(): boolean {
+    return !isGivenBack(this.#result.delivery);
   }
 }
 
@@ -118,6 +210,7 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
       number: number === 1 ? 1 + repeat : number + immediate,
       of: rounds + immediate,
       isLast: isLast && (number > 1 || repeat >= immediate),
+      nextDelayMs: isLast ? undefined : task.attempt.nextDelayMs,
       queue: name,
       id: task.message.id,
     };
@@ -134,26 +227,52 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
         throw new Error(
           `'${type ?? delivery.routingKey}' is none of the messages of this topology`,
         );
-      const checked = checkBody(type, schema, parsed(type, delivery.body));
-      const { messageId: id = '', headers } = delivery;
+      const fields: MessageFields = {
+        type,
+        id: delivery.messageId ?? '',
+        headers: delivery.headers,
+        receivedAtMs: delivery.receivedAtMs,
+        publishedAtSeconds: delivery.publishedAtSeconds,
+        isRedelivered: delivery.isRedelivered,
+      };
+      const decoded = decode(fields, delivery.body);
+      const checked = isPromise(decoded)
+        ? Promise.resolve(decoded).then((body: unknown) => checkBody(type, schema, body))
+        : checkBody(type, schema, decoded);
       return checked instanceof Promise
-        ? checked.then((body: unknown) => ({ type, body, id, headers }))
-        : { type, body: checked, id, headers };
+        ? checked.then((body: unknown) => new DeliveredMessage(fields, body))
+        : new DeliveredMessage(fields, checked);
     },
     run: isPlain ? runOnce : runAll,
     settle: (end) => {
       tellEnd(end);
       if (parts.settle === undefined) end.settleDelivery();
-      else void settleEnd(end, parts.settle);
+      else settleEnd(end, parts.settle);
     },
-    onUnconfirmed: tellEnd,
+    onUnconfirmed: (result) => {
+      tellEnd(result);
+      parts.onReturned?.(new EndedAttempt(result, infoOfEnd(result)));
+    },
   };
+
+  function decode(fields: MessageFields, body: Buffer): unknown {
+    return parts.decode === undefined
+      ? parsed(fields.type, body)
+      : parts.decode({ ...fields, body });
+  }
+
+  function infoOfEnd(result: AttemptResult<ReadMessage, Effect>): AttemptInfo {
+    const { message } = result;
+    const latest = infos.get(result.delivery);
+    if (latest !== undefined) return latest;
+    return (message instanceof DeliveredMessage ? message.attempt : undefined) ?? infoOf(result, 0);
+  }
 
   /** Without repeats and hooks a handler that answers at once makes no promise: one for each message slows a worker. */
   function runOnce(task: Task<ReadMessage>): Outcome<Effect> | Promise<Outcome<Effect>> {
     const attempt = infoOf(task, 0);
     try {
-      const answer = parts.handler(new DeliveredMessage(task, attempt));
+      const answer = parts.handler(handed(task, attempt));
       if (!isPromise(answer)) return outcomeOfResult(answer);
       return Promise.resolve(answer)
         .then(outcomeOfResult)
@@ -161,6 +280,13 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     } catch (error) {
       return failed(error, attempt);
     }
+  }
+
+  function handed(task: Task<ReadMessage>, attempt: AttemptInfo): HandedMessage {
+    const { message } = task;
+    const delivered =
+      message instanceof DeliveredMessage ? message : new DeliveredMessage(message, message.body);
+    return delivered.of(task, attempt);
   }
 
   async function runAll(task: Task<ReadMessage>): Promise<Outcome<Effect>> {
@@ -181,7 +307,7 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     task: Task<ReadMessage>,
     attempt: AttemptInfo,
   ): Promise<Outcome<Effect>> {
-    const message = new DeliveredMessage(task, attempt);
+    const message = handed(task, attempt);
     const wrappers = parts.hooks.flatMap(({ aroundAttempt }) =>
       aroundAttempt === undefined
         ? []
@@ -213,7 +339,7 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
   function tellEnd(result: AttemptResult<ReadMessage, Effect>): void {
     if (!isHeard) return;
     const { message, outcome, step, startedAt, endedAt } = result;
-    const attempt = infos.get(result.delivery) ?? infoOf(result, 0);
+    const attempt = infoOfEnd(result);
     tellAttempt(message, attempt, outcome, endedAt.getTime() - startedAt.getTime());
     if (step.type !== 'deadLetter' && step.type !== 'exhaust') return;
     const error = 'error' in outcome ? errorMessage(outcome.error) : undefined;
@@ -232,46 +358,86 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     durationMs: number,
   ): void {
     if (!isHeard) return;
-    tell({
+    const event = {
       type: 'attempt',
       queue: name,
       message: message.type,
-      outcome: outcome.type,
-      ...('error' in outcome ? { error: outcome.error } : {}),
-      ...('reason' in outcome ? { reason: outcome.reason } : {}),
       durationMs,
       attempt,
-    });
+    } as const;
+    switch (outcome.type) {
+      case 'done':
+        tell({ ...event, outcome: 'done' });
+        return;
+      case 'discard':
+        tell({ ...event, outcome: 'discard', reason: outcome.reason });
+        return;
+      case 'retry':
+      case 'reject':
+        tell({
+          ...event,
+          outcome: outcome.type,
+          ...('error' in outcome ? { error: outcome.error } : {}),
+        });
+    }
   }
 
-  async function settleEnd(
+  /** A promise is handled only where `settle` returns one. */
+  function settleEnd(
     end: AttemptEnd<ReadMessage, Effect>,
     settle: NonNullable<HandlerParts<Effect>['settle']>,
-  ): Promise<void> {
-    const { outcome, message, step, startedAt, endedAt } = end;
-    const attempt = infos.get(end.delivery) ?? infoOf(end, 0);
-    const waits = step.type === 'wait' || step.type === 'skip';
-    const isDead = step.type === 'deadLetter' || step.type === 'exhaust';
+  ): void {
     try {
-      const answer = await settle({
-        outcome,
-        attempt,
-        message,
-        next: waits ? 'wait' : isDead ? 'dead' : 'ack',
-        waitMs: waits ? step.delayMs : undefined,
-        startedAt,
-        endedAt,
-      });
-      if (answer?.type === 'reject') await end.refuse(answer.error);
-      else end.settleDelivery();
+      const answer = settle(new EndedAttempt(end, infoOfEnd(end)));
+      if (isPromise(answer))
+        answer.then(
+          (late) => {
+            settleAs(end, late);
+          },
+          (error: unknown) => {
+            failEnd(end, error);
+          },
+        );
+      else settleAs(end, answer);
     } catch (error) {
-      tell({ type: 'settleFailed', queue: name, error });
-      // A copy was published already, so the delivery itself must go; otherwise the attempt failed, and is tried again.
-      if (step.type === 'skip' || step.type === 'deadLetter') end.settleDelivery();
-      else if (end.kind.backend === 'native' && !end.attempt.isLast)
-        end.delivery.rejectForNativeRetry();
-      else end.delivery.nackToDeadLetterExchange();
+      failEnd(end, error);
     }
+  }
+
+  /** @param answer takes the place of the outcome; undefined: settled as the outcome says. */
+  function settleAs(
+    end: AttemptEnd<ReadMessage, Effect>,
+    answer: Outcome<never> | undefined,
+  ): void {
+    switch (answer?.type) {
+      case 'reject':
+        end.refuse(answer.error).catch((error: unknown) => {
+          failEnd(end, error);
+        });
+        return;
+      case 'retry':
+        retryDelivery(end);
+        return;
+      case 'done':
+      case 'discard':
+        end.delivery.ack();
+        return;
+      default:
+        end.settleDelivery();
+    }
+  }
+
+  function failEnd(end: AttemptEnd<ReadMessage, Effect>, error: unknown): void {
+    tell({ type: 'settleFailed', queue: name, error });
+    retryDelivery(end);
+  }
+
+  function retryDelivery(end: AttemptEnd<ReadMessage, Effect>): void {
+    // A copy was published already, so the delivery itself must go; otherwise the attempt failed, and is tried again.
+    if (end.step.type === 'skip' || end.step.type === 'deadLetter') end.settleDelivery();
+    else if (end.kind.backend === 'native' && !end.attempt.isLast)
+      end.delivery.rejectForNativeRetry();
+    else end.delivery.nackToDeadLetterExchange();
   }
 }
 

@@ -46,7 +46,12 @@ export class TopologySimulation<T extends AnyTopology = Topology> extends Simula
       { hooks: undefined, logger: console, addPublisher: () => () => undefined },
       {
         isReady: true,
-        publishWithReason: (message) => Promise.resolve(this.broker.publish(message)),
+        isUp: true,
+        pendingCount: 0,
+        send: (message, onOutcome) => {
+          const result = this.broker.publish(message);
+          onOutcome(result);
+        },
         publishWatched: (message) => ({
           ended: Promise.resolve(this.broker.publish(message)),
           giveUp: () => undefined,
@@ -55,8 +60,13 @@ export class TopologySimulation<T extends AnyTopology = Topology> extends Simula
         close: () => Promise.resolve(),
       },
       topology as unknown as Topology,
-      undefined,
-      () => Promise.resolve(),
+      {
+        hooks: undefined,
+        encode: undefined,
+        timeoutMs: Infinity,
+        topologyFault: () => undefined,
+        closeConnection: () => Promise.resolve(),
+      },
     );
   }
 

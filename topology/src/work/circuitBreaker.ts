@@ -21,10 +21,10 @@ export interface CircuitBreakerOptions {
   /** Longest pause in milliseconds; default 60,000. No service overrides it. */
   readonly longestPauseMs?: number;
   /**
-   * Error classes that the job itself causes; attempts that fail with them count as successes. Default none. Set by
-   * `coach/src/main.ts`.
+   * True for an error that the job itself causes: an attempt that fails with it counts as a success. What it throws counts as
+   * false. Default: none. Set by `coach/src/main.ts`.
    */
-  readonly ignored?: readonly string[];
+  readonly ignores?: (error: unknown) => boolean;
 }
 
 /**
@@ -41,12 +41,12 @@ const DEFAULTS = {
   failureRatio: 0.8,
   pauseMs: 1_000,
   longestPauseMs: 60_000,
-  ignored: [] as readonly string[],
+  ignores: (): boolean => false,
 };
 
 /** Counts the ends of attempts and changes its state; the worker obeys `maxInFlight`. */
 export class CircuitBreaker {
-  readonly #options: typeof DEFAULTS | undefined;
+  readonly #options: Required<CircuitBreakerOptions> | undefined;
   readonly #onState: (state: CircuitBreakerState) => void;
   /** Error classes of the latest attempts, oldest first; undefined for one that did not fail. */
   readonly #sample: (string | undefined)[] = [];
@@ -90,13 +90,14 @@ export class CircuitBreaker {
 
   /**
    * Counts an attempt that ended. Attempts that end while the circuit breaker is open began before, so they do not change
-   * its state. @param errorClass undefined if the attempt did not fail.
+   * its state.
+   * @param errorClass undefined if the attempt did not fail.
+   * @param error what it failed with.
    */
-  record(errorClass: string | undefined): void {
+  record(errorClass: string | undefined, error?: unknown): void {
     if (this.#options === undefined || this.#state.type === 'open') return;
-    const { ignored, sampleSize, pauseMs, longestPauseMs } = this.#options;
-    const failure =
-      errorClass !== undefined && ignored.includes(errorClass) ? undefined : errorClass;
+    const { sampleSize, pauseMs, longestPauseMs } = this.#options;
+    const failure = errorClass !== undefined && this.#ignores(error) ? undefined : errorClass;
     if (this.#state.type === 'probing') {
       if (failure === undefined) this.#close();
       else this.#open(failure, Math.min(this.#state.pauseMs * 2, longestPauseMs));
@@ -112,6 +113,14 @@ export class CircuitBreaker {
   /** Ends the pause timer, which would keep the process running. */
   stop(): void {
     this.#timer?.cancel();
+  }
+
+  #ignores(error: unknown): boolean {
+    try {
+      return this.#options?.ignores(error) === true;
+    } catch {
+      return false;
+    }
   }
 
   #close(): void {
@@ -131,7 +140,10 @@ export class CircuitBreaker {
   }
 
   /** @returns the error class that enough of a full sample failed with. */
-  #commonErrorClass({ sampleSize, failureRatio }: typeof DEFAULTS): string | undefined {
+  #commonErrorClass({
+    sampleSize,
+    failureRatio,
+  }: Required<CircuitBreakerOptions>): string | undefined {
     if (this.#sample.length < sampleSize) return undefined;
     const byClass = Map.groupBy(this.#sample, (errorClass) => errorClass);
     return [...byClass].find(

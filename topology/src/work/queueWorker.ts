@@ -425,7 +425,10 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
 
   #end({ task, kind, startedAt, outcome }: EndedRun<Message, Effect>): void {
     const { message, attempt, delivery } = task;
-    this.#circuitBreaker.record(failureOf(outcome));
+    // A rejected job caused its failure itself, so it is not a sign of an outage.
+    if (outcome.type === 'retry')
+      this.#circuitBreaker.record(errorClass(outcome.error), outcome.error);
+    else this.#circuitBreaker.record(undefined);
     const step = nextStep(kind, attempt, outcome);
     const endedAt = this.#link.clock.date();
     const result = { message, kind, attempt, delivery, outcome, step, startedAt, endedAt };
@@ -557,12 +560,4 @@ function requireCounts(options: Pick<QueueWorkerOptions, (typeof COUNTS)[number]
     return isValid ? [] : [fault('COUNT_OUT_OF_RANGE', name, `${count} must be at least 1`)];
   });
   if (faults.length > 0) throw new TopologyError('DECLARATION_INVALID', faults);
-}
-
-/**
- * @returns the error class of an outcome that requests another attempt. A rejected job caused its failure itself, so it is
- * not a sign of an outage.
- */
-function failureOf(outcome: Outcome): string | undefined {
-  return outcome.type === 'retry' ? errorClass(outcome.error) : undefined;
 }

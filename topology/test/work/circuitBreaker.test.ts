@@ -35,8 +35,28 @@ test('as many failures of several error classes are several faults, and leave it
   assert.equal(after(ends).state.type, 'closed');
 });
 
-test('an ignored error class counts as a success; switched off it never opens', () => {
-  assert.equal(after(times(50, 'Own'), { ...OPTIONS, ignored: ['Own'] }).state.type, 'closed');
+test('an ignored error counts as a success, a predicate that throws ignores none; switched off it never opens', (t) => {
+  mockTimers(t);
+  const record = (ignores: (error: unknown) => boolean) => {
+    const circuitBreaker = new CircuitBreaker({ ...OPTIONS, ignores }, () => undefined);
+    for (let count = 0; count < 50; count += 1)
+      circuitBreaker.record('RangeError', new RangeError('own'));
+    return circuitBreaker.state.type;
+  };
+  assert.equal(
+    record((error) => error instanceof RangeError),
+    'closed',
+  );
+  assert.equal(
+    record((error) => error instanceof SyntaxError),
+    'open',
+  );
+  assert.equal(
+    record(() => {
+      throw new Error('of the predicate');
+    }),
+    'open',
+  );
   assert.equal(after(times(50, 'Down'), false).state.type, 'closed');
 });
 

@@ -1,9 +1,22 @@
-/** The topology library against bare amqplib: publish, consume, and how late a retry comes while others are retried. */
+/**
+ * The topology library against bare amqplib: createPublisher, createWorker, how late a retry comes while others are retried,
+ * and how long a process with many queues takes to start.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stack } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import { attemptOf } from '@fit/topology';
-import { Consumer, Publisher } from '@fit/topology/amqp';
+import {
+  attemptOf,
+  type Connection,
+  createConnection,
+  createPublisher,
+  createWorker,
+  defineTopology,
+  type Messages,
+  retry,
+  topologyOf,
+} from '@fit/topology';
 import { connect, type Options } from 'amqplib';
 import {
   BENCH_TOPOLOGY,
@@ -13,17 +26,39 @@ import {
   withServers,
 } from '../benchEnvironment.ts';
 import { quantile, rate, round } from '../statistics.ts';
-import type { Measurement, Workload } from '../workload.ts';
+import {
+  exactly,
+  type Measurement,
+  measuredBelow,
+  ratioAtLeast,
+  type Workload,
+} from '../workload.ts';
 
 const KIND = BENCH_TOPOLOGY.kind.one;
+
+/** As a validator compiles it for a body with one field. */
+const TEXT_BODY: Messages[string] = {
+  '~standard': {
+    version: 1,
+    vendor: 'bench',
+    validate: (value) =>
+      typeof (value as { text?: unknown }).text === 'string'
+        ? { value }
+        : { issues: [{ message: 'no text' }] },
+  },
+};
+const TOPOLOGY = topologyOf(BENCH_TOPOLOGY, () => TEXT_BODY);
 
 /** The limits of both sides: messages published without a confirm yet, and deliveries without an ack. */
 const MAX_UNCONFIRMED = 1_000;
 const PREFETCH_COUNT = 250;
-/** The size of a payload: as large as a job's message. */
-const BODY = Buffer.from(JSON.stringify({ text: '' }).padEnd(200));
+/** 200 bytes as JSON, as large as a job's message. Both sides encode and decode it for each message, as programs do. */
+const BODY = { text: 'a'.repeat(189) };
 
-const RATIO_BOUND = 0.8;
+const RATIO_BOUND = 0.95;
+/** Queues of the larger process, and how much longer than with one queue it may take to start. */
+const QUEUE_COUNT = 20;
+const START_BOUND_MS = 1_000;
 const LATENESS_BOUND_MS = 100;
 
 interface RoundSize {
@@ -38,6 +73,19 @@ const WARM_UP: RoundSize = { messageCount: 5_000, retryCount: 500, retriesPerSec
 interface Round {
   readonly fit: SideFigures;
   readonly bare: SideFigures;
+  readonly start: StartFigures;
+}
+
+/** Milliseconds until a publisher and a worker for each queue are ready. */
+interface StartFigures {
+  /** The topology is not on the broker yet. */
+  readonly firstManyMs: number;
+  readonly firstOneMs: number;
+  /** The topology is there already. */
+  readonly manyMs: number;
+  readonly oneMs: number;
+  /** Connections that the process with many queues opened. */
+  readonly connectionCount: number;
 }
 
 interface SideFigures extends LatenessFigures {
@@ -58,8 +106,7 @@ interface Side {
 
 interface ReceivedDelivery {
   readonly id: string;
-  readonly routingKey: string;
-  readonly headers: Readonly<Record<string, unknown>>;
+  readonly attempt: number | undefined;
 }
 
 /** leave: neither; the message is requeued when the channel closes. */
@@ -67,7 +114,8 @@ type Answer = 'ack' | 'reject' | 'leave';
 
 export const topology: Workload<'runs' | 'messages' | 'rate' | 'seconds'> = {
   name: 'topology',
-  description: 'the topology library against bare amqplib: publish, consume, lateness of retries',
+  description:
+    'the topology library against bare amqplib: publish, consume, lateness of retries, start of many queues',
   options: {
     runs: { description: 'rounds', default: 5 },
     messages: {
@@ -101,10 +149,12 @@ export const topology: Workload<'runs' | 'messages' | 'rate' | 'seconds'> = {
 async function measureRound(stack: Stack, size: RoundSize, isBareFirst: boolean): Promise<Round> {
   if (!isBareFirst) {
     const fit = await measureSide(stack, FIT, size);
-    return { fit, bare: await measureSide(stack, BARE, size) };
+    const bare = await measureSide(stack, BARE, size);
+    return { fit, bare, start: await measureStarts(stack) };
   }
   const bare = await measureSide(stack, BARE, size);
-  return { fit: await measureSide(stack, FIT, size), bare };
+  const fit = await measureSide(stack, FIT, size);
+  return { fit, bare, start: await measureStarts(stack) };
 }
 
 async function measureSide(stack: Stack, side: Side, size: RoundSize): Promise<SideFigures> {
@@ -130,10 +180,7 @@ function compare(rounds: readonly Round[]): Measurement {
     measured: rounds.map(({ fit }) => fit[field]),
     baseline: rounds.map(({ bare }) => bare[field]),
   });
-  const ratioBound = {
-    description: `ratio ≥ ${RATIO_BOUND}`,
-    holds: ({ ratio }: { readonly ratio: number }) => ratio >= RATIO_BOUND,
-  };
+  const ratioBound = ratioAtLeast(RATIO_BOUND);
   return {
     baselineName: 'bare amqplib',
     comparisons: [
@@ -145,58 +192,78 @@ function compare(rounds: readonly Round[]): Measurement {
       comparison('reject to next attempt, less the tier, p50', 'ms', 'latenessP50Ms'),
       {
         ...comparison('the same, p99', 'ms', 'latenessP99Ms'),
-        bound: {
-          description: `measured < ${LATENESS_BOUND_MS} ms`,
-          holds: ({ measured }) => measured < LATENESS_BOUND_MS,
-        },
+        bound: measuredBelow(LATENESS_BOUND_MS, 'ms'),
       },
       comparison('the same, slowest message of a round', 'ms', 'latenessMaxMs'),
       comparison('retries while lateness was measured', 'messages/s', 'rejectedPerSecond'),
+      {
+        name: `start with ${QUEUE_COUNT} queues beyond the start with one`,
+        unit: 'ms',
+        measured: rounds.map(({ start }) => start.manyMs - start.oneMs),
+        bound: measuredBelow(START_BOUND_MS, 'ms'),
+      },
+      {
+        name: 'the same, where the queues are declared for the first time',
+        unit: 'ms',
+        measured: rounds.map(({ start }) => start.firstManyMs - start.firstOneMs),
+      },
+      {
+        name: `connections with ${QUEUE_COUNT} queues`,
+        unit: 'connections',
+        measured: rounds.map(({ start }) => start.connectionCount),
+        bound: exactly(
+          2,
+          rounds.map(({ start }) => start.connectionCount),
+        ),
+      },
     ],
     rounds,
   };
 }
 
+/** The virtual host has its topology already; asserting it again is not to be measured. */
+const PREPARED = { topology: TOPOLOGY, assert: 'never' } as const;
+
 const FIT: Side = {
   publish: async ({ amqpUrl }, count) => {
-    const publisher = await Publisher.open({
-      url: amqpUrl,
-      label: 'bench publisher',
-      maxUnconfirmed: MAX_UNCONFIRMED,
-      // The virtual host has its topology already; asserting it again is not to be measured.
-      prepare: () => Promise.resolve(),
-    });
+    const connection = await createConnection({ url: amqpUrl, logger: false });
+    const publisher = await createPublisher({ ...PREPARED, connection, window: MAX_UNCONFIRMED });
     let sentCount = 0;
     const publishUntilDone = async () => {
       while (sentCount < count) {
         const id = idOf(sentCount);
         sentCount += 1;
-        const { exchange } = BENCH_TOPOLOGY;
-        const result = await publisher.publish({ exchange, key: KIND.key, id, body: BODY });
-        if (result !== 'confirmed') throw new Error(`${id} was ${result} instead of confirmed`);
+        await publisher.publish(KIND.key, BODY, { id });
       }
     };
     const startedAt = performance.now();
     await Promise.all(Array.from({ length: MAX_UNCONFIRMED }, publishUntilDone));
     const durationMs = performance.now() - startedAt;
-    await publisher.close();
+    await connection.close();
     return durationMs;
   },
   consume: async ({ amqpUrl }, onDelivery) => {
-    const consumer = await Consumer.open({
-      url: amqpUrl,
-      label: 'bench consumer',
-      queue: KIND.queue,
-      prefetchCount: PREFETCH_COUNT,
-      prepare: () => Promise.resolve(),
-      onDelivery: (delivery) => {
-        const { messageId: id = '', routingKey, headers } = delivery;
-        const answer = onDelivery({ id, routingKey, headers });
-        if (answer === 'ack') delivery.ack();
-        if (answer === 'reject') delivery.nackToDeadLetterExchange();
+    const connection = await createConnection({ url: amqpUrl, logger: false });
+    await createWorker({
+      ...PREPARED,
+      connection,
+      queue: KIND.kind,
+      // Messages that are left unanswered must not keep others from their handlers.
+      concurrency: PREFETCH_COUNT,
+      prefetch: PREFETCH_COUNT,
+      // Every first attempt fails while lateness is measured.
+      breaker: false,
+      handler: ({ id, body, attempt }) => {
+        if ((body as typeof BODY).text.length !== BODY.text.length)
+          throw new Error('another body was delivered');
+        const answer = onDelivery({ id, attempt: attempt.number });
+        if (answer === 'ack') return undefined;
+        return answer === 'reject' ? retry() : new Promise<undefined>(() => undefined);
       },
     });
-    return () => consumer.close();
+    return async () => {
+      await connection.close({ deadline: 0 });
+    };
   },
 };
 
@@ -215,7 +282,8 @@ const BARE: Side = {
       const send = () => {
         const properties = propertiesOf(sentCount);
         sentCount += 1;
-        channel.publish(BENCH_TOPOLOGY.exchange, KIND.key, BODY, properties, (error: unknown) => {
+        const body = Buffer.from(JSON.stringify(BODY));
+        channel.publish(BENCH_TOPOLOGY.exchange, KIND.key, body, properties, (error: unknown) => {
           if (error) reject(new Error('the broker nacked a message', { cause: error }));
           confirmedCount += 1;
           if (confirmedCount === count) resolve();
@@ -234,10 +302,11 @@ const BARE: Side = {
     await channel.prefetch(PREFETCH_COUNT);
     await channel.consume(KIND.queue, (message) => {
       if (message === null) return;
-      const { fields, properties } = message;
-      const id = String(properties.messageId);
-      const headers = properties.headers ?? {};
-      const answer = onDelivery({ id, routingKey: fields.routingKey, headers });
+      const { fields, properties, content } = message;
+      const { text } = JSON.parse(content.toString()) as typeof BODY;
+      if (text.length !== BODY.text.length) throw new Error('another body was delivered');
+      const attempt = attemptOf(KIND, fields.routingKey, properties.headers ?? {})?.number;
+      const answer = onDelivery({ id: String(properties.messageId), attempt });
       if (answer === 'ack') channel.ack(message);
       if (answer === 'reject') channel.nack(message, false, false);
     });
@@ -260,6 +329,7 @@ function propertiesOf(index: number): Options.Publish {
     messageId: idOf(index),
     timestamp: Math.floor(Date.now() / 1_000),
     contentType: 'application/json',
+    type: KIND.key,
     headers: {},
   };
 }
@@ -324,9 +394,8 @@ async function measureLateness(
   const rejectedAt = new Map<string, number>();
   const latenessesMs: number[] = [];
   const { promise: finished, resolve, reject } = Promise.withResolvers<undefined>();
-  const stop = await side.consume(vhost, ({ id, routingKey, headers }) => {
+  const stop = await side.consume(vhost, ({ id, attempt }) => {
     const now = performance.now();
-    const attempt = attemptOf(KIND, routingKey, headers)?.number;
     const firstRejectedAt = rejectedAt.get(id);
     if (attempt === 1 && firstRejectedAt === undefined) {
       rejectedAt.set(id, now);
@@ -334,7 +403,7 @@ async function measureLateness(
     }
     // Not thrown: an error thrown here would end the connection, and its message would be lost.
     if (attempt !== 2 || firstRejectedAt === undefined)
-      reject(new Error(`${id} came as attempt ${String(attempt)} with key ${routingKey}`));
+      reject(new Error(`${id} came as attempt ${String(attempt)}`));
     latenessesMs.push(now - (firstRejectedAt ?? now) - tierMs);
     if (latenessesMs.length === retryCount) resolve(undefined);
     return 'ack';
@@ -369,15 +438,63 @@ async function publishSteadily(
   { retryCount, retriesPerSecond }: RoundSize,
 ): Promise<void> {
   const channel = await connection.createConfirmChannel();
+  const encoded = Buffer.from(JSON.stringify(BODY));
   const startedAt = performance.now();
   let sentCount = 0;
   while (sentCount < retryCount) {
     const elapsedMs = performance.now() - startedAt;
     const dueCount = Math.min(retryCount, Math.ceil((elapsedMs * retriesPerSecond) / 1_000));
     for (; sentCount < dueCount; sentCount += 1)
-      channel.publish(BENCH_TOPOLOGY.exchange, KIND.key, BODY, propertiesOf(sentCount));
+      channel.publish(BENCH_TOPOLOGY.exchange, KIND.key, encoded, propertiesOf(sentCount));
     await delay(PUBLISH_INTERVAL_MS);
   }
   await channel.waitForConfirms();
   await channel.close();
+}
+
+/** Starts a process of one queue and one of many, first without their topology on the broker, then with it. */
+async function measureStarts(stack: Stack): Promise<StartFigures> {
+  return await withIsolatedVhost(stack, async ({ amqpUrl }) => {
+    const firstOneMs = (await startQueues(amqpUrl, 1)).durationMs;
+    const firstManyMs = (await startQueues(amqpUrl, QUEUE_COUNT)).durationMs;
+    const { durationMs: oneMs } = await startQueues(amqpUrl, 1);
+    const { durationMs: manyMs, connectionCount } = await startQueues(amqpUrl, QUEUE_COUNT);
+    return { firstOneMs, firstManyMs, oneMs, manyMs, connectionCount };
+  });
+}
+
+/** Opens what a process with so many queues has: its connections, a publisher, and a worker for each queue. */
+async function startQueues(
+  amqpUrl: string,
+  count: number,
+): Promise<{ readonly durationMs: number; readonly connectionCount: number }> {
+  let connectionCount = 0;
+  const onSocket = () => {
+    connectionCount += 1;
+  };
+  subscribe('net.client.socket', onSocket);
+  let connection: Connection | undefined;
+  try {
+    const names = Array.from({ length: count }, (_, index) => `start${count}-${index}`);
+    const startedAt = performance.now();
+    const topology = defineTopology({
+      exchange: `start${count}`,
+      messages: Object.fromEntries(names.map((name) => [name, TEXT_BODY])),
+      queues: Object.fromEntries(
+        names.map((name) => [name, { on: [name], retry: { delays: ['1s', '2s', '4s'] as const } }]),
+      ),
+    });
+    const opened = await createConnection({ url: amqpUrl, logger: false });
+    connection = opened;
+    await createPublisher({ connection: opened, topology });
+    await Promise.all(
+      names.map((queue) =>
+        createWorker({ connection: opened, topology, queue, handler: () => undefined }),
+      ),
+    );
+    return { durationMs: round(performance.now() - startedAt), connectionCount };
+  } finally {
+    unsubscribe('net.client.socket', onSocket);
+    await connection?.close({ deadline: 0 });
+  }
 }
