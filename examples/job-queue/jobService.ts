@@ -1,4 +1,5 @@
 /** Jobs of users: enqueues and shows them. Beside that it does the background tasks of the queue: relay, repair, dead letters. */
+import { JobRefused } from '@fit/jobs';
 import Router from '@koa/router';
 import { z } from 'zod';
 import { checked, jsonBody, Refusal, serve } from './http.ts';
@@ -32,7 +33,10 @@ router.post('/jobs', async (context) => {
   const { type, payload, priority } = checked(newJob, await jsonBody(context), 'body');
   const schema = types.get(type)?.payload ?? z.never();
   checked(z.object({ payload: schema }), { payload }, 'payload');
-  const job = await userJobs.enqueue(user, { type, payload, priority });
+  const job = await userJobs.enqueue(user, { type, payload, priority }).catch((error: unknown) => {
+    if (!(error instanceof JobRefused)) throw error;
+    throw new Refusal(400, error.field ?? 'payload', error.message);
+  });
   context.status = 201;
   context.body = { jobId: job.id, status: 'QUEUED', type, created_at: job.created_at };
 });
@@ -57,7 +61,7 @@ router.get('/jobs', async (context) => {
 await serve('job service', {
   router,
   port: setting('JOB_PORT', '5002'),
-  health: async () => ({ broker: queue.isUp, database: await userJobs.canRead() }),
+  health: async () => ({ ...(await queue.ping()) }),
 });
 await queue.close({ deadline: '5s' });
 process.exit();

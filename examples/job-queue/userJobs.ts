@@ -29,9 +29,6 @@ const STATUSES: Readonly<Record<JobStatus, ShownJob['status']>> = {
   cancelled: 'FAILED',
 };
 
-/** Clocks of services and database may differ by so much. */
-const CLOCK_MARGIN_MS = 60_000;
-
 export class UserJobs {
   readonly #queue: Queue;
 
@@ -60,36 +57,13 @@ export class UserJobs {
     user: string,
     { limit, before }: { readonly limit: number; readonly before: string | undefined },
   ): Promise<ShownJob[]> {
-    const pages = await Promise.all(
-      PRIORITIES.map((priority) => this.#newest(priority, user, { limit, before })),
-    );
-    return pages
-      .flat()
-      .sort((first, second) => (first.id < second.id ? 1 : -1))
-      .slice(0, limit);
-  }
-
-  async canRead(): Promise<boolean> {
-    return await this.#queue
-      .get('high:none')
-      .then(() => true)
-      .catch(() => false);
-  }
-
-  async #newest(
-    kind: Priority,
-    user: string,
-    { limit, before }: { readonly limit: number; readonly before: string | undefined },
-  ): Promise<ShownJob[]> {
     const jobs: ShownJob[] = [];
     const found = this.#queue.list({
-      kind,
       keyPrefix: keyOf(user, ''),
       isDescending: true,
-      ...(before === undefined ? {} : { until: new Date(timeOf(before) + CLOCK_MARGIN_MS) }),
+      ...(before === undefined ? {} : { after: { key: keyOf(user, before) } }),
     });
     for await (const job of found) {
-      if (before !== undefined && idOf(job) >= before) continue;
       jobs.push(shown(job));
       if (jobs.length === limit) break;
     }
@@ -125,8 +99,4 @@ function newId(): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-function timeOf(id: string): number {
-  return Number.parseInt(id.replace('-', '').slice(0, 12), 16);
 }

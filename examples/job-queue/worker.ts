@@ -32,8 +32,9 @@ for (const priority of PRIORITIES)
       return await type.run(checked.data, signal);
     },
     {
-      // As many messages again as there are handlers are prefetched.
-      concurrency: Math.ceil(prefetchCount / 2),
+      // A message that waits in this process would keep other workers from it.
+      concurrency: prefetchCount,
+      prefetch: prefetchCount,
       onError: (error) => (error instanceof CannotRun ? reject(error) : undefined),
     },
   );

@@ -59,7 +59,7 @@ async function startJobQueue(t: TestContext): Promise<JobQueue> {
       USER_PORT: String(ports.monolith),
       JOB_PORT: String(ports.coach),
       MORE_TYPES: join(import.meta.dirname, 'support/job-types'),
-      PREFETCH_COUNT: '4',
+      PREFETCH_COUNT: '2',
       WORK_MS: '2000',
     },
   );
@@ -160,6 +160,9 @@ test('every job is done once, whatever is killed, and urgent ones pass', async (
     400,
     'priority',
   );
+  // The body fits, and the message of the job is larger.
+  const long = { type: 'always_fails', payload: { reason: 'x'.repeat(65_400) } };
+  await isRefused(ofAnn('POST', '/jobs', long), 400, 'payload');
   await isRefused(ofAnn('GET', '/jobs?limit=0'), 400, 'limit');
 
   const ids: string[] = [];

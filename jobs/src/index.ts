@@ -23,13 +23,15 @@ export {
 export type { JobEnd, JobEvent, JobListener } from './jobEvent.ts';
 export type { JobAttempt, JobErrorMapper, JobTask } from './open/jobHandler.ts';
 export type { JobKind, JobKinds } from './open/jobKinds.ts';
-export { type JobRefusal, JobRefused } from './open/jobRefused.ts';
+export { type JobRefusal, JobRefused, type JobRefusedDetails } from './open/jobRefused.ts';
 export type { JobReport } from './open/jobReport.ts';
 export {
+  type Dependencies,
   type EnqueueOptions,
   type JobFilter,
   type JobStatus,
   type Jobs,
+  type ListFilter,
   type OpenJobsOptions,
   type OpenWorker,
   openJobs,

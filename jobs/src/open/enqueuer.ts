@@ -108,11 +108,16 @@ export class Enqueuer {
         await this.#write(group.slice(middle), delayMs);
         return;
       }
-      const told =
-        error instanceof StatementRefused
-          ? new JobRefused('REFUSED_BY_DATABASE', error.message, { cause: error })
-          : error;
-      for (const { reject } of group) reject(told);
+      for (const { job, reject } of group)
+        reject(
+          error instanceof StatementRefused
+            ? new JobRefused('REFUSED_BY_DATABASE', error.message, {
+                kind: job.kind,
+                key: job.key,
+                cause: error,
+              })
+            : error,
+        );
     }
   }
 

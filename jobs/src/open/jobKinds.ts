@@ -51,6 +51,8 @@ export type Checked =
   | {
       /** The first issue as 'path: reason'. */
       readonly fault: string;
+      /** Its path with dots, such as `items.0`; empty where the value as a whole is wrong. */
+      readonly path: string;
     };
 
 const FAULT_LIMIT_CHARS = 300;
@@ -64,5 +66,8 @@ export async function checkValue(schema: StandardSchemaV1, value: unknown): Prom
     String(typeof part === 'object' ? part.key : part),
   );
   const fault = `/${path.join('/')}: ${issue?.message ?? 'not as declared'}`;
-  return { fault: fault.slice(0, FAULT_LIMIT_CHARS) };
+  return {
+    fault: fault.slice(0, FAULT_LIMIT_CHARS),
+    path: path.join('.').slice(0, FAULT_LIMIT_CHARS),
+  };
 }

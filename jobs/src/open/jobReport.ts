@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { describeError } from '../record/describeError.ts';
 import type { JobMessage } from '../record/jobMessage.ts';
-import type { AttemptRecord, JobRecord } from '../record/jobRecord.ts';
+import { type AttemptRecord, type JobRecord, keyOf } from '../record/jobRecord.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
 import type { EndCounter, EndedJobs } from '../settle/endCounter.ts';
 import { transitionOf } from '../settle/settlement.ts';
@@ -102,7 +102,12 @@ export async function recordReport(
   const record = await sinks.stores.jobs.find(report.id);
   if (record === null) return;
   const fault = disagreementOf(report, record, kinds);
-  if (fault !== undefined) throw new JobRefused('REPORT_INVALID', fault);
+  if (fault !== undefined)
+    throw new JobRefused('REPORT_INVALID', `/${fault.field}: ${fault.reason}`, {
+      kind: record.kind,
+      key: keyOf(record._id),
+      field: fault.field,
+    });
   try {
     await write(report, record, sinks);
   } catch (error) {
@@ -115,11 +120,18 @@ export async function recordReport(
 function readReport(given: unknown): JobReport {
   if (!check.Check(given)) {
     const [fault] = check.Errors(given);
-    throw new JobRefused('REPORT_INVALID', `${fault?.instancePath ?? ''}: ${fault?.message ?? ''}`);
+    const path = fault?.instancePath ?? '';
+    throw new JobRefused(
+      'REPORT_INVALID',
+      `${path}: ${fault?.message ?? ''}`,
+      path === '' ? {} : { field: path.slice(1).replaceAll('/', '.') },
+    );
   }
   for (const name of ['startedAt', 'endedAt'] as const)
     if (Number.isNaN(Date.parse(given.attempt[name])))
-      throw new JobRefused('REPORT_INVALID', `/attempt/${name}: no date`);
+      throw new JobRefused('REPORT_INVALID', `/attempt/${name}: no date`, {
+        field: `attempt.${name}`,
+      });
   return given;
 }
 
@@ -132,12 +144,12 @@ function disagreementOf(
   report: JobReport,
   record: Pick<JobRecord, 'kind' | 'generation'>,
   kinds: JobKinds,
-): string | undefined {
-  if (report.kind !== record.kind) return '/kind: not that of the job';
+): { readonly field: string; readonly reason: string } | undefined {
+  if (report.kind !== record.kind) return { field: 'kind', reason: 'not that of the job' };
   if (report.generation > record.generation)
-    return `/generation: the job has only ${record.generation}`;
+    return { field: 'generation', reason: `the job has only ${record.generation}` };
   const isWanted = report.state === 'done' && kinds[record.kind]?.result !== undefined;
-  if ('result' in report && !isWanted) return '/result: the job has none';
+  if ('result' in report && !isWanted) return { field: 'result', reason: 'the job has none' };
   return undefined;
 }
 

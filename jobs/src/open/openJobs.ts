@@ -9,6 +9,7 @@ import {
   parseDurationMs,
 } from '@fit/topology';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import pTimeout from 'p-timeout';
 import {
   type BackgroundTasks,
   startBackgroundTasks,
@@ -57,7 +58,7 @@ import {
   runAttempt,
 } from './jobHandler.ts';
 import { checkValue, declareKinds, type JobKinds } from './jobKinds.ts';
-import { JobRefused } from './jobRefused.ts';
+import { type JobRefusal, JobRefused } from './jobRefused.ts';
 import { type JobReport, recordReport } from './jobReport.ts';
 import { ReportingWorker } from './reportingWorker.ts';
 
@@ -145,10 +146,21 @@ export interface StoredJob<Kinds extends JobKinds, Kind extends Name<Kinds> = Na
   readonly updatedAt: Date;
 }
 
+/** Which jobs to list, in which order, and where to begin. */
+export interface ListFilter<Kinds extends JobKinds> extends JobFilter<Kinds> {
+  /** True: from the last key to the first one; the newest first where keys grow with time, as default keys do. */
+  readonly isDescending?: boolean;
+  /**
+   * Begins behind this job, such as the last one of a page. Without its kind it begins behind the jobs that have this key in any
+   * kind. The job need not exist any more.
+   */
+  readonly after?: { readonly key: string; readonly kind?: Name<Kinds> };
+}
+
 /** Every given field must match; without fields all jobs match. */
 export interface JobFilter<Kinds extends JobKinds> {
   readonly kind?: Name<Kinds>;
-  /** The key begins with this text. With a kind it makes `list` cheap, however many jobs there are. */
+  /** The key begins with this text. It makes `list` cheap, however many jobs there are. */
   readonly keyPrefix?: string;
   readonly state?: JobStatus;
   /** Created at this time or later. */
@@ -160,8 +172,14 @@ export interface JobFilter<Kinds extends JobKinds> {
 }
 
 export interface WorkOptions {
-  /** Handlers at a time; default 10. As many messages again wait in the process. */
+  /** Handlers at a time; default 10. */
   readonly concurrency?: number;
+  /**
+   * Messages that the process holds at a time, those whose handlers run included; at least `concurrency`, at most 65,535, and
+   * with `report` at most twice the concurrency. Default twice the concurrency. Fewer are shared better between workers of long
+   * jobs, more are faster with short ones.
+   */
+  readonly prefetch?: number;
   /** What an error of the handler means; undefined: a retry. `instanceof` works, so minified names do no harm. */
   readonly onError?: JobErrorMapper;
   /**
@@ -192,11 +210,21 @@ export interface OpenWorker {
   stop(options?: StopOptions): Promise<void>;
 }
 
+/** Which of the servers that this process uses answer. */
+export interface Dependencies {
+  /** Absent where `openJobs` was called without a database. */
+  readonly database?: boolean;
+  /** Absent where the process has neither background tasks nor workers. */
+  readonly broker?: boolean;
+}
+
 export interface Jobs<Kinds extends JobKinds> extends AsyncDisposable {
   /** The topology that is made of the kinds, for tools that plan, verify or draw it. */
   readonly declaration: Declaration;
   /** True while every connection of the background tasks to the broker is open. */
   readonly isUp: boolean;
+  /** For health checks: asks the database, with one try, and looks at the connections to the broker. Takes at most 2 s, and never throws. */
+  ping(): Promise<Dependencies>;
   /**
    * Resolves when the job is stored; from then on nothing loses it. The payload is stored as JSON.
    * @throws JobRefused; StoreUnavailable: the job may be stored nevertheless, so enqueue it again with the same key.
@@ -208,10 +236,11 @@ export interface Jobs<Kinds extends JobKinds> extends AsyncDisposable {
   ): Promise<StoredJob<Kinds, Kind>>;
   /** @returns undefined where there is no job of this id, or where it is deleted. */
   get(id: string): Promise<StoredJob<Kinds> | undefined>;
-  /** Jobs kind by kind, each in the order of their keys, or the other way round. Reads pages of 100 while it is iterated. */
-  list(
-    filter?: JobFilter<Kinds> & { readonly isDescending?: boolean },
-  ): AsyncIterableIterator<StoredJob<Kinds>>;
+  /**
+   * Jobs in the order of their keys, those of all kinds together, or the other way round. Reads pages of 100 of each kind while
+   * it is iterated.
+   */
+  list(filter?: ListFilter<Kinds>): AsyncIterableIterator<StoredJob<Kinds>>;
   /**
    * False where the job had ended or had begun. An attempt that began within the last second counts as not begun: it goes on,
    * and its end and its result are ignored.
@@ -252,6 +281,8 @@ interface Stored {
   readonly endCounter: EndCounter;
   readonly enqueuer: Enqueuer;
   readonly cancelled: CancelledJobs;
+  /** Its statements have one try, and a second. */
+  readonly quickJobs: JobStore;
   readonly tasks: BackgroundTasks | undefined;
   readonly close: () => Promise<void>;
 }
@@ -265,6 +296,11 @@ const PAGE_COUNT = 100;
 /** Whether a job is cancelled is asked inside the time of its attempt, so a database that hangs must not use that time up. */
 const ASK_LIMIT_MS = 1_000;
 const ONE_TRY: StatementLimits = { statementMs: ASK_LIMIT_MS, budgetMs: 0, tryCount: 1 };
+/** A database that is away has no answer in time, although no statement was sent. */
+const PING_LIMIT_MS = 2_000;
+/** No job has this id. */
+const NO_JOB = '';
+const MOST_PREFETCHED = 65_535;
 const NO_RESULTS: ReadonlyMap<string, unknown> = new Map();
 /** Follows every other character in the order of the database. */
 const LAST_CHARACTER = '\u{10ffff}';
@@ -400,14 +436,16 @@ async function openStored(
       relay: () => tasks?.relay,
     });
     closers.push(() => enqueuer.flush());
+    const quickJobs = new JobStore(database.withLimits(ONE_TRY));
     return {
       stores,
       countingRuns,
       results: new ResultStore(database),
       endCounter,
       enqueuer,
+      quickJobs,
       cancelled: new CancelledJobs(
-        new JobStore(database.withLimits(ONE_TRY)),
+        quickJobs,
         Math.min(ASK_LIMIT_MS, ...declaration.kinds.map(({ deadlineMs }) => deadlineMs / 4)),
       ),
       tasks,
@@ -444,6 +482,25 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     return this.#stored?.tasks?.isUp !== false;
   }
 
+  async ping(): Promise<Dependencies> {
+    const { tasks } = this.#stored ?? {};
+    const workers = [...this.#workers];
+    const isUp = this.isUp && workers.every(({ health }) => health !== 'disconnected');
+    return {
+      ...(this.#stored === undefined ? {} : { database: await this.#canRead(this.#stored) }),
+      ...(tasks === undefined && workers.length === 0 ? {} : { broker: isUp }),
+    };
+  }
+
+  async #canRead({ quickJobs }: Stored): Promise<boolean> {
+    try {
+      await pTimeout(quickJobs.find(NO_JOB), { milliseconds: PING_LIMIT_MS });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async enqueue<Kind extends Name<Kinds>>(
     kind: Kind,
     payload: InputOf<Kinds[Kind]['payload']>,
@@ -452,25 +509,34 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     const stored = this.#requireStored();
     const { schema, declared } = this.#kindOf(kind);
     const { key = newKey(), delay = 0, priority = 'normal' } = options;
+    const refuse = (code: JobRefusal, field: string, message: string) =>
+      new JobRefused(code, message, { kind, key, field });
     const delayMs = readDuration(delay);
     if (delayMs === undefined)
-      throw new JobRefused('DELAY_INVALID', `the delay ${noDuration(delay)}`);
+      throw refuse('DELAY_INVALID', 'delay', `the delay ${noDuration(delay)}`);
     // A program in JavaScript may pass anything.
     const isPriorityKnown = (['high', 'normal'] as unknown[]).includes(priority);
     if (!isPriorityKnown || (priority === 'high' && !declared.hasPriorities))
-      throw new JobRefused(
+      throw refuse(
         'PRIORITY_UNKNOWN',
+        'priority',
         `'${priority}' needs hasPriorities of the kind '${kind}', and must be 'high' or 'normal'`,
       );
     const id = jobId(kind, key);
     // Database and broker write half a surrogate pair as the same character, so different keys would become one.
     if (key === '' || Buffer.byteLength(id) > ID_LIMIT || !key.isWellFormed())
-      throw new JobRefused(
+      throw refuse(
         'KEY_INVALID',
+        'key',
         `kind and key must have at most ${ID_LIMIT - 1} bytes, and the key at least one and no half of a surrogate pair`,
       );
     const checked = await checkValue(schema.payload, payload);
-    if (checked.fault !== undefined) throw new JobRefused('PAYLOAD_INVALID', checked.fault);
+    if (checked.fault !== undefined)
+      throw refuse(
+        'PAYLOAD_INVALID',
+        checked.path === '' ? 'payload' : `payload.${checked.path}`,
+        checked.fault,
+      );
     // What was given is stored, and not what the schema made of it, because each attempt asks the schema again.
     const job = {
       kind,
@@ -493,36 +559,47 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     return (await this.#show([record]))[0];
   }
 
-  async *list(
-    filter: JobFilter<Kinds> & { readonly isDescending?: boolean } = {},
-  ): AsyncIterableIterator<StoredJob<Kinds>> {
-    const { jobs } = this.#requireStored().stores;
-    const { kind, keyPrefix = '', state, since, until, error, isDescending = false } = filter;
-    const kinds = kind === undefined ? Object.keys(this.#options.kinds).sort() : [kind];
+  async *list(filter: ListFilter<Kinds> = {}): AsyncIterableIterator<StoredJob<Kinds>> {
+    const { kind, isDescending = false } = filter;
+    const kinds =
+      kind === undefined ? (Object.keys(this.#options.kinds) as Name<Kinds>[]).sort() : [kind];
     if (isDescending) kinds.reverse();
-    for (const each of kinds) {
-      const from = `${each}:${keyPrefix}`;
-      let below = keyPrefix === '' ? `${each};` : `${from}${LAST_CHARACTER}`;
-      let above: string | undefined;
-      for (;;) {
-        const page = await jobs.search({
-          from,
-          above,
-          below,
-          isDescending,
-          state: state === 'queued' ? 'pending' : state,
-          createdSince: since,
-          createdUntil: until,
-          reasonPattern: error === undefined ? undefined : escapePattern(error),
-          limit: PAGE_COUNT,
-        });
-        for (const job of await this.#show(page))
-          if (state === undefined || job.state === state) yield job;
-        const last = page.at(-1);
-        if (last === undefined || page.length < PAGE_COUNT) break;
-        if (isDescending) below = last._id;
-        else above = last._id;
-      }
+    const lists = kinds.map((each) => this.#listKind(each, filter));
+    const read = async (list: AsyncIterator<StoredJob<Kinds>, undefined>) =>
+      (await list.next()).value;
+    const heads = await Promise.all(lists.map(read));
+    for (;;) {
+      const first = firstByKey(heads, isDescending);
+      const head = heads[first];
+      const list = lists[first];
+      if (head === undefined || list === undefined) return;
+      yield head;
+      heads[first] = await read(list);
+    }
+  }
+
+  async *#listKind(
+    kind: Name<Kinds>,
+    filter: ListFilter<Kinds>,
+  ): AsyncGenerator<StoredJob<Kinds>, undefined> {
+    const { jobs } = this.#requireStored().stores;
+    const { state, since, until, error, isDescending = false } = filter;
+    let range = rangeOf(kind, filter);
+    for (;;) {
+      const page = await jobs.search({
+        ...range,
+        isDescending,
+        state: state === 'queued' ? 'pending' : state,
+        createdSince: since,
+        createdUntil: until,
+        reasonPattern: error === undefined ? undefined : escapePattern(error),
+        limit: PAGE_COUNT,
+      });
+      for (const job of await this.#show(page))
+        if (state === undefined || job.state === state) yield job;
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE_COUNT) return undefined;
+      range = isDescending ? { ...range, below: last._id } : { ...range, above: last._id };
     }
   }
 
@@ -569,6 +646,7 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     options: WorkOptions = {},
   ): Promise<OpenWorker> {
     this.#requireOpen();
+    requireCounts(options);
     const { schema, declared } = this.#kindOf(kind);
     const work: KindWork = {
       kind: schema,
@@ -631,14 +709,14 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   async #openWorker(
     declared: KindDeclaration,
     work: KindWork,
-    { concurrency = DEFAULT_CONCURRENCY, report }: WorkOptions,
+    { concurrency = DEFAULT_CONCURRENCY, prefetch = 2 * concurrency, report }: WorkOptions,
   ): Promise<JobWorker | ReportingWorker> {
     const shared = {
       connection: await this.#broker.connection(),
       declaration: this.declaration,
       kind: declared,
       concurrency,
-      prefetchCount: 2 * concurrency,
+      prefetchCount: prefetch,
       onEvent: this.#options.onEvent ?? logFailures,
     };
     if (report !== undefined) return await ReportingWorker.open({ ...shared, work, report });
@@ -711,6 +789,7 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
       throw new JobRefused(
         'KIND_UNKNOWN',
         `the kind '${kind}' is none of ${Object.keys(this.#options.kinds).join(', ')}`,
+        { kind, field: 'kind' },
       );
     return { schema, declared };
   }
@@ -725,6 +804,76 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
     const found = await results.findAll(withResult.map(({ _id }) => _id));
     return shown.map((job) => storedJobOf(job, found) as StoredJob<Kinds>);
   }
+}
+
+/** Ids between which the jobs of a kind are. */
+interface IdRange {
+  readonly from: string;
+  readonly above: string | undefined;
+  readonly below: string;
+}
+
+function rangeOf(
+  kind: string,
+  {
+    keyPrefix = '',
+    after,
+    isDescending = false,
+  }: {
+    readonly keyPrefix?: string;
+    readonly after?: { readonly key: string; readonly kind?: string };
+    readonly isDescending?: boolean;
+  },
+): IdRange {
+  const from = jobId(kind, keyPrefix);
+  const below = keyPrefix === '' ? `${kind};` : `${from}${LAST_CHARACTER}`;
+  if (after === undefined) return { from, above: undefined, below };
+  const bound = jobId(kind, after.key);
+  // Jobs with the same key are in the order of their kinds, so those of some kinds still follow.
+  const isFollowing =
+    after.kind !== undefined && (isDescending ? kind < after.kind : kind > after.kind);
+  if (isDescending) {
+    const end = isFollowing ? `${bound}\0` : bound;
+    return { from, above: undefined, below: compareTexts(end, below) < 0 ? end : below };
+  }
+  if (compareTexts(bound, from) < 0) return { from, above: undefined, below };
+  return isFollowing ? { from: bound, above: undefined, below } : { from, above: bound, below };
+}
+
+/** @returns the position of the head that comes first; of equal keys that of the first kind; -1 without a head. */
+function firstByKey(
+  heads: readonly ({ readonly key: string } | undefined)[],
+  isDescending: boolean,
+): number {
+  let first = -1;
+  for (const [index, head] of heads.entries()) {
+    if (head === undefined) continue;
+    const best = heads[first];
+    const order = best === undefined ? -1 : compareTexts(head.key, best.key);
+    if (best === undefined || (isDescending ? order > 0 : order < 0)) first = index;
+  }
+  return first;
+}
+
+/** Compares as the database does, by bytes; texts in JavaScript are compared by units of UTF-16. */
+function compareTexts(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** @throws TypeError */
+function requireCounts({
+  concurrency = DEFAULT_CONCURRENCY,
+  prefetch = 2 * concurrency,
+  report,
+}: WorkOptions): void {
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new TypeError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
+  // The reconciler relies on it: such a worker does not say which messages it holds.
+  const most = report === undefined ? MOST_PREFETCHED : 2 * concurrency;
+  if (!Number.isInteger(prefetch) || prefetch < concurrency || prefetch > most)
+    throw new TypeError(
+      `prefetch must be a whole number from ${concurrency} to ${most}, not ${prefetch}`,
+    );
 }
 
 function storedJobOf(
@@ -753,16 +902,18 @@ function errorOf(attempt: AttemptRecord | undefined): string | undefined {
 
 /** @throws JobRefused `PAYLOAD_TOO_LARGE`: a worker would refuse the message. */
 function requireFitting(job: Parameters<typeof newJob>[0]): void {
+  const about = { kind: job.kind, key: job.key, field: 'payload' };
   const record = newJob(job, { runId: NO_RUN, batch: '', now: new Date() });
   // A worker checks the whole message, whose other fields count as well.
   const boundsFault = jsonFault(messageOf(record), MESSAGE_BOUNDS);
   if (boundsFault !== undefined)
-    throw new JobRefused('PAYLOAD_TOO_LARGE', `the message of the job ${boundsFault}`);
+    throw new JobRefused('PAYLOAD_TOO_LARGE', `the message of the job ${boundsFault}`, about);
   const { byteLength } = encodeJob(record);
   if (byteLength > MESSAGE_LIMIT_BYTES)
     throw new JobRefused(
       'PAYLOAD_TOO_LARGE',
       `the job takes ${byteLength} bytes, and a message at most ${MESSAGE_LIMIT_BYTES}`,
+      about,
     );
 }
 

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { JobRefused, type JobReport, openJobs, type StoredJob } from '@fit/jobs';
 import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
 import { type Db, type Document, type Filter, type FindOptions, MongoClient } from 'mongodb';
+import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { schemaOf } from '../support/standardSchema.ts';
 
 const text = schemaOf((input: { text: string }) => {
@@ -159,14 +160,15 @@ test('a queue that is full holds back neither enqueues nor the jobs behind them'
 test('what is wrong is refused with a code, and one bad job spoils no other', async (t) => {
   const { open } = await setUp(t);
   const jobs = await open({ tasks: [] });
-  const codeOf = async (enqueued: Promise<unknown>) => {
+  const refusalOf = async (enqueued: Promise<unknown>) => {
     const error: unknown = await enqueued.then(
       () => undefined,
       (thrown: unknown) => thrown,
     );
     assert.ok(error instanceof JobRefused, String(error));
-    return error.code;
+    return error;
   };
+  const codeOf = async (enqueued: Promise<unknown>) => (await refusalOf(enqueued)).code;
   const good = jobs.enqueue('send', { text: 'good' });
   assert.equal(await codeOf(jobs.enqueue('send', {} as never)), 'PAYLOAD_INVALID');
   const huge = { text: 'x'.repeat(70_000) };
@@ -194,6 +196,13 @@ test('what is wrong is refused with a code, and one bad job spoils no other', as
   assert.equal(await codeOf(refused), 'REFUSED_BY_DATABASE');
   assert.equal((await beside).state, 'pending');
   assert.equal((await good).state, 'pending');
+
+  const { kind, key, field } = await refusalOf(jobs.enqueue('send', {} as never, { key: 'k' }));
+  assert.deepEqual([kind, key, field], ['send', 'k', 'payload']);
+  const fieldOf = async (enqueued: Promise<unknown>) => (await refusalOf(enqueued)).field;
+  assert.equal(await fieldOf(jobs.enqueue('sent' as 'send', { text: '' })), 'kind');
+  assert.equal(await fieldOf(jobs.enqueue('send', { text: '' }, soon)), 'delay');
+  assert.equal(await fieldOf(jobs.enqueue('measure', { text: '' }, high)), 'priority');
 });
 
 test('a duration that is none is refused, and collections of a longer prefix are those of others', async (t) => {
@@ -290,7 +299,7 @@ test('an urgent job passes those that were enqueued before it', async (t) => {
   assert.equal(order.indexOf('urgent'), 0, order.join());
 });
 
-test('jobs are listed by kind, key, state, time and error, in both directions', async (t) => {
+test('jobs are listed by kind, key, state, time and error, in both directions and page by page', async (t) => {
   const { open } = await setUp(t);
   const jobs = await open({ tasks: [] });
   const keys = Array.from({ length: 250 }, (_, index) => `ann:${String(index).padStart(3, '0')}`);
@@ -307,11 +316,85 @@ test('jobs are listed by kind, key, state, time and error, in both directions', 
     await keysOf({ kind: 'send', keyPrefix: 'ann:', isDescending: true }),
     keys.toReversed(),
   );
-  assert.deepEqual(await keysOf({}), ['ann:x', ...keys, 'anna']);
+  assert.deepEqual(await keysOf({}), [...keys, 'ann:x', 'anna'], 'all kinds together');
+  await jobs.enqueue('measure', { text: '' }, { key: 'ann:100' });
+  const all = [...keys.slice(0, 100), 'ann:100', ...keys.slice(100), 'ann:x', 'anna'];
+  // Both kinds have a job of this key: pages of one job show each of them once.
+  for (const isDescending of [false, true]) {
+    const paged: string[] = [];
+    let after: { key: string; kind: 'measure' | 'send' } | undefined;
+    for (let isEnd = false; !isEnd; ) {
+      isEnd = true;
+      const start = after === undefined ? {} : { after };
+      for await (const job of jobs.list({ keyPrefix: 'ann', isDescending, ...start })) {
+        paged.push(job.key);
+        after = job;
+        isEnd = false;
+        break;
+      }
+    }
+    assert.deepEqual(paged, isDescending ? all.toReversed() : all);
+  }
+  const behind = { after: { key: 'ann:100' } };
+  assert.deepEqual(await keysOf(behind), [...keys.slice(101), 'ann:x', 'anna']);
+  assert.deepEqual(
+    await keysOf({ ...behind, isDescending: true }),
+    keys.slice(0, 100).toReversed(),
+  );
   assert.deepEqual(await keysOf({ keyPrefix: 'anna' }), ['anna']);
   assert.deepEqual(await keysOf({ state: 'dead' }), []);
   assert.deepEqual(await keysOf({ since: new Date(Date.now() + 3_600_000) }), []);
-  assert.equal((await keysOf({ state: 'pending', until: new Date() })).length, 252);
+  assert.equal((await keysOf({ state: 'pending', until: new Date() })).length, 253);
+});
+
+test('a ping says which of the servers answer that the process uses', async (t) => {
+  const { open, connection, managementUrl, url } = await setUp(t);
+  const jobs = await open();
+  assert.deepEqual(await jobs.ping(), { database: true, broker: true });
+  const producer = await open({ tasks: [] });
+  assert.deepEqual(await producer.ping(), { database: true });
+  const reporting = await openJobs({ connection, managementUrl, kinds: KINDS });
+  t.after(() => reporting.close({ deadline: 0 }));
+  assert.deepEqual(await reporting.ping(), {});
+  const worker = await reporting.work('send', () => undefined, {
+    report: () => Promise.resolve(),
+  });
+  assert.deepEqual(await reporting.ping(), { broker: true });
+  await worker.stop();
+
+  const proxy = await openProxy(t, url);
+  const far = await open({ database: proxy.url, tasks: [] });
+  proxy.holdReplies();
+  assert.deepEqual(await far.ping(), { database: false });
+  proxy.release();
+  assert.deepEqual(await far.ping(), { database: true });
+});
+
+test('a worker holds as many messages as it is told', async (t) => {
+  const { open } = await setUp(t);
+  const jobs = await open();
+  const gate = Promise.withResolvers<undefined>();
+  const begun: string[] = [];
+  const run = async ({ key }: { key: string }) => {
+    begun.push(key);
+    await gate.promise;
+  };
+  const wrong = { concurrency: 2, prefetch: 1 };
+  await assert.rejects(jobs.work('send', run, wrong), /prefetch must be a whole number from 2/);
+  await assert.rejects(jobs.work('send', run, { concurrency: 0 }), /concurrency must be/);
+  const report = () => Promise.resolve();
+  await assert.rejects(
+    jobs.work('send', run, { concurrency: 2, prefetch: 5, report }),
+    /from 2 to 4, not 5/,
+  );
+  await jobs.work('send', run, { concurrency: 1, prefetch: 1 });
+  await Promise.all(['a', 'b'].map((key) => jobs.enqueue('send', { text: '' }, { key })));
+  await eventually(() => begun.length === 1, { describe: () => begun.join() });
+  // The second message is still in the queue, so another worker gets it.
+  await jobs.work('send', run, { concurrency: 1, prefetch: 1 });
+  await eventually(() => begun.length === 2, { describe: () => begun.join() });
+  gate.resolve(undefined);
+  for (const key of begun) await expectState(jobs, `send:${key}`, 'done');
 });
 
 test('a worker without a database reports by a callback, and nothing is lost while the receiver is away', async (t) => {
@@ -389,17 +472,18 @@ test('a report that cannot be written as it is ends its job, and one that agrees
 
   const known = { ...reports.find((one) => one.id === id)!, state: 'done' as const };
   const attempt = { ...known.attempt, startedAt: 'yesterday' };
-  for (const wrong of [
-    { ...known, kind: 'measure' },
-    { ...known, generation: 2 },
-    { ...known, result: 1 },
-    { ...known, attempt },
-  ])
-    await assert.rejects(
-      main.recordReport(wrong),
-      (error) => error instanceof JobRefused && error.code === 'REPORT_INVALID',
-      JSON.stringify(wrong),
-    );
+  for (const [field, wrong] of [
+    ['kind', { ...known, kind: 'measure' }],
+    ['generation', { ...known, generation: 2 }],
+    ['result', { ...known, result: 1 }],
+    ['attempt.startedAt', { ...known, attempt }],
+    ['attempt.number', { ...known, attempt: { ...known.attempt, number: 0 } }],
+  ] as const)
+    await assert.rejects(main.recordReport(wrong), (error) => {
+      assert.ok(error instanceof JobRefused, String(error));
+      assert.deepEqual([error.code, error.field], ['REPORT_INVALID', field]);
+      return true;
+    });
   const unknown = { ...known, id: 'measure:unknown', kind: 'measure', result: 1 };
   await main.recordReport(unknown);
   assert.equal(await client.db().collection('fit_results').countDocuments(), 0);
