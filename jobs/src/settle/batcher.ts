@@ -1,10 +1,15 @@
-/** Collects items while a write is under way and writes them together: no delay when idle, large batches under load. */
+/**
+ * Collects items while a write is under way and writes them together: no delay when idle, large batches under load. Where
+ * writes are faster than items arrive, it can wait for more of them, because small batches cost many statements.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { StatementRefused, StoreUnavailable } from '../store/statement.ts';
 
 export interface BatcherOptions<Item> {
   /** Items in one write at most. */
   readonly maxCount: number;
+  /** Whether a batch that follows a busy one waits for more items; default: it does not. */
+  readonly fill?: FillOptions;
   /**
    * Writes the items; must be safe to repeat. `StatementRefused` means that an item cannot be stored, so the batch is halved
    * until that item is found. Every other error is an outage: the same batch is written again, after pauses that grow, until
@@ -22,6 +27,18 @@ export interface BatcherOptions<Item> {
   readonly onRecovery: () => void;
 }
 
+/** When a batch waits for more items before it is written. */
+export interface FillOptions {
+  /** So many items do not wait for more; at most as many as can come before some of them are written. */
+  readonly enoughCount: number;
+  /** Items of the batch before that show a busy queue; after fewer the next batch is written at once. */
+  readonly busyCount: number;
+  /** No item for this time, in milliseconds, ends the wait. */
+  readonly quietMs: number;
+  /** Longest wait, in milliseconds; a batch that begins later than this after the one before is written at once. */
+  readonly limitMs: number;
+}
+
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 
@@ -30,6 +47,10 @@ export class Batcher<Item> {
   readonly #stopping = new AbortController();
   #items: Item[] = [];
   #isWriting = false;
+  /** Items of the batch that was written last, and when that write ended. */
+  #last = { count: 0, endedAtMs: 0 };
+  /** Ends the wait for more items; undefined while there is none. */
+  #endFill: (() => void) | undefined;
 
   constructor(options: BatcherOptions<Item>) {
     this.#options = options;
@@ -38,6 +59,7 @@ export class Batcher<Item> {
   /** Adds an item. The number of waiting items has no limit here; the caller's prefetch limits it. */
   add(item: Item): void {
     this.#items.push(item);
+    if (this.#items.length >= (this.#options.fill?.enoughCount ?? Infinity)) this.#endFill?.();
     if (this.#isWriting) return;
     this.#isWriting = true;
     // The write begins after the current turn of the event loop, so that deliveries of one socket read share a batch.
@@ -47,17 +69,51 @@ export class Batcher<Item> {
   /** Abandons the items that are not written yet; the broker delivers their messages again. */
   stop(): void {
     this.#stopping.abort();
+    this.#endFill?.();
   }
 
   async #writeBatches(): Promise<void> {
     while (this.#items.length > 0 && !this.#stopping.signal.aborted) {
-      const { maxCount } = this.#options;
+      const { maxCount, fill } = this.#options;
+      if (fill !== undefined && this.#isBusy(fill)) await this.#fill(fill);
+      if (this.#isStopped()) break;
       let batch = this.#items;
       if (batch.length <= maxCount) this.#items = [];
       else batch = this.#items.splice(0, maxCount);
+      const count = batch.length;
       await this.#writeOrSplit(batch);
+      this.#last = { count, endedAtMs: performance.now() };
     }
     this.#isWriting = false;
+  }
+
+  /** A method, because a stop may come during an await, which the compiler does not assume of a property. */
+  #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  #isBusy({ busyCount, limitMs }: FillOptions): boolean {
+    const { count, endedAtMs } = this.#last;
+    return count >= busyCount && performance.now() - endedAtMs < limitMs;
+  }
+
+  /** Waits until there are enough items, until none came for a while, or until the limit. */
+  async #fill({ enoughCount, quietMs, limitMs }: FillOptions): Promise<void> {
+    if (this.#items.length >= enoughCount) return;
+    await new Promise<void>((resolve) => {
+      const startedAtMs = performance.now();
+      let seenCount = this.#items.length;
+      const timer = setInterval(() => {
+        const isQuiet = this.#items.length === seenCount;
+        seenCount = this.#items.length;
+        if (isQuiet || performance.now() - startedAtMs >= limitMs) this.#endFill?.();
+      }, quietMs);
+      this.#endFill = () => {
+        clearInterval(timer);
+        this.#endFill = undefined;
+        resolve();
+      };
+    });
   }
 
   /** Writes a batch; where the store refuses it, halves it until the refused item is alone. */

@@ -68,6 +68,74 @@ test('after it was idle, the batcher writes the next item', async () => {
   }
 });
 
+const NEVER_MS = 600_000;
+
+test('a batch that follows a busy one waits until it has enough items', async () => {
+  const fill = { enoughCount: 3, busyCount: 2, quietMs: NEVER_MS, limitMs: NEVER_MS };
+  const { batcher, nextWrite, writes } = open({ fill });
+  batcher.add(1);
+  batcher.add(2);
+  (await nextWrite(1)).end();
+  batcher.add(3);
+  await turn();
+  await turn();
+  assert.equal(writes.length, 1);
+  batcher.add(4);
+  batcher.add(5);
+  const second = await nextWrite(2);
+  assert.deepEqual(second.items, [3, 4, 5]);
+});
+
+test('a batch that follows a small one, or one of long ago, does not wait', async () => {
+  const small = open({
+    fill: { enoughCount: 3, busyCount: 2, quietMs: NEVER_MS, limitMs: NEVER_MS },
+  });
+  small.batcher.add(1);
+  (await small.nextWrite(1)).end();
+  small.batcher.add(2);
+  assert.deepEqual((await small.nextWrite(2)).items, [2]);
+  const late = open({ fill: { enoughCount: 3, busyCount: 1, quietMs: NEVER_MS, limitMs: 0 } });
+  late.batcher.add(1);
+  (await late.nextWrite(1)).end();
+  await turn();
+  late.batcher.add(2);
+  assert.deepEqual((await late.nextWrite(2)).items, [2]);
+});
+
+test('a batch waits no longer when no item comes', async () => {
+  const fill = { enoughCount: 3, busyCount: 1, quietMs: 1, limitMs: NEVER_MS };
+  const { batcher, nextWrite } = open({ fill });
+  batcher.add(1);
+  (await nextWrite(1)).end();
+  batcher.add(2);
+  assert.deepEqual((await nextWrite(2)).items, [2]);
+});
+
+test('a batch waits no longer than its limit while items come one by one', async () => {
+  const fill = { enoughCount: Infinity, busyCount: 1, quietMs: 5, limitMs: 20 };
+  const { batcher, nextWrite, writes } = open({ maxCount: Infinity, fill });
+  batcher.add(1);
+  (await nextWrite(1)).end();
+  while (writes.length < 2) {
+    batcher.add(2);
+    await turn();
+  }
+  assert.ok(writes[1]!.items.length > 1);
+});
+
+test('a batcher that is stopped while a batch waits writes nothing more', async () => {
+  const fill = { enoughCount: 3, busyCount: 1, quietMs: NEVER_MS, limitMs: NEVER_MS };
+  const { batcher, nextWrite, writes } = open({ fill });
+  batcher.add(1);
+  (await nextWrite(1)).end();
+  batcher.add(2);
+  await turn();
+  batcher.stop();
+  await turn();
+  await turn();
+  assert.equal(writes.length, 1);
+});
+
 test('an outage repeats the same batch until it is stored, and is reported once', async () => {
   const { batcher, events, nextWrite } = open();
   batcher.add(1);

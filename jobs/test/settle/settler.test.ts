@@ -85,6 +85,7 @@ function open(change: Partial<Fakes> = {}) {
     endCounter: { add: (ended: EndedJobs) => counted.push(ended) } as unknown as EndCounter,
     handlers: new Map([['trivial', handler]]) as unknown as Handlers,
     workerId: 'worker',
+    prefetchCount: 2_000,
     onEvent: (event) => events.push(event),
   });
   let onSettled: (() => void) | undefined;
