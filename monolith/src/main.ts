@@ -31,6 +31,7 @@ import {
   exportPoolGauges,
   Health,
   healthRoutes,
+  IdempotencyStore,
   listen,
   logBrokerEvent,
   logDefect,
@@ -93,6 +94,8 @@ await runService(log, async (shutdownHooks, stopping) => {
   const wodRuns = new WodRunStore(store.database);
   await wodRuns.ensureIndexes();
   const dailyRun = new DailyRunStore(store.database);
+  const idempotency = new IdempotencyStore(store.database);
+  await idempotency.ensureIndexes();
   const status = openStatus(config, declaration, { ...stores, wodRuns });
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
@@ -147,6 +150,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   const app = createApp({
     adminToken,
     routes,
+    idempotency,
     onRequest: logRequests(log, countRequests(metrics, routes)),
     tracer: tracing.requests,
     onDefect: logDefect(log),

@@ -7,6 +7,8 @@ export {
   type HealthReply,
 } from './health/health.ts';
 export { Heartbeat } from './health/heartbeat.ts';
+export { IDEMPOTENCY_KEY_REUSED } from './idempotency/onceByKey.ts';
+export { IdempotencyStore } from './idempotency/store/idempotencyStore.ts';
 export { countPublishes, countSessions } from './metrics/countBroker.ts';
 export { countJobs } from './metrics/countJobs.ts';
 export { countRequests } from './metrics/countRequests.ts';
@@ -27,6 +29,7 @@ export { withDocumentation } from './openapi/documentationRoutes.ts';
 export {
   type DocumentOptions,
   type OpenApiDocument,
+  type Operation,
   openApiDocument,
   pathsOf,
 } from './openapi/openApiDocument.ts';

@@ -6,6 +6,7 @@ import {
   addLogFields,
   currentTraceparent,
   defineRoute,
+  IDEMPOTENCY_KEY_REUSED,
   invalidInput,
   Problem,
   type ProblemKind,
@@ -14,7 +15,7 @@ import {
 } from '@fit/service';
 import pTimeout from 'p-timeout';
 import Type from 'typebox';
-import { IDEMPOTENCY_KEY_REUSED, type RunStarter } from '../runs/runStarter.ts';
+import type { RunStarter } from '../runs/runStarter.ts';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import type { UserStore } from '../store/userStore.ts';
 
@@ -74,6 +75,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
         'Answered once the run is stored; its jobs are recorded afterwards, as statusUrl shows. A request without a body is a run for every user and today.',
       tag: 'Runs',
       body: Request,
+      idempotencyKey: 'handled',
       reply: Accepted,
       statuses: [202],
       problems: [IDEMPOTENCY_KEY_REUSED],

@@ -57,6 +57,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       summary: 'Create a user',
       tag: 'Users',
       body: NewUser,
+      idempotencyKey: 'kept',
       reply: User,
       statuses: [201],
       problems: [USER_EXISTS],
@@ -79,6 +80,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       tag: 'Users',
       statuses: [201],
       body: Many,
+      idempotencyKey: 'kept',
       reply: Type.Object({ created: Type.Integer(), takenIds: Type.Array(UserId) }),
       handle: async ({ body }) => {
         const { created, takenIds } = await users.create(body.users, new Date());

@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { NewRun, RunRecord } from '@fit/jobs';
 import type { RunStore } from '@fit/jobs/store';
-import { Problem, type ProblemKind } from '@fit/service';
+import { IDEMPOTENCY_KEY_REUSED, Problem } from '@fit/service';
 import type { WodRequest } from './wodRequest.ts';
 
 export interface RunRequest {
@@ -33,13 +33,6 @@ export interface RunStarterParts {
   /** @returns the day of a request that names none, as YYYY-MM-DD. */
   readonly today: () => string;
 }
-
-export const IDEMPOTENCY_KEY_REUSED = {
-  status: 422,
-  code: 'idempotency_key_reused',
-  when: 'another request had this Idempotency-Key before',
-  remedy: 'Send a new key with each new request, and the same key only with the same request.',
-} as const satisfies ProblemKind;
 
 export class RunStarter {
   readonly #parts: RunStarterParts;

@@ -1,13 +1,14 @@
 /** Goal and method as in `jobs/test/store/jobQueries.test.ts`, for the stores of the monolith. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { IdempotencyStore } from '@fit/service';
 import { checkStatements, watchStatements } from '../../../jobs/test/support/queryPlans.ts';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { DailyRunStore } from '../../src/store/dailyRunStore.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 import { WodRunStore } from '../../src/store/wodRunStore.ts';
 
-const COLLECTIONS = ['users', 'wods', 'dailyRun', 'runs'];
+const COLLECTIONS = ['users', 'wods', 'dailyRun', 'runs', 'idempotencyKeys'];
 const COUNT = 5_000;
 
 test('every statement of the monolith’s stores is in docs/queries.md and reads by an index', async (t) => {
@@ -24,6 +25,10 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     .insertMany(Array.from({ length: COUNT }, (_, index) => ({ _id: `user-${index}:2026-01-01` })));
   const wodRuns = new WodRunStore(store.database);
   await wodRuns.ensureIndexes();
+  const idempotency = new IdempotencyStore(store.database);
+  await idempotency.ensureIndexes();
+  const record = { _id: 'key', requestHash: 'hash', owner: 'one', createdAt: new Date(0) };
+  const later = { ...record, owner: 'two', createdAt: new Date(100_000) };
   await store.raw('runs').insertMany(
     Array.from({ length: COUNT }, (_, index) => ({
       _id: `run-${index}`,
@@ -47,9 +52,16 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'UserStore.count': () => users.count(),
     'DailyRunStore.setDeadline': () => dailyRun.setDeadline(new Date()),
     'DailyRunStore.deadline': () => dailyRun.deadline(),
+    'IdempotencyStore.begin': async () => {
+      await idempotency.begin(record);
+      await idempotency.begin(later);
+    },
+    'IdempotencyStore.complete': () =>
+      idempotency.complete('key', 'two', { status: 201, body: '{}' }),
+    'IdempotencyStore.abandon': () => idempotency.abandon('key', 'one'),
     'WodRunStore.ofDay': () => wodRuns.ofDay('1975-01-01', 50),
   };
-  const methods = [users, dailyRun, wodRuns].flatMap((of) => {
+  const methods = [users, dailyRun, wodRuns, idempotency].flatMap((of) => {
     const prototype = Object.getPrototypeOf(of) as { constructor: { name: string } };
     return Object.getOwnPropertyNames(prototype)
       .filter((name) => name !== 'constructor' && name !== 'ensureIndexes')

@@ -47,6 +47,7 @@ export interface Parameter {
   readonly name: string;
   readonly in: 'path' | 'query' | 'header';
   readonly required: boolean;
+  readonly description?: string;
   readonly schema: Json;
 }
 
@@ -141,6 +142,15 @@ function operationIdOf(method: string, path: string): string {
   );
 }
 
+const IDEMPOTENCY_KEY: Parameter = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'Makes it safe to repeat the request: the same key with the same request is carried out once.',
+  schema: { type: 'string', pattern: '^[\\x21-\\x7E]{1,200}$', maxLength: 200 },
+};
+
 function parametersOf(route: Route, path: string, components: Components): Parameter[] {
   const pathParameters = Object.entries(propertiesOf(route.params))
     .filter(([name]) => path.includes(`{${name}}`))
@@ -157,7 +167,11 @@ function parametersOf(route: Route, path: string, components: Components): Param
     required: required.includes(name),
     schema: components.refer(schema),
   }));
-  return [...pathParameters, ...queryParameters];
+  return [
+    ...pathParameters,
+    ...queryParameters,
+    ...(route.idempotencyKey === 'none' ? [] : [IDEMPOTENCY_KEY]),
+  ];
 }
 
 /** A reply without a body, such as 204 and 304, has no content. */

@@ -40,6 +40,11 @@ export interface Route {
   readonly bodyLimitBytes: number;
   /** Upper bound of the number of values in a valid body. */
   readonly bodyElements: number;
+  /**
+   * Whether a request may have an Idempotency-Key. `kept`: createApp keeps the reply and answers a repetition with it. `handled`: the
+   * handler reads the header. `none`: the header means nothing.
+   */
+  readonly idempotencyKey: 'kept' | 'handled' | 'none';
   readonly reply: TSchema;
   /** Media types of the reply, without parameters. */
   readonly replyTypes: readonly string[];
@@ -66,6 +71,8 @@ interface RouteOptions<
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
+  /** Default: `none`. */
+  readonly idempotencyKey?: Route['idempotencyKey'];
   /** Checked before the reply is sent: a reply that does not match is answered with 500 and logged as a defect. */
   readonly reply: Answer;
   /** Default: `application/json` alone. */
@@ -109,6 +116,7 @@ export function defineRoute<
     // At least BODY_LIMIT_BYTES are read, so that a fault in a body that is somewhat too long is reported by its field.
     bodyLimitBytes: bounds === undefined ? 0 : Math.max(BODY_LIMIT_BYTES, bounds.bytes),
     bodyElements: bounds?.elements ?? 0,
+    idempotencyKey: options.idempotencyKey ?? 'none',
     reply,
     replyTypes: options.replyTypes ?? ['application/json'],
     statuses: options.statuses ?? [200],

@@ -1,4 +1,5 @@
 /** The problems that no single route owns: those of reading and checking a request, of the database and of the process. */
+import { KEY_PROBLEMS } from '../idempotency/onceByKey.ts';
 import type { Route } from './defineRoute.ts';
 import { INVALID_INPUT, type ProblemKind } from './problem.ts';
 
@@ -117,6 +118,7 @@ export function allProblems(route: Route): ProblemKind[] {
     ...OF_EVERY_ROUTE,
     ...(route.body === undefined ? [] : OF_BODIES),
     ...(route.access === 'anyone' ? [] : OF_TOKENS),
+    ...(route.idempotencyKey === 'kept' ? KEY_PROBLEMS : []),
   ];
   const byKey = new Map(kinds.toReversed().map((kind) => [keyOf(kind), kind]));
   return [...byKey.values()].sort(

@@ -5,6 +5,8 @@ import Router, { type RouterContext } from '@koa/router';
 import type { HelmetOptions } from 'helmet';
 import Koa, { type Context, type Next } from 'koa';
 import helmet from 'koa-helmet';
+import { onceByKey } from '../idempotency/onceByKey.ts';
+import type { IdempotencyStore } from '../idempotency/store/idempotencyStore.ts';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
 import { notFound, Problem } from '../route/problem.ts';
@@ -28,6 +30,8 @@ export interface AppOptions extends ObserveRequestOptions {
   readonly routes: readonly Route[];
   /** The bearer token of routes with access `admin`; undefined: they always answer 401. */
   readonly adminToken?: string;
+  /** Keeps the replies of routes whose `idempotencyKey` is `kept`; without it such a request with a key is a defect. */
+  readonly idempotency?: IdempotencyStore;
   /** Called with an unexpected error; the answer is 500 without any detail. */
   readonly onDefect: (error: unknown, path: string) => void;
   /** Bounds the bodies of all requests that are handled; default: the budget of the process, `BODY_BUDGET_BYTES`. */
@@ -147,7 +151,21 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
           ? discardBody(context)
           : await readJson(context, { share, limitBytes: route.bodyLimitBytes });
       requireValid(body, 'body', given, bodyBounds);
-      const answer = await route.handle({ ...input, body: given });
+      const carryOut = () => route.handle({ ...input, body: given });
+      const key = route.idempotencyKey === 'kept' ? input.headers['idempotency-key'] : undefined;
+      const answer =
+        key === undefined
+          ? await carryOut()
+          : await onceByKey(
+              requireKeyStore(options),
+              {
+                key,
+                caller: context.get('authorization'),
+                route: nameOf(route),
+                content: [input.params, input.query, given],
+              },
+              carryOut,
+            );
       requireValidReply(reply, answer.body, context.path);
       context.status = answer.status ?? route.statuses[0] ?? 200;
       context.set({ ...answer.headers });
@@ -213,6 +231,11 @@ function unstated(route: Route, problem: Problem): Error {
   return new Error(`${nameOf(route)} answered ${status} ${code}, which it does not state`, {
     cause: problem,
   });
+}
+
+function requireKeyStore({ idempotency }: AppOptions): IdempotencyStore {
+  if (idempotency !== undefined) return idempotency;
+  throw new Error('a route keeps replies by Idempotency-Key, but the application has no store');
 }
 
 function nameOf({ method, paths }: Route): string {
