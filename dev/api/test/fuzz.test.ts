@@ -1,0 +1,87 @@
+/**
+ * Goal: no request makes a defect, and every reply is as the OpenAPI document states. Method: requests that are derived from the
+ * documents of a real monolith and coach. `npm run fuzz` sends more.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startSystem } from '@fit/stack';
+import { testBroker, testDatabaseUrl } from '@fit/stack/testing';
+import { ReplyChecker } from '../src/fuzz/checkReply.ts';
+import { curlOf, fuzz } from '../src/fuzz/fuzz.ts';
+
+test('300 requests are answered as the documents state', { timeout: 240_000 }, async (t) => {
+  const cleanups: (() => Promise<void>)[] = [];
+  t.after(async () => {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  });
+  const broker = await testBroker({ after: (cleanup) => cleanups.push(cleanup) });
+  const folder = await mkdtemp(join(tmpdir(), 'fit-fuzz-'));
+  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  const system = await startSystem({
+    amqpUrl: broker.amqpUrl,
+    managementUrl: broker.managementUrl,
+    mongodbUrl: testDatabaseUrl(),
+    folder,
+  });
+  cleanups.push(() => system.stop());
+  const [coach] = system.coaches;
+  assert.ok(coach !== undefined);
+  for (const [url, requestCount] of [
+    [system.monolith.url, 270],
+    [coach.url, 30],
+  ] as const) {
+    const { faults, statuses } = await fuzz({
+      url,
+      token: system.adminToken,
+      requestCount,
+      seed: 1,
+    });
+    const described = faults.map(({ request, fault }) => `${fault}\n${curlOf(request)}`);
+    assert.deepEqual(described, []);
+    const all = [...statuses.values()].flatMap((counts) => [...counts.keys()]);
+    assert.ok(all.includes(200) && all.includes(400), 'some requests are valid, and some are not');
+  }
+});
+
+test('a status, a media type and a body that the document does not state are found', () => {
+  const checker = new ReplyChecker({
+    openapi: '3.1.0',
+    info: { title: 'One route', version: '1', description: '' },
+    servers: [],
+    tags: [],
+    paths: {
+      '/one': {
+        get: {
+          operationId: 'getOne',
+          summary: '',
+          tags: [],
+          security: [],
+          responses: {
+            200: {
+              content: { 'application/json': { schema: { $ref: '#/components/schemas/One' } } },
+            },
+          },
+        },
+      },
+    },
+    components: {
+      schemas: {
+        One: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
+      },
+      securitySchemes: {},
+    },
+  });
+  const faultOf = (status: number, mediaType: string, text: string) =>
+    checker.fault('getOne', true, { status, mediaType, text });
+  assert.equal(faultOf(200, 'application/json', '{"id":"a"}'), undefined);
+  assert.match(
+    faultOf(200, 'application/json', '{"id":1}') ?? '',
+    /the body is not as stated: \/id/,
+  );
+  assert.match(faultOf(200, 'text/html', '') ?? '', /the media type 'text\/html' of 200/);
+  assert.match(faultOf(404, 'application/json', '') ?? '', /the status 404/);
+  assert.match(faultOf(500, 'application/problem+json', '{}') ?? '', /a defect/);
+});
