@@ -14,6 +14,16 @@ export {
   type StopReport,
 } from './connect/createConnection.ts';
 export {
+  type CreateDeadLetterWorkerOptions,
+  createDeadLetterWorker,
+  type DeadLetter,
+  type DeadLetterInfo,
+  type DeadLetterOutcome,
+  type DeadLetterWorker,
+  keep,
+  replay,
+} from './connect/createDeadLetterWorker.ts';
+export {
   type CreatePublisherOptions,
   createPublisher,
   type On,
@@ -99,6 +109,7 @@ export {
   directKey,
   firstRetryExchange,
   isWaitQueue,
+  notesName,
   parkExchange,
   retryExchange,
   retryExchanges,
@@ -118,6 +129,7 @@ export type {
   BindingPlan,
   ExchangePlan,
   ExchangeType,
+  NotesPlan,
   PlannedKind,
   PolicyPlan,
   QueuePlan,
@@ -155,7 +167,13 @@ export {
   WORKER_CAUSES,
   type WorkerCause,
 } from './retry/deathCause.ts';
-export { type DeathDescription, describeDeath, fingerprint } from './retry/describeDeath.ts';
+export {
+  type DeathDescription,
+  type DeathNote,
+  deathIdentity,
+  describeDeath,
+  fingerprint,
+} from './retry/describeDeath.ts';
 export { type Arrival, eligibleAtMs, REPLAYED_AT_HEADER } from './retry/eligibleAt.ts';
 export { messageName, type NamedDelivery } from './retry/messageName.ts';
 export { type NextStep, nextStep } from './retry/nextStep.ts';
@@ -171,6 +189,7 @@ export {
   reject,
   retry,
 } from './retry/outcome.ts';
+export { type ReplayRun, replayedBy, replayHeaders } from './retry/replayHeaders.ts';
 export { SPREAD_HEADER, SPREADS, type Spread, spreadHeader, spreadMs } from './retry/spread.ts';
 export {
   type DeathRecord,

@@ -56,6 +56,8 @@ function performApplyStep(
       return admin.declareExchange(step.exchange);
     case 'declareQueue':
       return admin.declareQueue(step.queue);
+    case 'declareNotes':
+      return admin.declareNotes(step.notes);
     case 'bind':
       return admin.bind(step.binding);
     case 'unbind':

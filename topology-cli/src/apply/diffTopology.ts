@@ -19,6 +19,7 @@ import {
   type LiveExchange,
   type LiveQueue,
   type LiveTopology,
+  notesBinding,
   policyBody,
   privateExchanges,
   tierChangeExchange,
@@ -34,6 +35,7 @@ export type DifferenceCode =
   | 'QUEUE_ARGUMENTS_DIFFER'
   | 'QUEUE_OLD'
   | 'CONSUMER_ON_WAIT'
+  | 'NOTES_MISSING'
   | 'BINDING_MISSING'
   | 'BINDING_EXTRA'
   | 'TIER_CHANGE_LEFT'
@@ -67,8 +69,23 @@ export function diffTopology(plan: TopologyPlan, live: LiveTopology): TopologyDi
     ...diffPolicies(plan, live),
     ...diffExchanges(plan, live),
     ...diffQueues(plan, live),
+    ...diffNotes(plan, live),
     ...diffBindings(plan, live),
   ];
+}
+
+/** The stream, its exchange and the binding between them count as one object. */
+function diffNotes(plan: TopologyPlan, live: LiveTopology): TopologyDifference[] {
+  const bound = new Set(live.bindings.map(bindingText));
+  return plan.notes
+    .filter((notes) => !bound.has(bindingText(notesBinding(notes))))
+    .map((notes) => ({
+      code: 'NOTES_MISSING',
+      subject: notes.name,
+      planned: notes.arguments,
+      remedy: 'declare stream and exchange: topology apply',
+      fixedBy: 'apply',
+    }));
 }
 
 function diffPolicies(plan: TopologyPlan, live: LiveTopology): TopologyDifference[] {

@@ -2,6 +2,7 @@
 import {
   type ExchangePlan,
   firstRetryExchange,
+  type NotesPlan,
   type PolicyPlan,
   parkExchange,
   type QueuePlan,
@@ -27,6 +28,7 @@ export type ApplyStep =
   | { readonly type: 'putPolicy'; readonly policy: PolicyPlan }
   | { readonly type: 'declareExchange'; readonly exchange: ExchangePlan }
   | { readonly type: 'declareQueue'; readonly queue: QueuePlan }
+  | { readonly type: 'declareNotes'; readonly notes: NotesPlan }
   | { readonly type: 'bind'; readonly binding: LiveBinding }
   | { readonly type: 'unbind'; readonly binding: LiveBinding }
   | { readonly type: 'deleteExchange'; readonly name: string };
@@ -40,6 +42,8 @@ export function describeStep(step: ApplyStep): string {
       return `declare exchange ${step.exchange.name} (${step.exchange.type})`;
     case 'declareQueue':
       return `declare queue ${step.queue.name}`;
+    case 'declareNotes':
+      return `declare stream and exchange ${step.notes.name}`;
     case 'bind':
       return `bind ${bindingText(step.binding)}`;
     case 'unbind':
@@ -79,6 +83,9 @@ export function planSteps(plan: TopologyPlan, live: LiveTopology): ApplyStep[] {
     ...plan.queues
       .filter(({ name }) => differs(name, 'QUEUE_MISSING'))
       .map((queue): ApplyStep => ({ type: 'declareQueue', queue })),
+    ...plan.notes
+      .filter(({ name }) => differs(name, 'NOTES_MISSING'))
+      .map((notes): ApplyStep => ({ type: 'declareNotes', notes })),
     ...missing.filter((binding) => !isPublic(binding) && !isRetry(binding)).map(bind),
     ...plan.kinds.flatMap(({ queue }) => tierChangeSteps(plan, live, queue, missing, extra)),
     ...extra.filter((binding) => !isRetry(binding)).map(unbind),

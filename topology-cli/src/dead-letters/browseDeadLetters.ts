@@ -1,5 +1,5 @@
 /** Reads dead-letter queues without consuming them: messages are taken unacknowledged and requeued in their order. */
-import { deadLetterQueue, type KindDeclaration } from '@fit/topology';
+import { type DeathNote, deadLetterQueue, type KindDeclaration, notesName } from '@fit/topology';
 import {
   type DeadLetterDelivery,
   type DeadLetterPublisher,
@@ -9,8 +9,9 @@ import {
   Inspector,
   openDeadLetterPublisher,
   openDeadLetterReader,
+  readNotes,
 } from '@fit/topology/amqp';
-import { type ParsedDeadLetter, parseDeadLetter } from './parsedDeadLetter.ts';
+import { explained, type ParsedDeadLetter, parseDeadLetter } from './parsedDeadLetter.ts';
 
 /** The connections that the operations on dead letters open; tests replace single ones. */
 export interface DeadLetterBroker {
@@ -25,6 +26,8 @@ export interface DeadLetterBroker {
   /** @throws if the broker is unreachable. */
   openPublisher(): Promise<DeadLetterPublisher>;
   openInspector(): Promise<Inspector>;
+  /** @returns the newest note of each message of a main queue by its id. */
+  readNotes(queue: string): Promise<ReadonlyMap<string, DeathNote>>;
 }
 
 /** Opens a connection for each: a broker that blocks a publisher blocks its whole connection. */
@@ -33,6 +36,7 @@ export function deadLetterBroker(amqpUrl: string): DeadLetterBroker {
     openReader: (queue, onArrival) => openDeadLetterReader(amqpUrl, queue, { onArrival }),
     openPublisher: () => openDeadLetterPublisher(amqpUrl),
     openInspector: () => Inspector.open({ url: amqpUrl, label: 'topology dlq' }),
+    readNotes: (queue) => readNotes(amqpUrl, notesName(queue)),
   };
 }
 
@@ -97,6 +101,8 @@ export async function closeQuietly(closable: { close(): Promise<void> }): Promis
 export interface BrowseOptions {
   readonly broker: DeadLetterBroker;
   readonly kind: KindDeclaration;
+  /** Notes of the kind's messages; default none, so that an exhausted dead letter has no error. */
+  readonly notes?: ReadonlyMap<string, DeathNote>;
   /** Messages held at a time, at least 1. */
   readonly readLimit: number;
   /** Called before the first message, and again when browsing restarts: forget what was seen. */
@@ -122,6 +128,7 @@ const TRY_LIMIT = 3;
  */
 export async function browseDeadLetters(options: BrowseOptions): Promise<ReadingEnd> {
   const { broker, kind, readLimit, onStart, onDeadLetter, log, needsBody = () => true } = options;
+  const { notes = new Map<string, DeathNote>() } = options;
   const queue = deadLetterQueue(kind);
   for (let attempt = 1; ; attempt += 1) {
     const bodiless = new WeakMap<DeadLetterDelivery, ParsedDeadLetter>();
@@ -134,7 +141,9 @@ export async function browseDeadLetters(options: BrowseOptions): Promise<Reading
     onStart();
     try {
       const reading = await readDeliveries(reader, readLimit, (delivery) =>
-        onDeadLetter(bodiless.get(delivery) ?? parseDeadLetter(kind, delivery)),
+        onDeadLetter(
+          explained(kind, bodiless.get(delivery) ?? parseDeadLetter(kind, delivery), notes),
+        ),
       );
       if (reading.end !== 'lost') return reading;
       log(

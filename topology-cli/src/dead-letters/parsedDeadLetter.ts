@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import {
   type DeathDescription,
+  type DeathNote,
   type DeathRecord,
+  deathIdentity,
   describeDeath,
   type Headers,
   type KindDeclaration,
@@ -19,6 +21,10 @@ export interface ParsedDeadLetter extends DeathDescription {
   readonly exchange: string;
   /** The newest time that the message names; undefined if it names none. */
   readonly diedAt: Date | undefined;
+  /** When the worker wrote the note with the error; undefined without a note. */
+  readonly notedAt: Date | undefined;
+  /** As `deathIdentity`: of two dead letters of one death. */
+  readonly identity: string | undefined;
   /** Records of the broker's `x-death` header. */
   readonly deaths: readonly DeathRecord[];
   /** All headers, those of the broker included. */
@@ -38,6 +44,21 @@ export type DeadLetterSource = Pick<
 /** RabbitMQ was first released in 2007, so an earlier time is nonsense that a client wrote. */
 const EARLIEST_MS = Date.UTC(2007, 0, 1);
 const LATEST_MS = Date.UTC(2200, 0, 1);
+
+/** @returns the dead letter with what the note of its message says about an exhausted one. */
+export function explained(
+  kind: KindDeclaration,
+  deadLetter: ParsedDeadLetter,
+  notes: ReadonlyMap<string, DeathNote>,
+): ParsedDeadLetter {
+  const note = notes.get(deadLetter.id);
+  if (note === undefined || deadLetter.cause !== 'exhausted') return deadLetter;
+  return {
+    ...deadLetter,
+    ...describeDeath(kind, deadLetter.key, deadLetter.headers, note),
+    notedAt: note.at,
+  };
+}
 
 /** Never throws: the reason of a message that cannot be parsed is in `unreadableReason`. */
 export function parseDeadLetter(kind: KindDeclaration, source: DeadLetterSource): ParsedDeadLetter {
@@ -71,6 +92,8 @@ function parse(kind: KindDeclaration, source: DeadLetterSource): ParsedDeadLette
     key,
     exchange,
     diedAt: diedAtOf(properties, deaths),
+    notedAt: undefined,
+    identity: deathIdentity(properties.messageId, headers),
     deaths,
     headers,
     properties,

@@ -1,9 +1,13 @@
 /** Republishes dead letters of one kind to its own queue alone, in rounds: read and choose, publish, then acknowledge. */
 import {
+  type DeathNote,
   type Declaration,
   deadLetterQueue,
   type KindDeclaration,
   messageName,
+  type ReplayRun,
+  replayedBy,
+  replayHeaders,
   replayTarget,
 } from '@fit/topology';
 import {
@@ -21,8 +25,7 @@ import {
 import { type DeadLetterFilter, matchesFilter } from './deadLetterFilter.ts';
 import { type DeadLetterGroup, DeadLetterGroups } from './deadLetterGroups.ts';
 import { ProblemList, ProgressLog } from './operatorLog.ts';
-import { type ParsedDeadLetter, parseDeadLetter } from './parsedDeadLetter.ts';
-import { type ReplayRun, replayedBy, replayHeaders } from './replayHeaders.ts';
+import { explained, type ParsedDeadLetter, parseDeadLetter } from './parsedDeadLetter.ts';
 import { type ReplayItem, type RepublishEnd, republish } from './republish.ts';
 import { RefailureWatch } from './watchRefailures.ts';
 
@@ -195,7 +198,13 @@ async function runRound(
 ): Promise<Round> {
   const reader = await options.broker.openReader(deadLetterQueue(options.kind));
   try {
-    const selection = await selectDeadLetters(reader, options, limit, readLimit);
+    const { broker, kind, filter } = options;
+    // Only a filter by the class of the error needs the notes.
+    const notes =
+      filter.errorClass === undefined
+        ? new Map<string, DeathNote>()
+        : await broker.readNotes(kind.queue);
+    const selection = await selectDeadLetters(reader, options, notes, limit, readLimit);
     const { end, lossReason } = selection.reading;
     if (end !== 'lost' && !options.isDryRun && selection.selected.length > 0)
       return await publishSelection(reader, options, selection, replayedBefore);
@@ -221,6 +230,7 @@ interface Selection {
   readonly reading: ReadingEnd;
   /** In the order in which they are replayed. */
   readonly selected: readonly SelectedDeadLetter[];
+  readonly copies: Copies;
   readonly otherCount: number;
   /** Matching messages whose headers cannot be read. */
   readonly unreadableCount: number;
@@ -229,21 +239,47 @@ interface Selection {
   readonly problems: readonly string[];
 }
 
+/** A copy of one death is not published a second time; it is acknowledged with the first one. */
+class Copies {
+  readonly #byIdentity = new Map<string, DeadLetterDelivery[]>();
+
+  /** @returns true if a dead letter of the same death is selected, with which this one will be acknowledged. */
+  take({ deadLetter, delivery }: SelectedDeadLetter): boolean {
+    const { identity } = deadLetter;
+    if (identity === undefined) return false;
+    const copies = this.#byIdentity.get(identity);
+    if (copies === undefined) this.#byIdentity.set(identity, []);
+    else copies.push(delivery);
+    return copies !== undefined;
+  }
+
+  /** Its copies stay in the queue. */
+  forget({ identity }: ParsedDeadLetter): void {
+    if (identity !== undefined) this.#byIdentity.delete(identity);
+  }
+
+  of({ identity }: ParsedDeadLetter): readonly DeadLetterDelivery[] {
+    return this.#byIdentity.get(identity ?? '') ?? [];
+  }
+}
+
 /** Reads past the limit to the end of the queue, because messages that are dead-lettered again arrive there. */
 async function selectDeadLetters(
   reader: DeadLetterReader,
   { kind, run, filter, order, log }: ReplayOptions,
+  notes: ReadonlyMap<string, DeathNote>,
   limit: number,
   readLimit: number,
 ): Promise<Selection> {
   const selected: SelectedDeadLetter[] = [];
+  const copies = new Copies();
   const problems = new ProblemList();
   const refailed = new DeadLetterGroups();
   const groups = new DeadLetterGroups();
   const progress = new ProgressLog(log);
   let [seenCount, otherCount, unreadableCount, bodyBytes] = [0, 0, 0, 0];
   const reading = await readDeliveries(reader, readLimit, (delivery) => {
-    const deadLetter = parseDeadLetter(kind, delivery);
+    const deadLetter = explained(kind, parseDeadLetter(kind, delivery), notes);
     seenCount += 1;
     progress.update(() => `${kind.kind}: ${seenCount} dead letters read`);
     const replayed = replayedBy(deadLetter.headers, run);
@@ -260,9 +296,12 @@ async function selectDeadLetters(
       return 'continue';
     }
     groups.add(deadLetter);
+    if (copies.take({ deadLetter, delivery })) return 'continue';
     if (selected.length >= limit) {
       if (order === 'oldest') return 'continue';
-      bodyBytes -= selected.shift()?.deadLetter.body.length ?? 0;
+      const [oldest] = selected.splice(0, 1);
+      bodyBytes -= oldest?.deadLetter.body.length ?? 0;
+      if (oldest !== undefined) copies.forget(oldest.deadLetter);
     }
     selected.push({ deadLetter, delivery });
     bodyBytes += deadLetter.body.length;
@@ -270,6 +309,7 @@ async function selectDeadLetters(
   });
   return {
     reading,
+    copies,
     selected: order === 'newest' ? selected.reverse() : selected,
     otherCount,
     unreadableCount,
@@ -319,6 +359,7 @@ async function publishSelection(
         // The message was requeued meanwhile and will be replayed a second time, so nothing more is published here.
         if (!delivery.isCurrent) stopAsLost('the connection that held the dead letters was lost');
         delivery.ack();
+        for (const copy of selection.copies.of(deadLetter)) copy.ack();
       },
     }),
   );

@@ -1,12 +1,17 @@
 /** Observes which replayed messages are dead-lettered again: while a replay runs, and afterwards until none is in flight. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { deadLetterQueue, type KindDeclaration, waitQueuesOf } from '@fit/topology';
+import {
+  deadLetterQueue,
+  type KindDeclaration,
+  type ReplayRun,
+  replayedBy,
+  waitQueuesOf,
+} from '@fit/topology';
 import { type DeadLetterReader, DeadLetterReaderLost, type Inspector } from '@fit/topology/amqp';
 import { closeQuietly, type ReadingEnd, readDeliveries } from './browseDeadLetters.ts';
 import { type DeadLetterGroup, DeadLetterGroups, totalCount } from './deadLetterGroups.ts';
 import { parseDeadLetter } from './parsedDeadLetter.ts';
 import type { ReplayOptions } from './replayDeadLetters.ts';
-import { type ReplayRun, replayedBy } from './replayHeaders.ts';
 
 /** Messages that one read takes at most; a longer read would delay the replay. */
 const LOOK_LIMIT = 1_000;

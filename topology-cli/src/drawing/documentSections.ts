@@ -130,18 +130,27 @@ function repeated(type: 'retry' | 'crash', count: number): SimulatedOutcome[] {
 }
 
 function queueTable(plan: TopologyPlan): string {
+  const notes = plan.notes.map(({ name, arguments: settings }) => [
+    code(name),
+    'notes',
+    entriesCell(settings),
+    '',
+    code(name),
+  ]);
   return table(
     ['queue', 'role', 'arguments', 'policy', 'bound from'],
-    plan.queues.map((queue) => [
-      code(queue.name),
-      queue.role === 'wait' ? `wait ${queue.tier}` : queue.role,
-      entriesCell(queue.arguments),
-      plan.policies
-        .filter(({ pattern }) => new RegExp(pattern).test(queue.name))
-        .map(({ definition }) => entriesCell(definition))
-        .join('<br>'),
-      boundFromCell(plan, queue),
-    ]),
+    plan.queues
+      .map((queue) => [
+        code(queue.name),
+        queue.role === 'wait' ? `wait ${queue.tier}` : queue.role,
+        entriesCell(queue.arguments),
+        plan.policies
+          .filter(({ pattern }) => new RegExp(pattern).test(queue.name))
+          .map(({ definition }) => entriesCell(definition))
+          .join('<br>'),
+        boundFromCell(plan, queue),
+      ])
+      .concat(notes),
   );
 }
 

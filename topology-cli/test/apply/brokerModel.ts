@@ -1,7 +1,7 @@
 /** A virtual host as data: what a plan leaves there, what a step changes, and where the broker would route. */
 import type { ExchangePlan, PolicyPlan, TopologyPlan } from '@fit/topology';
 import type { LiveBinding, LiveQueue, LiveTopology } from '@fit/topology/management';
-import { bindingText } from '@fit/topology/management';
+import { bindingText, notesBinding } from '@fit/topology/management';
 import { matchesPattern } from '../../../topology/src/declaration/keyPattern.ts';
 import type { ApplyStep } from '../../src/apply/planSteps.ts';
 
@@ -19,6 +19,7 @@ export function liveOf(plan: TopologyPlan): LiveTopology {
     ...plan.policies.map((policy): ApplyStep => ({ type: 'putPolicy', policy })),
     ...plan.exchanges.map((exchange): ApplyStep => ({ type: 'declareExchange', exchange })),
     ...plan.queues.map((queue): ApplyStep => ({ type: 'declareQueue', queue })),
+    ...plan.notes.map((notes): ApplyStep => ({ type: 'declareNotes', notes })),
     ...plan.bindings.map(
       ({ exchange, queue, ...rest }): ApplyStep => ({
         type: 'bind',
@@ -41,6 +42,12 @@ export function perform(live: LiveTopology, step: ApplyStep): LiveTopology {
         ...live,
         queues: [...live.queues, queueOf(step.queue.name, step.queue.arguments)],
       };
+    case 'declareNotes': {
+      const { name, arguments: settings } = step.notes;
+      const withQueue = { ...live, queues: [...live.queues, queueOf(name, settings)] };
+      const declared = declareExchange(withQueue, { name, type: 'fanout', alternate: undefined });
+      return bind(declared, notesBinding(step.notes));
+    }
     case 'bind':
       return bind(live, step.binding);
     case 'unbind':
@@ -83,7 +90,7 @@ function bind(live: LiveTopology, binding: LiveBinding): LiveTopology {
 export function queueOf(name: string, settings: LiveQueue['arguments']): LiveQueue {
   return {
     name,
-    type: 'quorum',
+    type: String(settings['x-queue-type']),
     isDurable: true,
     isAutoDelete: false,
     arguments: settings,

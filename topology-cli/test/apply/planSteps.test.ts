@@ -74,7 +74,13 @@ test('from an empty virtual host: policies, exchanges, queues, bindings, the pub
       const plan = planTopology(declaration, { version, hasManagement: true });
       const steps = planSteps(plan, EMPTY);
       const types = [...new Set(steps.map(({ type }) => type))];
-      assert.deepEqual(types, ['putPolicy', 'declareExchange', 'declareQueue', 'bind']);
+      assert.deepEqual(types, [
+        'putPolicy',
+        'declareExchange',
+        'declareQueue',
+        'declareNotes',
+        'bind',
+      ]);
       const last = steps.slice(-plan.kinds.length).map((step) => describeStep(step));
       assert.ok(last.every((line) => line.startsWith(`bind ${declaration.exchange} [`)));
       const live = run(plan, EMPTY);

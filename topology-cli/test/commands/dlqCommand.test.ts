@@ -164,3 +164,45 @@ test('ls of three hundred messages of 1 MB needs little memory', async (t) => {
   t.diagnostic(`peak of resident memory: ${Math.round(peakBytes / 1_048_576)} MiB`);
   assert.ok(peakBytes > 0 && peakBytes < 240 * 1_024 * 1_024, `ls held ${peakBytes} bytes`);
 });
+
+test('ls and show tell the last error of an exhausted message; a second dead letter of one death is neither counted nor replayed twice', async (t) => {
+  const program = await Program.open(t);
+  const { environment } = program;
+  const { testTopology } = environment;
+  const publisher = await testTopology.publisher();
+  const worker = await testTopology.worker({
+    run: ({ attempt }) => {
+      throw new RangeError(`no\u001b[2J ${attempt.number}`);
+    },
+  });
+  await publisher.publish(testTopology.message('spent'));
+  await testTopology.expectReady('one.dead', 1);
+  await worker.close();
+  const headers = {
+    'death-cause': 'fatal',
+    'death-class': 'TypeError',
+    'death-message': 'no 7',
+    'death-attempt': 1,
+  };
+  for (const id of ['twice', 'twice', 'once'])
+    await environment.addDeadLetters([id], { headers, body: Buffer.from('{}') });
+  const ls = await program.run('ls');
+  assert.match(ls.out, / 1 {2}exhausted .* RangeError: no\\u001b\[2J 3\n/);
+  assert.match(ls.out, / 2 {2}fatal .* TypeError: no 7 \(and 1 copy\)\n/);
+  const byClass = await program.run('ls', '--class', 'RangeError', '--json');
+  const { kinds } = JSON.parse(byClass.out) as {
+    kinds: { matchingCount: number; groups: { attempt: number }[] }[];
+  };
+  assert.deepEqual([kinds[0]?.matchingCount, kinds[0]?.groups[0]?.attempt], [1, 3]);
+  const show = await program.run('show', 'spent');
+  assert.match(show.out, /cause {6}exhausted {2}RangeError: no/);
+  assert.match(show.out, /attempt {4}3, failed 20\d\d-/);
+  assert.match(show.out, /\nstack\n {2}RangeError: no.*\n {2} *at /);
+
+  const spent = await program.run('replay', '--class', 'RangeError');
+  assert.match(spent.out, /one: 1 dead letters replayed, 3 do not match/);
+  const rest = await program.run('replay');
+  assert.match(rest.out, /one: 2 dead letters replayed/);
+  await testTopology.expectReady('one', 3);
+  await testTopology.expectReady('one.dead', 0);
+});

@@ -1,7 +1,7 @@
 /** Goal: a dead letter is parsed without trusting it. Method: pure functions on odd and random messages. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fingerprint } from '@fit/topology';
+import { fingerprint, replayedBy, replayHeaders } from '@fit/topology';
 import fc from 'fast-check';
 import { BROKER_SERIES, EXHAUSTED } from '../../../topology/test/support/deathHeaders.ts';
 import { DEFAULT } from '../../../topology/test/support/declarations.ts';
@@ -16,7 +16,6 @@ import {
   deathLines,
   parseDeadLetter,
 } from '../../src/dead-letters/parsedDeadLetter.ts';
-import { replayedBy, replayHeaders } from '../../src/dead-letters/replayHeaders.ts';
 import { batchSize } from '../../src/dead-letters/republish.ts';
 
 const KIND = DEFAULT.kind.createWod;

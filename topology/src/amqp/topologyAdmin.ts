@@ -2,7 +2,7 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { TopologyError } from '../errors.ts';
 import type { LiveBinding } from '../management/liveTopology.ts';
-import type { ExchangePlan, QueuePlan } from '../plan/topologyPlan.ts';
+import type { ExchangePlan, NotesPlan, QueuePlan } from '../plan/topologyPlan.ts';
 import { brokerVersion, closeConnection, openConnection } from './connection.ts';
 import type { QueueDepth } from './inspector.ts';
 
@@ -14,6 +14,8 @@ export interface TopologyAdmin {
   declareExchange(exchange: ExchangePlan): Promise<void>;
   /** @throws TopologyError `TOPOLOGY_DIFFERS` if the queue exists with other arguments. */
   declareQueue(queue: QueuePlan): Promise<void>;
+  /** @throws TopologyError `TOPOLOGY_DIFFERS` if the stream or its exchange exists with other arguments. */
+  declareNotes(notes: NotesPlan): Promise<void>;
   /** Binds a queue or an exchange. */
   bind(binding: LiveBinding): Promise<void>;
   /** Removes a binding. The broker answers a missing binding as removed. */
@@ -58,6 +60,7 @@ export async function openTopologyAdmin(
     version: brokerVersion(model),
     declareExchange: (exchange) => request((channel) => declareExchange(channel, exchange)),
     declareQueue: (queue) => request((channel) => declareQueue(channel, queue)),
+    declareNotes: (notes) => request((channel) => declareNotes(channel, notes)),
     bind: (binding) => request((channel) => bind(channel, binding)),
     unbind: (binding) => request((channel) => unbind(channel, binding)),
     deleteExchange: (name) => request((channel) => channel.deleteExchange(name)),
@@ -88,9 +91,20 @@ export async function declareExchange(channel: Channel, exchange: ExchangePlan):
 }
 
 /** @throws TopologyError `TOPOLOGY_DIFFERS` if the queue exists with other arguments. */
-export async function declareQueue(channel: Channel, queue: QueuePlan): Promise<void> {
+export async function declareQueue(
+  channel: Channel,
+  queue: Pick<QueuePlan, 'name' | 'arguments'>,
+): Promise<void> {
   const options = { durable: true, arguments: { ...queue.arguments } };
   await orDiffers(queue.name, channel.assertQueue(queue.name, options));
+}
+
+/** @throws TopologyError `TOPOLOGY_DIFFERS` if the stream or the exchange exists with other arguments. */
+export async function declareNotes(channel: Channel, notes: NotesPlan): Promise<void> {
+  const { name } = notes;
+  await declareExchange(channel, { name, type: 'fanout', alternate: undefined });
+  await declareQueue(channel, notes);
+  await orDiffers(name, channel.bindQueue(name, name, ''));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Makes a broker equal to the plan. It only adds what is missing, so any number of processes may run it at any time. */
 import type { ChannelModel } from 'amqplib';
 import { brokerVersion, vhostOf } from '../amqp/connection.ts';
-import { declareExchange, declareQueue, orDiffers } from '../amqp/topologyAdmin.ts';
+import { declareExchange, declareNotes, declareQueue, orDiffers } from '../amqp/topologyAdmin.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import type { Fault } from '../errors.ts';
 import { applyPolicies } from '../management/applyPolicies.ts';
@@ -68,15 +68,17 @@ export async function assertTopology(
   return plan;
 }
 
-/** Declares exchanges, queues, then bindings; existing objects stay as they are. @throws TopologyError `TOPOLOGY_DIFFERS`. */
+/** Declares exchanges, queues, notes, then bindings; existing objects stay as they are. @throws TopologyError `TOPOLOGY_DIFFERS`. */
 export async function declareObjects(
   model: ChannelModel,
-  { exchanges, queues, bindings }: Pick<TopologyPlan, 'exchanges' | 'queues' | 'bindings'>,
+  plan: Pick<TopologyPlan, 'exchanges' | 'queues' | 'bindings' | 'notes'>,
 ): Promise<void> {
+  const { exchanges, queues, bindings, notes } = plan;
   const channel = await model.createChannel();
   channel.on('error', () => undefined);
   for (const exchange of exchanges) await declareExchange(channel, exchange);
   for (const queue of queues) await declareQueue(channel, queue);
+  for (const one of notes) await declareNotes(channel, one);
   for (const { queue, exchange, key, arguments: headers } of bindings)
     await orDiffers(queue, channel.bindQueue(queue, exchange, key, headers));
   await channel.close();

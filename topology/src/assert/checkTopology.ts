@@ -30,12 +30,12 @@ export async function checkTopology(
 ): Promise<void> {
   const exchanges = await look(
     model,
-    plan.exchanges.map(({ name }) => name),
+    [...plan.exchanges, ...plan.notes].map(({ name }) => name),
     (channel, name) => channel.checkExchange(name),
   );
   const queues = await look(
     model,
-    plan.queues.map(({ name }) => name),
+    [...plan.queues, ...plan.notes].map(({ name }) => name),
     (channel, name) => channel.checkQueue(name),
   );
   const remedy = 'is missing: let an operator run topology apply, or open with assert: create';

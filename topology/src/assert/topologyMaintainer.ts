@@ -10,6 +10,7 @@ import { ManagementApi } from '../management/managementApi.ts';
 import {
   asLive,
   isRetryBinding,
+  notesBinding,
   queuesWithOtherTiers,
   tierChangeExchange,
   withoutTiers,
@@ -166,7 +167,8 @@ export class TopologyMaintainer {
     const missingPolicies = wanted.policies.filter(
       (planned) => !policies.some((live) => isPlanned(planned, live)),
     );
-    if (missing.length + missingPolicies.length === 0) return;
+    const missingNotes = wanted.notes.filter((one) => !bound.has(bindingText(notesBinding(one))));
+    if (missing.length + missingPolicies.length + missingNotes.length === 0) return;
     // Tiers were compared above, and foreign policies were reported when the connection was opened.
     await probeBroker({ ...wanted, bindings: [] }, api);
     await applyPolicies(api, wanted.policies);
@@ -175,6 +177,7 @@ export class TopologyMaintainer {
     const remedy = 'somebody deleted or changed it; it was restored as planned';
     for (const one of missing)
       this.#warn(fault('BINDING_MISSING', bindingText(asLive(one)), remedy));
+    for (const { name } of missingNotes) this.#warn(fault('NOTES_MISSING', name, remedy));
     for (const { name } of missingPolicies) this.#warn(fault('POLICY_MISSING', name, remedy));
   }
 

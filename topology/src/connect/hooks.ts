@@ -1,4 +1,5 @@
 /** What a program may watch and wrap: events for logs and metrics, and the run of attempts and publishes for traces. */
+import type { DeathCause } from '../retry/deathCause.ts';
 import type { PublishErrorCode } from './publishError.ts';
 
 /** Which attempt of a message runs. */
@@ -68,6 +69,14 @@ export type TopologyEvent =
   | { readonly type: 'invalidOutcome'; readonly queue: string; readonly error: Error }
   /** `settle` failed, so the attempt counts as failed although its handler ended. */
   | { readonly type: 'settleFailed'; readonly queue: string; readonly error: unknown }
+  /** A handler of dead letters ended. */
+  | {
+      readonly type: 'deadLetter';
+      readonly queue: string;
+      readonly cause: DeathCause;
+      readonly outcome: 'done' | 'replay' | 'keep' | 'failed';
+      readonly error?: unknown;
+    }
   /** A publish ended. Exchange and key are empty where nothing was sent. */
   | {
       readonly type: 'published';

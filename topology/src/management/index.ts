@@ -21,6 +21,7 @@ export {
   formerDelays,
   formerSpreadExchanges,
   formerWaitQueues,
+  notesBinding,
   privateExchanges,
   publicExchange,
   tierChangeBinding,

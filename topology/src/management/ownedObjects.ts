@@ -12,7 +12,13 @@ import {
   returnExchange,
   spreadExchange,
 } from '../plan/names.ts';
-import type { BindingPlan, PlannedKind, QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
+import type {
+  BindingPlan,
+  NotesPlan,
+  PlannedKind,
+  QueuePlan,
+  TopologyPlan,
+} from '../plan/topologyPlan.ts';
 import { SPREADS } from '../retry/spread.ts';
 import {
   bindingText,
@@ -54,6 +60,11 @@ export function privateExchanges(plan: TopologyPlan): Set<string> {
       ...(kind.jitter === 0 ? [] : kind.tiersMs).map((_, index) => spreadExchange(kind, index + 1)),
     ]),
   );
+}
+
+/** @returns the binding of a stream of notes; a stream or exchange that is missing has none. */
+export function notesBinding({ name }: NotesPlan): LiveBinding {
+  return { source: name, destination: name, destinationType: 'queue', key: '', arguments: {} };
 }
 
 /** A wait queue of a tier that is no longer planned. */

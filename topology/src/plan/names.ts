@@ -27,6 +27,9 @@ export function deadLetterQueue({ queue, names }: Pick<TieredKind, 'queue' | 'na
   return names.dead ?? `${queue}.dead`;
 }
 
+/** Name of the exchange, and of the stream behind it, that keep the last errors of exhausted dead letters. */
+export const notesName = (queue: string): string => `${queue}.notes`;
+
 /** Name of the exchange, and of the queue behind it, that keep a message for this time before its first delivery. */
 export const delayName = (exchange: string, delayMs: number): string =>
   `${exchange}.delay.${formatDuration(delayMs)}`;

@@ -6,10 +6,17 @@ import {
 } from '../declaration/declareTopology.ts';
 import { frozenCopy } from '../declaration/freezeDeeply.ts';
 import { type BrokerProfile, isAtLeast } from './brokerProfile.ts';
-import { deadLetterQueue, delayName, parkExchange } from './names.ts';
+import { deadLetterQueue, delayName, notesName, parkExchange } from './names.ts';
 import { hasNativeRetry, isLinear, planNative } from './planNative.ts';
 import { AT_LEAST_ONCE, planTiers } from './planTiers.ts';
-import type { KindPlan, PlannedKind, PolicyPlan, QueuePlan, TopologyPlan } from './topologyPlan.ts';
+import type {
+  KindPlan,
+  NotesPlan,
+  PlannedKind,
+  PolicyPlan,
+  QueuePlan,
+  TopologyPlan,
+} from './topologyPlan.ts';
 
 /**
  * Plans the topology of a declaration for one broker.
@@ -40,6 +47,7 @@ export function planTopology(declaration: Declaration, broker: BrokerProfile): T
       ),
     ],
     policies: broker.hasManagement ? kinds.flatMap((kind) => planPolicies(kind, broker)) : [],
+    notes: kinds.map(planNotes),
   });
 }
 
@@ -87,6 +95,21 @@ function planDelay(exchange: string, delayMs: number): KindPlan {
       },
     ],
     bindings: [{ exchange: name, queue: name, key: '', arguments: {} }],
+  };
+}
+
+/** Notes have at most a few thousand characters, so these are some ten thousand notes. Whole segments expire, the oldest first. */
+const NOTES_LIMITS = {
+  'x-max-age': '14D',
+  'x-max-length-bytes': 20_000_000,
+  'x-stream-max-segment-size-bytes': 2_000_000,
+} as const;
+
+function planNotes({ kind, queue }: PlannedKind): NotesPlan {
+  return {
+    name: notesName(queue),
+    kind,
+    arguments: { 'x-queue-type': 'stream', ...NOTES_LIMITS },
   };
 }
 

@@ -58,6 +58,20 @@ export interface KindPlan {
   readonly bindings: readonly BindingPlan[];
 }
 
+/**
+ * Where workers leave the last error of a message before they let the broker dead-letter it: a rejection carries no text, and
+ * a dead letter that a worker published could be doubled by a crash. A stream, because many readers look up notes by message
+ * id while dead letters come and go. It is no part of any message's path: a note that is lost costs nothing but its text.
+ */
+export interface NotesPlan {
+  /** Name of the stream, and of the fanout exchange in front of it. */
+  readonly name: string;
+  /** Kind whose dead letters it explains. */
+  readonly kind: string;
+  /** Arguments of the stream, its bounds among them. */
+  readonly arguments: Readonly<Record<string, string | number>>;
+}
+
 /** Everything that must exist, in the order of its declaration. Frozen. */
 export interface TopologyPlan {
   /** Broker that the plan was made for. */
@@ -67,4 +81,6 @@ export interface TopologyPlan {
   readonly queues: readonly QueuePlan[];
   readonly bindings: readonly BindingPlan[];
   readonly policies: readonly PolicyPlan[];
+  /** One for each kind. */
+  readonly notes: readonly NotesPlan[];
 }

@@ -54,7 +54,10 @@ function proveTargets(plan: TopologyPlan): Fault[] {
 
 /** Derived names can collide: a kind on queue `one.dead` would consume the dead letters of a kind on queue `one`. */
 function proveSeparateNames(plan: TopologyPlan): Fault[] {
-  return [plan.exchanges, plan.queues].flatMap((objects) => {
+  return [
+    [...plan.exchanges, ...plan.notes],
+    [...plan.queues, ...plan.notes],
+  ].flatMap((objects) => {
     const names = objects.map(({ name }) => name);
     return names
       .filter((name, index) => names.indexOf(name) !== index)

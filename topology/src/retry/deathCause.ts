@@ -34,8 +34,8 @@ export function deathCause(
   routingKey: string,
   headers: Readonly<Record<string, unknown>>,
 ): DeathCause {
-  const own = WORKER_CAUSES.find((cause) => cause === headers[CAUSE_HEADER]);
-  if (own !== undefined && !hasDied(headers)) return own;
+  const own = workerCause(headers);
+  if (own !== undefined) return own;
   const { queue, reason } = lastDeath(headers);
   if (queue !== kind.queue) return 'unknown';
   switch (reason) {
@@ -50,6 +50,17 @@ export function deathCause(
     default:
       return 'unknown';
   }
+}
+
+/** @returns true for a dead letter that a worker published; the broker made all others. */
+export function isByWorker(headers: Readonly<Record<string, unknown>>): boolean {
+  return workerCause(headers) !== undefined;
+}
+
+function workerCause(headers: Readonly<Record<string, unknown>>): WorkerCause | undefined {
+  return hasDied(headers)
+    ? undefined
+    : WORKER_CAUSES.find((cause) => cause === headers[CAUSE_HEADER]);
 }
 
 /**

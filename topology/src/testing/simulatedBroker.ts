@@ -3,10 +3,12 @@ import type { OutgoingMessage, PublishResult } from '../amqp/index.ts';
 import { outgoingHeaders } from '../amqp/outgoingHeaders.ts';
 import { formatDuration } from '../declaration/duration.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
+import { notesName } from '../plan/names.ts';
 import type { QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import { afterDeath, type DeathReason, route } from '../proof/routes.ts';
 import { type Attempt, attemptOf } from '../retry/attempt.ts';
 import { type DeathCause, deathCause } from '../retry/deathCause.ts';
+import type { DeathNote } from '../retry/describeDeath.ts';
 import { SPREAD_HEADER } from '../retry/spread.ts';
 import type { Headers } from '../retry/xDeath.ts';
 import type { ClockTimer } from '../work/clock.ts';
@@ -96,6 +98,8 @@ interface QueueState {
   urgentCount: number;
 }
 
+const noteKey = (exchange: string, id: string) => JSON.stringify([exchange, id]);
+
 /** Before 4.3 a queue delivers that many urgent messages for each normal one (RabbitMQ, quorum queues, priorities). */
 const URGENT_SHARE = 2;
 
@@ -105,6 +109,7 @@ export class SimulatedBroker {
   readonly clock: VirtualClock;
   readonly #queues: ReadonlyMap<string, QueueState>;
   readonly #messages: StoredMessage[] = [];
+  readonly #notes = new Map<string, DeathNote>();
   #changeCount = 0;
 
   constructor(plan: TopologyPlan, clock: VirtualClock) {
@@ -184,6 +189,18 @@ export class SimulatedBroker {
     });
     if (queues.length === 0) return 'returned';
     return results.every((isTaken) => isTaken) ? 'confirmed' : 'nacked';
+  }
+
+  /** @returns false if the message is no note of a last error. */
+  takeNote({ exchange, id: messageId, headers = {} }: OutgoingMessage): boolean {
+    if (!this.plan.notes.some(({ name }) => name === exchange)) return false;
+    this.#notes.set(noteKey(exchange, messageId), { messageId, headers, at: this.clock.date() });
+    return true;
+  }
+
+  /** @returns the newest note of a message of this main queue. */
+  noteOf(queue: string, id: string): DeathNote | undefined {
+    return this.#notes.get(noteKey(notesName(queue), id));
   }
 
   /** Delivers the next message of a queue. @returns undefined if none is ready. */

@@ -248,6 +248,7 @@ export class SimulatedLink implements WorkerLink {
   /** A handler of a crashed worker goes on in the test's process, but what it publishes must not arrive. */
   #publish(message: OutgoingMessage): PublishResult {
     if (!this.#isUp) return 'unknown';
+    if (this.#broker.takeNote(message)) return 'confirmed';
     const cause = message.headers?.[CAUSE_HEADER];
     const delivery = this.#consumer?.deliveryOf(message.id);
     if (delivery !== undefined && cause !== undefined) delivery.note ??= `dead-lettered: ${cause}`;

@@ -171,12 +171,15 @@ export class SimulatedSystem<Queue extends string = string> {
     return this.broker.readyIn(deadLetterQueue(kind)).map((deadLetter) => {
       const { id, key, body } = deadLetter;
       const headers = { ...deadLetter.headers, ...this.broker.marksOf(deadLetter).headers };
-      const { cause, message } = describeDeath(kind, key, headers);
+      const note = this.broker.noteOf(kind.queue, id);
+      const { cause, message } = describeDeath(kind, key, headers, note);
+      const isTold =
+        ERROR_MESSAGE_HEADER in headers || (cause === 'exhausted' && note !== undefined);
       return {
         id,
         key,
         cause,
-        error: ERROR_MESSAGE_HEADER in headers ? message : undefined,
+        error: isTold ? message : undefined,
         body,
         headers,
       };

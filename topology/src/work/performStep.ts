@@ -6,6 +6,7 @@ import {
   copyFor,
   type DeadLetterDetails,
   deadLetterOf,
+  noteFor,
   type SettleMethod,
   settleMethodFor,
 } from './stepSettlement.ts';
@@ -36,9 +37,21 @@ export function performStep(
   { publisher, workerId }: WorkerPublisher,
   result: AttemptResult,
 ): SettleMethod | Promise<SettleMethod | undefined> {
-  const copy = copyFor(result, workerId);
   const method = settleMethodFor(result);
-  return copy === undefined ? method : publishCopy(publisher, copy, { ...result, method });
+  const copy = copyFor(result, workerId);
+  if (copy !== undefined) return publishCopy(publisher, copy, { ...result, method });
+  const note = isGivenBack(result.delivery) ? undefined : noteFor(result, workerId);
+  return note === undefined ? method : leaveNote(publisher, note, method);
+}
+
+/** A dead letter without its note is better than none, so the result of the publish does not matter. */
+async function leaveNote(
+  publisher: Pick<Publisher, 'publish'>,
+  note: OutgoingMessage,
+  method: SettleMethod,
+): Promise<SettleMethod> {
+  await publisher.publish(note);
+  return method;
 }
 
 async function publishCopy(

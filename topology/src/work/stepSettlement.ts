@@ -1,10 +1,16 @@
 /** Which copy of a delivery must be published for a next step, and how the delivery is settled. No I/O. */
 import { randomUUID } from 'node:crypto';
 import type { Delivery, OutgoingMessage } from '../amqp/index.ts';
-import { parkExchange, retryExchange, tierKey } from '../plan/names.ts';
+import { notesName, parkExchange, retryExchange, tierKey } from '../plan/names.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { CAUSE_HEADER, type WorkerCause } from '../retry/deathCause.ts';
-import { ERROR_CLASS_HEADER, ERROR_MESSAGE_HEADER } from '../retry/describeDeath.ts';
+import {
+  ATTEMPT_HEADER,
+  ERROR_CLASS_HEADER,
+  ERROR_MESSAGE_HEADER,
+  STACK_HEADER,
+  WORKER_HEADER,
+} from '../retry/describeDeath.ts';
 import { messageName } from '../retry/messageName.ts';
 import { errorClass, errorMessage } from '../retry/outcome.ts';
 import type { AttemptResult } from './queueWorkerOptions.ts';
@@ -68,6 +74,24 @@ export function copyFor(ended: EndedAttempt, workerId: string): OutgoingMessage 
   }
 }
 
+/**
+ * @returns the note with the last error of a message whose last attempt failed; undefined for another step, and for a message
+ * without an id, by which readers find the note. It is confirmed before the message is rejected, so a crash between may leave
+ * a note without a dead letter, or two notes of one message, and readers take the newest.
+ */
+export function noteFor(ended: EndedAttempt, workerId: string): OutgoingMessage | undefined {
+  const { attempt, delivery, kind, outcome, step } = ended;
+  if (step.type !== 'exhaust' || delivery.messageId === undefined) return undefined;
+  const error = 'error' in outcome ? outcome.error : undefined;
+  return {
+    exchange: notesName(kind.queue),
+    key: kind.queue,
+    id: delivery.messageId,
+    body: Buffer.alloc(0),
+    headers: deathHeaders({ error, attempt: attempt.number, workerId }),
+  };
+}
+
 /** What a worker writes on a dead letter. */
 export interface DeadLetterDetails {
   /** Why the job died. */
@@ -88,7 +112,6 @@ export function deadLetterOf(
   delivery: CopiedDelivery,
   { cause, error, attempt, workerId }: DeadLetterDetails,
 ): OutgoingMessage {
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
   return {
     exchange: parkExchange(kind.queue),
     key: delivery.routingKey,
@@ -99,12 +122,23 @@ export function deadLetterOf(
     headers: {
       ...plainHeaders(delivery),
       [CAUSE_HEADER]: cause,
-      [ERROR_CLASS_HEADER]: errorClass(error),
-      [ERROR_MESSAGE_HEADER]: errorMessage(error),
-      'death-stack': stack.slice(0, STACK_LIMIT_CHARS),
-      'death-attempt': attempt,
-      'death-worker': workerId,
+      ...deathHeaders({ error, attempt, workerId }),
     },
+  };
+}
+
+function deathHeaders({
+  error,
+  attempt,
+  workerId,
+}: Omit<DeadLetterDetails, 'cause'>): Record<string, string | number> {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  return {
+    [ERROR_CLASS_HEADER]: errorClass(error),
+    [ERROR_MESSAGE_HEADER]: errorMessage(error),
+    [STACK_HEADER]: stack.slice(0, STACK_LIMIT_CHARS),
+    [ATTEMPT_HEADER]: attempt,
+    [WORKER_HEADER]: workerId,
   };
 }
 
@@ -115,7 +149,9 @@ const LARGEST_NUMBER = 2 ** 63;
  * Headers with plain values that can be sent: a client's number must not make a dead letter unsendable. The publisher leaves
  * out those of the broker, which would steer the copy.
  */
-function plainHeaders(delivery: CopiedDelivery): Record<string, string | number> {
+export function plainHeaders(
+  delivery: Pick<CopiedDelivery, 'headers'>,
+): Record<string, string | number> {
   const plain: Record<string, string | number> = {};
   for (const [name, value] of Object.entries(delivery.headers)) {
     const isNumber = typeof value === 'number' && Math.abs(value) < LARGEST_NUMBER;

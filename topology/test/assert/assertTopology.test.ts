@@ -34,14 +34,16 @@ async function expectLive(environment: TestTopology, plan: TopologyPlan): Promis
       .filter(({ name }) => name !== '' && !name.startsWith('amq.'))
       .map((exchange) => [exchange.name, exchange.arguments])
       .sort(byText),
-    plan.exchanges
+    [...plan.exchanges, ...plan.notes.map(({ name }) => ({ name, alternate: undefined }))]
       .map(({ name, alternate }) => [name, alternate ? { 'alternate-exchange': alternate } : {}])
       .sort(byText),
   );
   const queues = (await environment.ask('GET', `/api/queues/${vhost}`)) as LiveObject[];
   assert.deepEqual(
     Object.fromEntries(queues.map((queue) => [queue.name, queue.arguments])),
-    Object.fromEntries(plan.queues.map((queue) => [queue.name, queue.arguments])),
+    Object.fromEntries(
+      [...plan.queues, ...plan.notes].map((queue) => [queue.name, queue.arguments]),
+    ),
   );
   const bindings = (await environment.ask('GET', `/api/bindings/${vhost}`)) as LiveBinding[];
   assert.deepEqual(
@@ -49,7 +51,10 @@ async function expectLive(environment: TestTopology, plan: TopologyPlan): Promis
       .filter(({ source }) => source !== '')
       .map((one) => [one.source, one.destination, one.routing_key, one.arguments])
       .sort(byText),
-    plan.bindings.map((one) => [one.exchange, one.queue, one.key, one.arguments]).sort(byText),
+    [
+      ...plan.bindings.map((one) => [one.exchange, one.queue, one.key, one.arguments]),
+      ...plan.notes.map(({ name }) => [name, name, '', {}]),
+    ].sort(byText),
   );
   const policies = (await environment.ask('GET', `/api/policies/${vhost}`)) as LivePolicy[];
   assert.deepEqual(

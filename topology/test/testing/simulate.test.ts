@@ -56,7 +56,7 @@ test('three tiers: a message that always fails has four attempts at their times,
   const [deadLetter, ...others] = simulation.deadLetters('outbox');
   assert.deepEqual(
     [deadLetter?.id, deadLetter?.cause, deadLetter?.error],
-    [id, 'exhausted', undefined],
+    [id, 'exhausted', 'busy'],
   );
   assert.equal(deadLetter?.body.toString(), 'ann');
   assert.deepEqual(others, []);

@@ -47,7 +47,7 @@ test('each queue has its own attempts; immediate repeats come before the first w
   ]);
   const causes = (queue: 'mail' | 'audit') =>
     simulation.deadLetters(queue).map((one) => [one.id, one.cause, one.error]);
-  assert.deepEqual(causes('mail'), [[id, 'exhausted', undefined]]);
+  assert.deepEqual(causes('mail'), [[id, 'exhausted', 'busy']]);
   assert.deepEqual(causes('audit'), [[id, 'fatal', 'full']]);
 });
 

@@ -48,9 +48,11 @@ async function listKind(context: CommandContext, kind: KindDeclaration): Promise
   const progress = new ProgressLog(context.log);
   let groups = new DeadLetterGroups();
   let [seenCount, matchingCount, unreadableCount] = [0, 0, 0];
+  const broker = deadLetterBroker(context.amqpUrl);
   const { end, behindCount } = await browseDeadLetters({
-    broker: deadLetterBroker(context.amqpUrl),
+    broker,
     kind,
+    notes: await broker.readNotes(kind.queue),
     log: context.log,
     readLimit: readLimitOption(context),
     // Groups are made of headers alone.

@@ -35,9 +35,11 @@ async function findDeadLetter(
 ): Promise<ParsedDeadLetter | undefined> {
   for (const kind of chosenKinds(context)) {
     let found: ParsedDeadLetter | undefined;
+    const broker = deadLetterBroker(context.amqpUrl);
     await browseDeadLetters({
-      broker: deadLetterBroker(context.amqpUrl),
+      broker,
       kind,
+      notes: await broker.readNotes(kind.queue),
       log: context.log,
       readLimit: readLimitOption(context),
       needsBody: (deadLetter) => deadLetter.id === id,
@@ -55,15 +57,19 @@ async function findDeadLetter(
 
 function deadLetterLines(deadLetter: ParsedDeadLetter, isFull: boolean): string[] {
   const { id, kind, key, exchange, cause, errorClass, message, diedAt } = deadLetter;
+  const { attempt, notedAt, stack } = deadLetter;
   const error =
     errorClass === cause ? '' : `  ${singleLine(errorClass)}: ${singleLine(message, 500)}`;
   const { unreadableReason, fingerprint, properties, headers, deaths, body } = deadLetter;
   return [
     `${singleLine(id, 300)}  (${kind})`,
     `cause      ${cause}${error}`,
+    ...(attempt === undefined ? [] : [`attempt    ${attempt}${notedText(notedAt)}`]),
     `died       ${diedAt?.toISOString() ?? 'at an unknown time'}  fingerprint ${fingerprint}`,
     `came by    ${singleLine(exchange)}  key ${singleLine(key, 255)}`,
     ...(unreadableReason === undefined ? [] : [`headers cannot be read: ${unreadableReason}`]),
+    // A fatal dead letter has its stack among its headers.
+    ...section('stack', notedAt === undefined || stack === undefined ? [] : stackLines(stack)),
     ...section('properties', valueLines(properties, isFull)),
     ...section(
       'deaths',
@@ -72,6 +78,14 @@ function deadLetterLines(deadLetter: ParsedDeadLetter, isFull: boolean): string[
     ...section('headers', valueLines(headers, isFull)),
     ...section('body', bodyLines(body, isFull)),
   ];
+}
+
+function notedText(notedAt: Date | undefined): string {
+  return notedAt === undefined ? '' : `, failed ${notedAt.toISOString()}`;
+}
+
+function stackLines(stack: string): string[] {
+  return multiLine(stack).split('\n');
 }
 
 function section(title: string, content: readonly string[]): string[] {

@@ -21,7 +21,7 @@ export function multiLine(text: string): string {
 /** @returns two lines for each group; the second has its times, keys and example ids. */
 export function groupLines(groups: readonly DeadLetterGroup[]): string[] {
   return groups.flatMap((group) => [
-    `${String(group.count).padStart(7)}  ${group.cause.padEnd(10)}  ${group.fingerprint}  ${errorText(group)}`,
+    `${String(group.count).padStart(7)}  ${group.cause.padEnd(10)}  ${group.fingerprint}  ${errorText(group)}${copyText(group)}`,
     `         ${timeSpanText(group)}  key ${group.keys.map((key) => singleLine(key, 60)).join(', ')}  e.g. ${group.exampleIds.map((id) => singleLine(id, 60)).join(', ')}`,
   ]);
 }
@@ -29,6 +29,11 @@ export function groupLines(groups: readonly DeadLetterGroup[]): string[] {
 function errorText({ errorClass, message, cause }: DeadLetterGroup): string {
   if (errorClass === cause && message === cause) return '';
   return `${singleLine(errorClass, 40)}: ${singleLine(message)}`;
+}
+
+function copyText({ copyCount }: DeadLetterGroup): string {
+  if (copyCount === 0) return '';
+  return ` (and ${copyCount} ${copyCount === 1 ? 'copy' : 'copies'})`;
 }
 
 function timeSpanText({ firstAt, lastAt }: DeadLetterGroup): string {

@@ -1,7 +1,8 @@
 /** Headers of a message that is replayed from a dead-letter queue. */
-import { type Headers, REPLAYED_AT_HEADER } from '@fit/topology';
+import { REPLAYED_AT_HEADER } from './eligibleAt.ts';
+import type { Headers } from './xDeath.ts';
 
-/** Identifies one run of `topology dlq replay`. */
+/** Identifies what was replayed together. */
 export interface ReplayRun {
   readonly replayId: string;
   readonly startedAt: Date;
@@ -47,7 +48,8 @@ export function replayedBy(
   return typeof atMs === 'number' && atMs >= run.startedAt.getTime() ? 'another run' : undefined;
 }
 
-function replayCountIn(headers: Headers): number {
+/** @returns how often a message was replayed; 0 also for a header that no replay wrote. */
+export function replayCountIn(headers: Headers): number {
   const count = headers[REPLAY_COUNT_HEADER];
   return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0;
 }

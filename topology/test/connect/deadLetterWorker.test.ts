@@ -1,0 +1,171 @@
+/** Goal: dead letters are read with their error and typed body, and are settled as their handler says. Method: workers on a real broker, one of them killed. */
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { eventually, testBroker } from '@fit/stack/testing';
+import {
+  createConnection,
+  createDeadLetterWorker,
+  createPublisher,
+  createWorker,
+  keep,
+  reject,
+  replay,
+  type TopologyEvent,
+} from '@fit/topology';
+import { Inspector } from '@fit/topology/amqp';
+import { connect } from 'amqplib';
+import { MAIL } from './deadMail.ts';
+
+async function open(t: TestContext) {
+  const { amqpUrl } = await testBroker(t);
+  const events: TopologyEvent[] = [];
+  const connection = await createConnection({
+    url: amqpUrl,
+    logger: false,
+    hooks: { onEvent: (event) => events.push(event) },
+  });
+  t.after(() => connection.close({ deadline: 0 }));
+  const publisher = await createPublisher({ connection, topology: MAIL });
+  const inspector = await Inspector.open({ url: amqpUrl, label: 'test inspects' });
+  t.after(() => inspector.close());
+  const expectReady = async (queue: string, count: number) => {
+    await eventually(async () => (await inspector.depthOf(queue)).readyCount === count, {
+      describe: async () => `${queue}: ${(await inspector.depthOf(queue)).readyCount} ready`,
+    });
+  };
+  const on = { connection, topology: MAIL, queue: 'outbox' } as const;
+  return { amqpUrl, connection, publisher, events, on, expectReady };
+}
+
+test('a letter tells cause, error, attempt, time and typed body; done deletes it, replay begins its message anew', async (t) => {
+  const { publisher, on, expectReady, amqpUrl, events } = await open(t);
+  const startedAtMs = Date.now();
+  const handled: string[] = [];
+  await createWorker({
+    ...on,
+    handler: ({ id, body, headers, attempt }) => {
+      handled.push(`${id} ${attempt.number} ${String(headers['own'])}`);
+      if (body.to === 'nobody') return reject(new RangeError('no such address'));
+      throw new TypeError(`busy ${attempt.number}`);
+    },
+  });
+  await publisher.publish('mail', { to: 'ann' }, { id: 'spent', headers: { own: 1 } });
+  await publisher.publish('mail', { to: 'nobody' }, { id: 'fatal', headers: { own: 2 } });
+  const model = await connect(amqpUrl);
+  (await model.createConfirmChannel()).publish('mail', 'mail', Buffer.from('{"to":7}'), {
+    messageId: 'unreadable',
+    type: 'mail',
+  });
+  await expectReady('outbox.dead', 3);
+  await model.close();
+  handled.length = 0;
+
+  const seen: unknown[] = [];
+  await createDeadLetterWorker({
+    ...on,
+    handler: (letter) => {
+      const { id, cause, error, attempt, diedAt, replays, isReadable } = letter;
+      if (replays === 0 && cause !== 'malformed')
+        assert.ok((diedAt?.getTime() ?? 0) >= startedAtMs - 1_000);
+      // The body has the type of the message only where it is readable.
+      const to = letter.isReadable ? letter.body.to : letter.problem.message.slice(0, 4);
+      const text = `${String(error?.class)}: ${error?.message.slice(0, 15)}`;
+      seen.push([id, cause, text, attempt, to, isReadable, replays]);
+      return id === 'fatal' && replays === 0 ? replay() : undefined;
+    },
+  });
+  await eventually(() => seen.length === 4, { describe: () => JSON.stringify(seen) });
+  await expectReady('outbox.dead', 0);
+  const sorted = seen.map((one) => JSON.stringify(one)).sort();
+  assert.deepEqual(sorted, [
+    '["fatal","fatal","RangeError: no such address",1,"nobody",true,0]',
+    '["fatal","fatal","RangeError: no such address",1,"nobody",true,1]',
+    '["spent","exhausted","TypeError: busy 2",2,"ann",true,0]',
+    sorted[3],
+  ]);
+  assert.match(sorted[3]!, /^\["unreadable","malformed","InvalidBody: /);
+  assert.deepEqual(handled, ['fatal 1 2']);
+  const outcomes = events.flatMap((one) => (one.type === 'deadLetter' ? [one.outcome] : []));
+  assert.deepEqual(outcomes.sort(), ['done', 'done', 'done', 'replay']);
+});
+
+test('what is kept or fails comes again, holds up nothing behind it, and goes back to its queue at a stop', async (t) => {
+  const { publisher, on, expectReady, events } = await open(t);
+  const worker = await createWorker({ ...on, handler: () => reject(new Error('no')) });
+  const ids = Array.from({ length: 20 }, (_, index) => `m${index}`);
+  for (const id of ids) await publisher.publish('mail', { to: id }, { id });
+  await expectReady('outbox.dead', ids.length);
+  await worker.stop();
+  const seen = new Map<string, number>();
+  const reader = await createDeadLetterWorker({
+    ...on,
+    concurrency: 2,
+    handler: ({ id }) => {
+      const count = (seen.get(id) ?? 0) + 1;
+      seen.set(id, count);
+      if (id === 'm19') return undefined;
+      if (id === 'm1' && count === 1) throw new Error('the store is away');
+      return keep(id === 'm0' && count === 1 ? '50ms' : '10m');
+    },
+  });
+  await eventually(() => seen.size === ids.length && seen.get('m0') === 2 && seen.get('m1') === 2, {
+    describe: () => JSON.stringify([...seen]),
+  });
+  assert.equal(reader.health, 'running');
+  const failed = events.find((one) => one.type === 'deadLetter' && one.outcome === 'failed');
+  assert.match(JSON.stringify(failed), /"cause":"fatal"/);
+  await eventually(() => reader.inFlight === 19, { describe: () => String(reader.inFlight) });
+  const stopped = reader.stop();
+  assert.equal(reader.health, 'stopping');
+  assert.deepEqual(await stopped, { finished: 0, returned: 19 });
+  assert.equal(reader.health, 'stopped');
+  await expectReady('outbox.dead', 19);
+});
+
+test('a worker killed between a dead letter and the end of its message leaves two, of which the handler gets one', async (t) => {
+  const { amqpUrl, publisher, on, expectReady } = await open(t);
+  await publisher.publish('mail', { to: 'ann' }, { id: 'twice' });
+  const abandoned = new AbortController();
+  t.after(() => {
+    abandoned.abort();
+  });
+  const first = fork(join(import.meta.dirname, 'deadMailWorker.ts'), [amqpUrl], {
+    signal: abandoned.signal,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const [, signal] = (await once(first, 'exit')) as [unknown, string | null];
+  assert.equal(signal, 'SIGKILL');
+  const worker = await createWorker({ ...on, handler: () => reject(new Error('again')) });
+  await expectReady('outbox.dead', 2);
+  await worker.stop();
+  const seen: string[] = [];
+  const reader = await createDeadLetterWorker({
+    ...on,
+    handler: ({ id, error }) => {
+      seen.push(`${id} ${String(error?.message)}`);
+    },
+  });
+  await eventually(() => seen.length > 0 && reader.inFlight === 0, {
+    describe: () => `${reader.inFlight}: ${seen.join()}`,
+  });
+  await expectReady('outbox.dead', 0);
+  await reader.stop();
+  assert.deepEqual(seen, ['twice killed']);
+});
+
+test('wrong options are told', async (t) => {
+  const { on } = await open(t);
+  const handler = () => undefined;
+  await assert.rejects(
+    createDeadLetterWorker({ ...on, queue: 'inbox' as never, handler }),
+    /KIND_UNKNOWN .*'outbox'/,
+  );
+  await assert.rejects(createDeadLetterWorker({ ...on, concurrency: 0, handler }), /at least 1/);
+  await assert.rejects(
+    createDeadLetterWorker({ ...on, handlers: handler, handler } as never),
+    /unknown option handlers/,
+  );
+});

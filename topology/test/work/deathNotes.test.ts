@@ -1,0 +1,152 @@
+/** Goal: an exhausted dead letter has its last error, and no dead letter is doubled for it. Method: real workers, one of them killed. */
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { eventually } from '@fit/stack/testing';
+import { type DeathNote, describeDeath } from '@fit/topology';
+import { openNoteReader, openSession, readNotes } from '@fit/topology/amqp';
+import { TestTopology } from '../support/testTopology.ts';
+
+const STREAM = 'one.notes';
+
+async function noteReader(t: TestContext, environment: TestTopology) {
+  const session = await openSession({ url: environment.amqpUrl, label: 'test reads notes' });
+  const reader = await openNoteReader(session, STREAM);
+  t.after(async () => {
+    await reader.close();
+    await session.close();
+  });
+  return reader;
+}
+
+/** All notes, also the older ones of one message. */
+async function allNotes(environment: TestTopology, count: number): Promise<string[]> {
+  const channel = await environment.adminChannel();
+  await channel.prefetch(100);
+  const ids: string[] = [];
+  await channel.consume(
+    STREAM,
+    (message) => {
+      ids.push(String(message?.properties.messageId));
+    },
+    { arguments: { 'x-stream-offset': 'first' } },
+  );
+  await eventually(() => ids.length >= count, { describe: () => ids.join() });
+  await channel.close();
+  return ids.sort();
+}
+
+function spoken(environment: TestTopology, note: DeathNote | undefined) {
+  const headers = { 'x-last-death-queue': 'one', 'x-last-death-reason': 'rejected' };
+  const { cause, errorClass, message, attempt } = describeDeath(
+    environment.kind,
+    'one.r3',
+    headers,
+    note,
+  );
+  return { cause, errorClass, message, attempt };
+}
+
+test('the last error of an exhausted message is read beside it, by any number of readers', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  const startedAtMs = Date.now();
+  await environment.worker({
+    run: ({ attempt }) => {
+      throw new TypeError(`no ${attempt.number}`);
+    },
+  });
+  await publisher.publish(environment.message('a'));
+  await environment.expectReady('one.dead', 1);
+  const readers = await Promise.all([noteReader(t, environment), noteReader(t, environment)]);
+  for (const reader of readers) {
+    const note = await reader.noteOf('a');
+    assert.deepEqual(spoken(environment, note), {
+      cause: 'exhausted',
+      errorClass: 'TypeError',
+      message: 'no 4',
+      attempt: 4,
+    });
+    // The timestamp of AMQP has whole seconds.
+    assert.ok((note?.at?.getTime() ?? 0) >= startedAtMs - 1_000);
+    assert.equal(await reader.noteOf('nobody'), undefined);
+  }
+  const notes = await readNotes(environment.amqpUrl, STREAM);
+  assert.deepEqual([...notes.keys()], ['a']);
+  assert.equal((await readNotes(environment.amqpUrl, 'nowhere.notes')).size, 0);
+});
+
+test('killed between note and rejection: one dead letter, its newest note counts, and a note without a dead letter does no harm', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  for (const id of ['dies', 'heals']) await publisher.publish(environment.message(id));
+  const { amqpUrl, managementUrl } = environment;
+  const abandoned = new AbortController();
+  t.after(() => {
+    abandoned.abort();
+  });
+  const start = (life: string) =>
+    fork(join(import.meta.dirname, 'notesWorker.ts'), [amqpUrl, managementUrl], {
+      env: { ...process.env, LIFE: life },
+      signal: abandoned.signal,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+  const [, signal] = (await once(start('first'), 'exit')) as [unknown, string | null];
+  assert.equal(signal, 'SIGKILL');
+  start('second').on('error', () => undefined);
+  await environment.expectReady('one.dead', 1);
+  await environment.expectEmpty(['one.dead']);
+  assert.deepEqual(await allNotes(environment, 3), ['dies', 'dies', 'heals']);
+  const reader = await noteReader(t, environment);
+  assert.deepEqual(spoken(environment, await reader.noteOf('dies')), {
+    cause: 'exhausted',
+    errorClass: 'RangeError',
+    message: 'failed in the second life',
+    attempt: 4,
+  });
+  const letters = await environment.takeDeadLetters(1);
+  assert.deepEqual(
+    letters.map(({ id, cause }) => [id, cause]),
+    [['dies', 'exhausted']],
+  );
+});
+
+test('without the stream a message dies as usual, and its dead letter has no error', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  const worker = await environment.worker({
+    run: () => {
+      throw new TypeError('no');
+    },
+  });
+  const channel = await environment.adminChannel();
+  await channel.deleteExchange(STREAM);
+  await channel.deleteQueue(STREAM);
+  await publisher.publish(environment.message('a'));
+  await environment.expectReady('one.dead', 1);
+  assert.ok(worker.isConsuming);
+  const reader = await noteReader(t, environment);
+  const note = await reader.noteOf('a');
+  assert.deepEqual(spoken(environment, note), {
+    cause: 'exhausted',
+    errorClass: 'exhausted',
+    message: 'exhausted',
+    attempt: undefined,
+  });
+});
+
+test('notes have bounds', async (t) => {
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
+  const live = (await environment.ask('GET', `/api/queues/${environment.vhost}/${STREAM}`)) as {
+    readonly arguments: Record<string, unknown>;
+  };
+  assert.deepEqual(live.arguments, {
+    'x-queue-type': 'stream',
+    'x-max-age': '14D',
+    'x-max-length-bytes': 20_000_000,
+    'x-stream-max-segment-size-bytes': 2_000_000,
+  });
+});
