@@ -1,9 +1,12 @@
 /**
  * `npm run example -- NAME [options]`: starts the servers that an example needs, on free ports, then the example's own
- * `start.ts` with the addresses in its environment. What follows the name belongs to the example.
+ * `start.ts` with the addresses in its environment. What follows the name belongs to the example, but for `--packed`.
  */
 import { fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installExample, makeTarballs } from '@fit/packages';
 import {
   defaultFolder,
   freePorts,
@@ -12,6 +15,7 @@ import {
   type ServerName,
   type Stack,
   StackError,
+  type StepOptions,
   startStack,
   stopOnSignal,
   withoutLogin,
@@ -52,15 +56,22 @@ ${Object.entries(EXAMPLES)
 
 The servers listen on free ports of 127.0.0.1, and their data is deleted at the end. With AMQP_URL or MONGODB_URL in the
 environment those servers are used instead. Ctrl-C stops everything. The exit code is that of the example, and 130 if it
-was stopped.`;
+was stopped.
 
-const [name = '', ...options] = process.argv.slice(2);
+  --packed  builds the packages, and runs a copy of the example in which they are installed, as a stranger would have it`;
+
+const [name = '', ...words] = process.argv.slice(2);
+const isPacked = words.includes('--packed');
+const options = words.filter((word) => word !== '--packed');
+const SOURCES = join(import.meta.dirname, name);
+/** Deleted at the end. */
+let copies: string | undefined;
 const example = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
 if (example === undefined) {
   console.error(USAGE);
   process.exitCode = ['', '--help', '-h'].includes(name) ? 0 : 2;
 } else if (options.includes('--help')) {
-  process.exitCode = await runExample({}, new AbortController().signal);
+  process.exitCode = await runExample(SOURCES, {}, new AbortController().signal);
 } else {
   process.exitCode = await startServersAndRun(example);
 }
@@ -86,16 +97,26 @@ async function startServersAndRun({ servers }: Example): Promise<number> {
     try {
       if (stack.managementUrl !== undefined)
         log(`RabbitMQ management (guest, guest): ${withoutLogin(stack.managementUrl)}`);
-      log(`starting ${name}; Ctrl-C stops everything`);
-      return await runExample(addressesOf(stack), stopped);
+      const folder = isPacked ? await installedCopy({ onProgress: log, signal: stopped }) : SOURCES;
+      log(`starting ${name} in ${folder}; Ctrl-C stops everything`);
+      return await runExample(folder, addressesOf(stack), stopped);
     } finally {
       log('stopping the servers');
       await stack.stop({ purge: true });
+      if (copies !== undefined) await rm(copies, { recursive: true, force: true, maxRetries: 5 });
     }
   } catch (error) {
     console.error(error instanceof StackError ? error.message : error);
     return stopped.aborted ? INTERRUPTED_EXIT_CODE : 1;
   }
+}
+
+/** @returns the folder of the copy. */
+async function installedCopy(step: StepOptions): Promise<string> {
+  copies = await mkdtemp(join(tmpdir(), 'fit-example-'));
+  const folder = join(copies, name);
+  await installExample(name, folder, await makeTarballs(copies, step), step);
+  return folder;
 }
 
 function addressesOf(stack: Stack): Record<string, string> {
@@ -110,16 +131,15 @@ function addressesOf(stack: Stack): Record<string, string> {
 
 /** The example ends by itself when this process is killed, since the channel between the two is then closed. */
 async function runExample(
+  folder: string,
   addresses: Readonly<Record<string, string>>,
   stopped: AbortSignal,
 ): Promise<number> {
-  const program = fork(join(import.meta.dirname, name, 'start.ts'), options, {
-    cwd: join(import.meta.dirname, name),
-    env: {
-      ...process.env,
-      ...addresses,
-      NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --no-warnings`,
-    },
+  // Without the condition by which this repository runs the sources of the packages.
+  const nodeOptions = folder === SOURCES ? (process.env['NODE_OPTIONS'] ?? '') : '';
+  const program = fork(join(folder, 'start.ts'), options, {
+    cwd: folder,
+    env: { ...process.env, ...addresses, NODE_OPTIONS: `${nodeOptions} --no-warnings` },
     // A group of its own: Ctrl-C reaches this process alone, which passes it on once.
     detached: true,
   });

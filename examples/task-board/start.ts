@@ -9,11 +9,11 @@ import { setting, whenStopped } from './process.ts';
 const RESTART_MS = 1_000;
 
 const { values } = parseArgs({
-  options: { consumers: { type: 'string', default: '2' }, help: { type: 'boolean' } },
+  options: { workers: { type: 'string', default: '2' }, help: { type: 'boolean' } },
 });
-const consumers = Number(values.consumers);
+const consumers = Number(values.workers);
 if (values.help === true || !Number.isInteger(consumers) || consumers < 0) {
-  console.log('task-board [--consumers 2]: main service, producer, and so many consumers');
+  console.log('task-board [--workers 2]: main service, producer, and so many consumers');
   process.exit(values.help === true ? 0 : 2);
 }
 const port = setting('PORT', '8080');

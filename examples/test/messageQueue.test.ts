@@ -144,15 +144,15 @@ test('a message that always fails is tried four times, and is a dead letter', as
   assert.equal(await metric(consumers[0]!.origin, 'messages_consumed_total'), 0);
 });
 
-test('three consumers, one killed, the broker restarted: everything accepted is processed', async (t) => {
+test('five consumers, one killed, the broker restarted: everything accepted is processed', async (t) => {
   const stack = own.stack!;
   const { program, services, producer, consumers, processed, waitFor } = await start(
     t,
     stack.amqpUrl,
-    ['--workers', '3'],
+    ['--workers', '5'],
     { PREFETCH_COUNT: '2' },
   );
-  assert.equal(consumers.length, 3);
+  assert.equal(consumers.length, 5);
   const ids = Array.from({ length: 300 }, (_, index) => `m${index}`);
   const producing = (async () => {
     // Without a confirm it is sent again, as a client would do.
@@ -170,7 +170,7 @@ test('three consumers, one killed, the broker restarted: everything accepted is 
   await producing;
   await waitFor(() => processed().size === ids.length);
   assert.deepEqual(processed(), new Set(ids));
-  await waitFor(() => services().filter(({ name }) => name === 'consumer').length === 4);
+  await waitFor(() => services().filter(({ name }) => name === 'consumer').length === 6);
   // Copies of what was sent again, or was delivered when the broker ended, are processed as well.
   let queues = '';
   await eventually(

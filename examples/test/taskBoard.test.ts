@@ -41,7 +41,7 @@ async function startBoard(t: TestContext): Promise<Board> {
   const program = new Program(
     t,
     { amqpUrl: broker.amqpUrl, managementUrl: broker.managementUrl ?? '', vhost: '/' },
-    ['task-board/start.ts', '--consumers', '3'],
+    ['task-board/start.ts', '--workers', '5'],
     {
       MONGODB_URL: databaseUrl,
       PORT: String(ports.monolith),

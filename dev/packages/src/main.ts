@@ -22,13 +22,13 @@ import { installConsumers, NODE_VERSIONS, TYPESCRIPT_VERSIONS } from './installC
 import { PACKAGES, readManifest } from './packageNames.ts';
 import { makeTarballs, type Tarball } from './packPackages.ts';
 import { compilerSteps, runtimeSteps, type Step, writePrograms } from './runConsumers.ts';
-import { exampleSteps, SYSTEMS } from './runExamples.ts';
+import { exampleSteps, SYSTEMS, type System } from './runExamples.ts';
 
 const USAGE = `npm run packages [-- options]
 
   --out FOLDER  keeps the tarballs there, for \`npm publish\`; default: they are deleted
   --keep        keeps the folders in which the tarballs were installed, and names them
-  --only PART   consumers or examples; default both
+  --only PART   consumers, examples, or one of the examples by its name; default all
   --help
 
 Builds and packs ${PACKAGES.join(', ')}, and installs the tarballs with everything else from npm's registry.
@@ -40,6 +40,7 @@ Exit code 0: everything works; 1: something does not; 2: wrong option; 130: stop
 
 /** A step that takes longer is named while it runs. */
 const PROGRESS_AFTER_MS = 1_000;
+const PARTS: readonly string[] = ['consumers', 'examples', ...SYSTEMS];
 const STACK_NAME = `packages-${process.pid}`;
 const signal = stopOnSignal(() => killProcessesOnFolder(defaultFolder(STACK_NAME)));
 const options: StepOptions = {
@@ -70,8 +71,8 @@ async function main(): Promise<number> {
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    if (values.only !== undefined && !['consumers', 'examples'].includes(values.only)) {
-      console.error(`--only '${values.only}' is neither consumers nor examples\n\n${USAGE}`);
+    if (values.only !== undefined && !PARTS.includes(values.only)) {
+      console.error(`--only '${values.only}' is none of ${PARTS.join(', ')}\n\n${USAGE}`);
       return 2;
     }
     if (!values.help) return await checkPackages(values);
@@ -94,8 +95,10 @@ async function checkPackages({ out, keep, only }: Values): Promise<number> {
     for (const { path, bytes, files } of tarballs)
       console.error(`${path}: ${Math.round(bytes / 1_000)} kB, ${files.length} files`);
     const results: Result[] = [];
-    if (only !== 'examples') results.push(...(await checkConsumers(folder, tarballs)));
-    if (only !== 'consumers') results.push(await checkExamples(folder, tarballs));
+    if (only === undefined || only === 'consumers')
+      results.push(...(await checkConsumers(folder, tarballs)));
+    const systems = SYSTEMS.filter((name) => [undefined, 'examples', name].includes(only));
+    if (systems.length > 0) results.push(await checkExamples(folder, systems, tarballs));
     return results.includes('failed') ? 1 : 0;
   } finally {
     if (keep) console.error(`kept: ${folder}`);
@@ -129,10 +132,16 @@ async function checkConsumers(folder: string, tarballs: readonly Tarball[]): Pro
 }
 
 /** Installs the tarballs in a copy of each system of `examples/`, and runs its test on the copy. */
-async function checkExamples(folder: string, tarballs: readonly Tarball[]): Promise<Result> {
+async function checkExamples(
+  folder: string,
+  systems: readonly System[],
+  tarballs: readonly Tarball[],
+): Promise<Result> {
   const root = join(folder, 'examples');
   await mkdir(root);
-  return await withServers(() => runSteps(exampleSteps(root, tarballs, options)));
+  return await withServers(() =>
+    runSteps(systems.flatMap((name) => exampleSteps(name, root, tarballs, options))),
+  );
 }
 
 /** Runs the steps one after the other, also after one has failed. */

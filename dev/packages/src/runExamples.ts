@@ -14,15 +14,17 @@ const TESTS = {
   'job-queue': 'jobQueue.test.ts',
 } as const;
 
-export const SYSTEMS = Object.keys(TESTS);
+export type System = keyof typeof TESTS;
+export const SYSTEMS = Object.keys(TESTS) as System[];
 
-/** @returns two steps for each system; they need the FIT_TEST_ variables of `@fit/stack/testing`. @param root an empty folder. */
+/** @returns two steps; they need the FIT_TEST_ variables of `@fit/stack/testing`. @param root an existing folder for the copies. */
 export function exampleSteps(
+  name: System,
   root: string,
   tarballs: readonly Tarball[],
   options: StepOptions = {},
 ): Step[] {
-  return Object.entries(TESTS).flatMap(([name, file]) => [
+  return [
     {
       title: `${name}: copied, with the packages installed`,
       run: () => installExample(name, join(root, name), tarballs, options),
@@ -30,10 +32,10 @@ export function exampleSteps(
     {
       title: `${name}: its test, on the copy`,
       run: async () => {
-        const path = join(REPOSITORY, 'examples/test', file);
+        const path = join(REPOSITORY, 'examples/test', TESTS[name]);
         const env = { ...process.env, FIT_INSTALLED_EXAMPLES: root };
         await mustRun([process.execPath, '--test', path], { ...options, cwd: REPOSITORY, env });
       },
     },
-  ]);
+  ];
 }
