@@ -28,6 +28,7 @@ const CHECKS: readonly (readonly [name: string, command: string, args: readonly 
     ['node_modules/typedoc/bin/typedoc', '--options', 'topology/typedoc.json', '--emit', 'none'],
   ],
   ['configuration table', 'node', ['dev/configurationTable.ts', '--check']],
+  ['access table', 'node', ['--conditions=@fit/source', 'dev/accessTable.ts', '--check']],
   ['generated files', 'node', ['prometheus/src/generate.ts', '--check']],
   // promtool and amtool are part of the stack's root folder, which the first run builds.
   ['promtool, amtool', 'node', ['prometheus/src/checkTools.ts']],

@@ -11,6 +11,8 @@ export {
   oneOf,
   optionalText,
   parseEnvironment,
+  secret,
+  text,
   wholeNumber,
 } from './environment.ts';
 export {
@@ -24,6 +26,7 @@ export {
 export { useNativeBroker } from './nativeBroker.ts';
 export {
   ADMIN_TOKEN_VARIABLES,
+  CRON_SECRET_VARIABLES,
   CRON_VARIABLES,
   type CronConfig,
   readCronConfig,

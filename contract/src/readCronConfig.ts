@@ -45,6 +45,22 @@ export const ADMIN_TOKEN_VARIABLES = {
   }),
 };
 
+/** The secret of cron's account, as the monolith and cron read it. */
+export const CRON_SECRET_VARIABLES = {
+  FIT_CRON_SECRET: Type.Optional(
+    secret({
+      unit: '32 to 1,024 random characters',
+      description: "secret of cron's account; unset: the one in `FIT_CRON_SECRET_FILE`",
+    }),
+  ),
+  FIT_CRON_SECRET_FILE: text({
+    default: '.fit/cron-secret',
+    unit: 'path',
+    description:
+      'file of this secret; the monolith makes it at its first start. A new content is used without a restart',
+  }),
+};
+
 export const CRON_VARIABLES = Type.Object({
   FIT_URL: httpUrl({ default: 'http://127.0.0.1:12100', description: 'address of the monolith' }),
   ...ADMIN_TOKEN_VARIABLES,

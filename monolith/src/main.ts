@@ -20,6 +20,7 @@ import {
   requireSchema,
 } from '@fit/jobs/store';
 import {
+  acceptToken,
   countJobs,
   countPublishes,
   countRequests,
@@ -38,6 +39,7 @@ import {
   logJobEvent,
   logRequests,
   logWrongTokens,
+  openAccess,
   openBroker,
   openLog,
   openTracing,
@@ -48,6 +50,7 @@ import {
 import { loadSecretFile } from '@fit/service/secret-file';
 import type { TopologyEvent } from '@fit/topology';
 import { vhostOf } from '@fit/topology/amqp';
+import { openAccounts } from './accounts/openAccounts.ts';
 import {
   exportBackgroundTasks,
   exportJobRecords,
@@ -96,6 +99,17 @@ await runService(log, async (shutdownHooks, stopping) => {
   const dailyRun = new DailyRunStore(store.database);
   const idempotency = new IdempotencyStore(store.database);
   await idempotency.ensureIndexes();
+  const users = new UserStore(store.database);
+  const { authenticate, keyRing } = openAccess(store.database);
+  const accounts = await openAccounts({
+    config,
+    store,
+    users,
+    keyRing,
+    onWarning: (line) => {
+      log.warn(line);
+    },
+  });
   const status = openStatus(config, declaration, { ...stores, wodRuns });
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
@@ -107,7 +121,9 @@ await runService(log, async (shutdownHooks, stopping) => {
     [
       ...monolithRoutes({
         stores,
-        users: new UserStore(store.database),
+        users,
+        accounts,
+        keyRing,
         starter: new RunStarter({
           runs: stores.runs,
           expander: () => running.backgroundTasks?.relay,
@@ -148,7 +164,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   });
   shutdownHooks.push({ part: 'operations port', stop: () => operations.close() });
   const app = createApp({
-    adminToken,
+    authenticate: acceptToken(adminToken, authenticate),
     routes,
     idempotency,
     onRequest: logRequests(log, countRequests(metrics, routes)),
@@ -168,7 +184,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
 
-  const users = new UserStore(store.database.withLimits(BACKGROUND_LIMITS));
+  const backgroundUsers = new UserStore(store.database.withLimits(BACKGROUND_LIMITS));
   const connection = await openBroker({
     ...config,
     name: 'monolith',
@@ -197,13 +213,13 @@ await runService(log, async (shutdownHooks, stopping) => {
     stores: backgroundStores(store.database, stores),
     countingRuns: countingRunStore(store.database, stores),
     effects: {
-      findStored: (jobs) => users.findStoredWods(jobs.map(wodJobOf)),
+      findStored: (jobs) => backgroundUsers.findStoredWods(jobs.map(wodJobOf)),
       // The id of a workout is the key of its job.
       idsOf: (_kind, jobIds) => jobIds.map(keyOf),
-      delete: (_kind, ids) => users.deleteWods(ids),
+      delete: (_kind, ids) => backgroundUsers.deleteWods(ids),
     },
     source: wodSource({
-      users,
+      users: backgroundUsers,
       largeRunShare: tracing.largeRunShare,
     }),
     tracer: tracing.jobs,

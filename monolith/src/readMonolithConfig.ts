@@ -2,12 +2,15 @@
 import {
   ADMIN_TOKEN_VARIABLES,
   ConfigError,
+  CRON_SECRET_VARIABLES,
   type Environment,
   httpUrl,
   oneOf,
   readServiceConfig,
   type ServiceConfig,
+  secret,
   serviceVariables,
+  text,
   wholeNumber,
 } from '@fit/contract';
 import Type from 'typebox';
@@ -16,6 +19,14 @@ export interface MonolithConfig extends ServiceConfig {
   /** The bearer token of the admin routes; undefined: the first start makes one and keeps it in `adminTokenFile`. */
   readonly adminToken: string | undefined;
   readonly adminTokenFile: string;
+  /** Whoever knows it may make the first administrator; undefined: the first start makes one and keeps it in the file. */
+  readonly bootstrapSecret: string | undefined;
+  readonly bootstrapSecretFile: string;
+  /** Secret of cron's account; undefined: the first start makes one and keeps it in the file, which is read again when it changes. */
+  readonly cronSecret: string | undefined;
+  readonly cronSecretFile: string;
+  /** Whether everybody may register as a member. */
+  readonly isRegistrationOpen: boolean;
   /** False: dead letters stay on the broker, where they can be looked at. */
   readonly isDeadLetterRecorderOn: boolean;
   /**
@@ -37,6 +48,22 @@ export interface MonolithConfig extends ServiceConfig {
 export const MONOLITH_VARIABLES = Type.Object({
   ...serviceVariables({ port: 12_100, metricsPort: 12_111 }),
   ...ADMIN_TOKEN_VARIABLES,
+  FIT_BOOTSTRAP_SECRET: Type.Optional(
+    secret({
+      unit: '32 to 1,024 random characters',
+      description:
+        'whoever sends it may make the first administrator, once; unset: the one in `FIT_BOOTSTRAP_SECRET_FILE`',
+    }),
+  ),
+  FIT_BOOTSTRAP_SECRET_FILE: text({
+    default: '.fit/bootstrap-secret',
+    unit: 'path',
+    description: 'file of this secret; the monolith makes it at its first start',
+  }),
+  ...CRON_SECRET_VARIABLES,
+  FIT_REGISTRATION: oneOf(['open', 'closed'], {
+    description: '`closed`: only administrators make accounts',
+  }),
   DEAD_LETTER_RECORDER: oneOf(['on', 'off'], {
     description: '`off`: dead letters stay on the broker, where they can be looked at',
   }),
@@ -88,6 +115,11 @@ export function readMonolithConfig(env: Environment): MonolithConfig {
     ...service,
     adminToken: own.FIT_ADMIN_TOKEN,
     adminTokenFile: own.FIT_ADMIN_TOKEN_FILE,
+    bootstrapSecret: own.FIT_BOOTSTRAP_SECRET,
+    bootstrapSecretFile: own.FIT_BOOTSTRAP_SECRET_FILE,
+    cronSecret: own.FIT_CRON_SECRET,
+    cronSecretFile: own.FIT_CRON_SECRET_FILE,
+    isRegistrationOpen: own.FIT_REGISTRATION === 'open',
     isDeadLetterRecorderOn: own.DEAD_LETTER_RECORDER === 'on',
     staleAfterMs: own.FIT_STALE_AFTER_MS,
     jobRetentionDays: jobDays,

@@ -1,5 +1,33 @@
 /** What every service shares: HTTP routes, health, metrics, log, traces, start and stop. */
 
+export { acceptToken } from './access/acceptToken.ts';
+export {
+  type Access,
+  ADMINS,
+  type Caller,
+  type Grant,
+  isAllowed,
+  OPERATORS,
+  READERS,
+  ROLES,
+  type Role,
+} from './access/access.ts';
+export {
+  type Authenticate,
+  bearerOf,
+  openAccess,
+  SESSION_COOKIE,
+  sessionIdOf,
+} from './access/authenticator.ts';
+export type { KeyRing } from './access/keyRing.ts';
+export {
+  ACCOUNTS_COLLECTION,
+  type CallerRecord,
+  type RevokedToken,
+  SESSIONS_COLLECTION,
+  type SessionDocument,
+} from './access/store/callerStore.ts';
+export { issueToken, TOKEN_LIFETIME_SECONDS } from './access/tokens.ts';
 export {
   dependencyChecks,
   Health,
@@ -48,7 +76,7 @@ export { defineRoute, type Route } from './route/defineRoute.ts';
 export { fileRoutes, type ServedFile } from './route/fileRoutes.ts';
 export { healthRoutes } from './route/healthRoutes.ts';
 export { invalidInput, Problem, type ProblemKind, ProblemSchema } from './route/problem.ts';
-export { allProblems, STORE_UNAVAILABLE } from './route/sharedProblems.ts';
+export { allProblems, BUSY, STORE_UNAVAILABLE } from './route/sharedProblems.ts';
 export { createApp } from './server/createApp.ts';
 export { listen } from './server/listen.ts';
 export { serveOperations } from './server/serveOperations.ts';

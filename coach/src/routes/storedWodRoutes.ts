@@ -17,7 +17,7 @@ export function storedWodRoutes(wods: Pick<WodStore, 'find'>, timezone: string):
     defineRoute({
       method: 'get',
       paths: ['/wods/:userId'],
-      access: 'anyone',
+      access: 'open',
       summary: "Read a user's stored workout of a day",
       description: 'Without a date: today, in CRON_TIMEZONE.',
       tag: 'Workouts',

@@ -14,7 +14,14 @@ async function askedDay(timezone: string): Promise<string> {
     },
     timezone,
   );
-  const input = { params: { userId: 'ann' }, query: {}, body: undefined, headers: {} };
+  const input = {
+    params: { userId: 'ann' },
+    query: {},
+    body: undefined,
+    headers: {},
+    caller: undefined,
+    address: '127.0.0.1',
+  };
   await assert.rejects(async () => route?.handle(input), /No workout is stored for ann/);
   return asked;
 }

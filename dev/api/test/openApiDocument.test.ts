@@ -17,7 +17,14 @@ const DOCUMENTS: readonly (readonly [string, Route[]])[] = [
 async function documentOf(routes: readonly Route[]): Promise<OpenApiDocument> {
   const route = routes.find(({ paths }) => paths.includes('/openapi.json'));
   assert.ok(route !== undefined);
-  const { body } = await route.handle({ params: {}, query: {}, body: {}, headers: {} });
+  const { body } = await route.handle({
+    params: {},
+    query: {},
+    body: {},
+    headers: {},
+    caller: undefined,
+    address: '127.0.0.1',
+  });
   return JSON.parse(String(body)) as OpenApiDocument;
 }
 
@@ -44,12 +51,12 @@ test('shared schemas are components, and open routes need no token', async () =>
   for (const name of ['Job', 'Run', 'User', 'NewUser', 'Wod', 'Problem'])
     assert.ok(name in components.schemas, name);
   assert.deepEqual(paths['/openapi.json']?.['get']?.security, []);
-  assert.deepEqual(paths['/users']?.['post']?.security, [{ bearer: [] }]);
+  assert.deepEqual(paths['/users']?.['post']?.security, [{ bearer: [] }, { session: [] }]);
 });
 
 const ROUTE = {
   method: 'get',
-  access: 'anyone',
+  access: 'open',
   summary: 'A route of this test',
   tag: 'Users',
   handle: () => Promise.resolve({ body: {} }),

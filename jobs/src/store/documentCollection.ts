@@ -63,7 +63,10 @@ export class DocumentCollection<Stored extends Identified> {
   /** Creates the index if it does not exist. The statement has no time limit, because a large collection takes long. */
   async ensureIndex(
     keys: IndexSpecification,
-    options: Pick<CreateIndexesOptions, 'partialFilterExpression' | 'expireAfterSeconds'> = {},
+    options: Pick<
+      CreateIndexesOptions,
+      'partialFilterExpression' | 'expireAfterSeconds' | 'unique'
+    > = {},
   ): Promise<void> {
     await this.#connect();
     await this.#collection.createIndex(keys, options, {});

@@ -17,6 +17,8 @@ export type StoreFailure =
   | 'refused';
 
 const DUPLICATE_KEY = 11_000;
+/** The native database's unique indexes are exclusion constraints of PostgreSQL, whose error it passes on if two inserts meet. */
+const DUPLICATE_MESSAGE = /violates exclusion constraint/;
 const MAX_TIME_EXPIRED = 50;
 
 /**
@@ -96,7 +98,6 @@ export function storeFailureOf(thrown: unknown): StoreFailure {
   if (parts.some(({ code }) => code === MAX_TIME_EXPIRED)) return 'timeout';
   if (parts.some(isOutage)) return 'outage';
   const writeErrors = writeErrorsOf(error);
-  const isDuplicate = ({ code }: DriverError) => code === DUPLICATE_KEY;
   if (writeErrors.length > 0 ? writeErrors.every(isDuplicate) : isDuplicate(error))
     return 'duplicate';
   return 'refused';
@@ -104,8 +105,8 @@ export function storeFailureOf(thrown: unknown): StoreFailure {
 
 /** @returns the positions in the batch of the documents whose key existed; empty where the error has none. */
 export function duplicateIndexes(thrown: unknown): number[] {
-  return writeErrorsOf(thrown as DriverError).flatMap(({ code, index }) =>
-    code === DUPLICATE_KEY && typeof index === 'number' ? [index] : [],
+  return writeErrorsOf(thrown as DriverError).flatMap((error) =>
+    isDuplicate(error) && typeof error.index === 'number' ? [error.index] : [],
   );
 }
 
@@ -118,6 +119,10 @@ function isContention({ code, message, errorLabelSet }: DriverError): boolean {
   if (CONTENTION_CODES.has(code)) return true;
   if (errorLabelSet instanceof Set && errorLabelSet.has('TransientTransactionError')) return true;
   return typeof message === 'string' && CONTENTION_MESSAGE.test(message);
+}
+
+function isDuplicate({ code, message }: DriverError): boolean {
+  return code === DUPLICATE_KEY || (typeof message === 'string' && DUPLICATE_MESSAGE.test(message));
 }
 
 function isOutage({ code, message }: DriverError): boolean {

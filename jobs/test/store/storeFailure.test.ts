@@ -34,6 +34,11 @@ function named(name: string): Error {
 
 const CASES: readonly (readonly [name: string, thrown: unknown, failure: StoreFailure])[] = [
   ['a taken key', serverError(11_000, 'E11000 duplicate key'), 'duplicate'],
+  [
+    'a taken key of the native database, met by two inserts at once',
+    serverError(1, 'conflicting key value violates exclusion constraint "documents_rum_index_1"'),
+    'duplicate',
+  ],
   ['only taken keys in a batch', bulkError([11_000, 11_000]), 'duplicate'],
   ['a taken key and another fault', bulkError([11_000, 2]), 'refused'],
   ['a deadlock of PostgreSQL', serverError(1, 'deadlock detected'), 'contention'],

@@ -2,7 +2,7 @@
  * The deadline of the next daily run. Cron sets it after each run, and the alert CronOverdue fires if the deadline
  * passes before cron sets a later one.
  */
-import { defineRoute, invalidInput, type Route } from '@fit/service';
+import { defineRoute, invalidInput, READERS, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 
@@ -21,7 +21,7 @@ export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
     defineRoute({
       method: 'get',
       paths: ['/dailyRun'],
-      access: 'admin',
+      access: [...READERS, 'service'],
       summary: 'Read by when the next daily run must have ended',
       tag: 'Runs',
       reply: ExpectedRun,
@@ -30,7 +30,7 @@ export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
     defineRoute({
       method: 'put',
       paths: ['/dailyRun'],
-      access: 'admin',
+      access: ['admin', 'service'],
       summary: 'Set by when the next daily run must have ended',
       description: 'Cron sets it after each run; the alert CronOverdue fires where it passes.',
       tag: 'Runs',

@@ -8,7 +8,7 @@ import {
   type ShownState,
 } from '@fit/jobs';
 import { type BatchStore, type JobStore, type ShownJob, showJobs } from '@fit/jobs/store';
-import { defineRoute, Problem, type ProblemKind, type Route } from '@fit/service';
+import { defineRoute, Problem, type ProblemKind, READERS, type Route } from '@fit/service';
 import Type, { type Static } from 'typebox';
 import { limitOf, listQuery } from './keysetList.ts';
 
@@ -79,7 +79,7 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
     defineRoute({
       method: 'get',
       paths: ['/jobs/:jobId'],
-      access: 'admin',
+      access: READERS,
       summary: 'Read a job with its attempts',
       tag: 'Jobs',
       params: Type.Object({ jobId: JobId }),
@@ -98,7 +98,7 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
     defineRoute({
       method: 'get',
       paths: ['/jobs'],
-      access: 'admin',
+      access: READERS,
       summary: 'List the jobs, by state or run',
       description:
         "In the order of their ids, for a run in the order of its users' ids. A reply may have fewer jobs than `limit`, and even none, and still have `next`: only its absence means that no more jobs follow.",

@@ -9,6 +9,7 @@ export const MONOLITH_DOCUMENT: DocumentOptions = {
     'Lists are read in pages: `next` of a reply is `after` of the next request. The coach describes its own routes at its `/openapi.json`.',
   ].join('\n\n'),
   tags: [
+    { name: 'Accounts', description: 'Who may call the API: registering, signing in, roles.' },
     { name: 'Users', description: 'Who gets workouts.' },
     { name: 'Workouts', description: 'The workouts of the users.' },
     { name: 'Runs', description: 'A run is one request for workouts, such as the daily one.' },

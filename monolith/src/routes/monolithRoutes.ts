@@ -1,8 +1,11 @@
 /** Every route of the monolith, each with what it needs. */
 import { pageFiles } from '@fit/console';
 import type { JobStores } from '@fit/jobs/store';
-import { fileRoutes, type Route } from '@fit/service';
+import { fileRoutes, type KeyRing, type Route } from '@fit/service';
 import type { Declaration } from '@fit/topology';
+import type { Accounts } from '../accounts/accounts.ts';
+import { accountRoutes } from '../accounts/routes/accountRoutes.ts';
+import { signInRoutes } from '../accounts/routes/signInRoutes.ts';
 import type { RunStarter } from '../runs/runStarter.ts';
 import type { OpenStatus } from '../status/statusBoard.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
@@ -17,6 +20,8 @@ import { userRoutes } from './userRoutes.ts';
 export interface MonolithRouteParts {
   readonly stores: JobStores;
   readonly users: UserStore;
+  readonly accounts: Accounts;
+  readonly keyRing: KeyRing;
   readonly starter: RunStarter;
   readonly dailyRun: DailyRunStore;
   readonly declaration: Declaration;
@@ -26,9 +31,11 @@ export interface MonolithRouteParts {
 }
 
 export function monolithRoutes(parts: MonolithRouteParts): Route[] {
-  const { stores, users, starter, declaration, status, timezone } = parts;
+  const { stores, users, accounts, keyRing, starter, declaration, status, timezone } = parts;
   const queue = declaration.kinds[0]?.queue ?? '';
   return [
+    ...signInRoutes(accounts),
+    ...accountRoutes(accounts, keyRing),
     ...runRoutes({ ...stores, users, starter, queue }),
     ...dailyRunRoutes(parts),
     ...userRoutes({ ...stores, users, timezone }),

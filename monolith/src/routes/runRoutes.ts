@@ -10,6 +10,7 @@ import {
   invalidInput,
   Problem,
   type ProblemKind,
+  READERS,
   type Route,
   STORE_UNAVAILABLE,
 } from '@fit/service';
@@ -69,7 +70,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
     defineRoute({
       method: 'post',
       paths: ['/generateWods', '/users/generateWods'],
-      access: 'admin',
+      access: ['admin', 'service'],
       summary: 'Start a run: a workout for every user, or for some',
       description:
         'Answered once the run is stored; its jobs are recorded afterwards, as statusUrl shows. A request without a body is a run for every user and today.',
@@ -98,7 +99,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
     defineRoute({
       method: 'get',
       paths: ['/runs/:runId'],
-      access: 'admin',
+      access: [...READERS, 'service'],
       summary: 'Read the progress of a run',
       tag: 'Runs',
       params: Type.Object({ runId: Type.String({ maxLength: 100 }) }),
@@ -116,7 +117,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
     defineRoute({
       method: 'get',
       paths: ['/runs'],
-      access: 'admin',
+      access: READERS,
       summary: 'List the newest 50 runs',
       tag: 'Runs',
       reply: Type.Object({ runs: Type.Array(RunStatus) }),

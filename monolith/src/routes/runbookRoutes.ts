@@ -39,7 +39,7 @@ export function runbookRoutes(): Route[] {
       method: 'get',
       // Without a name: the instructions that all runbooks share, and their list. Links in runbooks use the second path.
       paths: ['/runbooks{/:name}', '/on-call.md'],
-      access: 'anyone',
+      access: 'open',
       summary: 'Read the runbook of an alert, or the list of runbooks',
       tag: 'Health',
       params: Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })) }),

@@ -1,5 +1,11 @@
 /** The status of the system: `GET /status` as one document, `GET /events` as a stream of it, `GET /queues` its queues. */
-import { defineRoute, EVENT_STREAM_HEADERS, type Route, STREAM_PROBLEMS } from '@fit/service';
+import {
+  defineRoute,
+  EVENT_STREAM_HEADERS,
+  READERS,
+  type Route,
+  STREAM_PROBLEMS,
+} from '@fit/service';
 import Type from 'typebox';
 import { QueueReport } from '../queues/queueStatus.ts';
 import { type OpenStatus, Status } from '../status/statusBoard.ts';
@@ -9,7 +15,7 @@ export function statusRoutes({ board, streams }: Pick<OpenStatus, 'board' | 'str
     defineRoute({
       method: 'get',
       paths: ['/status'],
-      access: 'admin',
+      access: READERS,
       summary: 'Read what the status page shows',
       tag: 'Status',
       reply: Status,
@@ -18,7 +24,7 @@ export function statusRoutes({ board, streams }: Pick<OpenStatus, 'board' | 'str
     defineRoute({
       method: 'get',
       paths: ['/queues'],
-      access: 'admin',
+      access: READERS,
       summary: 'Read depth, limit and consumers of each queue',
       tag: 'Status',
       reply: QueueReport,
@@ -27,7 +33,7 @@ export function statusRoutes({ board, streams }: Pick<OpenStatus, 'board' | 'str
     defineRoute({
       method: 'get',
       paths: ['/events'],
-      access: 'admin',
+      access: READERS,
       summary: 'Read the status as a stream',
       description:
         'Server-sent events named `status`: the whole status at once, and again whenever it changes.',

@@ -2,7 +2,7 @@
 import { DateText, dayIn, UserId, Wod, wodId } from '@fit/contract';
 import { jobId } from '@fit/jobs';
 import { type BatchStore, type JobStore, showJobs } from '@fit/jobs/store';
-import { defineRoute, Problem, type ProblemKind, type Route } from '@fit/service';
+import { ADMINS, defineRoute, Problem, type ProblemKind, READERS, type Route } from '@fit/service';
 import Type from 'typebox';
 import { NewUser, User, type UserStore } from '../store/userStore.ts';
 import { limitOf, listQuery, nextOf } from './keysetList.ts';
@@ -53,7 +53,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
     defineRoute({
       method: 'post',
       paths: ['/users'],
-      access: 'admin',
+      access: ADMINS,
       summary: 'Create a user',
       tag: 'Users',
       body: NewUser,
@@ -74,7 +74,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
     defineRoute({
       method: 'post',
       paths: ['/users/batch'],
-      access: 'admin',
+      access: ADMINS,
       summary: 'Create up to 500 users',
       description: 'Users whose id is taken are left unchanged and named in `takenIds`.',
       tag: 'Users',
@@ -90,7 +90,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
     defineRoute({
       method: 'get',
       paths: ['/users'],
-      access: 'admin',
+      access: READERS,
       summary: 'List the users',
       description: 'In the order of their ids.',
       tag: 'Users',
@@ -106,7 +106,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
     defineRoute({
       method: 'get',
       paths: ['/users/:id'],
-      access: 'admin',
+      access: [...READERS, 'self'],
       summary: 'Read a user',
       tag: 'Users',
       problems: [USER_NOT_FOUND],
@@ -124,7 +124,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
     defineRoute({
       method: 'get',
       paths: ['/users/:id/wod'],
-      access: 'admin',
+      access: [...READERS, 'self'],
       summary: "Read a user's workout of a day",
       description: 'Without a date: today, in CRON_TIMEZONE.',
       tag: 'Workouts',

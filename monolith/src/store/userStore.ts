@@ -14,13 +14,16 @@ import {
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
 
-/** A user as a client creates one. `id` is optional: another system may bring its own, else one is made. */
+/**
+ * A user as a client creates one. `id` is optional: another system may bring its own, else one is made. Without level and equipment
+ * the user is a beginner without equipment.
+ */
 export const NewUser = Type.Object(
   {
     id: Type.Optional(UserId),
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
-    level: ProfileFields.level,
-    equipment: ProfileFields.equipment,
+    level: Type.Optional(ProfileFields.level),
+    equipment: Type.Optional(ProfileFields.equipment),
     exclusions: Type.Optional(ProfileFields.exclusions),
   },
   { additionalProperties: false, title: 'NewUser' },
@@ -60,6 +63,8 @@ export class UserStore {
   ): Promise<{ created: User[]; takenIds: string[] }> {
     const documents = users.map(({ id, ...profile }) => ({
       _id: id ?? randomUUID(),
+      level: 'beginner' as const,
+      equipment: [],
       ...profile,
       createdAt: now.toISOString(),
     }));

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createApp, listen, withDocumentation } from '@fit/service';
+import { acceptToken, createApp, listen, withDocumentation } from '@fit/service';
 import { openBrowser } from '@fit/stack/testing';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { MONOLITH_DOCUMENT } from '../../src/routes/monolithDocument.ts';
@@ -24,7 +24,7 @@ test('a reader lists the users with a token, and the page breaks no rule of its 
   );
   const app = createApp({
     routes,
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,
     onDefect: (error) => assert.fail(String(error)),
   });

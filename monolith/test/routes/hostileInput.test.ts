@@ -1,7 +1,7 @@
 /** Goal: no request body breaks the schema check or the process. Method: a real server with the routes of users and runs. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createApp, listen } from '@fit/service';
+import { acceptToken, createApp, listen } from '@fit/service';
 import { EQUIPMENT, EXCLUSIONS } from '@fit/workout';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { type RunRouteParts, runRoutes } from '../../src/routes/runRoutes.ts';
@@ -28,7 +28,7 @@ async function serve(t: TestContext) {
   const parts = {} as RunRouteParts;
   const app = createApp({
     routes: [...userRoutes({ ...store, users, timezone: 'UTC' }), ...runRoutes(parts)],
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,
     onDefect: (error) => defects.push(error),
   });

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createApp, IdempotencyStore, listen, type Route } from '@fit/service';
+import { acceptToken, createApp, IdempotencyStore, listen, type Route } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
@@ -21,7 +21,7 @@ async function serve(t: TestContext, change = (routes: Route[]) => routes) {
   const app = createApp({
     routes: change(userRoutes({ ...store, users, timezone: 'UTC' })),
     idempotency,
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,
     onDefect: (error) => assert.fail(String(error)),
   });

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { wodId } from '@fit/contract';
 import { type JobRecord, newJob, pageBatchId } from '@fit/jobs';
-import { createApp, listen } from '@fit/service';
+import { acceptToken, createApp, listen } from '@fit/service';
 import { type TestStore, testStore } from '../../../jobs/test/support/testStore.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';
 
@@ -33,7 +33,7 @@ async function serve(t: TestContext) {
   const store = await testStore(t);
   const app = createApp({
     routes: jobRoutes(store),
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,
     onDefect: (error) => assert.fail(String(error)),
   });

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { BatchStore, connectStore, DatabaseClock, JobStore, RunStore } from '@fit/jobs/store';
-import { createApp, listen } from '@fit/service';
+import { acceptToken, createApp, listen } from '@fit/service';
 import { testDatabaseUrl } from '@fit/stack/testing';
 import { storedWodRoutes as coachRoutes } from '../../../coach/src/routes/storedWodRoutes.ts';
 import { WodStore } from '../../../coach/src/store/wodStore.ts';
@@ -57,7 +57,7 @@ async function serve(t: TestContext, databaseUrl: string) {
         queue: 'createWodQueue',
       }),
     ],
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,
     onDefect: (error) => defects.push(error),
   });
@@ -119,7 +119,7 @@ test('a request for a run is answered although the statement that stores the run
   });
   const app = createApp({
     routes,
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,
     onDefect: (error) => assert.fail(String(error)),
   });

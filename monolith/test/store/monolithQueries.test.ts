@@ -4,11 +4,26 @@ import { test } from 'node:test';
 import { IdempotencyStore } from '@fit/service';
 import { checkStatements, watchStatements } from '../../../jobs/test/support/queryPlans.ts';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
+import { CallerStore } from '../../../service/src/access/store/callerStore.ts';
+import { TokenKeyStore } from '../../../service/src/access/store/tokenKeyStore.ts';
+import { AccountStore } from '../../src/accounts/store/accountStore.ts';
+import { SessionStore } from '../../src/accounts/store/sessionStore.ts';
+import { SignInLimits } from '../../src/accounts/store/signInLimits.ts';
 import { DailyRunStore } from '../../src/store/dailyRunStore.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 import { WodRunStore } from '../../src/store/wodRunStore.ts';
 
-const COLLECTIONS = ['users', 'wods', 'dailyRun', 'runs', 'idempotencyKeys'];
+const COLLECTIONS = [
+  'users',
+  'wods',
+  'dailyRun',
+  'runs',
+  'accounts',
+  'sessions',
+  'signInLimits',
+  'tokenKeys',
+  'idempotencyKeys',
+];
 const COUNT = 5_000;
 
 test('every statement of the monolith’s stores is in docs/queries.md and reads by an index', async (t) => {
@@ -39,6 +54,35 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
       createdAt: new Date(index * 86_400_000),
     })),
   );
+  const accounts = new AccountStore(store.database);
+  const sessions = new SessionStore(store.database);
+  const limits = new SignInLimits(store.database);
+  for (const each of [accounts, sessions, limits]) await each.ensureIndexes();
+  await store.raw('accounts').insertMany(
+    Array.from({ length: COUNT }, (_, index) => ({
+      _id: `account-${index}`,
+      login: `user-${index}@example.org`,
+    })),
+  );
+  await store
+    .raw('sessions')
+    .insertMany(Array.from({ length: COUNT }, (_, index) => ({ _id: `session-${index}` })));
+  await store
+    .raw('signInLimits')
+    .insertMany(Array.from({ length: COUNT }, (_, index) => ({ _id: `limit-${index}` })));
+  const callers = new CallerStore(store.database);
+  const tokenKeys = new TokenKeyStore(store.database);
+  const account = {
+    _id: 'new',
+    login: 'new@example.org',
+    name: 'New',
+    role: 'member',
+    isDisabled: false,
+    stamp: 'stamp',
+    createdAt: new Date(),
+  } as const;
+  const session = { _id: 'new', accountId: 'new', stamp: 'stamp', expiresAt: new Date() };
+  const key = { kid: 'kid', x: 'x', d: 'd', createdAt: new Date() };
   statements.length = 0;
   const job = { id: 'job', userId: 'user-1', date: '2026-01-01' };
   const calls: Record<string, () => Promise<unknown>> = {
@@ -59,9 +103,37 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'IdempotencyStore.complete': () =>
       idempotency.complete('key', 'two', { status: 201, body: '{}' }),
     'IdempotencyStore.abandon': () => idempotency.abandon('key', 'one'),
+    'AccountStore.create': () => accounts.create(account),
+    'AccountStore.find': () => accounts.find('new'),
+    'AccountStore.findByLogin': () => accounts.findByLogin('user-7@example.org'),
+    'AccountStore.list': () => accounts.list('account-1', 100),
+    'AccountStore.change': () => accounts.change('new', { role: 'viewer' }),
+    'AccountStore.revoke': () => accounts.revoke('new', { id: 'x', until: new Date() }, new Date()),
+    'AccountStore.markProfileStored': () => accounts.markProfileStored('new'),
+    'AccountStore.replaceSecrets': () => accounts.replaceSecrets('new', [], []),
+    'SessionStore.create': () => sessions.create(session),
+    'SessionStore.delete': () => sessions.delete('new'),
+    'SignInLimits.beginLogIn': () => limits.beginLogIn('new@example.org', '::1'),
+    'SignInLimits.logInSucceeded': () => limits.logInSucceeded('new@example.org', '::1'),
+    'SignInLimits.beginRegistration': () => limits.beginRegistration('::1'),
+    'CallerStore.findAccount': () => callers.findAccount('new'),
+    'CallerStore.findSession': () => callers.findSession('new'),
+    'TokenKeyStore.read': () => tokenKeys.read(),
+    'TokenKeyStore.ensure': () => tokenKeys.ensure(key),
+    'TokenKeyStore.replace': () => tokenKeys.replace('kid', [key]),
     'WodRunStore.ofDay': () => wodRuns.ofDay('1975-01-01', 50),
   };
-  const methods = [users, dailyRun, wodRuns, idempotency].flatMap((of) => {
+  const methods = [
+    users,
+    dailyRun,
+    wodRuns,
+    accounts,
+    sessions,
+    limits,
+    callers,
+    tokenKeys,
+    idempotency,
+  ].flatMap((of) => {
     const prototype = Object.getPrototypeOf(of) as { constructor: { name: string } };
     return Object.getOwnPropertyNames(prototype)
       .filter((name) => name !== 'constructor' && name !== 'ensureIndexes')

@@ -24,7 +24,7 @@ export function withDocumentation(routes: readonly Route[], options: DocumentOpt
     defineRoute({
       method: 'get',
       paths: ['/openapi.json'],
-      access: 'anyone',
+      access: 'open',
       summary: 'Read this document',
       tag: DOCUMENTATION,
       reply: Type.Unknown(),

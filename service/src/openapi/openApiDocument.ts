@@ -2,7 +2,9 @@
  * The OpenAPI 3.1 document of a service, made from its routes. It is pure, so the same routes always give the same document.
  * A schema with a `title` becomes a component of that name.
  */
+
 import type { TSchema } from 'typebox';
+import { SESSION_COOKIE } from '../access/authenticator.ts';
 import type { Route } from '../route/defineRoute.ts';
 import { type ProblemKind, ProblemSchema } from '../route/problem.ts';
 import { allProblems } from '../route/sharedProblems.ts';
@@ -59,6 +61,12 @@ interface SchemaNode {
 
 const SECURITY_SCHEMES = {
   bearer: { type: 'http', scheme: 'bearer', description: 'authorization: Bearer <token>' },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: SESSION_COOKIE,
+    description: 'for browsers; POST /auth/session sets it',
+  },
 } as const;
 
 /**
@@ -120,7 +128,7 @@ function operationOf(route: Route, path: string, components: Components): Operat
     summary,
     ...(description === '' ? {} : { description }),
     tags: [tag],
-    security: route.access === 'anyone' ? [] : [{ bearer: [] }],
+    security: route.access === 'open' ? [] : [{ bearer: [] }, { session: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
@@ -128,7 +136,12 @@ function operationOf(route: Route, path: string, components: Components): Operat
           requestBody: {
             // A request without a body is read as one with an empty object.
             required: requiredOf(body).length > 0,
-            content: { 'application/json': { schema: components.refer(body) } },
+            content: {
+              'application/json': { schema: components.refer(body) },
+              ...(route.takesForm
+                ? { 'application/x-www-form-urlencoded': { schema: components.refer(body) } }
+                : {}),
+            },
           },
         }),
     responses: { ...repliesOf(route, components), ...problemsOf(route, components) },

@@ -1,10 +1,11 @@
 /** A route as data: its input, who may call it, its replies and its problems. The OpenAPI document is made from it. */
 import Type, { type Static, type TSchema } from 'typebox';
+import { type Access, type Caller, namesUser } from '../access/access.ts';
 import { BODY_LIMIT_BYTES } from '../server/readBody.ts';
 import type { ProblemKind } from './problem.ts';
 import { schemaBounds } from './schemaBounds.ts';
 
-export type Method = 'get' | 'post' | 'put' | 'delete';
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 export interface RouteInput<Params, Query, Body> {
   readonly params: Params;
@@ -12,6 +13,10 @@ export interface RouteInput<Params, Query, Body> {
   readonly body: Body;
   /** Lower-case header names. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Who sent the request; undefined only on a route that is open. */
+  readonly caller: Caller | undefined;
+  /** Address of the connection; behind a proxy that of the proxy. */
+  readonly address: string;
 }
 
 export interface Reply<Body> {
@@ -25,7 +30,7 @@ export interface Route {
   readonly method: Method;
   /** One or more patterns; the first names the route in metrics. */
   readonly paths: readonly string[];
-  readonly access: 'anyone' | 'admin';
+  readonly access: Access;
   /** What it does, as a verb phrase without a full stop, such as `List the jobs`. */
   readonly summary: string;
   /** More about it, in Markdown; empty where the summary says all. */
@@ -36,6 +41,8 @@ export interface Route {
   /** A route that declares no query schema allows no query parameter. */
   readonly query: TSchema;
   readonly body: TSchema | undefined;
+  /** Whether the body may also be a form, as OAuth's token endpoint takes it (application/x-www-form-urlencoded). */
+  readonly takesForm: boolean;
   /** Upper bound of the request body in bytes, from its schema; 0 for a route without a body. */
   readonly bodyLimitBytes: number;
   /** Upper bound of the number of values in a valid body. */
@@ -73,6 +80,8 @@ interface RouteOptions<
   readonly body?: Body;
   /** Default: `none`. */
   readonly idempotencyKey?: Route['idempotencyKey'];
+  /** Default false: JSON only. */
+  readonly takesForm?: boolean;
   /** Checked before the reply is sent: a reply that does not match is answered with 500 and logged as a defect. */
   readonly reply: Answer;
   /** Default: `application/json` alone. */
@@ -90,7 +99,8 @@ interface RouteOptions<
 const NO_QUERY = Type.Object({}, { additionalProperties: false });
 
 /**
- * @throws Error if a schema of the input has a string, array or object without a bound: see `schemaBounds`.
+ * @throws Error if a schema of the input has a string, array or object without a bound (see `schemaBounds`), or if `access` names
+ * `self` and a path names no user.
  */
 export function defineRoute<
   Params extends TSchema = TSchema,
@@ -102,6 +112,10 @@ export function defineRoute<
   const query = options.query ?? NO_QUERY;
   const place = `${method.toUpperCase()} ${paths[0] ?? ''}`;
   requireBounds(params, query, place);
+  if (access !== 'open' && access.includes('self') && !namesUser(paths))
+    throw new Error(
+      `${place} allows 'self', but has no parameter :id or :userId that names a user`,
+    );
   const bounds = body === undefined ? undefined : schemaBounds(body, `${place} body`);
   return {
     method,
@@ -113,6 +127,7 @@ export function defineRoute<
     params,
     query,
     body,
+    takesForm: options.takesForm === true,
     // At least BODY_LIMIT_BYTES are read, so that a fault in a body that is somewhat too long is reported by its field.
     bodyLimitBytes: bounds === undefined ? 0 : Math.max(BODY_LIMIT_BYTES, bounds.bytes),
     bodyElements: bounds?.elements ?? 0,

@@ -28,7 +28,7 @@ export function fileRoutes(files: readonly ServedFile[], tag = 'Page'): Route[] 
     return defineRoute({
       method: 'get',
       paths: [pattern],
-      access: 'anyone',
+      access: 'open',
       summary: pattern.endsWith(':name') ? 'Get a file of the page' : 'Get the page',
       tag,
       params: Type.Object({ name: Type.Optional(Type.String({ maxLength: 200 })) }),

@@ -19,7 +19,7 @@ export function healthRoutes(health: Health): Route[] {
     defineRoute({
       method: 'get',
       paths: ['/livez'],
-      access: 'anyone',
+      access: 'open',
       summary: 'Ask whether a restart would help',
       description:
         'Asks no dependency. 503 names a background task or a consumer that makes no progress.',
@@ -31,7 +31,7 @@ export function healthRoutes(health: Health): Route[] {
     defineRoute({
       method: 'get',
       paths: ['/readyz', '/healthz'],
-      access: 'anyone',
+      access: 'open',
       summary: 'Ask whether the service can work',
       description:
         'Names each dependency with its state, the reason and since when. 503 while one is missing and from the first signal to stop.',

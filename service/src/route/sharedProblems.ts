@@ -38,6 +38,13 @@ export const INVALID_JSON = {
   remedy: 'Send a JSON document in UTF-8.',
 } as const satisfies ProblemKind;
 
+export const INVALID_ENCODING = {
+  status: 400,
+  code: 'invalid_encoding',
+  when: 'the body is not what its content-encoding says',
+  remedy: 'Send the body as it is, or compressed as declared.',
+} as const satisfies ProblemKind;
+
 export const BODY_INCOMPLETE = {
   status: 400,
   code: 'body_incomplete',
@@ -83,8 +90,30 @@ export const METHOD_NOT_ALLOWED = {
 export const UNAUTHENTICATED = {
   status: 401,
   code: 'unauthenticated',
-  when: 'the bearer token is missing or wrong',
-  remedy: 'Send the header authorization with Bearer and the token.',
+  when: 'the bearer token or the session cookie is missing, wrong, or has ended',
+  remedy:
+    'Send the header authorization with Bearer and a token; POST /auth/login answers with one.',
+} as const satisfies ProblemKind;
+
+export const FORBIDDEN = {
+  status: 403,
+  code: 'forbidden',
+  when: 'the role of the caller does not allow it, or it is the data of another user',
+  remedy: 'The title names the roles that may; an administrator changes roles.',
+} as const satisfies ProblemKind;
+
+export const CROSS_SITE = {
+  status: 403,
+  code: 'cross_site',
+  when: 'a page of another origin made a browser send the request',
+  remedy: 'Send it from a page of this server, or from a program with a bearer token.',
+} as const satisfies ProblemKind;
+
+export const CSRF_HEADER_MISSING = {
+  status: 403,
+  code: 'csrf_header_missing',
+  when: 'a request with a session cookie that changes something has no header x-fit-csrf',
+  remedy: 'Send the header x-fit-csrf: 1, or a bearer token instead of the cookie.',
 } as const satisfies ProblemKind;
 
 export const TOO_MANY_WRONG_TOKENS = {
@@ -103,13 +132,16 @@ const OF_EVERY_ROUTE: readonly ProblemKind[] = [
 ];
 const OF_BODIES: readonly ProblemKind[] = [
   INVALID_JSON,
+  INVALID_ENCODING,
   BODY_INCOMPLETE,
   BODY_TOO_LARGE,
   UNSUPPORTED_MEDIA_TYPE,
   UNSUPPORTED_CHARSET,
   UNSUPPORTED_ENCODING,
 ];
-const OF_TOKENS: readonly ProblemKind[] = [UNAUTHENTICATED, TOO_MANY_WRONG_TOKENS];
+const OF_TOKENS: readonly ProblemKind[] = [UNAUTHENTICATED, TOO_MANY_WRONG_TOKENS, FORBIDDEN];
+/** Of methods that change something; a program that sends a bearer token never meets them. */
+const OF_BROWSERS: readonly ProblemKind[] = [CROSS_SITE, CSRF_HEADER_MISSING];
 
 /** @returns every problem that the route can answer, each once, by status and code: those of its own and the shared ones. */
 export function allProblems(route: Route): ProblemKind[] {
@@ -117,7 +149,8 @@ export function allProblems(route: Route): ProblemKind[] {
     ...route.problems,
     ...OF_EVERY_ROUTE,
     ...(route.body === undefined ? [] : OF_BODIES),
-    ...(route.access === 'anyone' ? [] : OF_TOKENS),
+    ...(route.access === 'open' ? [] : OF_TOKENS),
+    ...(route.method === 'get' ? [] : OF_BROWSERS),
     ...(route.idempotencyKey === 'kept' ? KEY_PROBLEMS : []),
   ];
   const byKey = new Map(kinds.toReversed().map((kind) => [keyOf(kind), kind]));

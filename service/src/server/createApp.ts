@@ -1,17 +1,21 @@
-/** Builds a Koa application from routes: security headers, problems, timing, bearer token, JSON bodies, checks of input and reply. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+/** Builds a Koa application from routes: security headers, problems, timing, callers, bodies, checks of input and reply. */
 import { StoreUnavailable } from '@fit/jobs';
 import Router, { type RouterContext } from '@koa/router';
 import type { HelmetOptions } from 'helmet';
 import Koa, { type Context, type Next } from 'koa';
 import helmet from 'koa-helmet';
+import { type Access, type Caller, isAllowed } from '../access/access.ts';
+import { type Authenticate, bearerOf } from '../access/authenticator.ts';
 import { onceByKey } from '../idempotency/onceByKey.ts';
 import type { IdempotencyStore } from '../idempotency/store/idempotencyStore.ts';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
-import { notFound, Problem } from '../route/problem.ts';
+import { invalidInput, notFound, Problem } from '../route/problem.ts';
 import {
   BUSY,
+  CROSS_SITE,
+  CSRF_HEADER_MISSING,
+  FORBIDDEN,
   INTERNAL,
   METHOD_NOT_ALLOWED,
   STORE_BUSY,
@@ -23,13 +27,19 @@ import {
   UNSUPPORTED_MEDIA_TYPE,
 } from '../route/sharedProblems.ts';
 import { type ObserveRequestOptions, observeRequest, PROBES } from './observeRequest.ts';
-import { type ByteBudget, bodyBudget, type ReadBodyOptions, readJsonBody } from './readBody.ts';
+import {
+  type ByteBudget,
+  bodyBudget,
+  type ReadBodyOptions,
+  readBody,
+  readJsonBody,
+} from './readBody.ts';
 import { type WrongTokenBurst, WrongTokens } from './wrongTokens.ts';
 
 export interface AppOptions extends ObserveRequestOptions {
   readonly routes: readonly Route[];
-  /** The bearer token of routes with access `admin`; undefined: they always answer 401. */
-  readonly adminToken?: string;
+  /** Finds out who sent a request; undefined: every route that is not open answers 401. */
+  readonly authenticate?: Authenticate;
   /** Keeps the replies of routes whose `idempotencyKey` is `kept`; without it such a request with a key is a defect. */
   readonly idempotency?: IdempotencyStore;
   /** Called with an unexpected error; the answer is 500 without any detail. */
@@ -132,24 +142,27 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
   const isStated = statedProblems(route);
   const bodyBounds = inputBounds(route.bodyElements);
   router[route.method]([...route.paths], async (context: RouterContext) => {
-    // The checks that need no body come first, so that the body of a refused request is never read.
-    if (route.access === 'admin') requireToken(context, options.adminToken, shared.wrongTokens);
-    const input = {
-      params: context.params as unknown,
-      query: { ...context.query } as unknown,
-      headers: context.headers as Record<string, string | undefined>,
-    };
-    requireValid(params, 'path', input.params, PATH_AND_QUERY_BOUNDS);
-    requireValid(query, 'query', input.query, PATH_AND_QUERY_BOUNDS);
     // Probes do not count: they must be answered above all under load, and simultaneous probes check each dependency only once.
     if (shared.requestCount >= shared.requestLimit && !PROBES.has(context.path)) throw busy();
     shared.requestCount += 1;
     const share = shared.bodies.open();
     try {
+      // The checks that need no body come first, so that the body of a refused request is never read.
+      const caller = await requireCaller(context, route.access, { options, shared });
+      requireSameOrigin(context, caller);
+      const input = {
+        params: context.params as unknown,
+        query: { ...context.query } as unknown,
+        headers: context.headers as Record<string, string | undefined>,
+        caller,
+        address: context.req.socket.remoteAddress ?? 'unknown',
+      };
+      requireValid(params, 'path', input.params, PATH_AND_QUERY_BOUNDS);
+      requireValid(query, 'query', input.query, PATH_AND_QUERY_BOUNDS);
       const given =
         body === undefined
           ? discardBody(context)
-          : await readJson(context, { share, limitBytes: route.bodyLimitBytes });
+          : await readGiven(context, route, { share, limitBytes: route.bodyLimitBytes });
       requireValid(body, 'body', given, bodyBounds);
       const carryOut = () => route.handle({ ...input, body: given });
       const key = route.idempotencyKey === 'kept' ? input.headers['idempotency-key'] : undefined;
@@ -160,7 +173,7 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
               requireKeyStore(options),
               {
                 key,
-                caller: context.get('authorization'),
+                caller: caller?.accountId ?? '',
                 route: nameOf(route),
                 content: [input.params, input.query, given],
               },
@@ -244,41 +257,111 @@ function nameOf({ method, paths }: Route): string {
 
 /** RFC 6750 requires a realm in each challenge. */
 const CHALLENGE = 'Bearer realm="fit"';
-/** The scheme in upper or lower case, as RFC 9110 allows. */
-const BEARER = /^bearer +(.+)$/i;
 
-/** Both tokens are hashed first, because a comparison in constant time needs equal lengths. */
-function requireToken(
+/**
+ * @returns who sent the request; undefined on an open route, which asks nobody.
+ * @throws Problem 401 `unauthenticated`, 403 `forbidden`, 429 `too_many_wrong_tokens`; StoreUnavailable
+ */
+async function requireCaller(
+  context: RouterContext,
+  access: Access,
+  { options, shared }: Pick<Mounted, 'options' | 'shared'>,
+): Promise<Caller | undefined> {
+  if (access === 'open') return undefined;
+  const { authorization, cookie } = context.headers;
+  const identity =
+    options.authenticate === undefined
+      ? bearerOf(authorization) === undefined
+        ? 'none'
+        : 'wrong'
+      : await options.authenticate({ authorization, cookie });
+  if (identity === 'none' || identity === 'wrong')
+    throw unauthenticated(context, identity, shared.wrongTokens);
+  if (isAllowed(access, identity, context.params)) return identity;
+  throw new Problem({
+    ...FORBIDDEN,
+    title: `This needs ${describeAccess(access)}; you have the role ${identity.role}`,
+  });
+}
+
+function unauthenticated(
   context: Context,
-  adminToken: string | undefined,
+  identity: 'none' | 'wrong',
   wrongTokens: WrongTokens,
-): void {
-  const given = BEARER.exec(context.get('authorization'))?.[1];
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  // An absent or empty token is never compared, so that an absent header cannot equal an empty configured token.
-  if (
-    given !== undefined &&
-    adminToken !== undefined &&
-    adminToken !== '' &&
-    timingSafeEqual(digest(given), digest(adminToken))
-  )
-    return;
-  if (given !== undefined) {
+): Problem {
+  const hasToken = bearerOf(context.get('authorization')) !== undefined;
+  if (hasToken) {
     const retryAfterSeconds = wrongTokens.count(context.req.socket.remoteAddress ?? 'unknown');
     if (retryAfterSeconds !== undefined)
-      throw new Problem({
+      return new Problem({
         ...TOO_MANY_WRONG_TOKENS,
         title: 'Too many wrong tokens came from this address; the right one is still accepted',
         retryAfterSeconds,
       });
   }
-  throw new Problem({
+  return new Problem({
     ...UNAUTHENTICATED,
-    title: 'This route needs the bearer token of FIT_ADMIN_TOKEN',
+    title:
+      identity === 'none'
+        ? 'The request has no token and no session'
+        : 'The token or the session is wrong or has ended',
     headers: {
-      'www-authenticate': given === undefined ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
+      'www-authenticate': hasToken ? `${CHALLENGE}, error="invalid_token"` : CHALLENGE,
     },
   });
+}
+
+function describeAccess(access: readonly string[]): string {
+  const names = access.map((grant) => (grant === 'self' ? 'to be this user' : `the role ${grant}`));
+  return names.join(' or ');
+}
+
+/** A header that a page of another origin cannot send, because FIT allows no origin in answers to preflight requests. */
+const CSRF_HEADER = 'x-fit-csrf';
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Refuses a request that a page of another origin made a browser send. The browser says so by Sec-Fetch-Site, an older one by Origin;
+ * programs send neither. A request with the cookie of a session needs the header `CSRF_HEADER` besides, so that it never
+ * depends on what a browser sends by itself.
+ * @throws Problem 403 `cross_site`, `csrf_header_missing`
+ */
+function requireSameOrigin(context: Context, caller: Caller | undefined): void {
+  if (SAFE_METHODS.has(context.method) || caller?.via === 'bearer') return;
+  const site = context.get('sec-fetch-site');
+  const origin = context.get('origin');
+  const isForeign =
+    site === ''
+      ? origin !== '' && URL.parse(origin)?.host !== context.get('host')
+      : site !== 'same-origin' && site !== 'none';
+  if (isForeign)
+    throw new Problem({
+      ...CROSS_SITE,
+      title: 'A page of another origin may not change anything here',
+    });
+  if (caller !== undefined && context.get(CSRF_HEADER) === '')
+    throw new Problem({
+      ...CSRF_HEADER_MISSING,
+      title: `A request with a session cookie that changes something needs the header ${CSRF_HEADER}: 1`,
+    });
+}
+
+async function readGiven(
+  context: RouterContext,
+  route: Route,
+  options: ReadBodyOptions,
+): Promise<unknown> {
+  return route.takesForm && context.is('urlencoded') === 'urlencoded'
+    ? await readForm(context, options)
+    : await readJson(context, options);
+}
+
+/** @throws Problem 400 `invalid_input` if a field occurs twice: two readers could take different ones. */
+async function readForm(context: RouterContext, options: ReadBodyOptions): Promise<unknown> {
+  const fields = new URLSearchParams((await readBody(context.req, options)).toString('utf8'));
+  const names = [...fields.keys()];
+  if (new Set(names).size < names.length) throw invalidInput('body', 'has a field twice');
+  return Object.fromEntries(fields);
 }
 
 async function readJson(context: RouterContext, options: ReadBodyOptions): Promise<unknown> {

@@ -14,6 +14,7 @@ import {
   BODY_INCOMPLETE,
   BODY_TOO_LARGE,
   BUSY,
+  INVALID_ENCODING,
   INVALID_JSON,
   UNSUPPORTED_ENCODING,
 } from '../route/sharedProblems.ts';
@@ -90,13 +91,24 @@ export interface ReadBodyOptions {
 
 /**
  * @returns the parsed body; an empty object if the body is empty.
- * @throws Problem 400 `invalid_json`, `body_incomplete`; 413 `body_too_large`; 415 `unsupported_encoding`; 503 `busy`
- * where the budget is spent. The rest of a refused body is discarded as it arrives.
+ * @throws Problem 400 `invalid_json`, and those of `readBody`.
  */
 export async function readJsonBody(
   request: IncomingMessage,
-  { share, limitBytes = BODY_LIMIT_BYTES }: ReadBodyOptions,
+  options: ReadBodyOptions,
 ): Promise<unknown> {
+  return parseJson(await readBody(request, options));
+}
+
+/**
+ * @returns the body after decompression.
+ * @throws Problem 400 `invalid_encoding`, `body_incomplete`; 413 `body_too_large`; 415 `unsupported_encoding`; 503 `busy`
+ * where the budget is spent. The rest of a refused body is discarded as it arrives.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  { share, limitBytes = BODY_LIMIT_BYTES }: ReadBodyOptions,
+): Promise<Buffer> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   const decompress = DECOMPRESSORS.get(encoding);
   if (decompress === undefined && encoding !== 'identity')
@@ -105,12 +117,12 @@ export async function readJsonBody(
       title: `The content-encoding ${encoding.slice(0, 100)} is not known`,
     });
   const sent = await readBytes(request, { share, limitBytes });
-  if (decompress === undefined) return parseJson(sent);
+  if (decompress === undefined) return sent;
   // The result and the internal buffers of the decompressor together need no more than this.
   if (!share.tryReserve(sent.length + 2 * limitBytes)) throw busy();
   const body = await decompressed(sent, decompress, limitBytes);
   share.tryReserve(body.length);
-  return parseJson(body);
+  return body;
 }
 
 async function readBytes(
@@ -170,7 +182,10 @@ async function decompressed(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw tooLarge(limitBytes);
-    throw notJson();
+    throw new Problem({
+      ...INVALID_ENCODING,
+      title: 'The body is not what its content-encoding says',
+    });
   }
 }
 

@@ -39,7 +39,7 @@ test('a route with an input that has no bound is refused when it is declared', (
   const route = {
     method: 'post',
     paths: ['/x'],
-    access: 'anyone',
+    access: 'open',
     summary: 'A route of this test',
     tag: 'Test',
     reply: Type.Null(),

@@ -1,7 +1,14 @@
 /** Goal: every kind of answer has its own status and code, and no answer shows details of a defect. Method: a real server, real requests. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createApp, defineRoute, listen, Problem, type ProblemKind } from '@fit/service';
+import {
+  acceptToken,
+  createApp,
+  defineRoute,
+  listen,
+  Problem,
+  type ProblemKind,
+} from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
 
@@ -17,14 +24,14 @@ const AWAY: ProblemKind = {
 async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] }> {
   const defects: unknown[] = [];
   const app = createApp({
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,
     onDefect: (error) => defects.push(error),
     routes: [
       defineRoute({
         method: 'post',
         paths: ['/echo', '/alias'],
-        access: 'anyone',
+        access: 'open',
         summary: 'A route of this test',
         tag: 'Test',
         body: Type.Object({ count: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
@@ -35,7 +42,7 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
       defineRoute({
         method: 'post',
         paths: ['/nothing'],
-        access: 'anyone',
+        access: 'open',
         summary: 'A route of this test',
         tag: 'Test',
         body: Type.Object({}, { additionalProperties: false }),
@@ -46,7 +53,7 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
       defineRoute({
         method: 'get',
         paths: ['/admin'],
-        access: 'admin',
+        access: ['admin'],
         summary: 'A route of this test',
         tag: 'Test',
         reply: Type.Object({}),
@@ -55,7 +62,7 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
       defineRoute({
         method: 'get',
         paths: ['/broken/:how'],
-        access: 'anyone',
+        access: 'open',
         summary: 'A route of this test',
         tag: 'Test',
         params: Type.Object({ how: Type.String({ maxLength: 20 }) }),
@@ -344,7 +351,7 @@ test('requests beyond the limit are 503 with Retry-After, and probes are still a
       defineRoute({
         method: 'get',
         paths: [path],
-        access: 'anyone',
+        access: 'open',
         summary: 'A route of this test',
         tag: 'Test',
         reply: Type.Object({}),

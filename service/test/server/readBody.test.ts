@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { createApp, defineRoute, listen } from '@fit/service';
+import { acceptToken, createApp, defineRoute, listen } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
 import { ByteBudget } from '../../src/server/readBody.ts';
@@ -21,7 +21,7 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
   const handled: unknown[] = [];
   const waiting: (() => void)[] = [];
   const app = createApp({
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     bodies,
     onRequest: () => undefined,
     onDefect: (error) => {
@@ -31,7 +31,7 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
       defineRoute({
         method: 'post',
         paths: ['/echo'],
-        access: 'admin',
+        access: ['admin'],
         summary: 'A route of this test',
         tag: 'Test',
         body: Type.Object({ pad: Type.Optional(PAD) }, { additionalProperties: false }),
@@ -44,7 +44,7 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
       defineRoute({
         method: 'post',
         paths: ['/slow'],
-        access: 'admin',
+        access: ['admin'],
         summary: 'A route of this test',
         tag: 'Test',
         body: Type.Object({ pad: PAD }, { additionalProperties: false }),
@@ -57,7 +57,7 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
       defineRoute({
         method: 'get',
         paths: ['/plain'],
-        access: 'anyone',
+        access: 'open',
         summary: 'A route of this test',
         tag: 'Test',
         reply: Type.Object({}),
@@ -188,7 +188,7 @@ test('compressed bodies are decompressed, and bodies that are not compressed as 
       50_000,
     );
   const broken = await post(`${url}/echo`, body, { 'content-encoding': 'gzip' });
-  assert.deepEqual([broken.status, broken.code], [400, 'invalid_json']);
+  assert.deepEqual([broken.status, broken.code], [400, 'invalid_encoding']);
   const unknown = await post(`${url}/echo`, body, { 'content-encoding': 'zstd-like' });
   assert.deepEqual([unknown.status, unknown.code], [415, 'unsupported_encoding']);
   assert.equal(bodies.heldBytes, 0);

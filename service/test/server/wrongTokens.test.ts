@@ -1,6 +1,7 @@
 /** Goal: a burst of wrong tokens is refused with 429, reported once with its address, and locks nobody out. Method: a real server; an injected clock. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { acceptToken } from '@fit/service';
 import {
   WRONG_TOKEN_ADDRESSES,
   WRONG_TOKEN_LIMIT,
@@ -15,7 +16,7 @@ const TOKEN = 'a-token-of-more-than-thirty-two-characters';
 test('wrong tokens beyond the limit are 429 with Retry-After and reported once; the right token is accepted', async (t) => {
   const bursts: WrongTokenBurst[] = [];
   const url = await serveAdminRoute(t, {
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onWrongTokens: (burst) => bursts.push(burst),
   });
   const ask = async (token: string) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import {
+  acceptToken,
   createApp,
   defineRoute,
   EVENT_STREAM_HEADERS,
@@ -19,14 +20,14 @@ const authorization = `Bearer ${TOKEN}`;
 async function serve(t: TestContext, streams: EventStreams) {
   const defects: unknown[] = [];
   const app = createApp({
-    adminToken: TOKEN,
+    authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,
     onDefect: (error) => defects.push(error),
     routes: [
       defineRoute({
         method: 'get',
         paths: ['/events'],
-        access: 'admin',
+        access: ['admin'],
         summary: 'A route of this test',
         tag: 'Test',
         reply: Type.Unknown(),

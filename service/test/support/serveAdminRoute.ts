@@ -7,7 +7,7 @@ import Type from 'typebox';
 /** @returns the URL of the route; the server is closed when the test ends. */
 export async function serveAdminRoute(
   t: TestContext,
-  options: Pick<Parameters<typeof createApp>[0], 'adminToken' | 'onWrongTokens'>,
+  options: Pick<Parameters<typeof createApp>[0], 'authenticate' | 'onWrongTokens'>,
 ): Promise<string> {
   const app = createApp({
     ...options,
@@ -19,7 +19,7 @@ export async function serveAdminRoute(
       defineRoute({
         method: 'get',
         paths: ['/admin'],
-        access: 'admin',
+        access: ['admin'],
         summary: 'A route of this test',
         tag: 'Test',
         reply: Type.Object({}),

@@ -1,0 +1,23 @@
+/** The sessions of browsers. */
+import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
+import { SESSIONS_COLLECTION, type SessionDocument } from '@fit/service';
+
+export class SessionStore {
+  readonly #sessions: DocumentCollection<SessionDocument>;
+
+  constructor(database: StoreDatabase) {
+    this.#sessions = database.collection<SessionDocument>(SESSIONS_COLLECTION);
+  }
+
+  async ensureIndexes(): Promise<void> {
+    await this.#sessions.ensureIndex({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+  }
+
+  async create(session: SessionDocument): Promise<void> {
+    await this.#sessions.insertNew([session]);
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#sessions.deleteMany([id]);
+  }
+}

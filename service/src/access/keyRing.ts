@@ -1,0 +1,115 @@
+/** The keys of tokens as a process uses them: read from the database, kept for some seconds, made and replaced. */
+import { randomUUID } from 'node:crypto';
+import { type CryptoKey, exportJWK, generateKeyPair, importJWK } from 'jose';
+import type { TokenKey, TokenKeyStore } from './store/tokenKeyStore.ts';
+
+export const TOKEN_ALGORITHM = 'EdDSA';
+/** A key that is dropped is refused by every process after this time at the latest. */
+const MAX_AGE_MS = 10_000;
+/** A key signs no longer than this; the next token then makes a new key. */
+const KEY_LIFETIME_MS = 30 * 86_400_000;
+/** The newest key and the one before it, whose tokens end by themselves. */
+const KEPT_KEY_COUNT = 2;
+
+interface LoadedKeys {
+  readonly keys: readonly TokenKey[];
+  readonly readAtMs: number;
+}
+
+export class KeyRing {
+  readonly #store: Pick<TokenKeyStore, 'read' | 'ensure' | 'replace'>;
+  readonly #verifiers = new Map<string, CryptoKey>();
+  #loaded: LoadedKeys = { keys: [], readAtMs: Number.NEGATIVE_INFINITY };
+  #reading: Promise<void> | undefined;
+
+  constructor(store: Pick<TokenKeyStore, 'read' | 'ensure' | 'replace'>) {
+    this.#store = store;
+  }
+
+  /**
+   * @param kid from the header of a token, so anything. It is only looked up among the known keys.
+   * @returns the public key; undefined where there is no such key.
+   * @throws StoreUnavailable if no keys were read yet and the database does not answer.
+   */
+  async verifier(kid: unknown): Promise<CryptoKey | undefined> {
+    if (performance.now() - this.#loaded.readAtMs > MAX_AGE_MS) await this.#refresh();
+    let key = this.#find(kid);
+    if (key === undefined) {
+      // Another process may have made the key a moment ago. Simultaneous requests share one statement.
+      await this.#refresh();
+      key = this.#find(kid);
+    }
+    return key === undefined ? undefined : await this.#import(key);
+  }
+
+  /** @returns the key that signs, and its id. A key that is too old is replaced first. */
+  async signer(): Promise<{ readonly kid: string; readonly key: CryptoKey }> {
+    let [newest] = await this.#store.read();
+    if (newest === undefined) [newest] = await this.#store.ensure(await makeKey());
+    if (newest === undefined) throw new Error('the key of tokens could not be stored');
+    if (Date.now() - newest.createdAt.getTime() > KEY_LIFETIME_MS) {
+      await this.rotate({ keepsPrevious: true });
+      [newest] = await this.#store.read();
+      if (newest === undefined) throw new Error('the key of tokens is gone');
+    }
+    const { kid, x, d } = newest;
+    const jwk = { kty: 'OKP', crv: 'Ed25519', x, d };
+    return { kid, key: (await importJWK(jwk, TOKEN_ALGORITHM)) as CryptoKey };
+  }
+
+  /**
+   * Makes a new key that signs from now on.
+   * @param keepsPrevious true: tokens of the key before it stay valid until their end. False: they are refused.
+   */
+  async rotate({ keepsPrevious }: { readonly keepsPrevious: boolean }): Promise<void> {
+    const known = await this.#store.read();
+    const made = await makeKey();
+    const [newest] = known;
+    if (newest === undefined) await this.#store.ensure(made);
+    else
+      await this.#store.replace(
+        newest.kid,
+        keepsPrevious ? [made, ...known].slice(0, KEPT_KEY_COUNT) : [made],
+      );
+    await this.#refresh();
+  }
+
+  #find(kid: unknown): TokenKey | undefined {
+    return this.#loaded.keys.find((key) => key.kid === kid);
+  }
+
+  async #import({ kid, x }: TokenKey): Promise<CryptoKey> {
+    let imported = this.#verifiers.get(kid);
+    if (imported === undefined) {
+      imported = (await importJWK({ kty: 'OKP', crv: 'Ed25519', x }, TOKEN_ALGORITHM)) as CryptoKey;
+      this.#verifiers.set(kid, imported);
+    }
+    return imported;
+  }
+
+  /** While the database does not answer, the keys that were read last stay in use. */
+  async #refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    try {
+      await this.#reading;
+    } catch (error) {
+      if (this.#loaded.keys.length === 0) throw error;
+    }
+  }
+
+  async #read(): Promise<void> {
+    const keys = await this.#store.read();
+    const kids = new Set(keys.map(({ kid }) => kid));
+    for (const kid of this.#verifiers.keys()) if (!kids.has(kid)) this.#verifiers.delete(kid);
+    this.#loaded = { keys, readAtMs: performance.now() };
+  }
+}
+
+async function makeKey(): Promise<TokenKey> {
+  const { privateKey } = await generateKeyPair(TOKEN_ALGORITHM, { extractable: true });
+  const { x, d } = await exportJWK(privateKey);
+  if (x === undefined || d === undefined) throw new Error('the new key has no coordinates');
+  return { kid: randomUUID(), x, d, createdAt: new Date() };
+}
