@@ -45,6 +45,8 @@ export interface BackgroundTaskOptions {
   /** What the database knows about the effects of jobs. */
   readonly effects: JobEffects;
   readonly retentionPolicy: RetentionPolicy;
+  /** The policies of kinds that have one of their own. */
+  readonly retentionPolicyOf?: Readonly<Record<string, RetentionPolicy>>;
   /** A job without a change for longer is stale, in milliseconds; default `defaultStaleAfterMs`. */
   readonly staleAfterMs?: number | undefined;
   readonly onEvent: JobListener;
@@ -146,6 +148,7 @@ export async function startBackgroundTasks(
     const retention = new Retention({
       stores,
       policy: options.retentionPolicy,
+      ...(options.retentionPolicyOf === undefined ? {} : { policyOf: options.retentionPolicyOf }),
       effectIdsOf: options.effects.idsOf,
       deleteEffects: options.effects.delete,
       onEvent,

@@ -17,6 +17,8 @@ export interface JobKind {
   readonly deadline?: Duration;
   /** Messages that the main queue holds at most; default 10,000. More jobs than that wait in the database. */
   readonly maxLength?: number;
+  /** Ended jobs of this kind and their results are deleted this many days after they were published; default that of `openJobs`. */
+  readonly keepDays?: number;
   /** True: jobs may be enqueued with the priority `high`. Needs RabbitMQ 4.0; default false. */
   readonly hasPriorities?: boolean;
 }

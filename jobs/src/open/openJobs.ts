@@ -24,6 +24,7 @@ import { jsonFault } from '../record/jsonBounds.ts';
 import { NO_RUN } from '../record/run.ts';
 import type { ShownState } from '../record/transitions.ts';
 import { replayDead } from '../replay/replayDeadJobs.ts';
+import type { RetentionPolicy } from '../retention/retention.ts';
 import { EndCounter } from '../settle/endCounter.ts';
 import {
   connectStore,
@@ -42,7 +43,12 @@ import {
 } from '../store/jobStores.ts';
 import { ResultStore } from '../store/resultStore.ts';
 import type { RunStore } from '../store/runStore.ts';
-import { requireSchema } from '../store/schemaVersion.ts';
+import {
+  COLLECTION_NAMES,
+  type CollectionName,
+  isCollectionName,
+  requireSchema,
+} from '../store/schemaVersion.ts';
 import { type ShownJob, showJobs } from '../store/shownJobs.ts';
 import { BACKGROUND_LIMITS, type StatementLimits } from '../store/statement.ts';
 import type { Handler } from '../work/handler.ts';
@@ -94,11 +100,15 @@ export interface OpenJobsOptions<Kinds extends JobKinds> {
   /** Names of collections, queues and exchanges begin with it; default `fit_`. */
   readonly prefix?: string;
   /**
+   * Names of collections that shall not be `<prefix><name>`; the same in every process of a prefix. Two collections must not have one name.
+   */
+  readonly collections?: Readonly<Partial<Record<CollectionName, string>>>;
+  /**
    * What this process does beside enqueuing and working; default all. The tasks are shared or leased, so any number of
    * processes may have them, and at least one must have each.
    */
   readonly tasks?: readonly TaskName[];
-  /** Ended jobs and their results are deleted this many days after they were published; default 30. */
+  /** Ended jobs and their results are deleted this many days after they were published, above 0; default 30. A kind may have its own. */
   readonly keepDays?: number;
   /**
    * A job that no worker has in hand counts as lost, if its message is missing, after this time without a change. Default: the
@@ -307,13 +317,16 @@ const LAST_CHARACTER = '\u{10ffff}';
 
 /**
  * @throws TopologyError where the kinds make no topology, or the broker cannot carry it; StoreUnavailable; SchemaMismatch where
- * another release wrote the collections of this prefix; TypeError where `staleAfter` is no duration.
+ * another release wrote the collections of this prefix; TypeError where `staleAfter`, `keepDays` or `collections` is wrong.
  */
 export async function openJobs<const Kinds extends JobKinds>(
   options: OpenJobsOptions<Kinds>,
 ): Promise<Jobs<Kinds>> {
   const prefix = options.prefix ?? 'fit_';
   if (options.staleAfter !== undefined) requireDuration('staleAfter', options.staleAfter);
+  for (const { keepDays } of [options, ...Object.values(options.kinds)])
+    if (keepDays !== undefined) requireDays(keepDays);
+  requireDistinct(options.collections ?? {}, prefix);
   const declaration = declareKinds(options.kinds, `${prefix}jobs`);
   const broker = new Broker(options, `${prefix}jobs`);
   try {
@@ -393,7 +406,7 @@ async function openStored(
   try {
     const database: StoreDatabase = (
       connection?.database ?? storeOf(given as DriverDatabase)
-    ).withPrefix(prefix);
+    ).withPrefix(prefix, options.collections);
     await requireSchema(database);
     const stores = await openJobStores(database);
     closers.push(() => {
@@ -405,7 +418,6 @@ async function openStored(
     const endCounter = new EndCounter({ runs: stores.runs, countingRuns });
     closers.push(() => endCounter.close());
     const results = new ResultStore(database.withLimits(BACKGROUND_LIMITS));
-    const keepDays = options.keepDays ?? DEFAULT_KEEP_DAYS;
     const hasResult = (kind: string) => kinds[kind]?.result !== undefined;
     const tasks =
       names.length === 0
@@ -425,7 +437,12 @@ async function openStored(
               idsOf: (kind, jobIds) => (hasResult(kind) ? jobIds : []),
               delete: (_kind, ids) => results.delete(ids),
             },
-            retentionPolicy: { jobDays: keepDays, effectDays: keepDays },
+            retentionPolicy: keptFor(options.keepDays ?? DEFAULT_KEEP_DAYS),
+            retentionPolicyOf: Object.fromEntries(
+              Object.entries(kinds).flatMap(([kind, { keepDays }]) =>
+                keepDays === undefined ? [] : [[kind, keptFor(keepDays)]],
+              ),
+            ),
             staleAfterMs: staleAfterMs(options, declaration),
             onEvent,
           });
@@ -924,12 +941,38 @@ function staleAfterMs({ staleAfter }: OpenJobsOptions<JobKinds>, declaration: De
 }
 
 /** A date that is further away than a thousand years cannot be stored everywhere. */
-const LONGEST_DURATION_MS = 365_000 * 86_400_000;
+const DAY_MS = 86_400_000;
+const LONGEST_DURATION_MS = 365_000 * DAY_MS;
 
 /** @returns milliseconds; undefined where the value is no duration: unreadable, negative or endless. */
 function readDuration(duration: Duration): number | undefined {
   const ms = parseDurationMs(duration);
   return ms !== undefined && ms >= 0 && ms <= LONGEST_DURATION_MS ? ms : undefined;
+}
+
+/** Results are deleted with their jobs. */
+function keptFor(days: number): RetentionPolicy {
+  return { jobDays: days, effectDays: days };
+}
+
+/** @throws TypeError */
+function requireDays(days: number): void {
+  if (!(days > 0 && days * DAY_MS <= LONGEST_DURATION_MS))
+    throw new TypeError(`keepDays must be a number of days above 0, not ${days}`);
+}
+
+/** @throws TypeError where two collections have one name: their documents would be mixed. */
+function requireDistinct(
+  collections: NonNullable<OpenJobsOptions<JobKinds>['collections']>,
+  prefix: string,
+): void {
+  const unknown = Object.keys(collections).filter((name) => !isCollectionName(name));
+  if (unknown.length > 0)
+    throw new TypeError(`collections: there is no collection ${unknown.join(', ')}`);
+  const names = COLLECTION_NAMES.map((name) => collections[name] ?? prefix + name);
+  const twice = names.filter((name, index) => names.indexOf(name) < index);
+  if (twice.length > 0 || names.includes(''))
+    throw new TypeError(`collections: '${twice.join()}' is the name of several, or one is empty`);
 }
 
 function noDuration(duration: Duration): string {

@@ -6,6 +6,7 @@
 import type { JobListener } from '../jobEvent.ts';
 import { type BatchRecord, type BatchSummary, groupBatches } from '../record/batch.ts';
 import { NO_RUN } from '../record/run.ts';
+import type { KindSelection } from '../store/batchStore.ts';
 import type { JobStores } from '../store/jobStores.ts';
 
 export interface RetentionPolicy {
@@ -19,6 +20,8 @@ export interface RetentionOptions {
   /** Stores for background tasks: their statements end before the lease does. */
   readonly stores: JobStores;
   readonly policy: RetentionPolicy;
+  /** The policies of kinds that have one of their own. Runs have the common one. */
+  readonly policyOf?: Readonly<Record<string, RetentionPolicy>>;
   /** @returns the ids of the effects that these jobs of one kind have stored; empty for a kind without effects. */
   readonly effectIdsOf: (kind: string, jobIds: readonly string[]) => readonly string[];
   /** @returns how many effects existed. @throws StoreUnavailable; the next round repeats the deletion. */
@@ -26,6 +29,12 @@ export interface RetentionOptions {
   /** Jobs of the batches of one round at most; default 20,000. A larger batch is worked on as well. */
   readonly jobLimit?: number;
   readonly onEvent: JobListener;
+}
+
+/** Kinds with the same policy. */
+interface Scope {
+  readonly kinds: KindSelection;
+  readonly policy: RetentionPolicy;
 }
 
 /** What one round deleted. */
@@ -45,17 +54,31 @@ const RUN_LIMIT = 20;
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #jobLimit: number;
+  readonly #scopes: readonly Scope[];
   /** Runs that this pass leaves alone, because they are not finished or not old enough. */
   #kept = new Set<string>();
   /** The pass over the finished runs continues after runs that were created at this time. */
   #createdAfter = new Date(0);
 
-  /** @throws RangeError where the policy keeps effects for a shorter time than jobs. */
+  /** @throws RangeError where a policy keeps effects for a shorter time than jobs. */
   constructor(options: RetentionOptions) {
-    const { jobDays, effectDays } = options.policy;
-    if (effectDays < jobDays)
-      throw new RangeError(`effects must be kept for at least as long as jobs (${jobDays} days)`);
+    const { policy, policyOf = {} } = options;
+    for (const { jobDays, effectDays } of [policy, ...Object.values(policyOf)])
+      if (effectDays < jobDays)
+        throw new RangeError(`effects must be kept for at least as long as jobs (${jobDays} days)`);
     this.#options = options;
+    // One query for all kinds of a policy, because a database may have many kinds and few policies.
+    const others = Map.groupBy(
+      Object.entries(policyOf),
+      ([, { jobDays, effectDays }]) => `${jobDays} ${effectDays}`,
+    );
+    this.#scopes = [
+      { kinds: { except: Object.keys(policyOf) }, policy },
+      ...[...others.values()].map((same) => ({
+        kinds: { only: same.map(([kind]) => kind) },
+        policy: same[0]?.[1] ?? policy,
+      })),
+    ];
     this.#jobLimit = options.jobLimit ?? JOB_LIMIT;
   }
 
@@ -63,30 +86,39 @@ export class Retention {
   async round(): Promise<RetentionRound> {
     const { stores, policy, onEvent } = this.#options;
     const now = await stores.clock.read();
-    const jobsBefore = new Date(now.getTime() - policy.jobDays * DAY_MS);
-    const effectsBefore = new Date(now.getTime() - policy.effectDays * DAY_MS);
-    const jobs = await this.#deleteJobs(jobsBefore);
-    const effects = await this.#deleteEffects(effectsBefore);
-    const runs = await this.#deleteRuns(effectsBefore);
-    const hasMore = jobs.hasMore || effects.hasMore || runs.hasMore;
+    const before = (days: number) => new Date(now.getTime() - days * DAY_MS);
+    const round = { jobs: 0, effects: 0, batches: 0, runs: 0 };
+    let hasMoreJobs = false;
+    let hasMoreEffects = false;
+    for (const { kinds, policy: ofKinds } of this.#scopes) {
+      const jobs = await this.#deleteJobs(kinds, before(ofKinds.jobDays));
+      const effects = await this.#deleteEffects(kinds, before(ofKinds.effectDays));
+      round.jobs += jobs.jobCount;
+      round.effects += effects.effectCount;
+      round.batches += jobs.batchCount + effects.batchCount;
+      hasMoreJobs ||= jobs.hasMore;
+      hasMoreEffects ||= effects.hasMore;
+    }
+    const runs = await this.#deleteRuns(before(policy.effectDays));
+    round.runs = runs.runCount;
+    const hasMore = hasMoreJobs || hasMoreEffects || runs.hasMore;
     // The next pass looks again at the runs that this one left alone.
-    if (!jobs.hasMore) this.#kept.clear();
-    const round = {
-      jobs: jobs.jobCount,
-      effects: effects.effectCount,
-      batches: jobs.batchCount + effects.batchCount,
-      runs: runs.runCount,
-    };
+    if (!hasMoreJobs) this.#kept.clear();
     if (Object.values(round).some((count) => count > 0)) onEvent({ type: 'expired', ...round });
     return { ...round, hasMore };
   }
 
   /** Deletes the jobs of ended batches whose run finished before a time. Batches of operations have no jobs of their own. */
   async #deleteJobs(
+    kinds: KindSelection,
     before: Date,
   ): Promise<{ jobCount: number; batchCount: number; hasMore: boolean }> {
     const { batches, runs } = this.#options.stores;
-    const old = await batches.publishedBefore('ended', before, [...this.#kept], this.#jobLimit);
+    const old = await batches.publishedBefore('ended', before, {
+      kinds,
+      exceptRunIds: [...this.#kept],
+      jobLimit: this.#jobLimit,
+    });
     const operations = old.batches.filter((batch) => !hasJobs(batch));
     await batches.delete(idsOf(operations));
     const withJobs = old.batches.filter(hasJobs);
@@ -123,12 +155,14 @@ export class Retention {
 
   /** Deletes the effects of batches whose jobs are deleted, and then these batches. */
   async #deleteEffects(
+    kinds: KindSelection,
     before: Date,
   ): Promise<{ effectCount: number; batchCount: number; hasMore: boolean }> {
     const { stores, effectIdsOf, deleteEffects } = this.#options;
     let effectCount = 0;
     const { batches } = stores;
-    const old = await batches.publishedBefore('cleared', before, [], this.#jobLimit);
+    const jobLimit = this.#jobLimit;
+    const old = await batches.publishedBefore('cleared', before, { kinds, jobLimit });
     for (const group of groupBatches(old.batches)) {
       const read = await batches.findAll(idsOf(group), ['kind', 'ids', 'skippedIds']);
       for (const [kind, ofKind] of Map.groupBy(read, (batch) => batch.kind)) {

@@ -16,6 +16,11 @@ export type HeldBatch = Pick<BatchRecord, '_id' | 'fence'>;
 /** A batch that is made and held at once by the process that makes it. */
 export type NewBatch = Omit<BatchRecord, 'state' | 'leaseUntil' | 'fence'>;
 
+/** Some kinds, or all but some. */
+export type KindSelection =
+  | { readonly only: readonly string[] }
+  | { readonly except: readonly string[] };
+
 /** Batches up to a limit. */
 export interface BatchesWithin {
   readonly batches: readonly BatchSummary[];
@@ -41,7 +46,7 @@ export class BatchStore {
 
   /** The collection holds one document for up to 1,000 jobs, so its indexes cost little. */
   async ensureIndexes(): Promise<void> {
-    await this.#batches.ensureIndex({ state: 1, publishedAt: 1 });
+    await this.#batches.ensureIndex({ state: 1, kind: 1, publishedAt: 1 });
     await this.#batches.ensureIndex({ runId: 1, state: 1 });
     // A batch enters this index only while it is open. Delayed batches may be many, and only those that are due are read.
     await this.#batches.ensureIndex(
@@ -286,6 +291,7 @@ export class BatchStore {
   }
 
   /**
+   * @param kinds of these kinds, or of all others; default of all.
    * @param exceptRunIds no batches of these runs.
    * @param jobLimit jobs of these batches together; at least one batch is returned where there is one.
    * @returns batches in this state that were published before a time, in any order.
@@ -293,12 +299,22 @@ export class BatchStore {
   async publishedBefore(
     state: BatchState,
     before: Date,
-    exceptRunIds: readonly string[],
-    jobLimit: number,
+    {
+      kinds = { except: [] },
+      exceptRunIds = [],
+      jobLimit,
+    }: {
+      readonly kinds?: KindSelection;
+      readonly exceptRunIds?: readonly string[];
+      readonly jobLimit: number;
+    },
   ): Promise<BatchesWithin> {
+    const isOf = 'only' in kinds ? { $in: [...kinds.only] } : { $nin: [...kinds.except] };
+    const hasKinds = 'only' in kinds || kinds.except.length > 0;
     return await this.#findWithin(jobLimit, OLD_LIMIT, {
       filter: {
         state,
+        ...(hasKinds ? { kind: isOf } : {}),
         publishedAt: { $lt: before },
         ...(exceptRunIds.length === 0 ? {} : { runId: { $nin: [...exceptRunIds] } }),
       },

@@ -21,8 +21,11 @@ export interface StoreDatabase {
   collection<Stored extends Identified>(name: string): DocumentCollection<Stored>;
   /** @returns the same database over the same connections, with other limits of each statement. */
   withLimits(limits: StatementLimits): StoreDatabase;
-  /** @returns the same database, in which the names of all collections begin with this text; it knows no others. */
-  withPrefix(prefix: string): StoreDatabase;
+  /**
+   * @param names other names of some collections, which stand in place of prefix and name.
+   * @returns the same database, in which the names of all collections begin with this text; it knows no others.
+   */
+  withPrefix(prefix: string, names?: Readonly<Record<string, string>>): StoreDatabase;
 }
 
 export interface StoreConnection {
@@ -85,7 +88,7 @@ export function connectStore(
     needsConnect = false;
   };
   return {
-    database: databaseOf(database, { limits, connect, timed, prefix: '' }),
+    database: databaseOf(database, { limits, connect, timed, prefix: '', names: {} }),
     pool: watchPool(client),
     watch: (listener) => {
       listeners.push(listener);
@@ -124,6 +127,7 @@ export function storeOf(database: DriverDatabase): StoreDatabase {
     connect: () => Promise.resolve(),
     timed: (_command, statement) => statement(),
     prefix: '',
+    names: {},
   });
 }
 
@@ -133,10 +137,13 @@ interface DatabaseParts {
   readonly timed: Timer;
   /** Names of collections begin with it. */
   readonly prefix: string;
+  /** Collections that have another name. */
+  readonly names: Readonly<Record<string, string>>;
 }
 
 function databaseOf(database: Db, parts: DatabaseParts): StoreDatabase {
-  const { limits, connect, timed, prefix } = parts;
+  const { limits, connect, timed, prefix, names } = parts;
+  const known = new Map(Object.entries(names).map(([name, other]) => [other, name]));
   const run: StatementRunner = (command, statement) =>
     runStatement(async (options) => {
       await connect();
@@ -148,13 +155,16 @@ function databaseOf(database: Db, parts: DatabaseParts): StoreDatabase {
       const found = await run('listCollections', (options) =>
         database.listCollections({}, { ...options, nameOnly: true }).toArray(),
       );
-      return found.flatMap(({ name }) =>
-        name.startsWith(prefix) ? [name.slice(prefix.length)] : [],
-      );
+      return found.flatMap(({ name }) => {
+        const own = known.get(name);
+        if (own !== undefined) return [own];
+        const bare = name.slice(prefix.length);
+        return name.startsWith(prefix) && !Object.hasOwn(names, bare) ? [bare] : [];
+      });
     },
     collection: <Stored extends Identified>(name: string) =>
       new DocumentCollection(
-        database.collection<Stored>(prefix + name, {
+        database.collection<Stored>(names[name] ?? prefix + name, {
           writeConcern: WRITE_CONCERN,
           readPreference: READ_PREFERENCE,
           ignoreUndefined: true,
@@ -163,7 +173,8 @@ function databaseOf(database: Db, parts: DatabaseParts): StoreDatabase {
         connect,
       ),
     withLimits: (other) => databaseOf(database, { ...parts, limits: other }),
-    withPrefix: (other) => databaseOf(database, { ...parts, prefix: other }),
+    withPrefix: (other, otherNames = {}) =>
+      databaseOf(database, { ...parts, prefix: other, names: otherNames }),
   };
 }
 

@@ -8,8 +8,8 @@ export const SCHEMA_VERSION = 3;
 
 /** The collection that holds one document with the version. */
 const SCHEMA_COLLECTION = 'schema';
-/** The collections that say, without a version, that another release wrote them. */
-const OWN_COLLECTIONS: ReadonlySet<string> = new Set([
+/** The collections of jobs. Without a version they say that another release wrote them. */
+export const COLLECTION_NAMES = [
   'batches',
   'clock',
   'deadLetters',
@@ -18,8 +18,16 @@ const OWN_COLLECTIONS: ReadonlySet<string> = new Set([
   'leases',
   'results',
   'runs',
+  SCHEMA_COLLECTION,
   'workers',
-]);
+] as const;
+/** A collection that jobs use. */
+export type CollectionName = (typeof COLLECTION_NAMES)[number];
+
+export function isCollectionName(name: string): name is CollectionName {
+  return (COLLECTION_NAMES as readonly string[]).includes(name);
+}
+
 const SCHEMA_ID = 'schema';
 
 interface SchemaDocument {
@@ -54,7 +62,9 @@ export async function requireSchema(
   let found = await schema.findOne(SCHEMA_ID);
   if (found === undefined) {
     // Others may have collections whose names begin with the same prefix.
-    const names = (await database.collectionNames()).filter((name) => OWN_COLLECTIONS.has(name));
+    const names = (await database.collectionNames()).filter(
+      (name) => name !== SCHEMA_COLLECTION && isCollectionName(name),
+    );
     // Another process may have written the version and its collections between the two reads, so the version is read again.
     found = await schema.findOne(SCHEMA_ID);
     if (found === undefined && names.length > 0)

@@ -102,6 +102,23 @@ test('a job is enqueued, worked on, and its result is read; a second call with i
   );
 });
 
+test('collections have the names that are wanted', async (t) => {
+  const { open, client } = await setUp(t);
+  const collections = { jobs: 'work', results: 'answers' };
+  const jobs = await open({ prefix: 'q.', collections });
+  await jobs.work('measure', ({ payload }) => payload.text.length);
+  const { id } = await jobs.enqueue('measure', { text: 'four' });
+  assert.equal((await expectState(jobs, id, 'done')).result, 4);
+  // A second process finds the same ones, and its version.
+  assert.equal((await (await open({ prefix: 'q.', collections, tasks: [] })).get(id))?.result, 4);
+  const found = await client.db().listCollections({}, { nameOnly: true }).toArray();
+  const names = found.map(({ name }) => name);
+  assert.ok(names.includes('work') && names.includes('answers'), names.join());
+  assert.ok(!names.includes('q.jobs') && names.includes('q.batches'), names.join());
+  await assert.rejects(open({ collections: { jobs: 'fit_batches' } }), /'fit_batches' is the name/);
+  await assert.rejects(open({ collections: { job: 'x' } as never }), /there is no collection job/);
+});
+
 test('jobs that are enqueued together take few statements, and each has its own answer', async (t) => {
   const { open, client } = await setUp(t);
   const jobs = await open();
@@ -209,6 +226,9 @@ test('a duration that is none is refused, and collections of a longer prefix are
   const { open } = await setUp(t);
   await open({ tasks: [], prefix: 'fit_eu_' });
   await assert.rejects(open({ staleAfter: 'soon' as '1s' }), /staleAfter 'soon' is no duration/);
+  await assert.rejects(open({ keepDays: 0 }), /keepDays must be a number of days above 0, not 0/);
+  const short = { ...KINDS.send, keepDays: NaN };
+  await assert.rejects(open({ kinds: { ...KINDS, send: short } }), /keepDays .* not NaN/);
   const jobs = await open({ tasks: [] });
   const worker = await jobs.work('send', () => undefined);
   await assert.rejects(worker.stop({ deadline: '5' as '5s' }), /deadline '5' is no duration/);

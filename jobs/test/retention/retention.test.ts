@@ -32,10 +32,17 @@ function retentionOf(store: TestStore, change: Partial<RetentionOptions> = {}) {
 }
 
 /** A run that ended this long ago, with its effects. */
-async function oldRun(store: TestStore, pages: number, days: number, created = 2) {
+async function oldRun(
+  store: TestStore,
+  pages: number,
+  days: number,
+  created = 2,
+  kind = 'trivial',
+) {
   const run = await storeRun(
     store,
     Array.from({ length: pages }, () => ({ created })),
+    { kind },
   );
   await finishJobs(store, run.id, run.jobIds);
   await end(store, run.id);
@@ -128,6 +135,37 @@ test('runs that stay do not keep the retention from those behind them', async (t
   );
   assert.equal(await store.runs.find(old.id), undefined);
   assert.equal((await statesOf(store, kept.jobIds))['done'], 4);
+});
+
+test('a kind may have a policy of its own, and the others keep the common one', async (t) => {
+  const store = await testStore(t);
+  const short = { jobDays: 1, effectDays: 2 };
+  const { retention, effects } = retentionOf(store, {
+    policyOf: { short, quick: short, long: { jobDays: 1_000, effectDays: 1_000 } },
+  });
+  const runs = {
+    common: await oldRun(store, 1, 3),
+    short: await oldRun(store, 1, 3, 2, 'short'),
+    quick: await oldRun(store, 1, 1.5, 2, 'quick'),
+    long: await oldRun(store, 1, 400, 2, 'long'),
+    // Nobody declares this kind any more.
+    unknown: await oldRun(store, 1, 400, 2, 'unknown'),
+  };
+  for (let round = 0; round < 2; round += 1) await retention.round();
+  const found: Record<string, unknown> = {};
+  for (const [name, { id, jobIds }] of Object.entries(runs))
+    found[name] = [
+      (await statesOf(store, jobIds))['done'],
+      await states(store, id),
+      await effects.countDocuments({ _id: { $in: jobIds.map((job) => `effect of ${job}`) } }),
+    ];
+  assert.deepEqual(found, {
+    common: [2, ['ended'], 2],
+    short: [undefined, [], 0],
+    quick: [undefined, ['cleared'], 2],
+    long: [2, ['ended'], 2],
+    unknown: [undefined, [], 0],
+  });
 });
 
 test('batches of one job each share the statements that delete them', async (t) => {

@@ -266,8 +266,11 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'BatchStore.markCounted': () => batches.markCounted(batchOf(1)),
     'BatchStore.publishedBefore': async () => {
       const before = new Date(now.getTime() - 290 * DAY_MS);
-      await batches.publishedBefore('cleared', before, [], 20_000);
-      await batches.publishedBefore('cleared', before, [RUN], 20_000);
+      for (const kinds of [{ except: [] }, { only: ['trivial'] }, { except: ['trivial'] }])
+        for (const exceptRunIds of [[], [RUN]]) {
+          const wanted = { kinds, exceptRunIds, jobLimit: 20_000 };
+          await batches.publishedBefore('cleared', before, wanted);
+        }
     },
     'BatchStore.markCleared': () => batches.markCleared([batchOf(1)]),
     'BatchStore.pageOf': async () => {
