@@ -3,11 +3,16 @@
  * database.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { createConnection, createWorker, discard, reject } from '@fit/topology';
-import { Consumer, type Delivery } from '@fit/topology/amqp';
+import {
+  createConnection,
+  createDeadLetterWorker,
+  createWorker,
+  discard,
+  reject,
+} from '@fit/topology';
 import { MainService } from './mainServiceClient.ts';
 import { setting, whenStopped } from './process.ts';
-import { board, DEAD_LETTER_QUEUE, taskMessage } from './topology.ts';
+import { board } from './topology.ts';
 
 const amqpUrl = setting('AMQP_URL');
 const failureShare = Number(setting('FAILURE_SHARE', '0.2'));
@@ -18,7 +23,6 @@ if (!(workMs >= 0)) throw new Error('WORK_MS must be at least 0');
 
 class WorkFailed extends Error {}
 
-const stopping = new AbortController();
 const mainService = new MainService(setting('MAIN_URL', 'http://127.0.0.1:8080'));
 const connection = await createConnection({ url: amqpUrl, connectTimeout: 'forever' });
 
@@ -39,40 +43,18 @@ await createWorker({
   },
 });
 
-const deadLetters = await Consumer.open({
-  url: amqpUrl,
-  label: 'task-board (dead letters)',
-  queue: DEAD_LETTER_QUEUE,
-  prefetchCount: concurrency,
-  // The worker above has declared the queue.
-  prepare: () => Promise.resolve(),
-  onDelivery: (letter) => {
-    markAsError(letter).catch((error: unknown) => {
-      // It stays unacknowledged, and goes back to its queue when this process stops.
-      if (!stopping.signal.aborted) console.error('consumer:', error);
-    });
+// Reports first; the letter is deleted afterwards: killed in between, it is read again, and the second report changes nothing.
+await createDeadLetterWorker({
+  connection,
+  topology: board,
+  queue: 'tasks',
+  concurrency,
+  handler: async (letter, { signal }) => {
+    if (letter.isReadable) await mainService.report(letter.body.id, 'error', signal);
+    else console.error('consumer: dropped a dead letter that has no id of a task');
   },
 });
 console.log('consumer: ready');
 await whenStopped();
-const closed = connection.close({ deadline: '5s' });
-stopping.abort();
-await deadLetters.close();
-await closed;
+await connection.close({ deadline: '5s' });
 process.exit();
-
-/** Reports first and acknowledges afterwards: killed in between, the letter is read again, and the second report changes nothing. */
-async function markAsError(letter: Delivery): Promise<void> {
-  const id = idOf(letter);
-  if (id === undefined) console.error('consumer: dropped a dead letter that has no id of a task');
-  else await mainService.report(id, 'error', stopping.signal);
-  letter.ack();
-}
-
-function idOf({ body }: Delivery): string | undefined {
-  try {
-    return taskMessage.parse(JSON.parse(body.toString())).id;
-  } catch {
-    return undefined;
-  }
-}

@@ -2,7 +2,7 @@
 import { defineTopology } from '@fit/topology';
 import { z } from 'zod';
 
-export const taskMessage = z.object({ id: z.uuid() });
+const taskMessage = z.object({ id: z.uuid() });
 
 export const board = defineTopology({
   exchange: 'task-board',
@@ -17,6 +17,3 @@ export const board = defineTopology({
     },
   },
 });
-
-/** Where the broker keeps the tasks that failed. */
-export const DEAD_LETTER_QUEUE = 'tasks.dead';

@@ -1,13 +1,10 @@
 /** The dead-letter recorder consumes the dead-letter queue of one kind and stores the content of each dead letter. */
 import { createHash } from 'node:crypto';
+import { type Connection, type Declaration, type KindDeclaration, partsOf } from '@fit/topology';
 import {
-  type Connection,
-  type Declaration,
-  deadLetterQueue,
-  type KindDeclaration,
-  partsOf,
-} from '@fit/topology';
-import { Consumer, type Delivery } from '@fit/topology/amqp';
+  DeadLetterConsumer,
+  type ReceivedDeadLetter as ReceivedFromQueue,
+} from '@fit/topology/work';
 import { Batcher } from '../settle/batcher.ts';
 import type { DeadLetter } from '../store/deadLetterStore.ts';
 import { type ReceivedDeadLetter, readDeadLetter } from './readDeadLetter.ts';
@@ -34,7 +31,7 @@ export const RECORDER_PREFETCH_COUNT = 32;
 const OUTLINE_LIMIT_CHARS = 500;
 
 interface UnsettledDeadLetter {
-  readonly delivery: Delivery;
+  readonly received: ReceivedFromQueue;
   readonly deadLetter: ReceivedDeadLetter;
 }
 
@@ -44,21 +41,21 @@ export async function openDeadLetterRecorder(
   const { kind, onEvent } = options;
   const batcher = new Batcher<UnsettledDeadLetter>({
     maxCount: RECORDER_PREFETCH_COUNT,
-    isCurrent: ({ delivery }) => delivery.isCurrent,
+    isCurrent: ({ received }) => received.delivery.isCurrent,
     write: async (unsettled) => {
       await recordDeadLetters(
         unsettled.map(({ deadLetter }) => deadLetter),
         options,
       );
       // The dead letter on the broker is the only copy until its content is stored, so it is acknowledged afterwards.
-      for (const { delivery } of unsettled) delivery.ack();
+      for (const { received } of unsettled) received.ack();
     },
-    onRefused: async ({ delivery, deadLetter }, error) => {
+    onRefused: async ({ received, deadLetter }, error) => {
       onEvent({ type: 'stageFailed', stage: 'deadLetterRecorder', error });
       // The outline is short plain text, so if the database refuses that as well, the dead letter is not the reason.
       const { deadLetters, clock } = options.stores;
       await deadLetters.store([outlineOf(deadLetter, error)], clock.now());
-      delivery.ack();
+      received.ack();
     },
     onOutage: (error) => {
       onEvent({ type: 'storeDown', stage: 'deadLetterRecorder', error });
@@ -68,19 +65,18 @@ export async function openDeadLetterRecorder(
     },
   });
   const { consuming, prepare, reporterOf } = partsOf(options.connection, options.declaration);
-  const consumer = await Consumer.open({
+  const consumer = await DeadLetterConsumer.open({
+    kind,
     session: consuming,
-    url: '',
-    label: '',
-    queue: deadLetterQueue(kind),
     prefetchCount: RECORDER_PREFETCH_COUNT,
     prepare,
     onEvent: reporterOf('consume'),
-    onDelivery: (delivery) => {
-      const deadLetter = readDeadLetter(delivery, kind, options.stores.clock.now());
+    onDeadLetter: (received) => {
+      const { delivery, death } = received;
+      const deadLetter = readDeadLetter(delivery, kind, options.stores.clock.now(), death);
       // A body may have many MB. The read dead letter is bounded, so the body of the delivery is freed.
       delivery.discardContent();
-      batcher.add({ delivery, deadLetter });
+      batcher.add({ received, deadLetter });
     },
   });
   return {

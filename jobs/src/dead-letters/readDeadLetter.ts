@@ -1,6 +1,7 @@
 /** Reads a dead letter without trusting its content. The size of the result is bounded, whatever the dead letter holds. */
 import { createHash } from 'node:crypto';
 import {
+  type DeathDescription,
   type Declaration,
   describeDeath,
   type Headers,
@@ -30,13 +31,17 @@ export const DEAD_LETTER_BODY_LIMIT_BYTES = 2 * MESSAGE_LIMIT_BYTES;
 export const DEAD_LETTER_HEAD_BYTES = 16 * 1_024;
 const HEADERS_LIMIT_CHARS = 16_384;
 
+/** @param death with the last error of an exhausted one, where its note was read; default: what its own headers tell. */
 export function readDeadLetter(
   delivery: Pick<Delivery, 'headers' | 'messageId' | 'routingKey' | 'body'>,
   kind: Declaration['kinds'][number],
   now: Date,
+  death: DeathDescription = describeDeath(kind, delivery.routingKey, delivery.headers),
 ): ReceivedDeadLetter {
   const { headers, messageId, routingKey, body } = delivery;
-  const { cause, message: reason, fingerprint } = describeDeath(kind, routingKey, headers);
+  const { cause, message: reason, fingerprint } = death;
+  // A note may be there for one arrival of a dead letter and not for another, which are the same dead letter.
+  const { message: ownReason } = describeDeath(kind, routingKey, headers);
   return {
     kind,
     jobId: messageId,
@@ -49,7 +54,7 @@ export function readDeadLetter(
     routingKey,
     ...boundedBody(body),
     id: createHash('sha256')
-      .update(`${messageId ?? ''}\n${cause}\n${reason}\n`)
+      .update(`${messageId ?? ''}\n${cause}\n${ownReason}\n`)
       .update(body)
       .digest('hex'),
     headers: stringify(headers),

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
+import { QueueWorker } from '@fit/topology/work';
 import { connect } from 'amqplib';
 import { KIND, pendingJob } from '../support/fakes.ts';
 import { JobPipeline } from '../support/jobPipeline.ts';
@@ -105,4 +106,23 @@ test('a job whose worker crashes six times is dead as crashed', async (t) => {
   const dead = await pipeline.expectState(killer, 'dead');
   assert.equal(dead.death?.cause, 'crashed');
   assert.equal(dead.attempts, undefined);
+});
+
+test('a job that a worker gave up before it could write the record is dead with its last error', async (t) => {
+  const pipeline = await JobPipeline.open(t);
+  const job = pendingJob();
+  await pipeline.submit([job]);
+  const worker = await QueueWorker.open({
+    declaration: pipeline.declaration,
+    kind: 'trivial',
+    amqpUrl: pipeline.amqpUrl,
+    managementUrl: pipeline.managementUrl,
+    run: ({ attempt }) => {
+      throw new RangeError(`no ${attempt.number}`);
+    },
+  });
+  t.after(() => worker.close());
+  await pipeline.startRecorder();
+  const { death } = await pipeline.expectState(job, 'dead');
+  assert.deepEqual([death?.cause, death?.reason], ['exhausted', `no ${KIND.tiersMs.length + 1}`]);
 });

@@ -256,8 +256,6 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
     this.#consumer = await DeadLetterConsumer.open({
       kind: this.#kind,
       session: shared.consuming,
-      url: '',
-      label: '',
       onEvent: shared.reporterOf('consume'),
       prefetchCount: this.#window,
       prepare: (model, isReopened) => maintainer.prepare(model, isReopened),

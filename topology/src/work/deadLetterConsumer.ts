@@ -4,7 +4,6 @@ import {
   type Delivery,
   type NoteReader,
   openNoteReader,
-  openSession,
   type Session,
   type SessionEvent,
 } from '../amqp/index.ts';
@@ -35,12 +34,8 @@ export interface ReceivedDeadLetter {
 export interface DeadLetterConsumerOptions {
   /** Kind whose dead letters are read. */
   readonly kind: KindDeclaration;
-  /** AMQP URL of a connection of its own; not used with `session`. */
-  readonly url: string;
-  /** Name of that connection in the broker's list. */
-  readonly label: string;
-  /** Connection that is shared with others. */
-  readonly session?: Session | undefined;
+  /** Connection, which its owner closes afterwards. */
+  readonly session: Session;
   /** Unsettled dead letters at a time; 1 to 65,535. */
   readonly prefetchCount: number;
   /** As `ConsumerOptions.prepare`. */
@@ -49,7 +44,7 @@ export interface DeadLetterConsumerOptions {
   readonly onDeadLetter: (letter: ReceivedDeadLetter) => void;
   /** The channel is lost: the broker delivers these again, and they can no longer be settled. */
   readonly onLost?: (deliveries: readonly Delivery[]) => void;
-  /** Events of its own connection, and of its channels. */
+  /** Events of its channels. */
   readonly onEvent?: (event: SessionEvent) => void;
 }
 
@@ -66,7 +61,6 @@ export class DeadLetterConsumer {
   readonly #endedDeaths = new Set<string>();
   /** Of dead letters that are not settled, by the identity of their death. */
   readonly #copies = new Map<string, Delivery[]>();
-  #ownSession: Session | undefined;
   #notes: NoteReader | undefined;
   #consumer: Consumer | undefined;
 
@@ -106,22 +100,19 @@ export class DeadLetterConsumer {
     return (await this.#consumer?.drain(deadlineMs, onCancelled)) ?? 0;
   }
 
-  /** Closes its channels, and its own connection; what is not settled goes back to the queue. */
+  /** Closes its channels; what is not settled goes back to the queue. */
   async close(): Promise<void> {
     await this.#consumer?.close();
     await this.#notes?.close();
-    await this.#ownSession?.close();
   }
 
   async #open(): Promise<void> {
-    const { kind, url, label, prefetchCount, prepare, onEvent } = this.#options;
-    const own = onEvent === undefined ? { url, label } : { url, label, onEvent };
-    if (this.#options.session === undefined) this.#ownSession = await openSession(own);
-    const session = this.#options.session ?? this.#ownSession;
-    if (session === undefined) return;
+    const { kind, session, prefetchCount, prepare, onEvent } = this.#options;
     this.#consumer = await Consumer.open({
-      ...own,
+      ...(onEvent === undefined ? {} : { onEvent }),
       session,
+      url: '',
+      label: '',
       queue: deadLetterQueue(kind),
       // Nothing is delivered before the notes are there.
       prefetchCount: 0,
