@@ -10,6 +10,8 @@ export interface ApplyOptions {
   readonly admin: TopologyAdmin;
   readonly api: ManagementApi;
   readonly declaration: Declaration;
+  /** See `planFor`; default true. */
+  readonly hasManagement?: boolean;
   /** Called before each step; what it throws ends the run there. */
   readonly onStep?: (step: ApplyStep, index: number, count: number) => void | Promise<void>;
 }
@@ -26,8 +28,8 @@ export interface ApplyReport {
  * @throws TopologyError `BROKER_REFUSED`, `PLAN_REFUSED`, `POLICY_FAILED`; Error if the connection is lost.
  */
 export async function applyTopology(options: ApplyOptions): Promise<ApplyReport> {
-  const { admin, api, declaration, onStep } = options;
-  const plan = planFor(declaration, admin.version);
+  const { admin, api, declaration, hasManagement = true, onStep } = options;
+  const plan = planFor(declaration, admin.version, hasManagement);
   const steps = planSteps(plan, await readLive(api));
   for (const [index, step] of steps.entries()) {
     await onStep?.(step, index, steps.length);
@@ -36,10 +38,17 @@ export async function applyTopology(options: ApplyOptions): Promise<ApplyReport>
   return { steps, remaining: diffTopology(plan, await readLive(api)) };
 }
 
-/** @returns the proved plan for a broker with a management API. @throws TopologyError `BROKER_REFUSED`, `PLAN_REFUSED`. */
-export function planFor(declaration: Declaration, version: string): TopologyPlan {
+/**
+ * @param hasManagement false: as processes without `managementUrl` plan, so that limits are arguments and not policies.
+ * @returns the proved plan. @throws TopologyError `BROKER_REFUSED`, `PLAN_REFUSED`.
+ */
+export function planFor(
+  declaration: Declaration,
+  version: string,
+  hasManagement = true,
+): TopologyPlan {
   refuseVersion(version);
-  const plan = planTopology(declaration, { version, hasManagement: true });
+  const plan = planTopology(declaration, { version, hasManagement });
   provePlan(declaration, plan);
   return plan;
 }

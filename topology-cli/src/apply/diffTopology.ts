@@ -26,6 +26,8 @@ import {
   wantedBindings,
 } from '@fit/topology/management';
 
+import { type ArgumentAdvice, adviseArguments } from './argumentAdvice.ts';
+
 /** Stable codes for scripts. */
 export type DifferenceCode =
   | 'EXCHANGE_MISSING'
@@ -56,6 +58,8 @@ export interface TopologyDifference {
   readonly planned?: unknown;
   /** As found; absent if nothing was found. */
   readonly live?: unknown;
+  /** Of a queue with other arguments: what each one would do, and what to declare to adopt the queue with it. */
+  readonly advice?: readonly ArgumentAdvice[];
   readonly remedy: string;
   readonly fixedBy: FixedBy;
 }
@@ -223,7 +227,7 @@ function diffQueues(plan: TopologyPlan, live: LiveTopology): TopologyDifference[
 /**
  * `apply` never replaces such a queue, even if it looks empty: the main queue would have to be unbound first, and
  * publishes would be returned meanwhile. Other tiers do not meet this case, since the names of wait queues contain their
- * time to live.
+ * time to live, unless their owner gave them names without it.
  */
 function queueDifference(planned: QueuePlan, found: LiveQueue): TopologyDifference[] {
   const wanted = queueIdentity({ ...planned, isDurable: true, isAutoDelete: false });
@@ -232,13 +236,17 @@ function queueDifference(planned: QueuePlan, found: LiveQueue): TopologyDifferen
     (name) => canonicalText(wanted[name]) !== canonicalText(actual[name]),
   );
   if (names.length === 0) return [];
+  const advice = adviseArguments(planned, found, names);
+  const isAdoptable = advice.every(({ declare }) => declare !== undefined);
+  const adopt = `the queue can be adopted as it is: declare ${[...new Set(advice.map(({ declare }) => declare))].join('; ')}. Or: `;
   return [
     {
       code: 'QUEUE_ARGUMENTS_DIFFER',
       subject: found.name,
       planned: pick(wanted, names),
       live: pick(actual, names),
-      remedy: `${names.join(', ')} cannot be changed: declare another queue name or use another virtual host, and let the workers of the old one empty it; or stop publishers and workers, and once it is empty (messages and messages_dlx are 0) delete it and run topology apply; never delete it while it holds messages`,
+      advice,
+      remedy: `${isAdoptable ? adopt : ''}${planned.role === 'wait' ? 'other delays with the same `names.wait` need another name there. ' : ''}${names.join(', ')} cannot be changed: declare another queue name or use another virtual host, and let the workers of the old one empty it; or stop publishers and workers, and once it is empty (messages and messages_dlx are 0) delete it and run topology apply; never delete it while it holds messages`,
       fixedBy: 'operator',
     },
   ];

@@ -15,14 +15,16 @@ import { differenceLines } from './diffCommand.ts';
 export const apply: Command = {
   name: 'apply',
   summary: 'makes the broker equal to the plan; deletes no queue',
-  usage: `topology apply [--dry-run]: declares what is missing, sets policies, removes bindings that duplicate or misroute
+  usage: `topology apply [--dry-run] [--no-management]: declares what is missing, sets policies, removes bindings that duplicate or misroute
 messages. Other tiers come into use while workers run: no message is duplicated or dead-lettered too early.
 It can be run again after a kill. Wait queues of former tiers stay until topology drain.
 
   --dry-run              prints the steps and does none
 
+  --no-management        declares what processes without managementUrl declare: limits are arguments of the queues
+
   Exit code 2: with --dry-run, there are steps; without, differences are left for topology drain or for an operator.`,
-  options: { 'dry-run': { type: 'boolean' } },
+  options: { 'dry-run': { type: 'boolean' }, 'no-management': { type: 'boolean' } },
   run: async (context) => {
     refusePositionals(context);
     return context.options['dry-run'] === true
@@ -31,9 +33,13 @@ It can be run again after a kill. Wait queues of former tiers stay until topolog
   },
 };
 
+function hasManagement({ options }: CommandContext): boolean {
+  return options['no-management'] !== true;
+}
+
 async function printSteps(context: CommandContext): Promise<number> {
   const api = requireManagementApi(context, 'apply');
-  const plan = planFor(context.declaration, await api.version());
+  const plan = planFor(context.declaration, await api.version(), hasManagement(context));
   const steps = planSteps(plan, await readLive(api)).map(describeStep);
   if (context.isJson) context.print(JSON.stringify({ isDryRun: true, steps }));
   else context.print(steps.length === 0 ? 'nothing to do' : steps.join('\n'));
@@ -49,6 +55,7 @@ async function performApply(context: CommandContext): Promise<number> {
       admin,
       api,
       declaration,
+      hasManagement: hasManagement(context),
       onStep: (step, index, count) => {
         log(`${index + 1}/${count} ${describeStep(step)}`);
       },

@@ -12,17 +12,20 @@ import {
 export const diff: Command = {
   name: 'diff',
   summary: 'how the broker differs from the plan',
-  usage: `topology diff: compares exchanges, queues, bindings and policies with the plan; changes nothing
+  usage: `topology diff [--no-management]: compares exchanges, queues, bindings and policies with the plan; changes nothing
 
   Each difference says what removes it: topology apply, topology drain, or an operator, and how.
 
+  --no-management        compares with what processes without managementUrl declare: limits are arguments of the queues
+
   Exit code 2: there are differences.`,
-  options: {},
+  options: { 'no-management': { type: 'boolean' } },
   run: async (context) => {
     refusePositionals(context);
     const api = requireManagementApi(context, 'diff');
     const version = await api.version();
-    const plan = planFor(context.declaration, version);
+    const hasManagement = context.options['no-management'] !== true;
+    const plan = planFor(context.declaration, version, hasManagement);
     const differences = diffTopology(plan, await readLive(api));
     if (context.isJson) context.print(JSON.stringify({ version, differences }));
     else if (differences.length === 0) context.print(`same as planned for RabbitMQ ${version}`);
@@ -33,11 +36,15 @@ export const diff: Command = {
 
 /** @returns code and subject; the planned and the live value if there are any; the remedy. */
 export function differenceLines(difference: TopologyDifference): string[] {
-  const { code, subject, planned, live, fixedBy, remedy } = difference;
+  const { code, subject, planned, live, advice = [], fixedBy, remedy } = difference;
   return [
     `${code} ${subject}`,
     ...(planned === undefined ? [] : [`    planned  ${JSON.stringify(planned)}`]),
     ...(live === undefined ? [] : [`    live     ${JSON.stringify(live)}`]),
+    ...advice.map(
+      ({ name, effect, declare }) =>
+        `    ${name}: ${effect}; ${declare === undefined ? 'it cannot be adopted' : `to adopt it declare ${declare}`}`,
+    ),
     `    ${fixedBy.padEnd(8)} ${remedy}`,
   ];
 }
