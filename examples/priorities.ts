@@ -1,38 +1,31 @@
-/** An urgent message passes those that wait, also on its way back from a retry. It takes the parts below `createWorker`. */
-import { declareTopology } from '@fit/topology';
-import { Publisher } from '@fit/topology/amqp';
-import { assertTopology } from '@fit/topology/assert';
-import { QueueWorker } from '@fit/topology/work';
+/** A message of a higher priority passes those that wait. Three levels need RabbitMQ 4.3, two 4.0. */
+import { createConnection, createPublisher, createWorker, defineTopology } from '@fit/topology';
+import { z } from 'zod';
 
-const amqpUrl = process.env['AMQP_URL'] ?? 'amqp://localhost';
-const broker = { amqpUrl, managementUrl: undefined };
-const declaration = declareTopology({
+const print = defineTopology({
   exchange: 'print',
-  kinds: {
-    page: { key: 'print.page', queue: 'printer', tiers: ['100ms'], hasPriorities: true },
+  messages: { page: z.string() },
+  queues: {
+    printer: {
+      on: ['page'],
+      retry: { delays: ['100ms'] },
+      priorities: ['low', 'normal', 'high'],
+    },
   },
 });
 
-const publisher = await Publisher.open({
-  url: amqpUrl,
-  label: 'printer',
-  prepare: (model) => assertTopology(model, declaration, broker),
-});
-for (const text of ['page 1', 'page 2', 'page 3', 'page 4', 'ticket'])
-  await publisher.publish({
-    exchange: 'print',
-    key: 'print.page',
-    id: text,
-    body: Buffer.from(text),
-    isUrgent: text === 'ticket',
-  });
-await QueueWorker.open({
-  ...broker,
-  declaration,
-  kind: 'page',
-  prefetchCount: 1,
-  run: ({ message }) => {
-    console.log(message.toString());
-    return { type: 'done' };
+const connection = await createConnection(process.env['AMQP_URL'] ?? 'amqp://localhost');
+const publisher = await createPublisher({ connection, topology: print });
+await publisher.publish('page', 'report', { priority: 'low' });
+for (const page of ['page 1', 'page 2', 'page 3']) await publisher.publish('page', page);
+await publisher.publish('page', 'ticket', { priority: 'high' });
+
+await createWorker({
+  connection,
+  topology: print,
+  queue: 'printer',
+  concurrency: 1,
+  handler: ({ body }) => {
+    console.log(body);
   },
 });

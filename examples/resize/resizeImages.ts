@@ -16,7 +16,7 @@ await using jobs = await openJobs({
       payload: z.object({ file: z.string(), width: z.int().positive() }),
       result: z.object({ thumbnail: z.string() }),
       retry: { delays: ['100ms', '1s'] },
-      hasPriorities: true,
+      priorities: ['normal', 'high'],
     },
   },
 });

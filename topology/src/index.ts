@@ -28,6 +28,7 @@ export {
   createPublisher,
   type On,
   type OneQueue,
+  type PriorityName,
   type Publisher,
   type PublishOptions,
   type PublishReport,
@@ -78,6 +79,7 @@ export {
   UNSAFE,
   type Unsafe,
 } from './declaration/kindOptions.ts';
+export { DEFAULT_PRIORITY, defaultLevel, priorityNumber } from './declaration/priorities.ts';
 export {
   type AnyTopology,
   type DefineOptions,

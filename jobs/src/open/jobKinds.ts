@@ -19,8 +19,12 @@ export interface JobKind {
   readonly maxLength?: number;
   /** Ended jobs of this kind and their results are deleted this many days after they were published; default that of `openJobs`. */
   readonly keepDays?: number;
-  /** True: jobs may be enqueued with the priority `high`. Needs RabbitMQ 4.0; default false. */
-  readonly hasPriorities?: boolean;
+  /**
+   * Names of two to five priorities for `enqueue`, from lowest to highest. Jobs without one have the middle level, of an even
+   * number the lower of the two in the middle; those above it pass others in the database as well. Two need RabbitMQ 4.0, more
+   * need 4.3. Default none.
+   */
+  readonly priorities?: readonly string[];
 }
 
 /** Kinds by name. A name has no colon. */
@@ -41,7 +45,7 @@ export function declareKinds(kinds: JobKinds, exchange: string): Declaration {
       tiers: kind.retry.delays,
       ...(kind.deadline === undefined ? {} : { deadline: kind.deadline }),
       ...(kind.maxLength === undefined ? {} : { maxLength: kind.maxLength }),
-      ...(kind.hasPriorities === undefined ? {} : { hasPriorities: kind.hasPriorities }),
+      ...(kind.priorities === undefined ? {} : { priorities: kind.priorities }),
     };
   }
   return declareTopology({ exchange, kinds: declared });

@@ -3,10 +3,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import {
   type Connection,
   createConnection,
+  DEFAULT_PRIORITY,
   type Declaration,
   type Duration,
   type KindDeclaration,
   parseDurationMs,
+  priorityNumber,
 } from '@fit/topology';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import pTimeout from 'p-timeout';
@@ -128,8 +130,8 @@ export interface EnqueueOptions {
   readonly key?: string;
   /** The first attempt begins after this time at the earliest. */
   readonly delay?: Duration;
-  /** `high` needs `hasPriorities` of the kind; default `normal`. */
-  readonly priority?: 'high' | 'normal';
+  /** One of the kind's `priorities`. Default: their middle level. */
+  readonly priority?: string;
 }
 
 /**
@@ -525,19 +527,20 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   ): Promise<StoredJob<Kinds, Kind>> {
     const stored = this.#requireStored();
     const { schema, declared } = this.#kindOf(kind);
-    const { key = newKey(), delay = 0, priority = 'normal' } = options;
+    const { key = newKey(), delay = 0, priority } = options;
     const refuse = (code: JobRefusal, field: string, message: string) =>
       new JobRefused(code, message, { kind, key, field });
     const delayMs = readDuration(delay);
     if (delayMs === undefined)
       throw refuse('DELAY_INVALID', 'delay', `the delay ${noDuration(delay)}`);
     // A program in JavaScript may pass anything.
-    const isPriorityKnown = (['high', 'normal'] as unknown[]).includes(priority);
-    if (!isPriorityKnown || (priority === 'high' && !declared.hasPriorities))
+    const level =
+      priority === undefined ? undefined : priorityNumber(declared.priorities, priority);
+    if (priority !== undefined && level === undefined)
       throw refuse(
         'PRIORITY_UNKNOWN',
         'priority',
-        `'${priority}' needs hasPriorities of the kind '${kind}', and must be 'high' or 'normal'`,
+        `'${String(priority)}' is none of the priorities of the kind '${kind}': ${declared.priorities.join(', ') || 'none'}`,
       );
     const id = jobId(kind, key);
     // Database and broker write half a surrogate pair as the same character, so different keys would become one.
@@ -559,7 +562,8 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
       kind,
       key,
       payload: asJson(payload),
-      ...(priority === 'high' ? { isUrgent: true as const } : {}),
+      ...(priority === undefined || level === DEFAULT_PRIORITY ? {} : { priority }),
+      ...(level !== undefined && level > DEFAULT_PRIORITY ? { isUrgent: true as const } : {}),
     };
     requireFitting(job);
     const { record, isNew } = await stored.enqueuer.add(job, delayMs);

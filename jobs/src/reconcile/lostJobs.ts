@@ -217,13 +217,13 @@ export class LostJobs {
 
   /** @returns the jobs of each batch, the urgent ones first and apart, so that they wait behind no others. */
   async #divide(
-    { hasPriorities }: KindDeclaration,
+    { priorities }: KindDeclaration,
     lost: readonly string[],
   ): Promise<{ readonly ids: readonly string[]; readonly isUrgent: boolean }[]> {
     const { jobs } = this.#options.stores;
     const divided: Record<'urgent' | 'others', string[]> = { urgent: [], others: [] };
     for (const ids of inBatches(lost)) {
-      const urgent = hasPriorities ? await jobs.findUrgent(ids) : undefined;
+      const urgent = priorities.length > 0 ? await jobs.findUrgent(ids) : undefined;
       for (const id of ids) divided[urgent?.has(id) === true ? 'urgent' : 'others'].push(id);
     }
     return [

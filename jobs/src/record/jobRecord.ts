@@ -48,7 +48,9 @@ export interface JobRecord<Payload = unknown> {
   /** The batch that publishes the job, or published it last. */
   readonly batch: string;
   readonly payload: Payload;
-  /** Its message is delivered before others; absent for all others. */
+  /** One of the kind's priorities; absent for the middle one. */
+  readonly priority?: string;
+  /** Its priority is above the default, so it passes others in the database as well; absent for all others. */
   readonly isUrgent?: true;
   readonly createdAt: Date;
   /** Time of the last change of the state by the database's clock. */
@@ -94,6 +96,8 @@ export interface NewJob<Payload = unknown> {
   readonly key: string;
   /** Everything that an attempt needs, as of the time when the job is recorded, because a later change elsewhere must not change a retry. */
   readonly payload: Payload;
+  /** One of the kind's priorities; default the middle one. */
+  readonly priority?: string;
   readonly isUrgent?: true;
   readonly trace?: Pick<JobRecord, 'traceparent' | 'tracelinks'> | undefined;
 }
@@ -107,7 +111,7 @@ export interface JobOrigin {
 }
 
 export function newJob<Payload>(
-  { kind, key, payload, isUrgent, trace = {} }: NewJob<Payload>,
+  { kind, key, payload, priority, isUrgent, trace = {} }: NewJob<Payload>,
   { runId, batch, now }: JobOrigin,
 ): JobRecord<Payload> {
   return {
@@ -121,6 +125,7 @@ export function newJob<Payload>(
     payload,
     createdAt: now,
     stateAt: now,
+    ...(priority === undefined ? {} : { priority }),
     ...(isUrgent === true ? { isUrgent } : {}),
     ...trace,
   };

@@ -171,7 +171,7 @@ export class JobPublisher {
     const options: PublishOptions<Topology> = {
       id: job._id,
       headers,
-      isUrgent: job.isUrgent === true,
+      ...(job.priority === undefined ? {} : { priority: job.priority }),
       ...(job.attemptCount > 0 ? { to: { queue: kind.kind, spent: job.attemptCount } } : {}),
     };
     publisher.send(kind.key, body, options, (error) => {

@@ -234,8 +234,8 @@ export class Relay {
     // replays and repairs waiting. Urgent ones do not wait, so they are claimed also while others of their kind do.
     const busyKinds = new Set(this.#claimed.map(({ batch }) => batch.kind));
     const kinds = [...this.#kinds.keys()].filter((kind) => !busyKinds.has(kind));
-    const urgentKinds = [...this.#kinds.values()].flatMap(({ kind, hasPriorities }) =>
-      hasPriorities && busyKinds.has(kind) ? [kind] : [],
+    const urgentKinds = [...this.#kinds.values()].flatMap(({ kind, priorities }) =>
+      priorities.length > 0 && busyKinds.has(kind) ? [kind] : [],
     );
     const now = this.#options.stores.clock.now();
     const wanted = { limit: CLAIMED_LIMIT, jobLimit: CLAIMED_JOBS, now };

@@ -18,7 +18,9 @@ const SMALL = declareTopology({
 });
 const PRIORITIES = declareTopology({
   exchange: 'jobs',
-  kinds: { trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50], hasPriorities: true } },
+  kinds: {
+    trivial: { key: 'job.trivial', queue: 'trivial', tiers: [50], priorities: ['normal', 'high'] },
+  },
 });
 /** Without workers the relay would keep the queue at its first target, so it is told that the queue is empty. */
 const EMPTY = { readyCount: () => Promise.resolve(0) };

@@ -17,7 +17,7 @@ const length = schemaOf((input: number) => {
 });
 const KINDS = {
   measure: { payload: text, result: length, retry: { delays: ['100ms', '200ms'] } },
-  send: { payload: text, retry: { delays: ['100ms'] }, hasPriorities: true },
+  send: { payload: text, retry: { delays: ['100ms'] }, priorities: ['normal', 'high'] },
 } as const;
 
 async function setUp(t: TestContext) {

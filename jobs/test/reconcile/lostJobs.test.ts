@@ -25,7 +25,7 @@ const TWO_KINDS = declareTopology({
       queue: 'other',
       tiers: ['5s', '10m'],
       deadline: '10m',
-      hasPriorities: true,
+      priorities: ['normal', 'high'],
     },
   },
 });

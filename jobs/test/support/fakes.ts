@@ -50,7 +50,7 @@ export function fakeDelivery(change: Partial<Delivery> = {}): FakeDelivery {
     headers: {},
     isRedelivered: false,
     unreadableReason: undefined,
-    isUrgent: false,
+    priority: undefined,
     receivedAtMs: 1_000,
     publishedAtSeconds: undefined,
     isCurrent: true,

@@ -1,13 +1,6 @@
 /** A message that was delivered and is not settled yet, and the ways to settle it. */
 import type { Channel, Message } from 'amqplib';
 
-/**
- * Priority of an urgent message. Quorum queues from RabbitMQ 4.0 on have two priorities without any argument: above 4 is
- * high, which is delivered 2 : 1; from 4.3 on strictly first (RabbitMQ, quorum queues, priorities).
- */
-export const URGENT_PRIORITY = 9;
-const LARGEST_NORMAL_PRIORITY = 4;
-
 /** One delivery of one message. It can be settled once; further calls, and calls after its channel was lost, do nothing. */
 export interface Delivery {
   /** As published. */
@@ -30,8 +23,8 @@ export interface Delivery {
   readonly receivedAtMs: number;
   /** Timestamp property in seconds since 1970; undefined if the publisher set none. */
   readonly publishedAtSeconds: number | undefined;
-  /** True if the message was published with high priority. */
-  readonly isUrgent: boolean;
+  /** AMQP priority as published, 0 to 255; undefined if the publisher set none. */
+  readonly priority: number | undefined;
   /** False once its channel is lost: the broker then delivers the message again. */
   readonly isCurrent: boolean;
   /** True once a method below was called to settle it, by its handler's outcome or by a stop that gave the message back. */
@@ -164,9 +157,9 @@ export class ChannelDelivery implements Delivery {
     return typeof timestamp === 'number' && timestamp > 0 ? timestamp : undefined;
   }
 
-  get isUrgent(): boolean {
+  get priority(): number | undefined {
     const priority: unknown = this.#message.properties.priority;
-    return typeof priority === 'number' && priority > LARGEST_NORMAL_PRIORITY;
+    return typeof priority === 'number' ? priority : undefined;
   }
 
   get isCurrent(): boolean {

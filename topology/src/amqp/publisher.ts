@@ -1,7 +1,6 @@
 /** Publishes persistent, mandatory messages with publisher confirms, with a limit of unconfirmed ones. */
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import { CONNECTION_LIMITS } from './connection.ts';
-import { URGENT_PRIORITY } from './delivery.ts';
 import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
 import { outgoingHeaders } from './outgoingHeaders.ts';
 
@@ -39,8 +38,8 @@ export interface OutgoingMessage {
   readonly body: Buffer;
   /** Default application/json. */
   readonly contentType?: string;
-  /** High priority, in the queue of a kind that declares `hasPriorities`. Default false. */
-  readonly isUrgent?: boolean;
+  /** AMQP priority, 0 to 255: `priorityNumber` of one of the priorities that the kind declares. Default none. */
+  readonly priority?: number | undefined;
   /**
    * Names that begin with `x-`, CC and BCC would steer the broker, and are left out. A number that is not finite makes the
    * message unsendable.
@@ -525,7 +524,7 @@ function sendOn(channel: ConfirmChannel, message: OutgoingMessage, onConfirm: On
     contentType: message.contentType ?? 'application/json',
     headers: outgoingHeaders(message),
     deliveryMode: PERSISTENT,
-    priority: message.isUrgent === true ? URGENT_PRIORITY : undefined,
+    priority: message.priority,
     messageId: message.id,
     type: message.type,
     timestamp: Math.floor(Date.now() / 1_000),

@@ -378,7 +378,7 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
       id: delivery.messageId ?? randomUUID(),
       type: messageName(this.#kind, delivery),
       body: delivery.body,
-      isUrgent: delivery.isUrgent,
+      priority: delivery.priority,
       headers: headers as Record<string, string | number>,
     });
     if (result !== 'confirmed') throw new Error(`its replay ended as ${String(result)}`);

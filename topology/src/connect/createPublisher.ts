@@ -8,6 +8,7 @@ import {
 } from '../amqp/index.ts';
 import type { AssertMode } from '../assert/index.ts';
 import { type Duration, parseDurationMs } from '../declaration/duration.ts';
+import { priorityNumber } from '../declaration/priorities.ts';
 import type { AnyTopology, Queues, Topology } from '../define/defineTopology.ts';
 import { type BodyInput, checkBody, type MessageName, namesOn } from '../define/messages.ts';
 import { delayName } from '../plan/names.ts';
@@ -64,16 +65,27 @@ export interface CreatePublisherOptions<T> extends On<T> {
   readonly encode?: (body: unknown, type: string) => Uint8Array;
 }
 
+/** The priorities that queues of a topology declare. */
+export type PriorityName<T extends AnyTopology> = string extends keyof T['queues']
+  ? string
+  : {
+      [N in keyof T['queues']]: T['queues'][N] extends {
+        readonly priorities: readonly (infer Priority extends string)[];
+      }
+        ? Priority
+        : never;
+    }[keyof T['queues']];
+
 /** How one message is published. */
 export interface PublishOptions<T extends AnyTopology = AnyTopology> {
   /** One of the delays that the topology defines: the message is delivered after it. Default none. */
   readonly delay?: T['delays'][number];
+  /** One of the priorities that a queue of the message declares. Default: their middle level. */
+  readonly priority?: PriorityName<T> & string;
   /** At most 255 bytes; default a UUID. A resend uses the same, so that consumers recognise it. */
   readonly id?: string;
   /** Names that begin with `x-` belong to the broker and are left out. */
   readonly headers?: Readonly<Record<string, string | number>>;
-  /** True: with high priority, where a queue has priorities. Default false. */
-  readonly isUrgent?: boolean;
   /** One queue alone gets it, as if attempts were over. Default: all queues of the message. */
   readonly to?: OneQueue<MessageName<T['queues']>>;
   /**
@@ -154,9 +166,9 @@ const CREATE_OPTIONS = [
 ] as const satisfies readonly (keyof CreatePublisherOptions<AnyTopology>)[];
 const PUBLISH_OPTIONS = [
   'delay',
+  'priority',
   'id',
   'headers',
-  'isUrgent',
   'to',
   'timeout',
   'signal',
@@ -216,7 +228,10 @@ type SentMessage = OutgoingMessage & {
   readonly headers: Readonly<Record<string, string | number>>;
 };
 /** The options of a publish, whatever its topology. */
-type GivenOptions = Omit<PublishOptions<Topology>, 'to'> & { readonly to?: OneQueue };
+type GivenOptions = Omit<PublishOptions<Topology>, 'priority' | 'to'> & {
+  readonly priority?: string;
+  readonly to?: OneQueue;
+};
 /** What a publisher needs of its connection. */
 type PublisherConnection = Pick<SharedConnection, 'addPublisher' | 'hooks' | 'logger'>;
 /** What a publisher publishes on. */
@@ -446,7 +461,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
   }
 
   #messageOf(type: string, body: Buffer, options: GivenOptions, id: string): SentMessage {
-    const { delay, to, headers = {}, isUrgent = false } = options;
+    const { delay, to, headers = {}, priority } = options;
     const target = to === undefined ? undefined : this.#targetOf(to, delay, { id, type });
     return {
       exchange: target?.exchange ?? this.#exchangeFor(delay, id, type),
@@ -454,7 +469,7 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
       type,
       id,
       body,
-      isUrgent,
+      priority: this.#priorityOf(type, priority, id),
       // A hook may add to them.
       headers:
         this.#isWrapped || this.#isSpread
@@ -501,6 +516,23 @@ export class TopologyPublisher<T extends AnyTopology> implements Publisher<T> {
       return delayName(exchange, delayMs);
     const known = delays.length === 0 ? 'none' : delays.join(', ');
     throw new PublishError('INVALID', `delay ${delay} is not defined; the topology has ${known}`, {
+      id,
+      type,
+    });
+  }
+
+  /** All queues of a message understand a name alike: see `PRIORITY_CONFLICT`. */
+  #priorityOf(type: string, name: string | undefined, id: string): number | undefined {
+    if (name === undefined) return undefined;
+    const known = this.#topology.declaration.kinds
+      .filter(({ keys }) => namesOn(keys, [type]).length > 0)
+      .map(({ priorities }) => priorities);
+    for (const priorities of known) {
+      const number = priorityNumber(priorities, name);
+      if (number !== undefined) return number;
+    }
+    const names = [...new Set(known.flat())].join(', ') || 'none';
+    throw new PublishError('INVALID', `priority ${name} is not defined; '${type}' has ${names}`, {
       id,
       type,
     });

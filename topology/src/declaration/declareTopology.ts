@@ -52,7 +52,8 @@ export interface KindDeclaration<
   readonly messageTtlMs: number | undefined;
   readonly deadlineMs: number;
   readonly nonRetryable: readonly string[];
-  readonly hasPriorities: boolean;
+  /** From lowest to highest; empty without priorities. */
+  readonly priorities: readonly string[];
   readonly load: Load | undefined;
   readonly backend: Backend;
   readonly queueType: 'quorum' | 'classic';
@@ -80,7 +81,7 @@ const DEFAULTS = {
   crashLimit: 5,
   deadline: '60s',
   nonRetryable: [],
-  hasPriorities: false,
+  priorities: [],
   load: undefined,
   backend: 'tiers',
   queueType: 'quorum',
@@ -155,7 +156,7 @@ export function requireKind(declaration: Declaration, name: unknown): KindDeclar
 function normalise(kind: string, options: KindOptions): KindDeclaration {
   const complete = { ...DEFAULTS, ...options };
   const { key, keys = [key], queue, tiers, maxLength, crashLimit, load, messageTtl } = complete;
-  const { hasPriorities, backend, queueType, nonRetryable, deadline, unsafe, names, jitter } =
+  const { priorities, backend, queueType, nonRetryable, deadline, unsafe, names, jitter } =
     complete;
   return Object.freeze({
     kind,
@@ -165,7 +166,7 @@ function normalise(kind: string, options: KindOptions): KindDeclaration {
     names: Object.freeze({ ...names }),
     maxLength,
     crashLimit,
-    hasPriorities,
+    priorities: Object.freeze([...priorities]),
     backend,
     queueType,
     tiers: Object.freeze([...tiers]),

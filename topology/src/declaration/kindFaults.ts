@@ -3,6 +3,7 @@ import { type Fault, fault } from '../errors.ts';
 import { type Duration, parseDurationMs } from './duration.ts';
 import { matchesPattern } from './keyPattern.ts';
 import { BACKENDS, type KindOptions, type Load, type QueueNames, UNSAFE } from './kindOptions.ts';
+import { MOST_PRIORITIES } from './priorities.ts';
 
 const LIMIT_MS = 2 ** 32;
 /** The broker requeues an unsettled message after 30 minutes (RabbitMQ, consumer acknowledgement timeout). */
@@ -23,7 +24,7 @@ const OPTIONS = new Set<string>([
   'messageTtl',
   'deadline',
   'nonRetryable',
-  'hasPriorities',
+  'priorities',
   'load',
   'backend',
   'queueType',
@@ -71,6 +72,7 @@ export function kindFaults(kind: string, options: KindOptions | undefined): Faul
     ...deadlineFaults(kind, options.deadline),
     ...errorClassFaults(kind, options.nonRetryable ?? []),
     ...loadFaults(kind, options.load),
+    ...priorityFaults(kind, options),
     ...safetyFaults(kind, options),
   ];
 }
@@ -244,6 +246,33 @@ function loadFaults(kind: string, load: Load | undefined): Fault[] {
   const isSound = perSecond > 0 && perSecond < Infinity && failureRatio >= 0 && failureRatio <= 1;
   const remedy = `${perSecond} per second must be above 0, failureRatio ${failureRatio} from 0 to 1`;
   return isSound ? [] : [fault('LOAD_OUT_OF_RANGE', `${kind}.load`, remedy)];
+}
+
+const PRIORITY_NAME = /^[A-Za-z0-9_-]{1,40}$/;
+
+function priorityFaults(kind: string, { priorities, queueType }: KindOptions): Fault[] {
+  if (priorities === undefined) return [];
+  const subject = `${kind}.priorities`;
+  if (!Array.isArray(priorities) || priorities.length < 2 || priorities.length > MOST_PRIORITIES) {
+    const remedy = `give two to ${MOST_PRIORITIES} names, from lowest to highest, such as ['normal', 'high']`;
+    return [fault('PRIORITIES_INVALID', subject, remedy)];
+  }
+  const invalid = priorities.flatMap((name: unknown, index) => {
+    const isNew = priorities.indexOf(name as string) === index;
+    return typeof name === 'string' && PRIORITY_NAME.test(name) && isNew
+      ? []
+      : [
+          fault(
+            'PRIORITIES_INVALID',
+            `${subject}[${index}]`,
+            `'${String(name)}' must be letters, digits, '_', '-', at most 40, and no other level's name`,
+          ),
+        ];
+  });
+  const isClassic = queueType === 'classic';
+  return isClassic
+    ? [...invalid, fault('PRIORITIES_INVALID', subject, 'only quorum queues have them here')]
+    : invalid;
 }
 
 /** Options that can lose messages need a declaration as unsafe, and the declaration needs such an option. */

@@ -84,9 +84,11 @@ export interface KindOptions {
    */
   readonly nonRetryable?: readonly string[];
   /**
-   * Two priorities in the main queue: a message published as urgent is delivered first. Needs RabbitMQ 4.0. Default false.
+   * Names of two to five priorities, from lowest to highest: a message is delivered before those of lower ones. Messages
+   * without one have the middle level, of an even number the lower of the two in the middle. Two need RabbitMQ 4.0, which
+   * delivers two high messages for each other one; from 4.3 on the order is strict, and there may be up to five. Default none.
    */
-  readonly hasPriorities?: boolean;
+  readonly priorities?: readonly string[];
   /** Expected load; the main queue's limit must have capacity for returning messages. Default: not checked. */
   readonly load?: Load;
   /** Default `tiers`. */

@@ -5,6 +5,7 @@ import type { Duration } from '../declaration/duration.ts';
 import { frozenCopy } from '../declaration/freezeDeeply.ts';
 import { isPattern } from '../declaration/keyPattern.ts';
 import type { Backend, KindOptions, Load, QueueNames, Unsafe } from '../declaration/kindOptions.ts';
+import { priorityNumber } from '../declaration/priorities.ts';
 import { type Fault, fault, TopologyError } from '../errors.ts';
 import { isTierKey } from '../plan/names.ts';
 import { planTopology } from '../plan/planTopology.ts';
@@ -54,6 +55,12 @@ export interface QueueOptions<M extends Messages = Messages> {
   readonly unsafe?: readonly Unsafe[];
   /** Name of the queue on the broker, where it is not the name in `queues`: for a queue that exists already. */
   readonly adopt?: string;
+  /**
+   * Names of two to five priorities for `publish`, from lowest to highest, such as `['low', 'normal', 'high']`. A message
+   * keeps its priority in retries and dead letters; without one it has the middle level, of an even number the lower of the
+   * two in the middle. Two need RabbitMQ 4.0, more need 4.3. Default none.
+   */
+  readonly priorities?: readonly string[];
   /** Names of the wait queues and of the dead-letter queue, where they must be others than the default ones. */
   readonly names?: QueueNames;
 }
@@ -131,6 +138,7 @@ const OPTIONS = {
     'unsafe',
     'adopt',
     'names',
+    'priorities',
   ],
   retry: ['immediate', 'delays', 'jitter'],
 } as const satisfies {
@@ -160,6 +168,7 @@ export function defineTopology<
     ...unknownOptions('', given, OPTIONS.topology),
     ...messageFaults(messages, queues),
     ...Object.entries(queues).flatMap(([name, queue]) => queueFaults(name, queue, messages)),
+    ...priorityConflicts(messages, queues),
   ];
   const declaration = declare(given, faults);
   if (faults.length > 0 || declaration === undefined)
@@ -211,6 +220,7 @@ function kindOptionsOf(
 ): KindOptions {
   const { on, retry, adopt, names, crashLimit, deadline, maxLength, messageTtl, load, unsafe } =
     Object(queue) as Partial<QueueOptions>;
+  const { priorities } = Object(queue) as Partial<QueueOptions>;
   const keys = Array.isArray(on) ? (on as readonly string[]) : [];
   const { delays, jitter } = Object(retry) as Partial<RetryPolicy>;
   const attempts = (Array.isArray(delays) ? delays.length : 0) + 1;
@@ -221,6 +231,7 @@ function kindOptionsOf(
     ...(key === undefined ? {} : { keys }),
     queue: adopt ?? name,
     ...(names === undefined ? {} : { names }),
+    ...(priorities === undefined ? {} : { priorities }),
     tiers: delays ?? [],
     tierOrder: 'any',
     ...(jitter === undefined ? {} : { jitter }),
@@ -310,6 +321,24 @@ function queueFaults(name: string, queue: QueueOptions, messages: Messages): Fau
           ],
     ),
   ];
+}
+
+/** A message has one AMQP priority for all its queues, so a name must not mean two numbers. */
+function priorityConflicts(messages: Messages, queues: Queues): Fault[] {
+  return Object.keys(messages).flatMap((message) => {
+    const lists = Object.values(queues)
+      .filter((queue) => namesOn(onOf(queue), [message]).length > 0)
+      .flatMap(({ priorities }) => (Array.isArray(priorities) ? [priorities as string[]] : []));
+    return [...new Set(lists.flat())]
+      .filter((name) => new Set(lists.flatMap((list) => priorityNumber(list, name) ?? [])).size > 1)
+      .map((name) =>
+        fault(
+          'PRIORITY_CONFLICT',
+          `messages.${message}`,
+          `'${name}' is at different distances from the default level in its queues; give them the same priorities`,
+        ),
+      );
+  });
 }
 
 function immediateFaults(name: string, retry: RetryPolicy | undefined): Fault[] {

@@ -142,9 +142,15 @@ function proveBroker(kind: PlannedKind, broker: BrokerProfile): Fault[] {
   const isNative = kind.backend === 'native';
   const rules = [
     {
-      isBroken: kind.hasPriorities && !isAtLeast(broker, '4.0.0'),
+      isBroken: kind.priorities.length > 0 && !isAtLeast(broker, '4.0.0'),
       code: 'PRIORITY_UNSUPPORTED',
       remedy: `quorum queues of RabbitMQ ${version} have no priorities; use 4.0 or newer`,
+    },
+    {
+      isBroken:
+        kind.priorities.length > 2 && isAtLeast(broker, '4.0.0') && !isAtLeast(broker, '4.3.0'),
+      code: 'PRIORITY_UNSUPPORTED',
+      remedy: `quorum queues of RabbitMQ ${version} have two priorities; declare two, or use 4.3 or newer`,
     },
     {
       isBroken: isNative && kind.jitter > 0,

@@ -25,8 +25,8 @@ export function settleAs(
   message: SimulatedMessage,
   outcome: Outcome,
 ): void {
-  const { body, headers, isUrgent, id: messageId, key: routingKey, type } = message;
-  const delivery: CopiedDelivery = { body, headers, isUrgent, messageId, routingKey, type };
+  const { body, headers, priority, id: messageId, key: routingKey, type } = message;
+  const delivery: CopiedDelivery = { body, headers, priority, messageId, routingKey, type };
   const attempt = broker.attemptOf(message);
   if (attempt === undefined) {
     const details = { cause: 'malformed', error: undefined, attempt: 0 } as const;

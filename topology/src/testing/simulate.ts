@@ -30,7 +30,7 @@ export interface SimulationOptions<Kinds extends KindsOptions = KindsOptions>
 }
 
 /** A message to publish to the declared exchange. */
-export interface SimulatedPublish extends Partial<Pick<OutgoingMessage, 'headers' | 'isUrgent'>> {
+export interface SimulatedPublish extends Partial<Pick<OutgoingMessage, 'headers' | 'priority'>> {
   /** Message id; default `message-1`, `message-2` and so on. */
   readonly id?: string;
 }

@@ -78,7 +78,7 @@ export class TopologySimulation<T extends AnyTopology = Topology> extends Simula
   async publish<N extends MessageName<T['messages']>>(
     type: N,
     body: BodyInput<T['messages'][N]>,
-    options: Pick<PublishOptions, 'headers' | 'id'> = {},
+    options: Pick<PublishOptions<T>, 'headers' | 'id' | 'priority'> = {},
   ): Promise<{ readonly id: string }> {
     const { id = this.nextId() } = options;
     return await this.#publisher.publish(type, body, { ...options, id });

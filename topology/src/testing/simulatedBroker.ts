@@ -2,6 +2,7 @@
 import type { OutgoingMessage, PublishResult } from '../amqp/index.ts';
 import { outgoingHeaders } from '../amqp/outgoingHeaders.ts';
 import { formatDuration } from '../declaration/duration.ts';
+import { DEFAULT_PRIORITY } from '../declaration/priorities.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
 import { notesName } from '../plan/names.ts';
 import type { QueuePlan, TopologyPlan } from '../plan/topologyPlan.ts';
@@ -65,7 +66,8 @@ export interface SimulatedMessage {
   /** AMQP `type`; undefined if its publisher set none. */
   readonly type: string | undefined;
   readonly body: Buffer;
-  readonly isUrgent: boolean;
+  /** AMQP priority; undefined if its publisher set none. */
+  readonly priority: number | undefined;
   /** When it was published. */
   readonly publishedAt: Date;
   /** Exchange and routing key of its last publish or dead-lettering. */
@@ -102,6 +104,13 @@ const noteKey = (exchange: string, id: string) => JSON.stringify([exchange, id])
 
 /** Before 4.3 a queue delivers that many urgent messages for each normal one (RabbitMQ, quorum queues, priorities). */
 const URGENT_SHARE = 2;
+
+/** From 4.3 on a queue has so many levels; a higher priority counts as the highest (RabbitMQ, quorum queues, priorities). */
+const HIGHEST_PRIORITY = 31;
+
+function priorityOf({ priority = DEFAULT_PRIORITY }: Pick<SimulatedMessage, 'priority'>): number {
+  return Math.min(priority, HIGHEST_PRIORITY);
+}
 
 /** Times, and what becomes of messages, depend on the plan, the clock and the calls alone. */
 export class SimulatedBroker {
@@ -152,7 +161,7 @@ export class SimulatedBroker {
    * @returns `nacked` if a queue refused it; queues of a fan-out that did not refuse it have it nevertheless.
    */
   publish(message: OutgoingMessage): SimulatedPublishResult {
-    const { exchange, key, id, type, body, isUrgent = false } = message;
+    const { exchange, key, id, type, body, priority } = message;
     const headers = outgoingHeaders(message);
     const queues = route(this.plan, exchange, { key });
     const publishedAt = this.clock.date();
@@ -161,7 +170,7 @@ export class SimulatedBroker {
         id,
         type,
         body,
-        isUrgent,
+        priority,
         publishedAt,
         exchange,
         key,
@@ -210,7 +219,7 @@ export class SimulatedBroker {
     const [message] = state.ready.splice(index, 1);
     if (message === undefined) return undefined;
     message.state = 'unsettled';
-    state.urgentCount = message.isUrgent ? state.urgentCount + 1 : 0;
+    state.urgentCount = priorityOf(message) > DEFAULT_PRIORITY ? state.urgentCount + 1 : 0;
     this.#readyChanged(state);
     return message;
   }
@@ -381,12 +390,20 @@ export class SimulatedBroker {
 
   #nextIndex({ ready, urgentCount, plan }: QueueState): number {
     const kind = this.plan.kinds.find(({ queue }) => queue === plan.name);
-    if (kind?.hasPriorities !== true) return 0;
-    const urgentIndex = ready.findIndex(({ isUrgent }) => isUrgent);
-    const normalIndex = ready.findIndex(({ isUrgent }) => !isUrgent);
+    // Every quorum queue has them from 4.0 on, whether they are declared or not.
+    if (kind?.queueType !== 'quorum' || !isAtLeast(this.plan.broker, '4.0.0')) return 0;
+    if (isAtLeast(this.plan.broker, '4.3.0')) {
+      const highest = Math.max(...ready.map(priorityOf));
+      return Math.max(
+        0,
+        ready.findIndex((message) => priorityOf(message) === highest),
+      );
+    }
+    const isUrgent = (message: StoredMessage) => priorityOf(message) > DEFAULT_PRIORITY;
+    const urgentIndex = ready.findIndex(isUrgent);
+    const normalIndex = ready.findIndex((message) => !isUrgent(message));
     if (urgentIndex < 0 || normalIndex < 0) return 0;
-    const isStrict = isAtLeast(this.plan.broker, '4.3.0');
-    return isStrict || urgentCount < URGENT_SHARE ? urgentIndex : normalIndex;
+    return urgentCount < URGENT_SHARE ? urgentIndex : normalIndex;
   }
 
   /** @returns headers and next places of a message that dies now. */

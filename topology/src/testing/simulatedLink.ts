@@ -47,8 +47,8 @@ export class SimulatedDelivery implements Delivery {
     return Math.floor(this.message.publishedAt.getTime() / 1_000);
   }
 
-  get isUrgent(): boolean {
-    return this.message.isUrgent;
+  get priority(): number | undefined {
+    return this.message.priority;
   }
 
   get isCurrent(): boolean {

@@ -21,7 +21,7 @@ export type SettleMethod = 'ack' | 'nackToDeadLetterExchange' | 'rejectForNative
 /** The part of a delivery that is copied. */
 export type CopiedDelivery = Pick<
   Delivery,
-  'body' | 'headers' | 'isUrgent' | 'messageId' | 'routingKey' | 'type'
+  'body' | 'headers' | 'messageId' | 'priority' | 'routingKey' | 'type'
 >;
 
 /** An attempt that ended, as far as its settlement depends on it. */
@@ -67,7 +67,7 @@ export function copyFor(ended: EndedAttempt, workerId: string): OutgoingMessage 
         id: delivery.messageId ?? randomUUID(),
         type: messageName(kind, delivery),
         body: delivery.body,
-        isUrgent: delivery.isUrgent,
+        priority: delivery.priority,
         // The broker's headers are not copied: the routing key alone determines the attempt.
         headers: plainHeaders(delivery),
       };
@@ -118,7 +118,7 @@ export function deadLetterOf(
     id: delivery.messageId ?? randomUUID(),
     type: messageName(kind, delivery),
     body: delivery.body,
-    isUrgent: delivery.isUrgent,
+    priority: delivery.priority,
     headers: {
       ...plainHeaders(delivery),
       [CAUSE_HEADER]: cause,

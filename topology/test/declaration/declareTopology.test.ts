@@ -95,7 +95,7 @@ test('a good one is complete and frozen', () => {
     messageTtlMs: undefined,
     deadlineMs: 60_000,
     nonRetryable: [],
-    hasPriorities: false,
+    priorities: [],
     load: undefined,
     backend: 'tiers',
     queueType: 'quorum',

@@ -46,7 +46,9 @@ const BROKEN: readonly Broken[] = [
     'RETURN_CAPACITY_EXCEEDED',
     one({ maxLength: 500, load: { perSecond: 100, failureRatio: 0.5 } }),
   ],
-  ['PRIORITY_UNSUPPORTED', one({ hasPriorities: true }), OLD],
+  ['PRIORITY_UNSUPPORTED', one({ priorities: ['normal', 'high'] }), OLD],
+  ['PRIORITIES_INVALID', one({ priorities: ['high'] })],
+  ['JITTER_OUT_OF_RANGE', one({ jitter: 2 })],
   ['NATIVE_UNSUPPORTED', one({ backend: 'native', tiers: ['5s', '10s'] }), OLD],
   ['NATIVE_NOT_LINEAR', one({ backend: 'native' })],
 ];

@@ -359,7 +359,9 @@ for (const [broker, order] of [
   test(`${broker}: urgent messages come first, ${order}`, async () => {
     const declaration = declareTopology({
       exchange: 'jobs',
-      kinds: { one: { key: 'job.one', queue: 'one', tiers: ['1s'], hasPriorities: true } },
+      kinds: {
+        one: { key: 'job.one', queue: 'one', tiers: ['1s'], priorities: ['normal', 'high'] },
+      },
     });
     const seen: string[] = [];
     const simulation = simulate(declaration, {
@@ -376,7 +378,7 @@ for (const [broker, order] of [
     });
     for (let index = 0; index < 4; index += 1) await simulation.publish('job.one', `n${index}`);
     for (let index = 0; index < 4; index += 1)
-      await simulation.publish('job.one', `U${index}`, { isUrgent: true });
+      await simulation.publish('job.one', `U${index}`, { priority: 5 });
     await simulation.settle();
     assert.equal(seen.join(' '), order);
   });

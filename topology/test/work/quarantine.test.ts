@@ -103,7 +103,7 @@ class TestWorker {
       exchange: 'e',
       headers: {},
       isRedelivered: false,
-      isUrgent: false,
+      priority: undefined,
       receivedAtMs: 0,
       publishedAtSeconds: undefined,
       isCurrent: true,

@@ -180,7 +180,9 @@ test('an urgent message is delivered before earlier ones, also after a retry; a 
     t,
     declareTopology({
       exchange: 'jobs',
-      kinds: { one: { key: 'job.one', queue: 'one', tiers: [100, 200], hasPriorities: true } },
+      kinds: {
+        one: { key: 'job.one', queue: 'one', tiers: [100, 200], priorities: ['normal', 'high'] },
+      },
     }),
   );
   if (!(await brokerFacts()).hasPriorities) {
@@ -189,23 +191,23 @@ test('an urgent message is delivered before earlier ones, also after a retry; a 
   }
   const publisher = await environment.publisher();
   await environment.publishAll(publisher, 50);
-  await publisher.publish(environment.message('urgent', { isUrgent: true }));
+  await publisher.publish(environment.message('urgent', { priority: 5 }));
   const order: string[] = [];
-  const urgencies: boolean[] = [];
+  const priorities: (number | undefined)[] = [];
   await environment.worker({
     prefetchCount: 1,
     run: ({ delivery, attempt }) => {
       order.push(delivery.messageId!);
       if (delivery.messageId !== 'urgent') return { type: 'done', effect: undefined };
-      urgencies.push(delivery.isUrgent);
+      priorities.push(delivery.priority);
       return attempt.isLast
         ? { type: 'done', effect: undefined }
         : { type: 'retry', after: 150, error: new Error('not yet') };
     },
   });
-  await eventually(() => urgencies.length === 2, { describe: () => order.join(', ') });
+  await eventually(() => priorities.length === 2, { describe: () => order.join(', ') });
   assert.ok(order.indexOf('urgent') <= 2, order.slice(0, 5).join(', '));
-  assert.deepEqual(urgencies, [true, true]);
+  assert.deepEqual(priorities, [5, 5]);
 });
 
 test('a drain waits for running attempts, and requeues those that do not end in time', async (t) => {
