@@ -29,6 +29,11 @@ const CHECKS: readonly (readonly [name: string, command: string, args: readonly 
   ],
   ['configuration table', 'node', ['dev/configurationTable.ts', '--check']],
   ['access table', 'node', ['--conditions=@fit/source', 'dev/accessTable.ts', '--check']],
+  [
+    'Bruno collection, table of routes',
+    'node',
+    ['--conditions=@fit/source', 'dev/api/src/generate/main.ts', '--check'],
+  ],
   ['generated files', 'node', ['prometheus/src/generate.ts', '--check']],
   // promtool and amtool are part of the stack's root folder, which the first run builds.
   ['promtool, amtool', 'node', ['prometheus/src/checkTools.ts']],

@@ -4,7 +4,13 @@ import { storedWodRoutes } from '@fit/coach/routes';
 import { connectStore } from '@fit/jobs/store';
 import { MONOLITH_DOCUMENT } from '@fit/monolith/document';
 import { type MonolithRouteParts, monolithRoutes } from '@fit/monolith/routes';
-import { Health, healthRoutes, type Route, withDocumentation } from '@fit/service';
+import {
+  Health,
+  healthRoutes,
+  type OpenApiDocument,
+  type Route,
+  withDocumentation,
+} from '@fit/service';
 
 export function declaredMonolithRoutes(): Route[] {
   const parts = {
@@ -22,4 +28,30 @@ export function declaredCoachRoutes(): Route[] {
 
 function declaredHealth(): Route[] {
   return healthRoutes(new Health({ stopping: new AbortController().signal, ready: {} }));
+}
+
+/** @returns the OpenAPI document as the service with these routes serves it. */
+export async function servedDocument(routes: readonly Route[]): Promise<OpenApiDocument> {
+  const route = routes.find(({ paths }) => paths.includes('/openapi.json'));
+  if (route === undefined) throw new Error('no route serves /openapi.json');
+  const input = {
+    params: {},
+    query: {},
+    body: {},
+    headers: {},
+    caller: undefined,
+    address: '',
+  };
+  const { body } = await route.handle(input);
+  return JSON.parse(String(body)) as OpenApiDocument;
+}
+
+export async function declaredDocuments(): Promise<{
+  readonly monolith: OpenApiDocument;
+  readonly coach: OpenApiDocument;
+}> {
+  return {
+    monolith: await servedDocument(declaredMonolithRoutes()),
+    coach: await servedDocument(declaredCoachRoutes()),
+  };
 }

@@ -3,34 +3,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COACH_DOCUMENT } from '@fit/coach/document';
 import { MONOLITH_DOCUMENT } from '@fit/monolith/document';
-import { defineRoute, type OpenApiDocument, openApiDocument, type Route } from '@fit/service';
+import { defineRoute, openApiDocument, type Route } from '@fit/service';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import Type from 'typebox';
-import { declaredCoachRoutes, declaredMonolithRoutes } from '../src/declaredRoutes.ts';
+import {
+  declaredCoachRoutes,
+  declaredMonolithRoutes,
+  servedDocument,
+} from '../src/declaredRoutes.ts';
 
 const DOCUMENTS: readonly (readonly [string, Route[]])[] = [
   ['monolith', declaredMonolithRoutes()],
   ['coach', declaredCoachRoutes()],
 ];
 
-/** @returns the document as the route serves it. */
-async function documentOf(routes: readonly Route[]): Promise<OpenApiDocument> {
-  const route = routes.find(({ paths }) => paths.includes('/openapi.json'));
-  assert.ok(route !== undefined);
-  const { body } = await route.handle({
-    params: {},
-    query: {},
-    body: {},
-    headers: {},
-    caller: undefined,
-    address: '127.0.0.1',
-  });
-  return JSON.parse(String(body)) as OpenApiDocument;
-}
-
 for (const [name, routes] of DOCUMENTS)
   test(`the document of the ${name} is valid, and has every route with every problem`, async () => {
-    const document = await documentOf(routes);
+    const document = await servedDocument(routes);
     const result = await new Validator().validate({ ...document });
     assert.deepEqual([result.valid, result.errors], [true, undefined]);
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
@@ -47,7 +36,7 @@ for (const [name, routes] of DOCUMENTS)
   });
 
 test('shared schemas are components, and open routes need no token', async () => {
-  const { components, paths } = await documentOf(declaredMonolithRoutes());
+  const { components, paths } = await servedDocument(declaredMonolithRoutes());
   for (const name of ['Job', 'Run', 'User', 'NewUser', 'Wod', 'Problem'])
     assert.ok(name in components.schemas, name);
   assert.deepEqual(paths['/openapi.json']?.['get']?.security, []);

@@ -26,7 +26,11 @@ export const NewUser = Type.Object(
     equipment: Type.Optional(ProfileFields.equipment),
     exclusions: Type.Optional(ProfileFields.exclusions),
   },
-  { additionalProperties: false, title: 'NewUser' },
+  {
+    additionalProperties: false,
+    title: 'NewUser',
+    examples: [{ id: 'ann', level: 'beginner', equipment: ['dumbbell'] }],
+  },
 );
 export type NewUser = Static<typeof NewUser>;
 
