@@ -1,5 +1,5 @@
 /** Makes a broker equal to the plan. It only adds what is missing, so any number of processes may run it at any time. */
-import type { ChannelModel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { brokerVersion, vhostOf } from '../amqp/connection.ts';
 import { declareExchange, declareNotes, declareQueue, orDiffers } from '../amqp/topologyAdmin.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
@@ -8,7 +8,7 @@ import { applyPolicies } from '../management/applyPolicies.ts';
 import { ManagementApi } from '../management/managementApi.ts';
 import { probeBroker, refuseVersion } from '../management/probeBroker.ts';
 import { planTopology } from '../plan/planTopology.ts';
-import type { TopologyPlan } from '../plan/topologyPlan.ts';
+import type { BindingPlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import { provePlan } from '../proof/provePlan.ts';
 import { checkTopology } from './checkTopology.ts';
 
@@ -68,20 +68,59 @@ export async function assertTopology(
   return plan;
 }
 
-/** Declares exchanges, queues, notes, then bindings; existing objects stay as they are. @throws TopologyError `TOPOLOGY_DIFFERS`. */
+/** Channels that declare at the same time: a broker answers the requests of one channel one after the other. */
+const CHANNEL_COUNT = 8;
+
+/**
+ * Declares exchanges, then queues, notes and bindings; existing objects stay as they are. The bindings of the exchange that is bound
+ * last, which is the public one, wait for all others, so that no message arrives before its retries have their ways.
+ * @throws TopologyError `TOPOLOGY_DIFFERS`.
+ */
 export async function declareObjects(
   model: ChannelModel,
   plan: Pick<TopologyPlan, 'exchanges' | 'queues' | 'bindings' | 'notes'>,
 ): Promise<void> {
-  const { exchanges, queues, bindings, notes } = plan;
-  const channel = await model.createChannel();
-  channel.on('error', () => undefined);
-  for (const exchange of exchanges) await declareExchange(channel, exchange);
-  for (const queue of queues) await declareQueue(channel, queue);
-  for (const one of notes) await declareNotes(channel, one);
-  for (const { queue, exchange, key, arguments: headers } of bindings)
-    await orDiffers(queue, channel.bindQueue(queue, exchange, key, headers));
-  await channel.close();
+  const bind = (channel: Channel, { queue, exchange, key, arguments: headers }: BindingPlan) =>
+    orDiffers(queue, channel.bindQueue(queue, exchange, key, headers));
+  const lastExchange = plan.bindings.at(-1)?.exchange;
+  const most = Math.max(plan.exchanges.length, plan.queues.length, plan.bindings.length);
+  const channels = await Promise.all(
+    Array.from({ length: Math.min(CHANNEL_COUNT, most) }, async () => {
+      const channel = await model.createChannel();
+      channel.on('error', () => undefined);
+      return channel;
+    }),
+  );
+  await declareAll(channels, plan.exchanges, declareExchange);
+  await declareAll(channels, plan.queues, declareQueue);
+  await declareAll(channels, plan.notes, declareNotes);
+  await declareAll(
+    channels,
+    plan.bindings.filter(({ exchange }) => exchange !== lastExchange),
+    bind,
+  );
+  await declareAll(
+    channels,
+    plan.bindings.filter(({ exchange }) => exchange === lastExchange),
+    bind,
+  );
+  await Promise.all(channels.map((channel) => channel.close()));
+}
+
+/** @throws what the first of the objects throws that cannot be declared, once every channel has ended. */
+async function declareAll<Item>(
+  channels: readonly Channel[],
+  items: readonly Item[],
+  declare: (channel: Channel, item: Item) => Promise<unknown>,
+): Promise<void> {
+  const ended = await Promise.allSettled(
+    channels.map(async (channel, first) => {
+      for (let index = first; index < items.length; index += channels.length)
+        await declare(channel, items[index] as Item);
+    }),
+  );
+  const failed = ended.find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 function skipped(checks: readonly string[]): Fault[] {
