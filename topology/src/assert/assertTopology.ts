@@ -7,6 +7,7 @@ import type { Fault } from '../errors.ts';
 import { applyPolicies } from '../management/applyPolicies.ts';
 import { ManagementApi } from '../management/managementApi.ts';
 import { probeBroker, refuseVersion } from '../management/probeBroker.ts';
+import type { BrokerProfile } from '../plan/brokerProfile.ts';
 import { planTopology } from '../plan/planTopology.ts';
 import type { BindingPlan, TopologyPlan } from '../plan/topologyPlan.ts';
 import { provePlan } from '../proof/provePlan.ts';
@@ -51,8 +52,7 @@ export async function assertTopology(
   const version = brokerVersion(model);
   refuseVersion(version);
   const { amqpUrl, managementUrl, assert = 'create', onWarning = warnOnce } = options;
-  const plan = planTopology(declaration, { version, hasManagement: managementUrl !== undefined });
-  provePlan(declaration, plan);
+  const plan = provedPlan(declaration, { version, hasManagement: managementUrl !== undefined });
   if (assert === 'never') return plan;
   const api =
     managementUrl === undefined ? undefined : new ManagementApi(managementUrl, vhostOf(amqpUrl));
@@ -65,6 +65,22 @@ export async function assertTopology(
   // Policies come first, so that no queue is without its limit at any time.
   if (api !== undefined) await applyPolicies(api, plan.policies);
   await declareObjects(model, plan);
+  return plan;
+}
+
+/** Proofs are the same on every connection to a broker, and take a while where there are many queues. */
+const provedPlans = new WeakMap<Declaration, Map<string, TopologyPlan>>();
+
+/** @throws TopologyError `PLAN_REFUSED`. */
+function provedPlan(declaration: Declaration, broker: BrokerProfile): TopologyPlan {
+  const plans = provedPlans.get(declaration) ?? new Map<string, TopologyPlan>();
+  provedPlans.set(declaration, plans);
+  const key = `${broker.version} ${broker.hasManagement}`;
+  const known = plans.get(key);
+  if (known !== undefined) return known;
+  const plan = planTopology(declaration, broker);
+  provePlan(declaration, plan);
+  plans.set(key, plan);
   return plan;
 }
 

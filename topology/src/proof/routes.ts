@@ -48,10 +48,22 @@ const isNoMatch: Match = () => false;
 
 function matches(plan: TopologyPlan, exchange: ExchangePlan, message: RoutedMessage): string[] {
   const isMatch = MATCHES[exchange.type] ?? isNoMatch;
-  const queues = plan.bindings
-    .filter((binding) => binding.exchange === exchange.name && isMatch(plan, binding, message))
+  const queues = bindingsAt(plan, exchange.name)
+    .filter((binding) => isMatch(plan, binding, message))
     .map((binding) => binding.queue);
   return [...new Set(queues)];
+}
+
+/** By the list of a plan, and by exchange: the proof of many queues would look at all bindings for each message. */
+const byExchange = new WeakMap<readonly BindingPlan[], ReadonlyMap<string, BindingPlan[]>>();
+
+function bindingsAt({ bindings }: TopologyPlan, exchange: string): readonly BindingPlan[] {
+  let found = byExchange.get(bindings);
+  if (found === undefined) {
+    found = Map.groupBy(bindings, (binding) => binding.exchange);
+    byExchange.set(bindings, found);
+  }
+  return found.get(exchange) ?? [];
 }
 
 function areHeadersMatched(
