@@ -109,11 +109,13 @@ export async function readNotes(
   try {
     const channel = await consumeNotes(model, stream, notes);
     if (channel === undefined) return notes.toMap();
-    let isOpen = true;
-    channel.once('close', () => (isOpen = false));
+    const ended = new AbortController();
+    channel.once('close', () => {
+      ended.abort();
+    });
     const { messageCount } = await channel.checkQueue(stream);
     // AMQP does not say where a stream ends, and the count of a busy broker is late.
-    while (isOpen) {
+    while (!ended.signal.aborted) {
       const limitMs = messageCount === 0 && notes.toMap().size === 0 ? QUIET_IF_EMPTY_MS : QUIET_MS;
       if (performance.now() - notes.changedAtMs >= limitMs) break;
       await pause(POLL_MS);
