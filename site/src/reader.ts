@@ -136,6 +136,7 @@ export class Reader {
   #atTheBroker(text: string): string {
     return text
       .replaceAll('amqp://localhost', this.#broker.amqpUrl)
+      .replaceAll('http://guest:guest@localhost:15672', this.#broker.managementUrl)
       .replaceAll('npx topology', this.#topologyCommand);
   }
 }

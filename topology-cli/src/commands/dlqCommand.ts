@@ -38,7 +38,7 @@ export const dlq: Command = {
     --wait               waits until all replayed messages are done or dead
 
   Conditions; a message must meet all that are given:
-  --kind K               kind of job                 --id ID          message id
+  --kind K               queue, as declared          --id ID          message id
   --cause C              exhausted, fatal, ...       --class CLASS    class of the worker's error
   --since, --until T     ISO time, or age: 2h, 7d    --header A=B     repeatable
   --limit N              at most N messages

@@ -200,7 +200,7 @@ test('ls and show tell the last error of an exhausted message; a second dead let
   assert.match(show.out, /\nstack\n {2}RangeError: no.*\n {2} *at /);
 
   const spent = await program.run('replay', '--class', 'RangeError');
-  assert.match(spent.out, /one: 1 dead letters replayed, 3 do not match/);
+  assert.match(spent.out, /one: 1 dead letter replayed, 3 do not match/);
   const rest = await program.run('replay');
   assert.match(rest.out, /one: 2 dead letters replayed/);
   await testTopology.expectReady('one', 3);

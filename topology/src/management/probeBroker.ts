@@ -128,7 +128,7 @@ function otherTierFaults(plan: TopologyPlan, bindings: readonly LiveBinding[]): 
         fault(
           'OTHER_TIERS_IN_SERVICE',
           `${source} [${key}] -> ${destination}`,
-          'other tiers are in service, and both at once would duplicate rejected messages: npm run topology -- apply',
+          'other tiers are in service, and both at once would duplicate rejected messages: topology apply',
         ),
       );
   });

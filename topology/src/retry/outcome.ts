@@ -117,7 +117,13 @@ const TEXT_LIMIT_CHARS = 500;
  * @returns the name of an error's class, at most 500 characters; 'NonError' for anything else that was thrown.
  */
 export function errorClass(error: unknown): string {
-  return error instanceof Error ? textOf(error.name) : 'NonError';
+  if (!(error instanceof Error)) return 'NonError';
+  // A class that sets no name has that of Error, which tells nobody anything.
+  const { name, constructor } = error as {
+    name: unknown;
+    constructor: { name?: unknown } | undefined;
+  };
+  return textOf(name === 'Error' ? (constructor?.name ?? name) : name);
 }
 
 /**

@@ -262,7 +262,7 @@ test('other tiers than those in service are refused: both at once would double w
         'OTHER_TIERS_IN_SERVICE one.retry [one.r2] -> one.wait.3.300ms',
       ],
     );
-    assert.match(error.message, /npm run topology -- apply/);
+    assert.match(error.message, /: topology apply/);
     return true;
   });
   assert.deepEqual(await environment.ask('GET', `/api/bindings/${environment.vhost}`), before);

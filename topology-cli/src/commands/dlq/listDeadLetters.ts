@@ -88,7 +88,7 @@ function listingLines(listing: KindListing): string[] {
   const unreadable = unreadableCount === 0 ? '' : `, ${unreadableCount} with unreadable headers`;
   const matching =
     seenCount === matchingCount
-      ? `${seenCount} dead letters`
+      ? `${seenCount} dead letter${seenCount === 1 ? '' : 's'}`
       : `${matchingCount} of ${seenCount} dead letters match`;
   const inQueue = queueCount === seenCount ? '' : `; ${queueCount ?? 'unknown'} in the queue`;
   return [`${kind}: ${matching}${unreadable}${inQueue}`, ...groupLines(groups)];

@@ -91,7 +91,7 @@ function reportLines(report: ReplayReport, isDryRun: boolean): string[] {
   const { kind, replayedCount, otherCount, failedCount, end } = report;
   const verb = isDryRun ? 'would be replayed' : 'replayed';
   return [
-    `${kind}: ${replayedCount} dead letters ${verb}, ${otherCount} do not match, ${failedCount} could not be replayed`,
+    `${kind}: ${replayedCount} dead letter${replayedCount === 1 ? '' : 's'} ${verb}, ${otherCount} do not match, ${failedCount} could not be replayed`,
     ...groupLines(report.groups),
     ...report.problems.map((problem) => `  ${problem}`),
     ...(END_TEXTS[end] === '' ? [] : [`${kind}: ${END_TEXTS[end]}`]),
