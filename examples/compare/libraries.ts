@@ -29,13 +29,16 @@ function versionOf(packageName: string): string {
 export const FIT: Library = {
   name: 'FIT topology',
   version: (
-    JSON.parse(readFileSync(join(FOLDER, '../../package.json'), 'utf8')) as { version: string }
+    JSON.parse(readFileSync(join(FOLDER, '../../topology/package.json'), 'utf8')) as {
+      version: string;
+    }
   ).version,
   source: 'fitConsumer.ts',
   consumer: program('fitConsumer.ts'),
   publisher: program('fitPublisher.ts'),
   notes: [
     'FIT chooses the queues, so its consumer declares none of them; the others that wait in queues write them out by hand.',
+    'Its circuit breaker pauses the worker while most of the last 20 attempts fail with one class of error, and each failed probe doubles the pause, up to a minute. Where most of the messages that are left fail, as at the end of the kill in a handler, they wait for it; `breaker: false` switches it off.',
   ],
 };
 

@@ -36,6 +36,8 @@ export interface Losses {
 
 export interface KillResult extends Losses {
   readonly kills: number;
+  /** Messages that still waited in a queue after two minutes; they are not lost. */
+  readonly unfinished: number;
   /** Messages whose handler was told another attempt than one more than the failures before. */
   readonly miscounted: number;
   /** Whether the dead letter of a fatal message tells the error. */
@@ -166,9 +168,7 @@ class Scenario {
   async isQuiet(): Promise<boolean> {
     const { reports } = this.ledger;
     const depths = await this.broker.depths().catch(() => undefined);
-    const readyCount = [...(depths ?? [])]
-      .filter(([name]) => name !== DEAD_LETTER_QUEUE)
-      .reduce((sum, [, count]) => sum + count, 0);
+    const readyCount = readyOf(depths ?? new Map());
     const isBusy = depths === undefined || readyCount > 0 || this.#runningCount > 0;
     if (isBusy || reports.length !== this.#seenCount) this.#busyAtMs = Date.now();
     this.#seenCount = reports.length;
@@ -178,6 +178,11 @@ class Scenario {
     const deadCount = depths?.get(DEAD_LETTER_QUEUE) ?? 0;
     const areAllEnded = sentIds.size + deadCount >= this.#ids.length;
     return Date.now() - this.#busyAtMs >= (areAllEnded ? QUIET_MS : LOST_QUIET_MS);
+  }
+
+  /** Messages that are ready in a queue other than the dead-letter queue. */
+  async waitingCount(): Promise<number> {
+    return readyOf(await this.broker.depths());
   }
 
   /** Stops everything. @returns the dead letters. */
@@ -219,6 +224,12 @@ async function inScenario<Result>(
   }
 }
 
+function readyOf(depths: ReadonlyMap<string, number>): number {
+  return [...depths]
+    .filter(([name]) => name !== DEAD_LETTER_QUEUE)
+    .reduce((sum, [, count]) => sum + count, 0);
+}
+
 function lossesOf(scenario: Scenario, deadLetters: readonly DeadLetter[]): Losses {
   const ends = scenario.ids.map(
     (id) =>
@@ -258,7 +269,10 @@ export function killInHandler(command: Command, vhost: ScenarioVhost): Promise<K
       await scenario.worker?.kill();
       scenario.start();
     }
-    await scenario.settle();
+    const unfinished = await scenario.settle().then(
+      () => 0,
+      () => scenario.waitingCount(),
+    );
     const deadLetters = await scenario.end();
     const fatalIds = mails.filter(({ isFatal }) => isFatal).map(({ id }) => id);
     const exhaustedIds = mails.filter(({ failures }) => failures === ATTEMPTS).map(({ id }) => id);
@@ -266,11 +280,15 @@ export function killInHandler(command: Command, vhost: ScenarioVhost): Promise<K
       deadLetters.some(({ id, headers }) => ids.includes(id) && headers.includes(text));
     const retryError = 'the mail server is busy at attempt';
     const earlier = tells(exhaustedIds, retryError) ? 'earlier' : 'none';
+    const { lost, doubled } = lossesOf(scenario, deadLetters);
+    const deadIds = new Set(deadLetters.map(({ id }) => id));
     return {
-      ...lossesOf(scenario, deadLetters),
+      lost: Math.max(0, lost - unfinished),
+      doubled,
+      unfinished,
       kills: frozenAt.length,
       miscounted: mails.filter(({ id, failures }) =>
-        isMiscounted(scenario, id, failures === ATTEMPTS),
+        isMiscounted(scenario, id, failures === ATTEMPTS && deadIds.has(id)),
       ).length,
       tellsFatalError: tells(fatalIds, 'there is no such address'),
       toldErrorOfExhausted: tells(exhaustedIds, `${retryError} ${ATTEMPTS}`) ? 'last' : earlier,

@@ -34,6 +34,7 @@ const MEASURED: Measured = {
     lost: 0,
     doubled: 0,
     kills: 3,
+    unfinished: 0,
     miscounted: 0,
     tellsFatalError: true,
     toldErrorOfExhausted: 'none',
