@@ -94,12 +94,15 @@ test('an urgent batch of another process passes batches of its kind that wait fo
   const pipeline = await JobPipeline.open(t, PRIORITIES);
   // The relay is told that the queue is full.
   const relay = await pipeline.relay({ readyCount: () => Promise.resolve(1_000_000) });
-  const waiting = await pipeline.storeBatch([pendingJob()]);
+  // More than a relay publishes at a time, so that some of them are claimed and not begun.
+  const waiting: string[] = [];
+  for (let count = 0; count < 5; count += 1)
+    waiting.push(await pipeline.storeBatch([pendingJob()]));
   relay.wake();
-  await pipeline.expectBatches(waiting, ({ owner }) => owner === relay.owner);
+  for (const id of waiting) await pipeline.expectBatches(id, ({ owner }) => owner === relay.owner);
   const urgent = await pipeline.storeBatch([{ ...pendingJob(), isUrgent: true }]);
   await pipeline.expectBatches(urgent, ({ state }) => state === 'published');
-  await pipeline.expectBatches(waiting, ({ state }) => state === 'open');
+  for (const id of waiting) await pipeline.expectBatches(id, ({ state }) => state === 'open');
   assert.equal(await pipeline.readyCount('trivial'), 1);
 });
 
