@@ -258,7 +258,7 @@ function priorityFaults(kind: string, { priorities, queueType }: KindOptions): F
     return [fault('PRIORITIES_INVALID', subject, remedy)];
   }
   const invalid = priorities.flatMap((name: unknown, index) => {
-    const isNew = priorities.indexOf(name as string) === index;
+    const isNew = priorities.indexOf(name) === index;
     return typeof name === 'string' && PRIORITY_NAME.test(name) && isNew
       ? []
       : [
