@@ -302,9 +302,8 @@ async function makeWorkouts(
 
 function printAddresses({ config, folder }: Launch, stack: Stack, system: System): void {
   const [user] = sampleUsers(1);
-  const coach = system.coaches[0]?.url ?? '';
   process.stdout.write(`
-  a workout     curl ${coach}/wods/${user?.id ?? ''}
+  a workout     ${system.monolith.url}/users/${user?.id ?? ''}/wod   (needs the token of the next line)
   status page   ${system.monolith.url}/   (asks for the bearer token in ${tokenFile(folder)})
   monolith      ${system.monolith.url}/runs   (the same token)
   metrics       ${system.monolith.metricsUrl}

@@ -20,6 +20,8 @@ import {
   logDefect,
   logJobEvent,
   logRequests,
+  logWrongTokens,
+  openAccess,
   openBroker,
   openLog,
   openTracing,
@@ -82,6 +84,9 @@ await runService(log, async (shutdownHooks, stopping) => {
   shutdownHooks.push({ part: 'operations port', stop: () => operations.close() });
   const app = createApp({
     routes,
+    // The coach reads accounts and keys of tokens from the database, so it accepts the tokens that the monolith issues.
+    authenticate: openAccess(store.database).authenticate,
+    onWrongTokens: logWrongTokens(log),
     onRequest: logRequests(log, countRequests(metrics, routes)),
     tracer: tracing.requests,
     onDefect: logDefect(log),

@@ -1,6 +1,6 @@
-/** GET /wods/:userId: the stored workout of a user. */
+/** GET /wods/:userId: the stored workout of a user, for this user and for those who may read everything. */
 import { DateText, dayIn, UserId, Wod } from '@fit/contract';
-import { defineRoute, Problem, type ProblemKind, type Route } from '@fit/service';
+import { defineRoute, Problem, type ProblemKind, READERS, type Route } from '@fit/service';
 import Type from 'typebox';
 import type { WodStore } from '../store/wodStore.ts';
 
@@ -17,7 +17,7 @@ export function storedWodRoutes(wods: Pick<WodStore, 'find'>, timezone: string):
     defineRoute({
       method: 'get',
       paths: ['/wods/:userId'],
-      access: 'open',
+      access: [...READERS, 'self'],
       summary: "Read a user's stored workout of a day",
       description: 'Without a date: today, in CRON_TIMEZONE.',
       tag: 'Workouts',

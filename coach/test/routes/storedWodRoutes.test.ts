@@ -21,6 +21,7 @@ async function askedDay(timezone: string): Promise<string> {
     headers: {},
     caller: undefined,
     address: '127.0.0.1',
+    isStillAllowed: () => Promise.resolve(true),
   };
   await assert.rejects(async () => route?.handle(input), /No workout is stored for ann/);
   return asked;

@@ -40,6 +40,7 @@ export async function servedDocument(routes: readonly Route[]): Promise<OpenApiD
     body: {},
     headers: {},
     caller: undefined,
+    isStillAllowed: () => Promise.resolve(true),
     address: '',
   };
   const { body } = await route.handle(input);

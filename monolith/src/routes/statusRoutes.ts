@@ -41,10 +41,10 @@ export function statusRoutes({ board, streams }: Pick<OpenStatus, 'board' | 'str
       reply: Type.Unknown(),
       replyTypes: ['text/event-stream'],
       problems: STREAM_PROBLEMS,
-      handle: async () => {
+      handle: async ({ isStillAllowed }) => {
         // Without readers nothing is read, so the last status may be hours old; the first event must be current.
         await board.broadcast();
-        return { headers: EVENT_STREAM_HEADERS, body: streams.open() };
+        return { headers: EVENT_STREAM_HEADERS, body: streams.open(isStillAllowed) };
       },
     }),
   ];

@@ -15,6 +15,8 @@ export interface RouteInput<Params, Query, Body> {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Who sent the request; undefined only on a route that is open. */
   readonly caller: Caller | undefined;
+  /** @returns whether the caller may still send this request, for replies that go on for long. */
+  readonly isStillAllowed: () => Promise<boolean>;
   /** Address of the connection; behind a proxy that of the proxy. */
   readonly address: string;
 }

@@ -156,6 +156,7 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
         headers: context.headers as Record<string, string | undefined>,
         caller,
         address: context.req.socket.remoteAddress ?? 'unknown',
+        isStillAllowed: () => isStillAllowed(context, route.access, options),
       };
       requireValid(params, 'path', input.params, PATH_AND_QUERY_BOUNDS);
       requireValid(query, 'query', input.query, PATH_AND_QUERY_BOUNDS);
@@ -282,6 +283,17 @@ async function requireCaller(
     ...FORBIDDEN,
     title: `This needs ${describeAccess(access)}; you have the role ${identity.role}`,
   });
+}
+
+async function isStillAllowed(
+  context: RouterContext,
+  access: Access,
+  { authenticate }: AppOptions,
+): Promise<boolean> {
+  if (access === 'open') return true;
+  const { authorization, cookie } = context.headers;
+  const identity = await authenticate?.({ authorization, cookie });
+  return typeof identity === 'object' && isAllowed(access, identity, context.params);
 }
 
 function unauthenticated(

@@ -49,7 +49,8 @@ const STOPPING: ProblemKind = {
 export const STREAM_PROBLEMS: readonly ProblemKind[] = [TOO_MANY_STREAMS, STOPPING];
 
 export class EventStreams {
-  readonly #readers = new Set<Readable>();
+  /** Each with the question whether it may go on reading. */
+  readonly #readers = new Map<Readable, () => Promise<boolean>>();
   readonly #readerLimit: number;
   readonly #heartbeat: NodeJS.Timeout;
   #last: string | undefined;
@@ -59,6 +60,7 @@ export class EventStreams {
     this.#readerLimit = readerLimit;
     this.#heartbeat = setInterval(() => {
       this.#sendText(': still here\n\n');
+      this.#endForbidden();
     }, heartbeatMs);
     this.#heartbeat.unref();
   }
@@ -68,15 +70,16 @@ export class EventStreams {
   }
 
   /**
-   * Opens a stream that begins with the last event. Last-Event-ID is ignored, because each event holds the whole state.
+   * Opens a stream that begins with the last event. With each heartbeat the reader is asked for, and its stream ends if it may not read
+   * any more. Last-Event-ID is ignored, because each event holds the whole state.
    * @throws Problem 503 `too_many_streams`, `stopping`.
    */
-  open(): Readable {
+  open(isStillAllowed: () => Promise<boolean> = () => Promise.resolve(true)): Readable {
     if (this.#isClosed) throw busy(STOPPING, 'This process is stopping');
     if (this.#readers.size >= this.#readerLimit)
       throw busy(TOO_MANY_STREAMS, `There are ${this.#readerLimit} readers already`);
     const reader = new Readable({ highWaterMark: BUFFER_BYTES, read: () => undefined });
-    this.#readers.add(reader);
+    this.#readers.set(reader, isStillAllowed);
     reader.once('close', () => this.#readers.delete(reader));
     reader.push(`retry: ${RETRY_MS}\n\n${this.#last ?? ''}`);
     return reader;
@@ -97,13 +100,24 @@ export class EventStreams {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#heartbeat);
-    for (const reader of this.#readers) reader.push(null);
+    for (const reader of this.#readers.keys()) reader.push(null);
+  }
+
+  /** Ends the streams of those who have logged out or lost their role. Where the database does not answer, streams go on. */
+  #endForbidden(): void {
+    for (const [reader, isStillAllowed] of this.#readers)
+      isStillAllowed().then(
+        (isAllowed) => {
+          if (!isAllowed && !reader.destroyed) reader.push(null);
+        },
+        () => undefined,
+      );
   }
 
   #sendText(text: string): void {
     if (this.#isClosed) return;
     // A reader whose buffer is full is dropped. Waiting for it would hold an unbounded number of events.
-    for (const reader of this.#readers) if (!reader.push(text)) reader.destroy();
+    for (const reader of this.#readers.keys()) if (!reader.push(text)) reader.destroy();
   }
 }
 

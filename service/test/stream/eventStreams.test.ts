@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import {
+  type Authenticate,
   acceptToken,
   createApp,
   defineRoute,
@@ -17,10 +18,14 @@ import Type from 'typebox';
 const TOKEN = 'a-token-of-more-than-thirty-two-characters';
 const authorization = `Bearer ${TOKEN}`;
 
-async function serve(t: TestContext, streams: EventStreams) {
+async function serve(
+  t: TestContext,
+  streams: EventStreams,
+  authenticate: Authenticate = acceptToken(TOKEN),
+) {
   const defects: unknown[] = [];
   const app = createApp({
-    authenticate: acceptToken(TOKEN),
+    authenticate,
     onRequest: () => undefined,
     onDefect: (error) => defects.push(error),
     routes: [
@@ -33,7 +38,8 @@ async function serve(t: TestContext, streams: EventStreams) {
         reply: Type.Unknown(),
         replyTypes: ['text/event-stream'],
         problems: STREAM_PROBLEMS,
-        handle: () => Promise.resolve({ headers: EVENT_STREAM_HEADERS, body: streams.open() }),
+        handle: ({ isStillAllowed }) =>
+          Promise.resolve({ headers: EVENT_STREAM_HEADERS, body: streams.open(isStillAllowed) }),
       }),
     ],
   });
@@ -62,6 +68,24 @@ async function readUntil(body: ReadableStreamDefaultReader<string>, end: RegExp)
   }
   return text;
 }
+
+test('the stream of a reader who may not read any more ends with the next heartbeat', async (t) => {
+  const streams = new EventStreams({ heartbeatMs: 20 });
+  const accept = acceptToken(TOKEN);
+  let state: 'allowed' | 'unknown' | 'ended' = 'allowed';
+  const { read, defects } = await serve(t, streams, async (credentials) => {
+    if (state === 'unknown') throw new Error('the database does not answer');
+    return state === 'ended' ? 'wrong' : await accept(credentials);
+  });
+  const { body } = await read();
+  await readUntil(body, /still here/);
+  state = 'unknown';
+  await readUntil(body, /still here[^]*still here/);
+  assert.equal(streams.readerCount, 1);
+  state = 'ended';
+  await assert.rejects(readUntil(body, /never/), /^Error: ended after/);
+  assert.deepEqual(defects, []);
+});
 
 test('a reader gets the last event at once, then each new one, whatever its Last-Event-ID', async (t) => {
   const streams = new EventStreams();

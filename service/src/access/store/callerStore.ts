@@ -33,8 +33,6 @@ export interface SessionDocument {
   readonly expiresAt: Date;
 }
 
-const FIELDS = ['_id', 'role', 'userId', 'isDisabled', 'stamp', 'revoked'];
-
 export class CallerStore {
   readonly #accounts: DocumentCollection<CallerRecord>;
   readonly #sessions: DocumentCollection<SessionDocument>;
@@ -45,8 +43,7 @@ export class CallerStore {
   }
 
   async findAccount(id: string): Promise<CallerRecord | undefined> {
-    const [found] = await this.#accounts.findByIds([id], FIELDS);
-    return found;
+    return await this.#accounts.findOne(id);
   }
 
   async findSession(id: string): Promise<SessionDocument | undefined> {

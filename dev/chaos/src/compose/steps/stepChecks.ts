@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { followRun } from '@fit/client';
 import { eventually } from '@fit/stack/testing';
+import { viewerToken } from '../../viewerToken.ts';
 import type { ComposeProject } from '../composeProject.ts';
 
 export interface StepContext {
@@ -99,7 +100,10 @@ export async function assertJobDone(project: ComposeProject, user: string): Prom
 }
 
 export async function assertWorkoutServed(project: ComposeProject, user: string): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${project.ports.coach}/wods/${user}`);
+  const authorization = `Bearer ${await viewerToken(await project.client())}`;
+  const response = await fetch(`http://127.0.0.1:${project.ports.coach}/wods/${user}`, {
+    headers: { authorization },
+  });
   assert.equal(response.status, 200, `the coach's answer for ${user}: ${await response.text()}`);
 }
 
