@@ -91,7 +91,7 @@ export function requestCases(document: OpenApiDocument): fc.Arbitrary<RequestCas
   const { schemas } = document.components;
   const cases = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) =>
-      caseOf({ path, method, operation, schemas: schemas as Readonly<Record<string, Schema>> }),
+      caseOf({ path, method, operation, schemas: schemas }),
     ),
   );
   return fc.oneof(...cases);

@@ -26,6 +26,12 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'Idempotency-Key': '{{$randomUUID}}',
 };
 
+/** Fields of bodies that are variables of the environment. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  email: '{{email}}',
+  password: '{{password}}',
+};
+
 interface Schema {
   readonly $ref?: string;
   readonly examples?: readonly unknown[];
@@ -55,7 +61,7 @@ export function brunoCollection(
       ([name, { monolith, coach }]) =>
         [
           `environments/${name}.bru`,
-          `vars {\n  monolith: ${monolith}\n  coach: ${coach}\n}\nvars:secret [\n  token\n]\n`,
+          `vars {\n  monolith: ${monolith}\n  coach: ${coach}\n  email: ann@example.com\n}\nvars:secret [\n  password,\n  token\n]\n`,
         ] as const,
     ),
   ]);
@@ -145,9 +151,7 @@ function requestText({
     ...(isOpen ? [] : [block('auth:bearer', ['  token: {{token}}'])]),
     ...(json === undefined
       ? []
-      : [
-          block('body:json', indented(JSON.stringify(exampleOf(json as Schema, schemas), null, 2))),
-        ]),
+      : [block('body:json', indented(JSON.stringify(exampleOf(json, schemas), null, 2)))]),
     ...(givesToken(responses, schemas)
       ? [
           block('script:post-response', [
@@ -196,7 +200,8 @@ function resolve(schema: Schema, schemas: Readonly<Record<string, Schema>>): Sch
 }
 
 function parameterExample(name: string, { examples, enum: choices }: Schema): string {
-  return String(examples?.[0] ?? choices?.[0] ?? EXAMPLES[name] ?? name);
+  const example = examples?.[0] ?? choices?.[0];
+  return typeof example === 'string' ? example : (EXAMPLES[name] ?? name);
 }
 
 /** @returns the first example of the schema, else its smallest value: of an object the required fields alone. */
@@ -212,7 +217,7 @@ function exampleOf(given: Schema, schemas: Readonly<Record<string, Schema>>): un
       return Object.fromEntries(
         Object.entries(schema.properties ?? {})
           .filter(([name]) => schema.required?.includes(name))
-          .map(([name, property]) => [name, exampleOf(property, schemas)]),
+          .map(([name, property]) => [name, VARIABLES[name] ?? exampleOf(property, schemas)]),
       );
     case 'array':
       return Array.from({ length: schema.minItems ?? 0 }, () =>
