@@ -198,7 +198,7 @@ module.exports = {
         pathNot: [
           '^$1/',
           `^(?:${WORKSPACES})/src/index[.]ts$`,
-          '^topology/src/(?:amqp|assert|management|testing|work)/index[.]ts$',
+          '^topology/src/(?:amqp|assert|management|otel|testing|typebox|work)/index[.]ts$',
           '^topology-cli/src/(?:apply|drawing)/index[.]ts$',
           '^contract/src/slots[.]ts$',
           '^jobs/src/store/index[.]ts$',

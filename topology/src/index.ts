@@ -121,6 +121,7 @@ export {
   type TieredKind,
   tierKey,
   tierOfKey,
+  type WaitingKind,
   waitQueue,
   waitQueuesOf,
 } from './plan/names.ts';

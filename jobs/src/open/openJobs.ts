@@ -540,7 +540,7 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
       throw refuse(
         'PRIORITY_UNKNOWN',
         'priority',
-        `'${String(priority)}' is none of the priorities of the kind '${kind}': ${declared.priorities.join(', ') || 'none'}`,
+        `'${priority}' is none of the priorities of the kind '${kind}': ${declared.priorities.join(', ') || 'none'}`,
       );
     const id = jobId(kind, key);
     // Database and broker write half a surrogate pair as the same character, so different keys would become one.

@@ -18,7 +18,7 @@ export type StoreFailure =
 
 const DUPLICATE_KEY = 11_000;
 /** The native database's unique indexes are exclusion constraints of PostgreSQL, whose error it passes on if two inserts meet. */
-const DUPLICATE_MESSAGE = /violates exclusion constraint/;
+const DUPLICATE_MESSAGE = 'violates exclusion constraint';
 const MAX_TIME_EXPIRED = 50;
 
 /**
@@ -122,7 +122,9 @@ function isContention({ code, message, errorLabelSet }: DriverError): boolean {
 }
 
 function isDuplicate({ code, message }: DriverError): boolean {
-  return code === DUPLICATE_KEY || (typeof message === 'string' && DUPLICATE_MESSAGE.test(message));
+  return (
+    code === DUPLICATE_KEY || (typeof message === 'string' && message.includes(DUPLICATE_MESSAGE))
+  );
 }
 
 function isOutage({ code, message }: DriverError): boolean {

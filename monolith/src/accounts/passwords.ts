@@ -30,7 +30,7 @@ const limit = pLimit(HASHES_AT_A_TIME);
 export function faultOfPassword(password: string): string | undefined {
   if (!password.isWellFormed()) return 'is no valid Unicode text';
   const normalized = password.normalize('NFC');
-  if ([...normalized].length < PASSWORD_MIN_CHARS)
+  if (Array.from(normalized).length < PASSWORD_MIN_CHARS)
     return `must have at least ${PASSWORD_MIN_CHARS} characters`;
   return Buffer.byteLength(normalized) > PASSWORD_MAX_BYTES
     ? `must have at most ${PASSWORD_MAX_BYTES} bytes`

@@ -63,7 +63,7 @@ test('of many simultaneous registrations of one address in two processes exactly
   );
   assert.deepEqual(
     answers.map(({ status }) => status).sort(),
-    [201, ...Array(11).fill(409)],
+    [201, ...Array.from({ length: 11 }, () => 409)],
     JSON.stringify(answers.map(({ body }) => body)),
   );
   assert.equal(await first.store.raw('accounts').countDocuments({ login: ANN.email }), 1);
@@ -226,7 +226,10 @@ test('of many requests for the first administrator in two processes exactly one 
       bootstrap(number % 2 === 0 ? first : second, number, BOOTSTRAP_SECRET),
     ),
   );
-  assert.deepEqual(answers.map(({ status }) => status).sort(), [201, ...Array(7).fill(409)]);
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [
+    201,
+    ...Array.from({ length: 7 }, () => 409),
+  ]);
   const made = answers.findIndex(({ status }) => status === 201);
   const token = await logIn(second, { ...ANN, email: `root${made}@example.org` });
   assert.equal((await first.ask('GET', '/accounts', { token })).status, 200);
@@ -283,7 +286,7 @@ test('the secret of cron is replaced in its file without a restart, and the one 
       })
     ).status;
   assert.deepEqual([await status(first, CRON_SECRET), await status(first, 'x')], [200, 401]);
-  const renewed = [...CRON_SECRET].reverse().join('');
+  const renewed = Array.from(CRON_SECRET).reverse().join('');
   assert.equal(await status(first, renewed), 401);
   await write(renewed);
   assert.deepEqual(

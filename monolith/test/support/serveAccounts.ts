@@ -29,9 +29,9 @@ export interface ServedAccounts {
   readonly accounts: Accounts;
   readonly keyRing: KeyRing;
   /** @param options `token` is sent as a bearer token; `form` as a form instead of JSON. */
-  ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
+  readonly ask: (method: string, path: string, options?: AskOptions) => Promise<Answer>;
   /** @returns a token of the account, which is made if there is none. */
-  tokenOf(email: string, role?: string): Promise<string>;
+  readonly tokenOf: (email: string, role?: string) => Promise<string>;
 }
 
 export interface AskOptions {

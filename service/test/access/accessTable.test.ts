@@ -14,7 +14,6 @@ import {
   type KeyRing,
   listen,
   openAccess,
-  type Role,
   withDocumentation,
 } from '@fit/service';
 import { testDatabaseUrl } from '@fit/stack/testing';
@@ -123,7 +122,7 @@ async function tokenMaker({ accounts }: ServedAccounts, keyRing: KeyRing) {
     const { _id, stamp } =
       caller.role === 'service'
         ? (await accounts.createService('importer')).account
-        : await accounts.createPerson(person, caller.role as Role, caller.userId);
+        : await accounts.createPerson(person, caller.role, caller.userId);
     made.set(name, { accountId: _id, stamp });
   }
   return async (name: CallerName): Promise<string | undefined> => {

@@ -1,11 +1,5 @@
 /** Scales a declaration's waits and limits down, so that a verification takes seconds. Only wait queues change names. No I/O. */
-import {
-  type Declaration,
-  type Duration,
-  formatDuration,
-  isLinear,
-  type KindDeclaration,
-} from '@fit/topology';
+import { type Declaration, formatDuration, isLinear, type KindDeclaration } from '@fit/topology';
 
 /**
  * Probes that would disturb one another run in different scenarios, each on a virtual host of its own.

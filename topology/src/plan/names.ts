@@ -56,7 +56,8 @@ export interface TieredKind {
   readonly jitter: number;
 }
 
-type WaitingKind = Pick<TieredKind, 'queue' | 'tiersMs' | 'names' | 'jitter'>;
+/** What of a kind decides the names of its wait queues. */
+export type WaitingKind = Pick<TieredKind, 'queue' | 'tiersMs' | 'names' | 'jitter'>;
 
 /**
  * The delay is part of the default name, because a queue cannot change its TTL argument: other tiers need other queues, and
@@ -77,7 +78,9 @@ export function waitQueue(kind: WaitingKind, tier: number): string {
  * With jitter a message leaves the wait queue through this exchange, which sends it by its spread to a second wait queue or
  * back at once. It has the name of the wait queue, so that other delays or another jitter never meet its bindings.
  */
-export const spreadExchange = waitQueue;
+export function spreadExchange(kind: WaitingKind, tier: number): string {
+  return waitQueue(kind, tier);
+}
 
 /** @returns the second wait queue of a tier, for messages of this spread. */
 export function spreadQueue(kind: WaitingKind, tier: number, spread: Spread): string {

@@ -7,6 +7,7 @@ import type { QueueWorkerOptions } from './queueWorkerOptions.ts';
 
 /** The part of `Consumer` that a worker needs; in a simulation nothing refuses, so there is nothing to wait for. */
 export type LinkConsumer = {
+  /** Resolves when the latest pull was answered or its channel is lost; undefined where no broker is asked. */
   readonly pulled: () => Promise<void> | undefined;
 } & Pick<
   Consumer,
