@@ -129,7 +129,7 @@ async function startRun(
   const { _id } = await starter.start({
     date: undefined,
     userIds: undefined,
-    idempotencyKey: undefined,
+    keyHash: undefined,
     traceparent: undefined,
   });
   return { runOf: async () => await store.runs.find(_id) };

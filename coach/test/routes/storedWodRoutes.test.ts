@@ -19,6 +19,7 @@ async function askedDay(timezone: string): Promise<string> {
     query: {},
     body: undefined,
     headers: {},
+    keyHash: undefined,
     caller: undefined,
     address: '127.0.0.1',
     isStillAllowed: () => Promise.resolve(true),

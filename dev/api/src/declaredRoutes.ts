@@ -39,6 +39,7 @@ export async function servedDocument(routes: readonly Route[]): Promise<OpenApiD
     query: {},
     body: {},
     headers: {},
+    keyHash: undefined,
     caller: undefined,
     isStillAllowed: () => Promise.resolve(true),
     address: '',

@@ -80,7 +80,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       reply: Accepted,
       statuses: [202],
       problems: [IDEMPOTENCY_KEY_REUSED],
-      handle: async ({ body, headers }) => {
+      handle: async ({ body, keyHash }) => {
         if (body.date !== undefined && !isCalendarDay(body.date))
           throw invalidInput('body.date', `${body.date} is not a calendar day`);
         const run = await inTime(async () => {
@@ -88,7 +88,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
           return await parts.starter.start({
             date: body.date,
             userIds: body.userIds,
-            idempotencyKey: headers['idempotency-key'],
+            keyHash,
             traceparent: currentTraceparent(),
           });
         });

@@ -13,7 +13,8 @@ export interface RunRequest {
   readonly date: string | undefined;
   /** Undefined: every user. */
   readonly userIds: readonly string[] | undefined;
-  readonly idempotencyKey: string | undefined;
+  /** Hash of the Idempotency-Key with the account that sent it; undefined: the request had none. */
+  readonly keyHash: string | undefined;
   /** Trace context of the request; undefined while tracing is off. */
   readonly traceparent: string | undefined;
 }
@@ -44,7 +45,7 @@ export class RunStarter {
   }
 
   /**
-   * Repeating a request is safe after a failure at any point: the id of the run comes from its key, and the id of each job
+   * Repeating a request is safe after a failure at any point: the id of the run comes from the hash of its key, and the id of each job
    * from user and date.
    * @returns the stored run: a new one, or the one of an earlier request with this key.
    * @throws StoreUnavailable; the run may be stored nevertheless, and is then expanded once its lease has ended.
@@ -70,7 +71,7 @@ export class RunStarter {
 
   async #store(id: string, request: RunRequest): Promise<RunRecord> {
     const { runs, expander, today } = this.#parts;
-    if (request.idempotencyKey !== undefined) {
+    if (request.keyHash !== undefined) {
       const existing = await runs.find(id);
       if (existing !== undefined) return existing;
     }
@@ -97,11 +98,9 @@ function newRun(id: string, request: RunRequest, today: string): NewRun {
   };
 }
 
-function idOf({ idempotencyKey }: RunRequest): string {
+function idOf({ keyHash }: RunRequest): string {
   // The id is in each job and message, so it is short: 80 random bits, or 96 bits of the key's hash.
-  return idempotencyKey === undefined
-    ? randomBytes(10).toString('hex')
-    : hash(idempotencyKey).slice(0, 24);
+  return keyHash === undefined ? randomBytes(10).toString('hex') : hash(keyHash).slice(0, 24);
 }
 
 /** A missing date stays missing, so a request that is repeated after midnight is the same request. */

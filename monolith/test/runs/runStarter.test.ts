@@ -16,7 +16,7 @@ function request(fields: Partial<RunRequest> = {}): RunRequest {
   return {
     date: undefined,
     userIds: undefined,
-    idempotencyKey: undefined,
+    keyHash: undefined,
     traceparent: undefined,
     ...fields,
   };
@@ -62,7 +62,7 @@ test('a new run is stored with its request, held by the relay that begins it', a
 test('equal requests at once with one key are one run, which one relay begins', async (t) => {
   const store = await testStore(t);
   const processes = ['one', 'two', 'three'].map((owner) => openProcess(store, owner));
-  const same = request({ idempotencyKey: 'k' });
+  const same = request({ keyHash: 'k' });
   const runs = await Promise.all(
     processes.flatMap(({ starter }) => Array.from({ length: 5 }, () => starter.start(same))),
   );
@@ -78,9 +78,9 @@ test('equal requests at once with one key are one run, which one relay begins', 
 test('a key without a day means the day of its first request, also after midnight', async (t) => {
   const store = await testStore(t);
   const { starter, day } = openProcess(store, 'me');
-  const first = await starter.start(request({ idempotencyKey: 'k' }));
+  const first = await starter.start(request({ keyHash: 'k' }));
   day.today = '2026-12-06';
-  const again = await starter.start(request({ idempotencyKey: 'k' }));
+  const again = await starter.start(request({ keyHash: 'k' }));
   assert.deepEqual([again._id, wodRequestOf(again).date], [first._id, date]);
   assert.equal(wodRequestOf(await starter.start(request())).date, '2026-12-06');
 });
@@ -88,18 +88,18 @@ test('a key without a day means the day of its first request, also after midnigh
 test('another request under a used key is refused, and a list of users in another order is no other request', async (t) => {
   const store = await testStore(t);
   const { starter } = openProcess(store, 'me');
-  const first = await starter.start(request({ idempotencyKey: 'k', userIds: ['a', 'b'] }));
-  const reordered = request({ idempotencyKey: 'k', userIds: ['b', 'a'] });
+  const first = await starter.start(request({ keyHash: 'k', userIds: ['a', 'b'] }));
+  const reordered = request({ keyHash: 'k', userIds: ['b', 'a'] });
   assert.equal((await starter.start(reordered))._id, first._id);
   for (const other of [{ userIds: ['a'] }, { date, userIds: ['a', 'b'] }, {}])
-    assert.deepEqual(await codeOf(starter.start(request({ idempotencyKey: 'k', ...other }))), [
+    assert.deepEqual(await codeOf(starter.start(request({ keyHash: 'k', ...other }))), [
       422,
       'idempotency_key_reused',
     ]);
   // Also while the first of them is being stored.
   const [one, two] = await Promise.allSettled([
-    starter.start(request({ idempotencyKey: 'm' })),
-    starter.start(request({ idempotencyKey: 'm', date })),
+    starter.start(request({ keyHash: 'm' })),
+    starter.start(request({ keyHash: 'm', date })),
   ]);
   assert.deepEqual([one.status, two.status], ['fulfilled', 'rejected']);
 });

@@ -28,13 +28,28 @@ export const KEY_PROBLEMS: readonly ProblemKind[] = [IDEMPOTENCY_KEY_REUSED, REQ
 /** Visible ASCII, as a header value may be; a UUID has 36 characters. */
 const KEY = /^[\x21-\x7E]{1,200}$/;
 
-export interface KeyedRequest {
+export interface SentKey {
   /** The header as it was sent. */
   readonly key: string;
-  /** Who sent it, such as the hash of a token. */
-  readonly caller: string;
+  /** The account that sent it; empty on an open route. */
+  readonly accountId: string;
   /** Names the route, such as `POST /users`. */
   readonly route: string;
+}
+
+/**
+ * @returns a hash that counts for one account and one route, so that no caller can use up or see what another one requested.
+ * @throws Problem 400 `invalid_input` if the key is not as the OpenAPI document states it.
+ */
+export function hashOfKey({ key, accountId, route }: SentKey): string {
+  if (!KEY.test(key))
+    throw invalidInput('headers.idempotency-key', 'must be 1 to 200 visible ASCII characters');
+  return hash([accountId, route, key]);
+}
+
+export interface KeyedRequest {
+  /** Of `hashOfKey`. */
+  readonly keyHash: string;
   /** Path, query and body. */
   readonly content: unknown;
 }
@@ -42,26 +57,31 @@ export interface KeyedRequest {
 /**
  * @param carryOut makes the reply. If it throws, nothing is kept, and the key may be used again: a refused request has created nothing.
  * @returns its reply, or the one that was kept.
- * @throws Problem 400 `invalid_input`, 409 `request_under_way`, 422 `idempotency_key_reused`; StoreUnavailable
+ * @throws Problem 409 `request_under_way`, 422 `idempotency_key_reused`; StoreUnavailable
  */
 export async function onceByKey(
   store: IdempotencyStore,
-  { key, caller, route, content }: KeyedRequest,
+  { keyHash, content }: KeyedRequest,
   carryOut: () => Promise<Reply<unknown>>,
 ): Promise<Reply<unknown>> {
-  if (!KEY.test(key))
-    throw invalidInput('headers.idempotency-key', 'must be 1 to 200 visible ASCII characters');
-  const id = hash([caller, route, key]);
   const owner = randomUUID();
   const requestHash = hash([content]);
-  const record = await store.begin({ _id: id, requestHash, owner, createdAt: new Date() });
+  const record = await store.begin({
+    _id: keyHash,
+    requestHash,
+    owner,
+    createdAt: new Date(),
+  });
   if (record.owner !== owner) return repeatedReply(record, requestHash);
   const reply = await carryOut().catch(async (error: unknown) => {
     // A failure to free the key must not hide why the request failed; the key then stays under way for a minute.
-    await store.abandon(id, owner).catch(() => undefined);
+    await store.abandon(keyHash, owner).catch(() => undefined);
     throw error;
   });
-  await store.complete(id, owner, { status: reply.status ?? 0, body: JSON.stringify(reply.body) });
+  await store.complete(keyHash, owner, {
+    status: reply.status ?? 0,
+    body: JSON.stringify(reply.body),
+  });
   return reply;
 }
 

@@ -13,6 +13,11 @@ export interface RouteInput<Params, Query, Body> {
   readonly body: Body;
   /** Lower-case header names. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /**
+   * Hash of caller, route and Idempotency-Key: the same for each repetition of a request, whatever token it has, and for no request of
+   * another account. Undefined without a key, and on a route whose `idempotencyKey` is `none`.
+   */
+  readonly keyHash: string | undefined;
   /** Who sent the request; undefined only on a route that is open. */
   readonly caller: Caller | undefined;
   /** @returns whether the caller may still send this request, for replies that go on for long. */
@@ -51,7 +56,7 @@ export interface Route {
   readonly bodyElements: number;
   /**
    * Whether a request may have an Idempotency-Key. `kept`: createApp keeps the reply and answers a repetition with it. `handled`: the
-   * handler reads the header. `none`: the header means nothing.
+   * handler uses `keyHash`. `none`: the header means nothing.
    */
   readonly idempotencyKey: 'kept' | 'handled' | 'none';
   readonly reply: TSchema;

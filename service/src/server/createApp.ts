@@ -6,7 +6,7 @@ import Koa, { type Context, type Next } from 'koa';
 import helmet from 'koa-helmet';
 import { type Access, type Caller, isAllowed } from '../access/access.ts';
 import { type Authenticate, bearerOf } from '../access/authenticator.ts';
-import { onceByKey } from '../idempotency/onceByKey.ts';
+import { hashOfKey, onceByKey } from '../idempotency/onceByKey.ts';
 import type { IdempotencyStore } from '../idempotency/store/idempotencyStore.ts';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
 import type { Route } from '../route/defineRoute.ts';
@@ -154,6 +154,7 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
         params: context.params as unknown,
         query: { ...context.query } as unknown,
         headers: context.headers as Record<string, string | undefined>,
+        keyHash: keyHashOf(context, route, caller),
         caller,
         address: context.req.socket.remoteAddress ?? 'unknown',
         isStillAllowed: () => isStillAllowed(context, route.access, options),
@@ -166,18 +167,13 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
           : await readGiven(context, route, { share, limitBytes: route.bodyLimitBytes });
       requireValid(body, 'body', given, bodyBounds);
       const carryOut = () => route.handle({ ...input, body: given });
-      const key = route.idempotencyKey === 'kept' ? input.headers['idempotency-key'] : undefined;
+      const { keyHash } = input;
       const answer =
-        key === undefined
+        keyHash === undefined || route.idempotencyKey !== 'kept'
           ? await carryOut()
           : await onceByKey(
               requireKeyStore(options),
-              {
-                key,
-                caller: caller?.accountId ?? '',
-                route: nameOf(route),
-                content: [input.params, input.query, given],
-              },
+              { keyHash, content: [input.params, input.query, given] },
               carryOut,
             );
       requireValidReply(reply, answer.body, context.path);
@@ -244,6 +240,21 @@ function unstated(route: Route, problem: Problem): Error {
   const { status, code } = problem.options;
   return new Error(`${nameOf(route)} answered ${status} ${code}, which it does not state`, {
     cause: problem,
+  });
+}
+
+/** @throws Problem 400 `invalid_input` if the key is not as the OpenAPI document states it. */
+function keyHashOf(
+  { headers }: RouterContext,
+  route: Route,
+  caller: Caller | undefined,
+): string | undefined {
+  const key = headers['idempotency-key'];
+  if (route.idempotencyKey === 'none' || key === undefined) return undefined;
+  return hashOfKey({
+    key: String(key),
+    accountId: caller?.accountId ?? '',
+    route: nameOf(route),
   });
 }
 
