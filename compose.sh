@@ -12,7 +12,7 @@ usage() {
     build the commit that is checked out as VERSION, unless its images exist, write both into .env, and run it.
     To go back: check out the former commit and release its version again
 ./compose.sh env
-    make .env with four secrets, or add the missing ones; existing secrets stay; needs a Docker daemon that answers
+    make .env with its secrets, or add the missing ones; existing secrets stay; needs a Docker daemon that answers
 ./compose.sh shell
     print the admin token and the addresses for the commands of the runbooks: eval "$(./compose.sh shell)"
 ./compose.sh down | logs | ps | …
@@ -20,8 +20,8 @@ usage() {
 USAGE
 }
 
-# Each secret with the volume whose server keeps it from its first start on. No volume keeps the token.
-SECRETS="FIT_ADMIN_TOKEN: FIT_BROKER_PASSWORD:rabbitmq-data FIT_DATABASE_PASSWORD:mongo-data FIT_GRAFANA_PASSWORD:grafana-data"
+# Each secret with the volume whose server keeps it from its first start on. No volume keeps those of FIT itself.
+SECRETS="FIT_ADMIN_TOKEN: FIT_BOOTSTRAP_SECRET: FIT_CRON_SECRET: FIT_BROKER_PASSWORD:rabbitmq-data FIT_DATABASE_PASSWORD:mongo-data FIT_GRAFANA_PASSWORD:grafana-data"
 IMAGES="fit-monolith fit-coach fit-cron"
 
 # The variables of .env that `shell` exports. The passwords are not exported, since Compose would take them from the shell
@@ -117,7 +117,7 @@ make_env() {
 # Compose prefers a value of the shell to that in .env. A value that `shell` exported before .env was changed would restore
 # the former one.
 check_shell() {
-  for name in $EXPORTED FIT_BROKER_PASSWORD FIT_DATABASE_PASSWORD FIT_GRAFANA_PASSWORD; do
+  for name in $EXPORTED FIT_BOOTSTRAP_SECRET FIT_CRON_SECRET FIT_BROKER_PASSWORD FIT_DATABASE_PASSWORD FIT_GRAFANA_PASSWORD; do
     eval "given=\${$name-unset} is_given=\${$name+yes}"
     written=$(written_value "$name")
     [ -n "$is_given" ] && [ "$given" != "$written" ] || continue

@@ -23,6 +23,7 @@ import { loadSecretFile } from '@fit/service/secret-file';
 import {
   ALERTMANAGER_LOGIN,
   alertmanagerFile,
+  bootstrapSecretFile,
   brokerFile,
   type CoachPorts,
   DEFAULT_PORTS,
@@ -259,6 +260,7 @@ async function startServices(launch: Launch, stack: Stack): Promise<System> {
     managementUrl: stack.managementUrl,
     mongodbUrl: databaseUrl(config, stack),
     folder: resolve(folder, 'logs'),
+    secretsFolder: folder,
     ports: { monolith, monolithMetrics, coach, coachMetrics, moreCoaches },
     env: {
       PROMETHEUS_URL: stack.prometheusUrl ?? '',
@@ -306,6 +308,7 @@ function printAddresses({ config, folder }: Launch, stack: Stack, system: System
   a workout     ${system.monolith.url}/users/${user?.id ?? ''}/wod   (needs the token of the next line)
   status page   ${system.monolith.url}/   (asks for the bearer token in ${tokenFile(folder)})
   monolith      ${system.monolith.url}/runs   (the same token)
+  first admin   POST ${system.monolith.url}/bootstrap/admin   (with the secret in ${bootstrapSecretFile(folder)})
   metrics       ${system.monolith.metricsUrl}
                 ${system.coaches[0]?.metricsUrl ?? ''}
   RabbitMQ      ${brokerAddress(config, stack, folder)}

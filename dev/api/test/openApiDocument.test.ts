@@ -41,6 +41,9 @@ test('shared schemas are components, and open routes need no token', async () =>
     assert.ok(name in components.schemas, name);
   assert.deepEqual(paths['/openapi.json']?.['get']?.security, []);
   assert.deepEqual(paths['/users']?.['post']?.security, [{ bearer: [] }, { session: [] }]);
+  // Its secret is no token, so the page of the document must ask for it apart.
+  assert.deepEqual(paths['/bootstrap/admin']?.['post']?.security, [{ bootstrap: [] }]);
+  assert.equal(components.securitySchemes['bootstrap']?.['scheme'], 'bearer');
 });
 
 const ROUTE = {

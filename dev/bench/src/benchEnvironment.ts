@@ -116,8 +116,14 @@ export async function startSystemUnderTest(
   const { name, env = {}, ports, monolithCount = 1, coachCount = 1 } = options;
   const amqpUrl = await createVhost(stack, name);
   const mongodbUrl = new URL(`/${name}`, stack.mongodbUrl).href;
-  const common = { amqpUrl, managementUrl: stack.managementUrl, mongodbUrl, env };
   const logFolder = (number: number) => resolve(STACK_FOLDER, 'logs', name, String(number));
+  const common = {
+    amqpUrl,
+    managementUrl: stack.managementUrl,
+    mongodbUrl,
+    secretsFolder: logFolder(1),
+    env,
+  };
   const system = await startSystem({
     ...common,
     folder: logFolder(1),

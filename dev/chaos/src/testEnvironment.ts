@@ -262,6 +262,7 @@ async function startServices(
     amqpUrl: stack.amqpUrl,
     managementUrl: stack.managementUrl,
     mongodbUrl: mongodbUrlOf(stack),
+    secretsFolder: STACK_FOLDER,
     env,
   };
   const logFolder = resolve(STACK_FOLDER, 'logs');

@@ -30,6 +30,8 @@ export type { ServerName } from './servers/serverDefinition.ts';
 export { StackError, type StackErrorCode } from './stackError.ts';
 export { type SampleUser, sampleUsers } from './system/sampleUsers.ts';
 export {
+  bootstrapSecretFile,
+  cronSecretFile,
   NODE_FLAGS,
   type Service,
   type System,

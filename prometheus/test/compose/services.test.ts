@@ -134,15 +134,18 @@ test('Grafana finds each provisioning folder', () => {
     assert.ok(existsSync(join(REPOSITORY, 'prometheus/grafana/provisioning', name)), name);
 });
 
-test('only the monolith and its callers have the administrator’s token', () => {
-  const holders = [...SERVICES].filter(
-    ([, { environment = {} }]) => 'FIT_ADMIN_TOKEN' in environment,
-  );
-  assert.deepEqual(
-    holders.map(([name]) => name),
-    ['monolith', 'cron'],
-  );
-});
+for (const [secret, names] of [
+  ['FIT_ADMIN_TOKEN', ['monolith', 'cron']],
+  ['FIT_BOOTSTRAP_SECRET', ['monolith']],
+  ['FIT_CRON_SECRET', ['monolith', 'cron']],
+] as const)
+  test(`${secret} is given to ${names.join(' and ')} alone`, () => {
+    const holders = [...SERVICES].filter(([, { environment = {} }]) => secret in environment);
+    assert.deepEqual(
+      holders.map(([name]) => name),
+      names,
+    );
+  });
 
 test('each process listens on its published ports and has the addresses of its servers', () => {
   for (const name of ['monolith', 'coach'] as const) {
@@ -161,7 +164,7 @@ test('each process listens on its published ports and has the addresses of its s
 });
 
 /** Variables of the native stack, or that compose sets in another way. */
-const NOT_PASSED_ON = /^(FIT_STACK_|FIT_ADMIN_TOKEN_FILE$)/;
+const NOT_PASSED_ON = /^(FIT_STACK_|FIT_(ADMIN_TOKEN|BOOTSTRAP_SECRET|CRON_SECRET)_FILE$)/;
 /** Variables of the generator of the mounted files; no process reads them. */
 const OF_THE_GENERATOR = /^(ALERT_|FIT_CONSOLE_URL$|FIT_RUNBOOK_BASE$)/;
 

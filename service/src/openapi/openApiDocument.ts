@@ -94,7 +94,10 @@ export function openApiDocument(
     servers: [{ url: '/' }],
     tags: tags.filter(({ name }) => usedTags.has(name)),
     paths,
-    components: { schemas: components.sorted(), securitySchemes: SECURITY_SCHEMES },
+    components: {
+      schemas: components.sorted(),
+      securitySchemes: { ...SECURITY_SCHEMES, ...secretSchemesOf(routes) },
+    },
   };
 }
 
@@ -128,7 +131,7 @@ function operationOf(route: Route, path: string, components: Components): Operat
     summary,
     ...(description === '' ? {} : { description }),
     tags: [tag],
-    security: route.access === 'open' ? [] : [{ bearer: [] }, { session: [] }],
+    security: securityOf(route),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
@@ -146,6 +149,26 @@ function operationOf(route: Route, path: string, components: Components): Operat
         }),
     responses: { ...repliesOf(route, components), ...problemsOf(route, components) },
   };
+}
+
+function securityOf({ access, secretName }: Route): Operation['security'] {
+  if (secretName !== undefined) return [{ [secretName]: [] }];
+  return access === 'open' ? [] : [{ bearer: [] }, { session: [] }];
+}
+
+/** @returns a scheme for each secret that a route asks for, so that the page of the document has a field for it. */
+function secretSchemesOf(routes: readonly Route[]): Record<string, Json> {
+  const names = routes.flatMap(({ secretName }) => secretName ?? []);
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      {
+        type: 'http',
+        scheme: 'bearer',
+        description: `authorization: Bearer <the ${name} secret>; no token of an account`,
+      },
+    ]),
+  );
 }
 
 function operationIdOf(method: string, path: string): string {

@@ -38,6 +38,8 @@ export interface Route {
   /** One or more patterns; the first names the route in metrics. */
   readonly paths: readonly string[];
   readonly access: Access;
+  /** Whose secret an open route asks for as a bearer token, such as `bootstrap`; undefined: none. The handler checks it. */
+  readonly secretName: string | undefined;
   /** What it does, as a verb phrase without a full stop, such as `List the jobs`. */
   readonly summary: string;
   /** More about it, in Markdown; empty where the summary says all. */
@@ -78,6 +80,7 @@ interface RouteOptions<
   readonly method: Method;
   readonly paths: readonly string[];
   readonly access: Route['access'];
+  readonly secretName?: string;
   readonly summary: string;
   /** Default: empty. */
   readonly description?: string;
@@ -128,6 +131,7 @@ export function defineRoute<
     method,
     paths,
     access,
+    secretName: options.secretName,
     summary,
     description: options.description ?? '',
     tag,

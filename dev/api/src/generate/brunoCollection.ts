@@ -61,7 +61,7 @@ export function brunoCollection(
       ([name, { monolith, coach }]) =>
         [
           `environments/${name}.bru`,
-          `vars {\n  monolith: ${monolith}\n  coach: ${coach}\n  email: ann@example.com\n}\nvars:secret [\n  password,\n  token\n]\n`,
+          `vars {\n  monolith: ${monolith}\n  coach: ${coach}\n  email: ann@example.com\n}\nvars:secret [\n  password,\n  token,\n  bootstrapSecret\n]\n`,
         ] as const,
     ),
   ]);
@@ -119,6 +119,7 @@ function requestText({
   const schemas = document.components.schemas as Readonly<Record<string, Schema>>;
   const json = requestBody?.content['application/json']?.schema;
   const isOpen = security.length === 0;
+  const [secret = 'bearer'] = Object.keys(security[0] ?? {});
   const isStream = 'text/event-stream' in contentOf(responses, '200');
   const parameterLines = (place: string, mark: string) =>
     parameters
@@ -148,7 +149,13 @@ function requestText({
     ...(queryLines.length === 0 ? [] : [block('params:query', queryLines)]),
     ...(pathLines.length === 0 ? [] : [block('params:path', pathLines)]),
     ...(headerLines.length === 0 ? [] : [block('headers', headerLines)]),
-    ...(isOpen ? [] : [block('auth:bearer', ['  token: {{token}}'])]),
+    ...(isOpen
+      ? []
+      : [
+          block('auth:bearer', [
+            `  token: {{${secret === 'bearer' ? 'token' : `${secret}Secret`}}}`,
+          ]),
+        ]),
     ...(json === undefined
       ? []
       : [block('body:json', indented(JSON.stringify(exampleOf(json, schemas), null, 2)))]),

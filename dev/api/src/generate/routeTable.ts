@@ -20,7 +20,7 @@ function tableOf({ paths, tags }: OpenApiDocument): string {
 }
 
 function rowOf(method: string, path: string, { summary, security, responses }: Operation): string {
-  const token = security.length === 0 ? 'no' : 'yes';
+  const token = security.some((scheme) => 'bearer' in scheme) ? 'yes' : 'no';
   const statuses = Object.keys(responses).filter((status) => !SHARED_STATUSES.has(status));
   return `| \`${method.toUpperCase()} ${path}\` | ${token} | ${summary} | ${statuses.join(', ')} |`;
 }

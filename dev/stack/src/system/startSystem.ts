@@ -22,6 +22,16 @@ export const NODE_FLAGS: readonly string[] = [
   '--conditions=@fit/source',
 ];
 
+/** The secret that whoever makes the first administrator sends. */
+export function bootstrapSecretFile(secretsFolder: string): string {
+  return resolve(secretsFolder, 'bootstrap-secret');
+}
+
+/** The secret of cron's account. */
+export function cronSecretFile(secretsFolder: string): string {
+  return resolve(secretsFolder, 'cron-secret');
+}
+
 type Environment = Readonly<Record<string, string>>;
 
 export interface SystemOptions extends StepOptions {
@@ -30,6 +40,8 @@ export interface SystemOptions extends StepOptions {
   readonly mongodbUrl: string;
   /** Folder of the logs. */
   readonly folder: string;
+  /** Where the monolith keeps its secrets, made where it is missing; default: `folder`. Monoliths with one database share it. */
+  readonly secretsFolder?: string;
   /** Default: free ones. */
   readonly ports?: SystemPorts;
   readonly coachCount?: number;
@@ -224,7 +236,7 @@ async function startService(
   signal = launch.options.signal,
 ): Promise<Service> {
   const { name, port, metricsPort } = settings;
-  const { folder, onProgress } = launch.options;
+  const { folder, secretsFolder = folder, onProgress } = launch.options;
   const workspace = name.split('-')[0] ?? name;
   const url = `http://127.0.0.1:${port}`;
   const logPath = resolve(folder, `${name}.log`);
@@ -237,10 +249,19 @@ async function startService(
     env: {
       ...process.env,
       ...launch.env,
-      // No coach has a route that needs the token or asks Alertmanager, so neither is inherited from this process.
+      // No coach needs a secret of the monolith or asks Alertmanager, so none is inherited from this process.
       ...(workspace === 'monolith'
-        ? { FIT_ADMIN_TOKEN: launch.adminToken }
-        : { FIT_ADMIN_TOKEN: undefined, ALERTMANAGER_URL: undefined }),
+        ? {
+            FIT_ADMIN_TOKEN: launch.adminToken,
+            FIT_BOOTSTRAP_SECRET_FILE: bootstrapSecretFile(secretsFolder),
+            FIT_CRON_SECRET_FILE: cronSecretFile(secretsFolder),
+          }
+        : {
+            FIT_ADMIN_TOKEN: undefined,
+            FIT_BOOTSTRAP_SECRET: undefined,
+            FIT_CRON_SECRET: undefined,
+            ALERTMANAGER_URL: undefined,
+          }),
       ...env,
       PORT: String(port),
       METRICS_PORT: String(metricsPort),

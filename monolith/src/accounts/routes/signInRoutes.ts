@@ -77,6 +77,7 @@ export function signInRoutes(accounts: Accounts): Route[] {
       method: 'post',
       paths: ['/bootstrap/admin'],
       access: 'open',
+      secretName: 'bootstrap',
       summary: 'Make the first administrator',
       description: 'Once for a database. The bearer token is the bootstrap secret.',
       tag: 'Accounts',
