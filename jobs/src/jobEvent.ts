@@ -60,6 +60,8 @@ export type JobEvent =
   | { type: 'reconciled'; count: number }
   /** The relay published jobs that a replay had made pending. */
   | { type: 'replayed'; kind: string; count: number }
+  /** The kind does not declare this priority of its stored jobs any more, so the relay published them with the default one. */
+  | { type: 'priorityUnknown'; kind: string; priority: string; count: number }
   /** The retention deleted documents that are older than the policy allows. */
   | { type: 'expired'; jobs: number; effects: number; batches: number; runs: number }
   /** A background task completed a round. A round that the broker prevented has no event. */

@@ -107,6 +107,9 @@ export class JobPublisher {
     const gate = this.#gates.get(kind.kind);
     const impossible: { job: JobRecord; error: Error }[] = [];
     const answers: (PublishResult | 'impossible' | undefined)[] = [];
+    const unknownPriorities = new Map<string, number>();
+    /** Why no message could be made in this process of a job that stays pending. */
+    let misfit: PublishError | undefined;
     const missing = new MissingAnswers();
     while (answers.length < jobs.length && isHeld()) {
       const from = answers.length;
@@ -120,13 +123,20 @@ export class JobPublisher {
       answers.length += count;
       missing.expect(count);
       for (const [offset, job] of jobs.slice(from, from + count).entries()) {
-        const onResult = (result: PublishResult | 'impossible') => {
+        const onResult = (result: PublishResult | 'impossible', error?: PublishError) => {
+          if (result === 'unsendable' && error !== undefined) impossible.push({ job, error });
+          else if (error?.code === 'INVALID') misfit ??= error;
           answers[from + offset] = result;
           gate?.end(result === 'confirmed');
           missing.end();
         };
+        const priority = knownPriority(kind, job);
+        if (job.priority !== priority) {
+          const name = String(job.priority);
+          unknownPriorities.set(name, (unknownPriorities.get(name) ?? 0) + 1);
+        }
         try {
-          this.#publishOne(kind, job, { publishedAt, onResult });
+          this.#publishOne(kind, job, { publishedAt, priority, onResult });
         } catch (thrown) {
           // One job must not keep its neighbours from being published.
           const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -141,15 +151,17 @@ export class JobPublisher {
     for (const [index, job] of jobs.entries()) {
       const answer = answers[index] ?? 'stopped';
       if (answer === 'confirmed') confirmed.push(job);
-      else if (answer === 'unsendable')
-        impossible.push({ job, error: new Error('its message cannot be encoded for AMQP') });
-      else if (answer !== 'impossible') {
+      else if (answer !== 'impossible' && answer !== 'unsendable') {
         const group = deferred.get(answer);
         if (group === undefined) deferred.set(answer, [job]);
         else group.push(job);
       }
     }
     this.#report(kind, confirmed, deferred);
+    if (misfit !== undefined)
+      this.#options.onEvent({ type: 'stageFailed', stage: 'relay', error: misfit });
+    for (const [priority, count] of unknownPriorities)
+      this.#options.onEvent({ type: 'priorityUnknown', kind: kind.kind, priority, count });
     return { confirmed, deferred, impossible };
   }
 
@@ -157,7 +169,15 @@ export class JobPublisher {
   #publishOne(
     kind: KindDeclaration,
     job: JobRecord,
-    { publishedAt, onResult }: { publishedAt: string; onResult: (result: PublishResult) => void },
+    {
+      publishedAt,
+      priority,
+      onResult,
+    }: {
+      publishedAt: string;
+      priority: string | undefined;
+      onResult: (result: PublishResult, error?: PublishError) => void;
+    },
   ): void {
     const { declaration, tracer, publisher, signer } = this.#options;
     const trace = tracer?.publish(job, publishTarget(declaration, kind, job.attemptCount));
@@ -171,13 +191,13 @@ export class JobPublisher {
     const options: PublishOptions<Topology> = {
       id: job._id,
       headers,
-      ...(job.priority === undefined ? {} : { priority: job.priority }),
+      ...(priority === undefined ? {} : { priority }),
       ...(job.attemptCount > 0 ? { to: { queue: kind.kind, spent: job.attemptCount } } : {}),
     };
     publisher.send(kind.key, body, options, (error) => {
       const result = resultOf(error);
       trace?.end(result);
-      onResult(result);
+      onResult(result, error);
     });
   }
 
@@ -199,6 +219,14 @@ export class JobPublisher {
   }
 }
 
+/**
+ * Levels may be renamed or removed after a job was stored, and a rolling deployment has processes of both releases.
+ * @returns the level of the job; undefined, which is the default one, where its kind declares no such level.
+ */
+function knownPriority({ priorities }: KindDeclaration, { priority }: JobRecord) {
+  return priority !== undefined && priorities.includes(priority) ? priority : undefined;
+}
+
 function resultOf(error: PublishError | undefined): PublishResult {
   switch (error?.code) {
     case undefined:
@@ -208,7 +236,8 @@ function resultOf(error: PublishError | undefined): PublishResult {
     case 'UNROUTABLE':
       return 'returned';
     case 'INVALID':
-      return 'unsendable';
+      // Without an exchange no message was made: this process does not know a name, which another release may know.
+      return error.exchange === undefined ? 'unknown' : 'unsendable';
     case 'TIMEOUT':
     case 'CONNECTION_LOST':
     case 'CLOSED':

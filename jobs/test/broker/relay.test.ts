@@ -190,9 +190,23 @@ test('one job that cannot be encoded is dead with its reason, and its neighbours
   const record = await pipeline.expectState(bad, 'dead');
   assert.deepEqual([record.death?.cause, record.death?.reason], ['malformed', 'it has no text']);
   const unsendable = await pipeline.expectState(long, 'dead');
-  assert.match(unsendable.death?.reason ?? '', /cannot be encoded/);
+  assert.match(unsendable.death?.reason ?? '', /^INVALID: it cannot be encoded/);
   assert.equal(await pipeline.readyCount('trivial'), 20);
   assert.equal(pipeline.eventsOf('stageFailed').length, 2);
+});
+
+test('jobs whose priority the kind no longer declares are published with the default one', async (t) => {
+  const pipeline = await JobPipeline.open(t, PRIORITIES);
+  const renamed = { ...pendingJob(), priority: 'urgent', isUrgent: true as const };
+  const jobs = [renamed, { ...pendingJob(), priority: 'urgent' }, pendingJob()];
+  await pipeline.submit(jobs);
+  await pipeline.worker();
+  for (const job of jobs) await pipeline.expectState(job, 'done');
+  assert.deepEqual(
+    pipeline.eventsOf('priorityUnknown').reduce((sum, { count }) => sum + count, 0),
+    2,
+  );
+  assert.deepEqual(pipeline.eventsOf('stageFailed'), []);
 });
 
 test('a job that cannot be encoded counts once for its run, although a statement whose answer is lost is repeated', async (t) => {

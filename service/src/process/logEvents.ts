@@ -53,6 +53,12 @@ export function logJobEvent(log: Log, event: JobEvent): void {
         'jobs were stale, so the broker may have lost them; they are pending again and will be published',
       );
       return;
+    case 'priorityUnknown':
+      log.warn(
+        { kind: event.kind, priority: event.priority, count: event.count },
+        'the kind does not declare this priority of stored jobs any more: they were published with the default one',
+      );
+      return;
     case 'finished':
       // `ends` holds one entry for each job, and a batch has hundreds.
       log.debug({ kind: event.kind, count: event.count }, 'finished');

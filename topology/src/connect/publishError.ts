@@ -25,9 +25,9 @@ export interface PublishErrorDetails {
   readonly type: string;
   /** Default false. */
   readonly mayHaveArrived?: boolean;
-  /** Exchange that it was sent to; undefined if nothing was sent. */
+  /** Exchange that it was sent to; undefined where no message could be made. */
   readonly exchange?: string | undefined;
-  /** Routing key that it was sent with; undefined if nothing was sent. */
+  /** Routing key that it was sent with; undefined where no message could be made. */
   readonly key?: string | undefined;
   /** What the broker said about a message that it returned. */
   readonly returned?: ReturnReply | undefined;
@@ -67,9 +67,9 @@ export class PublishError extends Error {
   readonly id: string;
   /** Name of the message, as it was given. */
   readonly type: string;
-  /** Exchange that it was sent to; undefined if nothing was sent. */
+  /** Exchange that it was sent to; undefined where no message could be made. */
   readonly exchange: string | undefined;
-  /** Routing key that it was sent with; undefined if nothing was sent. */
+  /** Routing key that it was sent with; undefined where no message could be made. */
   readonly key: string | undefined;
   /** Code and text with which the broker returned it, such as 312 `NO_ROUTE`; undefined if it returned nothing. */
   readonly returned: ReturnReply | undefined;
