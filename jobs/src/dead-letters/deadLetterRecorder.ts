@@ -69,6 +69,8 @@ export async function openDeadLetterRecorder(
     kind,
     session: consuming,
     prefetchCount: RECORDER_PREFETCH_COUNT,
+    // A record has no stack.
+    hasStacks: false,
     prepare,
     onEvent: reporterOf('consume'),
     onDeadLetter: (received) => {

@@ -26,8 +26,8 @@ export interface DeadLetterBroker {
   /** @throws if the broker is unreachable. */
   openPublisher(): Promise<DeadLetterPublisher>;
   openInspector(): Promise<Inspector>;
-  /** @returns the newest note of each message of a main queue by its id. */
-  readNotes(queue: string): Promise<ReadonlyMap<string, DeathNote>>;
+  /** @returns the newest note of each message of a main queue by its id; what is missing is logged. */
+  readNotes(queue: string, log: (line: string) => void): Promise<ReadonlyMap<string, DeathNote>>;
 }
 
 /** Opens a connection for each: a broker that blocks a publisher blocks its whole connection. */
@@ -36,7 +36,11 @@ export function deadLetterBroker(amqpUrl: string): DeadLetterBroker {
     openReader: (queue, onArrival) => openDeadLetterReader(amqpUrl, queue, { onArrival }),
     openPublisher: () => openDeadLetterPublisher(amqpUrl),
     openInspector: () => Inspector.open({ url: amqpUrl, label: 'topology dlq' }),
-    readNotes: (queue) => readNotes(amqpUrl, notesName(queue)),
+    readNotes: async (queue, log) => {
+      const { notes, problem } = await readNotes(amqpUrl, notesName(queue));
+      if (problem !== undefined) log(problem);
+      return notes;
+    },
   };
 }
 

@@ -203,7 +203,7 @@ async function runRound(
     const notes =
       filter.errorClass === undefined
         ? new Map<string, DeathNote>()
-        : await broker.readNotes(kind.queue);
+        : await broker.readNotes(kind.queue, options.log);
     const selection = await selectDeadLetters(reader, options, notes, limit, readLimit);
     const { end, lossReason } = selection.reading;
     if (end !== 'lost' && !options.isDryRun && selection.selected.length > 0)

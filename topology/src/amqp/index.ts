@@ -17,7 +17,7 @@ export {
 } from './deadLetterReader.ts';
 export type { Delivery } from './delivery.ts';
 export { Inspector, type InspectorOptions, type QueueDepth } from './inspector.ts';
-export { type NoteReader, openNoteReader, readNotes } from './noteReader.ts';
+export { NoteReader, type NoteReaderOptions, type NotesReading, readNotes } from './noteReader.ts';
 export {
   type Attachment,
   openSession,

@@ -6,7 +6,7 @@ import type { Duration } from '../declaration/duration.ts';
 import type { AnyTopology } from '../define/defineTopology.ts';
 import { type BodyOutput, checkBody, type MessageName, type Messages } from '../define/messages.ts';
 import { replayTarget } from '../retry/attempt.ts';
-import type { DeathCause } from '../retry/deathCause.ts';
+import { type DeathCause, isByWorker } from '../retry/deathCause.ts';
 import { messageName } from '../retry/messageName.ts';
 import { errorMessage } from '../retry/outcome.ts';
 import { replayCountIn, replayHeaders } from '../retry/replayHeaders.ts';
@@ -258,6 +258,7 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
       session: shared.consuming,
       onEvent: shared.reporterOf('consume'),
       prefetchCount: this.#window,
+      hasStacks: true,
       prepare: (model, isReopened) => maintainer.prepare(model, isReopened),
       onDeadLetter: (received) => {
         const sinceMs = performance.now();
@@ -336,8 +337,6 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
   async #letterOf({ delivery, death, notedAt }: ReceivedDeadLetter) {
     const { cause, errorClass, message, stack, attempt } = death;
     const { headers, publishedAtSeconds, body: raw } = delivery;
-    // A worker publishes a fatal dead letter when it dies; the timestamp of others is that of the message.
-    const isByWorker = cause === 'fatal' || cause === 'malformed';
     const publishedAt =
       publishedAtSeconds === undefined ? undefined : new Date(publishedAtSeconds * 1_000);
     const info: DeadLetterInfo = {
@@ -346,7 +345,8 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
       cause,
       error: errorClass === cause ? undefined : { class: errorClass, message, stack },
       attempt,
-      diedAt: notedAt ?? (isByWorker ? publishedAt : undefined),
+      // A worker publishes its dead letter when the message dies; the timestamp of others is that of the message.
+      diedAt: notedAt ?? (isByWorker(headers) ? publishedAt : undefined),
       replays: replayCountIn(headers),
       headers,
       raw,

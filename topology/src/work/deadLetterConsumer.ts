@@ -2,8 +2,7 @@
 import {
   Consumer,
   type Delivery,
-  type NoteReader,
-  openNoteReader,
+  NoteReader,
   type Session,
   type SessionEvent,
 } from '../amqp/index.ts';
@@ -16,6 +15,8 @@ import {
   deathIdentity,
   describeDeath,
 } from '../retry/describeDeath.ts';
+import { REPLAYED_AT_HEADER } from '../retry/eligibleAt.ts';
+import type { Headers } from '../retry/xDeath.ts';
 
 /** A dead letter that is to be settled: by `ack` or by `requeue`, each of which does nothing after the first call. */
 export interface ReceivedDeadLetter {
@@ -40,6 +41,8 @@ export interface DeadLetterConsumerOptions {
   readonly prefetchCount: number;
   /** As `ConsumerOptions.prepare`. */
   readonly prepare: Parameters<typeof Consumer.open>[0]['prepare'];
+  /** False: `death.stack` is always undefined, so that notes take less memory. */
+  readonly hasStacks: boolean;
   /** Must not throw. */
   readonly onDeadLetter: (letter: ReceivedDeadLetter) => void;
   /** The channel is lost: the broker delivers these again, and they can no longer be settled. */
@@ -61,11 +64,15 @@ export class DeadLetterConsumer {
   readonly #endedDeaths = new Set<string>();
   /** Of dead letters that are not settled, by the identity of their death. */
   readonly #copies = new Map<string, Delivery[]>();
-  #notes: NoteReader | undefined;
+  /** Exhausted dead letters whose note is awaited. */
+  readonly #asking = new Set<Delivery>();
+  readonly #notes: NoteReader;
   #consumer: Consumer | undefined;
 
   private constructor(options: DeadLetterConsumerOptions) {
     this.#options = options;
+    const { kind, hasStacks, onEvent } = options;
+    this.#notes = new NoteReader({ stream: notesName(kind.queue), hasStacks, onEvent });
   }
 
   /** @throws TopologyError as `openSession` and `prepare` do. */
@@ -95,15 +102,22 @@ export class DeadLetterConsumer {
     this.#consumer?.setPrefetch(prefetchCount);
   }
 
-  /** As `Consumer.drain`. */
+  /** As `Consumer.drain`; dead letters whose note is awaited are requeued at once, and count as well. */
   async drain(deadlineMs: number, onCancelled?: () => void): Promise<number> {
-    return (await this.#consumer?.drain(deadlineMs, onCancelled)) ?? 0;
+    let askingCount = 0;
+    const requeuedCount = await this.#consumer?.drain(deadlineMs, () => {
+      askingCount = this.#asking.size;
+      for (const delivery of this.#asking) delivery.requeue();
+      this.#asking.clear();
+      onCancelled?.();
+    });
+    return askingCount + (requeuedCount ?? 0);
   }
 
   /** Closes its channels; what is not settled goes back to the queue. */
   async close(): Promise<void> {
     await this.#consumer?.close();
-    await this.#notes?.close();
+    await this.#notes.close();
   }
 
   async #open(): Promise<void> {
@@ -114,23 +128,21 @@ export class DeadLetterConsumer {
       url: '',
       label: '',
       queue: deadLetterQueue(kind),
-      // Nothing is delivered before the notes are there.
-      prefetchCount: 0,
-      prepare,
+      prefetchCount,
+      prepare: async (model, isReopened) => {
+        await prepare(model, isReopened);
+        // Nothing is delivered before the notes are there, or known to be missing.
+        await this.#notes.follow(model);
+      },
       onDelivery: (delivery) => {
         this.#receive(delivery);
       },
       onLost: (deliveries) => {
         this.#copies.clear();
+        this.#asking.clear();
         this.#options.onLost?.(deliveries);
       },
-      onOpen: () => {
-        if (this.#notes !== undefined)
-          setImmediate(() => this.#consumer?.setPrefetch(prefetchCount));
-      },
     });
-    this.#notes = await openNoteReader(session, notesName(kind.queue));
-    this.#consumer.setPrefetch(prefetchCount);
   }
 
   #receive(delivery: Delivery): void {
@@ -140,11 +152,15 @@ export class DeadLetterConsumer {
     if (identity !== undefined && this.#isCopy(identity, delivery)) return;
     const isNoted =
       messageId !== undefined && deathCause(kind, routingKey, headers) === 'exhausted';
-    if (!isNoted || this.#notes === undefined) this.#tell(delivery, identity, undefined);
-    else
-      void this.#notes.noteOf(messageId).then((note) => {
-        if (delivery.isCurrent && !delivery.isSettled) this.#tell(delivery, identity, note);
-      });
+    if (isNoted) void this.#ask(messageId, delivery);
+    else this.#tell(delivery, identity, undefined);
+  }
+
+  async #ask(messageId: string, delivery: Delivery): Promise<void> {
+    this.#asking.add(delivery);
+    const note = await this.#notes.noteOf(messageId, replayedAt(delivery.headers));
+    this.#asking.delete(delivery);
+    if (delivery.isCurrent && !delivery.isSettled) this.#tell(delivery, undefined, note);
   }
 
   #isCopy(identity: string, delivery: Delivery): boolean {
@@ -163,6 +179,7 @@ export class DeadLetterConsumer {
     const settle = (how: 'ack' | 'requeue') => {
       if (delivery.isSettled || !delivery.isCurrent) return;
       delivery[how]();
+      if (how === 'ack' && note !== undefined) this.#notes.forget(note);
       if (identity === undefined) return;
       for (const copy of this.#copies.get(identity) ?? []) copy[how]();
       this.#copies.delete(identity);
@@ -187,4 +204,8 @@ export class DeadLetterConsumer {
     const [oldest] = this.#endedDeaths;
     if (oldest !== undefined) this.#endedDeaths.delete(oldest);
   }
+}
+
+function replayedAt({ [REPLAYED_AT_HEADER]: ms }: Headers): Date | undefined {
+  return typeof ms === 'number' && Number.isFinite(ms) ? new Date(ms) : undefined;
 }

@@ -17,6 +17,7 @@ import {
 } from '@fit/topology';
 import { Inspector } from '@fit/topology/amqp';
 import { connect } from 'amqplib';
+import { openProxy } from '../support/openProxy.ts';
 import { MAIL } from './deadMail.ts';
 
 async function open(t: TestContext) {
@@ -154,6 +155,119 @@ test('a worker killed between a dead letter and the end of its message leaves tw
   await expectReady('outbox.dead', 0);
   await reader.stop();
   assert.deepEqual(seen, ['twice killed']);
+});
+
+test('a stop gives dead letters back whose note is awaited, and a worker opens where the notes are no stream', {
+  timeout: 120_000,
+}, async (t) => {
+  const { amqpUrl, publisher, on, expectReady } = await open(t);
+  const worker = await createWorker({
+    ...on,
+    handler: () => {
+      throw new Error('no');
+    },
+  });
+  const ids = ['a', 'b', 'c'];
+  for (const id of ids) await publisher.publish('mail', { to: 'ann' }, { id });
+  await expectReady('outbox.dead', ids.length);
+  await worker.stop();
+  const model = await connect(amqpUrl);
+  t.after(() => model.close().catch(() => undefined));
+  const channel = await model.createChannel();
+  await channel.deleteQueue('outbox.notes');
+  const arguments_ = { 'x-queue-type': 'stream' };
+  await channel.assertQueue('outbox.notes', { durable: true, arguments: arguments_ });
+  await channel.bindQueue('outbox.notes', 'outbox.notes', '');
+  const timer = setInterval(() => {
+    channel.publish('outbox.notes', 'outbox', Buffer.alloc(0), { messageId: 'other' });
+  }, 100);
+  t.after(() => {
+    clearInterval(timer);
+  });
+  const gate = Promise.withResolvers<undefined>();
+  const seen: string[] = [];
+  const reader = await createDeadLetterWorker({
+    ...on,
+    assert: 'never',
+    handler: ({ id }) => {
+      seen.push(id);
+      return gate.promise;
+    },
+  });
+  await eventually(() => reader.inFlight === ids.length, {
+    describe: () => String(reader.inFlight),
+  });
+  const stopped = reader.stop({ deadline: '90s' });
+  // Of a machine that is slow a handler may have begun.
+  const begunCount = seen.length;
+  gate.resolve(undefined);
+  const report = await stopped;
+  assert.deepEqual(report, { finished: begunCount, returned: ids.length - begunCount });
+  clearInterval(timer);
+
+  await channel.deleteQueue('outbox.notes');
+  await channel.assertQueue('outbox.notes', { durable: true });
+  seen.length = 0;
+  await createDeadLetterWorker({
+    ...on,
+    assert: 'never',
+    handler: ({ id, error }) => {
+      seen.push(`${id} ${String(error)}`);
+    },
+  });
+  const left = ids.length - begunCount;
+  await eventually(() => seen.length === left, { describe: () => seen.join() });
+  assert.ok(seen.every((one) => one.endsWith(' undefined')));
+});
+
+test('after a reconnect a new dead letter has its error', async (t) => {
+  const { amqpUrl, publisher, on, expectReady } = await open(t);
+  const proxy = await openProxy(t, amqpUrl);
+  const connection = await createConnection({ url: proxy.url, logger: false });
+  t.after(() => connection.close({ deadline: 0 }));
+  const seen: string[] = [];
+  const reader = await createDeadLetterWorker({
+    ...on,
+    connection,
+    handler: ({ id, error }) => {
+      seen.push(`${id} ${String(error?.message)}`);
+    },
+  });
+  proxy.refuse();
+  await eventually(() => reader.health === 'disconnected', { describe: () => reader.health });
+  await createWorker({
+    ...on,
+    handler: ({ id }) => {
+      throw new Error(`no ${id}`);
+    },
+  });
+  for (const id of ['a', 'b', 'c']) await publisher.publish('mail', { to: 'ann' }, { id });
+  await expectReady('outbox.dead', 3);
+  proxy.accept();
+  await eventually(() => seen.length === 3, { describe: () => seen.join() });
+  assert.deepEqual(seen.sort(), ['a no a', 'b no b', 'c no c']);
+});
+
+test('a dead letter of a crash tells when a worker published it', async (t) => {
+  const { amqpUrl, on } = await open(t);
+  const model = await connect(amqpUrl);
+  const channel = await model.createConfirmChannel();
+  channel.publish('outbox.park', 'mail', Buffer.from('{"to":"ann"}'), {
+    messageId: 'a',
+    timestamp: 1_780_000_000,
+    headers: { 'death-cause': 'crashed', 'death-class': 'Crash', 'death-message': 'it died' },
+  });
+  await channel.waitForConfirms();
+  await model.close();
+  const seen: string[] = [];
+  await createDeadLetterWorker({
+    ...on,
+    handler: ({ cause, diedAt, error }) => {
+      seen.push(`${cause} ${String(diedAt?.getTime())} ${String(error?.message)}`);
+    },
+  });
+  await eventually(() => seen.length === 1, { describe: () => seen.join() });
+  assert.deepEqual(seen, ['crashed 1780000000000 it died']);
 });
 
 test('wrong options are told', async (t) => {

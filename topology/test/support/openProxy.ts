@@ -10,14 +10,21 @@ export interface Proxy {
   release(): void;
   /** Resets every connection, both ways. */
   cut(): void;
+  /** Resets every connection, and each new one, until `accept`. */
+  refuse(): void;
+  accept(): void;
 }
 
 export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<Proxy> {
   const target = new URL(brokerUrl);
   const sockets = new Set<Socket>();
   const replies = new Set<Socket>();
-  const state = { isHeld: false };
+  const state = { isHeld: false, isRefusing: false };
   const server = createServer((client) => {
+    if (state.isRefusing) {
+      client.destroy();
+      return;
+    }
     const broker = connect(Number(target.port), target.hostname);
     replies.add(broker);
     for (const [socket, peer] of [
@@ -53,9 +60,16 @@ export async function openProxy(teardown: Teardown, brokerUrl: string): Promise<
       state.isHeld = false;
       for (const socket of sockets) reset(socket);
     },
+    refuse: () => {
+      state.isRefusing = true;
+      proxy.cut();
+    },
+    accept: () => {
+      state.isRefusing = false;
+    },
   };
   teardown.after(async () => {
-    proxy.cut();
+    proxy.refuse();
     await new Promise((resolve) => server.close(resolve));
   });
   return proxy;

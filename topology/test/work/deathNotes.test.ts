@@ -6,19 +6,48 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '@fit/stack/testing';
 import { type DeathNote, describeDeath } from '@fit/topology';
-import { openNoteReader, openSession, readNotes } from '@fit/topology/amqp';
+import { NoteReader, openSession, readNotes, type SessionEvent } from '@fit/topology/amqp';
 import { TestTopology } from '../support/testTopology.ts';
 
 const STREAM = 'one.notes';
 
 async function noteReader(t: TestContext, environment: TestTopology) {
-  const session = await openSession({ url: environment.amqpUrl, label: 'test reads notes' });
-  const reader = await openNoteReader(session, STREAM);
+  const events: SessionEvent[] = [];
+  const reader = new NoteReader({
+    stream: STREAM,
+    hasStacks: true,
+    onEvent: (event) => events.push(event),
+  });
+  const session = await openSession({
+    url: environment.amqpUrl,
+    label: 'test reads notes',
+    setup: (model) => reader.follow(model),
+  });
   t.after(async () => {
     await reader.close();
     await session.close();
   });
-  return reader;
+  return { reader, events };
+}
+
+const NOTES_ARGUMENTS = {
+  'x-queue-type': 'stream',
+  'x-max-age': '14D',
+  'x-max-length-bytes': 20_000_000,
+  'x-stream-max-segment-size-bytes': 2_000_000,
+};
+
+/** Publishes notes of other messages all the time, so that the stream is never quiet. */
+async function keepNoting(environment: TestTopology, timestampOf: () => object) {
+  const channel = await environment.adminChannel();
+  const timer = setInterval(() => {
+    const properties = { messageId: 'other', ...timestampOf() };
+    channel.publish(STREAM, 'one', Buffer.alloc(0), properties);
+  }, 100);
+  environment.closeLater(() => {
+    clearInterval(timer);
+    return Promise.resolve();
+  });
 }
 
 /** All notes, also the older ones of one message. */
@@ -61,7 +90,7 @@ test('the last error of an exhausted message is read beside it, by any number of
   await publisher.publish(environment.message('a'));
   await environment.expectReady('one.dead', 1);
   const readers = await Promise.all([noteReader(t, environment), noteReader(t, environment)]);
-  for (const reader of readers) {
+  for (const { reader } of readers) {
     const note = await reader.noteOf('a');
     assert.deepEqual(spoken(environment, note), {
       cause: 'exhausted',
@@ -73,9 +102,99 @@ test('the last error of an exhausted message is read beside it, by any number of
     assert.ok((note?.at?.getTime() ?? 0) >= startedAtMs - 1_000);
     assert.equal(await reader.noteOf('nobody'), undefined);
   }
-  const notes = await readNotes(environment.amqpUrl, STREAM);
-  assert.deepEqual([...notes.keys()], ['a']);
-  assert.equal((await readNotes(environment.amqpUrl, 'nowhere.notes')).size, 0);
+  const { notes, problem } = await readNotes(environment.amqpUrl, STREAM);
+  assert.deepEqual([[...notes.keys()], problem], [['a'], undefined]);
+  const nowhere = await readNotes(environment.amqpUrl, 'nowhere.notes');
+  assert.equal(nowhere.notes.size, 0);
+  assert.match(nowhere.problem ?? '', /nowhere\.notes cannot be read.*404/);
+});
+
+test('a question, and a reading of all notes, end while notes keep coming', {
+  timeout: 60_000,
+}, async (t) => {
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
+  await keepNoting(environment, () => ({ timestamp: Math.floor(Date.now() / 1_000) }));
+  const { reader } = await noteReader(t, environment);
+  assert.equal(await reader.noteOf('nobody'), undefined);
+  const reading = await readNotes(environment.amqpUrl, STREAM);
+  assert.equal(reading.problem, undefined);
+});
+
+test('a reading of notes that are never young ends at its limit, and says so', {
+  timeout: 60_000,
+}, async (t) => {
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
+  await keepNoting(environment, () => ({}));
+  const { notes, problem } = await readNotes(environment.amqpUrl, STREAM, 3_000);
+  assert.ok(notes.has('other'));
+  assert.match(problem ?? '', /not all notes of one\.notes were read/);
+});
+
+test('a stream that was deleted and restored is read again', async (t) => {
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
+  const { reader } = await noteReader(t, environment);
+  const channel = await environment.adminChannel();
+  const note = (messageId: string) => {
+    channel.publish(STREAM, 'one', Buffer.alloc(0), { messageId });
+  };
+  note('before');
+  const isRead = async (id: string) => (await reader.noteOf(id)) !== undefined;
+  await eventually(() => isRead('before'), { describe: () => 'no note' });
+  await channel.deleteQueue(STREAM);
+  await channel.assertQueue(STREAM, { durable: true, arguments: NOTES_ARGUMENTS });
+  await channel.bindQueue(STREAM, STREAM, '');
+  note('after');
+  await eventually(() => isRead('after'), { describe: () => 'no note' });
+});
+
+test('a queue in place of the stream is told once, and the stream is read once it is there', async (t) => {
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
+  const channel = await environment.adminChannel();
+  await channel.deleteQueue(STREAM);
+  await channel.assertQueue(STREAM, { durable: true });
+  const { reader, events } = await noteReader(t, environment);
+  assert.equal(await reader.noteOf('a'), undefined);
+  await channel.deleteQueue(STREAM);
+  await channel.assertQueue(STREAM, { durable: true, arguments: NOTES_ARGUMENTS });
+  await channel.bindQueue(STREAM, STREAM, '');
+  channel.publish(STREAM, 'one', Buffer.alloc(0), { messageId: 'a' });
+  await eventually(async () => (await reader.noteOf('a')) !== undefined, {
+    describe: () => JSON.stringify(events),
+  });
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['channelFailed'],
+  );
+  assert.match(String((events[0] as { error?: Error }).error), /one\.notes' cannot be read.*406/);
+});
+
+test('an older note is not taken for that of a message that was published again', async (t) => {
+  const environment = await TestTopology.open(t);
+  await environment.publisher();
+  const channel = await environment.adminChannel();
+  const noteAt = (at: Date, attempt: number) => {
+    const timestamp = at.getTime() / 1_000;
+    const headers = { 'death-attempt': attempt, 'death-stack': 'at', foreign: 'x' };
+    channel.publish(STREAM, 'one', Buffer.alloc(0), { messageId: 'a', timestamp, headers });
+  };
+  const [first, second] = [new Date('2026-01-01T00:00:00Z'), new Date('2026-01-02T00:00:00Z')];
+  noteAt(first, 1);
+  const { reader } = await noteReader(t, environment);
+  assert.deepEqual((await reader.noteOf('a'))?.headers, {
+    'death-attempt': 1,
+    'death-stack': 'at',
+  });
+  const asked = reader.noteOf('a', new Date('2026-01-01T12:00:00Z'));
+  noteAt(second, 2);
+  const note = await asked;
+  assert.equal(note?.headers['death-attempt'], 2);
+  assert.ok(note !== undefined);
+  reader.forget(note);
+  assert.equal(await reader.noteOf('a'), undefined);
 });
 
 test('killed between note and rejection: one dead letter, its newest note counts, and a note without a dead letter does no harm', async (t) => {
@@ -99,7 +218,7 @@ test('killed between note and rejection: one dead letter, its newest note counts
   await environment.expectReady('one.dead', 1);
   await environment.expectEmpty(['one.dead']);
   assert.deepEqual(await allNotes(environment, 3), ['dies', 'dies', 'heals']);
-  const reader = await noteReader(t, environment);
+  const { reader } = await noteReader(t, environment);
   assert.deepEqual(spoken(environment, await reader.noteOf('dies')), {
     cause: 'exhausted',
     errorClass: 'RangeError',
@@ -127,7 +246,7 @@ test('without the stream a message dies as usual, and its dead letter has no err
   await publisher.publish(environment.message('a'));
   await environment.expectReady('one.dead', 1);
   assert.ok(worker.isConsuming);
-  const reader = await noteReader(t, environment);
+  const { reader } = await noteReader(t, environment);
   const note = await reader.noteOf('a');
   assert.deepEqual(spoken(environment, note), {
     cause: 'exhausted',
@@ -143,10 +262,5 @@ test('notes have bounds', async (t) => {
   const live = (await environment.ask('GET', `/api/queues/${environment.vhost}/${STREAM}`)) as {
     readonly arguments: Record<string, unknown>;
   };
-  assert.deepEqual(live.arguments, {
-    'x-queue-type': 'stream',
-    'x-max-age': '14D',
-    'x-max-length-bytes': 20_000_000,
-    'x-stream-max-segment-size-bytes': 2_000_000,
-  });
+  assert.deepEqual(live.arguments, NOTES_ARGUMENTS);
 });

@@ -52,7 +52,7 @@ async function listKind(context: CommandContext, kind: KindDeclaration): Promise
   const { end, behindCount } = await browseDeadLetters({
     broker,
     kind,
-    notes: await broker.readNotes(kind.queue),
+    notes: await broker.readNotes(kind.queue, context.log),
     log: context.log,
     readLimit: readLimitOption(context),
     // Groups are made of headers alone.

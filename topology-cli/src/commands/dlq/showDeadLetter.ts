@@ -39,7 +39,7 @@ async function findDeadLetter(
     await browseDeadLetters({
       broker,
       kind,
-      notes: await broker.readNotes(kind.queue),
+      notes: await broker.readNotes(kind.queue, context.log),
       log: context.log,
       readLimit: readLimitOption(context),
       needsBody: (deadLetter) => deadLetter.id === id,
