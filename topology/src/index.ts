@@ -54,6 +54,7 @@ export type {
   RawMessage,
   ReadMessage,
   SettledAttempt,
+  Thenable,
 } from './connect/queueHandler.ts';
 export {
   type Declaration,

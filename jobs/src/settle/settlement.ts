@@ -1,5 +1,5 @@
 /** A settlement: what to store for an attempt that ended, and how its delivery is settled afterwards. */
-import { type Outcome, retry, type SettledAttempt } from '@fit/topology';
+import { type Outcome, retry, type SettledAttempt, type Thenable } from '@fit/topology';
 import { describeError } from '../record/describeError.ts';
 import type { ReceivedJob } from '../record/jobMessage.ts';
 import type { AttemptRecord, JobDeath } from '../record/jobRecord.ts';
@@ -28,6 +28,27 @@ export interface Settlement {
   runId: string | undefined;
   /** True once the message is settled or refused, so that a repeated batch leaves it out. */
   isSettled: boolean;
+}
+
+/** What a worker waits for while an attempt is stored, in place of a promise. */
+export class StoredAnswer implements Thenable<Outcome<never> | undefined> {
+  #isSettled = false;
+  #answer: Outcome<never> | undefined;
+  #onAnswer: ((answer: Outcome<never> | undefined) => void) | undefined;
+
+  /** `settle` of the settlement; a second call does nothing. */
+  readonly settle = (answer: Outcome<never> | undefined): void => {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#answer = answer;
+    this.#onAnswer?.(answer);
+  };
+
+  /** Calls the function once the attempt is stored; it is never rejected, since the settler repeats what fails. */
+  then(onAnswer: (answer: Outcome<never> | undefined) => void): void {
+    if (this.#isSettled) onAnswer(this.#answer);
+    else this.#onAnswer = onAnswer;
+  }
 }
 
 /**

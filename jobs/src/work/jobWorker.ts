@@ -21,7 +21,7 @@ import { jobTopology } from '../record/jobTopology.ts';
 import { SIGNATURE_HEADER } from '../record/messageSignature.ts';
 import { TRANSITIONS } from '../record/transitions.ts';
 import type { EndCounter } from '../settle/endCounter.ts';
-import { type EndedJob, settlementOf, transitionOf } from '../settle/settlement.ts';
+import { type EndedJob, StoredAnswer, settlementOf, transitionOf } from '../settle/settlement.ts';
 import { Settler } from '../settle/settler.ts';
 import type { JobStores } from '../store/jobStores.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
@@ -208,15 +208,15 @@ export class JobWorker {
     );
   }
 
-  /** @returns a promise of what takes the place of the outcome, once everything is stored. */
-  #settle(end: EndedJob): Promise<Outcome<never> | undefined> {
+  /** @returns what takes the place of the outcome, once everything is stored. */
+  #settle(end: EndedJob): StoredAnswer {
     const { body } = end.message;
     const trace = this.#options.tracer === undefined ? undefined : this.#traces.get(body);
     this.#heartbeat.end(body);
     this.#report(end, trace);
-    return new Promise((settle) => {
-      this.#settler.add(settlementOf(end, trace, settle));
-    });
+    const stored = new StoredAnswer();
+    this.#settler.add(settlementOf(end, trace, stored.settle));
+    return stored;
   }
 
   #report(end: EndedJob, trace: AttemptTrace | undefined): void {

@@ -8,6 +8,7 @@ import {
   effectOf,
   finishedByEarlierAttempt,
   isFirstSuccess,
+  StoredAnswer,
   settlementOf,
 } from '../../src/settle/settlement.ts';
 import { attemptEnd } from '../support/fakes.ts';
@@ -111,4 +112,19 @@ test('a failed attempt of a job whose effect exists finishes the job, keeps its 
     assert.equal(isFirstSuccess(settlement), false);
     assert.deepEqual(settlement.answer, { type: 'done' });
   }
+});
+
+test('a stored answer reaches its worker once, whether it waits already or not', () => {
+  const told: unknown[] = [];
+  const tell = (answer: unknown) => told.push(answer);
+  const awaited = new StoredAnswer();
+  awaited.then(tell);
+  assert.deepEqual(told, []);
+  awaited.settle(undefined);
+  awaited.settle({ type: 'done' });
+  assert.deepEqual(told.splice(0), [undefined]);
+  const early = new StoredAnswer();
+  early.settle({ type: 'done' });
+  early.then(tell);
+  assert.deepEqual(told, [{ type: 'done' }]);
 });

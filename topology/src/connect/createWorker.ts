@@ -28,6 +28,7 @@ import {
   type RawMessage,
   type ReadMessage,
   type SettledAttempt,
+  type Thenable,
 } from './queueHandler.ts';
 
 /** A value, or a promise of it. */
@@ -104,7 +105,10 @@ export interface CreateWorkerOptions<
    */
   readonly settle?: (
     end: SettledAttempt<Effect, BodyOn<T, N>>,
-  ) => MaybePromise<Outcome<never> | undefined> | MaybePromise<void>;
+  ) =>
+    | MaybePromise<Outcome<never> | undefined>
+    | MaybePromise<void>
+    | Thenable<Outcome<never> | undefined>;
   /**
    * Is told of an attempt that ended without `settle`: its message went back to its queue meanwhile, or the broker did not
    * confirm a copy of it. It is delivered again, so nothing of the attempt must be stored.

@@ -1,7 +1,7 @@
 /** Goal: a typed topology is simulated with the rules of `createWorker` and `createPublisher`. Method: messages whose ways are known. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defineTopology, PublishError, reject } from '@fit/topology';
+import { defineTopology, type Outcome, PublishError, reject, type Thenable } from '@fit/topology';
 import { simulate } from '@fit/topology/testing';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { z } from 'zod';
@@ -49,6 +49,29 @@ test('each queue has its own attempts; immediate repeats come before the first w
     simulation.deadLetters(queue).map((one) => [one.id, one.cause, one.error]);
   assert.deepEqual(causes('mail'), [[id, 'exhausted', 'busy']]);
   assert.deepEqual(causes('audit'), [[id, 'fatal', 'full']]);
+});
+
+test('settle may answer by an object that calls back', async () => {
+  const simulation = simulate(shop, {
+    handlers: {
+      audit: {
+        handler: () => undefined,
+        settle: ({ attempt }): Thenable<Outcome<never>> => ({
+          then: (onValue, onError) => {
+            if (attempt.number === 1) onError(new Error('not stored'));
+            else onValue(reject(new Error('refused')));
+          },
+        }),
+      },
+    },
+  });
+  const { id } = await simulation.publish('order.paid', { id: '7' });
+  await simulation.settle();
+  assert.equal(simulation.now, 1_000);
+  assert.deepEqual(
+    simulation.deadLetters('audit').map((one) => [one.id, one.cause, one.error]),
+    [[id, 'malformed', 'refused']],
+  );
 });
 
 test('a publish is refused as by a publisher: an invalid body, an unknown name, a full queue', async () => {
