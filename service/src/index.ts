@@ -59,6 +59,7 @@ export {
   type OpenApiDocument,
   type Operation,
   openApiDocument,
+  type Parameter,
   pathsOf,
 } from './openapi/openApiDocument.ts';
 export { addLogFields, currentTraceparent, withAttemptLogContext } from './process/logContext.ts';

@@ -181,8 +181,8 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
       context.set({ ...answer.headers });
       context.body = answer.body;
       requireStatedReply(route, context);
-      // Koa compares the ETag of the reply with If-None-Match, and empties the body of a 304.
-      if (context.response.etag !== '' && context.fresh) context.status = 304;
+      // Koa compares the ETag of the reply with If-None-Match, and empties the body of a 304. To it `*` matches a reply without an ETag.
+      if (route.statuses.includes(304) && context.fresh) context.status = 304;
     } catch (error) {
       if (error instanceof Problem && !isStated(error.options)) throw unstated(route, error);
       throw error;

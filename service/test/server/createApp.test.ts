@@ -104,6 +104,19 @@ function post(url: string, body: string, type = 'application/json'): Promise<Res
   return fetch(url, { method: 'POST', body, headers: { 'content-type': type } });
 }
 
+test('If-None-Match means nothing to a route that states no 304', async (t) => {
+  const { url } = await serve(t);
+  const response = await fetch(`${url}/admin`, {
+    // Without this header fetch sends `no-cache`, which asks for the whole reply.
+    headers: {
+      authorization: `Bearer ${TOKEN}`,
+      'if-none-match': '*',
+      'cache-control': 'max-age=0',
+    },
+  });
+  assert.deepEqual([response.status, await response.json()], [200, {}]);
+});
+
 test('valid input is answered by the handler, also on the second path of the route', async (t) => {
   const { url } = await serve(t);
   for (const path of ['/echo', '/alias']) {

@@ -1,10 +1,40 @@
 /** Requests that are derived from an OpenAPI document: valid, at a bound, and wrong in many ways. */
-import type { OpenApiDocument, Operation } from '@fit/service';
+import type { OpenApiDocument, Operation, Parameter } from '@fit/service';
 import fc from 'fast-check';
+
+/**
+ * Whose token a request has. `changing`: an account whose tokens the requests may end, and which they may change. `cookie`: the session of an
+ * administrator. `wrong`: a token that is none. `none`: no token.
+ */
+export const CALLERS = [
+  'admin',
+  'operator',
+  'viewer',
+  'member',
+  'service',
+  'changing',
+  'cookie',
+  'wrong',
+  'none',
+] as const;
+export type CallerName = (typeof CALLERS)[number];
+const OTHER_CALLERS = CALLERS.filter((name) => name !== 'admin' && name !== 'changing');
+/** Their tokens and sessions last from the first request to the last one. */
+const KEPT_CALLERS: ReadonlySet<CallerName> = new Set([
+  'admin',
+  'operator',
+  'viewer',
+  'member',
+  'service',
+  'cookie',
+]);
+/** Operations that end the token that they come with, or all tokens of its account. */
+const ENDING_OPERATIONS: ReadonlySet<string> = new Set(['postAuthLogout', 'postAuthPassword']);
 
 export interface RequestCase {
   /** Of the operation that the request is made for. */
   readonly operationId: string;
+  readonly caller: CallerName;
   readonly method: string;
   /** With the query. */
   readonly path: string;
@@ -86,81 +116,255 @@ const DEEP_BODY = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
 /** Of the values of a request this share is not as its schema says, so that many requests pass all checks. */
 const WRONG_SHARE = { weight: 1, of: 12 };
 
-/** @returns requests for every operation alike. */
-export function requestCases(document: OpenApiDocument): fc.Arbitrary<RequestCase> {
+/**
+ * Values that mean something to the running service, such as ids of real records: by place and name (`path.id`, `query.date`,
+ * `body.email`), or for one operation alone (`postAuthLogin.body.email`, and `postAuthLogin.body` for a whole body).
+ */
+export type Hints = Readonly<Record<string, fc.Arbitrary<unknown>>>;
+
+export interface RequestCases {
+  /** For each operation a request that has to succeed: only required values, all of them right. */
+  readonly right: readonly fc.Arbitrary<RequestCase>[];
+  /** Requests for every operation alike, most of them right. */
+  readonly any: fc.Arbitrary<RequestCase>;
+}
+
+export function requestCases(document: OpenApiDocument, hints: Hints): RequestCases {
   const { schemas } = document.components;
-  const cases = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) =>
-      caseOf({ path, method, operation, schemas: schemas }),
+  const makers = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(
+      ([method, operation]) =>
+        (mix: Mix) =>
+          new CaseMaker({ path, method, operation, schemas, hints, mix }).cases(),
     ),
   );
-  return fc.oneof(...cases);
+  return {
+    right: makers.map((make) => make(RIGHT)),
+    any: fc.oneof(...makers.map((make) => make(MOSTLY_RIGHT))),
+  };
 }
+
+/** How often a request has what is not usual. */
+interface Mix {
+  readonly isRight: boolean;
+  mostly<Value>(usual: fc.Arbitrary<Value>, other: fc.Arbitrary<Value>): fc.Arbitrary<Value>;
+}
+
+const RIGHT: Mix = { isRight: true, mostly: (usual) => usual };
+const MOSTLY_RIGHT: Mix = {
+  isRight: false,
+  mostly: (usual, other) =>
+    fc.oneof(
+      { weight: WRONG_SHARE.of - WRONG_SHARE.weight, arbitrary: usual },
+      { weight: WRONG_SHARE.weight, arbitrary: other },
+    ),
+};
 
 interface OperationPlace {
   readonly path: string;
   readonly method: string;
   readonly operation: Operation;
   readonly schemas: Readonly<Record<string, Schema>>;
+  readonly hints: Hints;
+  readonly mix: Mix;
 }
 
-function caseOf({ path, method, operation, schemas }: OperationPlace): fc.Arbitrary<RequestCase> {
-  const { parameters = [], requestBody } = operation;
-  const valueOf = valuesIn(schemas);
-  const names = (place: string) => parameters.filter((parameter) => parameter.in === place);
-  const pathValues = fc.record(
-    Object.fromEntries(
-      names('path').map(({ name, schema }) => [name, valueOf(schema).map(pathSegment)]),
-    ),
-  );
-  const query = fc.record(
-    Object.fromEntries(names('query').map(({ name, schema }) => [name, valueOf(schema)])),
-    { requiredKeys: [] },
-  );
-  const json = requestBody?.content['application/json']?.schema;
-  const body =
-    json === undefined
-      ? rarely<string | undefined>('{"unexpected":true}', undefined)
-      : mostly<string | undefined>(
-          valueOf(json).map((value) => JSON.stringify(value)),
-          fc.constantFrom(undefined, LARGE_BODY, DEEP_BODY, ...NOT_JSON),
+class CaseMaker {
+  readonly #place: OperationPlace;
+
+  constructor(place: OperationPlace) {
+    this.#place = place;
+  }
+
+  cases(): fc.Arbitrary<RequestCase> {
+    const { path, method, operation } = this.#place;
+    return fc
+      .record({
+        pathValues: this.#pathValues(),
+        query: this.#query(),
+        unknownQuery: this.#rarely('&unknown=1', ''),
+        isRepeated: this.#rarely(true, false),
+        body: this.#body(),
+        mediaType: this.#mostly(fc.constant('application/json'), fc.constantFrom(...MEDIA_TYPES)),
+        method: this.#mostly(fc.constant(method), fc.constantFrom(...OTHER_METHODS)),
+        headers: this.#headers(),
+        caller: this.#caller(),
+      })
+      .map((parts) => {
+        const target = path.replaceAll(
+          /\{(\w+)\}/g,
+          (_, name: string) => parts.pathValues[name] ?? '',
         );
-  return fc
-    .record({
-      pathValues,
-      query,
-      unknownQuery: rarely('&unknown=1', ''),
-      isRepeated: rarely(true, false),
-      body,
-      mediaType: mostly(fc.constant('application/json'), fc.constantFrom(...MEDIA_TYPES)),
-      method: mostly(fc.constant(method), fc.constantFrom(...OTHER_METHODS)),
-      headers: fc.record(
-        {
-          'idempotency-key': fc.constantFrom('key-1', 'key-2', 'x'.repeat(300), ' ', 'é'),
-          'if-none-match': fc.constant('*'),
-          'x-request-id': fc.constantFrom('id', 'é'),
-        },
-        { requiredKeys: [] },
+        const text = queryText(parts.query, parts.isRepeated) + parts.unknownQuery;
+        const takesBody = !['get', 'head', 'options'].includes(parts.method);
+        return {
+          operationId: operation.operationId,
+          caller: parts.caller,
+          method: parts.method.toUpperCase(),
+          path: text === '' ? target : `${target}?${text.replace(/^&/, '')}`,
+          headers: latinHeaders({
+            ...parts.headers,
+            ...(parts.mediaType === '' ? {} : { 'content-type': parts.mediaType }),
+          }),
+          ...(takesBody && parts.body !== undefined ? { body: parts.body } : {}),
+        };
+      });
+  }
+
+  #mostly<Value>(usual: fc.Arbitrary<Value>, other: fc.Arbitrary<Value>): fc.Arbitrary<Value> {
+    return this.#place.mix.mostly(usual, other);
+  }
+
+  #rarely<Value>(rare: Value, usual: Value): fc.Arbitrary<Value> {
+    return this.#mostly(fc.constant(usual), fc.constant(rare));
+  }
+
+  #parameters(place: string): readonly Parameter[] {
+    return (this.#place.operation.parameters ?? []).filter((parameter) => parameter.in === place);
+  }
+
+  #hint(key: string): fc.Arbitrary<unknown> | undefined {
+    const { hints, operation } = this.#place;
+    return hints[`${operation.operationId}.${key}`] ?? hints[key];
+  }
+
+  /** A real value where there is one, and now and then any value of the schema. */
+  #named(key: string, schema: Schema): fc.Arbitrary<unknown> {
+    const hint = this.#hint(key);
+    return hint === undefined ? this.#valueOf(schema) : this.#mostly(hint, this.#valueOf(schema));
+  }
+
+  #pathValues(): fc.Arbitrary<Record<string, string>> {
+    return fc.record(
+      Object.fromEntries(
+        this.#parameters('path').map(({ name, schema }) => [
+          name,
+          this.#named(`path.${name}`, schema).map(pathSegment),
+        ]),
       ),
-    })
-    .map((parts) => {
-      const target = path.replaceAll(
-        /\{(\w+)\}/g,
-        (_, name: string) => parts.pathValues[name] ?? '',
-      );
-      const text = queryText(parts.query, parts.isRepeated) + parts.unknownQuery;
-      const takesBody = !['get', 'head', 'options'].includes(parts.method);
-      return {
-        operationId: operation.operationId,
-        method: parts.method.toUpperCase(),
-        path: text === '' ? target : `${target}?${text.replace(/^&/, '')}`,
-        headers: latinHeaders({
-          ...parts.headers,
-          ...(parts.mediaType === '' ? {} : { 'content-type': parts.mediaType }),
-        }),
-        ...(takesBody && parts.body !== undefined ? { body: parts.body } : {}),
-      };
+    );
+  }
+
+  #query(): fc.Arbitrary<Record<string, unknown>> {
+    const parameters = this.#parameters('query').filter(
+      ({ required }) => required || !this.#place.mix.isRight,
+    );
+    return fc.record(
+      Object.fromEntries(
+        parameters.map(({ name, schema }) => [name, this.#named(`query.${name}`, schema)]),
+      ),
+      { requiredKeys: parameters.filter(({ required }) => required).map(({ name }) => name) },
+    );
+  }
+
+  #body(): fc.Arbitrary<string | undefined> {
+    const json = this.#place.operation.requestBody?.content['application/json']?.schema;
+    if (json === undefined)
+      return this.#rarely<string | undefined>('{"unexpected":true}', undefined);
+    const whole = this.#hint('body');
+    const made = this.#valueOf(json);
+    const value =
+      whole === undefined ? made : this.#place.mix.isRight ? whole : fc.oneof(whole, made);
+    return this.#mostly<string | undefined>(
+      value.map((body) => JSON.stringify(body)),
+      fc.constantFrom(undefined, LARGE_BODY, DEEP_BODY, ...NOT_JSON),
+    );
+  }
+
+  #headers(): fc.Arbitrary<Record<string, string>> {
+    if (this.#place.mix.isRight) return fc.constant({});
+    return fc.record(
+      {
+        'idempotency-key': fc.oneof(
+          fc.constantFrom('key-1', 'key-2', 'x'.repeat(300), ' ', 'é'),
+          fc.uuid(),
+        ),
+        'if-none-match': fc.constant('*'),
+        'x-request-id': fc.constantFrom('id', 'é'),
+      },
+      { requiredKeys: [] },
+    );
+  }
+
+  /** What ends tokens of its caller is sent by accounts that nothing else is sent by. */
+  #caller(): fc.Arbitrary<CallerName> {
+    const usual = ENDING_OPERATIONS.has(this.#place.operation.operationId) ? 'changing' : 'admin';
+    const others = OTHER_CALLERS.filter((name) => usual === 'admin' || !KEPT_CALLERS.has(name));
+    if (this.#place.mix.isRight) return fc.constant(usual);
+    return fc.oneof(
+      { weight: 2, arbitrary: fc.constant(usual) },
+      { weight: 1, arbitrary: fc.constantFrom(...others) },
+    );
+  }
+
+  /** Most values are valid, the others have another type or are hostile. */
+  #valueOf(schema: Schema): fc.Arbitrary<unknown> {
+    return this.#mostly(this.#validOf(schema), fc.constantFrom(...HOSTILE_VALUES));
+  }
+
+  #validOf(schema: Schema): fc.Arbitrary<unknown> {
+    const { schemas } = this.#place;
+    if (schema.$ref !== undefined)
+      return this.#validOf(schemas[schema.$ref.replace(/^.*\//, '')] ?? {});
+    if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+    if (schema.const !== undefined) return fc.constant(schema.const);
+    if (schema.anyOf !== undefined)
+      return fc.oneof(...schema.anyOf.map((choice) => this.#validOf(choice)));
+    switch (schema.type) {
+      case 'boolean':
+        return fc.boolean();
+      case 'null':
+        return fc.constant(null);
+      case 'integer':
+      case 'number':
+        return fc.integer({ min: schema.minimum ?? -1_000, max: schema.maximum ?? 1_000_000 });
+      case 'string':
+        return this.#textsOf(schema);
+      case 'array':
+        return this.#arraysOf(schema);
+      case 'object':
+        return this.#objectsOf(schema);
+      default:
+        return fc.jsonValue();
+    }
+  }
+
+  #arraysOf({ items = {}, minItems = 0, maxItems = 5 }: Schema): fc.Arbitrary<unknown[]> {
+    const few = fc.array(this.#valueOf(items), {
+      minLength: minItems,
+      maxLength: Math.min(maxItems, 5),
     });
+    const tooMany = fc
+      .array(this.#validOf(items), { minLength: 1, maxLength: 1 })
+      .map((one) => Array.from({ length: Math.min(maxItems + 1, 1_500) }, () => one[0]));
+    return this.#mostly<unknown[]>(few, tooMany);
+  }
+
+  #objectsOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<object> {
+    const wanted = Object.entries(properties).filter(
+      ([name]) => !this.#place.mix.isRight || required.includes(name),
+    );
+    const known = fc.record(
+      Object.fromEntries(wanted.map(([name, value]) => [name, this.#named(`body.${name}`, value)])),
+      { requiredKeys: [...required] },
+    );
+    const others = fc.dictionary(
+      fc.constantFrom('unknown', '$set', 'constructor', '__proto__', '\0', 'é'),
+      fc.jsonValue({ maxDepth: 2 }),
+      { maxKeys: 3 },
+    );
+    const withOthers = fc.tuple(known, others).map(([first, second]) => ({ ...first, ...second }));
+    return this.#mostly<object>(known, withOthers);
+  }
+
+  /** Texts within the bounds, and some at each bound and just beyond it. */
+  #textsOf({ pattern, minLength = 0, maxLength = 100 }: Schema): fc.Arbitrary<string> {
+    const usual =
+      pattern === undefined
+        ? fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, 40) })
+        : fc.stringMatching(new RegExp(pattern)).map((text) => text.slice(0, maxLength));
+    return this.#mostly(usual, fc.constantFrom('x'.repeat(maxLength), 'x'.repeat(maxLength + 1)));
+  }
 }
 
 /** fetch sends header values as Latin-1 and refuses others; a request with such a value is no request of HTTP. */
@@ -185,77 +389,4 @@ function queryText(query: Readonly<Record<string, unknown>>, isRepeated: boolean
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function mostly<Value>(
-  usual: fc.Arbitrary<Value>,
-  other: fc.Arbitrary<Value>,
-): fc.Arbitrary<Value> {
-  return fc.oneof(
-    { weight: WRONG_SHARE.of - WRONG_SHARE.weight, arbitrary: usual },
-    { weight: WRONG_SHARE.weight, arbitrary: other },
-  );
-}
-
-function rarely<Value>(rare: Value, usual: Value): fc.Arbitrary<Value> {
-  return mostly(fc.constant(usual), fc.constant(rare));
-}
-
-/** @returns a function that makes the values of a schema: most are valid, the others have another type or are hostile. */
-function valuesIn(schemas: Readonly<Record<string, Schema>>) {
-  const valueOf = (schema: Schema): fc.Arbitrary<unknown> =>
-    mostly(validOf(schema), fc.constantFrom(...HOSTILE_VALUES));
-  const validOf = (schema: Schema): fc.Arbitrary<unknown> => {
-    if (schema.$ref !== undefined) return validOf(schemas[schema.$ref.replace(/^.*\//, '')] ?? {});
-    if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
-    if (schema.const !== undefined) return fc.constant(schema.const);
-    if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(validOf));
-    switch (schema.type) {
-      case 'boolean':
-        return fc.boolean();
-      case 'null':
-        return fc.constant(null);
-      case 'integer':
-      case 'number':
-        return fc.integer({ min: schema.minimum ?? -1_000, max: schema.maximum ?? 1_000_000 });
-      case 'string':
-        return textsOf(schema);
-      case 'array':
-        return arraysOf(schema);
-      case 'object':
-        return objectsOf(schema);
-      default:
-        return fc.jsonValue();
-    }
-  };
-  const arraysOf = ({ items = {}, minItems = 0, maxItems = 5 }: Schema) => {
-    const few = fc.array(valueOf(items), { minLength: minItems, maxLength: Math.min(maxItems, 5) });
-    const tooMany = fc
-      .array(validOf(items), { minLength: 1, maxLength: 1 })
-      .map((one) => Array.from({ length: Math.min(maxItems + 1, 1_500) }, () => one[0]));
-    return mostly<unknown[]>(few, tooMany);
-  };
-  const objectsOf = ({ properties = {}, required = [] }: Schema) => {
-    const known = fc.record(
-      Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, valueOf(value)])),
-      { requiredKeys: [...required] },
-    );
-    const others = fc.dictionary(
-      fc.constantFrom('unknown', '$set', 'constructor', '__proto__', '\0', 'é'),
-      fc.jsonValue({ maxDepth: 2 }),
-      { maxKeys: 3 },
-    );
-    const withOthers = fc.tuple(known, others).map(([first, second]) => ({ ...first, ...second }));
-    return mostly<object>(known, withOthers);
-  };
-  return valueOf;
-}
-
-/** Texts within the bounds, and some at each bound and just beyond it. */
-function textsOf({ pattern, minLength = 0, maxLength = 100 }: Schema): fc.Arbitrary<string> {
-  const usual =
-    pattern === undefined
-      ? fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, 40) })
-      : fc.stringMatching(new RegExp(pattern)).map((text) => text.slice(0, maxLength));
-  return mostly(usual, fc.constantFrom('x'.repeat(maxLength), 'x'.repeat(maxLength + 1)));
 }
