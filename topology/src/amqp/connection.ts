@@ -1,5 +1,5 @@
 /** How an AMQP connection of this library is opened and closed, and what a failure to open one means. */
-import { type ChannelModel, connect, credentials } from 'amqplib';
+import { type Channel, type ChannelModel, connect, credentials } from 'amqplib';
 import { fault, TopologyError } from '../errors.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
@@ -37,6 +37,19 @@ export async function openConnection(url: string, label: string): Promise<Channe
   model.on('error', () => undefined);
   tolerateHeaders(model);
   return model;
+}
+
+/** @returns when the channel is closed, or its connection lost or silent: amqplib settles no such close. */
+export async function closeChannel(channel: Channel): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const isOver = new Promise<void>((resolve) => {
+    channel.once('close', () => {
+      resolve();
+    });
+    timer = setTimeout(resolve, CONNECTION_LIMITS.closeTimeoutMs);
+  });
+  await Promise.race([channel.close().catch(() => undefined), isOver]);
+  clearTimeout(timer);
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   STACK_HEADER,
   WORKER_HEADER,
 } from '../retry/describeDeath.ts';
-import { closeConnection, openConnection } from './connection.ts';
+import { closeChannel, closeConnection, openConnection } from './connection.ts';
 import type { SessionEvent } from './openSession.ts';
 
 /** Bytes of notes that one reader remembers, as many as the stream has; the oldest are forgotten first. */
@@ -178,14 +178,7 @@ export class NoteReader {
     this.#answerAll();
     const channel = this.#channel;
     this.#channel = undefined;
-    if (channel === undefined) return;
-    // amqplib settles no close of a channel whose connection is lost meanwhile.
-    const isOver = new Promise<void>((resolve) => channel.once('close', resolve));
-    await Promise.race([
-      channel.close().catch(() => undefined),
-      isOver,
-      pause(LONGEST_ANSWER_MS, undefined, { ref: false }),
-    ]);
+    if (channel !== undefined) await closeChannel(channel);
   }
 
   #asked(messageId: string, since: Date | undefined): Promise<void> {

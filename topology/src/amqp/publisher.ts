@@ -1,8 +1,9 @@
 /** Publishes persistent, mandatory messages with publisher confirms, with a limit of unconfirmed ones. */
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
-import { CONNECTION_LIMITS } from './connection.ts';
+import { AsideChannel } from './asideChannel.ts';
+import { closeChannel } from './connection.ts';
 import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
-import { outgoingHeaders } from './outgoingHeaders.ts';
+import { sendOn } from './sendOn.ts';
 
 /**
  * confirmed: the broker has stored the message in every queue of its key. nacked: a queue is full and refused it. returned:
@@ -73,6 +74,11 @@ export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' |
    * connection its publish ends at once.
    */
   readonly waitsForConnection?: boolean;
+  /**
+   * Exchange whose messages go by a channel of their own, because the broker may refuse it, and would close the channel of all
+   * messages for that. `onPublish` is not told of them. Default none.
+   */
+  readonly asideExchange?: string;
   /** Is called once for each publish. Must not throw. */
   readonly onPublish?: (end: PublishEnd) => void;
 }
@@ -101,14 +107,6 @@ interface Waiting {
   readonly isWatched: boolean;
   state: 'waiting' | 'pending' | 'sent' | 'ended';
 }
-
-/** The untyped part of amqplib's channel that `sendOn` uses. */
-interface MessageSender {
-  sendMessage(fields: object, properties: object, body: Buffer): unknown;
-  pushConfirmCallback(onConfirm: OnConfirm): void;
-}
-
-type OnConfirm = (error: unknown) => void;
 
 /** Fields of basic.return, which amqplib has no type for. */
 interface ReturnFields {
@@ -147,12 +145,19 @@ export class Publisher {
   /** A session of its own; undefined if it shares one. */
   #ownSession: Session | undefined;
   #attachment: Attachment | undefined;
+  readonly #aside: AsideChannel | undefined;
 
   private constructor(options: PublisherOptions) {
     this.#maxUnconfirmed = options.maxUnconfirmed ?? 1_000;
     this.#confirmTimeoutMs = options.confirmTimeoutMs ?? 10_000;
     this.#waitsForConnection = options.waitsForConnection ?? false;
     this.#onPublish = options.onPublish;
+    if (options.asideExchange !== undefined)
+      this.#aside = new AsideChannel({
+        exchange: options.asideExchange,
+        confirmTimeoutMs: this.#confirmTimeoutMs,
+        onEvent: options.onEvent,
+      });
     if (this.#confirmTimeoutMs < Infinity)
       this.#timeoutTimer = setInterval(() => {
         this.#settleOverdue();
@@ -168,6 +173,7 @@ export class Publisher {
       publisher.#attachment = publisher.#session?.attach(async (model, isReopened) => {
         const plan = await options.prepare(model, isReopened);
         await publisher.#openChannel(model, exchangesIn(plan), options.onEvent);
+        publisher.#aside?.use(model);
       });
       await publisher.#attachment?.opened;
     } catch (error) {
@@ -247,6 +253,7 @@ export class Publisher {
     clearInterval(this.#timeoutTimer);
     this.#isClosed = true;
     this.#attachment?.detach();
+    await this.#aside?.close();
     const channel = this.#channel;
     if (this.#ownSession === undefined && channel !== undefined) await closeChannel(channel);
     await this.#ownSession?.close();
@@ -255,6 +262,13 @@ export class Publisher {
   }
 
   #publish(waiting: Waiting): void {
+    if (waiting.message.exchange === this.#aside?.exchange) {
+      this.#aside.send(waiting.message, (outcome) => {
+        waiting.state = 'ended';
+        waiting.onOutcome(outcome);
+      });
+      return;
+    }
     const isUp = this.#channel !== undefined;
     if (isUp && this.waitingCount === 0 && this.#pending.size < this.#maxUnconfirmed)
       this.#send(waiting);
@@ -491,44 +505,4 @@ async function hasExchange(model: ChannelModel, exchange: string): Promise<boole
   } catch (error) {
     return (error as { code?: unknown }).code !== NOT_FOUND;
   }
-}
-
-/** @returns when the channel is closed, or its connection lost or silent: amqplib settles no such close. */
-async function closeChannel(channel: ConfirmChannel): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const isOver = new Promise<void>((resolve) => {
-    channel.once('close', () => {
-      resolve();
-    });
-    timer = setTimeout(resolve, CONNECTION_LIMITS.closeTimeoutMs);
-  });
-  await Promise.race([channel.close().catch(() => undefined), isOver]);
-  clearTimeout(timer);
-}
-
-const PERSISTENT = 2;
-
-/**
- * Does what `channel.publish` of amqplib does, which makes an object for each message whose prototype is the header table:
- * that took a fifth of a publisher's processor time (measured).
- * @throws IllegalOperationError if the channel is closing; another error if the message cannot be encoded. Nothing was sent.
- */
-function sendOn(channel: ConfirmChannel, message: OutgoingMessage, onConfirm: OnConfirm): void {
-  const sender = channel as unknown as MessageSender;
-  const fields = {
-    exchange: message.exchange,
-    routingKey: message.key,
-    mandatory: true,
-    immediate: false,
-    ticket: undefined,
-    contentType: message.contentType ?? 'application/json',
-    headers: outgoingHeaders(message),
-    deliveryMode: PERSISTENT,
-    priority: message.priority,
-    messageId: message.id,
-    type: message.type,
-    timestamp: Math.floor(Date.now() / 1_000),
-  };
-  sender.sendMessage(fields, fields, message.body);
-  sender.pushConfirmCallback(onConfirm);
 }

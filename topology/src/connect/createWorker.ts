@@ -6,6 +6,7 @@ import type { Declaration } from '../declaration/declareTopology.ts';
 import type { Duration } from '../declaration/duration.ts';
 import type { AnyTopology, QueueOptions, Queues, Topology } from '../define/defineTopology.ts';
 import type { BodyOutput, MessageName, Messages } from '../define/messages.ts';
+import { notesName } from '../plan/names.ts';
 import { errorMessage, type Outcome } from '../retry/outcome.ts';
 import { SYSTEM_CLOCK } from '../work/clock.ts';
 import { QueueWorker, type QueueWorkerOptions } from '../work/index.ts';
@@ -430,8 +431,9 @@ function sharedLink(
     get topologyFault() {
       return maintainer.fault;
     },
-    openPublisher: ({ onPlan }) =>
+    openPublisher: ({ queue, onPlan }) =>
       Publisher.open({
+        asideExchange: notesName(queue),
         session: connection.publishing,
         url: '',
         label: '',

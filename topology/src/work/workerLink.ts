@@ -1,6 +1,7 @@
 /** How a worker reaches its broker: over AMQP, or in memory where a simulation runs the worker. */
 import { Consumer, type Delivery, Publisher } from '../amqp/index.ts';
 import { type AssertMode, assertTopology, TopologyMaintainer } from '../assert/index.ts';
+import { notesName } from '../plan/names.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
 import type { QueueWorkerOptions } from './queueWorkerOptions.ts';
@@ -95,11 +96,12 @@ export function brokerLink(
     get topologyFault() {
       return maintainer.fault;
     },
-    openPublisher: ({ workerId, onPlan }) =>
+    openPublisher: ({ workerId, queue, onPlan }) =>
       Publisher.open({
         ...session,
         ...(onPublish === undefined ? {} : { onPublish }),
         label: `worker ${workerId} publishes`,
+        asideExchange: notesName(queue),
         prepare: async (model) => {
           const plan = await assertTopology(model, declaration, options);
           onPlan(plan);

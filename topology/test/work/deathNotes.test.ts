@@ -1,10 +1,11 @@
 /** Goal: an exhausted dead letter has its last error, and no dead letter is doubled for it. Method: real workers, one of them killed. */
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { eventually } from '@fit/stack/testing';
+import { askManagement, eventually } from '@fit/stack/testing';
 import { type DeathNote, describeDeath } from '@fit/topology';
 import { NoteReader, openSession, readNotes, type SessionEvent } from '@fit/topology/amqp';
 import { TestTopology } from '../support/testTopology.ts';
@@ -232,28 +233,94 @@ test('killed between note and rejection: one dead letter, its newest note counts
   );
 });
 
-test('without the stream a message dies as usual, and its dead letter has no error', async (t) => {
+test('without the stream messages die as usual, nothing else is lost with a note, and dead letters have no error', async (t) => {
   const environment = await TestTopology.open(t);
   const publisher = await environment.publisher();
+  const published: string[] = [];
+  const failed: string[] = [];
   const worker = await environment.worker({
-    run: () => {
-      throw new TypeError('no');
+    run: ({ delivery }) => {
+      const error = new TypeError('no');
+      if (delivery.messageId?.startsWith('fatal') === true) return { type: 'reject', error };
+      throw error;
+    },
+    circuitBreaker: false,
+    onPublish: ({ exchange, outcome }) => published.push(`${exchange} ${outcome}`),
+    onSession: (event) => {
+      if (event.type === 'channelFailed') failed.push(event.error.message);
     },
   });
+  // The worker has written a note before, so that its channel is open.
+  await publisher.publish(environment.message('noted'));
+  await environment.expectReady('one.dead', 1);
   const channel = await environment.adminChannel();
   await channel.deleteExchange(STREAM);
   await channel.deleteQueue(STREAM);
-  await publisher.publish(environment.message('a'));
-  await environment.expectReady('one.dead', 1);
+  const ids = Array.from(
+    { length: 20 },
+    (_, index) => `${index % 2 === 0 ? 'fatal' : 'a'}${index}`,
+  );
+  await Promise.all(ids.map((id) => publisher.publish(environment.message(id))));
+  await environment.expectReady('one.dead', 1 + ids.length);
   assert.ok(worker.isConsuming);
+  assert.deepEqual(
+    published,
+    Array.from({ length: 10 }, () => 'one.park confirmed'),
+  );
+  assert.equal(failed.length, 1);
+  assert.match(failed[0] ?? '', /nothing can be published to 'one\.notes'.*404/);
   const { reader } = await noteReader(t, environment);
-  const note = await reader.noteOf('a');
+  const note = await reader.noteOf('a1');
   assert.deepEqual(spoken(environment, note), {
     cause: 'exhausted',
     errorClass: 'exhausted',
     message: 'exhausted',
     attempt: undefined,
   });
+});
+
+test('a worker without the right to write notes loses no other publish by it', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  const { vhost, amqpUrl } = environment;
+  const user = `worker-${randomUUID()}`;
+  const rights = { configure: '^$', write: '^one\\.(retry|park)$', read: '.*' };
+  await askManagement({
+    method: 'PUT',
+    path: `/api/users/${user}`,
+    body: { password: 'secret', tags: '' },
+  });
+  t.after(() => askManagement({ method: 'DELETE', path: `/api/users/${user}` }));
+  await askManagement({ method: 'PUT', path: `/api/permissions/${vhost}/${user}`, body: rights });
+  const published: string[] = [];
+  const failed: string[] = [];
+  await environment.worker({
+    amqpUrl: Object.assign(new URL(amqpUrl), { username: user, password: 'secret' }).href,
+    managementUrl: undefined,
+    assert: 'check',
+    run: ({ delivery }) => {
+      const error = new TypeError('no');
+      if (delivery.messageId?.startsWith('fatal') === true) return { type: 'reject', error };
+      throw error;
+    },
+    circuitBreaker: false,
+    onPublish: ({ exchange, outcome }) => published.push(`${exchange} ${outcome}`),
+    onSession: (event) => {
+      if (event.type === 'channelFailed') failed.push(event.error.message);
+    },
+  });
+  const ids = Array.from(
+    { length: 20 },
+    (_, index) => `${index % 2 === 0 ? 'fatal' : 'a'}${index}`,
+  );
+  await Promise.all(ids.map((id) => publisher.publish(environment.message(id))));
+  await environment.expectReady('one.dead', ids.length);
+  assert.deepEqual(
+    published,
+    Array.from({ length: 10 }, () => 'one.park confirmed'),
+  );
+  assert.equal(failed.length, 1);
+  assert.match(failed[0] ?? '', /nothing can be published to 'one\.notes'.*403/);
 });
 
 test('notes have bounds', async (t) => {
