@@ -36,6 +36,20 @@ export const NO_SERVICE_ACCOUNT = {
   remedy: 'PATCH /accounts/:accountId sets the password of a person.',
 } as const satisfies ProblemKind;
 
+export const SECRET_IN_FILE = {
+  status: 409,
+  code: 'secret_in_file',
+  when: 'the account is that of cron, whose secret is the content of a file',
+  remedy: 'Write a new secret into the file that FIT_CRON_SECRET_FILE names.',
+} as const satisfies ProblemKind;
+
+export const SECRET_RENEWED = {
+  status: 409,
+  code: 'secret_renewed',
+  when: 'another request made a new secret of the service at the same time',
+  remedy: 'Use that secret, or make a new one.',
+} as const satisfies ProblemKind;
+
 export const NO_PASSWORD = {
   status: 409,
   code: 'no_password',

@@ -23,6 +23,8 @@ import {
   OWN_ACCOUNT,
   REGISTRATION_CLOSED,
   ROLE_OF_SERVICE,
+  SECRET_IN_FILE,
+  SECRET_RENEWED,
   WRONG_BOOTSTRAP_SECRET,
 } from './accountProblems.ts';
 import { loginOfEmail } from './emailAddress.ts';
@@ -87,14 +89,15 @@ export class Accounts {
   ): Promise<Account> {
     const digest = (text: string) => createHash('sha256').update(text).digest();
     const { bootstrapSecret } = this.#parts;
-    await this.#parts.limits.beginLogIn(FIRST_ADMIN_ID, address);
-    if (secret === undefined || !timingSafeEqual(digest(secret), digest(bootstrapSecret)))
+    if (secret === undefined || !timingSafeEqual(digest(secret), digest(bootstrapSecret))) {
+      await this.#parts.limits.countWrongSecret('bootstrap', address);
       throw new Problem({
         ...WRONG_BOOTSTRAP_SECRET,
         title:
           'Send the bootstrap secret as a bearer token; the file that FIT_BOOTSTRAP_SECRET_FILE names holds it',
         headers: { 'www-authenticate': 'Bearer realm="fit bootstrap"' },
       });
+    }
     const account = await this.#newPerson(person, 'admin', FIRST_ADMIN_ID);
     if (await this.#parts.accounts.create(account)) return account;
     throw (await this.#parts.accounts.find(FIRST_ADMIN_ID)) === undefined
@@ -149,17 +152,28 @@ export class Accounts {
     });
   }
 
-  /** @returns a new secret of a service account; the one before it stays valid for an hour. */
+  /**
+   * @returns a new secret of a service account; the one before it stays valid for an hour.
+   * @throws Problem 404 `account_not_found`, 409 `no_service_account`, `secret_in_file`, `secret_renewed`
+   */
   async renewSecret(id: string): Promise<string> {
     const account = await this.find(id);
+    if (id === CRON_ACCOUNT_ID)
+      throw new Problem({
+        ...SECRET_IN_FILE,
+        title: 'The secret of cron is the content of its file; write a new one into it',
+      });
     if (account.role !== 'service')
       throw new Problem({
         ...NO_SERVICE_ACCOUNT,
         title: 'Only the account of a service has a secret',
       });
     const secret = randomBytes(32).toString('base64url');
-    await this.#setSecret(account, secret);
-    return secret;
+    if (await this.#setSecret(account, secret)) return secret;
+    throw new Problem({
+      ...SECRET_RENEWED,
+      title: 'Somebody else made a new secret of this service at the same time',
+    });
   }
 
   /**
@@ -167,7 +181,10 @@ export class Accounts {
    * @throws StoreUnavailable, SecretError
    */
   async provideCronAccount(): Promise<void> {
-    const secret = await this.#parts.readCronSecret();
+    await this.#provideCronAccount(await this.#parts.readCronSecret());
+  }
+
+  async #provideCronAccount(secret: string): Promise<void> {
     const { accounts } = this.#parts;
     const existing = await accounts.find(CRON_ACCOUNT_ID);
     if (existing !== undefined) {
@@ -192,8 +209,10 @@ export class Accounts {
    */
   async signIn(email: string, password: string, address: string): Promise<Account> {
     const { accounts, limits } = this.#parts;
-    const login = loginOfEmail(email) ?? email;
+    const login = loginOfEmail(email);
     await limits.beginLogIn(login, address);
+    // No account has such a login, so the time of this answer tells nothing.
+    if (login === undefined) throw invalidCredentials();
     const account = await accounts.findByLogin(login);
     const isRight = await isPassword(password, account?.passwordHash);
     if (account?.passwordHash === undefined || !isRight || account.isDisabled)
@@ -203,20 +222,25 @@ export class Accounts {
     return account;
   }
 
-  /** @throws Problem 401 `invalid_credentials`, 429 `too_many_attempts` */
+  /**
+   * A secret has 256 random bits, so it is checked first, and only wrong ones are counted: a stranger cannot lock a service out.
+   * @throws Problem 401 `invalid_credentials`, 429 `too_many_attempts`
+   */
   async signInService(name: string, secret: string, address: string): Promise<Account> {
     const { accounts, limits } = this.#parts;
-    await limits.beginLogIn(name, address);
     let account = await accounts.findByLogin(name);
     if (name === CRON_ACCOUNT_ID && !isSecret(secret, account?.secrets ?? [], new Date())) {
-      // The file may have a new secret since it was read last, so that it can be replaced without a restart.
-      await this.provideCronAccount();
-      account = await accounts.findByLogin(name);
+      // The file may have a new secret since it was read last, so that it can be replaced without a restart. A wrong one changes nothing.
+      const present = await this.#parts.readCronSecret();
+      if (isSecret(secret, withSecret([], present, new Date()), new Date())) {
+        await this.#provideCronAccount(present);
+        account = await accounts.findByLogin(name);
+      }
     }
     const isRight = isSecret(secret, account?.secrets ?? [], new Date());
-    if (account === undefined || !isRight || account.isDisabled) throw invalidCredentials();
-    await limits.logInSucceeded(name, address);
-    return account;
+    if (account !== undefined && isRight && !account.isDisabled) return account;
+    await limits.countWrongSecret('service', address);
+    throw invalidCredentials();
   }
 
   async issueToken({ _id, stamp }: Account): Promise<IssuedToken> {
@@ -338,13 +362,14 @@ export class Accounts {
     await this.#parts.accounts.markProfileStored(_id);
   }
 
-  async #setSecret({ _id, secrets = [] }: Account, secret: string): Promise<void> {
-    if (secrets[0]?.hash === hashSecret(secret)) return;
-    await this.#parts.accounts.replaceSecrets(
-      _id,
-      secrets,
-      withSecret(secrets, secret, new Date()),
-    );
+  /** @returns false if another request has renewed the secret since the account was read; nothing is changed then. */
+  async #setSecret({ _id, secrets = [] }: Account, secret: string): Promise<boolean> {
+    const hash = hashSecret(secret);
+    if (secrets[0]?.hash === hash) return true;
+    const renewed = withSecret(secrets, secret, new Date());
+    if (await this.#parts.accounts.replaceSecrets(_id, secrets, renewed)) return true;
+    // After a lost connection the statement is repeated and finds what its first try has stored.
+    return (await this.#parts.accounts.find(_id))?.secrets?.[0]?.hash === hash;
   }
 }
 

@@ -328,6 +328,43 @@ test('an administrator makes a service and renews its secret', async (t) => {
   assert.equal(person.status, 400, 'a service cannot have the login of a person');
 });
 
+test('of two simultaneous renewals each secret that is handed out works', async (t) => {
+  const served = await serveAccounts(t);
+  const { accounts, ask } = served;
+  const { account } = await accounts.createService('importer');
+  const token = await served.tokenOf('root@example.org', 'admin');
+  for (let round = 0; round < 6; round += 1) {
+    const renewals = await Promise.all(
+      [1, 2].map(() => ask('POST', `/accounts/${account._id}/secret`, { token })),
+    );
+    assert.ok(renewals.some(({ status }) => status === 201));
+    for (const { status, body } of renewals)
+      if (status === 201) {
+        const grant = { grant_type: 'client_credentials', client_id: 'importer' };
+        const client_secret = body['secret'];
+        const granted = await ask('POST', '/oauth/token', { body: { ...grant, client_secret } });
+        assert.equal(granted.status, 200);
+      } else assert.deepEqual([status, body['code']], [409, 'secret_renewed']);
+  }
+});
+
+test('the secret of cron is that of its file: a wrong guess changes nothing, and no route renews it', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'fit-cron-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const cronSecretFile = join(folder, 'cron-secret');
+  await writeFile(cronSecretFile, `${CRON_SECRET}\n`, { mode: 0o600 });
+  const served = await serveAccounts(t, { cronSecretFile });
+  const { accounts, ask } = served;
+  const before = await accounts.find('cron');
+  await writeFile(cronSecretFile, `${[...CRON_SECRET].reverse().join('')}\n`);
+  const guess = { grant_type: 'client_credentials', client_id: 'cron', client_secret: 'guess' };
+  assert.equal((await ask('POST', '/oauth/token', { body: guess })).status, 401);
+  assert.deepEqual(await accounts.find('cron'), before);
+  const token = await served.tokenOf('root@example.org', 'admin');
+  const { status, body } = await ask('POST', '/accounts/cron/secret', { token });
+  assert.deepEqual([status, body['code']], [409, 'secret_in_file']);
+});
+
 test('a closed registration is 403; a member of an existing user gets that user', async (t) => {
   const served = await serveAccounts(t, { isRegistrationOpen: false });
   const { ask } = served;

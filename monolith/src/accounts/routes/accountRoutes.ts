@@ -11,6 +11,8 @@ import {
   NO_USER,
   OWN_ACCOUNT,
   ROLE_OF_SERVICE,
+  SECRET_IN_FILE,
+  SECRET_RENEWED,
 } from '../accountProblems.ts';
 import type { Accounts } from '../accounts.ts';
 import { AccountView, accountView } from './accountView.ts';
@@ -118,7 +120,7 @@ export function accountRoutes(accounts: Accounts, keyRing: Pick<KeyRing, 'rotate
       params: Type.Object({ accountId: AccountId }),
       reply: Type.Object({ secret: Secret }),
       statuses: [201],
-      problems: [ACCOUNT_NOT_FOUND, NO_SERVICE_ACCOUNT],
+      problems: [ACCOUNT_NOT_FOUND, NO_SERVICE_ACCOUNT, SECRET_IN_FILE, SECRET_RENEWED],
       handle: async ({ params }) => ({
         status: 201,
         body: { secret: await accounts.renewSecret(params.accountId) },

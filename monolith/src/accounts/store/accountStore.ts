@@ -100,16 +100,20 @@ export class AccountStore {
     await this.#accounts.updateOne(id, { $unset: { needsProfile: true } });
   }
 
-  /** @param seen the secrets that were read; if another process has changed them since, nothing is changed. */
+  /**
+   * @param seen the secrets that were read; if another process has changed them since, nothing is changed.
+   * @returns whether the secrets were replaced.
+   */
   async replaceSecrets(
     id: string,
     seen: readonly ServiceSecret[],
     secrets: readonly ServiceSecret[],
-  ): Promise<void> {
-    await this.#accounts.updateOne(
+  ): Promise<boolean> {
+    const { matchedCount } = await this.#accounts.updateOne(
       id,
       { $set: { secrets } },
       { 'secrets.0.hash': seen[0]?.hash ?? null },
     );
+    return matchedCount > 0;
   }
 }
