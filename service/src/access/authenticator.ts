@@ -31,6 +31,8 @@ const STORE_WAIT_MS = 2_000;
 /** Last answers are used for this long at most while the database does not answer. */
 const LAST_ANSWER_MAX_AGE_MS = 15 * 60_000;
 const LAST_ANSWER_LIMIT = 1_000;
+/** After the database has not answered, the last answers count at once for this long, and it is asked beside them. */
+const SILENCE_MS = 5_000;
 
 /** @returns the bearer token of a header; undefined where there is none. */
 export function bearerOf(authorization: string | undefined): string | undefined {
@@ -63,6 +65,16 @@ export class Authenticator {
     const session = cookieValue(cookie);
     if (session === undefined) return 'none';
     return (await this.#byCookie(session)) ?? 'wrong';
+  };
+
+  /** The next request of the account asks the database, so what ended its tokens counts here also if the database is lost now. */
+  readonly forgetAccount = (id: string): void => {
+    this.#accounts.forget(id);
+  };
+
+  /** @param id of `sessionIdOf`. */
+  readonly forgetSession = (id: string): void => {
+    this.#sessions.forget(id);
   };
 
   async #byToken(token: string): Promise<Caller | undefined> {
@@ -112,21 +124,58 @@ function cookieValue(header: string | undefined): string | undefined {
  */
 class LastAnswers<Answer> {
   readonly #answers = new Map<string, { readonly value: Answer; readonly atMs: number }>();
+  /** Until when the last answers count at once; in the past while the database answers. */
+  #silentUntilMs = 0;
+  #isAskingBeside = false;
+  #forgottenCount = 0;
 
   async read(key: string, ask: () => Promise<Answer | undefined>): Promise<Answer | undefined> {
     const last = this.#answers.get(key);
-    const isUsable = last !== undefined && performance.now() - last.atMs < LAST_ANSWER_MAX_AGE_MS;
+    if (last === undefined || performance.now() - last.atMs >= LAST_ANSWER_MAX_AGE_MS)
+      return await this.#ask(key, ask);
+    if (performance.now() < this.#silentUntilMs) {
+      this.#askBeside(key, ask);
+      return last.value;
+    }
     try {
-      const timeout = new StoreUnavailable('outage', new Error('no answer in time'));
-      const answer = await (isUsable
-        ? pTimeout(ask(), { milliseconds: STORE_WAIT_MS, message: timeout })
-        : ask());
-      this.#remember(key, answer);
-      return answer;
+      return await pTimeout(this.#ask(key, ask), {
+        milliseconds: STORE_WAIT_MS,
+        fallback: () => {
+          this.#silentUntilMs = performance.now() + SILENCE_MS;
+          return last.value;
+        },
+      });
     } catch (error) {
-      if (isUsable && error instanceof StoreUnavailable) return last.value;
+      if (error instanceof StoreUnavailable) return last.value;
       throw error;
     }
+  }
+
+  forget(key: string): void {
+    this.#answers.delete(key);
+    this.#forgottenCount += 1;
+  }
+
+  async #ask(key: string, ask: () => Promise<Answer | undefined>): Promise<Answer | undefined> {
+    const forgottenBefore = this.#forgottenCount;
+    const answer = await ask();
+    this.#silentUntilMs = 0;
+    // The statement may have read what was changed before the answer was to be forgotten.
+    if (this.#forgottenCount === forgottenBefore) this.#remember(key, answer);
+    return answer;
+  }
+
+  /** One statement at a time finds out whether the database answers again. */
+  #askBeside(key: string, ask: () => Promise<Answer | undefined>): void {
+    if (this.#isAskingBeside) return;
+    this.#isAskingBeside = true;
+    this.#ask(key, ask)
+      .catch(() => {
+        this.#silentUntilMs = performance.now() + SILENCE_MS;
+      })
+      .finally(() => {
+        this.#isAskingBeside = false;
+      });
   }
 
   #remember(key: string, value: Answer | undefined): void {
@@ -139,12 +188,13 @@ class LastAnswers<Answer> {
   }
 }
 
-/** @returns what identifies callers by the accounts of a database, and the keys of their tokens. */
+/** @returns what identifies callers by the accounts of a database, the keys of their tokens, and what forgets callers who were ended. */
 export function openAccess(database: StoreDatabase): {
   readonly authenticate: Authenticate;
   readonly keyRing: KeyRing;
+  readonly callers: Pick<Authenticator, 'forgetAccount' | 'forgetSession'>;
 } {
   const keyRing = new KeyRing(new TokenKeyStore(database));
-  const { identify } = new Authenticator(new CallerStore(database), keyRing);
-  return { authenticate: identify, keyRing };
+  const authenticator = new Authenticator(new CallerStore(database), keyRing);
+  return { authenticate: authenticator.identify, keyRing, callers: authenticator };
 }

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { StoreUnavailable } from '@fit/jobs';
 import { Authenticator, SESSION_COOKIE, sessionIdOf } from '../../src/access/authenticator.ts';
 import { KeyRing } from '../../src/access/keyRing.ts';
@@ -29,7 +30,7 @@ async function open() {
       keys.push(key);
       return Promise.resolve(keys);
     },
-    replace: () => Promise.resolve(),
+    replace: () => Promise.resolve(true),
   });
   const state = {
     account: ANN as CallerRecord | undefined,
@@ -40,12 +41,17 @@ async function open() {
       expiresAt: new Date(Date.now() + HOUR_MS),
     } as SessionDocument | undefined,
     isDown: false,
+    isSilent: false,
+    statementCount: 0,
   };
-  const answer = <Value>(value: Value | undefined) =>
-    state.isDown
+  const answer = <Value>(value: Value | undefined) => {
+    state.statementCount += 1;
+    if (state.isSilent) return new Promise<never>(() => undefined);
+    return state.isDown
       ? Promise.reject(new StoreUnavailable('outage', new Error('down')))
       : Promise.resolve(value);
-  const { identify } = new Authenticator(
+  };
+  const { identify, forgetAccount, forgetSession } = new Authenticator(
     {
       findAccount: (id) => answer(id === ANN._id ? state.account : undefined),
       findSession: (id) => answer(id === sessionIdOf(COOKIE) ? state.session : undefined),
@@ -60,6 +66,8 @@ async function open() {
     byCookie: (cookie = `${SESSION_COOKIE}=${COOKIE}`) =>
       identify({ authorization: undefined, cookie }),
     identify,
+    forgetAccount,
+    forgetSession,
   };
 }
 
@@ -110,4 +118,45 @@ test('without the database a caller whom it knew is let in, and nobody else', as
   assert.equal(await byToken(), 'wrong');
   state.isDown = true;
   assert.equal(await byToken(), 'wrong', 'what the database said last counts');
+});
+
+test('once the database was silent, the last answers count at once, and one statement at a time asks it', {
+  timeout: 30_000,
+}, async (t) => {
+  const { state, byToken } = await open();
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  assert.equal(typeof (await byToken()), 'object');
+  state.isSilent = true;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const asked = state.statementCount + 1;
+  const first = byToken();
+  while (state.statementCount < asked && !t.signal.aborted) await setImmediate();
+  t.mock.timers.tick(2_000);
+  assert.equal(typeof (await first), 'object');
+  const before = state.statementCount;
+  for (let count = 0; count < 20; count += 1) assert.equal(typeof (await byToken()), 'object');
+  assert.equal(state.statementCount, before + 1);
+  state.isSilent = false;
+  nowMs = 6_000;
+  state.account = { ...ANN, isDisabled: true };
+  assert.equal(await byToken(), 'wrong', 'the database answers again');
+});
+
+test('a caller who was forgotten is not let in without the database, whatever was being read', async (t) => {
+  const { state, byToken, byCookie, forgetAccount, forgetSession } = await open();
+  const cookieHolder = await byCookie();
+  assert.ok(typeof cookieHolder === 'object');
+  const asked = state.statementCount + 1;
+  const reading = byToken();
+  while (state.statementCount < asked && !t.signal.aborted) await setImmediate();
+  forgetAccount(ANN._id);
+  await reading;
+  state.isDown = true;
+  await assert.rejects(byToken, StoreUnavailable);
+  state.isDown = false;
+  await byCookie();
+  forgetSession(sessionIdOf(COOKIE));
+  state.isDown = true;
+  await assert.rejects(byCookie, StoreUnavailable);
 });

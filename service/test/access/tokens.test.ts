@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { createHmac, randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import {
   exportJWK,
   generateKeyPair,
@@ -35,8 +36,9 @@ function keyStore() {
       return Promise.resolve(keys);
     },
     replace: (newestKid: string, replaced: readonly TokenKey[]) => {
-      if (keys[0]?.kid === newestKid) keys = replaced;
-      return Promise.resolve();
+      const isNewest = keys[0]?.kid === newestKid;
+      if (isNewest) keys = replaced;
+      return Promise.resolve(isNewest);
     },
   };
 }
@@ -169,6 +171,77 @@ test('two processes that replace a key at the same time make one new key', async
   for (const token of [first, second]) assert.ok((await verifyToken(one, token)) !== undefined);
   await Promise.all([one, two].map((ring) => ring.rotate({ keepsPrevious: true })));
   assert.equal(store.keys.length, 2);
+});
+
+test('a rotation that drops the other keys is not lost when it meets another one', async () => {
+  const { store, keyRing, token } = await open();
+  const other = new KeyRing(store);
+  await Promise.all([
+    other.rotate({ keepsPrevious: true }),
+    keyRing.rotate({ keepsPrevious: false }),
+  ]);
+  assert.equal(await verifyToken(new KeyRing(store), token), undefined);
+});
+
+test('two processes that find the key too old make one new key, and its tokens stay valid', async (t) => {
+  const store = keyStore();
+  const rings = [new KeyRing(store), new KeyRing(store)];
+  const [one] = rings;
+  await issueToken(one ?? assert.fail(), ACCOUNT);
+  const [old] = store.keys;
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 31 * 86_400_000 });
+  await Promise.all(rings.map((ring) => issueToken(ring, ACCOUNT)));
+  assert.deepEqual([store.keys.length, store.keys[1]], [2, old]);
+});
+
+test('without the database known keys verify at once after one request has waited', {
+  timeout: 30_000,
+}, async (t) => {
+  const { store, token } = await open();
+  const state = { isDown: false, reads: 0 };
+  const ring = new KeyRing({
+    ...store,
+    read: () => {
+      state.reads += 1;
+      return state.isDown ? new Promise<never>(() => undefined) : store.read();
+    },
+  });
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  const verified = async () => (await verifyToken(ring, token)) !== undefined;
+  assert.equal(await verified(), true);
+  state.isDown = true;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  nowMs = 11_000;
+  const first = verified();
+  while (state.reads < 2 && !t.signal.aborted) await setImmediate();
+  t.mock.timers.tick(2_000);
+  assert.equal(await first, true, 'after two seconds');
+  // No time passes here, so a request that waited for the database would never be answered.
+  assert.equal(await verified(), true);
+  nowMs += 6_000;
+  assert.equal(await verified(), true, 'the database is asked beside it');
+});
+
+test('a key that was stored after a statement under way began is found', async () => {
+  const { store, keyRing } = await open();
+  await keyRing.verifier('unknown');
+  const slow = Promise.withResolvers<undefined>();
+  const ring = new KeyRing({
+    ...store,
+    read: async () => {
+      const keys = store.keys;
+      await slow.promise;
+      return keys;
+    },
+  });
+  const under = ring.verifier('unknown');
+  await keyRing.rotate({ keepsPrevious: true });
+  const { kid } = await keyRing.signer();
+  const found = ring.verifier(kid);
+  slow.resolve(undefined);
+  assert.ok((await found) !== undefined);
+  assert.equal(await under, undefined);
 });
 
 test('a key that is 30 days old is replaced by the next token', async (t) => {

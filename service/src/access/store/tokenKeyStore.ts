@@ -44,12 +44,14 @@ export class TokenKeyStore {
   /**
    * Replaces the keys, unless another process has done so since they were read.
    * @param newestKid of the keys that were read.
+   * @returns whether they were replaced. A statement that is repeated after a lost connection says false of what its first try did.
    */
-  async replace(newestKid: string, keys: readonly TokenKey[]): Promise<void> {
-    await this.#keys.findOneAndUpdate(
+  async replace(newestKid: string, keys: readonly TokenKey[]): Promise<boolean> {
+    const replaced = await this.#keys.findOneAndUpdate(
       ID,
       { newestKid },
       { $set: { newestKid: keys[0]?.kid ?? newestKid, keys } },
     );
+    return replaced !== undefined;
   }
 }
