@@ -214,6 +214,8 @@ export class Deadlines {
   /** In the order of their beginning. */
   readonly #running = new Set<RunningAttempt>();
   #timer: ClockTimer | undefined;
+  /** When the timer is due; Infinity without one. */
+  #checkAtMs = Infinity;
 
   /** @param deadlineMs must be shorter than the broker's acknowledgement timeout of 30 minutes. */
   constructor(deadlineMs: number, clock: Clock = SYSTEM_CLOCK) {
@@ -224,7 +226,12 @@ export class Deadlines {
   begin(callbacks: DeadlineCallbacks): RunningAttempt {
     const running = { startedAtMs: this.#clock.elapsedMs(), callbacks, isLong: false };
     this.#running.add(running);
-    if (this.#timer === undefined) this.#checkIn(Math.min(LONG_MS, this.#deadlineMs));
+    // A timer that waits for the deadline of an earlier attempt would see late that this one runs for long.
+    const delayMs = Math.min(LONG_MS, this.#deadlineMs);
+    if (this.#checkAtMs > running.startedAtMs + delayMs) {
+      this.#timer?.cancel();
+      this.#checkIn(delayMs);
+    }
     return running;
   }
 
@@ -235,6 +242,7 @@ export class Deadlines {
 
   /** An abandoned attempt must not keep a process running whose worker is closed. */
   #checkIn(delayMs: number): void {
+    this.#checkAtMs = this.#clock.elapsedMs() + delayMs;
     this.#timer = this.#clock.after(Math.ceil(delayMs), () => {
       this.#check();
     });
@@ -244,6 +252,7 @@ export class Deadlines {
   #check(): void {
     const nowMs = this.#clock.elapsedMs();
     this.#timer = undefined;
+    this.#checkAtMs = Infinity;
     let nextMs = Infinity;
     for (const running of this.#running) {
       const ageMs = nowMs - running.startedAtMs;

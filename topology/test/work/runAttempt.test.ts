@@ -103,6 +103,28 @@ test('an answer in time clears its timers: nothing is aborted or called long lat
   assert.deepEqual([seen.signal?.aborted, seen.long], [false, 0]);
 });
 
+test('an attempt runs for long after a second, also behind another one that did', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const deadlines = new Deadlines(60_000, CLOCK);
+  const silent = new Promise<never>(() => undefined);
+  const long: string[] = [];
+  void attempt(
+    () => silent,
+    () => long.push('first'),
+    deadlines,
+  );
+  t.mock.timers.tick(2_000);
+  void attempt(
+    () => silent,
+    () => long.push('second'),
+    deadlines,
+  );
+  t.mock.timers.tick(999);
+  assert.deepEqual(long, ['first']);
+  t.mock.timers.tick(1);
+  assert.deepEqual(long, ['first', 'second']);
+});
+
 test('attempts share one timer, and each ends at its own deadline; a signal that is asked for later is aborted', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const deadlines = new Deadlines(5_000, CLOCK);
