@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { JobStatus } from '@fit/jobs';
-import { PRIORITIES, type Priority, type Queue } from './queue.ts';
+import type { Priority, Queue } from './queue.ts';
 
 export interface ShownJob {
   readonly id: string;
@@ -41,24 +41,22 @@ export class UserJobs {
     { type, payload, priority }: { type: string; payload: unknown; priority: Priority },
   ): Promise<ShownJob> {
     const key = keyOf(user, newId());
-    return shown(await this.#queue.enqueue(priority, { type, payload }, { key }));
+    return shown(await this.#queue.enqueue('task', { type, payload }, { key, priority }));
   }
 
   async find(user: string, id: string): Promise<ShownJob | undefined> {
-    const found = await Promise.all(
-      PRIORITIES.map((priority) => this.#queue.get(`${priority}:${keyOf(user, id)}`)),
-    );
-    const job = found.find((one) => one !== undefined);
+    const job = await this.#queue.get(`task:${keyOf(user, id)}`);
     return job === undefined ? undefined : shown(job);
   }
 
-  /** Newest first, those of all priorities together. @param before id of a job: only jobs older than it. */
+  /** Newest first. @param before id of a job: only jobs older than it. */
   async list(
     user: string,
     { limit, before }: { readonly limit: number; readonly before: string | undefined },
   ): Promise<ShownJob[]> {
     const jobs: ShownJob[] = [];
     const found = this.#queue.list({
+      kind: 'task',
       keyPrefix: keyOf(user, ''),
       isDescending: true,
       ...(before === undefined ? {} : { after: { key: keyOf(user, before) } }),

@@ -1,9 +1,9 @@
-/** Runs jobs of all priorities; each has its own share of the worker, so none waits behind jobs of another priority. */
+/** Runs jobs, those of higher priorities first. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { reject } from '@fit/topology';
 import { loadTypes } from './jobType.ts';
 import { setting, whenStopped } from './process.ts';
-import { openQueue, PRIORITIES } from './queue.ts';
+import { openQueue } from './queue.ts';
 
 const prefetchCount = Number(setting('PREFETCH_COUNT', '10'));
 const workMs = Number(setting('WORK_MS', '0'));
@@ -20,24 +20,23 @@ const queue = await openQueue({
   connection: setting('AMQP_URL'),
   tasks: [],
 });
-for (const priority of PRIORITIES)
-  await queue.work(
-    priority,
-    async ({ payload: { type: name, payload }, signal }) => {
-      const type = types.get(name);
-      if (type === undefined) throw new CannotRun(`this worker has no type '${name}'`);
-      const checked = type.payload.safeParse(payload);
-      if (!checked.success) throw new CannotRun(checked.error.message);
-      await pause(workMs, undefined, { signal });
-      return await type.run(checked.data, signal);
-    },
-    {
-      // A message that waits in this process would keep other workers from it.
-      concurrency: prefetchCount,
-      prefetch: prefetchCount,
-      onError: (error) => (error instanceof CannotRun ? reject(error) : undefined),
-    },
-  );
+await queue.work(
+  'task',
+  async ({ payload: { type: name, payload }, signal }) => {
+    const type = types.get(name);
+    if (type === undefined) throw new CannotRun(`this worker has no type '${name}'`);
+    const checked = type.payload.safeParse(payload);
+    if (!checked.success) throw new CannotRun(checked.error.message);
+    await pause(workMs, undefined, { signal });
+    return await type.run(checked.data, signal);
+  },
+  {
+    // A message that waits in this process would keep other workers from it.
+    concurrency: prefetchCount,
+    prefetch: prefetchCount,
+    onError: (error) => (error instanceof CannotRun ? reject(error) : undefined),
+  },
+);
 console.log('worker: ready');
 await whenStopped();
 await queue.close({ deadline: '10s' });
