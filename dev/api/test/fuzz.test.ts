@@ -13,7 +13,7 @@ import { ReplyChecker } from '../src/fuzz/checkReply.ts';
 import { curlOf, fuzz } from '../src/fuzz/fuzz.ts';
 import { makeFuzzRecords } from '../src/fuzz/fuzzRecords.ts';
 
-test('370 requests are answered as the documents state', { timeout: 240_000 }, async (t) => {
+test('300 requests are answered as the documents state', { timeout: 240_000 }, async (t) => {
   const cleanups: (() => Promise<void>)[] = [];
   t.after(async () => {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -39,16 +39,17 @@ test('370 requests are answered as the documents state', { timeout: 240_000 }, a
   });
   const [coach] = system.coaches;
   assert.ok(coach !== undefined);
-  for (const [url, requestCount] of [
-    [system.monolith.url, 270],
-    [coach.url, 100],
+  for (const [url, requestCount, refusals] of [
+    [system.monolith.url, 270, [400, 401, 403]],
+    // One of its operations asks for a token.
+    [coach.url, 30, [400]],
   ] as const) {
     const { faults, statuses, unsuccessful } = await fuzz({ url, records, requestCount, seed: 1 });
     const described = faults.map(({ request, fault }) => `${fault}\n${curlOf(request)}`);
     assert.deepEqual(described, []);
     assert.deepEqual(unsuccessful, [], 'each operation succeeds at least once');
     const all = new Set([...statuses.values()].flatMap((counts) => [...counts.keys()]));
-    for (const status of [400, 401, 403]) assert.ok(all.has(status), `${status} of ${url}`);
+    for (const status of refusals) assert.ok(all.has(status), `${status} of ${url}`);
   }
 });
 
