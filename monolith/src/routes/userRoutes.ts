@@ -1,4 +1,5 @@
 /** Users: create one or many, list them, read one, read the workout of one. */
+import { createHash } from 'node:crypto';
 import { DateText, dayIn, UserId, Wod, wodId } from '@fit/contract';
 import { jobId } from '@fit/jobs';
 import { type BatchStore, type JobStore, showJobs } from '@fit/jobs/store';
@@ -61,9 +62,12 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       reply: User,
       statuses: [201],
       problems: [USER_EXISTS],
-      handle: async ({ body }) => {
-        const { created } = await users.create([body], new Date());
-        const [user] = created;
+      handle: async ({ body, keyHash }) => {
+        const [wanted = body] = withIds([body], keyHash);
+        const { created } = await users.create([wanted], new Date());
+        const isOwn = body.id === undefined && wanted.id !== undefined;
+        // An id that comes from the key can only be taken by an earlier try of the same request.
+        const user = created[0] ?? (isOwn ? await users.find(wanted.id ?? '') : undefined);
         if (user !== undefined) return { body: user };
         throw new Problem({
           ...USER_EXISTS,
@@ -82,9 +86,17 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       body: Many,
       idempotencyKey: 'kept',
       reply: Type.Object({ created: Type.Integer(), takenIds: Type.Array(UserId) }),
-      handle: async ({ body }) => {
-        const { created, takenIds } = await users.create(body.users, new Date());
-        return { body: { created: created.length, takenIds } };
+      handle: async ({ body, keyHash }) => {
+        const { created, takenIds } = await users.create(withIds(body.users, keyHash), new Date());
+        // What an earlier try of the same request has created counts as created by it.
+        const sentIds = new Set(body.users.map(({ id }) => id));
+        const foreignIds = takenIds.filter((id) => sentIds.has(id));
+        return {
+          body: {
+            created: created.length + takenIds.length - foreignIds.length,
+            takenIds: foreignIds,
+          },
+        };
       },
     }),
     defineRoute({
@@ -146,4 +158,21 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       },
     }),
   ];
+}
+
+/**
+ * Gives users without an id one that comes from the request and its Idempotency-Key. Where the process ends after it has stored them and
+ * before it has kept its reply, a repetition then finds them instead of creating them a second time.
+ */
+function withIds(users: readonly NewUser[], keyHash: string | undefined): readonly NewUser[] {
+  if (keyHash === undefined) return users;
+  return users.map((user, index) => ({
+    ...user,
+    id:
+      user.id ??
+      createHash('sha256')
+        .update(JSON.stringify([keyHash, users, index]))
+        .digest('hex')
+        .slice(0, 32),
+  }));
 }

@@ -119,3 +119,22 @@ test('the key of a process that died is taken over after a minute, by one reques
   await store.complete('id', 'dead', { status: 201, body: '"late"' });
   assert.equal((await store.begin(record('other', 62))).reply, undefined);
 });
+
+test('a repetition after a process died between users and reply finds the users of the first try', async (t) => {
+  const { store, post } = await serve(t);
+  const first = await post('/users', 'key-1', ANN);
+  const many = await post('/users/batch', 'key-1', { users: [ANN, ANN, { ...ANN, id: 'ann' }] });
+  // As if the process had ended before it kept the replies, and a minute had passed.
+  await store.raw('idempotencyKeys').deleteMany({});
+  const again = await post('/users', 'key-1', ANN);
+  assert.deepEqual([again.status, again.answer], [201, first.answer]);
+  assert.deepEqual(many.answer, { created: 3, takenIds: [] });
+  const manyAgain = await post('/users/batch', 'key-1', {
+    users: [ANN, ANN, { ...ANN, id: 'ann' }],
+  });
+  assert.deepEqual(manyAgain.answer, { created: 2, takenIds: ['ann'] });
+  assert.equal(await store.raw('users').countDocuments(), 4);
+  await store.raw('idempotencyKeys').deleteMany({});
+  const other = await post('/users', 'key-1', { ...ANN, name: 'Bob' });
+  assert.notEqual(other.answer.id, first.answer.id, 'another request is no repetition');
+});

@@ -1,7 +1,8 @@
 /**
  * Carries out a request with an Idempotency-Key once: a repetition gets the first answer. The key counts for one caller and one route,
  * so no caller sees the answer of another one. Where the process ends between the work and the record of its reply, the key is free
- * again after a minute, and a repetition is carried out again.
+ * again after a minute, and a repetition is carried out again; a handler that creates something takes its id from `keyHash`, so that the
+ * repetition finds it.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Reply } from '../route/defineRoute.ts';
