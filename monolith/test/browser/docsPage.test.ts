@@ -43,6 +43,10 @@ test('a reader lists the users with a token, and the page breaks no rule of its 
     new Set(routes.flatMap(({ paths }) => paths.map((path) => path.replace(/:(\w+)/g, '{$1}')))),
   );
 
+  const csrfHeaders: (string | undefined)[] = [];
+  page.on('request', (request) => {
+    if (request.url() === `${server.url}/users`) csrfHeaders.push(request.headers()['x-fit-csrf']);
+  });
   await page.click('.btn.authorize');
   await page.type('.auth-container input[type=text]', TOKEN);
   await page.click('.auth-btn-wrapper .authorize');
@@ -54,5 +58,6 @@ test('a reader lists the users with a token, and the page breaks no rule of its 
     '#operations-Users-getUsers .live-responses-table .microlight',
   );
   assert.match((await reply?.evaluate((node) => node.textContent)) ?? '', /"id": "ann"/);
+  assert.deepEqual(csrfHeaders, ['1'], 'a request with a session may change something');
   assert.deepEqual(pageErrors, []);
 });

@@ -65,7 +65,8 @@ const SECURITY_SCHEMES = {
     type: 'apiKey',
     in: 'cookie',
     name: SESSION_COOKIE,
-    description: 'for browsers; POST /auth/session sets it',
+    description:
+      'for browsers; POST /auth/session sets it. A request that changes something needs the header `x-fit-csrf: 1` besides.',
   },
 } as const;
 
