@@ -100,12 +100,13 @@ await runService(log, async (shutdownHooks, stopping) => {
   const idempotency = new IdempotencyStore(store.database);
   await idempotency.ensureIndexes();
   const users = new UserStore(store.database);
-  const { authenticate, keyRing } = openAccess(store.database);
+  const { authenticate, keyRing, callers } = openAccess(store.database);
   const accounts = await openAccounts({
     config,
     store,
     users,
     keyRing,
+    callers,
     onWarning: (line) => {
       log.warn(line);
     },

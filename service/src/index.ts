@@ -15,6 +15,7 @@ export {
 export {
   type Authenticate,
   bearerOf,
+  type CallerMemory,
   openAccess,
   SESSION_COOKIE,
   sessionIdOf,

@@ -64,6 +64,13 @@ export const OWN_ACCOUNT = {
   remedy: 'Let another administrator do it.',
 } as const satisfies ProblemKind;
 
+export const LAST_ADMIN = {
+  status: 409,
+  code: 'last_admin',
+  when: 'no enabled administrator would remain',
+  remedy: 'Give another account the role admin first.',
+} as const satisfies ProblemKind;
+
 export const ROLE_OF_SERVICE = {
   status: 409,
   code: 'role_of_service',

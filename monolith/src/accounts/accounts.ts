@@ -2,6 +2,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import {
   type Caller,
+  type CallerMemory,
   invalidInput,
   issueToken,
   type KeyRing,
@@ -17,6 +18,7 @@ import {
   ALREADY_BOOTSTRAPPED,
   EMAIL_TAKEN,
   INVALID_CREDENTIALS,
+  LAST_ADMIN,
   NO_PASSWORD,
   NO_SERVICE_ACCOUNT,
   NO_USER,
@@ -46,6 +48,8 @@ export interface AccountsParts {
   readonly limits: SignInLimits;
   readonly users: Pick<UserStore, 'create'>;
   readonly keyRing: KeyRing;
+  /** What this process remembers of callers; whoever is ended is forgotten at once. */
+  readonly callers: CallerMemory;
   /** Whoever knows it may make the first administrator. */
   readonly bootstrapSecret: string;
   /** Whether everybody may register as a member. */
@@ -262,14 +266,22 @@ export class Accounts {
 
   /** Ends the token or the session that the request came with, at once and in all processes. */
   async signOut({ via, credentialId, accountId }: Caller): Promise<void> {
-    const { accounts, sessions } = this.#parts;
-    if (via === 'cookie') await sessions.delete(credentialId);
-    else {
-      const now = new Date();
-      // The token itself ends before this time.
-      const until = new Date(now.getTime() + 2 * TOKEN_LIFETIME_SECONDS * 1_000);
-      await accounts.revoke(accountId, { id: credentialId, until }, now);
+    const { accounts, sessions, callers } = this.#parts;
+    if (via === 'cookie') {
+      await forgetting(
+        () => sessions.delete(credentialId),
+        () => {
+          callers.forgetSession(credentialId);
+        },
+      );
+      return;
     }
+    const now = new Date();
+    // The token itself ends before this time.
+    const until = new Date(now.getTime() + 2 * TOKEN_LIFETIME_SECONDS * 1_000);
+    await this.#forgettingAccount(accountId, () =>
+      accounts.revoke(accountId, { id: credentialId, until }, now),
+    );
   }
 
   /** @throws Problem 401 `invalid_credentials`, 409 `no_password`, 400, 429 */
@@ -287,7 +299,10 @@ export class Accounts {
     await limits.beginLogIn(login, address);
     if (!(await isPassword(current, passwordHash))) throw invalidCredentials();
     await limits.logInSucceeded(login, address);
-    await accounts.change(accountId, { passwordHash: await hashPassword(password) });
+    const hashed = await hashPassword(password);
+    await this.#forgettingAccount(accountId, () =>
+      accounts.change(accountId, { passwordHash: hashed }),
+    );
   }
 
   /** @throws Problem 404 `account_not_found` */
@@ -302,8 +317,9 @@ export class Accounts {
   }
 
   /**
-   * Nobody changes the own role or disables the own account, so that one administrator always remains.
-   * @throws Problem 404 `account_not_found`, 409 `own_account`, `role_of_service`, 400
+   * Nobody changes the own role or disables the own account, so that one administrator always remains; where two administrators
+   * do it to each other at once, at least one change is taken back.
+   * @throws Problem 404 `account_not_found`, 409 `own_account`, `last_admin`, `role_of_service`, `no_user`, 400
    */
   async change(
     caller: Caller,
@@ -333,9 +349,27 @@ export class Accounts {
     if (password !== undefined) requirePassword(password, 'body.password');
     const passwordHash =
       password === undefined ? {} : { passwordHash: await hashPassword(password) };
-    const changed = await this.#parts.accounts.change(id, { ...changes, ...passwordHash });
-    if (changed !== undefined) return changed;
-    throw accountNotFound(id);
+    const { accounts } = this.#parts;
+    const changed = await this.#forgettingAccount(id, () =>
+      accounts.change(id, { ...changes, ...passwordHash }),
+    );
+    if (changed === undefined) throw accountNotFound(id);
+    const isNoAdminNow = changed.role !== 'admin' || changed.isDisabled;
+    if (!isPowerLost || !isNoAdminNow || account.role !== 'admin') return changed;
+    // The change that was stored last sees all others, so an administrator remains in every order of simultaneous changes.
+    if (await accounts.hasEnabledAdmin()) return changed;
+    await accounts.takeBack(account, changed);
+    throw new Problem({
+      ...LAST_ADMIN,
+      title: 'No enabled administrator would remain, so the change was taken back',
+    });
+  }
+
+  /** The account is forgotten by this process, so that an outage that begins now does not bring back what has ended. */
+  async #forgettingAccount<Done>(id: string, change: () => Promise<Done>): Promise<Done> {
+    return await forgetting(change, () => {
+      this.#parts.callers.forgetAccount(id);
+    });
   }
 
   async #newPerson({ email, password, name }: NewPerson, role: Role, id: string): Promise<Account> {
@@ -370,6 +404,16 @@ export class Accounts {
     if (await this.#parts.accounts.replaceSecrets(_id, secrets, renewed)) return true;
     // After a lost connection the statement is repeated and finds what its first try has stored.
     return (await this.#parts.accounts.find(_id))?.secrets?.[0]?.hash === hash;
+  }
+}
+
+/** Forgets before the change, in case the database does not answer, and after it, because a request may have read the old state meanwhile. */
+async function forgetting<Done>(change: () => Promise<Done>, forget: () => void): Promise<Done> {
+  forget();
+  try {
+    return await change();
+  } finally {
+    forget();
   }
 }
 

@@ -1,6 +1,6 @@
 /** The accounts of the monolith with the stores that they need. */
 import type { StoreConnection } from '@fit/jobs/store';
-import type { KeyRing } from '@fit/service';
+import type { CallerMemory, KeyRing } from '@fit/service';
 import { loadSecretFile, type OnWarning } from '@fit/service/secret-file';
 import type { MonolithConfig } from '../readMonolithConfig.ts';
 import type { UserStore } from '../store/userStore.ts';
@@ -21,6 +21,7 @@ export interface OpenAccountsOptions {
   readonly store: Pick<StoreConnection, 'database'>;
   readonly users: Pick<UserStore, 'create'>;
   readonly keyRing: KeyRing;
+  readonly callers: CallerMemory;
   readonly onWarning: OnWarning;
 }
 
@@ -30,6 +31,7 @@ export async function openAccounts({
   store: { database },
   users,
   keyRing,
+  callers,
   onWarning,
 }: OpenAccountsOptions): Promise<Accounts> {
   const accounts = new AccountStore(database);
@@ -42,6 +44,7 @@ export async function openAccounts({
     limits,
     users,
     keyRing,
+    callers,
     bootstrapSecret:
       config.bootstrapSecret ?? (await loadSecretFile(config.bootstrapSecretFile, onWarning)),
     isRegistrationOpen: config.isRegistrationOpen,

@@ -328,6 +328,45 @@ test('an administrator makes a service and renews its secret', async (t) => {
   assert.equal(person.status, 400, 'a service cannot have the login of a person');
 });
 
+test('administrators who disable each other at the same time leave one enabled', async (t) => {
+  const first = await serveAccounts(t);
+  const second = await serveAccounts(t, { beside: first });
+  const people = ['ann@example.org', 'ben@example.org'];
+  for (let round = 0; round < 4; round += 1) {
+    const tokens = await Promise.all(people.map((email) => first.tokenOf(email, 'admin')));
+    const ids = people.map((email) =>
+      first.store
+        .raw('accounts')
+        .findOne({ email })
+        .then((found) => String(found?._id)),
+    );
+    const [ann, ben] = await Promise.all(ids);
+    const body = round % 2 === 0 ? { isDisabled: true } : { role: 'viewer' };
+    const answers = await Promise.all([
+      first.ask('PATCH', `/accounts/${ben ?? ''}`, { token: tokens[0], body }),
+      second.ask('PATCH', `/accounts/${ann ?? ''}`, { token: tokens[1], body }),
+    ]);
+    for (const { status, body: problem } of answers)
+      if (status === 409) assert.equal(problem['code'], 'last_admin');
+    const admins = first.store.raw('accounts');
+    assert.ok((await admins.countDocuments({ role: 'admin', isDisabled: false })) >= 1);
+    await admins.updateMany(
+      { email: { $in: people } },
+      { $set: { role: 'admin', isDisabled: false } },
+    );
+  }
+});
+
+test('a log-out counts in its process also if the database does not answer any more', async (t) => {
+  const served = await serveAccounts(t);
+  const token = await served.tokenOf('ann@example.org');
+  const { ask, connection } = served;
+  assert.equal((await ask('GET', '/auth/me', { token })).status, 200);
+  assert.equal((await ask('POST', '/auth/logout', { token })).status, 204);
+  await connection.close();
+  assert.notEqual(typeof (await served.identify(token).catch(() => 'refused')), 'object');
+});
+
 test('of two simultaneous renewals each secret that is handed out works', async (t) => {
   const served = await serveAccounts(t);
   const { accounts, ask } = served;

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext } from 'node:test';
 import { connectStore, type StoreConnection } from '@fit/jobs/store';
-import { createApp, type KeyRing, listen, openAccess, type Route } from '@fit/service';
+import {
+  type Authenticate,
+  createApp,
+  type KeyRing,
+  listen,
+  openAccess,
+  type Route,
+} from '@fit/service';
 import { type TestStore, testStore } from '../../../jobs/test/support/testStore.ts';
 import type { Accounts } from '../../src/accounts/accounts.ts';
 import { openAccounts } from '../../src/accounts/openAccounts.ts';
@@ -28,6 +35,8 @@ export interface ServedAccounts {
   readonly connection: StoreConnection;
   readonly accounts: Accounts;
   readonly keyRing: KeyRing;
+  /** @returns who sends requests with this token. */
+  identify(token: string): ReturnType<Authenticate>;
   /** @param options `token` is sent as a bearer token; `form` as a form instead of JSON. */
   readonly ask: (method: string, path: string, options?: AskOptions) => Promise<Answer>;
   /** @returns a token of the account, which is made if there is none. */
@@ -59,7 +68,7 @@ export async function serveAccounts(
   t.after(() => connection.close());
   const { database } = connection;
   const users = new UserStore(database);
-  const { authenticate, keyRing } = openAccess(database);
+  const { authenticate, keyRing, callers } = openAccess(database);
   const accounts = await openAccounts({
     config: {
       bootstrapSecret: BOOTSTRAP_SECRET,
@@ -71,6 +80,7 @@ export async function serveAccounts(
     store: connection,
     users,
     keyRing,
+    callers,
     onWarning: (line) => assert.fail(line),
   });
   const app = createApp({
@@ -114,6 +124,7 @@ export async function serveAccounts(
     connection,
     accounts,
     keyRing,
+    identify: (token) => authenticate({ authorization: `Bearer ${token}`, cookie: undefined }),
     ask,
     tokenOf: async (email, role = 'member') => {
       const person = { email, password: PASSWORD, name: email };

@@ -44,6 +44,9 @@ export function sessionIdOf(cookieValue: string): string {
   return createHash('sha256').update(cookieValue).digest('base64url');
 }
 
+/** What a process remembers of callers for an outage of the database. */
+export type CallerMemory = Pick<Authenticator, 'forgetAccount' | 'forgetSession'>;
+
 export class Authenticator {
   readonly #store: Pick<CallerStore, 'findAccount' | 'findSession'>;
   readonly #keyRing: Pick<KeyRing, 'verifier'>;
@@ -192,7 +195,7 @@ class LastAnswers<Answer> {
 export function openAccess(database: StoreDatabase): {
   readonly authenticate: Authenticate;
   readonly keyRing: KeyRing;
-  readonly callers: Pick<Authenticator, 'forgetAccount' | 'forgetSession'>;
+  readonly callers: CallerMemory;
 } {
   const keyRing = new KeyRing(new TokenKeyStore(database));
   const authenticator = new Authenticator(new CallerStore(database), keyRing);

@@ -7,6 +7,7 @@ import {
   ACCOUNT_EXISTS,
   ACCOUNT_NOT_FOUND,
   EMAIL_TAKEN,
+  LAST_ADMIN,
   NO_SERVICE_ACCOUNT,
   NO_USER,
   OWN_ACCOUNT,
@@ -105,7 +106,7 @@ export function accountRoutes(accounts: Accounts, keyRing: Pick<KeyRing, 'rotate
       params: Type.Object({ accountId: AccountId }),
       body: Changes,
       reply: AccountView,
-      problems: [ACCOUNT_NOT_FOUND, OWN_ACCOUNT, ROLE_OF_SERVICE, NO_USER],
+      problems: [ACCOUNT_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN, ROLE_OF_SERVICE, NO_USER],
       handle: async ({ params, body, caller }) => ({
         body: accountView(await accounts.change(required(caller), params.accountId, body)),
       }),
@@ -132,7 +133,7 @@ export function accountRoutes(accounts: Accounts, keyRing: Pick<KeyRing, 'rotate
       access: ADMINS,
       summary: 'Make a new key that signs tokens',
       description:
-        'Tokens of the key before it stay valid until they end; with `keepsPrevious: false` they are refused within ten seconds.',
+        'Tokens of the key before it stay valid until they end, unless a further key is made meanwhile: the newest two keys are kept. With `keepsPrevious: false` tokens of every other key are refused within ten seconds, by a process without database within 15 minutes.',
       tag: 'Accounts',
       body: Type.Object(
         { keepsPrevious: Type.Optional(Type.Boolean()) },

@@ -84,6 +84,21 @@ export class AccountStore {
     return await this.#accounts.findOneAndUpdate(id, {}, { $set: { ...changes, ...stamp } });
   }
 
+  async hasEnabledAdmin(): Promise<boolean> {
+    const filter = { role: 'admin', isDisabled: false } as const;
+    return (await this.#accounts.find({ filter, limit: 1 })).length > 0;
+  }
+
+  /** Gives an account the role and the tokens back that it had before a change, unless it was changed again since. */
+  async takeBack(before: Account, changed: Account): Promise<void> {
+    const { role, isDisabled, stamp, revoked = [] } = before;
+    await this.#accounts.updateOne(
+      before._id,
+      { $set: { role, isDisabled, stamp, revoked } },
+      { role: changed.role, isDisabled: changed.isDisabled, stamp: changed.stamp },
+    );
+  }
+
   /** Ends one token before its time. */
   async revoke(id: string, token: RevokedToken, now: Date): Promise<void> {
     await this.#accounts.updateOne(id, { $pull: { revoked: { until: { $lt: now } } } });
