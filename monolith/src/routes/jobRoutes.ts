@@ -66,7 +66,7 @@ const JOB_NOT_FOUND = {
   status: 404,
   code: 'job_not_found',
   when: 'no job has this id',
-  remedy: 'GET /jobs lists the jobs. Ended jobs are deleted after JOB_RETENTION_DAYS.',
+  remedy: 'GET /jobs lists the jobs. Ended jobs are deleted after FIT_JOB_RETENTION_DAYS.',
 } as const satisfies ProblemKind;
 
 const JobId = Type.String({ minLength: 1, maxLength: 200 });

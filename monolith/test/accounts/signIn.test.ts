@@ -3,6 +3,7 @@
  * database on the real server; expiry by signed tokens with other times.
  */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -261,7 +262,10 @@ test('the token endpoint takes JSON and forms, both grants, and answers errors a
   for (const [form, status, error] of [
     [`${grant}x`, 400, 'invalid_grant'],
     ['grant_type=client_credentials&client_id=cron&client_secret=no', 401, 'invalid_client'],
-    ['grant_type=refresh_token&refresh_token=x', 400, undefined],
+    ['grant_type=refresh_token', 400, 'unsupported_grant_type'],
+    ['scope=x', 400, 'invalid_request'],
+    ['grant_type=password&username=ann%40example.org', 400, 'invalid_request'],
+    ['grant_type=client_credentials&client_id=cron', 400, 'invalid_request'],
     [`${grant}&password=other`, 400, undefined],
     ['grant_type=password&username[$ne]=x&password[$gt]=', 400, undefined],
     ['grant_type=password&__proto__=x', 400, undefined],
@@ -326,6 +330,34 @@ test('an administrator makes a service and renews its secret', async (t) => {
     body: { role: 'service', name: 'ann@example.org' },
   });
   assert.equal(person.status, 400, 'a service cannot have the login of a person');
+});
+
+test('a Basic header is decoded as a form, and one without a colon is none', async (t) => {
+  const served = await serveAccounts(t);
+  const secret = 'a secret of 32 characters + more';
+  const account = (await served.accounts.createService('importer')).account;
+  const hash = createHash('sha256').update(secret).digest('base64url');
+  await served.store
+    .raw('accounts')
+    .updateOne({ _id: account._id }, { $set: { secrets: [{ hash, until: null }] } });
+  const grant = async (credentials: string) =>
+    await served.ask('POST', '/oauth/token', {
+      form: 'grant_type=client_credentials',
+      headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
+    });
+  assert.equal(
+    (await grant(`importer:${new URLSearchParams({ secret }).toString().slice(7)}`)).status,
+    200,
+  );
+  const bare = await grant('importer');
+  assert.deepEqual([bare.status, bare.body['error']], [400, 'invalid_request']);
+});
+
+test('the log-out of a token leaves the cookie beside it alone', async (t) => {
+  const { ask, tokenOf } = await serveAccounts(t);
+  const token = await tokenOf('ann@example.org');
+  const out = await ask('POST', '/auth/logout', { token, headers: { cookie: 'fit_session=x' } });
+  assert.deepEqual([out.status, out.headers.get('set-cookie')], [204, null]);
 });
 
 test('administrators who disable each other at the same time leave one enabled', async (t) => {

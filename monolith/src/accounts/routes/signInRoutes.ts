@@ -48,7 +48,8 @@ const Token = Type.Object({
 
 const OAuthRequest = Type.Object(
   {
-    grant_type: Type.Enum(['password', 'client_credentials']),
+    /** `password` or `client_credentials`; both what is missing and what is unknown is answered as RFC 6749 says. */
+    grant_type: Type.Optional(Type.String({ maxLength: 100 })),
     /** The e-mail address, for the grant `password`. */
     username: Type.Optional(Email),
     password: Type.Optional(Password),
@@ -172,8 +173,12 @@ export function signInRoutes(accounts: Accounts): Route[] {
       reply: Type.Null(),
       statuses: [204],
       handle: async ({ caller, headers }) => {
-        await accounts.signOut(required(caller));
-        return { ...NOTHING, headers: { 'set-cookie': sessionCookie('', 0, headers) } };
+        const signedIn = required(caller);
+        await accounts.signOut(signedIn);
+        // The log-out of a token leaves a cookie beside it alone: its session goes on, and would have no owner without the cookie.
+        return signedIn.via === 'bearer'
+          ? NOTHING
+          : { ...NOTHING, headers: { 'set-cookie': sessionCookie('', 0, headers) } };
       },
     }),
     defineRoute({
@@ -231,10 +236,13 @@ function basicOf({ authorization = '' }: Readonly<Record<string, string | undefi
   if (encoded === undefined) return {};
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
+  if (colon < 0) return {};
+  // Both are encoded as in a form, where a plus sign is a space.
+  const decode = (part: string) => decodeURIComponent(part.replaceAll('+', ' '));
   try {
     return {
-      client_id: decodeURIComponent(text.slice(0, colon)),
-      client_secret: decodeURIComponent(text.slice(colon + 1)),
+      client_id: decode(text.slice(0, colon)),
+      client_secret: decode(text.slice(colon + 1)),
     };
   } catch {
     return {};
@@ -248,17 +256,29 @@ async function grantTo(
   address: string,
 ) {
   if (grant_type === 'password') {
-    if (username === undefined) throw invalidInput('body.username', 'is missing');
-    if (password === undefined) throw invalidInput('body.password', 'is missing');
+    if (username === undefined) throw invalidRequest('body.username', 'is missing');
+    if (password === undefined) throw invalidRequest('body.password', 'is missing');
     return await asOAuthError(accounts.signIn(username, password, address), 400, 'invalid_grant');
   }
-  if (client_id === undefined) throw invalidInput('body.client_id', 'is missing');
-  if (client_secret === undefined) throw invalidInput('body.client_secret', 'is missing');
+  if (grant_type === undefined) throw invalidRequest('body.grant_type', 'is missing');
+  if (grant_type !== 'client_credentials')
+    throw invalidRequest(
+      'body.grant_type',
+      'must be password or client_credentials',
+      'unsupported_grant_type',
+    );
+  if (client_id === undefined) throw invalidRequest('body.client_id', 'is missing');
+  if (client_secret === undefined) throw invalidRequest('body.client_secret', 'is missing');
   return await asOAuthError(
     accounts.signInService(client_id, client_secret, address),
     401,
     'invalid_client',
   );
+}
+
+function invalidRequest(field: string, fault: string, error = 'invalid_request'): Problem {
+  const { options } = invalidInput(field, fault);
+  return new Problem({ ...options, members: { ...options.members, error } });
 }
 
 async function asOAuthError<Answer>(
@@ -269,7 +289,11 @@ async function asOAuthError<Answer>(
   try {
     return await answer;
   } catch (thrown) {
-    if (!(thrown instanceof Problem) || thrown.options.status !== 401) throw thrown;
+    if (!(thrown instanceof Problem)) throw thrown;
+    // RFC 6749 has no error of its own for too many attempts; clients repeat this one later.
+    if (thrown.options.status === 429)
+      throw new Problem({ ...thrown.options, members: { error: 'temporarily_unavailable' } });
+    if (thrown.options.status !== 401) throw thrown;
     throw new Problem({
       ...thrown.options,
       status,
