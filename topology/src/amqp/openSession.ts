@@ -85,6 +85,8 @@ export interface Session {
   readonly isBlocked: boolean;
   /** Runs the setup on this and each further connection, because a lost connection takes its channels along. On a closed session it never runs. */
   attach(setup: Setup): Attachment;
+  /** Is called at the end of each alarm. @returns a function that ends it. */
+  onUnblocked(listener: () => void): () => void;
   /** Closes the connection for good. */
   close(): Promise<void>;
 }
@@ -130,6 +132,7 @@ class RecoveringSession implements Session {
   readonly #options: SessionOptions;
   readonly #urls: BrokerUrls;
   readonly #attachments = new Set<SessionAttachment>();
+  readonly #onUnblocked = new Set<() => void>();
   #recovering: RecoveringChannelModel | undefined;
   /** The newest connection, also one that is lost. */
   #newest: ChannelModel | undefined;
@@ -206,6 +209,13 @@ class RecoveringSession implements Session {
     return attachment;
   }
 
+  onUnblocked(listener: () => void): () => void {
+    this.#onUnblocked.add(listener);
+    return () => {
+      this.#onUnblocked.delete(listener);
+    };
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const attachment of this.#attachments) attachment.detach();
@@ -237,6 +247,7 @@ class RecoveringSession implements Session {
     recovering.on('unblocked', () => {
       this.#isBlocked = false;
       this.report({ type: 'unblocked' });
+      for (const listener of this.#onUnblocked) listener();
     });
     // An error is followed by `disconnect`, which carries the reason; without a listener the error would end the process.
     recovering.on('error', () => undefined);

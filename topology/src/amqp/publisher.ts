@@ -79,6 +79,12 @@ export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' |
    * messages for that. `onPublish` is not told of them. Default none.
    */
   readonly asideExchange?: string;
+  /**
+   * True: while an alarm of the broker blocks the connection, messages wait here, and `confirmTimeoutMs` does not run. A caller
+   * that repeats what led to an unknown message needs that, because the broker reads everything in the socket once the alarm
+   * ends, and would store each repetition. Default false.
+   */
+  readonly holdsWhileBlocked?: boolean;
   /** Is called once for each publish. Must not throw. */
   readonly onPublish?: (end: PublishEnd) => void;
 }
@@ -105,6 +111,8 @@ interface Waiting {
   readonly startedAtMs: number;
   /** True: `confirmTimeoutMs` does not end it, since its caller does. */
   readonly isWatched: boolean;
+  /** Is asked before a message is sent that has waited: false ends it as `unsent`. */
+  readonly isWanted: (() => boolean) | undefined;
   state: 'waiting' | 'pending' | 'sent' | 'ended';
 }
 
@@ -133,6 +141,10 @@ export class Publisher {
   #endedWaitingCount = 0;
   #isSendingWaiting = false;
   readonly #waitsForConnection: boolean;
+  readonly #holdsWhileBlocked: boolean;
+  /** When it was last seen that an alarm held messages. */
+  #heldAtMs = -Infinity;
+  #forgetSession: (() => void) | undefined;
   /** Exchanges that exist on this channel's connection: a publish to another one would close the channel for all. */
   readonly #exchanges = new Set<string>();
   /** Questions to the broker whether an exchange exists: many messages may wait for one answer. */
@@ -151,6 +163,7 @@ export class Publisher {
     this.#maxUnconfirmed = options.maxUnconfirmed ?? 1_000;
     this.#confirmTimeoutMs = options.confirmTimeoutMs ?? 10_000;
     this.#waitsForConnection = options.waitsForConnection ?? false;
+    this.#holdsWhileBlocked = options.holdsWhileBlocked ?? false;
     this.#onPublish = options.onPublish;
     if (options.asideExchange !== undefined)
       this.#aside = new AsideChannel({
@@ -170,6 +183,9 @@ export class Publisher {
     try {
       if (options.session === undefined) publisher.#ownSession = await openSession(options);
       publisher.#session = options.session ?? publisher.#ownSession;
+      publisher.#forgetSession = publisher.#session?.onUnblocked(() => {
+        publisher.#sendWaiting();
+      });
       publisher.#attachment = publisher.#session?.attach(async (model, isReopened) => {
         const plan = await options.prepare(model, isReopened);
         await publisher.#openChannel(model, exchangesIn(plan), options.onEvent);
@@ -179,6 +195,7 @@ export class Publisher {
     } catch (error) {
       // The timer would keep a process running whose start was refused.
       clearInterval(publisher.#timeoutTimer);
+      publisher.#forgetSession?.();
       await publisher.#ownSession?.close();
       throw error;
     }
@@ -210,12 +227,16 @@ export class Publisher {
     return this.#waiting.length - this.#endedWaitingCount;
   }
 
-  /** Publishes one message. It never rejects: the result says what went wrong. */
-  publish(message: OutgoingMessage): Promise<PublishResult> {
+  /**
+   * Publishes one message. It never rejects: the result says what went wrong.
+   * @param isWanted is asked before a message is sent that has waited; false: it is not sent, and its result is unknown.
+   */
+  publish(message: OutgoingMessage, isWanted?: () => boolean): Promise<PublishResult> {
     return new Promise((resolve) => {
-      this.send(message, (outcome) => {
+      const onOutcome = (outcome: PublishEnd['outcome']) => {
         resolve(resultOf(outcome));
-      });
+      };
+      this.#publish(waitingOf(message, onOutcome, false, isWanted));
     });
   }
 
@@ -251,6 +272,7 @@ export class Publisher {
    */
   async close(): Promise<void> {
     clearInterval(this.#timeoutTimer);
+    this.#forgetSession?.();
     this.#isClosed = true;
     this.#attachment?.detach();
     await this.#aside?.close();
@@ -270,8 +292,8 @@ export class Publisher {
       return;
     }
     const isUp = this.#channel !== undefined;
-    if (isUp && this.waitingCount === 0 && this.#pending.size < this.#maxUnconfirmed)
-      this.#send(waiting);
+    const hasRoom = this.waitingCount === 0 && this.#pending.size < this.#maxUnconfirmed;
+    if (isUp && hasRoom && !this.#isHeld()) this.#send(waiting);
     else if (isUp || (this.#waitsForConnection && !this.#isClosed)) this.#waiting.push(waiting);
     else this.#finish(waiting, this.#waitsForConnection ? 'unsent' : 'error');
   }
@@ -391,15 +413,26 @@ export class Publisher {
     if (this.#isSendingWaiting) return;
     this.#isSendingWaiting = true;
     try {
-      while (this.#channel !== undefined && this.#pending.size < this.#maxUnconfirmed) {
+      while (this.#mayPublish()) {
         const next = this.#waiting.shift();
         if (next === undefined) return;
         if (next.state === 'ended') this.#endedWaitingCount -= 1;
+        else if (next.isWanted?.() === false) this.#finish(next, 'unsent');
         else this.#send(next);
       }
     } finally {
       this.#isSendingWaiting = false;
     }
+  }
+
+  #mayPublish(): boolean {
+    return (
+      this.#channel !== undefined && this.#pending.size < this.#maxUnconfirmed && !this.#isHeld()
+    );
+  }
+
+  #isHeld(): boolean {
+    return this.#holdsWhileBlocked && this.isBlocked;
   }
 
   #giveUp(waiting: Waiting): void {
@@ -428,7 +461,10 @@ export class Publisher {
   }
 
   #settleOverdue(): void {
-    const latestMs = performance.now() - this.#confirmTimeoutMs;
+    const nowMs = performance.now();
+    const latestMs = nowMs - this.#confirmTimeoutMs;
+    if (this.#isHeld()) this.#heldAtMs = nowMs;
+    if (this.#heldAtMs > latestMs) return;
     for (const pending of this.#pending) {
       if (pending.startedAtMs > latestMs) break;
       if (pending.isWatched) continue;
@@ -465,12 +501,14 @@ function waitingOf(
   message: OutgoingMessage,
   onOutcome: Waiting['onOutcome'],
   isWatched: boolean,
+  isWanted?: () => boolean,
 ): Waiting {
   return {
     message,
     onOutcome,
     startedAtMs: performance.now(),
     isWatched,
+    isWanted,
     state: 'waiting',
   };
 }

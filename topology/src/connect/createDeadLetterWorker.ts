@@ -250,6 +250,9 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
       url: '',
       label: '',
       onEvent: shared.reporterOf('publish'),
+      // A replay that is unknown is handled again, and its copy would run beside the first. The heartbeat decides.
+      confirmTimeoutMs: Infinity,
+      holdsWhileBlocked: true,
       prepare: async (model, isReopened) =>
         declaredObjects(await maintainer.prepare(model, isReopened), assert),
     });
@@ -373,14 +376,17 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
     const { topology } = this.#options;
     const run = { replayId: randomUUID(), startedAt: new Date() };
     const headers = replayHeaders(plainHeaders(delivery), run, new Date());
-    const result = await this.#publisher?.publish({
+    const message = {
       ...replayTarget(topology.declaration, this.#kind),
       id: delivery.messageId ?? randomUUID(),
       type: messageName(this.#kind, delivery),
       body: delivery.body,
       priority: delivery.priority,
       headers: headers as Record<string, string | number>,
-    });
+    };
+    // During a long alarm its channel may be lost: then the dead letter is handled again, and replayed again.
+    const isWanted = () => delivery.isCurrent && !delivery.isSettled;
+    const result = await this.#publisher?.publish(message, isWanted);
     if (result !== 'confirmed') throw new Error(`its replay ended as ${String(result)}`);
   }
 

@@ -438,6 +438,7 @@ function sharedLink(
         url: '',
         label: '',
         onEvent: connection.reporterOf('publish'),
+        holdsWhileBlocked: true,
         ...(onPublish === undefined ? {} : { onPublish }),
         prepare: async (model, isReopened) => {
           const plan = await maintainer.prepare(model, isReopened);

@@ -14,7 +14,7 @@ import {
 /** The publisher of a worker, and the worker's name on dead letters. */
 export interface WorkerPublisher {
   /** Publishes dead letters and messages for a later tier. */
-  readonly publisher: Pick<Publisher, 'publish'>;
+  readonly publisher: Pick<Publisher, 'isBlocked' | 'publish'>;
   /** Written on dead letters. */
   readonly workerId: string;
 }
@@ -44,13 +44,25 @@ export function performStep(
   return note === undefined ? method : leaveNote(publisher, note, method);
 }
 
-/** A dead letter without its note is better than none, so the result of the publish does not matter. */
+/** A note that is not confirmed by then may still arrive, and the message must not wait for it longer. */
+const NOTE_WAIT_MS = 2_000;
+
+/**
+ * A dead letter without its note is better than none, so the result of the publish does not matter, and while an alarm of the
+ * broker blocks publishers no note is written.
+ */
 async function leaveNote(
-  publisher: Pick<Publisher, 'publish'>,
+  publisher: Pick<Publisher, 'isBlocked' | 'publish'>,
   note: OutgoingMessage,
   method: SettleMethod,
 ): Promise<SettleMethod> {
-  await publisher.publish(note);
+  if (publisher.isBlocked) return method;
+  let timer: NodeJS.Timeout | undefined;
+  const isOver = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, NOTE_WAIT_MS);
+  });
+  await Promise.race([publisher.publish(note), isOver]);
+  clearTimeout(timer);
   return method;
 }
 
@@ -59,7 +71,8 @@ async function publishCopy(
   copy: OutgoingMessage,
   { delivery, method }: { readonly delivery: Delivery; readonly method: SettleMethod },
 ): Promise<SettleMethod | undefined> {
-  if ((await publisher.publish(copy)) === 'confirmed') return method;
+  const result = await publisher.publish(copy, () => !isGivenBack(delivery));
+  if (result === 'confirmed') return method;
   delivery.nackToDeadLetterExchange();
   return undefined;
 }
@@ -75,5 +88,6 @@ export async function deadLetter(
   kind: PlannedKind,
   { delivery, details }: { readonly delivery: Delivery; readonly details: DeadLetterDetails },
 ): Promise<boolean> {
-  return (await publisher.publish(deadLetterOf(kind, delivery, details))) === 'confirmed';
+  const copy = deadLetterOf(kind, delivery, details);
+  return (await publisher.publish(copy, () => !isGivenBack(delivery))) === 'confirmed';
 }

@@ -425,6 +425,8 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
 
   #end({ task, kind, startedAt, outcome }: EndedRun<Message, Effect>): void {
     const { message, attempt, delivery } = task;
+    // Before a copy or a note is published: it waits for the broker, and must not hold the place of a handler meanwhile.
+    this.#limiter.leave();
     // A rejected job caused its failure itself, so it is not a sign of an outage.
     if (outcome.type === 'retry')
       this.#circuitBreaker.record(errorClass(outcome.error), outcome.error);
@@ -433,7 +435,6 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     const endedAt = this.#link.clock.date();
     const result = { message, kind, attempt, delivery, outcome, step, startedAt, endedAt };
     if (isGivenBack(delivery) && (step.type === 'deadLetter' || step.type === 'skip')) {
-      this.#limiter.leave();
       this.#tellUnconfirmed(result, { type: 'wait', delayMs: 0 });
       return;
     }
@@ -449,7 +450,6 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   #settle(result: AttemptResult<Message, Effect>, method: SettleMethod | undefined): void {
     const { settle } = this.#options;
     const { kind, attempt, delivery, step } = result;
-    this.#limiter.leave();
     if (method === undefined) {
       this.#tellUnconfirmed(result, nextStep(kind, attempt, { type: 'retry' }));
       return;

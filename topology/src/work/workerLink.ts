@@ -102,6 +102,7 @@ export function brokerLink(
         ...(onPublish === undefined ? {} : { onPublish }),
         label: `worker ${workerId} publishes`,
         asideExchange: notesName(queue),
+        holdsWhileBlocked: true,
         prepare: async (model) => {
           const plan = await assertTopology(model, declaration, options);
           onPlan(plan);
