@@ -7,26 +7,29 @@ cd -- "$(dirname -- "$0")"
 usage() {
   cat <<'USAGE'
 ./compose.sh up [options of docker compose up]
-    make .env if it is missing, build the images unless .env names a release, start, wait until everything is healthy
+    make .env if it is missing, build the images unless .env names a release, start, wait until everything is healthy,
+    and make the administrator, who logs in as admin@example.org with FIT_ADMIN_PASSWORD of .env
 ./compose.sh release VERSION
     build the commit that is checked out as VERSION, unless its images exist, write both into .env, and run it.
     To go back: check out the former commit and release its version again
 ./compose.sh env
     make .env with its secrets, or add the missing ones; existing secrets stay; needs a Docker daemon that answers
 ./compose.sh shell
-    print the admin token and the addresses for the commands of the runbooks: eval "$(./compose.sh shell)"
+    print a token of the administrator and the addresses for the commands of the runbooks: eval "$(./compose.sh shell)".
+    The token ends after 30 minutes: run the same again
 ./compose.sh down | logs | ps | …
     run docker compose with the same arguments, also if .env is missing
 USAGE
 }
 
 # Each secret with the volume whose server keeps it from its first start on. No volume keeps those of FIT itself.
-SECRETS="FIT_ADMIN_TOKEN: FIT_BOOTSTRAP_SECRET: FIT_CRON_SECRET: FIT_BROKER_PASSWORD:rabbitmq-data FIT_DATABASE_PASSWORD:mongo-data FIT_GRAFANA_PASSWORD:grafana-data"
+SECRETS="FIT_ADMIN_PASSWORD: FIT_BOOTSTRAP_SECRET: FIT_CRON_SECRET: FIT_BROKER_PASSWORD:rabbitmq-data FIT_DATABASE_PASSWORD:mongo-data FIT_GRAFANA_PASSWORD:grafana-data"
+EMAIL=admin@example.org
 IMAGES="fit-monolith fit-coach fit-cron"
 
-# The variables of .env that `shell` exports. The passwords are not exported, since Compose would take them from the shell
+# The variables of .env that `shell` exports. Most passwords are not exported, since Compose would take them from the shell
 # instead of .env; the exported addresses hold them.
-EXPORTED="FIT_ADMIN_TOKEN FIT_PROFILE CRON_TIMEZONE FIT_MONITORING"
+EXPORTED="FIT_CRON_SECRET FIT_PROFILE CRON_TIMEZONE FIT_MONITORING"
 
 # A release writes these into .env. Values of the shell would override them, so they are unset.
 given_commit=${FIT_COMMIT:-}
@@ -117,7 +120,7 @@ make_env() {
 # Compose prefers a value of the shell to that in .env. A value that `shell` exported before .env was changed would restore
 # the former one.
 check_shell() {
-  for name in $EXPORTED FIT_BOOTSTRAP_SECRET FIT_CRON_SECRET FIT_BROKER_PASSWORD FIT_DATABASE_PASSWORD FIT_GRAFANA_PASSWORD; do
+  for name in $EXPORTED FIT_ADMIN_PASSWORD FIT_BOOTSTRAP_SECRET FIT_BROKER_PASSWORD FIT_DATABASE_PASSWORD FIT_GRAFANA_PASSWORD; do
     eval "given=\${$name-unset} is_given=\${$name+yes}"
     written=$(written_value "$name")
     [ -n "$is_given" ] && [ "$given" != "$written" ] || continue
@@ -162,6 +165,8 @@ start() {
     "0 "*) docker compose rm --stop --force more-coaches > /dev/null 2>&1 || true ;;
   esac
   docker compose up --wait "$@"
+  # The administrator may have another password by now, so this is no reason to fail.
+  log_in > /dev/null || report "$EMAIL could not log in with FIT_ADMIN_PASSWORD of .env; write the present password there"
 }
 
 up() {
@@ -221,8 +226,30 @@ export AMQP_MANAGEMENT_URL='http://$broker@127.0.0.1:$(value_of FIT_PORT_MANAGEM
 export MONGODB_URL='mongodb://$database@127.0.0.1:$(value_of FIT_PORT_MONGODB 12106)/fit?authSource=admin'
 export FIT_URL='http://127.0.0.1:$(value_of FIT_PORT_MONOLITH 12100)'
 BROKER='$broker'
-AUTH='authorization: Bearer $(shown_value FIT_ADMIN_TOKEN)'
 LINES
+  token=$(log_in) || { report "AUTH is not set: no administrator could log in at the monolith"; token=; }
+  [ -z "$token" ] || printf "AUTH='authorization: Bearer %s'\n" "$token"
+}
+
+# Prints a token of the first administrator, who is made where the database has none. It runs in the container of the monolith,
+# which has the bootstrap secret and Node, so the machine needs neither curl nor a JSON parser.
+log_in() {
+  shown_value FIT_ADMIN_PASSWORD | docker compose exec -T monolith node -e '
+    const email = process.argv[1], password = require("node:fs").readFileSync(0, "utf8").trim();
+    const post = (path, body, headers) => fetch(`http://127.0.0.1:${process.env.PORT}${path}`,
+      { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) });
+    const logIn = () => post("/auth/login", { email, password });
+    const main = async () => {
+      let reply = await logIn();
+      if (reply.status === 401) {
+        const authorization = `Bearer ${process.env.FIT_BOOTSTRAP_SECRET}`;
+        await post("/bootstrap/admin", { email, password, name: "Administrator" }, { authorization });
+        reply = await logIn();
+      }
+      if (!reply.ok) throw new Error(`the log-in was answered with ${reply.status} ${await reply.text()}`);
+      process.stdout.write((await reply.json()).token);
+    };
+    main().catch((error) => { console.error(error.message); process.exit(1); });' "$EMAIL"
 }
 
 # shown_value NAME: the value in .env, else that of the shell.

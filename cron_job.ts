@@ -36,7 +36,8 @@ Exit code of --once: 0 every workout exists, 2 some do not, 1 an error, 128 + nu
 The long-running process exits with 0 after SIGTERM, SIGINT or SIGHUP.
 
   FIT_URL           the monolith, default http://127.0.0.1:12100
-  FIT_ADMIN_TOKEN   its bearer token; or FIT_ADMIN_TOKEN_FILE, default .fit/admin-token
+  FIT_CRON_SECRET   secret of the account cron; or FIT_CRON_SECRET_FILE, default .fit/cron-secret, whose new content is used
+                    without a restart
   CRON_SCHEDULE     cron expression, default 0 5 * * *
   CRON_TIMEZONE     IANA name, default UTC
   CRON_WAIT_MS      how long to wait for a run, in milliseconds, default 3600000 (an hour)
@@ -309,17 +310,21 @@ class RunDeadline {
 
 /** @throws ConfigError that lists every wrong variable with its value and the remedy. */
 async function readConfig(): Promise<Config> {
-  const { fitUrl, adminToken, adminTokenFile, ...config } = readCronConfig(
+  const { fitUrl, cronSecret, cronSecretFile, ...config } = readCronConfig(
     process.env,
     scheduleFault,
   );
-  const token = adminToken ?? (await readSecretFile(adminTokenFile, log));
-  if (token === undefined)
+  // Called before each log-in, so a secret that was replaced in its file is used after the first refusal.
+  const credentials = async () => {
+    const clientSecret = cronSecret ?? (await readSecretFile(cronSecretFile, log));
+    if (clientSecret !== undefined) return { clientId: 'cron', clientSecret };
     throw new ConfigError([
-      `no admin token: set FIT_ADMIN_TOKEN, or start the monolith, which writes ${adminTokenFile}`,
+      `no secret of cron: set FIT_CRON_SECRET, or start the monolith, which writes ${cronSecretFile}`,
     ]);
+  };
+  await credentials();
   const slots = new Slots(config.schedule, config.timezone);
-  return { ...config, slots, client: new FitClient(fitUrl, token) };
+  return { ...config, slots, client: new FitClient(fitUrl, credentials) };
 }
 
 /** The schedule is checked in UTC, so that a wrong time zone does not hide a fault of the schedule. */

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FitClient, followRun, untilAccepted } from '@fit/client';
+import { followRun, untilAccepted } from '@fit/client';
 import { readCoachConfig } from '@fit/coach/config';
 import { ConfigError, dayIn, type Environment, type FitDeclaration } from '@fit/contract';
 import { readMonolithConfig } from '@fit/monolith/config';
@@ -19,11 +19,10 @@ import {
   readReceivers,
   writeMonitoringConfig,
 } from '@fit/prometheus';
-import { loadSecretFile } from '@fit/service/secret-file';
 import {
   ALERTMANAGER_LOGIN,
+  administratorFile,
   alertmanagerFile,
-  bootstrapSecretFile,
   brokerFile,
   type CoachPorts,
   DEFAULT_PORTS,
@@ -73,7 +72,7 @@ process.exit(await main().catch(exitCodeOf));
 /** The values that the steps of the start share. */
 interface Launch {
   readonly config: StartConfig;
-  /** The folder of data, logs and the admin token. */
+  /** The folder of data, logs and secrets. */
   readonly folder: string;
   readonly name: string;
   readonly isFresh: boolean;
@@ -166,8 +165,6 @@ interface StartConfig {
   readonly runbookBase: string;
   /** The time zone whose day is today, as an IANA name. */
   readonly timezone: string;
-  /** Undefined: the first start makes one. */
-  readonly adminToken: string | undefined;
   /** Servers that exist already; undefined: they are started. */
   readonly amqpUrl: string | undefined;
   readonly mongodbUrl: string | undefined;
@@ -205,7 +202,6 @@ function readStartConfig(env: Environment): StartConfig {
     receivers,
     runbookBase: links.runbookBase,
     timezone: monolith.timezone,
-    adminToken: monolith.adminToken,
     amqpUrl: env['AMQP_URL'] ? monolith.amqpUrl : undefined,
     mongodbUrl: env['MONGODB_URL'] ? monolith.mongodbUrl : undefined,
   };
@@ -267,7 +263,6 @@ async function startServices(launch: Launch, stack: Stack): Promise<System> {
       ALERTMANAGER_URL: stack.alertmanagerUrl ?? '',
     },
     coachCount: 1 + moreCoaches.length,
-    adminToken: config.adminToken ?? (await loadSecretFile(tokenFile(folder), report)),
     onProgress: report,
     signal,
     restarts,
@@ -285,7 +280,7 @@ async function makeWorkouts(
   system: System,
   userCount: number,
 ): Promise<boolean> {
-  const client = new FitClient(system.monolith.url, system.adminToken);
+  const { client } = system;
   const retry = { waitMs: RUN_WAIT_MS, signal, onProgress: report };
   await untilAccepted(() => client.createUsers(sampleUsers(userCount)), retry);
   const date = dayIn(config.timezone, new Date());
@@ -305,10 +300,9 @@ async function makeWorkouts(
 function printAddresses({ config, folder }: Launch, stack: Stack, system: System): void {
   const [user] = sampleUsers(1);
   process.stdout.write(`
-  a workout     ${system.monolith.url}/users/${user?.id ?? ''}/wod   (needs the token of the next line)
-  status page   ${system.monolith.url}/   (asks for the bearer token in ${tokenFile(folder)})
-  monolith      ${system.monolith.url}/runs   (the same token)
-  first admin   POST ${system.monolith.url}/bootstrap/admin   (with the secret in ${bootstrapSecretFile(folder)})
+  a workout     ${system.monolith.url}/users/${user?.id ?? ''}/wod   (as the administrator, see docs/access.md)
+  status page   ${system.monolith.url}/   (e-mail address and password: ${administratorFile(folder)})
+  monolith      ${system.monolith.url}/docs   (the same log-in)
   metrics       ${system.monolith.metricsUrl}
                 ${system.coaches[0]?.metricsUrl ?? ''}
   RabbitMQ      ${brokerAddress(config, stack, folder)}
@@ -340,10 +334,6 @@ function databaseAddress(config: StartConfig, stack: Stack): string {
 /** MONGODB_URL is passed on unchanged: if it names no database, the services use the one of FIT. */
 function databaseUrl({ mongodbUrl }: StartConfig, stack: Stack): string {
   return mongodbUrl ?? new URL('/fit', stack.mongodbUrl).href;
-}
-
-function tokenFile(folder: string): string {
-  return resolve(folder, 'admin-token');
 }
 
 function readCount(name: string, text: string, most: number): number {

@@ -1,6 +1,14 @@
 /** The monolith's API for commands, tests and campaigns. */
 import pRetry from 'p-retry';
 
+/**
+ * How a program logs in: as a person, as a service account, or with a token that it has already. A token is used until it is refused.
+ */
+export type Credentials =
+  | { readonly email: string; readonly password: string }
+  | { readonly clientId: string; readonly clientSecret: string }
+  | { readonly token: string };
+
 /** The reply to a request for a run: its jobs are recorded after it, so a new run has none yet. */
 export interface RunReply {
   readonly runId: string;
@@ -23,6 +31,22 @@ export interface RunStatusReply extends RunReply {
   readonly etaSeconds?: number;
 }
 
+/** The reply to a log-in. */
+interface TokenReply {
+  readonly token: string;
+  /** Lifetime in seconds. */
+  readonly expires_in: number;
+}
+
+interface HeldToken {
+  readonly token: string;
+  /** When a new one is asked for, by `performance.now()`. */
+  readonly renewAtMs: number;
+}
+
+/** Part of a token's lifetime after which it is renewed, so that no request is under way with one that ends. */
+const RENEWED_AFTER = 0.9;
+const UNAUTHORIZED = 401;
 const REQUEST_TIMEOUT_MS = 60_000;
 /** The monolith answers /readyz within a second, whatever its dependencies do. */
 const READY_TIMEOUT_MS = 2_000;
@@ -95,26 +119,90 @@ export async function untilAccepted<Reply>(
 
 export class FitClient {
   readonly #url: string;
-  readonly #adminToken: string;
+  readonly #credentials: Credentials | (() => Promise<Credentials>);
+  /** Shared by simultaneous requests, so that they log in once. */
+  #held: Promise<HeldToken> | undefined;
 
-  constructor(url: string, adminToken: string) {
+  /**
+   * @param credentials a function is called before each log-in, so that a secret that was replaced in its file is used from then on.
+   * It throws where there are none.
+   */
+  constructor(url: string, credentials: Credentials | (() => Promise<Credentials>)) {
     this.#url = url;
-    this.#adminToken = adminToken;
+    this.#credentials = credentials;
   }
 
-  /** @throws FitRequestError with the problem document of the answer; Error where there is no answer. */
+  /**
+   * Logs in where there is no token yet, the token ends soon or it was refused. A refused request did nothing, so it is sent again.
+   * @throws FitRequestError with the problem document of the answer, also of a log-in; Error where there is no answer.
+   */
   async request(
     method: 'GET' | 'POST' | 'PUT',
     path: string,
     options: RequestOptions = {},
   ): Promise<unknown> {
-    const { body, headers } = options;
+    const token = await this.token();
+    try {
+      return await this.#send(method, path, options, token);
+    } catch (error) {
+      if (!(error instanceof FitRequestError) || error.status !== UNAUTHORIZED) throw error;
+      // Another request may have replaced the refused token already.
+      if ((await this.#held)?.token === token) this.#held = undefined;
+      return await this.#send(method, path, options, await this.token());
+    }
+  }
+
+  /** @returns a token that monolith and coach accept. @throws as `request` does. */
+  async token(): Promise<string> {
+    const held = await this.#hold();
+    if (performance.now() < held.renewAtMs) return held.token;
+    this.#held = undefined;
+    return (await this.#hold()).token;
+  }
+
+  async #hold(): Promise<HeldToken> {
+    const held = (this.#held ??= this.#logIn());
+    try {
+      return await held;
+    } catch (error) {
+      if (this.#held === held) this.#held = undefined;
+      throw error;
+    }
+  }
+
+  async #logIn(): Promise<HeldToken> {
+    const credentials =
+      typeof this.#credentials === 'function' ? await this.#credentials() : this.#credentials;
+    if ('token' in credentials)
+      return { token: credentials.token, renewAtMs: Number.POSITIVE_INFINITY };
+    const reply =
+      'email' in credentials
+        ? await this.#send('POST', '/auth/login', {
+            body: { email: credentials.email, password: credentials.password },
+          })
+        : await this.#send('POST', '/oauth/token', {
+            body: {
+              grant_type: 'client_credentials',
+              client_id: credentials.clientId,
+              client_secret: credentials.clientSecret,
+            },
+          });
+    const { token, expires_in: seconds } = reply as TokenReply;
+    return { token, renewAtMs: performance.now() + RENEWED_AFTER * 1_000 * seconds };
+  }
+
+  async #send(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    { body, headers }: RequestOptions,
+    token?: string,
+  ): Promise<unknown> {
     let response: Response;
     try {
       response = await fetch(new URL(path, this.#url), {
         method,
         headers: {
-          authorization: `Bearer ${this.#adminToken}`,
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },
@@ -127,7 +215,8 @@ export class FitClient {
     const text = await response.text();
     if (!response.ok)
       throw new FitRequestError(response.status, `${method} ${path}: ${response.status} ${text}`);
-    return JSON.parse(text);
+    // A reply of 204 has no body.
+    return text === '' ? undefined : JSON.parse(text);
   }
 
   /** @returns why the monolith is not ready for work; undefined where it is ready. Never throws. */

@@ -1,5 +1,6 @@
 /** The monolith's API from outside, for cron, `npm start`, tests and campaigns. It imports nothing else of FIT. */
 export {
+  type Credentials,
   FitClient,
   FitRequestError,
   isRepeatable,

@@ -25,7 +25,6 @@ export {
 } from './fitTopology.ts';
 export { useNativeBroker } from './nativeBroker.ts';
 export {
-  ADMIN_TOKEN_VARIABLES,
   CRON_SECRET_VARIABLES,
   CRON_VARIABLES,
   type CronConfig,

@@ -14,9 +14,9 @@ import { HOST, metricsPort, TIMEZONE } from './readServiceConfig.ts';
 export interface CronConfig {
   /** Address of the monolith. */
   readonly fitUrl: string;
-  /** Undefined: the token is read from `adminTokenFile`. */
-  readonly adminToken: string | undefined;
-  readonly adminTokenFile: string;
+  /** Undefined: the secret is read from `cronSecretFile`. */
+  readonly cronSecret: string | undefined;
+  readonly cronSecretFile: string;
   readonly schedule: string;
   /** IANA name of the time zone whose calendar day is today. */
   readonly timezone: string;
@@ -29,21 +29,6 @@ export interface CronConfig {
 }
 
 const DAY_MS = 86_400_000;
-
-/** The admin's token, as the monolith and cron read it. */
-export const ADMIN_TOKEN_VARIABLES = {
-  FIT_ADMIN_TOKEN: Type.Optional(
-    secret({
-      unit: '32 to 1,024 random characters',
-      description: 'bearer token of the admin routes; unset: the one in `FIT_ADMIN_TOKEN_FILE`',
-    }),
-  ),
-  FIT_ADMIN_TOKEN_FILE: text({
-    default: '.fit/admin-token',
-    unit: 'path',
-    description: 'file of the token; the monolith makes it at its first start',
-  }),
-};
 
 /** The secret of cron's account, as the monolith and cron read it. */
 export const CRON_SECRET_VARIABLES = {
@@ -63,7 +48,7 @@ export const CRON_SECRET_VARIABLES = {
 
 export const CRON_VARIABLES = Type.Object({
   FIT_URL: httpUrl({ default: 'http://127.0.0.1:12100', description: 'address of the monolith' }),
-  ...ADMIN_TOKEN_VARIABLES,
+  ...CRON_SECRET_VARIABLES,
   CRON_SCHEDULE: text({
     default: '0 5 * * *',
     unit: 'cron expression',
@@ -110,8 +95,8 @@ export function readCronConfig(
   if (all.length > 0) throw new ConfigError(all);
   return {
     fitUrl: value.FIT_URL,
-    adminToken: value.FIT_ADMIN_TOKEN,
-    adminTokenFile: value.FIT_ADMIN_TOKEN_FILE,
+    cronSecret: value.FIT_CRON_SECRET,
+    cronSecretFile: value.FIT_CRON_SECRET_FILE,
     schedule: value.CRON_SCHEDULE,
     timezone: value.CRON_TIMEZONE,
     waitMs: value.CRON_WAIT_MS,

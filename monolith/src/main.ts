@@ -20,7 +20,6 @@ import {
   requireSchema,
 } from '@fit/jobs/store';
 import {
-  acceptToken,
   countJobs,
   countPublishes,
   countRequests,
@@ -47,7 +46,6 @@ import {
   serveOperations,
   withDocumentation,
 } from '@fit/service';
-import { loadSecretFile } from '@fit/service/secret-file';
 import type { TopologyEvent } from '@fit/topology';
 import { vhostOf } from '@fit/topology/amqp';
 import { openAccounts } from './accounts/openAccounts.ts';
@@ -75,11 +73,6 @@ await runService(log, async (shutdownHooks, stopping) => {
   const config = readMonolithConfig(process.env);
   const { declaration } = config;
   const kinds = declaration.kinds.map(({ kind }) => kind);
-  const adminToken =
-    config.adminToken ??
-    (await loadSecretFile(config.adminTokenFile, (line) => {
-      log.warn(line);
-    }));
 
   const tracing = await openTracing('monolith', log);
   shutdownHooks.push({ part: 'tracing', stop: () => tracing.stop() });
@@ -165,7 +158,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   });
   shutdownHooks.push({ part: 'operations port', stop: () => operations.close() });
   const app = createApp({
-    authenticate: acceptToken(adminToken, authenticate),
+    authenticate,
     routes,
     idempotency,
     onRequest: logRequests(log, countRequests(metrics, routes)),

@@ -1,6 +1,5 @@
 /** The configuration of the monolith. */
 import {
-  ADMIN_TOKEN_VARIABLES,
   ConfigError,
   CRON_SECRET_VARIABLES,
   type Environment,
@@ -16,9 +15,6 @@ import {
 import Type from 'typebox';
 
 export interface MonolithConfig extends ServiceConfig {
-  /** The bearer token of the admin routes; undefined: the first start makes one and keeps it in `adminTokenFile`. */
-  readonly adminToken: string | undefined;
-  readonly adminTokenFile: string;
   /** Whoever knows it may make the first administrator; undefined: the first start makes one and keeps it in the file. */
   readonly bootstrapSecret: string | undefined;
   readonly bootstrapSecretFile: string;
@@ -47,7 +43,6 @@ export interface MonolithConfig extends ServiceConfig {
 /** Every variable that the monolith reads, with default, bound and documentation. */
 export const MONOLITH_VARIABLES = Type.Object({
   ...serviceVariables({ port: 12_100, metricsPort: 12_111 }),
-  ...ADMIN_TOKEN_VARIABLES,
   FIT_BOOTSTRAP_SECRET: Type.Optional(
     secret({
       unit: '32 to 1,024 random characters',
@@ -113,8 +108,6 @@ export function readMonolithConfig(env: Environment): MonolithConfig {
     ]);
   return {
     ...service,
-    adminToken: own.FIT_ADMIN_TOKEN,
-    adminTokenFile: own.FIT_ADMIN_TOKEN_FILE,
     bootstrapSecret: own.FIT_BOOTSTRAP_SECRET,
     bootstrapSecretFile: own.FIT_BOOTSTRAP_SECRET_FILE,
     cronSecret: own.FIT_CRON_SECRET,

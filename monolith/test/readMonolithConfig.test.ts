@@ -1,22 +1,24 @@
-/** Goal: a wrong value is refused before anything starts, and a weak admin token is not printed. Method: calls without I/O. */
+/** Goal: a wrong value is refused before anything starts, and a weak secret is not printed. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readMonolithConfig } from '../src/readMonolithConfig.ts';
 
-for (const FIT_ADMIN_TOKEN of ['x', 'x'.repeat(31), 'x'.repeat(32), 'changeme'.repeat(4)])
-  test(`FIT_ADMIN_TOKEN of ${FIT_ADMIN_TOKEN.length} characters, '${FIT_ADMIN_TOKEN}', is refused`, () => {
+for (const FIT_BOOTSTRAP_SECRET of ['x', 'x'.repeat(31), 'x'.repeat(32), 'changeme'.repeat(4)])
+  test(`FIT_BOOTSTRAP_SECRET of ${FIT_BOOTSTRAP_SECRET.length} characters, '${FIT_BOOTSTRAP_SECRET}', is refused`, () => {
     assert.throws(
-      () => readMonolithConfig({ FIT_ADMIN_TOKEN }),
+      () => readMonolithConfig({ FIT_BOOTSTRAP_SECRET }),
       (error: Error) => {
-        assert.match(error.message, /^FIT_ADMIN_TOKEN (has|can) .*openssl rand -hex 24/);
-        assert.ok(FIT_ADMIN_TOKEN.length === 1 || !error.message.includes(FIT_ADMIN_TOKEN));
+        assert.match(error.message, /^FIT_BOOTSTRAP_SECRET (has|can) .*openssl rand -hex 24/);
+        assert.ok(
+          FIT_BOOTSTRAP_SECRET.length === 1 || !error.message.includes(FIT_BOOTSTRAP_SECRET),
+        );
         return true;
       },
     );
   });
 
-test('an empty FIT_ADMIN_TOKEN counts as unset', () => {
-  assert.equal(readMonolithConfig({ FIT_ADMIN_TOKEN: '' }).adminToken, undefined);
+test('an empty FIT_BOOTSTRAP_SECRET counts as unset', () => {
+  assert.equal(readMonolithConfig({ FIT_BOOTSTRAP_SECRET: '' }).bootstrapSecret, undefined);
 });
 
 test('jobs are kept for 30 days and workouts for a year, and never shorter than their jobs', () => {

@@ -1,6 +1,5 @@
 /** What every service shares: HTTP routes, health, metrics, log, traces, start and stop. */
 
-export { acceptToken } from './access/acceptToken.ts';
 export {
   type Access,
   ADMINS,

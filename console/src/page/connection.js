@@ -1,6 +1,6 @@
 /**
- * The event stream of the monolith. It is read by fetch because EventSource of the browser cannot send the token in a header,
- * and a token in an address would appear in logs. After a loss it reconnects by itself, with growing pauses.
+ * The event stream of the monolith, for the session of the cookie. It is read by fetch because EventSource of the browser does not say
+ * whether it was refused, and it does not notice a dead connection. After a loss it reconnects by itself, with growing pauses.
  */
 import { EventParser } from './eventParser.js';
 
@@ -9,7 +9,7 @@ import { EventParser } from './eventParser.js';
  * @property {(data: string) => void} onStatus
  * @property {() => void} onActivity any data arrived, also a heartbeat.
  * @property {(lost: { reason: string, retryAt: number }) => void} onLost retryAt in milliseconds since the epoch.
- * @property {() => void} onRefused the server refused the token.
+ * @property {(status: 401 | 403) => void} onRefused 401: there is no session, or it has ended; 403: the account may not read the status.
  */
 
 const FIRST_PAUSE_MS = 1_000;
@@ -21,7 +21,6 @@ const LONGEST_PAUSE_MS = 15_000;
 const IDLE_TIMEOUT_MS = 40_000;
 
 export class Connection {
-  #token;
   #listener;
   #abort = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -30,12 +29,8 @@ export class Connection {
   #lastId = '';
   #isClosed = false;
 
-  /**
-   * @param {string} token
-   * @param {Listener} listener
-   */
-  constructor(token, listener) {
-    this.#token = token;
+  /** @param {Listener} listener */
+  constructor(listener) {
     this.#listener = listener;
     void this.#run();
   }
@@ -68,14 +63,14 @@ export class Connection {
     this.#restartIdleTimer();
     try {
       const response = await fetch('/events', {
-        headers: { authorization: `Bearer ${this.#token}`, 'last-event-id': this.#lastId },
+        headers: { 'last-event-id': this.#lastId },
         cache: 'no-store',
         signal: this.#abort.signal,
       });
-      if (response.status === 401) {
+      if (response.status === 401 || response.status === 403) {
         this.close();
-        this.#listener.onRefused();
-        return 'the token was refused';
+        this.#listener.onRefused(response.status);
+        return 'the session was refused';
       }
       if (!response.ok || response.body === null) return `the server answered ${response.status}`;
       await this.#readBody(response.body);

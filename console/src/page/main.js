@@ -1,14 +1,12 @@
-/** The page: asks for the token once, shows each status, and marks a status that is not current. */
+/** The page: asks for a log-in, shows each status, and marks a status that is not current. */
 import { alertsView } from './alertsView.js';
 import { announcement } from './announcement.js';
 import { Connection } from './connection.js';
 import { connectionState } from './connectionState.js';
 import { queuesView } from './queuesView.js';
+import { forgetSession, logIn, logOut, mayHaveSession, readAccount } from './session.js';
 import { durationText } from './text.js';
 import { todayView } from './todayView.js';
-
-/** The key in the session storage of the tab. A cookie would be sent with every request; this is sent by the page alone. */
-const TOKEN_KEY = 'fit-admin-token';
 
 /** @type {Connection | undefined} */
 let connection;
@@ -30,46 +28,61 @@ function byId(id) {
   return found;
 }
 
-const token = /** @type {HTMLInputElement} */ (byId('token'));
+const email = /** @type {HTMLInputElement} */ (byId('email'));
+const password = /** @type {HTMLInputElement} */ (byId('password'));
 
-byId('token-form').addEventListener('submit', (event) => {
+byId('log-in').addEventListener('submit', (event) => {
   event.preventDefault();
-  const given = token.value.trim();
-  token.value = '';
-  // fetch refuses other characters in a header, and the page would reconnect without end.
-  if (!/^[\x21-\x7e]+$/.test(given)) {
-    askForToken('A token has no spaces and no characters outside ASCII.');
-    return;
-  }
-  sessionStorage.setItem(TOKEN_KEY, given);
-  connect(given);
+  void submit();
 });
 
-byId('forget').addEventListener('click', () => {
-  askForToken('');
+byId('log-out').addEventListener('click', () => {
+  void leave();
 });
 
-/** @param {string} problem */
-function askForToken(problem) {
+async function submit() {
+  byId('log-in-problem').textContent = '';
+  const problem = await logIn(email.value, password.value);
+  password.value = '';
+  if (problem === '') connect();
+  else askForLogIn(problem, password);
+}
+
+async function leave() {
+  const problem = await logOut();
+  askForLogIn(problem === '' ? '' : `You may still be logged in. ${problem}`);
+}
+
+/**
+ * @param {string} problem
+ * @param {HTMLInputElement} field gets the focus.
+ */
+function askForLogIn(problem, field = email) {
   connection?.close();
   connection = undefined;
-  sessionStorage.removeItem(TOKEN_KEY);
   byId('status').hidden = true;
-  byId('forget').hidden = true;
+  byId('account').textContent = '';
+  byId('log-out').hidden = true;
   byId('sign-in').hidden = false;
-  byId('token-problem').textContent = problem;
-  token.focus();
+  byId('log-in-problem').textContent = problem;
+  field.focus();
   showConnection();
 }
 
-/** @param {string} given */
-function connect(given) {
+async function showAccount() {
+  const opened = connection;
+  const account = await readAccount();
+  if (account !== undefined && connection === opened)
+    byId('account').textContent = `${account.name} (${account.role})`;
+}
+
+function connect() {
   byId('sign-in').hidden = true;
-  byId('token-problem').textContent = '';
-  byId('forget').hidden = false;
+  byId('log-in-problem').textContent = '';
+  byId('log-out').hidden = false;
   lost = undefined;
   activeAt = 0;
-  connection = new Connection(given, {
+  connection = new Connection({
     onStatus: (data) => {
       const status = /** @type {unknown} */ (JSON.parse(data));
       show(/** @type {import('./model.js').Status} */ (status));
@@ -83,11 +96,18 @@ function connect(given) {
       lost = state;
       showConnection();
     },
-    onRefused: () => {
-      askForToken('The server refused this token. Is it the one of this server?');
+    onRefused: (status) => {
+      if (status === 401) {
+        forgetSession();
+        askForLogIn('The session has ended. Log in again.');
+        return;
+      }
+      void logOut();
+      askForLogIn('This account may not see the status. Log in with another one.');
     },
   });
   showConnection();
+  void showAccount();
 }
 
 /** @param {import('./model.js').Status} status */
@@ -147,6 +167,5 @@ function tick() {
 }
 
 setInterval(tick, 1_000);
-const remembered = sessionStorage.getItem(TOKEN_KEY);
-if (remembered === null) askForToken('');
-else connect(remembered);
+if (mayHaveSession()) connect();
+else askForLogIn('');

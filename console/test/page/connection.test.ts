@@ -16,11 +16,11 @@ function connect(t: TestContext, answers: Answer[]) {
     return (answers.shift() ?? noAnswer)(init);
   });
   const calls: string[] = [];
-  const connection = new Connection('token', {
+  const connection = new Connection({
     onStatus: (data) => calls.push(`status ${data}`),
     onActivity: () => calls.push('activity'),
     onLost: ({ reason }) => calls.push(`lost: ${reason}`),
-    onRefused: () => calls.push('refused'),
+    onRefused: (status) => calls.push(`refused ${status}`),
   });
   t.after(() => {
     connection.close();
@@ -80,12 +80,13 @@ test('a stream without data is aborted after the idle timeout and resumed after 
   assert.deepEqual(asked, ['/events ', '/events 7']);
 });
 
-test('a refused token is not sent again', async (t) => {
-  const { asked, calls, tick } = connect(t, [
-    () => Promise.resolve(new Response(null, { status: 401 })),
-  ]);
-  await settled();
-  tick.tick(60_000);
-  await settled();
-  assert.deepEqual([calls, asked.length], [['refused'], 1]);
-});
+for (const status of [401, 403])
+  test(`after ${status} the page does not ask again`, async (t) => {
+    const { asked, calls, tick } = connect(t, [
+      () => Promise.resolve(new Response(null, { status })),
+    ]);
+    await settled();
+    tick.tick(60_000);
+    await settled();
+    assert.deepEqual([calls, asked.length], [[`refused ${status}`], 1]);
+  });

@@ -48,7 +48,7 @@ async function run(requestCount: number, seed: number): Promise<number> {
   resources.defer(() => system.stop());
   const records = await makeFuzzRecords({
     url: system.monolith.url,
-    adminToken: system.adminToken,
+    client: system.client,
     mongodbUrl,
   });
   resources.use(records);

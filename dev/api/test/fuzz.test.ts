@@ -31,7 +31,7 @@ test('300 requests are answered as the documents state', { timeout: 240_000 }, a
   cleanups.push(() => system.stop());
   const records = await makeFuzzRecords({
     url: system.monolith.url,
-    adminToken: system.adminToken,
+    client: system.client,
     mongodbUrl,
   });
   cleanups.push(async () => {

@@ -130,16 +130,13 @@ export async function startSystemUnderTest(
     coachCount,
     ...(ports === undefined ? {} : { ports }),
   });
-  const { adminToken } = system;
   const systems = [system];
   const stopServices = async () => {
     for (const each of systems.toReversed()) await each.stop();
   };
   try {
     for (let number = 2; number <= monolithCount; number += 1)
-      systems.push(
-        await startSystem({ ...common, folder: logFolder(number), coachCount: 0, adminToken }),
-      );
+      systems.push(await startSystem({ ...common, folder: logFolder(number), coachCount: 0 }));
   } catch (error) {
     await stopServices();
     throw error;

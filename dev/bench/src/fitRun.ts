@@ -1,5 +1,5 @@
 /** Runs of FIT as a client sees them: requested from the API, at their end when the last workout is stored. */
-import { FitClient, followRun } from '@fit/client';
+import { type FitClient, followRun } from '@fit/client';
 import { WODS_COLLECTION, type WodDocument, wodIdsOf } from '@fit/contract';
 import type { SampleUser } from '@fit/stack';
 import type { Db } from 'mongodb';
@@ -35,7 +35,7 @@ export interface FitRunOptions {
 }
 
 export function clientOf({ system }: SystemUnderTest): FitClient {
-  return new FitClient(system.monolith.url, system.adminToken);
+  return system.client;
 }
 
 /** @returns 2026-01-01 and so many days, as YYYY-MM-DD. */

@@ -1,5 +1,5 @@
 /** One run of the whole system: from the request to the last stored workout. */
-import { FitClient, followRun } from '@fit/client';
+import { followRun } from '@fit/client';
 import { wodIdsOf } from '@fit/contract';
 import { sampleUsers } from '@fit/stack';
 import type { SystemUnderTest } from './benchEnvironment.ts';
@@ -41,7 +41,7 @@ export async function measureRun(
   { system, database, pids }: SystemUnderTest,
   { userCount, date }: RunOptions,
 ): Promise<RunFigures> {
-  const client = new FitClient(system.monolith.url, system.adminToken);
+  const { client } = system;
   const users = sampleUsers(userCount);
   await client.createUsers(users);
   using memory = new MemoryWatch(pids);

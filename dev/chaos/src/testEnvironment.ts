@@ -1,6 +1,6 @@
 /** The test environment of a scenario: native servers, monolith and coaches of its own, and the runs that were requested. */
 import { resolve } from 'node:path';
-import { FitClient, followRun, type RunStatusReply } from '@fit/client';
+import { type FitClient, followRun, type RunStatusReply } from '@fit/client';
 import { readFitTopology } from '@fit/contract';
 import {
   freePorts,
@@ -97,7 +97,7 @@ export class TestEnvironment {
   clientOf(index: number): FitClient {
     const system = this.#systems[index];
     if (system === undefined) throw new Error(`there is no monolith with index ${index}`);
-    return new FitClient(system.monolith.url, system.adminToken);
+    return system.client;
   }
 
   /** Every queue of the topology; its wait queues are named after the tiers that the services were started with. */
@@ -275,7 +275,6 @@ async function startServices(
           ...common,
           folder: resolve(logFolder, String(number)),
           coachCount: 0,
-          adminToken: first.adminToken,
         }),
       );
   } catch (error) {

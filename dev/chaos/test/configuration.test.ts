@@ -24,7 +24,7 @@ const SERVICE = {
   FIT_TIERS: '30s,5s',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'collector',
 };
-const MONOLITH = { FIT_ADMIN_TOKEN: 'short', FIT_STALE_AFTER_MS: '1', PROMETHEUS_URL: 'x' };
+const MONOLITH = { FIT_BOOTSTRAP_SECRET: 'short', FIT_STALE_AFTER_MS: '1', PROMETHEUS_URL: 'x' };
 const COACH = { COACH_PREFETCH: '0', COACH_FAILURE_RATE: '2' };
 const ADDRESS = { HOST: '1.2.3', PORT: '70000', METRICS_PORT: 'x' };
 
@@ -39,7 +39,7 @@ const PROGRAMS: readonly (readonly [file: string, env: Record<string, string>])[
     'cron_job.ts',
     {
       FIT_URL: 'monolith:12100',
-      FIT_ADMIN_TOKEN: 'short',
+      FIT_CRON_SECRET: 'short',
       CRON_SCHEDULE: 'daily',
       CRON_WAIT_MS: '1',
       CRON_CATCH_UP_MS: '-1',

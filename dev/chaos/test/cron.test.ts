@@ -1,7 +1,7 @@
 /** Goal: metrics, health and output of the daily trigger show what it did, waits for, and does next. Method: the real program. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeSecret } from '@fit/service/secret-file';
+import { makeSecret, replaceSecretFile } from '@fit/service/secret-file';
 import { sampleUsers } from '@fit/stack';
 import { eventually, testDatabaseUrl } from '@fit/stack/testing';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
@@ -128,6 +128,29 @@ test('each slot makes a run of its own', async (t) => {
   assert.equal(await cron.stop(), 0);
 });
 
+test('a new secret in the file, and the end of its token, do not disturb a running cron', async (t) => {
+  const tested = await startSystemUnderTest(t);
+  await tested.client.createUsers(sampleUsers(3));
+  const cron = await startCron(t, tested, {
+    CRON_SCHEDULE: '*/2 * * * * *',
+    CRON_CATCH_UP_MS: '0',
+  });
+  const completeCount = async () => (await runsOf(cron))['complete'] ?? 0;
+  const waitForRuns = async (count: number) => {
+    await eventually(async () => (await completeCount()) >= count, {
+      deadlineMs: 120_000,
+      describe: cron.output,
+    });
+  };
+  await waitForRuns(1);
+  await replaceSecretFile(tested.env['FIT_CRON_SECRET_FILE'] ?? '', makeSecret(), 0o600);
+  // Only the newest two keys verify tokens, so cron's token is refused from now on, and it must log in with the new secret.
+  for (let count = 0; count < 3; count += 1) await tested.client.request('POST', '/auth/keys');
+  await waitForRuns((await completeCount()) + 3);
+  assert.equal((await runsOf(cron))['failed'], 0, cron.output());
+  assert.equal(await cron.stop(), 0);
+});
+
 test('a wrong configuration ends cron with each variable at fault, its value and what would be right', async () => {
   // Some parsers of schedules accept H, a time that is chosen at each start; cron must refuse it.
   const { code, stdout } = await runProgram(['cron_job.ts'], {
@@ -135,7 +158,7 @@ test('a wrong configuration ends cron with each variable at fault, its value and
     CRON_SCHEDULE: 'H 5 * * *',
     CRON_TIMEZONE: 'Mars/Phobos',
     CRON_CATCH_UP_MS: '-1',
-    FIT_ADMIN_TOKEN: 'short',
+    FIT_CRON_SECRET: 'short',
   });
   assert.equal(code, 1);
   assert.match(
@@ -144,7 +167,7 @@ test('a wrong configuration ends cron with each variable at fault, its value and
   );
   assert.match(stdout, /CRON_TIMEZONE='Mars\/Phobos'/);
   assert.match(stdout, /CRON_CATCH_UP_MS='-1' must be a whole number from 0 to/);
-  assert.match(stdout, /FIT_ADMIN_TOKEN/);
+  assert.match(stdout, /FIT_CRON_SECRET/);
 });
 
 test('SIGTERM, SIGINT and SIGHUP end cron at every moment of its start with the right exit code', async (t) => {
@@ -164,7 +187,7 @@ test('SIGTERM, SIGINT and SIGHUP end cron at every moment of its start with the 
         ...process.env,
         // No server listens on this port, so cron waits for the monolith.
         FIT_URL: 'http://127.0.0.1:1',
-        FIT_ADMIN_TOKEN: makeSecret(),
+        FIT_CRON_SECRET: makeSecret(),
         METRICS_PORT: '0',
       });
       await eventually(() => after.test(cron.output()), {

@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { readMemory } from '@fit/bench';
+import { makeSecret } from '@fit/service/secret-file';
 import type { Service } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { startSystemUnderTest } from './support/systemUnderTest.ts';
@@ -95,7 +96,9 @@ async function expectUnharmed(service: Service, startBytes: number): Promise<voi
 const ALERTMANAGER_PASSWORD = 'a-password-of-alertmanager';
 
 test('monolith and coach survive hostile connections without growing, and answer other clients', async (t) => {
-  const { system } = await startSystemUnderTest(t, {
+  const bootstrapSecret = makeSecret();
+  const { system, client } = await startSystemUnderTest(t, {
+    FIT_BOOTSTRAP_SECRET: bootstrapSecret,
     ALERTMANAGER_URL: `http://fit:${ALERTMANAGER_PASSWORD}@127.0.0.1:1`,
   });
   const services = [system.monolith, ...system.coaches];
@@ -109,11 +112,11 @@ test('monolith and coach survive hostile connections without growing, and answer
   ended.catch(() => undefined);
 
   await t.test(
-    'the admin token and the login of Alertmanager are in the environment of the monolith and of no coach',
+    'the bootstrap secret and the login of Alertmanager are in the environment of the monolith and of no coach',
     async () => {
       for (const { name, child } of services) {
         const environment = await readFile(`/proc/${child.pid}/environ`, 'utf8');
-        for (const secret of [system.adminToken, ALERTMANAGER_PASSWORD])
+        for (const secret of [bootstrapSecret, ALERTMANAGER_PASSWORD])
           assert.equal(environment.includes(secret), name === 'monolith', name);
       }
     },
@@ -124,7 +127,7 @@ test('monolith and coach survive hostile connections without growing, and answer
       await t.test(
         `${CONNECTION_COUNT} unfinished bodies ${unfinished.name}, with${hasToken ? '' : 'out'} the token`,
         async (t) => {
-          const headers = hasToken ? [`authorization: Bearer ${system.adminToken}`] : [];
+          const headers = hasToken ? [`authorization: Bearer ${await client.token()}`] : [];
           // The coach checks no token, so requests with one are the same to it.
           for (const service of hasToken ? [system.monolith] : services) {
             const startBytes = residentBytes(service);

@@ -94,7 +94,13 @@ test('log lines name job, run, attempt, trace and request, and contain no secret
     sampleUsers(3).map(({ id }) => [`createWod:${id}:${DATE}`, runId, 'queued']),
   );
   for (const log of [monolith, coach])
-    for (const secret of [password, system.adminToken, marker, '"payload"', '"equipment"'])
+    for (const secret of [
+      password,
+      await system.client.token(),
+      marker,
+      '"payload"',
+      '"equipment"',
+    ])
       assert.ok(
         !log.includes(secret),
         log.split('\n').find((line) => line.includes(secret)),
@@ -197,7 +203,7 @@ test('a refused broker password and an unreachable database are logged without t
   const { amqpUrl } = await testBroker(t);
   const broker = new URL(amqpUrl);
   broker.password = password;
-  const [MONGODB_URL, FIT_ADMIN_TOKEN] = [testDatabaseUrl(), randomBytes(24).toString('hex')];
+  const [MONGODB_URL, FIT_CRON_SECRET] = [testDatabaseUrl(), randomBytes(24).toString('hex')];
   const refused = await readUntilLogged(t, {
     main: 'coach/src/main.ts',
     env: { AMQP_URL: broker.href, AMQP_MANAGEMENT_URL: '', MONGODB_URL },
@@ -208,11 +214,11 @@ test('a refused broker password and an unreachable database are logged without t
     env: {
       AMQP_URL: amqpUrl,
       AMQP_MANAGEMENT_URL: '',
-      FIT_ADMIN_TOKEN,
+      FIT_CRON_SECRET,
       MONGODB_URL: `mongodb://nobody:${password}@127.0.0.1:9/fit`,
     },
     expected: /MongoServerSelectionError/,
   });
   for (const output of [refused, unreachable])
-    for (const secret of [password, FIT_ADMIN_TOKEN]) assert.ok(!output.includes(secret), output);
+    for (const secret of [password, FIT_CRON_SECRET]) assert.ok(!output.includes(secret), output);
 });

@@ -6,7 +6,6 @@ import { FitRequestError } from '@fit/client';
 import { sampleUsers } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { readMetricsPage } from '../src/metricsPage.ts';
-import { viewerToken } from '../src/viewerToken.ts';
 import { runProgram, startCron } from './support/programs.ts';
 import { DATE, startSystemUnderTest, waitForRun } from './support/systemUnderTest.ts';
 
@@ -21,7 +20,7 @@ test('one request stores one workout per user, and monolith and coach serve the 
   const fromMonolith = await client.request('GET', `/users/sample-00007/wod?date=${DATE}`);
   const path = `${system.coaches[0]?.url ?? ''}/wods/sample-00007?date=${DATE}`;
   assert.equal((await fetch(path)).status, 401);
-  const authorization = `Bearer ${await viewerToken(client)}`;
+  const authorization = `Bearer ${await client.token()}`;
   const fromCoach = await fetch(path, { headers: { authorization } });
   assert.deepEqual(await fromCoach.json(), fromMonolith);
   // A second request for the same day, by the route's other path: no user gets a second workout.

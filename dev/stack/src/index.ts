@@ -28,10 +28,9 @@ export { amtool, promtool, type ToolResult } from './servers/prometheus.ts';
 export { brokerFile } from './servers/rabbitmq.ts';
 export type { ServerName } from './servers/serverDefinition.ts';
 export { StackError, type StackErrorCode } from './stackError.ts';
+export { administratorFile, cronSecretFile } from './system/administrator.ts';
 export { type SampleUser, sampleUsers } from './system/sampleUsers.ts';
 export {
-  bootstrapSecretFile,
-  cronSecretFile,
   NODE_FLAGS,
   type Service,
   type System,

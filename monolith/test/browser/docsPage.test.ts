@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { acceptToken, createApp, listen, withDocumentation } from '@fit/service';
+import { createApp, listen, withDocumentation } from '@fit/service';
 import { openBrowser } from '@fit/stack/testing';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
+import { acceptToken } from '../../../service/test/support/acceptToken.ts';
 import { MONOLITH_DOCUMENT } from '../../src/routes/monolithDocument.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
 import { UserStore } from '../../src/store/userStore.ts';

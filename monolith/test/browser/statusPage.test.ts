@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { FitClient } from '@fit/client';
+import type { FitClient } from '@fit/client';
 import { type System, sampleUsers, startSystem } from '@fit/stack';
 import {
   eventually,
@@ -24,6 +24,7 @@ import { alert, closeServer, serveAlerts, urlOf } from './serveAlerts.ts';
 
 type Browser = Awaited<ReturnType<typeof openBrowser>>;
 
+const VIEWER = { email: 'viewer@example.org', password: 'password-of-a-viewer' };
 const HOSTILE = '<img src=x onerror="document.title=\'owned\'">';
 const WATCHDOG = { alertname: 'Watchdog', severity: 'none' };
 const SCHEMES = ['light', 'dark'] as const;
@@ -61,7 +62,9 @@ describe('the status page', () => {
       },
     });
     testContext.after(() => system.stop());
-    client = new FitClient(system.monolith.url, system.adminToken);
+    client = system.client;
+    const body = { ...VIEWER, role: 'viewer', name: 'A viewer' };
+    await client.request('POST', '/accounts', { body });
     browser = await openBrowser(testContext);
   });
   after(async () => {
@@ -79,32 +82,54 @@ describe('the status page', () => {
   }
 
   async function signIn(page: Page): Promise<void> {
-    await page.type('#token', system.adminToken);
+    await page.type('#email', VIEWER.email);
+    await page.type('#password', VIEWER.password);
     await page.keyboard.press('Enter');
     await page.waitForSelector('#status:not([hidden])');
   }
 
-  test('a wrong token is refused with a reason; signing in needs the keyboard only; the browser reports no error', async (t) => {
+  test('a wrong password is refused with a reason; logging in and out needs the keyboard only; the browser reports no error', async (t) => {
     const { page, pageErrors } = await openPage(t);
-    assert.equal(await page.evaluate(() => document.activeElement?.id), 'token');
-    await page.keyboard.type('wrong-token');
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'email');
+    await page.keyboard.type(VIEWER.email);
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('a-wrong-password');
     await page.keyboard.press('Enter');
-    await shows(page, '#token-problem', /refused this token/);
+    await shows(page, '#log-in-problem', /the password is wrong/);
     // The browser itself logs the status 401.
     assert.deepEqual(
       pageErrors.splice(0).filter((error) => !error.includes('401')),
       [],
     );
-    await page.keyboard.type(system.adminToken);
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'password');
+    await page.keyboard.type(VIEWER.password);
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await shows(page, '#connection', /^live$/);
+    await shows(page, '#account', /^A viewer \(viewer\)$/);
     await shows(page, '#today', /No run yet today/);
     await page.reload();
     await shows(page, '#connection', /^live$/);
     assert.deepEqual(pageErrors, []);
     assert.equal(page.url(), `${system.monolith.url}/`);
-    assert.doesNotMatch(await page.content(), new RegExp(system.adminToken));
+    assert.equal(await page.evaluate(() => document.cookie), '', 'a script can read the session');
+    assert.doesNotMatch(await page.content(), new RegExp(VIEWER.password));
+    await page.focus('#log-out');
+    await page.keyboard.press('Enter');
+    await shows(page, '#connection', /^not connected$/);
+    assert.equal(await page.$('#status:not([hidden])'), null);
+    assert.equal(await page.evaluate(async () => (await fetch('/status')).status), 401);
+  });
+
+  test('a session that was ended elsewhere ends the page, which asks for a log-in', async (t) => {
+    const { page } = await openPage(t);
+    await signIn(page);
+    await shows(page, '#connection', /^live$/);
+    await page.evaluate(async () => {
+      await fetch('/auth/logout', { method: 'POST', headers: { 'x-fit-csrf': '1' } });
+    });
+    await page.reload();
+    await shows(page, '#log-in-problem', /The session has ended/);
   });
 
   test('alerts are unknown, then none, then firing, and a hostile text stays text', async (t) => {
@@ -245,6 +270,18 @@ describe('the status page', () => {
     await shows(page, '#connection', /^live$/);
     assert.equal(await isMarkedStale(page), false);
     await shows(page, '#announcer', /^Everyone is served/);
+  });
+
+  // The last one, because the registration makes a user of the next runs.
+  test('a member is told that the status is not for members', async (t) => {
+    const { page } = await openPage(t);
+    const member = { email: 'member@example.org', password: 'password-of-a-member' };
+    await client.request('POST', '/auth/register', { body: { ...member, name: 'A member' } });
+    await page.type('#email', member.email);
+    await page.type('#password', member.password);
+    await page.keyboard.press('Enter');
+    await shows(page, '#log-in-problem', /may not see the status/);
+    assert.equal(await page.$('#status:not([hidden])'), null);
   });
 });
 

@@ -1,9 +1,10 @@
 /** Goal: no request body breaks the schema check or the process. Method: a real server with the routes of users and runs. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { acceptToken, createApp, listen } from '@fit/service';
+import { createApp, listen } from '@fit/service';
 import { EQUIPMENT, EXCLUSIONS } from '@fit/workout';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
+import { acceptToken } from '../../../service/test/support/acceptToken.ts';
 import { type RunRouteParts, runRoutes } from '../../src/routes/runRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
 import { UserStore } from '../../src/store/userStore.ts';

@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { acceptToken, createApp, IdempotencyStore, listen, type Route } from '@fit/service';
+import { createApp, IdempotencyStore, listen, type Route } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
+import { acceptToken } from '../../../service/test/support/acceptToken.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 

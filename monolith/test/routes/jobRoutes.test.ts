@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { wodId } from '@fit/contract';
 import { type JobRecord, newJob, pageBatchId } from '@fit/jobs';
-import { acceptToken, createApp, listen } from '@fit/service';
+import { createApp, listen } from '@fit/service';
 import { type TestStore, testStore } from '../../../jobs/test/support/testStore.ts';
+import { acceptToken } from '../../../service/test/support/acceptToken.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';
 
 const TOKEN = 'q7Zr2mXc9Lw4Tn8Vb1Ks6Jd3Hf5Gy0Pe';

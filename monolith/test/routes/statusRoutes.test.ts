@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { FitClient } from '@fit/client';
+import type { FitClient } from '@fit/client';
 import { type System, sampleUsers, startSystem } from '@fit/stack';
 import { eventually, noonTimezone, testBroker, testDatabaseUrl } from '@fit/stack/testing';
 import type { QueueReport } from '../../src/queues/queueStatus.ts';
@@ -32,7 +32,7 @@ describe('a monolith without coaches', () => {
       coachCount: 0,
       env: { PROMETHEUS_URL, CRON_TIMEZONE: noonTimezone() },
     });
-    client = new FitClient(system.monolith.url, system.adminToken);
+    client = system.client;
   });
   after(async () => {
     await system.stop();
@@ -108,7 +108,7 @@ describe('a monolith without coaches', () => {
 
   test('the event stream begins with the status, and ends when the monolith stops', async () => {
     const response = await fetch(`${system.monolith.url}/events`, {
-      headers: { authorization: `Bearer ${system.adminToken}` },
+      headers: { authorization: `Bearer ${await client.token()}` },
     });
     const body = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';

@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { BatchStore, connectStore, DatabaseClock, JobStore, RunStore } from '@fit/jobs/store';
-import { acceptToken, createApp, listen } from '@fit/service';
+import { createApp, listen } from '@fit/service';
 import { testDatabaseUrl } from '@fit/stack/testing';
 import { storedWodRoutes as coachRoutes } from '../../../coach/src/routes/storedWodRoutes.ts';
 import { WodStore } from '../../../coach/src/store/wodStore.ts';
+import { acceptToken } from '../../../service/test/support/acceptToken.ts';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';
 import { runRoutes } from '../../src/routes/runRoutes.ts';

@@ -135,7 +135,6 @@ test('Grafana finds each provisioning folder', () => {
 });
 
 for (const [secret, names] of [
-  ['FIT_ADMIN_TOKEN', ['monolith', 'cron']],
   ['FIT_BOOTSTRAP_SECRET', ['monolith']],
   ['FIT_CRON_SECRET', ['monolith', 'cron']],
 ] as const)
@@ -164,7 +163,7 @@ test('each process listens on its published ports and has the addresses of its s
 });
 
 /** Variables of the native stack, or that compose sets in another way. */
-const NOT_PASSED_ON = /^(FIT_STACK_|FIT_(ADMIN_TOKEN|BOOTSTRAP_SECRET|CRON_SECRET)_FILE$)/;
+const NOT_PASSED_ON = /^(FIT_STACK_|FIT_(BOOTSTRAP|CRON)_SECRET_FILE$)/;
 /** Variables of the generator of the mounted files; no process reads them. */
 const OF_THE_GENERATOR = /^(ALERT_|FIT_CONSOLE_URL$|FIT_RUNBOOK_BASE$)/;
 

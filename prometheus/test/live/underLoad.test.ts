@@ -127,7 +127,7 @@ describe('panels and runbooks under load', () => {
     const address = url.replace(/^localhost:(\d+)/, (_, port: string) => loaded.addressOf(+port));
     const isBroker = command.includes('$BROKER');
     const guest = Buffer.from('guest:guest').toString('base64');
-    const authorization = isBroker ? `Basic ${guest}` : `Bearer ${loaded.adminToken}`;
+    const authorization = isBroker ? `Basic ${guest}` : `Bearer ${await loaded.client.token()}`;
     const ask = async () => {
       const response = await fetch(`http://${address}`, { headers: { authorization } });
       const body = await response.text();

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FitClient } from '@fit/client';
+import type { FitClient } from '@fit/client';
 import { fitTopology } from '@fit/contract';
 import {
   type Child,
+  cronSecretFile,
   freePorts,
   type Stack,
   type StackPorts,
@@ -24,7 +25,8 @@ export interface LoadedSystem {
   readonly prometheus: PrometheusApi;
   /** Unix time in seconds: nothing was counted before. */
   readonly startedAt: number;
-  readonly adminToken: string;
+  /** Sends requests to the monolith as an administrator. */
+  readonly client: FitClient;
   /** @returns where the native stack's documented port is here, as `host:port`. @throws Error for any other port. */
   addressOf(documentedPort: number): string;
   /** @throws StackError with the command's output. */
@@ -83,7 +85,7 @@ export async function startLoadedSystem(): Promise<LoadedSystem> {
       prometheus,
       startedAt,
       stop,
-      adminToken: started.system.adminToken,
+      client: started.system.client,
       addressOf: (documentedPort) => addressIn(ports, documentedPort),
       rabbitmqctl: started.stack.rabbitmqctl.bind(started.stack),
     };
@@ -103,7 +105,7 @@ async function startCron(system: System, folder: string, metricsPort: number): P
     env: {
       ...process.env,
       FIT_URL: system.monolith.url,
-      FIT_ADMIN_TOKEN: system.adminToken,
+      FIT_CRON_SECRET_FILE: cronSecretFile(folder),
       METRICS_PORT: `${metricsPort}`,
     },
     logPath: join(folder, 'cron.log'),
@@ -136,8 +138,7 @@ function addressIn(ports: StackPorts, documentedPort: number): string {
  * One run per day, each after Prometheus has seen the one before: a counter that rose before its first scrape has no rate. The
  * runs are accepted only, since the coach must still work during the tests.
  */
-async function load({ monolith, adminToken }: System, prometheus: PrometheusApi): Promise<void> {
-  const client = new FitClient(monolith.url, adminToken);
+async function load({ client }: System, prometheus: PrometheusApi): Promise<void> {
   await client.createUsers(sampleUsers(JOB_COUNT));
   await seen(prometheus, 'queue:ready', 0);
   await client.generateWods({ date: DAYS[0] });

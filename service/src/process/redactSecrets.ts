@@ -6,7 +6,6 @@ const MASK = '[redacted]';
 const SECRET_MIN_CHARS = 8;
 /** Variables that hold a secret, or a URL with one. */
 const SECRET_VARIABLES = [
-  'FIT_ADMIN_TOKEN',
   'FIT_BOOTSTRAP_SECRET',
   'FIT_CRON_SECRET',
   'AMQP_URL',

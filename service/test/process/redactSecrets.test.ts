@@ -6,7 +6,7 @@ import { redactSecrets, secretsOf } from '../../src/process/redactSecrets.ts';
 const PASSWORD = 's3cret"p\\ss/word';
 const URL_PASSWORD = encodeURIComponent(PASSWORD);
 const ENV = {
-  FIT_ADMIN_TOKEN: 'a-token-of-more-than-thirty-two-characters',
+  FIT_CRON_SECRET: 'a-token-of-more-than-thirty-two-characters',
   AMQP_URL: `amqp://fit:${URL_PASSWORD}@broker:5672/fit`,
   MONGODB_URL: 'mongodb://u:guest@db/fit',
   AMQP_MANAGEMENT_URL: '',
@@ -18,17 +18,17 @@ const lines: readonly [name: string, text: string][] = [
   ['a URL', `cannot reach ${ENV.AMQP_URL}`],
   ['the password as it was typed', `ACCESS_REFUSED for fit:${PASSWORD}`],
   ['the password as the URL has it', `bad password ${URL_PASSWORD}`],
-  ['the token', `got ${ENV.FIT_ADMIN_TOKEN}`],
+  ['the token', `got ${ENV.FIT_CRON_SECRET}`],
   ['the key of a collector', 'refused key-of-the-collector!'],
   ['the same as it was written', 'refused key-of-the-collector%21'],
-  ['a header', `Authorization: Bearer ${ENV.FIT_ADMIN_TOKEN}`],
+  ['a header', `Authorization: Bearer ${ENV.FIT_CRON_SECRET}`],
 ];
 for (const [name, text] of lines)
   test(`${name} is masked, and the line is still JSON`, () => {
     const line = redactSecrets(JSON.stringify({ msg: text, err: { message: text } }), SECRETS);
     const { msg } = JSON.parse(line) as { msg: string };
     assert.match(msg, /\[redacted\]/);
-    for (const secret of [PASSWORD, URL_PASSWORD, ENV.FIT_ADMIN_TOKEN, 'key-of-the-collector'])
+    for (const secret of [PASSWORD, URL_PASSWORD, ENV.FIT_CRON_SECRET, 'key-of-the-collector'])
       assert.ok(!msg.includes(secret), msg);
   });
 

@@ -49,17 +49,17 @@ async function emptyFolder(t: TestContext): Promise<string> {
 }
 
 test('the first start makes a secret that only its owner can read; the next start reads the same', async (t) => {
-  const path = join(await emptyFolder(t), 'new/folder/admin-token');
+  const path = join(await emptyFolder(t), 'new/folder/a-secret');
   const token = await loadSecretFile(path, noWarning);
   assert.match(token, /^[\w-]{43}$/);
   assert.equal((await stat(path)).mode & 0o777, 0o600);
   assert.equal((await stat(resolve(path, '..'))).mode & 0o777, 0o700);
   assert.equal(await loadSecretFile(path, noWarning), token);
-  assert.deepEqual(await readdir(resolve(path, '..')), ['admin-token']);
+  assert.deepEqual(await readdir(resolve(path, '..')), ['a-secret']);
 });
 
 test('a secret that is empty, short or easy to guess is refused, and the error names its file', async (t) => {
-  const path = join(await emptyFolder(t), 'admin-token');
+  const path = join(await emptyFolder(t), 'a-secret');
   for (const [content, reason] of [
     ['', /is empty/],
     [' \n', /is empty/],
@@ -98,7 +98,7 @@ test('a folder and a pipe are refused at once', async (t) => {
 });
 
 test('a file that others may read is used with a warning; one that others may write is refused', async (t) => {
-  const path = join(await emptyFolder(t), 'admin-token');
+  const path = join(await emptyFolder(t), 'a-secret');
   const token = await loadSecretFile(path, noWarning);
   const warnings: string[] = [];
   const warn = (line: string) => warnings.push(line);
@@ -112,7 +112,7 @@ test('a file that others may read is used with a warning; one that others may wr
 });
 
 test('calls at once in one process get one secret', async (t) => {
-  const path = join(await emptyFolder(t), 'admin-token');
+  const path = join(await emptyFolder(t), 'a-secret');
   const calls = Array.from({ length: PROCESS_COUNT }, () => loadSecretFile(path, noWarning));
   const tokens = new Set(await Promise.all(calls));
   assert.deepEqual([...tokens], [(await readFile(path, 'utf8')).trim()]);
@@ -120,7 +120,7 @@ test('calls at once in one process get one secret', async (t) => {
 
 test('processes that start at once on an empty folder get one secret', async (t) => {
   const folder = await emptyFolder(t);
-  const path = join(folder, 'admin-token');
+  const path = join(folder, 'a-secret');
   const children = Array.from({ length: PROCESS_COUNT }, () => {
     const child = spawn(process.execPath, [...NODE_ARGS, path], {
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -131,7 +131,7 @@ test('processes that start at once on an empty folder get one secret', async (t)
   for (const { child } of children) child.stdin.end();
   const tokens = new Set(await Promise.all(children.map(({ output }) => output)));
   assert.deepEqual([...tokens], [`ready ${(await readFile(path, 'utf8')).trim()}`]);
-  assert.deepEqual(await readdir(folder), ['admin-token']);
+  assert.deepEqual(await readdir(folder), ['a-secret']);
 });
 
 test('a reader of the file always sees the whole secret', async (t) => {
@@ -150,7 +150,7 @@ test('a reader of the file always sees the whole secret', async (t) => {
 
 test('a disk that is full at the first start leaves no file, and the next start makes the secret', async (t) => {
   const folder = await emptyFolder(t);
-  const path = join(folder, 'admin-token');
+  const path = join(folder, 'a-secret');
   // A limit of zero bytes refuses each write to a file as a full disk does, after the file was made.
   const child = spawn(
     'bash',

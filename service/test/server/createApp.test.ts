@@ -1,16 +1,10 @@
 /** Goal: every kind of answer has its own status and code, and no answer shows details of a defect. Method: a real server, real requests. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import {
-  acceptToken,
-  createApp,
-  defineRoute,
-  listen,
-  Problem,
-  type ProblemKind,
-} from '@fit/service';
+import { createApp, defineRoute, listen, Problem, type ProblemKind } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
+import { acceptToken } from '../support/acceptToken.ts';
 
 const TOKEN = 'a-token-of-more-than-thirty-two-characters';
 

@@ -6,10 +6,11 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { acceptToken, createApp, defineRoute, listen } from '@fit/service';
+import { createApp, defineRoute, listen } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
 import { ByteBudget } from '../../src/server/readBody.ts';
+import { acceptToken } from '../support/acceptToken.ts';
 
 /** One byte a character, so that a body is within the limit of every route. */
 const PAD = Type.String({ pattern: '^[a-z]*$', maxLength: 90_000 });

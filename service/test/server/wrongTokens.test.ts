@@ -1,7 +1,7 @@
 /** Goal: a burst of wrong tokens is refused with 429, reported once with its address, and locks nobody out. Method: a real server; an injected clock. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { acceptToken } from '@fit/service';
+
 import {
   WRONG_TOKEN_ADDRESSES,
   WRONG_TOKEN_LIMIT,
@@ -9,6 +9,7 @@ import {
   type WrongTokenBurst,
   WrongTokens,
 } from '../../src/server/wrongTokens.ts';
+import { acceptToken } from '../support/acceptToken.ts';
 import { serveAdminRoute } from '../support/serveAdminRoute.ts';
 
 const TOKEN = 'a-token-of-more-than-thirty-two-characters';

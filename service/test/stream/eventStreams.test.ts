@@ -4,7 +4,6 @@ import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import {
   type Authenticate,
-  acceptToken,
   createApp,
   defineRoute,
   EVENT_STREAM_HEADERS,
@@ -14,6 +13,7 @@ import {
 } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import Type from 'typebox';
+import { acceptToken } from '../support/acceptToken.ts';
 
 const TOKEN = 'a-token-of-more-than-thirty-two-characters';
 const authorization = `Bearer ${TOKEN}`;

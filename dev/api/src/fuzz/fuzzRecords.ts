@@ -1,6 +1,6 @@
 /** The accounts, users, runs and workouts that the requests of the fuzz test are about, made over the API of a running system. */
 import { randomUUID } from 'node:crypto';
-import { FitClient, followRun } from '@fit/client';
+import { type FitClient, followRun } from '@fit/client';
 import { connectStore } from '@fit/jobs/store';
 import {
   ACCOUNTS_COLLECTION,
@@ -21,7 +21,8 @@ export interface FuzzRecords extends AsyncDisposable {
 export interface FuzzRecordsOptions {
   /** Of the monolith. */
   readonly url: string;
-  readonly adminToken: string;
+  /** Of an administrator. */
+  readonly client: FitClient;
   readonly mongodbUrl: string;
 }
 
@@ -38,10 +39,9 @@ interface NewAccountReply {
 /** Makes an account of each role, users, and a run that has made their workouts. */
 export async function makeFuzzRecords({
   url,
-  adminToken,
+  client,
   mongodbUrl,
 }: FuzzRecordsOptions): Promise<FuzzRecords> {
-  const client = new FitClient(url, adminToken);
   const create = async (role: string, name: string, fields: object = {}) =>
     (await client.request('POST', '/accounts', {
       body: { role, name, ...fields },

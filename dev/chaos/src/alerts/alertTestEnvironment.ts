@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { FitClient } from '@fit/client';
+import type { FitClient } from '@fit/client';
 import { readFitTopology } from '@fit/contract';
 import { nativeTargets, SHORT_WINDOWS, writeMonitoringConfig } from '@fit/prometheus';
 import {
@@ -79,7 +79,7 @@ async function openEnvironment(
     env: { ...ENVIRONMENT, PROMETHEUS_URL: stack.prometheusUrl ?? '' },
   });
   shutdownHooks.push(() => system.stop());
-  const client = () => new FitClient(system.monolith.url, system.adminToken);
+  const client = () => system.client;
   const load = await SteadyLoad.start(client, LOAD_PER_SECOND);
   shutdownHooks.push(() => {
     load.stop();

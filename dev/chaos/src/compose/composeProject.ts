@@ -245,10 +245,10 @@ git add --all`;
   }
 
   async client(): Promise<FitClient> {
-    return new FitClient(
-      `http://127.0.0.1:${this.ports.monolith}`,
-      await this.getVariable('FIT_ADMIN_TOKEN'),
-    );
+    return new FitClient(`http://127.0.0.1:${this.ports.monolith}`, {
+      email: 'admin@example.org',
+      password: await this.getVariable('FIT_ADMIN_PASSWORD'),
+    });
   }
 
   get prometheus(): PrometheusApi {

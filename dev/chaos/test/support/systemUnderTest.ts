@@ -4,8 +4,8 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { FitClient, followRun, type RunStatusReply } from '@fit/client';
-import { type System, startSystem } from '@fit/stack';
+import { type FitClient, followRun, type RunStatusReply } from '@fit/client';
+import { cronSecretFile, type System, startSystem } from '@fit/stack';
 import { testBroker, testDatabaseUrl } from '@fit/stack/testing';
 
 const RUN_TIMEOUT_MS = 60_000;
@@ -53,14 +53,14 @@ export async function startSystemUnderTest(
   });
   return {
     system,
-    client: new FitClient(system.monolith.url, system.adminToken),
+    client: system.client,
     env: {
       ...process.env,
       ...env,
       AMQP_URL: amqpUrl,
       MONGODB_URL: mongodbUrl,
       FIT_URL: system.monolith.url,
-      FIT_ADMIN_TOKEN: system.adminToken,
+      FIT_CRON_SECRET_FILE: cronSecretFile(folder),
     },
   };
 }

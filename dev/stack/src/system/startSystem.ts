@@ -1,11 +1,12 @@
 /** Monolith and coaches as child processes on a running stack; `npm start`, tests, benchmarks and fault campaign use it. */
-import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import type { FitClient } from '@fit/client';
 import { Restarter } from '../launch/restarter.ts';
 import type { RestartOptions } from '../launch/runningStack.ts';
 import { freeCoachPorts, freeSystemPorts, type SystemPorts } from '../ports.ts';
 import type { StepOptions } from '../process/runCommand.ts';
 import { type Child, describeUnexpectedExit, startChild } from '../process/startChild.ts';
+import { bootstrapSecretFile, cronSecretFile, provideAdministrator } from './administrator.ts';
 
 /**
  * Flags of the services' Node; a test compares them with those in the Dockerfile.
@@ -22,16 +23,6 @@ export const NODE_FLAGS: readonly string[] = [
   '--conditions=@fit/source',
 ];
 
-/** The secret that whoever makes the first administrator sends. */
-export function bootstrapSecretFile(secretsFolder: string): string {
-  return resolve(secretsFolder, 'bootstrap-secret');
-}
-
-/** The secret of cron's account. */
-export function cronSecretFile(secretsFolder: string): string {
-  return resolve(secretsFolder, 'cron-secret');
-}
-
 type Environment = Readonly<Record<string, string>>;
 
 export interface SystemOptions extends StepOptions {
@@ -40,13 +31,14 @@ export interface SystemOptions extends StepOptions {
   readonly mongodbUrl: string;
   /** Folder of the logs. */
   readonly folder: string;
-  /** Where the monolith keeps its secrets, made where it is missing; default: `folder`. Monoliths with one database share it. */
+  /**
+   * Where the secrets of the monolith and the log-in of the first administrator are, made where they are missing; default: `folder`.
+   * Monoliths with one database share it.
+   */
   readonly secretsFolder?: string;
   /** Default: free ones. */
   readonly ports?: SystemPorts;
   readonly coachCount?: number;
-  /** At least 32 characters; default: a random one. */
-  readonly adminToken?: string;
   /** Further variables of both processes, such as FIT_TIERS or COACH_FAILURE_RATE. */
   readonly env?: Environment;
   /** Starts processes that die again, on the same ports; absent: a death is not even reported. */
@@ -62,7 +54,8 @@ export interface Service {
 }
 
 export interface System {
-  readonly adminToken: string;
+  /** Sends requests to the monolith as the first administrator. */
+  readonly client: FitClient;
   readonly monolith: Service;
   readonly coaches: readonly Service[];
   /** @param env overrides for this coach alone. */
@@ -94,9 +87,8 @@ const READINESS_ANSWER_MS = 2_000;
  * left running then.
  */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const adminToken = options.adminToken ?? randomBytes(24).toString('hex');
   const ports = options.ports ?? (await freeSystemPorts());
-  const launch = { options, env: sharedEnvironment(options), adminToken };
+  const launch = { options, env: sharedEnvironment(options) };
   const monolith = await SupervisedService.start(launch, {
     name: 'monolith',
     port: ports.monolith,
@@ -123,14 +115,21 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await Promise.all(coaches.splice(0).map((coach) => coach.end('stop')));
     await monolith.end('stop');
   };
+  let client: FitClient;
   try {
+    client = await provideAdministrator({
+      url: monolith.service.url,
+      secretsFolder: options.secretsFolder ?? options.folder,
+      bootstrapSecret: options.env?.['FIT_BOOTSTRAP_SECRET'] ?? process.env['FIT_BOOTSTRAP_SECRET'],
+      signal: options.signal,
+    });
     for (let count = options.coachCount ?? 1; count > 0; count -= 1) await addCoach();
   } catch (error) {
     await stop();
     throw error;
   }
   return {
-    adminToken,
+    client,
     get monolith() {
       return monolith.service;
     },
@@ -219,7 +218,6 @@ class SupervisedService {
 
 interface Launch {
   readonly options: SystemOptions;
-  readonly adminToken: string;
   readonly env: Environment;
 }
 
@@ -252,12 +250,10 @@ async function startService(
       // No coach needs a secret of the monolith or asks Alertmanager, so none is inherited from this process.
       ...(workspace === 'monolith'
         ? {
-            FIT_ADMIN_TOKEN: launch.adminToken,
             FIT_BOOTSTRAP_SECRET_FILE: bootstrapSecretFile(secretsFolder),
             FIT_CRON_SECRET_FILE: cronSecretFile(secretsFolder),
           }
         : {
-            FIT_ADMIN_TOKEN: undefined,
             FIT_BOOTSTRAP_SECRET: undefined,
             FIT_CRON_SECRET: undefined,
             ALERTMANAGER_URL: undefined,

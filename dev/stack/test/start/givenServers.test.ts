@@ -45,14 +45,14 @@ test('--fresh does not touch a running stack; a program that dies is started aga
   const running = start.run({ words: ['--users', '5'] });
   await running.says(/everything stays up/);
   assert.doesNotMatch(running.stdout, /ready after/);
-  const token = await readFile(join(start.folder, 'admin-token'), 'utf8');
+  const logIn = await readFile(join(start.folder, 'admin.env'), 'utf8');
 
   const fresh = start.run({ words: ['--fresh'] });
   assert.equal((await fresh.exit()).code, 1, fresh.output);
   const launcher = running.pidOf(/bin\/node .*start\.ts/);
   assert.match(fresh.stderr, new RegExp(`already runs.*launcher pid ${launcher}`));
   assert.match(fresh.stderr, /Stop it with Ctrl-C/);
-  assert.equal(await readFile(join(start.folder, 'admin-token'), 'utf8'), token);
+  assert.equal(await readFile(join(start.folder, 'admin.env'), 'utf8'), logIn);
 
   for (const name of ['monolith', 'coach-1', 'alertmanager', 'prometheus']) {
     const [, pid] =

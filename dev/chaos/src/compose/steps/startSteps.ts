@@ -40,9 +40,6 @@ const secrets: Step = {
     await project.script('env');
     assert.equal(await readFile(path, 'utf8'), before, 'a second run changed .env');
 
-    const shell = ['set -eu', 'eval "$(./compose.sh shell)"', 'printf %s "$AUTH"'].join('\n');
-    const { stdout } = await project.run('sh', '-c', shell);
-    assert.equal(stdout, `authorization: Bearer ${await project.getVariable('FIT_ADMIN_TOKEN')}`);
     const { stdout: config } = await project.compose('config', '--format', 'json');
     assert.equal(
       (JSON.parse(config) as { services: { cron: { environment: Record<string, string> } } })
@@ -62,6 +59,12 @@ const firstStart: Step = {
     await project.waitUntilHealthy(SERVICES.length);
     const response = await fetch(`http://127.0.0.1:${project.ports.monolith}/runbooks/Watchdog.md`);
     assert.equal(response.status, 200, 'the image contains no runbook');
+    const shell = ['set -eu', 'eval "$(./compose.sh shell)"', 'printf %s "$AUTH"'].join('\n');
+    const { stdout } = await project.run('sh', '-c', shell);
+    const runs = await fetch(`http://127.0.0.1:${project.ports.monolith}/runs`, {
+      headers: { authorization: stdout.replace(/^authorization: /, '') },
+    });
+    assert.equal(runs.status, 200, 'the token of the shell is refused');
     return `${SERVICES.length} services healthy`;
   },
 };
@@ -84,14 +87,14 @@ const oneJob: Step = {
 };
 
 const identity: Step = {
-  title: 'each process exports version and commit, and the coach does not have the admin token',
+  title: 'each process exports version and commit, and the coach does not have the secret of cron',
   async run({ project }) {
     const commit = (await project.run('git', 'rev-parse', 'HEAD')).stdout.trim();
     await assertBuild(project, { version: 'dev', commit, coaches: 1 });
-    const token = await project.getVariable('FIT_ADMIN_TOKEN');
+    const secret = await project.getVariable('FIT_CRON_SECRET');
     const { id } = await project.container('coach');
     const { stdout } = await project.run('docker', 'inspect', id);
-    assert.ok(!stdout.includes(token), 'the admin token is in the environment of the coach');
+    assert.ok(!stdout.includes(secret), 'the secret of cron is in the environment of the coach');
     return undefined;
   },
 };

@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { followRun } from '@fit/client';
 import { eventually } from '@fit/stack/testing';
-import { viewerToken } from '../../viewerToken.ts';
 import type { ComposeProject } from '../composeProject.ts';
 
 export interface StepContext {
@@ -100,7 +99,8 @@ export async function assertJobDone(project: ComposeProject, user: string): Prom
 }
 
 export async function assertWorkoutServed(project: ComposeProject, user: string): Promise<void> {
-  const authorization = `Bearer ${await viewerToken(await project.client())}`;
+  const client = await project.client();
+  const authorization = `Bearer ${await client.token()}`;
   const response = await fetch(`http://127.0.0.1:${project.ports.coach}/wods/${user}`, {
     headers: { authorization },
   });
