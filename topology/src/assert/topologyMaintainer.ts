@@ -1,7 +1,7 @@
 /** Asserts a topology on each connection, and checks it while the connection is up: deleted objects are restored. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
-import { vhostOf } from '../amqp/connection.ts';
+import { brokerVersion, vhostOf } from '../amqp/connection.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Fault, fault, TopologyError } from '../errors.ts';
 import { applyPolicies, isSamePolicy } from '../management/applyPolicies.ts';
@@ -43,6 +43,17 @@ const DEFAULT_CHECK_INTERVAL_MS = 30_000;
 const JITTER_RATIO = 0.25;
 /** One or two failed checks happen while a broker starts, or on a busy machine. */
 const WARNED_FAILURE_COUNT = 3;
+/** A process opens both of its connections within this time. */
+const SHARED_MS = 5_000;
+
+/** The end of an assertion. */
+interface Assertion {
+  readonly plan: TopologyPlan;
+  /** Version of the broker, on which the plan depends. */
+  readonly version: string;
+  readonly connection: { readonly isOpen: boolean };
+  readonly endedAtMs: number;
+}
 
 /**
  * One for each consumer or publisher, or one for all that share a connection and a declaration: pass its `prepare` to
@@ -53,6 +64,7 @@ export class TopologyMaintainer {
   readonly #options: TopologyMaintainerOptions;
   /** The plan of each connection, or the promise of it. */
   readonly #prepared = new WeakMap<ChannelModel, Promise<TopologyPlan>>();
+  #latest: Assertion | undefined;
   #fault: string | undefined;
   #failureCount = 0;
   /** Main queues with a warning `TIERS_REPLACED`. */
@@ -70,7 +82,8 @@ export class TopologyMaintainer {
 
   /**
    * Asserts the topology on a new connection, and begins to check it. All users of a shared connection may call it: it
-   * asserts once, and again where a channel is opened again, since a queue may have been deleted.
+   * asserts once, and again where a channel is opened again, since a queue may have been deleted. What was asserted a moment ago
+   * on another connection, which is still open, is not asserted again: a process has two, and 20 queues have some 400 objects.
    * @throws TopologyError as `assertTopology`.
    */
   readonly prepare = async (model: ChannelModel, isReopened = false): Promise<TopologyPlan> => {
@@ -89,9 +102,7 @@ export class TopologyMaintainer {
   };
 
   async #prepare(model: ChannelModel, isNew: boolean): Promise<TopologyPlan> {
-    const plan = await assertTopology(model, this.#declaration, this.#options);
-    this.#fault = undefined;
-    this.#failureCount = 0;
+    const plan = isNew ? await this.#assertOnce(model) : await this.#assert(model);
     const { assert = 'create' } = this.#options;
     if (!isNew || assert !== 'create') return plan;
     const end = new AbortController();
@@ -99,6 +110,30 @@ export class TopologyMaintainer {
       end.abort();
     });
     void this.#checkUntilClosed(model, plan, end.signal);
+    return plan;
+  }
+
+  async #assert(model: ChannelModel): Promise<TopologyPlan> {
+    const plan = await assertTopology(model, this.#declaration, this.#options);
+    this.#fault = undefined;
+    this.#failureCount = 0;
+    return plan;
+  }
+
+  /** An assertion under way is not waited for, since its connection may hang while this one does not. */
+  async #assertOnce(model: ChannelModel): Promise<TopologyPlan> {
+    const version = brokerVersion(model);
+    const latest = this.#latest;
+    const isRecent =
+      latest?.connection.isOpen === true && performance.now() - latest.endedAtMs < SHARED_MS;
+    if (isRecent && latest.version === version) return latest.plan;
+    const connection = { isOpen: true };
+    // After the end of a connection its broker may be another one, without these objects.
+    model.once('close', () => {
+      connection.isOpen = false;
+    });
+    const plan = await this.#assert(model);
+    this.#latest = { plan, version, connection, endedAtMs: performance.now() };
     return plan;
   }
 

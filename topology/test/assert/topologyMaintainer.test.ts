@@ -8,9 +8,11 @@ import { type TestContext, test } from 'node:test';
 import { askManagement, eventually } from '@fit/stack/testing';
 import { declareTopology, type Fault } from '@fit/topology';
 import { openTopologyAdmin } from '@fit/topology/amqp';
+import { TopologyMaintainer } from '@fit/topology/assert';
 import { ManagementApi } from '@fit/topology/management';
 import { QueueWorker } from '@fit/topology/work';
 import { applyTopology, drainTopology, planFor } from '@fit/topology-cli/apply';
+import { connect } from 'amqplib';
 import { openManagementProxy } from '../support/openManagementProxy.ts';
 import { TestTopology } from '../support/testTopology.ts';
 
@@ -68,6 +70,37 @@ async function openWatched(
   };
   return { environment, worker, warnings, done, publisher, channel, isDone };
 }
+
+test('a second connection trusts what the first has asserted, as long as the first is open', async (t) => {
+  const environment = await TestTopology.open(t);
+  const { amqpUrl, declaration } = environment;
+  const maintainer = new TopologyMaintainer(declaration, {
+    amqpUrl,
+    managementUrl: undefined,
+    checkIntervalMs: 0,
+    onWarning: () => undefined,
+  });
+  const open = async () => {
+    const model = await connect(amqpUrl);
+    environment.closeLater(() => model.close().catch(() => undefined));
+    const counted = t.mock.method(model, 'createChannel');
+    return { model, channelCount: () => counted.mock.callCount() };
+  };
+  const [first, second, third] = [await open(), await open(), await open()];
+  const plan = await maintainer.prepare(first.model);
+  assert.ok(first.channelCount() > 0);
+  assert.equal(await maintainer.prepare(second.model), plan);
+  assert.equal(second.channelCount(), 0);
+  const channel = await environment.adminChannel();
+  await channel.deleteQueue('one');
+  await first.model.close();
+  await maintainer.prepare(third.model);
+  assert.ok(third.channelCount() > 0);
+  await channel.checkQueue('one');
+  await channel.deleteQueue('one');
+  await maintainer.prepare(second.model, true);
+  await channel.checkQueue('one');
+});
 
 test('with the management API: bindings, a wait queue and an exchange are there again', async (t) => {
   const { worker, channel, isDone, environment } = await openWatched(t, true);
