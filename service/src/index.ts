@@ -16,6 +16,7 @@ export {
   bearerOf,
   type CallerMemory,
   openAccess,
+  SECURE_SESSION_COOKIE,
   SESSION_COOKIE,
   sessionIdOf,
 } from './access/authenticator.ts';

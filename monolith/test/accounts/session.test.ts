@@ -29,7 +29,7 @@ test('the cookie is for this server alone, unreadable for scripts, and shows no 
   );
   assert.equal(body['role'], 'admin');
   const secure = await signIn(served, 'admin', { 'x-forwarded-proto': 'https' });
-  assert.match(secure.setCookie, /; Secure$/);
+  assert.match(secure.setCookie, /^__Host-fit_session=.*; Secure$/);
   assert.notEqual(secure.cookie, setCookie.split(';')[0], 'each log-in begins a new session');
   const stored = await served.store.raw('sessions').find().toArray();
   assert.equal(stored.length, 2);

@@ -21,6 +21,8 @@ export type Identity = Caller | 'none' | 'wrong';
 export type Authenticate = (credentials: Credentials) => Promise<Identity>;
 
 export const SESSION_COOKIE = 'fit_session';
+/** The name over TLS. A browser takes it only from this host and over TLS, so no other host of the domain can place one. */
+export const SECURE_SESSION_COOKIE = `__Host-${SESSION_COOKIE}`;
 
 /** The scheme in upper or lower case, as RFC 9110 allows. */
 const BEARER = /^bearer +(.+)$/i;
@@ -113,10 +115,14 @@ function callerOf({
   return { accountId: _id, role, userId };
 }
 
+/** @returns the id in the cookie; an empty text if it is none, or if there are two different ones, of which one was placed by somebody else. */
 function cookieValue(header: string | undefined): string | undefined {
-  for (const pair of header?.split(';') ?? []) {
-    const [name, value = ''] = pair.trim().split('=');
-    if (name === SESSION_COOKIE) return SESSION_ID.test(value) ? value : '';
+  const pairs = (header?.split(';') ?? []).map((pair) => pair.trim().split('='));
+  for (const wanted of [SECURE_SESSION_COOKIE, SESSION_COOKIE]) {
+    const values = pairs.filter(([name]) => name === wanted).map(([, value = '']) => value);
+    const [first] = values;
+    if (first === undefined) continue;
+    return SESSION_ID.test(first) && values.every((value) => value === first) ? first : '';
   }
   return undefined;
 }

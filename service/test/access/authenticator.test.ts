@@ -83,6 +83,10 @@ test('token and cookie tell role and user, and how the request was authenticated
   for (const value of ['', 'short', `${COOKIE}x`, 'b'.repeat(43)])
     assert.equal(await byCookie(`${SESSION_COOKIE}=${value}`), 'wrong', value);
   const cookie = `${SESSION_COOKIE}=${COOKIE}`;
+  const other = `${SESSION_COOKIE}=${'b'.repeat(43)}`;
+  assert.equal(await byCookie(`${cookie}; ${other}`), 'wrong', 'two different sessions');
+  assert.equal(typeof (await byCookie(`${cookie}; ${cookie}`)), 'object');
+  assert.equal(typeof (await byCookie(`${other}; __Host-${cookie}`)), 'object', 'over TLS');
   assert.equal(await identify({ authorization: 'Bearer x', cookie }), 'wrong');
   assert.equal(await identify({ authorization: 'Basic eDp5', cookie: undefined }), 'none');
 });

@@ -8,6 +8,7 @@ import {
   type ProblemKind,
   ROLES,
   type Route,
+  SECURE_SESSION_COOKIE,
   SESSION_COOKIE,
 } from '@fit/service';
 import Type, { type Static } from 'typebox';
@@ -309,6 +310,8 @@ function sessionCookie(
   maxAgeSeconds: number,
   headers: Readonly<Record<string, string | undefined>>,
 ): string {
-  const secure = headers['x-forwarded-proto'] === 'https' ? '; Secure' : '';
-  return `${SESSION_COOKIE}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${secure}`;
+  const isSecure = headers['x-forwarded-proto'] === 'https';
+  const name = isSecure ? SECURE_SESSION_COOKIE : SESSION_COOKIE;
+  const secure = isSecure ? '; Secure' : '';
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${secure}`;
 }
