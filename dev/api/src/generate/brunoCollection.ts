@@ -74,12 +74,18 @@ export function brunoCollection(
         `meta {\n  name: ${folder}\n  seq: ${index + (service === 'monolith' ? 1 : 101)}\n}\n`,
       );
       const operations = operationsOf(document, name);
-      for (const [position, place] of operations.entries())
+      for (const [position, place] of operations.entries()) {
+        const { operationId } = place.operation;
         files.set(
-          `${folder}/${place.operation.operationId}.bru`,
+          `${LAST.includes(operationId) ? LAST_FOLDER.name : folder}/${operationId}.bru`,
           requestText({ ...place, service, document, sequence: position + 1 }),
         );
+      }
     }
+  files.set(
+    `${LAST_FOLDER.name}/folder.bru`,
+    `meta {\n  name: ${LAST_FOLDER.name}\n  seq: ${LAST_FOLDER.sequence}\n}\n`,
+  );
   return files;
 }
 
@@ -89,15 +95,24 @@ interface OperationPlace {
   readonly operation: Operation;
 }
 
-/** What creates comes first, so that what reads finds something. */
+/** In this order they come before the others of their folder: what gives the token that the others need. */
+const FIRST = ['postBootstrapAdmin', 'postAuthRegister', 'postAuthLogin'];
+/** They end the token, so they have a folder of their own behind all others. */
+const LAST: readonly string[] = ['postAuthLogout'];
+const LAST_FOLDER = { name: 'Log out', sequence: 901 } as const;
+
+/** What gives the token comes first, then what creates, so that what reads finds something. */
 function operationsOf(document: OpenApiDocument, tag: string): OperationPlace[] {
   const found = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([, { tags }]) => tags.includes(tag))
       .map(([method, operation]) => ({ path, method, operation })),
   );
-  const rank = ({ method }: OperationPlace) =>
-    method === 'delete' ? 2 : method === 'post' ? 0 : 1;
+  const rank = ({ method, operation: { operationId } }: OperationPlace) => {
+    const place = FIRST.indexOf(operationId);
+    if (place >= 0) return place - FIRST.length;
+    return method === 'delete' ? 2 : method === 'post' ? 0 : 1;
+  };
   return found.sort((left, right) => rank(left) - rank(right));
 }
 
