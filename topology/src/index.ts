@@ -194,7 +194,14 @@ export {
   retry,
 } from './retry/outcome.ts';
 export { type ReplayRun, replayedBy, replayHeaders } from './retry/replayHeaders.ts';
-export { SPREAD_HEADER, SPREADS, type Spread, spreadHeader, spreadMs } from './retry/spread.ts';
+export {
+  longestWaitMs,
+  SPREAD_HEADER,
+  SPREADS,
+  type Spread,
+  spreadHeader,
+  spreadMs,
+} from './retry/spread.ts';
 export {
   type DeathRecord,
   deliveryCount,

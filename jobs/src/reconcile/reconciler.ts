@@ -3,7 +3,7 @@
  * publishes jobs again that the broker has lost (a purge, a wiped disk, a deleted exchange). One process at a time runs its
  * rounds, under a lease.
  */
-import type { Declaration } from '@fit/topology';
+import { type Declaration, longestWaitMs } from '@fit/topology';
 import type { QueueDepth } from '@fit/topology/amqp';
 import type { JobListener } from '../jobEvent.ts';
 import { type BatchRecord, type BatchSummary, groupBatches } from '../record/batch.ts';
@@ -60,8 +60,7 @@ const BLOCKED_LIMIT = 3;
 
 /** @returns the longest retry path and a margin of 30 s: a healthy job that no worker has in hand changes its state within that time. */
 export function defaultStaleAfterMs(declaration: Declaration): number {
-  const paths = declaration.kinds.map(({ tiersMs }) => tiersMs.reduce((sum, ms) => sum + ms, 0));
-  return Math.max(...paths) + MARGIN_MS;
+  return Math.max(...declaration.kinds.map(longestWaitMs)) + MARGIN_MS;
 }
 
 export class Reconciler {

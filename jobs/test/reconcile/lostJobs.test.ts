@@ -39,6 +39,11 @@ test('a job is stale after the longest retry path of any kind and half a minute'
     },
   });
   assert.equal(defaultStaleAfterMs(declaration), 185_000);
+  const late = declareTopology({
+    exchange: 'jobs',
+    kinds: { one: { key: 'job.one', queue: 'one', tiers: ['10s', '100s'], jitter: 0.5 } },
+  });
+  assert.equal(defaultStaleAfterMs(late), 195_000);
 });
 
 /** A reconciler with the given depths; other queues are empty. Each queue has as many consumers as `consumers` says. */

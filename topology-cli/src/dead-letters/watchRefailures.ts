@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   deadLetterQueue,
   type KindDeclaration,
+  longestWaitMs,
   type ReplayRun,
   replayedBy,
   waitQueuesOf,
@@ -146,9 +147,9 @@ export async function awaitReplayOutcome(
 }
 
 /** @returns how long a message with all its attempts can be in flight when no other message is queued before it. */
-export function longestPathMs({ tiersMs, deadlineMs }: KindDeclaration): number {
-  const waitsMs = tiersMs.reduce((sum, tierMs) => sum + tierMs, 0);
-  return waitsMs + (tiersMs.length + 1) * deadlineMs + QUEUEING_ALLOWANCE_MS;
+export function longestPathMs(kind: KindDeclaration): number {
+  const attemptsMs = (kind.tiersMs.length + 1) * kind.deadlineMs;
+  return longestWaitMs(kind) + attemptsMs + QUEUEING_ALLOWANCE_MS;
 }
 
 /** @returns undefined if the connection was lost: the counted messages are requeued and must be counted again. */

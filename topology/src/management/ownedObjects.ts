@@ -3,9 +3,9 @@ import { reasonHeader } from '../plan/brokerProfile.ts';
 import {
   deadLetterExchange,
   firstRetryExchange,
+  isDefaultWaitName,
   isDelayName,
   isTierKey,
-  isWaitQueue,
   parkExchange,
   retryExchange,
   retryExchanges,
@@ -77,7 +77,8 @@ export interface FormerWaitQueue {
 
 /**
  * The exchange that a queue returns to tells its kind, since a queue may have had a name that is no longer declared; its name
- * does where somebody made it with another exchange.
+ * does where somebody made it with another exchange, but only a default one: a name that the owner declares, such as
+ * `w.{n}`, may be that of a foreign queue.
  * @returns the wait queues of other tiers than the plan's.
  */
 export function formerWaitQueues(
@@ -96,7 +97,7 @@ export function formerWaitQueues(
     if (returning !== undefined) return [{ kind: returning, queue }];
     // The kind with the longest name, because a kind's queue may be named like another kind's wait queue.
     const [kind] = plan.kinds
-      .filter((candidate) => isWaitQueue(candidate, queue.name))
+      .filter((candidate) => isDefaultWaitName(candidate, queue.name))
       .sort((a, b) => b.queue.length - a.queue.length);
     return kind === undefined ? [] : [{ kind, queue }];
   });
@@ -138,7 +139,7 @@ export function formerSpreadExchanges(
       ({ name }) =>
         former.has(name) ||
         [...SPREADS].some((spread) => former.has(`${name}.${spread}`)) ||
-        plan.kinds.some((kind) => isWaitQueue(kind, name)),
+        plan.kinds.some((kind) => isDefaultWaitName(kind, name)),
     );
 }
 

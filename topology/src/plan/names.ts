@@ -97,9 +97,14 @@ function waitTemplate({ queue, names }: Pick<TieredKind, 'queue' | 'names'>): st
   return names.wait ?? `${queue}.wait.{n}.{delay}`;
 }
 
+/** @returns true for a name that begins as the default names of this kind's wait queues, which no other owner gives a queue. */
+export function isDefaultWaitName({ queue }: Pick<TieredKind, 'queue'>, name: string): boolean {
+  return name.startsWith(`${queue}.wait.`);
+}
+
 /** @returns true for the name of a wait queue of this kind, whatever its tiers are or were. */
 export function isWaitQueue(kind: Pick<TieredKind, 'queue' | 'names'>, name: string): boolean {
-  if (name.startsWith(`${kind.queue}.wait.`)) return true;
+  if (isDefaultWaitName(kind, name)) return true;
   const pattern = waitTemplate(kind)
     .replaceAll('.', '\\.')
     .replaceAll('{n}', '\\d+')

@@ -28,3 +28,11 @@ export function spreadHeader(id: string): Readonly<Record<string, string>> {
 export function spreadMs(delayMs: number, jitter: number, spread: Spread): number {
   return Math.round((delayMs * jitter * (SPREADS.indexOf(spread) + 1)) / SPREADS.length);
 }
+
+/** @returns how many milliseconds a message of this kind waits at most in all its tiers together, its jitter included. */
+export function longestWaitMs(kind: {
+  readonly tiersMs: readonly number[];
+  readonly jitter: number;
+}): number {
+  return kind.tiersMs.reduce((sum, ms) => sum + ms + spreadMs(ms, kind.jitter, 'long'), 0);
+}

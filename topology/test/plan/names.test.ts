@@ -12,6 +12,7 @@ import {
   TopologyError,
   waitQueue,
 } from '@fit/topology';
+import { formerWaitQueues, type LiveQueue } from '@fit/topology/management';
 import { simulate } from '@fit/topology/testing';
 import { z } from 'zod';
 
@@ -71,6 +72,35 @@ test('the plan has the names that were given, and the default ones beside them',
     ['task_events.retry.1', 'task_events.retry.10', 'task_events.wait.1.5s'].every(matched),
   );
   assert.ok(!['task_events.retry', 'task_events.retry.x', 'task_eventsXretry.1'].some(matched));
+});
+
+test('a foreign queue that is named like a wait queue of an owner is not taken for one', () => {
+  const names = { wait: 'w.{n}' };
+  const declaration = declareTopology({ exchange: 'tasks', kinds: { one: { ...EVENTS, names } } });
+  const plan = planTopology(declaration, NEW);
+  const live = (name: string, settings: Record<string, unknown>): LiveQueue => ({
+    name,
+    type: 'quorum',
+    isDurable: true,
+    isAutoDelete: false,
+    arguments: settings,
+    policy: undefined,
+    operatorPolicy: undefined,
+    effectivePolicy: {},
+    messageCount: 0,
+  });
+  const queues = [
+    live('w.7', {}),
+    live('w.8', { 'x-dead-letter-exchange': 'w.8', 'x-dead-letter-routing-key': 'theirs.r1' }),
+    live('w.9', { 'x-dead-letter-exchange': 'task_events.return' }),
+    live('w.10', {
+      'x-dead-letter-exchange': 'w.10',
+      'x-dead-letter-routing-key': 'task_events.r1',
+    }),
+    live('task_events.wait.1.9s', {}),
+  ];
+  const former = formerWaitQueues(plan, { queues }).map(({ queue }) => queue.name);
+  assert.deepEqual(former, ['w.9', 'w.10', 'task_events.wait.1.9s']);
 });
 
 test('names that two queues would have, and names that are none, are refused', () => {
