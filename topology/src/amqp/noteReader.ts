@@ -301,14 +301,14 @@ export async function readNotes(
   const startedAt = new Date();
   const startedAtMs = performance.now();
   let changedAtMs = startedAtMs;
-  let hasReadNow = false;
+  const state = { hasReadNow: false };
   const model = await openConnection(url, `reader of ${stream}`);
   try {
     const channel = await consumeNotes(model, stream, (message) => {
-      if (hasReadNow) return;
+      if (state.hasReadNow) return;
       const note = notes.add(message);
       changedAtMs = performance.now();
-      hasReadNow = note?.at !== undefined && note.at >= startedAt;
+      state.hasReadNow = note?.at !== undefined && note.at >= startedAt;
     });
     const ended = new AbortController();
     channel.once('close', () => {
@@ -316,7 +316,7 @@ export async function readNotes(
     });
     const { messageCount } = await channel.checkQueue(stream);
     // AMQP does not say where a stream ends, and the count of a busy broker is late.
-    while (!hasReadNow) {
+    while (!state.hasReadNow) {
       const quietMs = messageCount === 0 && notes.toMap().size === 0 ? QUIET_IF_EMPTY_MS : QUIET_MS;
       const nowMs = performance.now();
       if (nowMs - changedAtMs >= quietMs) break;

@@ -212,7 +212,7 @@ test('a stop gives dead letters back whose note is awaited, and a worker opens w
     ...on,
     assert: 'never',
     handler: ({ id, error }) => {
-      seen.push(`${id} ${String(error)}`);
+      seen.push(`${id} ${String(error?.class)}`);
     },
   });
   const left = ids.length - begunCount;

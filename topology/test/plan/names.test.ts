@@ -88,6 +88,9 @@ test('a foreign queue that is named like a wait queue of an owner is not taken f
     operatorPolicy: undefined,
     effectivePolicy: {},
     messageCount: 0,
+    readyCount: 0,
+    awaitingTransferCount: 0,
+    consumerCount: 0,
   });
   const queues = [
     live('w.7', {}),
