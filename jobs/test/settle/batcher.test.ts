@@ -112,7 +112,7 @@ test('a batch waits no longer when no item comes', async () => {
 });
 
 test('a batch waits no longer than its limit while items come one by one', async () => {
-  const fill = { enoughCount: Infinity, busyCount: 1, quietMs: 5, limitMs: 20 };
+  const fill = { enoughCount: Infinity, busyCount: 1, quietMs: 50, limitMs: 1_000 };
   const { batcher, nextWrite, writes } = open({ maxCount: Infinity, fill });
   batcher.add(1);
   (await nextWrite(1)).end();

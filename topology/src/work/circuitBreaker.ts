@@ -22,7 +22,7 @@ export interface CircuitBreakerOptions {
   readonly longestPauseMs?: number;
   /**
    * True for an error that the job itself causes: an attempt that fails with it counts as a success. What it throws counts as
-   * false. Default: none. Set by `coach/src/main.ts`.
+   * false. Default: none.
    */
   readonly ignores?: (error: unknown) => boolean;
 }
