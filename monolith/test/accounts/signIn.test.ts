@@ -427,7 +427,7 @@ test('the secret of cron is that of its file: a wrong guess changes nothing, and
   const served = await serveAccounts(t, { cronSecretFile });
   const { accounts, ask } = served;
   const before = await accounts.find('cron');
-  await writeFile(cronSecretFile, `${[...CRON_SECRET].reverse().join('')}\n`);
+  await writeFile(cronSecretFile, `${Array.from(CRON_SECRET).reverse().join('')}\n`);
   const guess = { grant_type: 'client_credentials', client_id: 'cron', client_secret: 'guess' };
   assert.equal((await ask('POST', '/oauth/token', { body: guess })).status, 401);
   assert.deepEqual(await accounts.find('cron'), before);

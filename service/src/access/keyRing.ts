@@ -108,7 +108,7 @@ export class KeyRing {
   async #import({ kid, x }: TokenKey): Promise<CryptoKey> {
     let imported = this.#verifiers.get(kid);
     if (imported === undefined) {
-      imported = (await importJWK({ kty: 'OKP', crv: 'Ed25519', x }, TOKEN_ALGORITHM)) as CryptoKey;
+      imported = await importJWK({ kty: 'OKP', crv: 'Ed25519', x }, TOKEN_ALGORITHM);
       this.#verifiers.set(kid, imported);
     }
     return imported;
