@@ -1,6 +1,7 @@
 /** Consumes one queue with a bounded prefetch. A delivery can be settled only on the channel that brought it. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ChannelModel, Message } from 'amqplib';
+import { fault, TopologyError } from '../errors.ts';
 import { AckBatcher } from './ackBatcher.ts';
 import { CONNECTION_LIMITS } from './connection.ts';
 import {
@@ -12,6 +13,12 @@ import {
 import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
 
 const ACCESS_REFUSED = 403;
+
+/** @param refusal what the broker answered. @returns `BROKER_REFUSED`: its user may not read the queue. */
+export function readRefused(queue: string, refusal: Error): TopologyError {
+  const faults = [fault('READ_REFUSED', queue, `grant its user read: ${refusal.message}`)];
+  return new TopologyError('BROKER_REFUSED', faults, { cause: refusal });
+}
 
 /** What to consume, how many messages at a time, and what to call. */
 export interface ConsumerOptions extends Pick<SessionOptions, 'url' | 'label' | 'onEvent'> {
@@ -67,7 +74,7 @@ export class Consumer {
     this.#wantedCount = options.prefetchCount;
   }
 
-  /** @throws TopologyError as `openSession` does. */
+  /** @throws TopologyError as `openSession` does, and `BROKER_REFUSED` if the first consume is refused. */
   static async open(options: ConsumerOptions): Promise<Consumer> {
     const consumer = new Consumer(options);
     if (options.session === undefined) consumer.#ownSession = await openSession(options);
@@ -210,7 +217,12 @@ export class Consumer {
     this.#reconsume = () => this.#consume(channel, deliveryChannel);
     this.#pullOne = () => this.#get(channel, deliveryChannel);
     this.#options.onOpen?.();
-    if (this.#wantedCount > 0) await this.#reconsume();
+    if (this.#wantedCount === 0) return;
+    try {
+      await this.#reconsume();
+    } catch (error) {
+      throw this.#refusal === undefined ? error : readRefused(this.#options.queue, this.#refusal);
+    }
   }
 
   async #get(channel: Channel, deliveryChannel: DeliveryChannel): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** The only folder that speaks AMQP: sessions, publishers, consumers, dead letters, changes of a topology. */
 export { CONNECTION_LIMITS, vhostOf } from './connection.ts';
-export { Consumer, type ConsumerOptions } from './consumer.ts';
+export { Consumer, type ConsumerOptions, readRefused } from './consumer.ts';
 export {
   type DeadLetterPublisher,
   type DeadLetterPublishResult,

@@ -12,6 +12,7 @@ import { errorMessage } from '../retry/outcome.ts';
 import { replayCountIn, replayHeaders } from '../retry/replayHeaders.ts';
 import { DeadLetterConsumer, type ReceivedDeadLetter } from '../work/deadLetterConsumer.ts';
 import { Limiter } from '../work/queueWorker.ts';
+import { beforeDeadline, DeadlineExceeded, Deadlines } from '../work/runAttempt.ts';
 import { plainHeaders } from '../work/stepSettlement.ts';
 import { declaredObjects } from '../work/workerLink.ts';
 import {
@@ -27,6 +28,7 @@ import {
 import type { On } from './createPublisher.ts';
 import type { MaybePromise, NamesOn } from './createWorker.ts';
 import { type TopologyEvent, teller } from './hooks.ts';
+import type { RawMessage } from './queueHandler.ts';
 
 /** What becomes of a dead letter. */
 export type DeadLetterOutcome =
@@ -102,10 +104,15 @@ export interface CreateDeadLetterWorkerOptions<
   readonly queue: N;
   /** Handlers at a time; default 10. */
   readonly concurrency?: number;
+  /** After which the signal of a handler is aborted, and its dead letter counts as failed; default that of the queue's handlers. */
+  readonly deadline?: Duration;
+  /** Bytes to what the schema checks, for bodies that the publisher's `encode` made; default JSON. */
+  readonly decode?: (message: RawMessage) => unknown;
   /**
    * Nothing returned means done: the dead letter is deleted. What it throws is an event, and the handler gets the same dead
-   * letter again after a second, then after two, up to a minute. Killed at any moment, a worker loses no dead letter, so the
-   * handler may get one again and must be safe to repeat.
+   * letter again after a second, then after two, up to a minute (one without a message id always after a minute). Those behind
+   * it go on meanwhile. Killed at any moment, a worker loses no dead letter, so the handler may get one again and must be safe
+   * to repeat.
    */
   readonly handler: (
     letter: DeadLetter<T['messages'], T['queues'][N] extends { readonly on: infer O } ? O : never>,
@@ -115,27 +122,39 @@ export interface CreateDeadLetterWorkerOptions<
 
 /** A running dead-letter worker. */
 export interface DeadLetterWorker extends AsyncDisposable {
-  /** `stopping`: from the call of `stop` until everything is closed. */
-  readonly health: 'running' | 'disconnected' | 'stopping' | 'stopped';
+  /** `refused`: the user has lost the right to read the queue. `stopping`: from the call of `stop` until everything is closed. */
+  readonly health: 'running' | 'disconnected' | 'refused' | 'stopping' | 'stopped';
   /** Dead letters that are delivered and not settled, kept ones included. */
   readonly inFlight: number;
   /** Stops reading, waits for running handlers, gives the rest back to the dead-letter queue. */
   stop(options?: StopOptions): Promise<StopReport>;
 }
 
-const OPTIONS = ['connection', 'topology', 'assert', 'hooks', 'queue', 'concurrency', 'handler'];
+const OPTIONS = [
+  'connection',
+  'topology',
+  'assert',
+  'hooks',
+  'queue',
+  'concurrency',
+  'deadline',
+  'decode',
+  'handler',
+];
 const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_KEEP = '10m';
-/** The broker takes an unsettled message away after 30 minutes, and closes the channel with it. */
 const LONGEST_KEEP_MS = 20 * 60_000;
+/** The broker takes an unsettled message away after 30 minutes, and closes the channel with it. */
+const LONGEST_HELD_MS = 25 * 60_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
-/** Kept dead letters at a time; reading waits then until one of them is due. Their bodies are not held in memory. */
+/** Kept and failed dead letters at a time; reading waits then until one of them is due. Their bodies are not held in memory. */
 const MOST_KEPT = 10_000;
 
 /**
  * Connects, asserts the topology and begins to read. Several may read one queue; each dead letter goes to one of them.
- * @throws ConnectError; TopologyError if the broker cannot carry the topology; TypeError for an unknown queue or option.
+ * @throws ConnectError; TopologyError if the broker cannot carry the topology or refuses to let the queue be read; TypeError for
+ * an unknown queue or option.
  */
 export async function createDeadLetterWorker<
   const T extends AnyTopology,
@@ -143,12 +162,17 @@ export async function createDeadLetterWorker<
 >(options: CreateDeadLetterWorkerOptions<T, N>): Promise<DeadLetterWorker> {
   refuseUnknown('createDeadLetterWorker', options, OPTIONS);
   const { connection, topology, queue, concurrency = DEFAULT_CONCURRENCY } = options;
-  requireKind(topology.declaration, queue);
+  const kind = requireKind(topology.declaration, queue);
+  const deadlineMs =
+    options.deadline === undefined ? kind.deadlineMs : durationMs('deadline', options.deadline);
+  if (deadlineMs > LONGEST_KEEP_MS)
+    throw new TypeError(`deadline must be at most 20m, not ${String(options.deadline)}`);
   if (!(Number.isInteger(concurrency) && concurrency >= 1))
     throw new TypeError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
   const { shared, close } = await connectionOf(connection);
   try {
-    const open = () => RunningDeadLetterWorker.open(shared, { ...options, concurrency }, close);
+    const open = () =>
+      RunningDeadLetterWorker.open(shared, { ...options, concurrency, deadlineMs }, close);
     return await shared.opening(open, (worker) => worker.stop({ deadline: 0 }));
   } catch (error) {
     await close();
@@ -160,15 +184,15 @@ export async function createDeadLetterWorker<
 interface AnyOptions extends Pick<On<AnyTopology>, 'topology' | 'assert' | 'hooks'> {
   readonly queue: string;
   readonly concurrency: number;
+  readonly deadlineMs: number;
+  readonly decode?: (message: RawMessage) => unknown;
   readonly handler: (letter: never, options: { readonly signal: AbortSignal }) => unknown;
 }
 
-/** A dead letter that is delivered and not settled. */
-interface HeldDeadLetter {
+/** A dead letter that stays unsettled until it is due. */
+interface KeptDeadLetter {
   readonly received: ReceivedDeadLetter;
-  readonly sinceMs: number;
-  failureCount: number;
-  timer: NodeJS.Timeout | undefined;
+  readonly timer: NodeJS.Timeout;
 }
 
 class RunningDeadLetterWorker implements DeadLetterWorker {
@@ -176,8 +200,10 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
   readonly #tell: (event: TopologyEvent) => void;
   readonly #limiter: Limiter;
   readonly #stopping = new AbortController();
-  readonly #waiting = new Set<HeldDeadLetter>();
-  readonly #kept = new Set<Delivery>();
+  readonly #deadlines: Deadlines;
+  readonly #kept = new Set<KeptDeadLetter>();
+  /** By message id, how often the handler has failed since it last ended. */
+  readonly #failureCounts = new Map<string, number>();
   readonly #closeConnection: () => Promise<void>;
   #forget: () => void = () => undefined;
   #consumer: DeadLetterConsumer | undefined;
@@ -198,6 +224,7 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
     this.#closeConnection = closeConnection;
     this.#tell = teller([shared.hooks, options.hooks], shared.logger);
     this.#limiter = new Limiter(options.concurrency);
+    this.#deadlines = new Deadlines(options.deadlineMs);
     this.#window = 2 * options.concurrency;
   }
 
@@ -219,6 +246,7 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
   get health(): DeadLetterWorker['health'] {
     if (this.#hasStopped) return 'stopped';
     if (this.#stopped !== undefined) return 'stopping';
+    if (this.#consumer?.refusal !== undefined) return 'refused';
     return this.#consumer?.isUp === true && this.#publisher?.isUp === true
       ? 'running'
       : 'disconnected';
@@ -264,13 +292,11 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
       hasStacks: true,
       prepare: (model, isReopened) => maintainer.prepare(model, isReopened),
       onDeadLetter: (received) => {
-        const sinceMs = performance.now();
-        void this.#enter({ received, sinceMs, failureCount: 0, timer: undefined });
+        void this.#enter(received, performance.now());
       },
       onLost: () => {
+        for (const { timer } of this.#kept) clearTimeout(timer);
         this.#kept.clear();
-        for (const held of this.#waiting) clearTimeout(held.timer);
-        this.#waiting.clear();
       },
     });
     this.#forget = shared.addWorker(this);
@@ -283,8 +309,8 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
     const consumer = this.#consumer;
     const atDeadline = await consumer?.drain(deadlineMs, () => {
       this.#isDismissing = true;
-      returned += this.#waiting.size;
-      for (const { received, timer } of this.#waiting) {
+      returned += this.#kept.size;
+      for (const { received, timer } of this.#kept) {
         clearTimeout(timer);
         received.requeue();
       }
@@ -301,8 +327,8 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
     return { finished: this.#finishedCount - before, returned: returned + (atDeadline ?? 0) };
   }
 
-  async #enter(held: HeldDeadLetter): Promise<void> {
-    const { received } = held;
+  /** @param sinceMs when it arrived. */
+  async #enter(received: ReceivedDeadLetter, sinceMs: number): Promise<void> {
     const hasEntered = (await this.#limiter.enter()) ?? true;
     if (!hasEntered || this.#isDismissing) {
       received.requeue();
@@ -310,31 +336,56 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
       return;
     }
     try {
-      if (received.delivery.isCurrent && !received.delivery.isSettled) await this.#run(held);
+      const { isCurrent, isSettled } = received.delivery;
+      if (isCurrent && !isSettled) await this.#run(received, sinceMs);
     } finally {
       this.#limiter.leave();
     }
   }
 
-  async #run(held: HeldDeadLetter): Promise<void> {
-    const { received } = held;
-    const { queue, handler } = this.#options;
+  async #run(received: ReceivedDeadLetter, sinceMs: number): Promise<void> {
+    const { queue } = this.#options;
     const { cause } = received.death;
+    const heldForMs = () => Math.max(0, LONGEST_HELD_MS - (performance.now() - sinceMs));
     try {
-      const letter = await this.#letterOf(received);
-      const { signal } = this.#stopping;
-      const outcome = outcomeOf(await handler(letter as never, { signal }));
+      const outcome = outcomeOf(await this.#handle(received));
       if (outcome.type === 'replay') await this.#replay(received.delivery);
-      if (outcome.type === 'keep') this.#keep(received, keepMs(outcome));
+      if (outcome.type === 'keep') this.#keep(received, Math.min(keepMs(outcome), heldForMs()));
       else {
         received.ack();
         this.#finishedCount += 1;
       }
+      this.#failureCounts.delete(received.delivery.messageId ?? '');
       this.#tell({ type: 'deadLetter', queue, cause, outcome: outcome.type });
     } catch (error) {
       this.#tell({ type: 'deadLetter', queue, cause, outcome: 'failed', error });
-      this.#tryAgain(held);
+      this.#keep(received, Math.min(this.#pauseAfterFailure(received.delivery), heldForMs()));
     }
+  }
+
+  /** @returns what the handler answered. @throws what it threw, or `DeadlineExceeded`. */
+  async #handle(received: ReceivedDeadLetter): Promise<unknown> {
+    const late = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, late.signal]);
+    const letter = await this.#letterOf(received);
+    const answer = (async () => await this.#options.handler(letter as never, { signal }))();
+    try {
+      return await beforeDeadline(answer, this.#deadlines);
+    } catch (error) {
+      if (error instanceof DeadlineExceeded) late.abort(error);
+      throw error;
+    }
+  }
+
+  /** @returns milliseconds: a second, then twice as long after each failure, up to a minute. */
+  #pauseAfterFailure({ messageId }: Delivery): number {
+    if (messageId === undefined || messageId === '') return LONGEST_PAUSE_MS;
+    const count = this.#failureCounts.get(messageId) ?? 0;
+    this.#failureCounts.set(messageId, count + 1);
+    const [oldest] = this.#failureCounts.keys();
+    if (this.#failureCounts.size > MOST_KEPT && oldest !== undefined)
+      this.#failureCounts.delete(oldest);
+    return Math.min(FIRST_PAUSE_MS * 2 ** count, LONGEST_PAUSE_MS);
   }
 
   async #letterOf({ delivery, death, notedAt }: ReceivedDeadLetter) {
@@ -363,7 +414,20 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
         throw new Error(
           `'${type ?? delivery.routingKey}' is none of the messages of this topology`,
         );
-      const body = await checkBody(type, schema, JSON.parse(raw.toString()));
+      const { decode } = this.#options;
+      const decoded: unknown =
+        decode === undefined
+          ? JSON.parse(raw.toString())
+          : await decode({
+              type,
+              id: info.id,
+              headers,
+              receivedAtMs: delivery.receivedAtMs,
+              publishedAtSeconds,
+              isRedelivered: delivery.isRedelivered,
+              body: raw,
+            });
+      const body = await checkBody(type, schema, decoded);
       return { ...info, isReadable: true, type, body };
     } catch (error) {
       const problem = error instanceof Error ? error : new Error(errorMessage(error));
@@ -392,40 +456,25 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
 
   /** It stays unsettled until it is due, so that the broker gives it to nobody else, and its body is freed. */
   #keep(received: ReceivedDeadLetter, timeMs: number): void {
-    const { delivery } = received;
-    delivery.discardContent();
-    this.#kept.add(delivery);
-    this.#hold({ received, sinceMs: 0, failureCount: 0, timer: undefined }, timeMs, () => {
-      this.#kept.delete(delivery);
+    if (this.#isDismissing) {
       received.requeue();
-    });
+      return;
+    }
+    received.delivery.discardContent();
+    const kept: KeptDeadLetter = {
+      received,
+      timer: setTimeout(() => {
+        this.#kept.delete(kept);
+        received.requeue();
+      }, timeMs),
+    };
+    this.#kept.add(kept);
     this.#keptSinceWindow += 1;
     if (this.#keptSinceWindow < this.#options.concurrency || this.#kept.size >= MOST_KEPT) return;
     // The broker counts a prefetch for each consumer anew, so another one makes room beside what is kept.
     this.#keptSinceWindow = 0;
     this.#window = this.#window % 2 === 0 ? this.#window + 1 : this.#window - 1;
     this.#consumer?.setPrefetch(this.#window);
-  }
-
-  #tryAgain(held: HeldDeadLetter): void {
-    held.failureCount += 1;
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (held.failureCount - 1), LONGEST_PAUSE_MS);
-    this.#hold(held, pauseMs, () => {
-      if (performance.now() - held.sinceMs >= LONGEST_KEEP_MS) held.received.requeue();
-      else void this.#enter(held);
-    });
-  }
-
-  #hold(held: HeldDeadLetter, timeMs: number, then: () => void): void {
-    if (this.#isDismissing) {
-      held.received.requeue();
-      return;
-    }
-    this.#waiting.add(held);
-    held.timer = setTimeout(() => {
-      this.#waiting.delete(held);
-      then();
-    }, timeMs);
   }
 }
 

@@ -92,6 +92,11 @@ export class DeadLetterConsumer {
     return this.#consumer?.isUp === true;
   }
 
+  /** As `Consumer.refusal`. */
+  get refusal(): Error | undefined {
+    return this.#consumer?.refusal;
+  }
+
   /** Dead letters that are delivered and not settled. */
   get unsettledCount(): number {
     return this.#consumer?.unsettledCount ?? 0;

@@ -1,6 +1,6 @@
 /** A worker of one kind's queue: delivery → attempt → outcome → next step → settled delivery. */
 import { randomUUID } from 'node:crypto';
-import type { Delivery } from '../amqp/index.ts';
+import { type Delivery, readRefused } from '../amqp/index.ts';
 import { type KindsOptions, requireKind } from '../declaration/declareTopology.ts';
 import { fault, TopologyError } from '../errors.ts';
 import { isAtLeast } from '../plan/brokerProfile.ts';
@@ -269,12 +269,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     this.#limiter.hold();
     await pulled;
     const { refusal } = consumer;
-    if (refusal !== undefined)
-      throw new TopologyError(
-        'BROKER_REFUSED',
-        [fault('READ_REFUSED', this.#kind.queue, `grant its user read: ${refusal.message}`)],
-        { cause: refusal },
-      );
+    if (refusal !== undefined) throw readRefused(this.#kind.queue, refusal);
     setImmediate(() => {
       if (!this.#isStopping && !this.#isPaused) this.#limiter.release();
     });

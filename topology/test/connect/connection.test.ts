@@ -7,6 +7,7 @@ import { askManagement, eventually, testBroker } from '@fit/stack/testing';
 import {
   ConnectError,
   createConnection,
+  createDeadLetterWorker,
   createPublisher,
   createWorker,
   defineTopology,
@@ -259,6 +260,16 @@ test('a worker that may not read its queue is refused, one that loses the right 
     code: 'BROKER_REFUSED',
     message: /READ_REFUSED work0/,
   });
+  await assert.rejects(
+    createDeadLetterWorker({
+      connection: refused,
+      topology,
+      assert: 'never',
+      queue: 'work0',
+      handler: () => undefined,
+    }),
+    { code: 'BROKER_REFUSED', message: /READ_REFUSED work0\.dead/ },
+  );
 
   await grant('.*');
   const proxy = await openProxy(t, url);

@@ -126,6 +126,96 @@ test('what is kept or fails comes again, holds up nothing behind it, and goes ba
   await expectReady('outbox.dead', 19);
 });
 
+test('more failing letters than the worker reads at a time hold up nothing behind them', async (t) => {
+  const { publisher, on, expectReady } = await open(t);
+  const worker = await createWorker({ ...on, handler: () => reject(new Error('no')) });
+  const failing = Array.from({ length: 10 }, (_, index) => `fails${index}`);
+  const others = Array.from({ length: 10 }, (_, index) => `ends${index}`);
+  for (const id of [...failing, ...others]) await publisher.publish('mail', { to: id }, { id });
+  await expectReady('outbox.dead', failing.length + others.length);
+  await worker.stop();
+  const seen = new Map<string, number>();
+  await using reader = await createDeadLetterWorker({
+    ...on,
+    concurrency: 2,
+    handler: ({ id }) => {
+      seen.set(id, (seen.get(id) ?? 0) + 1);
+      if (id.startsWith('fails')) throw new Error('the store is away');
+    },
+  });
+  await eventually(
+    () => others.every((id) => seen.has(id)) && failing.every((id) => (seen.get(id) ?? 0) >= 2),
+    { describe: () => JSON.stringify([...seen]) },
+  );
+  for (const id of others) assert.equal(seen.get(id), 1);
+  await eventually(() => reader.inFlight === failing.length, {
+    describe: () => String(reader.inFlight),
+  });
+});
+
+test('a handler that does not answer within its deadline has failed, and its signal is aborted', async (t) => {
+  const { publisher, on, expectReady, events } = await open(t);
+  const worker = await createWorker({ ...on, handler: () => reject(new Error('no')) });
+  await publisher.publish('mail', { to: 'ann' }, { id: 'slow' });
+  await expectReady('outbox.dead', 1);
+  await worker.stop();
+  const signals: AbortSignal[] = [];
+  await using reader = await createDeadLetterWorker({
+    ...on,
+    deadline: '100ms',
+    handler: async (_letter, { signal }) => {
+      signals.push(signal);
+      if (signals.length === 1) await new Promise(() => undefined);
+    },
+  });
+  await eventually(() => signals.length === 2 && reader.inFlight === 0, {
+    describe: () => `${signals.length} calls, ${reader.inFlight} in flight`,
+  });
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [true, false],
+  );
+  const outcomes = events.flatMap((one) => (one.type === 'deadLetter' ? [one] : []));
+  assert.deepEqual(
+    outcomes.map(({ outcome }) => outcome),
+    ['failed', 'done'],
+  );
+  assert.match(JSON.stringify(outcomes[0]?.error), /DeadlineExceeded/);
+  await assert.rejects(
+    createDeadLetterWorker({ ...on, deadline: '21m', handler: () => undefined }),
+    {
+      name: 'TypeError',
+      message: /deadline must be at most 20m, not 21m/,
+    },
+  );
+});
+
+test('a body that its publisher encoded is decoded before its schema checks it', async (t) => {
+  const { connection, on, expectReady } = await open(t);
+  const publisher = await createPublisher({
+    connection,
+    topology: MAIL,
+    encode: (body) => Buffer.from(JSON.stringify(body)).reverse(),
+  });
+  const decode = ({ body }: { readonly body: Uint8Array }): unknown =>
+    JSON.parse(Buffer.from(body).reverse().toString());
+  await createWorker({ ...on, decode, handler: () => reject(new Error('no')) });
+  await publisher.publish('mail', { to: 'ann' }, { id: 'encoded' });
+  await expectReady('outbox.dead', 1);
+  const seen: unknown[] = [];
+  await using reader = await createDeadLetterWorker({
+    ...on,
+    decode,
+    handler: (letter) => {
+      seen.push([letter.isReadable, letter.body]);
+    },
+  });
+  await eventually(() => seen.length === 1 && reader.inFlight === 0, {
+    describe: () => JSON.stringify(seen),
+  });
+  assert.deepEqual(seen, [[true, { to: 'ann' }]]);
+});
+
 test('a worker killed between a dead letter and the end of its message leaves two, of which the handler gets one', async (t) => {
   const { amqpUrl, publisher, on, expectReady } = await open(t);
   await publisher.publish('mail', { to: 'ann' }, { id: 'twice' });
