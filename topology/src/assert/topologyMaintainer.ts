@@ -95,6 +95,7 @@ export class TopologyMaintainer {
       return await prepared;
     } catch (error) {
       this.#prepared.delete(model);
+      this.#latest = undefined;
       // A process that only checks finds a difference nowhere else; the session tries again, and must be able to say why.
       if (error instanceof TopologyError) this.#fault = error.message;
       throw error;
