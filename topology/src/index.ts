@@ -174,6 +174,7 @@ export {
 export {
   type DeathDescription,
   type DeathNote,
+  type DeathSource,
   deathIdentity,
   describeDeath,
   fingerprint,

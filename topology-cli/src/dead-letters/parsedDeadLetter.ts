@@ -93,7 +93,7 @@ function parse(kind: KindDeclaration, source: DeadLetterSource): ParsedDeadLette
     exchange,
     diedAt: diedAtOf(properties, deaths),
     notedAt: undefined,
-    identity: deathIdentity(properties.messageId, headers),
+    identity: deathIdentity({ messageId: properties.messageId, headers, body }),
     deaths,
     headers,
     properties,

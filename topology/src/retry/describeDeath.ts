@@ -1,7 +1,7 @@
 /** What the headers of a dead letter say about its death: shared by the job records and by the operator's tools. */
 import { createHash } from 'node:crypto';
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
-import { type DeathCause, deathCause, isByWorker } from './deathCause.ts';
+import { CAUSE_HEADER, type DeathCause, deathCause, isByWorker } from './deathCause.ts';
 import { REPLAYED_AT_HEADER } from './eligibleAt.ts';
 import type { Headers } from './xDeath.ts';
 
@@ -74,16 +74,32 @@ export function describeDeath(
 /**
  * A worker publishes a dead letter, and acknowledges its message afterwards. Killed in between, it or another worker does both
  * again, so one death may have two dead letters. A replay makes another death.
+ * Body and headers of its publisher keep a message that somebody else published under the same id from passing for a copy.
  * @returns what the dead letters of one death have in common and others have not; undefined for one that the broker made,
  * which is the only one of its death, and for one without a message id.
  */
-export function deathIdentity(messageId: string | undefined, headers: Headers): string | undefined {
+export function deathIdentity({ messageId, headers, body }: DeathSource): string | undefined {
   if (messageId === undefined || !isByWorker(headers)) return undefined;
   return JSON.stringify([
     messageId,
+    headers[CAUSE_HEADER],
     numberOr0(headers[ATTEMPT_HEADER]),
     numberOr0(headers[REPLAYED_AT_HEADER]),
+    ownHeaders(headers),
+    createHash('sha256').update(body).digest('base64'),
   ]);
+}
+
+/** Headers of the publisher: those of broker and worker differ between two copies. */
+function ownHeaders(headers: Headers): [string, unknown][] {
+  return Object.entries(headers).filter(([name]) => !/^(?:x|death)-/.test(name));
+}
+
+/** A dead letter as it was delivered. */
+export interface DeathSource {
+  readonly messageId: string | undefined;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
 }
 
 function numberOr0(value: unknown): number {

@@ -153,7 +153,7 @@ export class DeadLetterConsumer {
   #receive(delivery: Delivery): void {
     const { kind } = this.#options;
     const { messageId, headers, routingKey } = delivery;
-    const identity = deathIdentity(messageId, headers);
+    const identity = deathIdentity(delivery);
     if (identity !== undefined && this.#isCopy(identity, delivery)) return;
     const isNoted =
       messageId !== undefined && deathCause(kind, routingKey, headers) === 'exhausted';
