@@ -104,7 +104,7 @@ export interface CreateDeadLetterWorkerOptions<
   readonly queue: N;
   /** Handlers at a time; default 10. */
   readonly concurrency?: number;
-  /** After which the signal of a handler is aborted, and its dead letter counts as failed; default that of the queue's handlers. */
+  /** After which the signal of a handler is aborted, and its dead letter counts as failed; default that of the queue, at most 20m. */
   readonly deadline?: Duration;
   /** Bytes to what the schema checks, for bodies that the publisher's `encode` made; default JSON. */
   readonly decode?: (message: RawMessage) => unknown;
@@ -164,7 +164,9 @@ export async function createDeadLetterWorker<
   const { connection, topology, queue, concurrency = DEFAULT_CONCURRENCY } = options;
   const kind = requireKind(topology.declaration, queue);
   const deadlineMs =
-    options.deadline === undefined ? kind.deadlineMs : durationMs('deadline', options.deadline);
+    options.deadline === undefined
+      ? Math.min(kind.deadlineMs, LONGEST_KEEP_MS)
+      : durationMs('deadline', options.deadline);
   if (deadlineMs > LONGEST_KEEP_MS)
     throw new TypeError(`deadline must be at most 20m, not ${String(options.deadline)}`);
   if (!(Number.isInteger(concurrency) && concurrency >= 1))
