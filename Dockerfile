@@ -31,7 +31,8 @@ RUN npm pkg delete devDependencies && npm ci --omit=dev --ignore-scripts --no-au
 
 FROM node:24.21-slim AS base
 ENV NODE_ENV=production
-# The same flags as in dev/stack/src/system/startSystem.ts; a test compares them.
+# The same as in dev/stack/src/system/startSystem.ts, which says why; a test compares them.
+ENV MALLOC_MMAP_THRESHOLD_=1048576
 ENV NODE_OPTIONS="--max-semi-space-size=16 --max-old-space-size=96 --disable-proto=delete --conditions=@fit/source"
 WORKDIR /app
 # The files belong to root, so the process cannot change its own code.

@@ -32,6 +32,7 @@ export { administratorFile, cronSecretFile } from './system/administrator.ts';
 export { type SampleUser, sampleUsers } from './system/sampleUsers.ts';
 export {
   NODE_FLAGS,
+  PROCESS_ENVIRONMENT,
   type Service,
   type System,
   type SystemOptions,

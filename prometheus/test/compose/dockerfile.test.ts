@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { NODE_FLAGS } from '@fit/stack';
+import { NODE_FLAGS, PROCESS_ENVIRONMENT } from '@fit/stack';
 import { REPOSITORY, SERVICES } from '../support/composeFile.ts';
 
 const read = (path: string): string => readFileSync(join(REPOSITORY, path), 'utf8');
@@ -118,8 +118,10 @@ function collectWorkspaces(sources: string, seen: Set<string>): void {
     }
 }
 
-test('the images start Node with the flags of the native launcher', () => {
+test('the images start Node with the flags and the environment of the native launcher', () => {
   assert.ok(LINES.includes(`ENV NODE_OPTIONS="${NODE_FLAGS.join(' ')}"`));
+  for (const [name, value] of Object.entries(PROCESS_ENVIRONMENT))
+    assert.ok(LINES.includes(`ENV ${name}=${value}`), name);
 });
 
 test('the process can read copied files, whatever the umask of the checkout was', () => {

@@ -25,6 +25,14 @@ export const NODE_FLAGS: readonly string[] = [
 
 type Environment = Readonly<Record<string, string>>;
 
+/**
+ * Environment of the services' processes; a test compares it with the Dockerfile.
+ *
+ * The C library keeps freed blocks for itself up to a size that it raises by itself, so the 19 MiB of each password hash stayed in the
+ * process, once for each thread. With a fixed limit an idle monolith takes 164 MiB instead of 199 (measured).
+ */
+export const PROCESS_ENVIRONMENT: Environment = { MALLOC_MMAP_THRESHOLD_: '1048576' };
+
 export interface SystemOptions extends StepOptions {
   readonly amqpUrl: string;
   readonly managementUrl: string | undefined;
@@ -284,6 +292,7 @@ function sharedEnvironment(options: SystemOptions): Environment {
     AMQP_MANAGEMENT_URL: managementUrl ?? '',
     MONGODB_URL: mongodbUrl,
     HOST: '127.0.0.1',
+    ...PROCESS_ENVIRONMENT,
     ...env,
   };
 }
