@@ -45,6 +45,7 @@ export { awaitSchema, requireExistingSchema, requireSchema } from './schemaVersi
 export { type ShownJob, showJobs } from './shownJobs.ts';
 export {
   BACKGROUND_LIMITS,
+  LOOKUP_LIMITS,
   STATEMENT_LIMITS,
   type StatementLimits,
   StatementRefused,

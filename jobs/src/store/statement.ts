@@ -1,5 +1,6 @@
 /** Runs one statement with a time limit on the server, and repeats it where that helps. */
 import { setTimeout as pause } from 'node:timers/promises';
+import pTimeout from 'p-timeout';
 import { type StoreFailure, storeFailureOf } from './storeFailure.ts';
 
 /**
@@ -56,6 +57,8 @@ export interface StatementLimits {
   readonly statementMs: number;
   readonly budgetMs: number;
   readonly tryCount: number;
+  /** After this time `StoreUnavailable` is thrown, whatever the driver still waits for, and the effect is unknown. Default: no such limit. */
+  readonly answerMs?: number;
 }
 
 export const STATEMENT_LIMITS: StatementLimits = {
@@ -74,6 +77,17 @@ export const BACKGROUND_LIMITS: StatementLimits = {
   statementMs: 3_000,
   budgetMs: 1_000,
   tryCount: TRY_LIMIT,
+};
+
+/**
+ * Limits for statements that find or write documents by their key while a client waits, such as those of a log-in. A silent server
+ * is found out by the driver only after `SOCKET_TIMEOUT_MS`, after which it repeats a read by itself: clients waited for 14 seconds.
+ */
+export const LOOKUP_LIMITS: StatementLimits = {
+  statementMs: 3_000,
+  budgetMs: 3_000,
+  tryCount: TRY_LIMIT,
+  answerMs: 4_000,
 };
 
 /** The driver abandons a connection whose server does not answer for this long, so one try takes no longer. */
@@ -101,6 +115,21 @@ export type StatementRunner = <Answer>(
 export async function runStatement<Answer>(
   statement: (options: StatementOptions) => Promise<Answer>,
   limits: StatementLimits = STATEMENT_LIMITS,
+): Promise<Answer> {
+  const answer = runTries(statement, limits);
+  const { answerMs } = limits;
+  if (answerMs === undefined) return await answer;
+  return await pTimeout(answer, {
+    milliseconds: answerMs,
+    fallback: () => {
+      throw new StoreUnavailable('outage', new Error(`no answer within ${answerMs} ms`));
+    },
+  });
+}
+
+async function runTries<Answer>(
+  statement: (options: StatementOptions) => Promise<Answer>,
+  limits: StatementLimits,
 ): Promise<Answer> {
   const startedAt = performance.now();
   for (let tryNumber = 1; ; tryNumber += 1) {

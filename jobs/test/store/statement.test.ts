@@ -5,6 +5,7 @@ import { MongoServerError } from 'mongodb';
 import { LEASE_MS, RENEW_MS } from '../../src/background/leasedLoop.ts';
 import {
   BACKGROUND_LIMITS,
+  LOOKUP_LIMITS,
   longestStatementMs,
   runStatement,
   STATEMENT_LIMITS,
@@ -66,4 +67,15 @@ test('an outage and a refused document are thrown at the first try, each with it
 test('the longest statement of a background task ends before its lease does; the longest of a request does not', () => {
   assert.ok(RENEW_MS + longestStatementMs(BACKGROUND_LIMITS) < LEASE_MS);
   assert.ok(longestStatementMs(STATEMENT_LIMITS) > LEASE_MS);
+});
+
+test('a caller with an answer limit is told of an outage by then, although the driver still waits', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const answer = runStatement(() => new Promise<never>(() => undefined), LOOKUP_LIMITS);
+  t.mock.timers.tick(LOOKUP_LIMITS.answerMs ?? 0);
+  await assert.rejects(answer, {
+    name: 'StoreUnavailable',
+    reason: 'outage',
+    message: 'no answer within 4000 ms',
+  });
 });

@@ -1,5 +1,5 @@
 /** The accounts of the monolith with the stores that they need. */
-import type { StoreConnection } from '@fit/jobs/store';
+import { LOOKUP_LIMITS, type StoreConnection } from '@fit/jobs/store';
 import type { CallerMemory, KeyRing } from '@fit/service';
 import { loadSecretFile, type OnWarning } from '@fit/service/secret-file';
 import type { MonolithConfig } from '../readMonolithConfig.ts';
@@ -28,12 +28,13 @@ export interface OpenAccountsOptions {
 /** Makes the indexes, the secrets that are missing and the account of cron. @throws SecretError, StoreUnavailable */
 export async function openAccounts({
   config,
-  store: { database },
+  store,
   users,
   keyRing,
   callers,
   onWarning,
 }: OpenAccountsOptions): Promise<Accounts> {
+  const database = store.database.withLimits(LOOKUP_LIMITS);
   const accounts = new AccountStore(database);
   const sessions = new SessionStore(database);
   const limits = new SignInLimits(database);

@@ -1,7 +1,7 @@
 /** Finds out who sent a request, from its bearer token or its cookie. */
 import { createHash } from 'node:crypto';
 import { StoreUnavailable } from '@fit/jobs';
-import type { StoreDatabase } from '@fit/jobs/store';
+import { LOOKUP_LIMITS, type StoreDatabase } from '@fit/jobs/store';
 import pTimeout from 'p-timeout';
 import type { Caller } from './access.ts';
 import { KeyRing } from './keyRing.ts';
@@ -203,7 +203,8 @@ export function openAccess(database: StoreDatabase): {
   readonly keyRing: KeyRing;
   readonly callers: CallerMemory;
 } {
-  const keyRing = new KeyRing(new TokenKeyStore(database));
-  const authenticator = new Authenticator(new CallerStore(database), keyRing);
+  const lookups = database.withLimits(LOOKUP_LIMITS);
+  const keyRing = new KeyRing(new TokenKeyStore(lookups));
+  const authenticator = new Authenticator(new CallerStore(lookups), keyRing);
   return { authenticate: authenticator.identify, keyRing, callers: authenticator };
 }
