@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isAllowed, type Route } from '@fit/service';
+import { type Access, isAllowed, type Route } from '@fit/service';
 import { declaredCoachRoutes, declaredMonolithRoutes } from './api/src/declaredRoutes.ts';
 
 const DOCUMENT = resolve(import.meta.dirname, '../docs/access.md');
@@ -26,8 +26,11 @@ export type CallerName = keyof typeof CALLERS;
 export interface AccessRow {
   /** Such as `GET /users/:id`. */
   readonly route: string;
-  readonly cells: Readonly<Record<CallerName, 'yes' | '401' | '403'>>;
+  readonly cells: Readonly<Record<CallerName, Cell>>;
 }
+
+/** `own`: what the member owns. `404`: of what another member owns the answer is that it does not exist. */
+type Cell = 'yes' | 'own' | '401' | '403' | '404';
 
 export function everyRoute(): Readonly<Record<'monolith' | 'coach', readonly Route[]>> {
   return { monolith: declaredMonolithRoutes(), coach: declaredCoachRoutes() };
@@ -39,13 +42,7 @@ export function accessRows(routes: readonly Route[]): AccessRow[] {
     paths.map((path) => {
       const cells = Object.entries(CALLERS).map(([name, caller]) => [
         name,
-        access === 'open'
-          ? 'yes'
-          : caller === undefined
-            ? '401'
-            : isAllowed(access, caller, { id: USER, userId: USER })
-              ? 'yes'
-              : '403',
+        cellOf(access, caller, path),
       ]);
       return {
         route: `${method.toUpperCase()} ${path}`,
@@ -53,6 +50,18 @@ export function accessRows(routes: readonly Route[]): AccessRow[] {
       };
     }),
   );
+}
+
+function cellOf(
+  access: Access,
+  caller: (typeof CALLERS)[CallerName] | undefined,
+  path: string,
+): Cell {
+  if (access === 'open') return 'yes';
+  if (caller === undefined) return '401';
+  if (!isAllowed(access, caller, { id: USER, userId: USER })) return '403';
+  if (caller.role !== 'member' || !access.includes('own')) return 'yes';
+  return caller.userId !== USER && path.includes(':') ? '404' : 'own';
 }
 
 /** @returns the rows of a service as the document has them. */
@@ -95,7 +104,8 @@ function renderDocument(): string {
     '',
     'Generated from the routes by `npm run access`; `service/test/access/accessTable.test.ts` asks the services for every cell. An expired or',
     'changed token, one that was logged out, and one of a disabled account are answered as no token is: 401. `the member` is the member whose',
-    'user the path names, `other member` any other one. Roles are in [ADR 22](../adr/22-accounts-and-roles.md).',
+    'user the path names or who owns what it names, `other member` any other one. Roles are in [ADR 22](../adr/22-accounts-and-roles.md).',
+    '`own` is what the member owns: of what others own the answer is 404, as if it did not exist.',
     '',
     ...sections.flat(),
   ].join('\n');

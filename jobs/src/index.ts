@@ -64,6 +64,7 @@ export {
   isExpanded,
   type NewRun,
   NO_ENDS,
+  NO_RUN,
   newRun,
   type RunRecord,
 } from './record/run.ts';

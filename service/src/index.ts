@@ -7,6 +7,7 @@ export {
   type Grant,
   isAllowed,
   OPERATORS,
+  ownerLimit,
   READERS,
   ROLES,
   type Role,

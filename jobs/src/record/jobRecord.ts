@@ -48,6 +48,8 @@ export interface JobRecord<Payload = unknown> {
   /** The batch that publishes the job, or published it last. */
   readonly batch: string;
   readonly payload: Payload;
+  /** The user who submitted the job, and who may therefore read it; absent for jobs of runs and of operators. No message has it. */
+  readonly owner?: string;
   /** One of the kind's priorities; absent for the middle one. */
   readonly priority?: string;
   /** Its priority is above the default, so it passes others in the database as well; absent for all others. */
@@ -96,6 +98,8 @@ export interface NewJob<Payload = unknown> {
   readonly key: string;
   /** Everything that an attempt needs, as of the time when the job is recorded, because a later change elsewhere must not change a retry. */
   readonly payload: Payload;
+  /** The user who submits the job; default nobody. */
+  readonly owner?: string;
   /** One of the kind's priorities; default the middle one. */
   readonly priority?: string;
   readonly isUrgent?: true;
@@ -111,7 +115,7 @@ export interface JobOrigin {
 }
 
 export function newJob<Payload>(
-  { kind, key, payload, priority, isUrgent, trace = {} }: NewJob<Payload>,
+  { kind, key, payload, owner, priority, isUrgent, trace = {} }: NewJob<Payload>,
   { runId, batch, now }: JobOrigin,
 ): JobRecord<Payload> {
   return {
@@ -125,6 +129,7 @@ export function newJob<Payload>(
     payload,
     createdAt: now,
     stateAt: now,
+    ...(owner === undefined ? {} : { owner }),
     ...(priority === undefined ? {} : { priority }),
     ...(isUrgent === true ? { isUrgent } : {}),
     ...trace,

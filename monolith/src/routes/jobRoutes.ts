@@ -8,7 +8,14 @@ import {
   type ShownState,
 } from '@fit/jobs';
 import { type BatchStore, type JobStore, type ShownJob, showJobs } from '@fit/jobs/store';
-import { defineRoute, Problem, type ProblemKind, READERS, type Route } from '@fit/service';
+import {
+  defineRoute,
+  ownerLimit,
+  Problem,
+  type ProblemKind,
+  READERS,
+  type Route,
+} from '@fit/service';
 import Type, { type Static } from 'typebox';
 import { limitOf, listQuery } from './keysetList.ts';
 
@@ -65,7 +72,7 @@ const Job = Type.Object(
 const JOB_NOT_FOUND = {
   status: 404,
   code: 'job_not_found',
-  when: 'no job has this id',
+  when: 'no job has this id, or a member asks for a job of somebody else',
   remedy: 'GET /jobs lists the jobs. Ended jobs are deleted after FIT_JOB_RETENTION_DAYS.',
 } as const satisfies ProblemKind;
 
@@ -79,15 +86,17 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
     defineRoute({
       method: 'get',
       paths: ['/jobs/:jobId'],
-      access: READERS,
+      access: [...READERS, 'own'],
       summary: 'Read a job with its attempts',
       tag: 'Jobs',
       params: Type.Object({ jobId: JobId }),
       reply: Job,
       problems: [JOB_NOT_FOUND],
-      handle: async ({ params }) => {
+      handle: async ({ params, caller }) => {
         const job = await parts.jobs.find(params.jobId);
-        const [shown] = job === null ? [] : await showJobs(parts.batches, [job]);
+        const owner = ownerLimit(caller);
+        const isShown = job !== null && (owner === undefined || job.owner === owner);
+        const [shown] = isShown ? await showJobs(parts.batches, [job]) : [];
         if (shown !== undefined) return { body: toReply(shown) };
         throw new Problem({
           ...JOB_NOT_FOUND,

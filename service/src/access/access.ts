@@ -10,8 +10,12 @@
 export const ROLES = ['member', 'viewer', 'operator', 'admin', 'service'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** `self`: a member whose user id is the parameter `:id` or `:userId` of the path. */
-export type Grant = Role | 'self';
+/**
+ * - `self`: a member whose user id is the parameter `:id` or `:userId` of the path.
+ * - `own`: a member with a user id. The handler restricts what is read and changed to what that user owns (`ownerLimit`), and answers
+ *   for everything else as if it did not exist.
+ */
+export type Grant = Role | 'self' | 'own';
 
 /** `open`: everybody, also without a token. */
 export type Access = 'open' | readonly Grant[];
@@ -51,8 +55,21 @@ export function isAllowed(
   params: Readonly<Record<string, unknown>>,
 ): boolean {
   if (access === 'open' || access.includes(caller.role)) return true;
-  if (!access.includes('self') || caller.role !== 'member' || caller.userId === undefined)
-    return false;
+  if (caller.role !== 'member' || caller.userId === undefined) return false;
+  if (access.includes('own')) return true;
   const { userId } = caller;
-  return USER_PARAMETERS.some((name) => params[name] === userId);
+  return access.includes('self') && USER_PARAMETERS.some((name) => params[name] === userId);
+}
+
+/**
+ * For handlers of routes with `own`.
+ * @returns the user to whose things the caller is restricted; undefined for callers who may see those of everybody.
+ * @throws Error without a caller, and for a member without a user, because no such route lets them in.
+ */
+export function ownerLimit(
+  caller: Pick<Caller, 'role' | 'userId'> | undefined,
+): string | undefined {
+  if (caller !== undefined && caller.role !== 'member') return undefined;
+  if (caller?.userId === undefined) throw new Error('nobody without a user may call this route');
+  return caller.userId;
 }

@@ -335,7 +335,13 @@ function unauthenticated(
 }
 
 function describeAccess(access: readonly string[]): string {
-  const names = access.map((grant) => (grant === 'self' ? 'to be this user' : `the role ${grant}`));
+  const names = access.map((grant) =>
+    grant === 'self'
+      ? 'to be this user'
+      : grant === 'own'
+        ? 'to be a member with a user'
+        : `the role ${grant}`,
+  );
   return names.join(' or ');
 }
 
