@@ -212,7 +212,7 @@ export interface OpenWorker {
   readonly id: string;
   /** `stopping`: nothing more is consumed, and running attempts go on until the deadline of the stop. */
   readonly health: 'running' | 'paused' | 'disconnected' | 'stopping' | 'stopped';
-  /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
+  /** Stops consuming and gives what has not begun back to the queue; running attempts go on. Resolves once nothing more arrives. */
   pause(): Promise<void>;
   resume(): void;
   /**

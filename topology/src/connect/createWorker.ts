@@ -162,7 +162,7 @@ export interface Worker extends AsyncDisposable {
   readonly oldestReceivedAtMs: number | undefined;
   /** Copies of messages, such as dead letters, that it has published and that are not confirmed yet. */
   readonly unconfirmed: number;
-  /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
+  /** Stops consuming and gives what has not begun back to the queue; running attempts go on. Resolves once nothing more arrives. */
   pause(): Promise<void>;
   /** Consumes again after a pause. */
   resume(): Promise<void>;

@@ -65,9 +65,9 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   #isRequeueFree = true;
   /** Attempts whose handler has not answered yet; those that answer at once are never in it. */
   readonly #running = new Set<RunningTask<Message>>();
-  /** True once a stop gives back what has not begun. */
+  /** True once a stop or a pause gives back what has not begun. */
   #isGivingBack = false;
-  /** Messages that were given back before they had begun, by a stop. */
+  /** Messages that were given back before they had begun. */
   #givenBackCount = 0;
   /** Messages that arrived while this worker was being stopped. */
   #lateCount = 0;
@@ -203,20 +203,37 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     return this.#isPaused;
   }
 
-  /** Stops consuming; running attempts go on, others begin after `resume`. @returns once the broker sends nothing more. */
+  /**
+   * Stops consuming and requeues what has not begun, so that a long pause keeps no message from other workers; running attempts
+   * go on. Before RabbitMQ 4.3 a message near its crash limit is run instead of requeued.
+   * @returns once the broker sends nothing more.
+   */
   async pause(): Promise<void> {
     this.#isPaused = true;
     this.#limiter.hold();
     this.#regulatePrefetch();
-    if (this.#consumer === undefined || this.#consumer.isPaused) return;
-    await new Promise<void>((resolve) => this.#onPaused.push(resolve));
+    if (this.#consumer?.isPaused === false)
+      await new Promise<void>((resolve) => this.#onPaused.push(resolve));
+    if (!this.#isStillPaused() || this.#isStopping) return;
+    // Not earlier: the broker would deliver them to this worker again.
+    this.#isGivingBack = true;
+    this.#limiter.dismiss();
   }
 
   /** Consumes again after a pause. */
   resume(): void {
     this.#isPaused = false;
-    if (!this.#isStopping) this.#limiter.release();
+    for (const resolve of this.#onPaused.splice(0)) resolve();
+    if (!this.#isStopping) {
+      this.#isGivingBack = false;
+      this.#limiter.release();
+    }
     this.#regulatePrefetch();
+  }
+
+  /** A method, because the value may change during an await, which the compiler does not assume of a property. */
+  #isStillPaused(): boolean {
+    return this.#isPaused;
   }
 
   /** Drains, then closes both connections. */

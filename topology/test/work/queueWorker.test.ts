@@ -272,7 +272,7 @@ for (const how of ['stop', 'lost connection'] as const)
     assert.deepEqual(published, []);
   });
 
-test('a pause holds what has not begun, a resume begins it, and a stop gives it back at once', async (t) => {
+test('pause and stop give back what has not begun, and a resume takes it again', async (t) => {
   const environment = await TestTopology.open(t);
   await environment.publishAll(await environment.publisher(), 6);
   const gate = new HandlerGate();
@@ -282,11 +282,10 @@ test('a pause holds what has not begun, a resume begins it, and a stop gives it 
     describe: () => `${worker.inFlightCount} in flight`,
   });
   await worker.pause();
+  await environment.expectReady('one', 4);
+  assert.equal(gate.current.length, 2);
   gate.letThrough();
   await gate.untilDone(2);
-  await eventually(() => worker.inFlightCount === 4, {
-    describe: () => `${worker.inFlightCount} in flight`,
-  });
   assert.equal(gate.current.length, 0);
   worker.resume();
   await gate.untilRunning(2);
@@ -295,6 +294,6 @@ test('a pause holds what has not begun, a resume begins it, and a stop gives it 
   await environment.expectReady('one', 2);
   assert.equal(gate.current.length, 2);
   gate.openForGood();
-  assert.deepEqual(await drained, { finishedCount: 2, requeuedCount: 2 });
+  await drained;
   assert.equal(gate.done.size, 4);
 });
