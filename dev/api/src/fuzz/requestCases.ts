@@ -1,6 +1,7 @@
 /** Requests that are derived from an OpenAPI document: valid, at a bound, and wrong in many ways. */
 import type { OpenApiDocument, Operation, Parameter } from '@fit/service';
 import fc from 'fast-check';
+import { type JsonSchema, resolveSchema, type SharedSchemas } from '../jsonSchema.ts';
 
 /**
  * Whose token a request has. `changing`: an account whose tokens the requests may end, and which they may change. `cookie`: the session of an
@@ -40,25 +41,6 @@ export interface RequestCase {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-}
-
-/** The keywords of JSON Schema that the routes use. */
-interface Schema {
-  readonly $ref?: string;
-  readonly type?: string;
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly anyOf?: readonly Schema[];
-  readonly pattern?: string;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly items?: Schema;
-  readonly minItems?: number;
-  readonly maxItems?: number;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
 }
 
 /** Texts that have broken programs before. */
@@ -164,7 +146,7 @@ interface OperationPlace {
   readonly path: string;
   readonly method: string;
   readonly operation: Operation;
-  readonly schemas: Readonly<Record<string, Schema>>;
+  readonly schemas: SharedSchemas;
   readonly hints: Hints;
   readonly mix: Mix;
 }
@@ -229,7 +211,7 @@ class CaseMaker {
   }
 
   /** A real value where there is one, and now and then any value of the schema. */
-  #named(key: string, schema: Schema): fc.Arbitrary<unknown> {
+  #named(key: string, schema: JsonSchema): fc.Arbitrary<unknown> {
     const hint = this.#hint(key);
     return hint === undefined ? this.#valueOf(schema) : this.#mostly(hint, this.#valueOf(schema));
   }
@@ -298,14 +280,12 @@ class CaseMaker {
   }
 
   /** Most values are valid, the others have another type or are hostile. */
-  #valueOf(schema: Schema): fc.Arbitrary<unknown> {
+  #valueOf(schema: JsonSchema): fc.Arbitrary<unknown> {
     return this.#mostly(this.#validOf(schema), fc.constantFrom(...HOSTILE_VALUES));
   }
 
-  #validOf(schema: Schema): fc.Arbitrary<unknown> {
-    const { schemas } = this.#place;
-    if (schema.$ref !== undefined)
-      return this.#validOf(schemas[schema.$ref.replace(/^.*\//, '')] ?? {});
+  #validOf(given: JsonSchema): fc.Arbitrary<unknown> {
+    const schema = resolveSchema(given, this.#place.schemas);
     if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
     if (schema.const !== undefined) return fc.constant(schema.const);
     if (schema.anyOf !== undefined)
@@ -329,7 +309,7 @@ class CaseMaker {
     }
   }
 
-  #arraysOf({ items = {}, minItems = 0, maxItems = 5 }: Schema): fc.Arbitrary<unknown[]> {
+  #arraysOf({ items = {}, minItems = 0, maxItems = 5 }: JsonSchema): fc.Arbitrary<unknown[]> {
     const few = fc.array(this.#valueOf(items), {
       minLength: minItems,
       maxLength: Math.min(maxItems, 5),
@@ -340,7 +320,7 @@ class CaseMaker {
     return this.#mostly<unknown[]>(few, tooMany);
   }
 
-  #objectsOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<object> {
+  #objectsOf({ properties = {}, required = [] }: JsonSchema): fc.Arbitrary<object> {
     const wanted = Object.entries(properties).filter(
       ([name]) => !this.#place.mix.isRight || required.includes(name),
     );
@@ -358,7 +338,7 @@ class CaseMaker {
   }
 
   /** Texts within the bounds, and some at each bound and just beyond it. */
-  #textsOf({ pattern, minLength = 0, maxLength = 100 }: Schema): fc.Arbitrary<string> {
+  #textsOf({ pattern, minLength = 0, maxLength = 100 }: JsonSchema): fc.Arbitrary<string> {
     const usual =
       pattern === undefined
         ? fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, 40) })

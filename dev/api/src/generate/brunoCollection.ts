@@ -1,5 +1,6 @@
 /** A Bruno collection of both services, made from their OpenAPI documents. Pure: the same routes give the same files. */
 import type { OpenApiDocument, Operation } from '@fit/service';
+import { type JsonSchema, resolveSchema, type SharedSchemas } from '../jsonSchema.ts';
 import { SHARED_STATUSES } from './routeTable.ts';
 
 /** The service that answers a request; also the name of the variable with its address. */
@@ -31,22 +32,6 @@ const VARIABLES: Readonly<Record<string, string>> = {
   email: '{{email}}',
   password: '{{password}}',
 };
-
-interface Schema {
-  readonly $ref?: string;
-  readonly examples?: readonly unknown[];
-  readonly default?: unknown;
-  readonly type?: string;
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly anyOf?: readonly Schema[];
-  readonly minimum?: number;
-  readonly minLength?: number;
-  readonly items?: Schema;
-  readonly minItems?: number;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
-}
 
 /** @returns the text of each file by its path in the collection. */
 export function brunoCollection(
@@ -131,7 +116,7 @@ function requestText({
   sequence,
 }: RequestPlace): string {
   const { summary, description, parameters = [], requestBody, responses, security } = operation;
-  const schemas = document.components.schemas as Readonly<Record<string, Schema>>;
+  const schemas = document.components.schemas as SharedSchemas;
   const json = requestBody?.content['application/json']?.schema;
   const isOpen = security.length === 0;
   const [secret = 'bearer'] = Object.keys(security[0] ?? {});
@@ -139,7 +124,9 @@ function requestText({
   const parameterLines = (place: string, mark: string) =>
     parameters
       .filter((parameter) => parameter.in === place)
-      .map(({ name, schema }) => `  ${mark}${name}: ${parameterExample(name, schema as Schema)}`);
+      .map(
+        ({ name, schema }) => `  ${mark}${name}: ${parameterExample(name, schema as JsonSchema)}`,
+      );
   const [pathLines, queryLines, headerLines] = [
     parameterLines('path', ''),
     // A tilde switches a line off: the reader switches on what is needed.
@@ -201,34 +188,29 @@ function indented(text: string): string[] {
 function contentOf(
   responses: Operation['responses'],
   status: string,
-): Readonly<Record<string, { schema?: Schema }>> {
+): Readonly<Record<string, { schema?: JsonSchema }>> {
   const response = responses[status] as
-    | { content?: Record<string, { schema?: Schema }> }
+    | { content?: Record<string, { schema?: JsonSchema }> }
     | undefined;
   return response?.content ?? {};
 }
 
 /** The reply of a log-in has `access_token`, as RFC 6749 names it. */
-function givesToken(
-  responses: Operation['responses'],
-  schemas: Readonly<Record<string, Schema>>,
-): boolean {
+function givesToken(responses: Operation['responses'], schemas: SharedSchemas): boolean {
   const schema = contentOf(responses, '200')['application/json']?.schema;
-  return schema !== undefined && 'access_token' in (resolve(schema, schemas).properties ?? {});
+  return (
+    schema !== undefined && 'access_token' in (resolveSchema(schema, schemas).properties ?? {})
+  );
 }
 
-function resolve(schema: Schema, schemas: Readonly<Record<string, Schema>>): Schema {
-  return schema.$ref === undefined ? schema : (schemas[schema.$ref.replace(/^.*\//, '')] ?? {});
-}
-
-function parameterExample(name: string, { examples, enum: choices }: Schema): string {
+function parameterExample(name: string, { examples, enum: choices }: JsonSchema): string {
   const example = examples?.[0] ?? choices?.[0];
   return typeof example === 'string' ? example : (EXAMPLES[name] ?? name);
 }
 
 /** @returns the first example of the schema, else its smallest value: of an object the required fields alone. */
-function exampleOf(given: Schema, schemas: Readonly<Record<string, Schema>>): unknown {
-  const schema = resolve(given, schemas);
+function exampleOf(given: JsonSchema, schemas: SharedSchemas): unknown {
+  const schema = resolveSchema(given, schemas);
   if (schema.examples?.[0] !== undefined) return schema.examples[0];
   if (schema.default !== undefined) return schema.default;
   if (schema.enum !== undefined) return schema.enum[0];
