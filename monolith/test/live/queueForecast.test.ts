@@ -13,7 +13,7 @@ import { nativeTargets, writeMonitoringConfig } from '@fit/prometheus';
 import { freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
 import { planTopology } from '@fit/topology';
-import { openSession } from '@fit/topology/amqp';
+import { Publisher } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import { openSampleReader, QueueSampler } from '../../src/queues/queueSampler.ts';
 import { type QueueStatus, queueStatus } from '../../src/queues/queueStatus.ts';
@@ -45,17 +45,12 @@ test('for a queue that fills at five messages a second, status and Prometheus ag
   t.after(() => stack.stop({ purge: true }));
   const managementUrl = withGuest(stack.managementUrl);
   const { amqpUrl } = stack;
-  let publish = () => false;
-  const session = await openSession({
+  const publisher = await Publisher.open({
     url: amqpUrl,
     label: 'status test',
-    setup: async (model) => {
-      await assertTopology(model, declaration, { amqpUrl, managementUrl });
-      const channel = await model.createChannel();
-      publish = () => channel.sendToQueue(QUEUE, Buffer.from('{}'), { persistent: true });
-    },
+    prepare: (connection) => assertTopology(connection, declaration, { amqpUrl, managementUrl }),
   });
-  t.after(() => session.close());
+  t.after(() => publisher.close());
   const queueNames = plan.queues.map((queue) => queue.name);
   const sampler = new QueueSampler(openSampleReader({ amqpUrl, managementUrl, queueNames }));
   t.after(() => sampler.stop());
@@ -63,9 +58,12 @@ test('for a queue that fills at five messages a second, status and Prometheus ag
   const own = (): QueueStatus =>
     queueStatus(main, { samples: sampler.samples, oldestQueuedAt: undefined, now: new Date() });
 
-  const publisher = setInterval(() => publish(), 1_000 / PER_SECOND);
+  const publishing = setInterval(() => {
+    const message = { exchange: '', key: QUEUE, id: randomUUID(), body: Buffer.from('{}') };
+    void publisher.publish(message);
+  }, 1_000 / PER_SECOND);
   t.after(() => {
-    clearInterval(publisher);
+    clearInterval(publishing);
   });
   const agreed = await eventually(
     async () => {
@@ -85,7 +83,7 @@ test('for a queue that fills at five messages a second, status and Prometheus ag
     `full in ${agreed.seconds.toFixed(0)} s in the status, ${agreed.prometheus.toFixed(0)} s in Prometheus`,
   );
 
-  clearInterval(publisher);
+  clearInterval(publishing);
   const fill = await eventually(
     async () => {
       const prometheus = await query(stack, 'queue:fill:ratio');

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { eventually, testBroker } from '@fit/stack/testing';
-import { openSession } from '@fit/topology/amqp';
+import { openTopologyAdmin, Publisher } from '@fit/topology/amqp';
 import { openSampleReader, type QueueSample, QueueSampler } from '../../src/queues/queueSampler.ts';
 
 /** Nothing listens there. */
@@ -60,17 +60,19 @@ test('AMQP and the management API report the same depth, and a missing queue has
       t.after(undo);
     },
   });
-  const session = await openSession({
+  const admin = await openTopologyAdmin(amqpUrl, 'sampler test');
+  t.after(() => admin.close());
+  await admin.declareQueue({ name: 'full', arguments: { 'x-max-length': 50 } });
+  const publisher = await Publisher.open({
     url: amqpUrl,
     label: 'sampler test',
-    setup: async (model) => {
-      const channel = await model.createConfirmChannel();
-      await channel.assertQueue('full', { durable: true, arguments: { 'x-max-length': 50 } });
-      for (let count = 0; count < 3; count += 1) channel.sendToQueue('full', Buffer.from('x'));
-      await channel.waitForConfirms();
-    },
+    prepare: () => Promise.resolve(),
   });
-  t.after(() => session.close());
+  t.after(() => publisher.close());
+  for (const id of ['1', '2', '3']) {
+    const message = { exchange: '', key: 'full', id, body: Buffer.from('x') };
+    assert.equal(await publisher.publish(message), 'confirmed');
+  }
   const queueNames = ['missing', 'full'];
 
   const byAmqp = openSampleReader({ amqpUrl, managementUrl: undefined, queueNames });

@@ -1,6 +1,6 @@
 /** Acknowledges with one frame, as far as possible, what was settled in one turn of the event loop. */
 import type { Channel, Message } from 'amqplib';
-import type { SettlementSender } from './delivery.ts';
+import type { SettlementSender } from './channelDelivery.ts';
 
 /** Which acks to send. Together they acknowledge each given delivery tag once, and no other. */
 export interface AckPlan {

@@ -1,6 +1,6 @@
 /** Publishes messages whose loss matters to nobody on a channel of their own. */
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
-import { closeChannel } from './connection.ts';
+import { closeChannel } from './openConnection.ts';
 import type { SessionEvent } from './openSession.ts';
 import type { OutgoingMessage, PublishEnd } from './publisher.ts';
 import { sendOn } from './sendOn.ts';

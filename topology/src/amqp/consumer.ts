@@ -1,15 +1,12 @@
 /** Consumes one queue with a bounded prefetch. A delivery can be settled only on the channel that brought it. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Channel, ChannelModel, Message } from 'amqplib';
+import type { Channel, Message } from 'amqplib';
 import { fault, TopologyError } from '../errors.ts';
 import { AckBatcher } from './ackBatcher.ts';
-import { CONNECTION_LIMITS } from './connection.ts';
-import {
-  type ChannelDelivery,
-  type Delivery,
-  type DeliveryChannel,
-  deliveryOf,
-} from './delivery.ts';
+import { type ChannelDelivery, type DeliveryChannel, deliveryOf } from './channelDelivery.ts';
+import { type BrokerConnection, CONNECTION_LIMITS } from './connection.ts';
+import type { Delivery } from './delivery.ts';
+import { modelOf } from './openConnection.ts';
 import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
 
 const ACCESS_REFUSED = 403;
@@ -35,7 +32,7 @@ export interface ConsumerOptions extends Pick<SessionOptions, 'url' | 'label' | 
    * Runs on each connection before its channel is opened: assert the topology here.
    * @param isReopened true where only the channel was lost, perhaps because its queue was deleted.
    */
-  readonly prepare: (model: ChannelModel, isReopened: boolean) => Promise<unknown>;
+  readonly prepare: (connection: BrokerConnection, isReopened: boolean) => Promise<unknown>;
   /** A new channel is open. Deliveries of an earlier channel are delivered again, perhaps elsewhere. */
   readonly onOpen?: () => void;
   /** Handles a delivery: settles it sooner or later. Must not throw. */
@@ -80,12 +77,12 @@ export class Consumer {
     if (options.session === undefined) consumer.#ownSession = await openSession(options);
     const session = options.session ?? consumer.#ownSession;
     try {
-      consumer.#attachment = session?.attach(async (model, isReopened) => {
+      consumer.#attachment = session?.attach(async (connection, isReopened) => {
         // Only an operator can grant the right, so there is no hurry.
         if (consumer.#refusal !== undefined)
           await pause(CONNECTION_LIMITS.longestReconnectDelayMs, undefined, { ref: false });
-        await options.prepare(model, isReopened);
-        await consumer.#openChannel(model);
+        await options.prepare(connection, isReopened);
+        await consumer.#openChannel(connection);
       });
       await consumer.#attachment?.opened;
     } catch (error) {
@@ -197,8 +194,8 @@ export class Consumer {
     await this.#ownSession?.close();
   }
 
-  async #openChannel(model: ChannelModel): Promise<void> {
-    const channel = await model.createChannel();
+  async #openChannel(connection: BrokerConnection): Promise<void> {
+    const channel = await modelOf(connection).createChannel();
     channel.on('error', (error: Error) => {
       if ((error as { readonly code?: unknown }).code === ACCESS_REFUSED) this.#refusal = error;
       this.#options.onEvent?.({ type: 'channelFailed', error });

@@ -1,7 +1,7 @@
 /** Publishes dead letters again with any header and property: mandatory, persistent, confirmed. */
 import type { ConfirmChannel, Message } from 'amqplib';
-import { closeConnection, openConnection } from './connection.ts';
 import type { DeadLetterProperties } from './deadLetterReader.ts';
+import { closeConnection, openConnection } from './openConnection.ts';
 import type { PublishResult } from './publisher.ts';
 
 /** A dead letter to publish. */

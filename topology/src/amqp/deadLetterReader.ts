@@ -1,8 +1,9 @@
 /** Reads the messages of a dead-letter queue one by one, in order, and leaves in it what is not acknowledged. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
-import { closeConnection, openConnection } from './connection.ts';
-import { type Delivery, deliveryOf } from './delivery.ts';
+import { deliveryOf } from './channelDelivery.ts';
+import type { Delivery } from './delivery.ts';
+import { closeConnection, openConnection } from './openConnection.ts';
 
 /** Properties of an AMQP message besides its headers; absent if the publisher set none. */
 export interface DeadLetterProperties {

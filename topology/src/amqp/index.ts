@@ -1,5 +1,5 @@
 /** The only folder that speaks AMQP: sessions, publishers, consumers, dead letters, changes of a topology. */
-export { CONNECTION_LIMITS, vhostOf } from './connection.ts';
+export { type BrokerConnection, CONNECTION_LIMITS, vhostOf } from './connection.ts';
 export { Consumer, type ConsumerOptions, readRefused } from './consumer.ts';
 export {
   type DeadLetterPublisher,

@@ -1,5 +1,7 @@
 /** Reads queue depths by passive declares, which are exact and current, while the management API lags by seconds. */
-import type { Channel, ChannelModel } from 'amqplib';
+import type { Channel } from 'amqplib';
+import type { BrokerConnection } from './connection.ts';
+import { modelOf } from './openConnection.ts';
 import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
 
 /** Messages and consumers of a queue at the moment of the response. */
@@ -37,7 +39,7 @@ export class Inspector {
     const inspector = new Inspector(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     if (options.session === undefined) inspector.#ownSession = await openSession(options);
     const session = options.session ?? inspector.#ownSession;
-    inspector.#attachment = session?.attach((model) => inspector.#openChannel(model));
+    inspector.#attachment = session?.attach((connection) => inspector.#openChannel(connection));
     await inspector.#attachment?.opened;
     return inspector;
   }
@@ -74,8 +76,8 @@ export class Inspector {
     await this.#ownSession?.close();
   }
 
-  async #openChannel(model: ChannelModel): Promise<void> {
-    const channel = await model.createChannel();
+  async #openChannel(connection: BrokerConnection): Promise<void> {
+    const channel = await modelOf(connection).createChannel();
     channel.on('error', () => undefined);
     // A missing queue closes the channel (404).
     channel.on('close', () => {

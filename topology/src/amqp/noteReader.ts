@@ -9,7 +9,8 @@ import {
   STACK_HEADER,
   WORKER_HEADER,
 } from '../retry/describeDeath.ts';
-import { closeChannel, closeConnection, openConnection } from './connection.ts';
+import type { BrokerConnection } from './connection.ts';
+import { closeChannel, closeConnection, modelOf, openConnection } from './openConnection.ts';
 import type { SessionEvent } from './openSession.ts';
 
 /** Bytes of notes that one reader remembers, as many as the stream has; the oldest are forgotten first. */
@@ -143,7 +144,8 @@ export class NoteReader {
    * the stream.
    * @returns once the stream is open or refused, at the latest after two seconds. It never rejects.
    */
-  async follow(model: ChannelModel): Promise<void> {
+  async follow(connection: BrokerConnection): Promise<void> {
+    const model = modelOf(connection);
     if (this.#isClosed || (this.#model === model && this.#channel !== undefined)) return;
     if (this.#model !== model) {
       this.#opening = undefined;

@@ -12,13 +12,8 @@ import {
 } from 'amqplib';
 import { fault, TopologyError } from '../errors.ts';
 import { combineWrites } from './combineWrites.ts';
-import {
-  CONNECTION_LIMITS,
-  closeConnection,
-  connectFailure,
-  credentialsIn,
-  isRefusal,
-} from './connection.ts';
+import { type BrokerConnection, CONNECTION_LIMITS } from './connection.ts';
+import { closeConnection, connectFailure, credentialsIn, isRefusal } from './openConnection.ts';
 import { tolerateHeaders } from './tolerateHeaders.ts';
 
 /** What happens to a connection; for logs and metrics. */
@@ -61,7 +56,7 @@ export interface SessionOptions {
  * Sets something up on a connection: opens channels, asserts the topology, starts consumers.
  * @param isReopened false for the first time on this connection; true where a channel on it was lost.
  */
-export type Setup = (model: ChannelModel, isReopened: boolean) => Promise<void>;
+export type Setup = (connection: BrokerConnection, isReopened: boolean) => Promise<void>;
 
 /** One user of a session. */
 export interface Attachment {

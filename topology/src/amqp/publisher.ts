@@ -1,7 +1,8 @@
 /** Publishes persistent, mandatory messages with publisher confirms, with a limit of unconfirmed ones. */
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import { AsideChannel } from './asideChannel.ts';
-import { closeChannel } from './connection.ts';
+import type { BrokerConnection } from './connection.ts';
+import { closeChannel, modelOf } from './openConnection.ts';
 import { type Attachment, openSession, type Session, type SessionOptions } from './openSession.ts';
 import { sendOn } from './sendOn.ts';
 
@@ -58,7 +59,7 @@ export interface PublisherOptions extends Pick<SessionOptions, 'url' | 'label' |
    * the broker has been asked for it.
    * @param isReopened true where only the channel was lost, perhaps because an exchange was deleted.
    */
-  readonly prepare: (model: ChannelModel, isReopened: boolean) => Promise<unknown>;
+  readonly prepare: (connection: BrokerConnection, isReopened: boolean) => Promise<unknown>;
   /**
    * Messages whose basic.ack is awaited; further ones wait here. Default 1,000; at least 1.
    */
@@ -186,8 +187,9 @@ export class Publisher {
       publisher.#forgetSession = publisher.#session?.onUnblocked(() => {
         publisher.#sendWaiting();
       });
-      publisher.#attachment = publisher.#session?.attach(async (model, isReopened) => {
-        const plan = await options.prepare(model, isReopened);
+      publisher.#attachment = publisher.#session?.attach(async (connection, isReopened) => {
+        const plan = await options.prepare(connection, isReopened);
+        const model = modelOf(connection);
         await publisher.#openChannel(model, exchangesIn(plan), options.onEvent);
         publisher.#aside?.use(model);
       });

@@ -1,7 +1,6 @@
 /** Makes a broker equal to the plan. It only adds what is missing, so any number of processes may run it at any time. */
-import type { Channel, ChannelModel } from 'amqplib';
-import { brokerVersion, vhostOf } from '../amqp/connection.ts';
-import { declareExchange, declareNotes, declareQueue, orDiffers } from '../amqp/topologyAdmin.ts';
+import { type BrokerConnection, brokerVersion, vhostOf } from '../amqp/connection.ts';
+import { declareObjects } from '../amqp/declareObjects.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import type { Fault } from '../errors.ts';
 import { applyPolicies } from '../management/applyPolicies.ts';
@@ -9,7 +8,7 @@ import { ManagementApi } from '../management/managementApi.ts';
 import { probeBroker, refuseVersion } from '../management/probeBroker.ts';
 import type { BrokerProfile } from '../plan/brokerProfile.ts';
 import { planTopology } from '../plan/planTopology.ts';
-import type { BindingPlan, TopologyPlan } from '../plan/topologyPlan.ts';
+import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { provePlan } from '../proof/provePlan.ts';
 import { checkTopology } from './checkTopology.ts';
 
@@ -45,11 +44,11 @@ export interface AssertOptions {
  * `TOPOLOGY_DIFFERS` (an object exists with other arguments, or other tiers are in service), `POLICY_FAILED`.
  */
 export async function assertTopology(
-  model: ChannelModel,
+  connection: BrokerConnection,
   declaration: Declaration,
   options: AssertOptions,
 ): Promise<TopologyPlan> {
-  const version = brokerVersion(model);
+  const version = brokerVersion(connection);
   refuseVersion(version);
   const { amqpUrl, managementUrl, assert = 'create', onWarning = warnOnce } = options;
   const plan = provedPlan(declaration, { version, hasManagement: managementUrl !== undefined });
@@ -59,12 +58,12 @@ export async function assertTopology(
   const { warnings, skippedChecks } = await probeBroker(plan, api);
   for (const warning of [...warnings, ...skipped(skippedChecks)]) onWarning(warning);
   if (assert === 'check') {
-    await checkTopology(model, plan, { api, onWarning });
+    await checkTopology(connection, plan, { api, onWarning });
     return plan;
   }
   // Policies come first, so that no queue is without its limit at any time.
   if (api !== undefined) await applyPolicies(api, plan.policies);
-  await declareObjects(model, plan);
+  await declareObjects(connection, plan);
   return plan;
 }
 
@@ -82,61 +81,6 @@ function provedPlan(declaration: Declaration, broker: BrokerProfile): TopologyPl
   provePlan(declaration, plan);
   plans.set(key, plan);
   return plan;
-}
-
-/** Channels that declare at the same time: a broker answers the requests of one channel one after the other. */
-const CHANNEL_COUNT = 8;
-
-/**
- * Declares exchanges, then queues, notes and bindings; existing objects stay as they are. The bindings of the exchange that is bound
- * last, which is the public one, wait for all others, so that no message arrives before its retries have their ways.
- * @throws TopologyError `TOPOLOGY_DIFFERS`.
- */
-export async function declareObjects(
-  model: ChannelModel,
-  plan: Pick<TopologyPlan, 'exchanges' | 'queues' | 'bindings' | 'notes'>,
-): Promise<void> {
-  const bind = (channel: Channel, { queue, exchange, key, arguments: headers }: BindingPlan) =>
-    orDiffers(queue, channel.bindQueue(queue, exchange, key, headers));
-  const lastExchange = plan.bindings.at(-1)?.exchange;
-  const most = Math.max(plan.exchanges.length, plan.queues.length, plan.bindings.length);
-  const channels = await Promise.all(
-    Array.from({ length: Math.min(CHANNEL_COUNT, most) }, async () => {
-      const channel = await model.createChannel();
-      channel.on('error', () => undefined);
-      return channel;
-    }),
-  );
-  await declareAll(channels, plan.exchanges, declareExchange);
-  await declareAll(channels, plan.queues, declareQueue);
-  await declareAll(channels, plan.notes, declareNotes);
-  await declareAll(
-    channels,
-    plan.bindings.filter(({ exchange }) => exchange !== lastExchange),
-    bind,
-  );
-  await declareAll(
-    channels,
-    plan.bindings.filter(({ exchange }) => exchange === lastExchange),
-    bind,
-  );
-  await Promise.all(channels.map((channel) => channel.close()));
-}
-
-/** @throws what the first of the objects throws that cannot be declared, once every channel has ended. */
-async function declareAll<Item>(
-  channels: readonly Channel[],
-  items: readonly Item[],
-  declare: (channel: Channel, item: Item) => Promise<unknown>,
-): Promise<void> {
-  const ended = await Promise.allSettled(
-    channels.map(async (channel, first) => {
-      for (let index = first; index < items.length; index += channels.length)
-        await declare(channel, items[index] as Item);
-    }),
-  );
-  const failed = ended.find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 function skipped(checks: readonly string[]): Fault[] {

@@ -1,5 +1,6 @@
 /** Looks whether a broker has what the plan needs, without a right to change anything. */
-import type { Channel, ChannelModel } from 'amqplib';
+import type { BrokerConnection } from '../amqp/connection.ts';
+import { lookForExchanges, lookForQueues } from '../amqp/declareObjects.ts';
 import { type Fault, fault, TopologyError } from '../errors.ts';
 import {
   bindingText,
@@ -11,9 +12,6 @@ import type { ManagementApi } from '../management/managementApi.ts';
 import { asLive } from '../management/ownedObjects.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 
-const NOT_FOUND = 404;
-const ACCESS_REFUSED = 403;
-
 /** What a look at the broker uses. */
 export interface CheckOptions {
   /** Undefined: arguments and bindings are not compared, because AMQP has no request that reads them. */
@@ -24,19 +22,17 @@ export interface CheckOptions {
 
 /** @throws TopologyError `TOPOLOGY_DIFFERS` with everything that is missing or differs. */
 export async function checkTopology(
-  model: ChannelModel,
+  connection: BrokerConnection,
   plan: TopologyPlan,
   { api, onWarning }: CheckOptions,
 ): Promise<void> {
-  const exchanges = await look(
-    model,
+  const exchanges = await lookForExchanges(
+    connection,
     [...plan.exchanges, ...plan.notes].map(({ name }) => name),
-    (channel, name) => channel.checkExchange(name),
   );
-  const queues = await look(
-    model,
+  const queues = await lookForQueues(
+    connection,
     [...plan.queues, ...plan.notes].map(({ name }) => name),
-    (channel, name) => channel.checkQueue(name),
   );
   const remedy = 'is missing: let an operator run topology apply, or open with assert: create';
   const faults = [
@@ -68,34 +64,4 @@ async function differences(plan: TopologyPlan, api: ManagementApi): Promise<Faul
       .filter((text) => !bound.has(text))
       .map((text) => fault('BINDING_MISSING', text, remedy)),
   ];
-}
-
-/** @returns the names that the broker does not know, and those that it does not show; either answer closes the channel. */
-export async function look(
-  model: ChannelModel,
-  names: readonly string[],
-  check: (channel: Channel, name: string) => Promise<unknown>,
-): Promise<{ readonly missing: string[]; readonly refused: string[] }> {
-  const missing: string[] = [];
-  const refused: string[] = [];
-  let channel: Channel | undefined;
-  for (const name of names) {
-    channel ??= await openQuietChannel(model);
-    try {
-      await check(channel, name);
-    } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (code !== NOT_FOUND && code !== ACCESS_REFUSED) throw error;
-      (code === NOT_FOUND ? missing : refused).push(name);
-      channel = undefined;
-    }
-  }
-  await channel?.close();
-  return { missing, refused };
-}
-
-async function openQuietChannel(model: ChannelModel): Promise<Channel> {
-  const channel = await model.createChannel();
-  channel.on('error', () => undefined);
-  return channel;
 }

@@ -1,7 +1,7 @@
 /** Asserts a topology on each connection, and checks it while the connection is up: deleted objects are restored. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ChannelModel } from 'amqplib';
-import { brokerVersion, vhostOf } from '../amqp/connection.ts';
+import { type BrokerConnection, brokerVersion, vhostOf } from '../amqp/connection.ts';
+import { declareObjects, lookForExchanges, lookForQueues } from '../amqp/declareObjects.ts';
 import type { Declaration } from '../declaration/declareTopology.ts';
 import { type Fault, fault, TopologyError } from '../errors.ts';
 import { applyPolicies, isSamePolicy } from '../management/applyPolicies.ts';
@@ -18,8 +18,7 @@ import {
 import { probeBroker } from '../management/probeBroker.ts';
 import { retryExchanges } from '../plan/names.ts';
 import type { BindingPlan, TopologyPlan } from '../plan/topologyPlan.ts';
-import { type AssertOptions, assertTopology, declareObjects } from './assertTopology.ts';
-import { look } from './checkTopology.ts';
+import { type AssertOptions, assertTopology } from './assertTopology.ts';
 
 /** How a topology is asserted, and how often it is checked. */
 export interface TopologyMaintainerOptions extends AssertOptions {
@@ -51,7 +50,7 @@ interface Assertion {
   readonly plan: TopologyPlan;
   /** Version of the broker, on which the plan depends. */
   readonly version: string;
-  readonly connection: { readonly isOpen: boolean };
+  readonly isOpen: () => boolean;
   readonly endedAtMs: number;
 }
 
@@ -63,7 +62,7 @@ export class TopologyMaintainer {
   readonly #declaration: Declaration;
   readonly #options: TopologyMaintainerOptions;
   /** The plan of each connection, or the promise of it. */
-  readonly #prepared = new WeakMap<ChannelModel, Promise<TopologyPlan>>();
+  readonly #prepared = new WeakMap<BrokerConnection, Promise<TopologyPlan>>();
   #latest: Assertion | undefined;
   #fault: string | undefined;
   #failureCount = 0;
@@ -86,15 +85,18 @@ export class TopologyMaintainer {
    * on another connection, which is still open, is not asserted again: a process has two, and 20 queues have some 400 objects.
    * @throws TopologyError as `assertTopology`.
    */
-  readonly prepare = async (model: ChannelModel, isReopened = false): Promise<TopologyPlan> => {
-    const known = this.#prepared.get(model);
+  readonly prepare = async (
+    connection: BrokerConnection,
+    isReopened = false,
+  ): Promise<TopologyPlan> => {
+    const known = this.#prepared.get(connection);
     if (known !== undefined && !isReopened) return await known;
-    const prepared = this.#prepare(model, known === undefined);
-    this.#prepared.set(model, prepared);
+    const prepared = this.#prepare(connection, known === undefined);
+    this.#prepared.set(connection, prepared);
     try {
       return await prepared;
     } catch (error) {
-      this.#prepared.delete(model);
+      this.#prepared.delete(connection);
       this.#latest = undefined;
       // A process that only checks finds a difference nowhere else; the session tries again, and must be able to say why.
       if (error instanceof TopologyError) this.#fault = error.message;
@@ -102,44 +104,43 @@ export class TopologyMaintainer {
     }
   };
 
-  async #prepare(model: ChannelModel, isNew: boolean): Promise<TopologyPlan> {
-    const plan = isNew ? await this.#assertOnce(model) : await this.#assert(model);
+  async #prepare(connection: BrokerConnection, isNew: boolean): Promise<TopologyPlan> {
+    const plan = isNew ? await this.#assertOnce(connection) : await this.#assert(connection);
     const { assert = 'create' } = this.#options;
     if (!isNew || assert !== 'create') return plan;
     const end = new AbortController();
-    model.once('close', () => {
+    connection.once('close', () => {
       end.abort();
     });
-    void this.#checkUntilClosed(model, plan, end.signal);
+    void this.#checkUntilClosed(connection, plan, end.signal);
     return plan;
   }
 
-  async #assert(model: ChannelModel): Promise<TopologyPlan> {
-    const plan = await assertTopology(model, this.#declaration, this.#options);
+  async #assert(connection: BrokerConnection): Promise<TopologyPlan> {
+    const plan = await assertTopology(connection, this.#declaration, this.#options);
     this.#fault = undefined;
     this.#failureCount = 0;
     return plan;
   }
 
   /** An assertion under way is not waited for, since its connection may hang while this one does not. */
-  async #assertOnce(model: ChannelModel): Promise<TopologyPlan> {
-    const version = brokerVersion(model);
+  async #assertOnce(connection: BrokerConnection): Promise<TopologyPlan> {
+    const version = brokerVersion(connection);
     const latest = this.#latest;
-    const isRecent =
-      latest?.connection.isOpen === true && performance.now() - latest.endedAtMs < SHARED_MS;
+    const isRecent = latest?.isOpen() === true && performance.now() - latest.endedAtMs < SHARED_MS;
     if (isRecent && latest.version === version) return latest.plan;
-    const connection = { isOpen: true };
+    let isOpen = true;
     // After the end of a connection its broker may be another one, without these objects.
-    model.once('close', () => {
-      connection.isOpen = false;
+    connection.once('close', () => {
+      isOpen = false;
     });
-    const plan = await this.#assert(model);
-    this.#latest = { plan, version, connection, endedAtMs: performance.now() };
+    const plan = await this.#assert(connection);
+    this.#latest = { plan, version, isOpen: () => isOpen, endedAtMs: performance.now() };
     return plan;
   }
 
   async #checkUntilClosed(
-    model: ChannelModel,
+    connection: BrokerConnection,
     plan: TopologyPlan,
     signal: AbortSignal,
   ): Promise<void> {
@@ -150,17 +151,21 @@ export class TopologyMaintainer {
       // Unreferenced, so that a pending check keeps no process running.
       await pause(delayMs, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
-      await this.#check(model, plan, signal);
+      await this.#check(connection, plan, signal);
     }
   }
 
-  async #check(model: ChannelModel, plan: TopologyPlan, signal: AbortSignal): Promise<void> {
+  async #check(
+    connection: BrokerConnection,
+    plan: TopologyPlan,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { managementUrl, amqpUrl } = this.#options;
     try {
-      if (managementUrl === undefined) await this.#restoreByAmqp(model, plan);
+      if (managementUrl === undefined) await this.#restoreByAmqp(connection, plan);
       else
         await this.#restoreByManagement(
-          model,
+          connection,
           plan,
           new ManagementApi(managementUrl, vhostOf(amqpUrl)),
         );
@@ -191,7 +196,7 @@ export class TopologyMaintainer {
 
   /** Every queue and exchange has bindings, and loses them when it is deleted, so missing bindings show missing queues and exchanges too. */
   async #restoreByManagement(
-    model: ChannelModel,
+    connection: BrokerConnection,
     plan: TopologyPlan,
     api: ManagementApi,
   ): Promise<void> {
@@ -209,7 +214,7 @@ export class TopologyMaintainer {
     await probeBroker({ ...wanted, bindings: [] }, api);
     await applyPolicies(api, wanted.policies);
     // Only missing bindings are declared: `topology apply` may be replacing others now.
-    await declareObjects(model, { ...wanted, bindings: missing });
+    await declareObjects(connection, { ...wanted, bindings: missing });
     const remedy = 'somebody deleted or changed it; it was restored as planned';
     for (const one of missing)
       this.#warn(fault('BINDING_MISSING', bindingText(asLive(one)), remedy));
@@ -253,22 +258,16 @@ export class TopologyMaintainer {
    * AMQP has no request that reads a binding, so objects are declared again that duplicate no message, whatever tiers are
    * applied. A missing `.retry` or wait queue is a warning, because the bindings between them are not restored.
    */
-  async #restoreByAmqp(model: ChannelModel, plan: TopologyPlan): Promise<void> {
+  async #restoreByAmqp(connection: BrokerConnection, plan: TopologyPlan): Promise<void> {
     const retryBindings = plan.bindings.filter((one) => isRetryBinding(plan, one));
     const exchanges = new Set(retryBindings.map(({ exchange }) => exchange));
+    const waitQueues = plan.queues.filter(({ role }) => role === 'wait').map(({ name }) => name);
     const deletedNames = [
-      ...(await look(model, [...exchanges], (channel, name) => channel.checkExchange(name)))
-        .missing,
-      ...(
-        await look(
-          model,
-          plan.queues.filter(({ role }) => role === 'wait').map(({ name }) => name),
-          (channel, name) => channel.checkQueue(name),
-        )
-      ).missing,
+      ...(await lookForExchanges(connection, [...exchanges])).missing,
+      ...(await lookForQueues(connection, waitQueues)).missing,
     ];
     const bindings = plan.bindings.filter((one) => !retryBindings.includes(one));
-    await declareObjects(model, { ...plan, bindings });
+    await declareObjects(connection, { ...plan, bindings });
     const remedy =
       'somebody deleted it; it was declared again, but without its bindings to the wait queues, so rejected messages may go to the dead-letter queue at once. If no other tiers are applied, start this process again';
     for (const name of deletedNames) this.#warn(fault('TIERS_UNBOUND', name, remedy));

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askManagement, eventually } from '@fit/stack/testing';
 import { declareTopology, type Fault, TopologyError, type TopologyPlan } from '@fit/topology';
+import type { BrokerConnection } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
-import type { ChannelModel } from 'amqplib';
 import { ASSIGNMENT, DEFAULT } from '../support/declarations.ts';
 import { QUICK, TestTopology } from '../support/testTopology.ts';
 
@@ -97,9 +97,9 @@ test('the policies take effect on their queues', async (t) => {
 
 test('without management the limits are arguments, and no policy is made', async (t) => {
   const environment = await TestTopology.open(t);
-  const prepare = async (model: ChannelModel) => {
+  const prepare = async (connection: BrokerConnection) => {
     const urls = { amqpUrl: environment.amqpUrl, managementUrl: undefined };
-    const plan = await assertTopology(model, QUICK, { ...urls, onWarning: () => undefined });
+    const plan = await assertTopology(connection, QUICK, { ...urls, onWarning: () => undefined });
     await expectLive(environment, plan);
   };
   await environment.publisher({ prepare });
@@ -121,8 +121,8 @@ test('other arguments are refused by the name of the queue, and nothing retries'
     [changed([100, 200, 300], 60_000), 'one'],
     [changed([100, 200, 300], 70_000), 'one'],
   ] as const) {
-    const prepare = async (model: ChannelModel) => {
-      await assertTopology(model, declaration, environment);
+    const prepare = async (connection: BrokerConnection) => {
+      await assertTopology(connection, declaration, environment);
     };
     await assert.rejects(environment.publisher({ prepare }), (error) => {
       assert.ok(error instanceof TopologyError);
@@ -151,8 +151,8 @@ test('a management API that refuses us is an error of its own', async (t) => {
   const managementUrl = new URL(environment.managementUrl);
   managementUrl.password = 'wrong';
   const options = { amqpUrl: environment.amqpUrl, managementUrl: managementUrl.href };
-  const prepare = async (model: ChannelModel) => {
-    await assertTopology(model, QUICK, options);
+  const prepare = async (connection: BrokerConnection) => {
+    await assertTopology(connection, QUICK, options);
   };
   await assert.rejects(environment.publisher({ prepare }), (error) => {
     assert.ok(error instanceof TopologyError);
@@ -170,9 +170,12 @@ async function startUnder(
   const path = `/api/${kind}/${environment.vhost}/theirs`;
   await askManagement({ method: 'PUT', path, body });
   const warnings: string[] = [];
-  const prepare = async (model: ChannelModel) => {
+  const prepare = async (connection: BrokerConnection) => {
     const onWarning = ({ code, subject }: Fault) => warnings.push(`${code} ${subject}`);
-    await assertTopology(model, environment.declaration, { ...withUrls(environment), onWarning });
+    await assertTopology(connection, environment.declaration, {
+      ...withUrls(environment),
+      onWarning,
+    });
   };
   await environment.publisher({ prepare });
   return warnings;
@@ -231,11 +234,11 @@ test('without the management API the skipped checks are one warning, once where 
   process.on('warning', onWarning);
   t.after(() => process.off('warning', onWarning));
   const remedies: string[] = [];
-  const prepare = async (model: ChannelModel) => {
+  const prepare = async (connection: BrokerConnection) => {
     const options = { amqpUrl: environment.amqpUrl, managementUrl: undefined };
     const listening = { ...options, onWarning: ({ remedy }: Fault) => remedies.push(remedy) };
-    await assertTopology(model, QUICK, listening);
-    for (let count = 0; count < 2; count += 1) await assertTopology(model, QUICK, options);
+    await assertTopology(connection, QUICK, listening);
+    for (let count = 0; count < 2; count += 1) await assertTopology(connection, QUICK, options);
   };
   await environment.publisher({ prepare });
   assert.match(
@@ -249,8 +252,8 @@ test('other tiers than those in service are refused: both at once would double w
   const environment = await TestTopology.open(t);
   await environment.publisher();
   const before = await environment.ask('GET', `/api/bindings/${environment.vhost}`);
-  const prepare = async (model: ChannelModel) => {
-    await assertTopology(model, changed([100, 400]), environment);
+  const prepare = async (connection: BrokerConnection) => {
+    await assertTopology(connection, changed([100, 400]), environment);
   };
   await assert.rejects(environment.publisher({ prepare }), (error) => {
     assert.ok(error instanceof TopologyError);
@@ -272,10 +275,14 @@ for (const isFirstWith of [true, false]) {
   const [first, second] = isFirstWith ? ['with', 'without'] : ['without', 'with'];
   test(`a process ${second} managementUrl beside one ${first} is refused with a remedy`, async (t) => {
     const environment = await TestTopology.open(t);
-    const prepare = (hasManagement: boolean) => async (model: ChannelModel) => {
+    const prepare = (hasManagement: boolean) => async (connection: BrokerConnection) => {
       const managementUrl = hasManagement ? environment.managementUrl : undefined;
       const { amqpUrl } = environment;
-      await assertTopology(model, QUICK, { amqpUrl, managementUrl, onWarning: () => undefined });
+      await assertTopology(connection, QUICK, {
+        amqpUrl,
+        managementUrl,
+        onWarning: () => undefined,
+      });
     };
     await environment.publisher({ prepare: prepare(isFirstWith) });
     await assert.rejects(environment.publisher({ prepare: prepare(!isFirstWith) }), (error) => {

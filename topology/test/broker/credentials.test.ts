@@ -12,6 +12,7 @@ import {
   openTopologyAdmin,
 } from '@fit/topology/amqp';
 import { openSession } from '../../src/amqp/index.ts';
+import { modelOf } from '../../src/amqp/openConnection.ts';
 import { ManagementApi } from '../../src/management/managementApi.ts';
 
 const LOGINS: readonly (readonly [name: string, userStart: string, password: string])[] = [
@@ -47,8 +48,8 @@ for (const [name, userStart, password] of LOGINS)
     const session = await openSession({
       url: amqpUrl,
       label: 'credentials test',
-      setup: async (model) => {
-        const channel = await model.createChannel();
+      setup: async (connection) => {
+        const channel = await modelOf(connection).createChannel();
         await channel.assertQueue('deadLetters', { durable: true });
         await channel.close();
       },

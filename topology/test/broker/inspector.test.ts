@@ -9,15 +9,7 @@ test('a depth is an error where the broker does not answer within the timeout, a
   const { amqpUrl } = await testBroker(t);
   const admin = await openTopologyAdmin(amqpUrl);
   t.after(() => admin.close());
-  await admin.declareQueue({
-    name: 'one',
-    role: 'main',
-    kind: 'one',
-    tier: 0,
-    arguments: { 'x-queue-type': 'quorum' },
-    maxLength: undefined,
-    ttlMs: undefined,
-  });
+  await admin.declareQueue({ name: 'one', arguments: { 'x-queue-type': 'quorum' } });
   const proxy = await openProxy(t, amqpUrl);
   const inspector = await Inspector.open({
     url: proxy.url,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually, testBroker } from '@fit/stack/testing';
 import { openSession, type Session, type SessionEvent } from '@fit/topology/amqp';
+import { modelOf } from '../../src/amqp/openConnection.ts';
 import { openProxy } from '../support/openProxy.ts';
 
 async function expectUp(session: Session): Promise<void> {
@@ -17,9 +18,9 @@ test('a connection that ends during its setup is made again', async (t) => {
     url,
     label: 'test session',
     onEvent: (event: SessionEvent) => events.push(event),
-    setup: async (model) => {
+    setup: async (connection) => {
       generation += 1;
-      if (generation === 1) await model.close();
+      if (generation === 1) await modelOf(connection).close();
     },
   });
   t.after(() => session.close());

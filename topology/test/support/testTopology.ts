@@ -9,6 +9,7 @@ import {
   type TopologyPlan,
 } from '@fit/topology';
 import {
+  type BrokerConnection,
   Consumer,
   type ConsumerOptions,
   type Delivery,
@@ -21,6 +22,7 @@ import { assertTopology } from '@fit/topology/assert';
 import { QueueWorker, type QueueWorkerOptions } from '@fit/topology/work';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { Inspector } from '../../src/amqp/index.ts';
+import { modelOf } from '../../src/amqp/openConnection.ts';
 
 /** Tiers that are short enough for a test and long enough to be distinguished. */
 export const QUICK = declareTopology({
@@ -88,8 +90,8 @@ export class TestTopology {
     return this.#model;
   }
 
-  prepare = async (model: ChannelModel): Promise<TopologyPlan> => {
-    this.#plan = await assertTopology(model, this.declaration, this);
+  prepare = async (connection: BrokerConnection): Promise<TopologyPlan> => {
+    this.#plan = await assertTopology(connection, this.declaration, this);
     return this.#plan;
   };
 
@@ -97,9 +99,9 @@ export class TestTopology {
     const publisher = await Publisher.open({
       url: this.amqpUrl,
       label: 'test publishes',
-      prepare: async (model) => {
-        this.#model = model;
-        return await this.prepare(model);
+      prepare: async (connection) => {
+        this.#model = modelOf(connection);
+        return await this.prepare(connection);
       },
       ...options,
     });
