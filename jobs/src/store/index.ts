@@ -53,7 +53,10 @@ export {
 } from './statement.ts';
 export {
   HEARTBEAT_MS,
+  type ListedWorker,
+  type Pause,
   WORKER_DEAD_AFTER_MS,
   type WorkerRecord,
+  type WorkerStatus,
   WorkerStore,
 } from './workerStore.ts';

@@ -9,6 +9,11 @@ export class BusyTime {
     return this.#doneMs + this.#runningCount * (performance.now() - this.#changedAtMs);
   }
 
+  /** Handlers that run now. */
+  get runningCount(): number {
+    return this.#runningCount;
+  }
+
   /** Does the work and counts its time until it ends or the task's signal aborts, because abandoned work occupies no handler. */
   during<Answer>(
     task: { readonly signal: AbortSignal },

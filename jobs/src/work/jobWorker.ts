@@ -48,6 +48,12 @@ export interface JobWorkerOptions {
   readonly deadlineMs: number;
   /** Time between two heartbeats in milliseconds; default `HEARTBEAT_MS`. */
   readonly heartbeatMs?: number;
+  /** True: its queue is paused, so it takes nothing until `resume('queue')`. Default false. */
+  readonly isPaused?: boolean;
+  /** Release of the program, shown with the worker; default none. */
+  readonly version?: string;
+  /** The settings in force in this process, shown with the worker; default none. */
+  readonly settings?: () => Readonly<Record<string, number | string>>;
   /** False switches the circuit breaker off; default: on, with its own defaults. */
   readonly breaker?: BreakerOptions | false;
   readonly onEvent: JobListener;
@@ -56,6 +62,9 @@ export interface JobWorkerOptions {
   readonly around?: (<Answer>(scope: AttemptScope, run: () => Answer) => Answer) | undefined;
 }
 
+/** Who wants the worker to take nothing: the program, the operator of its queue, or the operator of this worker alone. */
+export type PauseReason = 'program' | 'queue' | 'drain';
+
 export class JobWorker {
   readonly #options: JobWorkerOptions;
   readonly #settler: Settler;
@@ -63,15 +72,30 @@ export class JobWorker {
   /** Traces of running attempts. The trace of an attempt that never settles is freed with its delivery. */
   readonly #traces = new WeakMap<ReceivedJob, AttemptTrace>();
   readonly #busy = new BusyTime();
+  /** It takes messages while nobody wants it to take none. */
+  readonly #pauses = new Set<PauseReason>();
   #worker: Worker | undefined;
 
   private constructor(options: JobWorkerOptions, id: string) {
     this.#options = options;
     this.#settler = new Settler({ ...options, workerId: id });
+    if (options.isPaused === true) this.#pauses.add('queue');
     this.#heartbeat = new WorkerHeartbeat({
       stores: options.stores,
       id,
-      kind: options.kind.kind,
+      status: () => ({
+        kind: options.kind.kind,
+        queue: options.kind.queue,
+        version: options.version ?? '',
+        runningCount: this.#busy.runningCount,
+        prefetchCount: options.prefetchCount,
+        isPaused: this.isPaused,
+        settings: options.settings?.() ?? {},
+      }),
+      onDrain: (isDrained) => {
+        if (isDrained) void this.pause('drain');
+        else this.resume('drain');
+      },
       unsettledIds: () => this.#worker?.inFlightIds ?? [],
       ...(options.heartbeatMs === undefined ? {} : { intervalMs: options.heartbeatMs }),
     });
@@ -84,6 +108,8 @@ export class JobWorker {
     await worker.#heartbeat.start();
     try {
       worker.#worker = await worker.#open(id);
+      // At once, because the first attempt begins after `open` has returned.
+      if (worker.#pauses.size > 0) await worker.#worker.pause();
     } catch (error) {
       await worker.#heartbeat.stop();
       throw error;
@@ -133,14 +159,15 @@ export class JobWorker {
     return this.#worker?.isPaused === true;
   }
 
-  /** Stops consuming; running attempts go on. Resolves once nothing more arrives. */
-  async pause(): Promise<void> {
+  /** Stops consuming and gives back what has not begun; running attempts go on. Resolves once nothing more arrives. */
+  async pause(reason: PauseReason = 'program'): Promise<void> {
+    this.#pauses.add(reason);
     await this.#worker?.pause();
   }
 
-  /** Consumes again after a pause. */
-  resume(): void {
-    void this.#worker?.resume();
+  /** Consumes again once nobody wants a pause any more. */
+  resume(reason: PauseReason = 'program'): void {
+    if (this.#pauses.delete(reason) && this.#pauses.size === 0) void this.#worker?.resume();
   }
 
   /** Stops consuming, finishes the running attempts and returns the other deliveries to the queue. */

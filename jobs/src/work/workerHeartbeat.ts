@@ -1,17 +1,21 @@
-/** The heartbeat of a worker: which messages it has in hand, and which attempts run for long, so that none counts as lost. */
+/**
+ * The heartbeat of a worker: which messages it has in hand, and which attempts run for long, so that none counts as lost. Its
+ * answer says whether somebody told the worker to take no more.
+ */
 import pTimeout from 'p-timeout';
 import type { ReceivedJob } from '../record/jobMessage.ts';
 import type { JobStores } from '../store/jobStores.ts';
-import { HEARTBEAT_MS } from '../store/workerStore.ts';
+import { HEARTBEAT_MS, type WorkerStatus } from '../store/workerStore.ts';
 
 export interface WorkerHeartbeatOptions {
   readonly stores: Pick<JobStores, 'jobs' | 'workers'>;
   /** Id of the worker. */
   readonly id: string;
-  /** The kind whose queue the worker consumes. */
-  readonly kind: string;
+  readonly status: () => WorkerStatus;
   /** @returns the jobs whose messages are delivered and not settled, prefetched ones included. */
   readonly unsettledIds: () => readonly string[];
+  /** Called with the answer of each heartbeat: whether the worker is to take no more. */
+  readonly onDrain: (isDrained: boolean) => void;
   /** Time between two heartbeats in milliseconds; default `HEARTBEAT_MS`. */
   readonly intervalMs?: number;
 }
@@ -75,9 +79,17 @@ export class WorkerHeartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { stores, id, kind, unsettledIds } = this.#options;
-    const beat = stores.workers.beat({ _id: id, kind, jobIds: unsettledIds() });
-    await Promise.all([beat.catch(() => undefined), this.#renew([...this.#long])]);
+    await Promise.all([this.#tell(), this.#renew([...this.#long])]);
+  }
+
+  async #tell(): Promise<void> {
+    const { stores, id, status, unsettledIds, onDrain } = this.#options;
+    try {
+      const { drain } = await stores.workers.beat(id, status(), unsettledIds());
+      onDrain(drain !== undefined);
+    } catch {
+      // What was told last stays in force until the database answers.
+    }
   }
 
   /** An unsigned message may name any job, so the record changes only where its payload is the same. */

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultStaleAfterMs, type JobEvent, Reconciler } from '@fit/jobs';
 import { declareTopology } from '@fit/topology';
+import { workerStatus } from '../support/fakes.ts';
 import {
   age,
   finishJobs,
@@ -90,7 +91,7 @@ async function storeWorker(
   agoMs = 0,
   kind = 'trivial',
 ) {
-  await store.workers.beat({ _id: id, kind, jobIds });
+  await store.workers.beat(id, workerStatus(kind), jobIds);
   const seenAt = new Date(store.clock.now().getTime() - agoMs);
   await store.raw('workers').updateOne({ _id: id }, { $set: { seenAt } });
 }
@@ -253,7 +254,7 @@ test('beside a consumer without a heartbeat a job is lost only after its queue w
   consumers.count = 1;
   const run = await staleRun(store, 5);
   // Two messages are in hand, three are ready; a worker of another kind does not say what this consumer has.
-  await store.workers.beat({ _id: 'other', kind: 'other', jobIds: [] });
+  await store.workers.beat('other', workerStatus('other'), []);
   for (let time = 0; time < 20; time += 1) assert.equal(await round(13_000), 0);
   depths['trivial'] = 0;
   assert.equal(await round(13_000), 0);

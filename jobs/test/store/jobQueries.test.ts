@@ -8,6 +8,7 @@ import { type JobRecord, type JobState, newJob, pageBatchId } from '@fit/jobs';
 import { ResultStore, requireSchema } from '@fit/jobs/store';
 import { loadMessageSigner } from '../../src/store/messageKey.ts';
 import { requireExistingSchema } from '../../src/store/schemaVersion.ts';
+import { workerStatus } from '../support/fakes.ts';
 import { checkStatements, watchStatements } from '../support/queryPlans.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
 
@@ -279,9 +280,12 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     },
     'BatchStore.pageAfter': () => batches.pageAfter({ _id: batchOf(1), runId: RUN }),
     'BatchStore.delete': () => batches.delete(['nobody']),
-    'WorkerStore.beat': () => workers.beat({ _id: 'w', kind: 'trivial', jobIds: [] }),
+    'WorkerStore.beat': () => workers.beat('w', workerStatus('trivial'), []),
     'WorkerStore.remove': () => workers.remove('nobody'),
     'WorkerStore.alive': () => workers.alive(now),
+    'WorkerStore.list': () => workers.list('', 100),
+    'WorkerStore.drain': () => workers.drain('w', { by: 'ann', reason: 'slow' }, now),
+    'WorkerStore.resume': () => workers.resume('w', now),
     'DeadLetterStore.store': () => deadLetters.store([letter], now),
     'LeaseStore.hold': () => leases.hold('task', 'owner', 1_000),
     'LeaseStore.release': () => leases.release('task', 'owner'),

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { type JobRecord, type NewJob, newJob } from '@fit/jobs';
+import type { WorkerStatus } from '@fit/jobs/store';
 import {
   attemptOf,
   type Declaration,
@@ -33,6 +34,19 @@ export function requestedJob(outcome = 'done'): NewJob<Payload> {
 
 export function pendingJob(outcome = 'done', runId = 'run'): JobRecord<Payload> {
   return newJob(requestedJob(outcome), { runId, batch: '', now: new Date() });
+}
+
+/** @returns what an idle worker tells with its heartbeat. */
+export function workerStatus(kind: string): WorkerStatus {
+  return {
+    kind,
+    queue: kind,
+    version: '1.0.0',
+    runningCount: 0,
+    prefetchCount: 10,
+    isPaused: false,
+    settings: { FAILURE_RATE: 0 },
+  };
 }
 
 export interface FakeDelivery extends Delivery {

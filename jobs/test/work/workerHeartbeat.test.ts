@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { JobStores } from '@fit/jobs/store';
+import type { JobStores, WorkerStatus } from '@fit/jobs/store';
 import type { ReceivedJob } from '../../src/record/jobMessage.ts';
 import { WorkerHeartbeat } from '../../src/work/workerHeartbeat.ts';
+import { workerStatus } from '../support/fakes.ts';
 
 function open(unsettledIds: readonly string[]) {
   const writes: string[] = [];
@@ -15,15 +16,17 @@ function open(unsettledIds: readonly string[]) {
   };
   const heartbeat = new WorkerHeartbeat({
     id: 'worker',
-    kind: 'trivial',
+    status: () => workerStatus('trivial'),
+    onDrain: () => undefined,
     unsettledIds: () => unsettledIds,
     intervalMs: 10,
     stores: {
       workers: {
-        beat: ({ _id, kind, jobIds }: { _id: string; kind: string; jobIds: readonly string[] }) =>
-          failures.beat-- > 0
-            ? Promise.reject(new Error('out'))
-            : note(`beat ${_id} ${kind} ${jobIds.join()}`),
+        beat: async (id: string, { kind }: WorkerStatus, jobIds: readonly string[]) => {
+          if (failures.beat-- > 0) throw new Error('out');
+          await note(`beat ${id} ${kind} ${jobIds.join()}`);
+          return {};
+        },
         remove: (id: string) => note(`remove ${id}`),
       },
       jobs: {
