@@ -3,38 +3,20 @@
  * documents of a real monolith and coach. `npm run fuzz` sends more.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { startSystem } from '@fit/stack';
-import { testBroker, testDatabaseUrl } from '@fit/stack/testing';
 import { ReplyChecker } from '../src/fuzz/checkReply.ts';
 import { curlOf, fuzz } from '../src/fuzz/fuzz.ts';
 import { makeFuzzRecords } from '../src/fuzz/fuzzRecords.ts';
+import { startSystemOf } from './support/systemOfTest.ts';
 
 test('300 requests are answered as the documents state', { timeout: 240_000 }, async (t) => {
-  const cleanups: (() => Promise<void>)[] = [];
-  t.after(async () => {
-    for (const cleanup of cleanups.reverse()) await cleanup();
-  });
-  const broker = await testBroker({ after: (cleanup) => cleanups.push(cleanup) });
-  const folder = await mkdtemp(join(tmpdir(), 'fit-fuzz-'));
-  cleanups.push(() => rm(folder, { recursive: true, force: true }));
-  const mongodbUrl = testDatabaseUrl();
-  const system = await startSystem({
-    amqpUrl: broker.amqpUrl,
-    managementUrl: broker.managementUrl,
-    mongodbUrl,
-    folder,
-  });
-  cleanups.push(() => system.stop());
+  const { system, mongodbUrl, defer } = await startSystemOf(t);
   const records = await makeFuzzRecords({
     url: system.monolith.url,
     client: system.client,
     mongodbUrl,
   });
-  cleanups.push(async () => {
+  defer(async () => {
     await records[Symbol.asyncDispose]();
   });
   const [coach] = system.coaches;

@@ -20,6 +20,7 @@ export {
   startChild,
 } from './process/startChild.ts';
 export { INTERRUPTED_EXIT_CODE, isOptionError, stopOnSignal } from './process/stopOnSignal.ts';
+export { buildOnce } from './root/buildOnce.ts';
 export { type BrokerSuite, dockerRootFolder, rootFolder } from './root/rootFolders.ts';
 export { ALERTMANAGER_LOGIN, alertmanagerFile } from './servers/alertmanager.ts';
 export { ensureGateway, GATEWAY_PROGRAM } from './servers/gateway.ts';
@@ -28,7 +29,7 @@ export { amtool, promtool, type ToolResult } from './servers/prometheus.ts';
 export { brokerFile } from './servers/rabbitmq.ts';
 export type { ServerName } from './servers/serverDefinition.ts';
 export { StackError, type StackErrorCode } from './stackError.ts';
-export { administratorFile, cronSecretFile } from './system/administrator.ts';
+export { administratorFile, bootstrapSecretFile, cronSecretFile } from './system/administrator.ts';
 export { type SampleUser, sampleUsers } from './system/sampleUsers.ts';
 export {
   NODE_FLAGS,

@@ -8,8 +8,10 @@ export type ServiceName = 'monolith' | 'coach';
 
 /** Tags whose routes are files of a page, which no client asks for. */
 const LEFT_OUT: readonly string[] = ['Page', 'Documentation'];
-/** The tag of requests whose reply does not end, so that a run of the whole collection leaves them out. */
-export const STREAM_TAG = 'stream';
+/** The tag of requests that a run of the whole collection leaves out: their reply does not end, or they end the token of the others. */
+export const ALONE_TAG = 'alone';
+/** Operations that end every token of the account. */
+const ENDS_TOKENS: readonly string[] = ['postAuthPassword'];
 
 const ENVIRONMENTS = {
   local: { monolith: 'http://127.0.0.1:12100', coach: 'http://127.0.0.1:12101' },
@@ -27,10 +29,16 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'Idempotency-Key': '{{$randomUUID}}',
 };
 
-/** Fields of bodies that are variables of the environment. */
+/** Fields of bodies that are variables of the environment, where their schema has no example. */
 const VARIABLES: Readonly<Record<string, string>> = {
   email: '{{email}}',
   password: '{{password}}',
+  current: '{{password}}',
+};
+/** Texts in the examples of schemas that mean the person who sends the requests. */
+const EXAMPLE_PERSON: Readonly<Record<string, string>> = {
+  'ann@example.com': '{{email}}',
+  password123: '{{password}}',
 };
 
 /** @returns the text of each file by its path in the collection. */
@@ -115,12 +123,21 @@ function requestText({
   document,
   sequence,
 }: RequestPlace): string {
-  const { summary, description, parameters = [], requestBody, responses, security } = operation;
+  const {
+    operationId,
+    summary,
+    description,
+    parameters = [],
+    requestBody,
+    responses,
+    security,
+  } = operation;
   const schemas = document.components.schemas as SharedSchemas;
   const json = requestBody?.content['application/json']?.schema;
   const isOpen = security.length === 0;
   const [secret = 'bearer'] = Object.keys(security[0] ?? {});
-  const isStream = 'text/event-stream' in contentOf(responses, '200');
+  const isAlone =
+    'text/event-stream' in contentOf(responses, '200') || ENDS_TOKENS.includes(operationId);
   const parameterLines = (place: string, mark: string) =>
     parameters
       .filter((parameter) => parameter.in === place)
@@ -141,7 +158,7 @@ function requestText({
       `  name: ${summary}`,
       '  type: http',
       `  seq: ${sequence}`,
-      ...(isStream ? ['  tags: [', `    ${STREAM_TAG}`, '  ]'] : []),
+      ...(isAlone ? ['  tags: [', `    ${ALONE_TAG}`, '  ]'] : []),
     ]),
     block(method, [
       `  url: {{${service}}}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
@@ -211,7 +228,7 @@ function parameterExample(name: string, { examples, enum: choices }: JsonSchema)
 /** @returns the first example of the schema, else its smallest value: of an object the required fields alone. */
 function exampleOf(given: JsonSchema, schemas: SharedSchemas): unknown {
   const schema = resolveSchema(given, schemas);
-  if (schema.examples?.[0] !== undefined) return schema.examples[0];
+  if (schema.examples?.[0] !== undefined) return asSender(schema.examples[0]);
   if (schema.default !== undefined) return schema.default;
   if (schema.enum !== undefined) return schema.enum[0];
   if (schema.const !== undefined) return schema.const;
@@ -237,4 +254,10 @@ function exampleOf(given: JsonSchema, schemas: SharedSchemas): unknown {
     default:
       return null;
   }
+}
+
+function asSender(example: unknown): unknown {
+  return JSON.parse(JSON.stringify(example), (_, value: unknown) =>
+    typeof value === 'string' ? (EXAMPLE_PERSON[value] ?? value) : value,
+  );
 }

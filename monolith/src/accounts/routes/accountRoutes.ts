@@ -33,7 +33,13 @@ const NewAccount = Type.Object(
     /** The user that a member's account belongs to; default: a new one with a default profile. */
     userId: Type.Optional(UserId),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [
+      { role: 'viewer', name: 'Vera', email: 'vera@example.com', password: 'password123' },
+      { role: 'service', name: 'reporting' },
+    ],
+  },
 );
 
 const Changes = Type.Object(
@@ -42,7 +48,7 @@ const Changes = Type.Object(
     isDisabled: Type.Optional(Type.Boolean()),
     password: Type.Optional(Password),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { additionalProperties: false, minProperties: 1, examples: [{ isDisabled: true }] },
 );
 
 /** Shown this once. */

@@ -59,7 +59,13 @@ const OAuthRequest = Type.Object(
     /** Ignored: what a token allows is the role of its account. */
     scope: Type.Optional(Type.String({ maxLength: 1_000 })),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [
+      { grant_type: 'password', username: 'ann@example.com', password: 'password123' },
+      { grant_type: 'client_credentials', client_id: 'cron', client_secret: 'secret' },
+    ],
+  },
 );
 
 /** RFC 6749 answers a wrong password with 400. */
