@@ -49,6 +49,7 @@ import {
 import type { TopologyEvent } from '@fit/topology';
 import { vhostOf } from '@fit/topology/amqp';
 import { openAccounts } from './accounts/openAccounts.ts';
+import { openAudit } from './audit/openAudit.ts';
 import {
   exportBackgroundTasks,
   exportJobRecords,
@@ -93,6 +94,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   const idempotency = new IdempotencyStore(store.database);
   await idempotency.ensureIndexes();
   const users = new UserStore(store.database);
+  await users.ensureIndexes();
   const { authenticate, keyRing, callers } = openAccess(store.database);
   const accounts = await openAccounts({
     config,
@@ -104,6 +106,7 @@ await runService(log, async (shutdownHooks, stopping) => {
       log.warn(line);
     },
   });
+  const audit = await openAudit({ database: store.database, users, clock: stores.clock });
   const status = openStatus(config, declaration, { ...stores, wodRuns });
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
@@ -118,6 +121,7 @@ await runService(log, async (shutdownHooks, stopping) => {
         users,
         accounts,
         keyRing,
+        audit,
         starter: new RunStarter({
           runs: stores.runs,
           expander: () => running.backgroundTasks?.relay,
@@ -161,6 +165,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     authenticate,
     routes,
     idempotency,
+    audit,
     onRequest: logRequests(log, countRequests(metrics, routes)),
     tracer: tracing.requests,
     onDefect: logDefect(log),

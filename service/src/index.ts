@@ -30,6 +30,8 @@ export {
   type SessionDocument,
 } from './access/store/callerStore.ts';
 export { issueToken, TOKEN_LIFETIME_SECONDS } from './access/tokens.ts';
+export type { AuditLog, BegunEntry, EntryEnd } from './audit/audited.ts';
+export type { AuditTarget } from './audit/routeAudit.ts';
 export {
   dependencyChecks,
   Health,

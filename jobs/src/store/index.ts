@@ -13,7 +13,7 @@ export {
 export { DatabaseClock } from './databaseClock.ts';
 export { type DeadGroup, type DeadJob, DeadJobStore, type ReplayFilter } from './deadJobStore.ts';
 export { DeadLetterStore } from './deadLetterStore.ts';
-export { DocumentCollection, type Identified } from './documentCollection.ts';
+export { DocumentCollection, type Filter, type Identified } from './documentCollection.ts';
 export type { Change } from './jobChanges.ts';
 export {
   endsAmong,

@@ -11,6 +11,7 @@ import {
   sessionIdOf,
   TOKEN_LIFETIME_SECONDS,
 } from '@fit/service';
+import { newPseudonym } from '../audit/pseudonym.ts';
 import type { UserStore } from '../store/userStore.ts';
 import {
   ACCOUNT_EXISTS,
@@ -144,6 +145,7 @@ export class Accounts {
       login: name,
       name,
       role: 'service',
+      pseudonym: newPseudonym(),
       isDisabled: false,
       stamp: newStamp(),
       secrets: withSecret([], secret, new Date()),
@@ -200,6 +202,7 @@ export class Accounts {
       login: CRON_ACCOUNT_ID,
       name: 'cron',
       role: 'service',
+      pseudonym: newPseudonym(),
       isDisabled: false,
       stamp: newStamp(),
       secrets: withSecret([], secret, new Date()),
@@ -382,6 +385,7 @@ export class Accounts {
       email: email.trim(),
       name,
       role,
+      pseudonym: newPseudonym(),
       isDisabled: false,
       stamp: newStamp(),
       passwordHash: await hashPassword(password),

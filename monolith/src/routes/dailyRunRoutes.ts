@@ -36,6 +36,9 @@ export function dailyRunRoutes({ dailyRun }: DailyRunRouteParts): Route[] {
       tag: 'Runs',
       body: ExpectedRun,
       reply: ExpectedRun,
+      audit: {
+        none: 'Cron reports it after each run; the run itself has an entry, and the next report replaces it.',
+      },
       handle: async ({ body }) => {
         const dueBy = body.dueBy === null ? undefined : new Date(body.dueBy);
         if (dueBy !== undefined && Number.isNaN(dueBy.getTime()))

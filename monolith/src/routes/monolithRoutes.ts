@@ -6,6 +6,8 @@ import type { Declaration } from '@fit/topology';
 import type { Accounts } from '../accounts/accounts.ts';
 import { accountRoutes } from '../accounts/routes/accountRoutes.ts';
 import { signInRoutes } from '../accounts/routes/signInRoutes.ts';
+import type { Audit } from '../audit/audit.ts';
+import { auditRoutes } from '../audit/routes/auditRoutes.ts';
 import type { RunStarter } from '../runs/runStarter.ts';
 import type { OpenStatus } from '../status/statusBoard.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
@@ -22,6 +24,7 @@ export interface MonolithRouteParts {
   readonly users: UserStore;
   readonly accounts: Accounts;
   readonly keyRing: KeyRing;
+  readonly audit: Audit;
   readonly starter: RunStarter;
   readonly dailyRun: DailyRunStore;
   readonly declaration: Declaration;
@@ -40,6 +43,7 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...dailyRunRoutes(parts),
     ...userRoutes({ ...stores, users, timezone }),
     ...jobRoutes(stores),
+    ...auditRoutes(parts),
     ...statusRoutes(status),
     ...fileRoutes(pageFiles()),
     ...runbookRoutes(),

@@ -80,6 +80,14 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       reply: Accepted,
       statuses: [202],
       problems: [IDEMPOTENCY_KEY_REUSED],
+      audit: {
+        action: 'run.start',
+        target: ({ body }, reply) => ({
+          run: reply?.runId,
+          date: reply?.date ?? body.date,
+          userCount: body.userIds?.length,
+        }),
+      },
       handle: async ({ body, keyHash }) => {
         if (body.date !== undefined && !isCalendarDay(body.date))
           throw invalidInput('body.date', `${body.date} is not a calendar day`);

@@ -62,6 +62,7 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       reply: User,
       statuses: [201],
       problems: [USER_EXISTS],
+      audit: { action: 'user.create', target: (_request, reply) => ({ user: reply?.id }) },
       handle: async ({ body, keyHash }) => {
         const [wanted = body] = withIds([body], keyHash);
         const { created } = await users.create([wanted], new Date());
@@ -86,6 +87,13 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
       body: Many,
       idempotencyKey: 'kept',
       reply: Type.Object({ created: Type.Integer(), takenIds: Type.Array(UserId) }),
+      audit: {
+        action: 'user.createMany',
+        target: ({ body }, reply) => ({
+          userCount: body.users.length,
+          createdCount: reply?.created,
+        }),
+      },
       handle: async ({ body, keyHash }) => {
         const { created, takenIds } = await users.create(withIds(body.users, keyHash), new Date());
         // What an earlier try of the same request has created counts as created by it.

@@ -13,6 +13,7 @@ import {
 } from '@fit/contract';
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 import Type, { type Static } from 'typebox';
+import { newPseudonym } from '../audit/pseudonym.ts';
 
 /**
  * A user as a client creates one. `id` is optional: another system may bring its own, else one is made. Without level and equipment
@@ -49,6 +50,8 @@ export type User = Static<typeof User>;
 
 interface UserDocument extends Omit<User, 'id'> {
   readonly _id: string;
+  /** Names the user in the audit, once an entry does; nothing but this field leads from it to the user. */
+  readonly pseudonym?: string;
 }
 
 export class UserStore {
@@ -77,6 +80,33 @@ export class UserStore {
       created: documents.filter(({ _id }) => !takenIds.has(_id)).map(toUser),
       takenIds: [...takenIds],
     };
+  }
+
+  /** Users whom an entry of the audit names are few among all. */
+  async ensureIndexes(): Promise<void> {
+    await this.#users.ensureIndex(
+      { pseudonym: 1 },
+      { partialFilterExpression: { pseudonym: { $exists: true } } },
+    );
+  }
+
+  /** @returns the name of the user in the audit, which is made if there is none; undefined if there is no such user. */
+  async pseudonymOf(id: string): Promise<string | undefined> {
+    const found = await this.#users.findOneAndUpdate(id, {}, [
+      { $set: { pseudonym: { $ifNull: ['$pseudonym', newPseudonym()] } } },
+    ]);
+    return found?.pseudonym;
+  }
+
+  /** @returns the ids of the users whom these pseudonyms name, by pseudonym. */
+  async findByPseudonyms(pseudonyms: readonly string[]): Promise<Map<string, string>> {
+    if (pseudonyms.length === 0) return new Map();
+    const found = await this.#users.find({
+      filter: { pseudonym: { $in: [...pseudonyms], $exists: true } },
+      limit: pseudonyms.length,
+      fields: ['pseudonym'],
+    });
+    return new Map(found.map(({ _id, pseudonym = '' }) => [pseudonym, _id]));
   }
 
   async find(id: string): Promise<User | undefined> {
@@ -121,6 +151,6 @@ export class UserStore {
   }
 }
 
-function toUser({ _id, ...rest }: UserDocument): User {
+function toUser({ _id, pseudonym: _pseudonym, ...rest }: UserDocument): User {
   return { id: _id, ...rest };
 }

@@ -173,7 +173,8 @@ test('more log-outs than an account remembers end every token of it, and never b
   const [account] = (await accounts.list('', 10)).filter(({ role }) => role === 'member');
   assert.ok(account !== undefined);
   assert.equal((await ask('POST', '/auth/logout', { token })).status, 204);
-  const caller = { accountId: account._id, role: 'member', via: 'bearer' } as const;
+  const { _id: accountId, pseudonym } = account;
+  const caller = { accountId, pseudonym, role: 'member', via: 'bearer' } as const;
   for (let count = 0; count < 100; count += 1)
     await accounts.signOut({ ...caller, credentialId: `token-${count}` });
   assert.equal((await ask('GET', '/auth/me', { token })).status, 401);

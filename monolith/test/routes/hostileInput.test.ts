@@ -5,6 +5,7 @@ import { createApp, listen } from '@fit/service';
 import { EQUIPMENT, EXCLUSIONS } from '@fit/workout';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { acceptToken } from '../../../service/test/support/acceptToken.ts';
+import { NO_AUDIT } from '../../../service/test/support/noAudit.ts';
 import { type RunRouteParts, runRoutes } from '../../src/routes/runRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
 import { UserStore } from '../../src/store/userStore.ts';
@@ -30,6 +31,7 @@ async function serve(t: TestContext) {
   const app = createApp({
     routes: [...userRoutes({ ...store, users, timezone: 'UTC' }), ...runRoutes(parts)],
     authenticate: acceptToken(TOKEN),
+    audit: NO_AUDIT,
     onRequest: () => undefined,
     onDefect: (error) => defects.push(error),
   });

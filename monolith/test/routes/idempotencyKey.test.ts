@@ -8,6 +8,7 @@ import { createApp, IdempotencyStore, listen, type Route } from '@fit/service';
 import { eventually } from '@fit/stack/testing';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { acceptToken } from '../../../service/test/support/acceptToken.ts';
+import { NO_AUDIT } from '../../../service/test/support/noAudit.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 
@@ -23,6 +24,7 @@ async function serve(t: TestContext, change = (routes: Route[]) => routes) {
     routes: change(userRoutes({ ...store, users, timezone: 'UTC' })),
     idempotency,
     authenticate: acceptToken(TOKEN),
+    audit: NO_AUDIT,
     onRequest: () => undefined,
     onDefect: (error) => assert.fail(String(error)),
   });

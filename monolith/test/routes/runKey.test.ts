@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { bearerOf, createApp, listen } from '@fit/service';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
+import { NO_AUDIT } from '../../../service/test/support/noAudit.ts';
 import { runRoutes } from '../../src/routes/runRoutes.ts';
 import { RunStarter } from '../../src/runs/runStarter.ts';
 import { UserStore } from '../../src/store/userStore.ts';
@@ -25,10 +26,12 @@ async function serve(t: TestContext) {
     authenticate: ({ authorization }) =>
       Promise.resolve({
         accountId: bearerOf(authorization)?.split('.')[0] ?? '',
+        pseudonym: '',
         role: 'service',
         via: 'bearer',
         credentialId: bearerOf(authorization) ?? '',
       }),
+    audit: NO_AUDIT,
     onRequest: () => undefined,
     onDefect: (error) => assert.fail(String(error)),
   });

@@ -10,7 +10,11 @@ import { testDatabaseUrl } from '@fit/stack/testing';
 import { storedWodRoutes as coachRoutes } from '../../../coach/src/routes/storedWodRoutes.ts';
 import { WodStore } from '../../../coach/src/store/wodStore.ts';
 import { acceptToken } from '../../../service/test/support/acceptToken.ts';
+import { NO_AUDIT } from '../../../service/test/support/noAudit.ts';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
+import { AccountStore } from '../../src/accounts/store/accountStore.ts';
+import { Audit } from '../../src/audit/audit.ts';
+import { AuditStore } from '../../src/audit/store/auditStore.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';
 import { runRoutes } from '../../src/routes/runRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
@@ -44,7 +48,14 @@ async function serve(t: TestContext, databaseUrl: string) {
   const runs = new RunStore(database, clock);
   const users = new UserStore(database);
   const defects: unknown[] = [];
+  const audit = new Audit({
+    entries: new AuditStore(database),
+    users,
+    accounts: new AccountStore(database),
+    clock,
+  });
   const app = createApp({
+    audit,
     routes: [
       ...userRoutes({ users, jobs, batches, timezone: 'UTC' }),
       ...jobRoutes({ jobs, batches }),
@@ -119,6 +130,7 @@ test('a request for a run is answered although the statement that stores the run
     queue: 'createWodQueue',
   });
   const app = createApp({
+    audit: NO_AUDIT,
     routes,
     authenticate: acceptToken(TOKEN),
     onRequest: () => undefined,

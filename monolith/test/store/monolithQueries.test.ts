@@ -9,6 +9,7 @@ import { TokenKeyStore } from '../../../service/src/access/store/tokenKeyStore.t
 import { AccountStore } from '../../src/accounts/store/accountStore.ts';
 import { SessionStore } from '../../src/accounts/store/sessionStore.ts';
 import { SignInLimits } from '../../src/accounts/store/signInLimits.ts';
+import { AuditStore } from '../../src/audit/store/auditStore.ts';
 import { DailyRunStore } from '../../src/store/dailyRunStore.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 import { WodRunStore } from '../../src/store/wodRunStore.ts';
@@ -23,8 +24,14 @@ const COLLECTIONS = [
   'signInLimits',
   'tokenKeys',
   'idempotencyKeys',
+  'audit',
 ];
 const COUNT = 5_000;
+const ENTRY_FILTER = {
+  account: '~1',
+  action: 'user.create',
+  target: ['user', '~2'],
+} as const;
 
 test('every statement of the monolith’s stores is in docs/queries.md and reads by an index', async (t) => {
   const { opened: store, statements } = await watchStatements(() => testStore(t));
@@ -57,11 +64,13 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
   const accounts = new AccountStore(store.database);
   const sessions = new SessionStore(store.database);
   const limits = new SignInLimits(store.database);
-  for (const each of [accounts, sessions, limits]) await each.ensureIndexes();
+  const audit = new AuditStore(store.database);
+  for (const each of [users, accounts, sessions, limits, audit]) await each.ensureIndexes();
   await store.raw('accounts').insertMany(
     Array.from({ length: COUNT }, (_, index) => ({
       _id: `account-${index}`,
       login: `user-${index}@example.org`,
+      pseudonym: `~${index}`,
     })),
   );
   await store
@@ -77,10 +86,26 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     login: 'new@example.org',
     name: 'New',
     role: 'member',
+    pseudonym: '~new',
     isDisabled: false,
     stamp: 'stamp',
     createdAt: new Date(),
   } as const;
+  const entry = {
+    at: new Date(),
+    action: 'user.create',
+    account: '~1',
+    role: 'admin',
+    target: { user: '~2' },
+    requestId: 'request',
+    outcome: 'begun',
+  } as const;
+  await store.raw('audit').insertMany(
+    Array.from({ length: COUNT }, (_, index) => ({
+      ...entry,
+      _id: index.toString(16).padStart(20, '0'),
+    })),
+  );
   const session = { _id: 'new', accountId: 'new', stamp: 'stamp', expiresAt: new Date() };
   const key = { kid: 'kid', x: 'x', d: 'd', createdAt: new Date() };
   statements.length = 0;
@@ -88,6 +113,8 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
   const calls: Record<string, () => Promise<unknown>> = {
     'UserStore.create': () => users.create([{ level: 'rx', equipment: [] }], new Date()),
     'UserStore.find': () => users.find('nobody'),
+    'UserStore.pseudonymOf': () => users.pseudonymOf('user-1'),
+    'UserStore.findByPseudonyms': () => users.findByPseudonyms(['~1', '~2']),
     'UserStore.findWod': () => users.findWod('nobody', '2026-01-01'),
     'UserStore.findStoredWods': () => users.findStoredWods([job]),
     'UserStore.deleteWods': () => users.deleteWods(['nobody']),
@@ -106,6 +133,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'AccountStore.create': () => accounts.create(account),
     'AccountStore.find': () => accounts.find('new'),
     'AccountStore.findByLogin': () => accounts.findByLogin('user-7@example.org'),
+    'AccountStore.findByPseudonyms': () => accounts.findByPseudonyms(['~1', '~2']),
     'AccountStore.list': () => accounts.list('account-1', 100),
     'AccountStore.change': () => accounts.change('new', { role: 'viewer' }),
     'AccountStore.hasEnabledAdmin': () => accounts.hasEnabledAdmin(),
@@ -124,6 +152,12 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'TokenKeyStore.read': () => tokenKeys.read(),
     'TokenKeyStore.ensure': () => tokenKeys.ensure(key),
     'TokenKeyStore.replace': () => tokenKeys.replace('kid', [key]),
+    'AuditStore.insert': () => audit.insert({ ...entry, _id: '0' }),
+    'AuditStore.complete': () => audit.complete('0', { outcome: 'done' }),
+    'AuditStore.list': async () => {
+      await audit.list({ limit: 100 });
+      await audit.list({ ...ENTRY_FILTER, limit: 100 });
+    },
     'WodRunStore.ofDay': () => wodRuns.ofDay('1975-01-01', 50),
   };
   const methods = [
@@ -136,6 +170,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     callers,
     tokenKeys,
     idempotency,
+    audit,
   ].flatMap((of) => {
     const prototype = Object.getPrototypeOf(of) as { constructor: { name: string } };
     return Object.getOwnPropertyNames(prototype)

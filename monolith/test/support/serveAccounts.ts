@@ -15,6 +15,8 @@ import type { Accounts } from '../../src/accounts/accounts.ts';
 import { openAccounts } from '../../src/accounts/openAccounts.ts';
 import { accountRoutes } from '../../src/accounts/routes/accountRoutes.ts';
 import { signInRoutes } from '../../src/accounts/routes/signInRoutes.ts';
+import { openAudit } from '../../src/audit/openAudit.ts';
+import { auditRoutes } from '../../src/audit/routes/auditRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 
@@ -83,8 +85,10 @@ export async function serveAccounts(
     callers,
     onWarning: (line) => assert.fail(line),
   });
+  const audit = await openAudit({ database, users, clock: store.clock });
   const app = createApp({
     authenticate,
+    audit,
     onRequest: () => undefined,
     onDefect: (error) => {
       t.diagnostic(String(error instanceof Error ? error.stack : error));
@@ -93,6 +97,7 @@ export async function serveAccounts(
     routes: [
       ...signInRoutes(accounts),
       ...accountRoutes(accounts, keyRing),
+      ...auditRoutes({ audit }),
       ...userRoutes({ ...store, users, timezone: 'UTC' }),
       ...(routes?.({ store, accounts }) ?? []),
     ],

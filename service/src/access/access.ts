@@ -29,6 +29,8 @@ export const ADMINS = ['admin'] as const satisfies readonly Role[];
 /** Who sent a request, as the database has it at that moment. */
 export interface Caller {
   readonly accountId: string;
+  /** Names the account in the audit. */
+  readonly pseudonym: string;
   readonly role: Role;
   /** The user whose profile and workouts belong to the account; only members have one. */
   readonly userId?: string | undefined;

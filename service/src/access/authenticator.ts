@@ -109,10 +109,11 @@ export class Authenticator {
 
 function callerOf({
   _id,
+  pseudonym,
   role,
   userId,
-}: CallerRecord): Pick<Caller, 'accountId' | 'role' | 'userId'> {
-  return { accountId: _id, role, userId };
+}: CallerRecord): Pick<Caller, 'accountId' | 'pseudonym' | 'role' | 'userId'> {
+  return { accountId: _id, pseudonym, role, userId };
 }
 
 /** @returns the id in the cookie; an empty text if it is none, or if there are two different ones, of which one was placed by somebody else. */

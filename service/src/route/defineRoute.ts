@@ -1,6 +1,7 @@
 /** A route as data: its input, who may call it, its replies and its problems. The OpenAPI document is made from it. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { type Access, type Caller, namesUser } from '../access/access.ts';
+import type { AuditedRequest, RouteAudit } from '../audit/routeAudit.ts';
 import { BODY_LIMIT_BYTES } from '../server/readBody.ts';
 import type { ProblemKind } from './problem.ts';
 import { schemaBounds } from './schemaBounds.ts';
@@ -68,6 +69,8 @@ export interface Route {
   readonly statuses: readonly number[];
   /** Every problem that the route can answer, beside those that it shares with others (`sharedProblems`). */
   readonly problems: readonly ProblemKind[];
+  /** Undefined on a route that reads. */
+  readonly audit: RouteAudit<AuditedRequest, unknown> | undefined;
   readonly handle: (input: RouteInput<unknown, unknown, unknown>) => Promise<Reply<unknown>>;
 }
 
@@ -100,17 +103,27 @@ interface RouteOptions<
   readonly statuses?: readonly number[];
   /** Default: none. */
   readonly problems?: readonly ProblemKind[];
+  /** Required of every route that changes something, which is every one whose method is not get. */
+  readonly audit?: RouteAudit<AuditedInput<Params, Query, Body>, Static<Answer>>;
   /** A status, media type or problem that the route does not state is answered with 500 and logged as a defect. */
   readonly handle: (
     input: RouteInput<Static<Params>, Static<Query>, Static<Body>>,
   ) => Promise<Reply<Static<Answer>>>;
 }
 
+type AuditedInput<Params extends TSchema, Query extends TSchema, Body extends TSchema> = Pick<
+  RouteInput<Static<Params>, Static<Query>, Static<Body>>,
+  'params' | 'query' | 'body'
+>;
+
+/** Such as `job.retry`. */
+const ACTION = /^[a-z][A-Za-z]*\.[a-z][A-Za-z]*$/;
+
 const NO_QUERY = Type.Object({}, { additionalProperties: false });
 
 /**
- * @throws Error if a schema of the input has a string, array or object without a bound (see `schemaBounds`), or if `access` names
- * `self` and a path names no user.
+ * @throws Error if a schema of the input has a string, array or object without a bound (see `schemaBounds`), if `access` names
+ * `self` and a path names no user, or if the route changes something and does not say what its audit entry is.
  */
 export function defineRoute<
   Params extends TSchema = TSchema,
@@ -126,6 +139,7 @@ export function defineRoute<
     throw new Error(
       `${place} allows 'self', but has no parameter :id or :userId that names a user`,
     );
+  requireAudit(options, place);
   const bounds = body === undefined ? undefined : schemaBounds(body, `${place} body`);
   return {
     method,
@@ -147,8 +161,27 @@ export function defineRoute<
     replyTypes: options.replyTypes ?? ['application/json'],
     statuses: options.statuses ?? [200],
     problems: options.problems ?? [],
+    audit: options.audit as Route['audit'],
     handle: handle as Route['handle'],
   };
+}
+
+function requireAudit(
+  { method, access, audit }: Pick<Route, 'method' | 'access'> & { readonly audit?: object },
+  place: string,
+): void {
+  if (method === 'get') {
+    if (audit !== undefined) throw new Error(`${place} reads, so it has no audit entry`);
+    return;
+  }
+  if (audit === undefined) return;
+  if (!('action' in audit)) return;
+  if (access === 'open')
+    throw new Error(
+      `${place} is open, so strangers could fill the audit: state none with a reason`,
+    );
+  if (!ACTION.test(String(audit.action)))
+    throw new Error(`${place} has the action ${String(audit.action)}; write it as job.retry`);
 }
 
 /** The names of path parameters come from the pattern, so only their values need bounds. */

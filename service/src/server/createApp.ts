@@ -6,6 +6,7 @@ import Koa, { type Context, type Next } from 'koa';
 import helmet from 'koa-helmet';
 import { type Access, type Caller, isAllowed } from '../access/access.ts';
 import { type Authenticate, bearerOf } from '../access/authenticator.ts';
+import { type AuditLog, audited } from '../audit/audited.ts';
 import { hashOfKey, onceByKey } from '../idempotency/onceByKey.ts';
 import type { IdempotencyStore } from '../idempotency/store/idempotencyStore.ts';
 import { compileCheck, inputBounds, requireValid, type SchemaCheck } from '../route/checkInput.ts';
@@ -42,6 +43,8 @@ export interface AppOptions extends ObserveRequestOptions {
   readonly authenticate?: Authenticate;
   /** Keeps the replies of routes whose `idempotencyKey` is `kept`; without it such a request with a key is a defect. */
   readonly idempotency?: IdempotencyStore;
+  /** Keeps the entries of routes that change something; without it each of them is a defect. */
+  readonly audit?: AuditLog;
   /** Called with an unexpected error; the answer is 500 without any detail. */
   readonly onDefect: (error: unknown, path: string) => void;
   /** Bounds the bodies of all requests that are handled; default: the budget of the process, `BODY_BUDGET_BYTES`. */
@@ -166,7 +169,18 @@ function mount(router: Router, { route, options, shared }: Mounted): void {
           ? discardBody(context)
           : await readGiven(context, route, { share, limitBytes: route.bodyLimitBytes });
       requireValid(body, 'body', given, bodyBounds);
-      const carryOut = () => route.handle({ ...input, body: given });
+      const { params: pathParams, query: queryParams } = input;
+      const carryOut = () =>
+        audited(
+          route,
+          {
+            log: options.audit,
+            caller,
+            requestId: context.response.get('x-request-id'),
+            request: { params: pathParams, query: queryParams, body: given },
+          },
+          () => route.handle({ ...input, body: given }),
+        );
       const { keyHash } = input;
       const answer =
         keyHash === undefined || route.idempotencyKey !== 'kept'

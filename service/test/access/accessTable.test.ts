@@ -29,6 +29,7 @@ import {
   everyRoute,
   readRows,
 } from '../../../dev/accessTable.ts';
+import { openAudit } from '../../../monolith/src/audit/openAudit.ts';
 import { readMonolithConfig } from '../../../monolith/src/readMonolithConfig.ts';
 import { monolithRoutes } from '../../../monolith/src/routes/monolithRoutes.ts';
 import { RunStarter } from '../../../monolith/src/runs/runStarter.ts';
@@ -68,6 +69,7 @@ async function serveBoth(t: TestContext) {
   const users = new UserStore(connection.database);
   await users.create([{ id: 'ann' }, { id: 'ben' }], new Date());
   await store.jobs.insert([JOB_OF_ANN]);
+  const audit = await openAudit({ database: connection.database, users, clock: store.clock });
   const config = readMonolithConfig({
     MONGODB_URL: testDatabaseUrl(),
     AMQP_URL: 'amqp://127.0.0.1:1',
@@ -84,6 +86,7 @@ async function serveBoth(t: TestContext) {
           users,
           accounts,
           keyRing,
+          audit,
           starter: new RunStarter({
             runs: store.runs,
             expander: () => undefined,
@@ -109,6 +112,7 @@ async function serveBoth(t: TestContext) {
       // Each process reads keys and accounts itself.
       authenticate: openAccess(connection.database).authenticate,
       routes: routes[name],
+      audit,
       onRequest: () => undefined,
       onDefect: (error) => {
         assert.ifError(error);

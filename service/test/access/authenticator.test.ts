@@ -14,6 +14,7 @@ import { issueToken } from '../../src/access/tokens.ts';
 
 const ANN: CallerRecord = {
   _id: 'account-1',
+  pseudonym: '~ann',
   role: 'member',
   userId: 'ann',
   isDisabled: false,

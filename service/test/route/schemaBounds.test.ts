@@ -43,6 +43,7 @@ test('a route with an input that has no bound is refused when it is declared', (
     summary: 'A route of this test',
     tag: 'Test',
     reply: Type.Null(),
+    audit: { none: 'A route of this test.' },
   } as const;
   const handle = () => Promise.resolve({ body: null });
   const open = Type.Object({ name: Type.String() }, strict);

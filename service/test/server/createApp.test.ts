@@ -31,6 +31,7 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
         body: Type.Object({ count: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
         reply: Type.Object({ count: Type.Integer() }),
         statuses: [201],
+        audit: { none: 'A route of this test.' },
         handle: ({ body }) => Promise.resolve({ body }),
       }),
       defineRoute({
@@ -42,6 +43,7 @@ async function serve(t: TestContext): Promise<{ url: string; defects: unknown[] 
         body: Type.Object({}, { additionalProperties: false }),
         reply: Type.Object({}),
         statuses: [202],
+        audit: { none: 'A route of this test.' },
         handle: () => Promise.resolve({ body: {} }),
       }),
       defineRoute({

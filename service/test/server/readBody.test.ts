@@ -31,6 +31,7 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
     routes: [
       defineRoute({
         method: 'post',
+        audit: { none: 'A route of this test.' },
         paths: ['/echo'],
         access: ['admin'],
         summary: 'A route of this test',
@@ -44,6 +45,7 @@ async function serve(t: TestContext, budgetBytes = BUDGET_BYTES) {
       }),
       defineRoute({
         method: 'post',
+        audit: { none: 'A route of this test.' },
         paths: ['/slow'],
         access: ['admin'],
         summary: 'A route of this test',

@@ -7,6 +7,7 @@ export function acceptToken(token: string): Authenticate {
     if (given !== token) return Promise.resolve(given === undefined ? 'none' : 'wrong');
     return Promise.resolve({
       accountId: 'admin',
+      pseudonym: '~admin',
       role: 'admin',
       via: 'bearer',
       credentialId: 'admin',

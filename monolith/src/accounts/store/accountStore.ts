@@ -51,6 +51,7 @@ export class AccountStore {
 
   async ensureIndexes(): Promise<void> {
     await this.#accounts.ensureIndex({ login: 1 }, { unique: true });
+    await this.#accounts.ensureIndex({ pseudonym: 1 });
   }
 
   /** @returns false if the id or the login is taken; nothing is changed then. */
@@ -67,6 +68,15 @@ export class AccountStore {
   async findByLogin(login: string): Promise<Account | undefined> {
     const [found] = await this.#accounts.find({ filter: { login }, limit: 1 });
     return found;
+  }
+
+  /** @returns the accounts that these pseudonyms of the audit name. */
+  async findByPseudonyms(pseudonyms: readonly string[]): Promise<Account[]> {
+    if (pseudonyms.length === 0) return [];
+    return await this.#accounts.find({
+      filter: { pseudonym: { $in: [...pseudonyms] } },
+      limit: pseudonyms.length,
+    });
   }
 
   /** @returns the next accounts after an id, in the order of their ids. */

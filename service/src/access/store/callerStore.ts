@@ -10,6 +10,8 @@ export interface CallerRecord {
   readonly _id: string;
   readonly role: Role;
   readonly userId?: string | undefined;
+  /** Names the account in the audit; nothing but this field leads from it to the account. */
+  readonly pseudonym: string;
   readonly isDisabled: boolean;
   /** A random text in every token of the account. A new one ends all of them. */
   readonly stamp: string;
