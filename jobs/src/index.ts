@@ -68,6 +68,7 @@ export {
   newRun,
   type RunRecord,
 } from './record/run.ts';
+export { escapePattern } from './record/texts.ts';
 export {
   JOB_STATES,
   type JobState,

@@ -6,6 +6,7 @@ import type { Workload } from './workload.ts';
 import { accept } from './workloads/acceptWorkload.ts';
 import { connectionLoss } from './workloads/connectionLossWorkload.ts';
 import { cost } from './workloads/costWorkload.ts';
+import { jobList } from './workloads/jobListWorkload.ts';
 import { jobs } from './workloads/jobsWorkload.ts';
 import { million } from './workloads/millionWorkload.ts';
 import { observability } from './workloads/observabilityWorkload.ts';
@@ -22,6 +23,7 @@ const WORKLOADS: readonly Workload[] = [
   accept,
   scale,
   million,
+  jobList,
   topology,
   observability,
   connectionLoss,

@@ -24,6 +24,7 @@ import { encodeJob, MESSAGE_BOUNDS, MESSAGE_LIMIT_BYTES, messageOf } from '../re
 import { type AttemptRecord, type JobRecord, jobId, keyOf, newJob } from '../record/jobRecord.ts';
 import { jsonFault } from '../record/jsonBounds.ts';
 import { NO_RUN } from '../record/run.ts';
+import { compareTexts, escapePattern } from '../record/texts.ts';
 import type { ShownState } from '../record/transitions.ts';
 import { replayDead } from '../replay/replayDeadJobs.ts';
 import type { RetentionPolicy } from '../retention/retention.ts';
@@ -876,11 +877,6 @@ function firstByKey(
   return first;
 }
 
-/** Compares as the database does, by bytes; texts in JavaScript are compared by units of UTF-16. */
-function compareTexts(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
 /** @throws TypeError */
 function requireCounts({
   concurrency = DEFAULT_CONCURRENCY,
@@ -1004,11 +1000,6 @@ function newKey(): string {
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytes.toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-/** @returns a regular expression that matches this text. */
-function escapePattern(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
 }
 
 function logFailures(event: JobEvent): void {

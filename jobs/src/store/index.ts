@@ -19,9 +19,12 @@ export {
   endsAmong,
   type FinishCounts,
   type FinishedJobs,
+  type IdRange,
+  type JobConditions,
   type JobPage,
   type JobQuery,
   JobStore,
+  SCANNED_JOBS,
   type StateCounts,
 } from './jobStore.ts';
 export {

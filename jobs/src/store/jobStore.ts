@@ -1,9 +1,10 @@
 /** The collection `jobs`: inserts, guarded changes in bulk, reads. Only this file and `deadJobStore.ts` write job records. */
-
+import type { DeathCause } from '@fit/topology';
 import type { BatchRecord } from '../record/batch.ts';
 import type { JobRecord } from '../record/jobRecord.ts';
 import type { ComparedFields } from '../record/messageAgreement.ts';
 import type { EndCounts } from '../record/run.ts';
+import { compareTexts } from '../record/texts.ts';
 import {
   allowedBefore,
   type JobState,
@@ -12,7 +13,7 @@ import {
   type Transition,
 } from '../record/transitions.ts';
 import type { StoreDatabase } from './connectStore.ts';
-import type { DocumentCollection } from './documentCollection.ts';
+import type { DocumentCollection, Filter } from './documentCollection.ts';
 import { type Change, changeStatements, linkToTrace } from './jobChanges.ts';
 
 /** States that are rare in a healthy system. Only records in these states are in the index. */
@@ -21,8 +22,15 @@ export const INDEXED_STATES: readonly JobState[] = ['running', 'waiting', 'dead'
 /** Every query of the indexed states needs a bound on `stateAt`: without one the database does not use a partial index. */
 const ALWAYS = new Date(0);
 
-const READ_LIMIT = 50_000;
-const INDEXED_LIMIT = 5_000;
+/** Jobs that a list reads at most where no index finds them; they take some 50 ms. */
+export const SCANNED_JOBS = 10_000;
+/** Jobs in the index of states up to which a list uses it: each list passes all of them. */
+const INDEXED_LIMIT = 20_000;
+/** Jobs of a state that a search sorts at most. */
+const SORTED_LIMIT = 5_000;
+/** How long the number of jobs in the index is believed, in milliseconds. */
+const INDEXED_COUNT_MS = 5_000;
+const NOT_COUNTED = { atMs: -Infinity, count: Promise.resolve(0) };
 
 /** Jobs that finished together. */
 export interface FinishedJobs {
@@ -42,19 +50,25 @@ export interface FinishCounts {
 
 export class JobStore {
   readonly #jobs: DocumentCollection<JobRecord>;
+  #indexed: { readonly atMs: number; readonly count: Promise<number> } = NOT_COUNTED;
 
   constructor(database: StoreDatabase) {
     this.#jobs = database.collection<JobRecord>('jobs');
   }
 
   /**
-   * One partial index, which a job enters only when it runs long, waits for a retry, or dies. An index that every job enters
-   * costs more than the job's own writes (measured: 181 µs against 25 µs of the database for insert and finish).
+   * Two partial indexes: a job enters the first one only when it runs long, waits for a retry, or dies, and the second one only
+   * where a member submitted it. An index that every job enters costs more than the job's own writes (measured: 181 µs against
+   * 25 µs of the database for insert and finish).
    */
   async ensureIndexes(): Promise<void> {
     await this.#jobs.ensureIndex(
       { stateAt: 1 },
       { partialFilterExpression: { state: { $in: [...INDEXED_STATES] } } },
+    );
+    await this.#jobs.ensureIndex(
+      { owner: 1 },
+      { partialFilterExpression: { owner: { $exists: true } } },
     );
   }
 
@@ -243,50 +257,135 @@ export class JobStore {
   }
 
   /**
-   * Lists jobs in the order of their ids. Those of a state that the index has are found by it, as long as they are not too many
-   * to be sorted; others by reading the jobs one after the other, up to a limit, because a rare state would else mean to read all.
-   * A filter without the index has a bound on `_id`: without one the database may read and sort the whole collection (measured).
+   * Lists jobs in the order of their ids. Those that an index has are found by it, unless there are too many of them; others by
+   * reading the jobs one after the other, up to a limit, because a rare condition would else mean to read all.
    */
-  async list({
-    state,
+  async list(query: JobQuery): Promise<JobPage> {
+    const { where, indexedLimit = INDEXED_LIMIT } = query;
+    const sources = indexedSources(query);
+    if (sources === undefined) return await this.#scan(query);
+    const isByState = where?.owner === undefined && query.user === undefined;
+    if (isByState && (await this.#indexedCount()) > indexedLimit) return await this.#scan(query);
+    return await this.#listIndexed(sources, query);
+  }
+
+  /**
+   * The database sorts everything that a secondary index finds, so it sorts ids and returns those of the page. The id has another name
+   * there, because the database would else read the primary key in its order, past every other job (measured).
+   */
+  async #listIndexed(
+    sources: readonly IndexedSource[],
+    { where, after = '', limit }: JobQuery,
+  ): Promise<JobPage> {
+    const answers = await Promise.all(
+      sources.map(({ match, keys = [] }) =>
+        this.#jobs.aggregate<{ counts: { count: number }[]; page: { _id: string }[] }>([
+          { $match: { ...conditionsOf(where), ...match } },
+          { $project: { key: '$_id' } },
+          ...keys.map((condition) => ({ $match: condition })),
+          {
+            $facet: {
+              counts: [{ $count: 'count' }],
+              page: [
+                { $match: { key: { $gt: after } } },
+                { $sort: { key: 1 } },
+                { $limit: limit + 1 },
+              ],
+            },
+          },
+        ]),
+      ),
+    );
+    const rows = answers.flat();
+    const ids = rows.flatMap(({ page }) => page.map(({ _id }) => _id)).sort(compareTexts);
+    const page = ids.slice(0, limit);
+    const found = await this.#jobs.findByIds(page, LISTED_FIELDS);
+    return {
+      // A job may have left the state between the two statements.
+      jobs: where?.state === undefined ? found : found.filter(({ state }) => state === where.state),
+      next: ids.length > limit ? page.at(-1) : undefined,
+      count: rows.reduce((sum, { counts }) => sum + (counts[0]?.count ?? 0), 0),
+    };
+  }
+
+  /** Reads the ranges of ids one after the other. Where one ends, the next may be half as long, so a request reads twice the limit at most. */
+  async #scan({
+    where,
+    ranges = ALL_IDS,
     after = '',
     limit,
-    readLimit = READ_LIMIT,
-    indexedLimit = INDEXED_LIMIT,
+    readLimit = SCANNED_JOBS,
   }: JobQuery): Promise<JobPage> {
-    if (state !== undefined && INDEXED_STATES.includes(state)) {
-      const indexed = await this.#jobs.find({
-        filter: { state, stateAt: { $gt: ALWAYS } },
-        fields: ['_id'],
-        limit: indexedLimit + 1,
-      });
-      if (indexed.length <= indexedLimit) {
-        const ids = indexed.flatMap(({ _id }) => (_id > after ? [_id] : [])).sort();
-        const page = ids.slice(0, limit);
-        const jobs = (await this.#jobs.findByIds(page)).filter((job) => job.state === state);
-        return { jobs, next: ids.length > limit ? page.at(-1) : undefined };
-      }
-    }
-    const sort = { _id: 1 as const };
-    const [bound] =
-      state === undefined
-        ? []
-        : await this.#jobs.find({
-            filter: { _id: { $gt: after } },
+    const conditions = conditionsOf(where);
+    const isFiltered = Object.keys(conditions).length > 0;
+    const jobs: JobRecord[] = [];
+    let budget = readLimit;
+    for (const { from, below } of ranges) {
+      if (below !== undefined && compareTexts(after, below) >= 0) continue;
+      const begin = compareTexts(after, from) < 0 ? { $gte: from } : { $gt: after };
+      const end = below === undefined ? {} : { $lt: below };
+      const sort = { _id: 1 as const };
+      // A filter without a bound on `_id` may make the database read and sort the whole collection (measured).
+      const [bound] = isFiltered
+        ? await this.#jobs.find({
+            filter: { _id: { ...begin, ...end } },
             sort,
-            skip: readLimit - 1,
+            skip: budget - 1,
             fields: ['_id'],
             limit: 1,
-          });
-    const jobs = await this.#jobs.find({
-      filter: {
-        _id: { $gt: after, ...(bound === undefined ? {} : { $lte: bound._id }) },
-        ...(state === undefined ? {} : { state }),
-      },
-      sort,
+          })
+        : [];
+      const wanted = limit - jobs.length;
+      const found = await this.#jobs.find({
+        filter: {
+          ...conditions,
+          _id: { ...begin, ...(bound === undefined ? end : { $lte: bound._id }) },
+        },
+        sort,
+        fields: LISTED_FIELDS,
+        limit: wanted,
+      });
+      jobs.push(...found);
+      if (found.length === wanted) return { jobs, next: jobs.at(-1)?._id, count: undefined };
+      if (bound !== undefined) return { jobs, next: bound._id, count: undefined };
+      budget = Math.ceil(budget / 2);
+    }
+    return { jobs, next: undefined, count: after === '' ? jobs.length : undefined };
+  }
+
+  /** @returns how many jobs the index of states has, up to a limit; a few seconds old. */
+  async #indexedCount(): Promise<number> {
+    const nowMs = performance.now();
+    if (nowMs - this.#indexed.atMs > INDEXED_COUNT_MS) {
+      const count = this.#jobs
+        .aggregate<{ count: number }>([
+          { $match: { state: { $in: [...INDEXED_STATES] }, stateAt: { $gt: ALWAYS } } },
+          { $limit: INDEXED_LIMIT + 1 },
+          { $count: 'count' },
+        ])
+        .then((rows) => rows[0]?.count ?? 0);
+      // The next list asks again after a failure.
+      count.catch(() => {
+        this.#indexed = NOT_COUNTED;
+      });
+      this.#indexed = { atMs: nowMs, count };
+    }
+    return await this.#indexed.count;
+  }
+
+  /** @returns the first of these ids whose jobs match, in the order of their ids; without their payloads. */
+  async findMatching(
+    ids: readonly string[],
+    where: JobConditions,
+    limit: number,
+  ): Promise<JobRecord[]> {
+    if (ids.length === 0) return [];
+    return await this.#jobs.find({
+      filter: { ...conditionsOf(where), _id: { $in: [...ids] } },
+      sort: { _id: 1 },
+      fields: LISTED_FIELDS,
       limit,
     });
-    return { jobs, next: jobs.length === limit ? jobs.at(-1)?._id : bound?._id };
   }
 
   /**
@@ -299,21 +398,14 @@ export class JobStore {
     below,
     isDescending,
     limit,
-    indexedLimit = INDEXED_LIMIT,
+    indexedLimit = SORTED_LIMIT,
     ...wanted
   }: JobSearch): Promise<JobRecord[]> {
-    const { state, createdSince, createdUntil, reasonPattern } = wanted;
-    const created = {
-      ...(createdSince === undefined ? {} : { $gte: createdSince }),
-      ...(createdUntil === undefined ? {} : { $lt: createdUntil }),
-    };
-    const conditions = {
-      ...(Object.keys(created).length === 0 ? {} : { createdAt: created }),
-      ...(reasonPattern === undefined ? {} : { 'death.reason': { $regex: reasonPattern } }),
-    };
+    const { state } = wanted;
+    const conditions = conditionsOf(wanted);
     if (state !== undefined && INDEXED_STATES.includes(state)) {
       const indexed = await this.#jobs.find({
-        filter: { ...conditions, state, stateAt: { $gt: ALWAYS } },
+        filter: { ...conditions, stateAt: { $gt: ALWAYS } },
         fields: ['_id'],
         limit: indexedLimit + 1,
       });
@@ -329,7 +421,6 @@ export class JobStore {
     return await this.#jobs.find({
       filter: {
         _id: above === undefined ? { $gte: from, $lt: below } : { $gt: above, $lt: below },
-        ...(state === undefined ? {} : { state }),
         ...conditions,
       },
       sort: { _id: isDescending ? -1 : 1 },
@@ -421,7 +512,31 @@ export class JobStore {
   }
 }
 
-export interface JobSearch {
+/** Conditions on a job; every given one must hold. */
+export interface JobConditions {
+  readonly state?: JobState | undefined;
+  /** The user who submitted the job. */
+  readonly owner?: string | undefined;
+  readonly createdSince?: Date | undefined;
+  readonly createdUntil?: Date | undefined;
+  /** Attempts since the last replay, at least. */
+  readonly attemptsMin?: number | undefined;
+  /** Cause of death. */
+  readonly cause?: DeathCause | undefined;
+  /** A regular expression that the reason of a dead job matches. */
+  readonly reasonPattern?: string | undefined;
+  /** Values of which a field of the payload must have one, by the name of the field. */
+  readonly payload?: Readonly<Record<string, readonly unknown[]>> | undefined;
+}
+
+/** Ids from one text on and below another one; without `below` all that follow. */
+export interface IdRange {
+  readonly from: string;
+  readonly below?: string;
+}
+
+export interface JobSearch
+  extends Pick<JobConditions, 'state' | 'createdSince' | 'createdUntil' | 'reasonPattern'> {
   /** Only ids from this one on. */
   readonly from: string;
   /** Only ids after this one; undefined: from `from` on. */
@@ -429,32 +544,113 @@ export interface JobSearch {
   /** Only ids before this one. */
   readonly below: string;
   readonly isDescending: boolean;
-  readonly state?: JobState | undefined;
-  readonly createdSince?: Date | undefined;
-  readonly createdUntil?: Date | undefined;
-  /** A regular expression that the reason of a dead job matches. */
-  readonly reasonPattern?: string | undefined;
   readonly limit: number;
   /** Jobs of the state that are sorted at most; default 5,000. */
   readonly indexedLimit?: number;
 }
 
 export interface JobQuery {
-  readonly state?: JobState;
+  readonly where?: JobConditions;
+  /** Only ids in these ranges, which are in order and do not overlap; default all. */
+  readonly ranges?: readonly IdRange[];
+  /** Only jobs of which this user is the owner, or whose ids are in one of the ranges. */
+  readonly user?: {
+    readonly id: string;
+    readonly ranges: readonly (IdRange & { readonly below: string })[];
+  };
   /** Id of the last job that was read before. */
   readonly after?: string;
   readonly limit: number;
-  /** Jobs that are read at most where the state is not found by the index; default 50,000, which take a tenth of a second. */
+  /** Jobs that are read at most where no index finds them; default 10,000. */
   readonly readLimit?: number;
-  /** Jobs of the state that are sorted at most; default 5,000. */
+  /** Jobs in the index of states up to which it is used; default, and at most, 20,000. */
   readonly indexedLimit?: number;
 }
 
 /** A part of a list. It may have fewer jobs than the limit, and even none, and still not be the last one. */
 export interface JobPage {
+  /** Without their payloads. */
   readonly jobs: readonly JobRecord[];
   /** Id to go on after; undefined where no more jobs follow. */
   readonly next: string | undefined;
+  /** Number of all jobs that match; undefined where they were not all counted. */
+  readonly count: number | undefined;
+}
+
+/** Every field but the payload; the compiler finds one that is missing. */
+const LISTED: Readonly<Record<Exclude<keyof JobRecord, 'payload'>, true>> = {
+  _id: true,
+  kind: true,
+  state: true,
+  generation: true,
+  attemptCount: true,
+  runId: true,
+  batch: true,
+  owner: true,
+  priority: true,
+  isUrgent: true,
+  createdAt: true,
+  stateAt: true,
+  attempts: true,
+  death: true,
+  doneAt: true,
+  workerId: true,
+  traceparent: true,
+  tracelinks: true,
+};
+const LISTED_FIELDS = Object.keys(LISTED);
+
+const ALL_IDS: readonly IdRange[] = [{ from: '' }];
+
+/** Jobs that one index finds, and conditions on their ids, which are named `key` there. */
+interface IndexedSource {
+  readonly match: Filter<JobRecord>;
+  readonly keys?: readonly object[];
+}
+
+/** @returns where an index finds the jobs; undefined: no index has them. */
+function indexedSources({ where, ranges, user }: JobQuery): IndexedSource[] | undefined {
+  const keys = ranges === undefined ? [] : [{ $or: ranges.map(isInRange) }];
+  if (where?.owner !== undefined) return [{ match: { owner: where.owner }, keys }];
+  if (user !== undefined)
+    return [
+      ...user.ranges.map(({ from, below }) => ({
+        match: { _id: { $gte: from, $lt: below } },
+        keys,
+      })),
+      {
+        match: { owner: user.id },
+        keys: user.ranges.length === 0 ? keys : [...keys, { $nor: user.ranges.map(isInRange) }],
+      },
+    ];
+  if (where?.state === undefined || !INDEXED_STATES.includes(where.state)) return undefined;
+  return [{ match: { stateAt: { $gt: ALWAYS } }, keys }];
+}
+
+function isInRange({ from, below }: IdRange): object {
+  return { key: { $gte: from, ...(below === undefined ? {} : { $lt: below }) } };
+}
+
+function conditionsOf(where: JobConditions = {}): Filter<JobRecord> {
+  const { state, owner, createdSince, createdUntil, attemptsMin, cause, reasonPattern } = where;
+  const created = {
+    ...(createdSince === undefined ? {} : { $gte: createdSince }),
+    ...(createdUntil === undefined ? {} : { $lt: createdUntil }),
+  };
+  return {
+    ...(state === undefined ? {} : { state }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(Object.keys(created).length === 0 ? {} : { createdAt: created }),
+    ...(attemptsMin === undefined ? {} : { attemptCount: { $gte: attemptsMin } }),
+    ...(cause === undefined ? {} : { 'death.cause': cause }),
+    ...(reasonPattern === undefined ? {} : { 'death.reason': { $regex: reasonPattern } }),
+    ...Object.fromEntries(
+      Object.entries(where.payload ?? {}).map(([field, values]) => [
+        `payload.${field}`,
+        { $in: [...values] },
+      ]),
+    ),
+  };
 }
 
 /** Numbers of jobs by state, and of dead jobs by cause of death. */

@@ -196,12 +196,15 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
       for (const state of [undefined, 'dead', 'done'] as const)
         for (const after of [undefined, ids[0] ?? ''])
           await jobs.list({
-            ...(state === undefined ? {} : { state }),
+            ...(state === undefined ? {} : { where: { state } }),
             ...(after === undefined ? {} : { after }),
             limit: 50,
             readLimit: after === undefined ? 100 : 50_000,
           });
+      const range = { from: `trivial:${userOf(3, 1)}`, below: `trivial:${userOf(3, 2)}` };
+      await jobs.list({ user: { id: 'ann', ranges: [range] }, limit: 50 });
     },
+    'JobStore.findMatching': () => jobs.findMatching(ids, { state: 'dead' }, 50),
     'JobStore.countAmong': () => jobs.countAmong(ids),
     'JobStore.countIndexed': async () => {
       await jobs.countIndexed(RUN);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JOB_STATES, type JobRecord, type JobState } from '@fit/jobs';
 import type { Change, JobQuery } from '@fit/jobs/store';
+import type { DeathCause } from '@fit/topology';
 import { TRANSITIONS, type Transition } from '../../src/record/transitions.ts';
 import { pendingJob } from '../support/fakes.ts';
 import { type TestStore, testStore } from '../support/testStore.ts';
@@ -68,12 +69,78 @@ test('a list of a rare state ends after some jobs and says where to go on; a sta
   for (const [number, state] of states.entries())
     await insert(store, { _id: `trivial:${number}:2026-01-01`, state });
   const query = { limit: 2, readLimit: 3 };
-  assert.deepEqual(await listAll(store, { ...query, state: 'cancelled' }), [[], [5], []]);
-  assert.deepEqual(await listAll(store, { ...query, state: 'done' }), [[0, 2], [3], []]);
-  assert.deepEqual(await listAll(store, { ...query, state: 'dead' }), [[1, 4], [6]]);
-  const many = { ...query, state: 'dead' as const, indexedLimit: 2 };
+  const of = (state: JobState) => ({ ...query, where: { state } });
+  assert.deepEqual(await listAll(store, of('cancelled')), [[], [5], []]);
+  assert.deepEqual(await listAll(store, of('done')), [[0, 2], [3], []]);
+  assert.deepEqual(await listAll(store, of('dead')), [[1, 4], [6]]);
+  const many = { ...of('dead'), indexedLimit: 2 };
   assert.deepEqual(await listAll(store, many), [[1], [4], [6]]);
   assert.deepEqual(await listAll(store, query), [[0, 1], [2, 3], [4, 5], [6]]);
+});
+
+test('a list has the jobs of every condition and no others, by an index and without it, with their number', async (t) => {
+  const store = await testStore(t);
+  const at = (day: number) => new Date(Date.UTC(2026, 10, day));
+  const death = (cause: DeathCause, reason: string) => ({
+    state: 'dead' as const,
+    death: { cause, reason, fingerprint: 'f', at: at(1) },
+  });
+  const fields: Record<string, Partial<JobRecord>> = {
+    'trivial:ann:1': { ...death('fatal', 'no host'), attemptCount: 4 },
+    'trivial:ann:2': { state: 'done', createdAt: at(2), payload: { level: 'rx', tags: ['a'] } },
+    'trivial:ben:1': { ...death('exhausted', 'no [host]'), createdAt: at(3), attemptCount: 2 },
+    'upper:1': { state: 'done', owner: 'ann', kind: 'upper', payload: { count: 5 } },
+    'upper:2': { ...death('fatal', 'no host'), owner: 'ben', kind: 'upper' },
+  };
+  for (const [_id, change] of Object.entries(fields))
+    await insert(store, { _id, createdAt: at(1), ...change });
+  const ranges = [{ from: 'trivial:', below: 'trivial;' }];
+  const user = (id: string) => ({
+    id,
+    ranges: [{ from: `trivial:${id}:`, below: `trivial:${id};` }],
+  });
+  const cases: [string, Partial<JobQuery>, string[]][] = [
+    ['kind', { ranges }, ['trivial:ann:1', 'trivial:ann:2', 'trivial:ben:1']],
+    ['dead of a kind', { ranges, where: { state: 'dead' } }, ['trivial:ann:1', 'trivial:ben:1']],
+    ['cause', { where: { state: 'dead', cause: 'fatal' } }, ['trivial:ann:1', 'upper:2']],
+    ['error', { where: { state: 'dead', reasonPattern: 'no \\[h' } }, ['trivial:ben:1']],
+    ['owner', { where: { owner: 'ann' } }, ['upper:1']],
+    ['user', { user: user('ann') }, ['trivial:ann:1', 'trivial:ann:2', 'upper:1']],
+    [
+      'dead of a user',
+      { user: user('ben'), where: { state: 'dead' } },
+      ['trivial:ben:1', 'upper:2'],
+    ],
+    ['created', { where: { createdSince: at(2), createdUntil: at(3) } }, ['trivial:ann:2']],
+    ['attempts', { where: { attemptsMin: 2 } }, ['trivial:ann:1', 'trivial:ben:1']],
+    ['payload', { where: { payload: { count: ['5', 5] } } }, ['upper:1']],
+    ['payload list', { where: { payload: { level: ['rx'], tags: ['a'] } } }, ['trivial:ann:2']],
+  ];
+  for (const [name, query, ids] of cases)
+    for (const indexedLimit of [100, 0]) {
+      const whole = await store.jobs.list({ ...query, limit: 10, indexedLimit });
+      assert.deepEqual(
+        whole.jobs.map(({ _id }) => _id),
+        ids,
+        name,
+      );
+      assert.deepEqual([whole.next, whole.count], [undefined, ids.length], name);
+      assert.ok(
+        whole.jobs.every((job) => !('payload' in job)),
+        name,
+      );
+      const { jobs } = await store.jobs.list({
+        ...query,
+        limit: 10,
+        after: ids[0] ?? '',
+        indexedLimit,
+      });
+      assert.deepEqual(
+        jobs.map(({ _id }) => _id),
+        ids.slice(1),
+        `${name}, second page`,
+      );
+    }
 });
 
 test('a search finds jobs of a state in both directions, by the index or without it', async (t) => {

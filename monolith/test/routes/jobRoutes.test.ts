@@ -27,6 +27,7 @@ interface ListedJob {
 }
 interface List {
   readonly jobs: readonly ListedJob[];
+  readonly count: { readonly value: number | null; readonly exact: boolean; readonly asOf: string };
   readonly next?: string;
 }
 
@@ -177,9 +178,47 @@ test('a list of a rare state reads on for some time, and then says where to go o
   assert.deepEqual(
     seen.map(({ jobs, next }) => [jobs.length, next?.split(':')[1]]),
     [
-      [0, 'u11999'],
       [0, 'u13999'],
       [1, undefined],
     ],
   );
+});
+
+test('a list is filtered, says how many jobs match as far as it knows, and has no payload', async (t) => {
+  const { store, get } = await serve(t);
+  const { ids, records } = await storePage(store, {
+    runId: RUN,
+    number: 0,
+    after: '',
+    users: ['a', 'b', 'c'],
+  });
+  const [a = '', b = ''] = ids;
+  await store.raw('jobs').updateOne({ _id: a }, { $set: { 'payload.level': 'beginner' } });
+  const death = { cause: 'fatal' as const, reason: 'no host', fingerprint: 'f', at: new Date() };
+  await store.jobs.change('markDead', [{ id: b, generation: 1, death }]);
+  const created = records[0]?.createdAt.toISOString() ?? '';
+  const later = new Date(Date.parse(created) + 1).toISOString();
+  const cases: [string, readonly string[], number | null][] = [
+    ['payload.level=beginner', [a], 1],
+    ['kind=createWod&user=b', [b], 1],
+    ['cause=fatal&error=host', [b], 1],
+    ['cause=expired', [], 0],
+    [`from=${created}&to=${later}`, ids, 3],
+    [`from=${later}`, [], 0],
+    ['attempts=2', [], 0],
+    [`runId=${RUN}&user=c`, ids.slice(2), 1],
+    [`runId=${RUN}&payload.level=beginner`, [a], 1],
+    [`runId=${RUN}&state=dead`, [b], 1],
+    ['state=pending', [a, ids[2] ?? ''], null],
+    ['limit=1', [a], null],
+  ];
+  for (const [query, expected, value] of cases) {
+    const { jobs, count } = await get<List>(`/jobs?${query}`);
+    assert.deepEqual(idsOf(jobs), expected, query);
+    if (query !== 'limit=1')
+      assert.deepEqual([count.value, count.exact], [value, value !== null], query);
+    assert.ok(!Number.isNaN(Date.parse(count.asOf)) && jobs.every((job) => !('payload' in job)));
+  }
+  for (const query of ['payload.nothing=1', 'cause=fatal&state=done', 'from=2026-13-01', 'kind=x'])
+    assert.equal((await get<{ status?: number }>(`/jobs?${query}`)).status, 400, query);
 });

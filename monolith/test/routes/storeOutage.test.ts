@@ -58,7 +58,7 @@ async function serve(t: TestContext, databaseUrl: string) {
     audit,
     routes: [
       ...userRoutes({ users, jobs, batches, timezone: 'UTC' }),
-      ...jobRoutes({ jobs, batches }),
+      ...jobRoutes({ jobs, batches, runs, clock }),
       ...coachRoutes(new WodStore(database), 'UTC'),
       ...runRoutes({
         users,

@@ -1,0 +1,11 @@
+/** Texts as the database compares and matches them. Pure. */
+
+/** Compares as the database does, by bytes; texts in JavaScript are compared by units of UTF-16. */
+export function compareTexts(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** @returns a regular expression that matches this text. */
+export function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+}
