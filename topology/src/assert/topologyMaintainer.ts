@@ -33,7 +33,8 @@ export interface TopologyMaintainerOptions extends AssertOptions {
    *
    * Without the management API a check declares exchanges, queues and bindings again, which changes nothing if they exist.
    * The bindings at `.retry` are left out, because beside those of other tiers they would duplicate every rejected message;
-   * only a new connection restores them. A missing `.retry` or wait queue is a warning `TIERS_UNBOUND`.
+   * only a new connection restores them. A `.retry` or wait queue is declared only if it is missing, with a warning
+   * `TIERS_UNBOUND`.
    */
   readonly checkIntervalMs?: number;
 }
@@ -66,6 +67,8 @@ export class TopologyMaintainer {
   #latest: Assertion | undefined;
   #fault: string | undefined;
   #failureCount = 0;
+  /** Signal of the connection on which a check runs; aborted at the end of the connection, which may never settle the check. */
+  #checking: AbortSignal | undefined;
   /** Main queues with a warning `TIERS_REPLACED`. */
   #warnedQueues = new Set<string>();
 
@@ -151,7 +154,11 @@ export class TopologyMaintainer {
       // Unreferenced, so that a pending check keeps no process running.
       await pause(delayMs, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
+      // Two checks at a time, on both connections of a process, would each report what one of them restores.
+      if (this.#checking?.aborted === false) continue;
+      this.#checking = signal;
       await this.#check(connection, plan, signal);
+      if (this.#checking === signal) this.#checking = undefined;
     }
   }
 
@@ -266,8 +273,15 @@ export class TopologyMaintainer {
       ...(await lookForExchanges(connection, [...exchanges])).missing,
       ...(await lookForQueues(connection, waitQueues)).missing,
     ];
-    const bindings = plan.bindings.filter((one) => !retryBindings.includes(one));
-    await declareObjects(connection, { ...plan, bindings });
+    // What was deleted after the look is left to the next check: declared now, it would be there without a warning.
+    const isDeclared = ({ name }: { readonly name: string }) =>
+      deletedNames.includes(name) || !(exchanges.has(name) || waitQueues.includes(name));
+    await declareObjects(connection, {
+      exchanges: plan.exchanges.filter(isDeclared),
+      queues: plan.queues.filter(isDeclared),
+      notes: plan.notes,
+      bindings: plan.bindings.filter((one) => !retryBindings.includes(one)),
+    });
     const remedy =
       'somebody deleted it; it was declared again, but without its bindings to the wait queues, so rejected messages may go to the dead-letter queue at once. If no other tiers are applied, start this process again';
     for (const name of deletedNames) this.#warn(fault('TIERS_UNBOUND', name, remedy));

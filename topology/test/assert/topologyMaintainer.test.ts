@@ -164,6 +164,46 @@ test('without the management API all objects are restored except the bindings at
   assert.equal(worker.topologyFault, undefined);
 });
 
+test('without the management API a wait queue that is deleted while a check runs is restored with a warning, too', async (t) => {
+  const environment = await TestTopology.open(t);
+  const { amqpUrl, declaration } = environment;
+  const warnings: Fault[] = [];
+  const maintainer = new TopologyMaintainer(declaration, {
+    amqpUrl,
+    managementUrl: undefined,
+    checkIntervalMs: 10,
+    onWarning: (warning) => warnings.push(warning),
+  });
+  const model = await connect(amqpUrl);
+  environment.closeLater(() => model.close().catch(() => undefined));
+  await maintainer.prepare(model);
+  const channel = await environment.adminChannel();
+  const createChannel = model.createChannel.bind(model);
+  let hasDeleted = false;
+  t.mock.method(model, 'createChannel', async () => {
+    const created = await createChannel();
+    const checkQueue = created.checkQueue.bind(created);
+    t.mock.method(created, 'checkQueue', async (name: string) => {
+      const answer = await checkQueue(name);
+      if (name === 'one.wait.3.300ms' && !hasDeleted) {
+        hasDeleted = true;
+        await channel.deleteQueue(name);
+      }
+      return answer;
+    });
+    return created;
+  });
+  const reported = () => warnings.filter(({ code }) => code === 'TIERS_UNBOUND');
+  await eventually(() => reported().length > 0, {
+    describe: () => `not reported, and ${hasDeleted ? '' : 'not '}deleted`,
+  });
+  assert.deepEqual(
+    reported().map(({ subject }) => subject),
+    ['one.wait.3.300ms'],
+  );
+  await channel.checkQueue('one.wait.3.300ms');
+});
+
 /** Source, key and destination of each. */
 async function bindingsOf(environment: TestTopology): Promise<string[]> {
   const bindings = (await environment.ask('GET', `/api/bindings/${environment.vhost}`)) as {
