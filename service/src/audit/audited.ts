@@ -2,6 +2,7 @@
  * Keeps an entry of each request that changes something. The entry is stored before the change and completed after it, so no change is
  * without its entry when the process ends in between: the entry then stays `begun`, which says that the change may have happened.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { StoreUnavailable } from '@fit/jobs';
 import pTimeout from 'p-timeout';
 import type { Caller } from '../access/access.ts';
@@ -20,7 +21,7 @@ export interface BegunEntry {
 }
 
 export interface EntryEnd {
-  /** Undefined where the change failed: the target stays as it was stored before the change. */
+  /** Undefined: the target stays as it was stored before the change. */
   readonly target: AuditTarget | undefined;
   /** Of the answer. */
   readonly status: number;
@@ -61,11 +62,12 @@ export async function audited(
   if (log === undefined || caller === undefined)
     throw new Error(`${action} needs an audit entry, but the application keeps none`);
   const { reason } = request.body as { readonly reason?: unknown };
+  const before = target(request, undefined);
   const id = await inTime(
     log.begin({
       action,
       caller,
-      target: target(request, undefined),
+      target: before,
       reason: typeof reason === 'string' ? reason : undefined,
       requestId,
     }),
@@ -83,7 +85,10 @@ export async function audited(
     throw error;
   }
   const status = reply.status ?? statuses[0] ?? 200;
-  await complete({ target: target(request, reply.body), status, code: undefined });
+  const after = target(request, reply.body);
+  // What the request has deleted would get another pseudonym now.
+  const isSame = isDeepStrictEqual(after, before);
+  await complete({ target: isSame ? undefined : after, status, code: undefined });
   return reply;
 }
 

@@ -174,7 +174,10 @@ function requireAudit(
     if (audit !== undefined) throw new Error(`${place} reads, so it has no audit entry`);
     return;
   }
-  if (audit === undefined) return;
+  if (audit === undefined)
+    throw new Error(
+      `${place} changes something and states no audit: give it an action, or none with the reason`,
+    );
   if (!('action' in audit)) return;
   if (access === 'open')
     throw new Error(

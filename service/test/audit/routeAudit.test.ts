@@ -36,8 +36,10 @@ const route = {
   problems: [TAKEN],
 } as const;
 
-test('an audit entry that a route cannot have is refused when it is defined', () => {
+test('a route that changes something and states no audit is refused when it is defined', () => {
   const handle = () => Promise.resolve({ body: { number: 1 } });
+  for (const method of ['post', 'put', 'patch', 'delete'] as const)
+    assert.throws(() => defineRoute({ ...route, method, handle }), /states no audit/);
   const audit = { action: 'thing.make' };
   assert.throws(() => defineRoute({ ...route, method: 'get', audit, handle }), /reads/);
   assert.throws(() => defineRoute({ ...route, access: 'open', audit, handle }), /is open/);

@@ -84,6 +84,10 @@ export function accountRoutes(accounts: Accounts, keyRing: Pick<KeyRing, 'rotate
       reply: Type.Object({ account: AccountView, secret: Type.Optional(Secret) }),
       statuses: [201],
       problems: [EMAIL_TAKEN, ACCOUNT_EXISTS],
+      audit: {
+        action: 'account.create',
+        target: ({ body }, reply) => ({ account: reply?.account.id, accountRole: body.role }),
+      },
       handle: async ({ body: { role, name, email, password, userId } }) => {
         if (role === 'service') {
           if (email !== undefined || password !== undefined || userId !== undefined)
@@ -113,6 +117,15 @@ export function accountRoutes(accounts: Accounts, keyRing: Pick<KeyRing, 'rotate
       body: Changes,
       reply: AccountView,
       problems: [ACCOUNT_NOT_FOUND, OWN_ACCOUNT, LAST_ADMIN, ROLE_OF_SERVICE, NO_USER],
+      audit: {
+        action: 'account.change',
+        target: ({ params, body }) => ({
+          account: params.accountId,
+          accountRole: body.role,
+          isDisabled: body.isDisabled,
+          hasNewPassword: body.password === undefined ? undefined : true,
+        }),
+      },
       handle: async ({ params, body, caller }) => ({
         body: accountView(await accounts.change(required(caller), params.accountId, body)),
       }),
@@ -128,6 +141,10 @@ export function accountRoutes(accounts: Accounts, keyRing: Pick<KeyRing, 'rotate
       reply: Type.Object({ secret: Secret }),
       statuses: [201],
       problems: [ACCOUNT_NOT_FOUND, NO_SERVICE_ACCOUNT, SECRET_IN_FILE, SECRET_RENEWED],
+      audit: {
+        action: 'account.renewSecret',
+        target: ({ params }) => ({ account: params.accountId }),
+      },
       handle: async ({ params }) => ({
         status: 201,
         body: { secret: await accounts.renewSecret(params.accountId) },
@@ -147,6 +164,10 @@ export function accountRoutes(accounts: Accounts, keyRing: Pick<KeyRing, 'rotate
       ),
       reply: Type.Null(),
       statuses: [204],
+      audit: {
+        action: 'tokenKeys.rotate',
+        target: ({ body }) => ({ keepsPrevious: body.keepsPrevious !== false }),
+      },
       handle: async ({ body }) => {
         await keyRing.rotate({ keepsPrevious: body.keepsPrevious !== false });
         return { status: 204, body: null };

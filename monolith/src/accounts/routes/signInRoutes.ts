@@ -79,6 +79,11 @@ const INVALID_GRANT: ProblemKind = {
 const SIGNED_IN = ROLES;
 const NOTHING = { status: 204, body: null } as const;
 
+const STRANGERS =
+  'Anybody may send it, so strangers could fill the audit; the account says when it was made.';
+const LOG_IN =
+  'It changes sessions and the counters of log-ins alone; the log has a line of each request.';
+
 export function signInRoutes(accounts: Accounts): Route[] {
   return [
     defineRoute({
@@ -93,6 +98,7 @@ export function signInRoutes(accounts: Accounts): Route[] {
       reply: AccountView,
       statuses: [201],
       problems: [WRONG_BOOTSTRAP_SECRET, ALREADY_BOOTSTRAPPED, EMAIL_TAKEN, TOO_MANY_ATTEMPTS],
+      audit: { none: STRANGERS },
       handle: async ({ body, headers, address }) => {
         const secret = bearerOf(headers['authorization']);
         return { status: 201, body: accountView(await accounts.bootstrap(secret, body, address)) };
@@ -109,6 +115,7 @@ export function signInRoutes(accounts: Accounts): Route[] {
       reply: AccountView,
       statuses: [201],
       problems: [REGISTRATION_CLOSED, EMAIL_TAKEN, TOO_MANY_ATTEMPTS],
+      audit: { none: STRANGERS },
       handle: async ({ body, address }) => ({
         status: 201,
         body: accountView(await accounts.register(body, address)),
@@ -126,6 +133,7 @@ export function signInRoutes(accounts: Accounts): Route[] {
       takesForm: true,
       reply: Token,
       problems: SIGN_IN_PROBLEMS,
+      audit: { none: LOG_IN },
       handle: async ({ body, address }) => {
         const account = await accounts.signIn(body.email, body.password, address);
         return { body: tokenReply(await accounts.issueToken(account)) };
@@ -143,6 +151,7 @@ export function signInRoutes(accounts: Accounts): Route[] {
       takesForm: true,
       reply: Token,
       problems: [INVALID_GRANT, ...SIGN_IN_PROBLEMS],
+      audit: { none: LOG_IN },
       handle: async ({ body, headers, address }) => {
         const account = await grantTo(accounts, { ...body, ...basicOf(headers) }, address);
         return { body: tokenReply(await accounts.issueToken(account)) };
@@ -160,6 +169,7 @@ export function signInRoutes(accounts: Accounts): Route[] {
       reply: AccountView,
       statuses: [201],
       problems: SIGN_IN_PROBLEMS,
+      audit: { none: LOG_IN },
       handle: async ({ body, headers, address }) => {
         const account = await accounts.signIn(body.email, body.password, address);
         const cookie = await accounts.openSession(account);
@@ -179,6 +189,7 @@ export function signInRoutes(accounts: Accounts): Route[] {
       tag: 'Accounts',
       reply: Type.Null(),
       statuses: [204],
+      audit: { none: LOG_IN },
       handle: async ({ caller, headers }) => {
         const signedIn = required(caller);
         await accounts.signOut(signedIn);
@@ -211,6 +222,7 @@ export function signInRoutes(accounts: Accounts): Route[] {
       reply: Type.Null(),
       statuses: [204],
       problems: [ACCOUNT_NOT_FOUND, NO_PASSWORD, ...SIGN_IN_PROBLEMS],
+      audit: { action: 'account.changeOwnPassword' },
       handle: async ({ body, caller, address }) => {
         await accounts.changePassword(required(caller), body, address);
         return NOTHING;
