@@ -11,6 +11,7 @@ import {
   type RecoveringChannelModel,
 } from 'amqplib';
 import { fault, TopologyError } from '../errors.ts';
+import { combinePublishes } from './combinePublishes.ts';
 import { combineWrites } from './combineWrites.ts';
 import { type BrokerConnection, CONNECTION_LIMITS } from './connection.ts';
 import { closeConnection, connectFailure, credentialsIn, isRefusal } from './openConnection.ts';
@@ -180,6 +181,7 @@ class RecoveringSession implements Session {
           model.on('error', () => undefined);
           tolerateHeaders(model);
           combineWrites(model);
+          combinePublishes(model);
           this.#newest = model;
           return Promise.resolve();
         },

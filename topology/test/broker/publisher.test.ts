@@ -107,6 +107,39 @@ test('unsendable: what cannot be encoded is not sent, ends nothing, and makes ro
   await environment.expectReady('one', 2);
 });
 
+test('what is published together arrives in its order as it is, whatever its texts and sizes', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  const texts = ['', 'a', 'ä€😀', 'a'.repeat(99), 'a'.repeat(100), `${'a'.repeat(150)}ä`];
+  const sizes = [0, 1, 4_096, 65_000, 70_000, 200_000];
+  const messages = Array.from({ length: 300 }, (_, index): OutgoingMessage => {
+    const text = texts[index % texts.length] ?? '';
+    const size = (index % 7 === 0 ? sizes[(index / 7) % sizes.length] : undefined) ?? 300;
+    return environment.message(`${index}:${text}`, {
+      type: index % 5 === 0 ? undefined : `t${text}`,
+      body: Buffer.alloc(size, index),
+      priority: 5,
+      // Numbers, and what is too large, are encoded by amqplib.
+      headers: index % 11 === 0 ? { [`h${index}`]: index } : { [`h${text}`]: text, empty: '' },
+    });
+  });
+  const results = await Promise.all(messages.map((message) => publisher.publish(message)));
+  assert.deepEqual(new Set(results), new Set(['confirmed']));
+  const deliveries: Delivery[] = [];
+  await environment.consumer((delivery) => deliveries.push(delivery), { prefetchCount: 300 });
+  await eventually(() => deliveries.length === messages.length, {
+    describe: () => `${deliveries.length} arrived`,
+  });
+  for (const [index, message] of messages.entries()) {
+    const delivery = deliveries[index];
+    assert.deepEqual(
+      [delivery?.messageId, delivery?.type, delivery?.priority, { ...delivery?.headers }],
+      [message.id, message.type, message.priority, message.headers],
+    );
+    assert.ok(delivery?.body.equals(message.body), `the body of ${message.id} is another one`);
+  }
+});
+
 test('unknown: the connection broke before the confirm; then it comes back', async (t) => {
   const environment = await TestTopology.open(t);
   const proxy = await openProxy(t, environment.amqpUrl);
