@@ -33,7 +33,7 @@ FROM node:24.21-slim AS base
 ENV NODE_ENV=production
 # The same as in dev/stack/src/system/startSystem.ts, which says why; a test compares them.
 ENV MALLOC_MMAP_THRESHOLD_=1048576
-ENV NODE_OPTIONS="--max-semi-space-size=16 --max-old-space-size=96 --disable-proto=delete --conditions=@fit/source"
+ENV NODE_OPTIONS="--max-semi-space-size=32 --max-old-space-size=192 --disable-proto=delete --conditions=@fit/source"
 WORKDIR /app
 # The files belong to root, so the process cannot change its own code.
 COPY --from=dependencies /app ./
