@@ -106,7 +106,7 @@ await runService(log, async (shutdownHooks, stopping) => {
       log.warn(line);
     },
   });
-  const audit = await openAudit({ database: store.database, users, clock: stores.clock });
+  const audit = await openAudit({ database: store.database, clock: stores.clock });
   const status = openStatus(config, declaration, { ...stores, wodRuns });
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 

@@ -85,7 +85,7 @@ export async function serveAccounts(
     callers,
     onWarning: (line) => assert.fail(line),
   });
-  const audit = await openAudit({ database, users, clock: store.clock });
+  const audit = await openAudit({ database, clock: store.clock });
   const app = createApp({
     authenticate,
     audit,

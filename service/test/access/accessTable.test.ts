@@ -69,7 +69,7 @@ async function serveBoth(t: TestContext) {
   const users = new UserStore(connection.database);
   await users.create([{ id: 'ann' }, { id: 'ben' }], new Date());
   await store.jobs.insert([JOB_OF_ANN]);
-  const audit = await openAudit({ database: connection.database, users, clock: store.clock });
+  const audit = await openAudit({ database: connection.database, clock: store.clock });
   const config = readMonolithConfig({
     MONGODB_URL: testDatabaseUrl(),
     AMQP_URL: 'amqp://127.0.0.1:1',
