@@ -51,6 +51,7 @@ export {
   type AttemptRecord,
   type JobDeath,
   type JobRecord,
+  type JobReplay,
   jobId,
   keyOf,
   type NewJob,
@@ -80,12 +81,19 @@ export { openRelayPublisher, type RelayPublisher } from './relay/jobPublisher.ts
 export { Relay, type RelayOptions } from './relay/relay.ts';
 export type { RunSource, SourcePage } from './relay/runSource.ts';
 export {
-  type Replayed,
-  type ReplayedBatch,
+  GROUP_COUNT,
+  READ_COUNT,
   type ReplayOptions,
-  ReplayProgress,
   replayDead,
 } from './replay/replayDeadJobs.ts';
+export {
+  groupsOf,
+  type ReplayedGroup,
+  type ReplayGroup,
+  type ReplayStores,
+  replayGroup,
+  type SkippedJob,
+} from './replay/replayGroup.ts';
 export {
   Retention,
   type RetentionOptions,

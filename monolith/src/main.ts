@@ -7,6 +7,7 @@ import {
   type BackgroundTasks,
   type JobEvent,
   keyOf,
+  LeasedLoop,
   startBackgroundTasks,
   TASK_NAMES,
 } from '@fit/jobs';
@@ -55,6 +56,9 @@ import {
   exportJobRecords,
   exportLimitsInForce,
 } from './metrics/monolithMetrics.ts';
+import { OperationRunner } from './operations/operationRunner.ts';
+import { PAYLOAD_RULES } from './operations/payloadRules.ts';
+import { OperationStore } from './operations/store/operationStore.ts';
 import { readMonolithConfig } from './readMonolithConfig.ts';
 import { MONOLITH_DOCUMENT } from './routes/monolithDocument.ts';
 import { monolithRoutes } from './routes/monolithRoutes.ts';
@@ -66,6 +70,9 @@ import { DailyRunStore } from './store/dailyRunStore.ts';
 import { UserStore } from './store/userStore.ts';
 import { WodRunStore } from './store/wodRunStore.ts';
 import { watchTasks } from './taskLiveness.ts';
+
+/** Longest time until an operation that another process has stored begins, in milliseconds. */
+const OPERATION_PAUSE_MS = 1_000;
 
 useNativeBroker(process.env);
 const log = openLog('monolith');
@@ -93,6 +100,8 @@ await runService(log, async (shutdownHooks, stopping) => {
   const dailyRun = new DailyRunStore(store.database);
   const idempotency = new IdempotencyStore(store.database);
   await idempotency.ensureIndexes();
+  const operationStore = new OperationStore(store.database);
+  await operationStore.ensureIndexes();
   const users = new UserStore(store.database);
   await users.ensureIndexes();
   const { authenticate, keyRing, callers } = openAccess(store.database);
@@ -110,7 +119,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   const status = openStatus(config, declaration, { ...stores, wodRuns });
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
-  const running: { backgroundTasks?: BackgroundTasks } = {};
+  const running: { backgroundTasks?: BackgroundTasks; operationLoop?: LeasedLoop } = {};
   const ready = dependencyChecks({ isStoreUp: store.isUp, broker: () => running.backgroundTasks });
   const liveness = watchTasks();
   const health = new Health({ stopping, ready, alive: liveness.checks });
@@ -127,6 +136,8 @@ await runService(log, async (shutdownHooks, stopping) => {
           expander: () => running.backgroundTasks?.relay,
           today: () => dayIn(config.timezone, new Date()),
         }),
+        operations: operationStore,
+        onOperation: () => running.operationLoop?.wake(),
         dailyRun,
         declaration,
         status,
@@ -200,6 +211,12 @@ await runService(log, async (shutdownHooks, stopping) => {
       await connection.close({ deadline: 0 });
     },
   });
+  const onJobEvent = (event: JobEvent) => {
+    countJob(event);
+    logJobEvent(log, event);
+  };
+  const jobStores = backgroundStores(store.database, stores);
+  const countingRuns = countingRunStore(store.database, stores);
   running.backgroundTasks = await startBackgroundTasks({
     connection,
     declaration,
@@ -209,8 +226,8 @@ await runService(log, async (shutdownHooks, stopping) => {
       jobDays: config.jobRetentionDays,
       effectDays: config.workoutRetentionDays,
     },
-    stores: backgroundStores(store.database, stores),
-    countingRuns: countingRunStore(store.database, stores),
+    stores: jobStores,
+    countingRuns,
     effects: {
       findStored: (jobs) => backgroundUsers.findStoredWods(jobs.map(wodJobOf)),
       // The id of a workout is the key of its job.
@@ -222,14 +239,26 @@ await runService(log, async (shutdownHooks, stopping) => {
       largeRunShare: tracing.largeRunShare,
     }),
     tracer: tracing.jobs,
-    onEvent: (event: JobEvent) => {
-      countJob(event);
-      logJobEvent(log, event);
-    },
+    onEvent: onJobEvent,
     onRound: liveness.onRound,
   });
   liveness.begin();
   shutdownHooks.push({ part: 'background tasks', stop: () => running.backgroundTasks?.stop() });
+  const operationRunner = new OperationRunner({
+    stores: jobStores,
+    countingRuns,
+    operations: new OperationStore(store.database.withLimits(BACKGROUND_LIMITS)),
+    rules: PAYLOAD_RULES,
+    onPart: () => running.backgroundTasks?.relay?.wake(),
+  });
+  running.operationLoop = new LeasedLoop({
+    name: 'operations',
+    leases: stores.leases,
+    round: () => operationRunner.round(stopping),
+    pauseMs: OPERATION_PAUSE_MS,
+    onEvent: onJobEvent,
+  });
+  shutdownHooks.push({ part: 'operations', stop: () => running.operationLoop?.stop() });
 
   log.info({ url: server.url, metrics: operations.url }, 'the monolith accepts requests');
 });

@@ -1,6 +1,6 @@
 /**
- * `npm run replay` gives dead jobs all their attempts again. It first records the dead letters that are still on the
- * broker, then makes the dead jobs pending in a new generation, and waits until each of them is done or dead again.
+ * `npm run replay` gives dead jobs all their attempts again. It first records the dead letters that are still on the broker, then
+ * stores an operation, which a monolith carries out also if this command is ended, and waits until each of its jobs has ended.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,13 +13,7 @@ import {
   type WodDocument,
   wodJobOf,
 } from '@fit/contract';
-import {
-  collectDeadLetters,
-  EndCounter,
-  type Replayed,
-  ReplayProgress,
-  replayDead,
-} from '@fit/jobs';
+import { collectDeadLetters, EndCounter } from '@fit/jobs';
 import {
   connectStore,
   countingRunStore,
@@ -31,6 +25,16 @@ import {
 import { openTracing } from '@fit/service';
 import { deadLetterQueue } from '@fit/topology';
 import { openDeadLetterReader } from '@fit/topology/amqp';
+import {
+  NO_OUTCOMES,
+  type OperationRecord,
+  type OperationState,
+  type OutcomeCounts,
+} from './operations/operation.ts';
+import { countOutcomes } from './operations/outcomes.ts';
+import { PAYLOAD_RULES } from './operations/payloadRules.ts';
+import { checkReplay, storeOperation } from './operations/replayRequest.ts';
+import { OperationStore, type OperationSummary } from './operations/store/operationStore.ts';
 import { REPLAY_USAGE, type ReplayArguments, readReplayArguments } from './readReplayArguments.ts';
 
 /** What `--json` prints. */
@@ -40,12 +44,16 @@ interface Outcome {
   readonly deadLetters: { readonly matched: number; readonly others: number };
   readonly groups: readonly object[];
   readonly dead: number;
+  /** Absent in a dry run. */
+  readonly operationId?: string;
+  readonly state?: OperationState;
   readonly replayed: number;
-  readonly states: Readonly<Partial<Record<string, number>>>;
+  /** How the replayed jobs ended. */
+  readonly outcomes: OutcomeCounts;
 }
 
 const POLL_MS = 1_000;
-/** The command gives up if no job changed its state for this long. It is longer than the longest retry tier. */
+/** The command gives up waiting if nothing changed for this long. It is longer than the longest retry tier. */
 const IDLE_LIMIT_MS = 180_000;
 
 try {
@@ -68,7 +76,9 @@ async function main(): Promise<number> {
     await requireExistingSchema(store.database);
     const outcome = await replay(options, store.database, amqpUrl);
     if (options.isJson) process.stdout.write(`${JSON.stringify(outcome)}\n`);
-    return options.isDryRun || outcome.replayed === (outcome.states['done'] ?? 0) ? 0 : 2;
+    const { state, replayed, outcomes } = outcome;
+    const isDone = state === 'completed' && replayed === outcomes.succeeded;
+    return options.isDryRun || isDone ? 0 : 2;
   } finally {
     await store.close();
   }
@@ -95,11 +105,12 @@ async function replay(
     const found = { dryRun: isDryRun, deadLetters, groups, dead };
     if (isDryRun) {
       report('dry run: nothing was changed');
-      return { ...found, replayed: 0, states: {} };
+      return { ...found, replayed: 0, outcomes: NO_OUTCOMES };
     }
-    const { count, batches } = await makePending(options, { database, stores, dead });
-    const states = await waitForEnd(new ReplayProgress(stores, batches), count);
-    return { ...found, replayed: count, states };
+    const operations = new OperationStore(database);
+    const operation = await requestReplay(options, stores, operations);
+    const end = await waitForEnd(operation, stores, operations);
+    return { ...found, operationId: operation._id, ...end };
   } finally {
     stores.clock.stop();
   }
@@ -140,57 +151,66 @@ async function recordFromBroker(
   return total;
 }
 
-/** Makes the matching dead jobs pending. The replay is one span, and the next publish of every job links to it. */
-async function makePending(
+/** Stores the operation. It is one span, and the next publish of every job links to it. */
+async function requestReplay(
   { filter, ratePerSecond }: ReplayArguments,
-  { database, stores, dead }: { database: StoreDatabase; stores: JobStores; dead: number },
-): Promise<Replayed> {
+  stores: JobStores,
+  operations: OperationStore,
+): Promise<OperationRecord> {
   const tracing = await openTracing('replay', {
     warn: (_, message) => {
       report(message);
     },
   });
   const trace = tracing.jobs?.operation('replay');
-  let replayed = 0;
+  let matched = 0;
   try {
-    return await replayDead({
-      stores,
-      countingRuns: countingRunStore(database, stores),
+    const parts = { stores, operations, rules: PAYLOAD_RULES };
+    const check = await checkReplay(parts, { filter });
+    matched = check.matched;
+    const request = {
+      selection: filter,
       filter,
-      replayId: `replay-${randomUUID()}`,
       ratePerSecond,
+      reason: 'npm run replay',
       traceparent: trace?.traceparent,
-      onProgress: (count) => {
-        replayed = count;
-        report(`${count} of ${dead} are pending again`);
-      },
-    });
+    };
+    const operation = await storeOperation(parts, `replay-${randomUUID()}`, request, check);
+    report(`operation ${operation._id}: ${matched} jobs`);
+    return operation;
   } finally {
-    trace?.end(replayed);
+    trace?.end(matched);
     await tracing.stop();
   }
 }
 
-/** Waits until every replayed job is done or dead again, and reports each change. */
-async function waitForEnd(progress: ReplayProgress, replayed: number): Promise<Outcome['states']> {
+/** Waits until the operation has ended and each of its jobs as well, and reports each change. */
+async function waitForEnd(
+  operation: OperationRecord,
+  stores: JobStores,
+  operations: OperationStore,
+): Promise<Pick<Outcome, 'state' | 'replayed' | 'outcomes'>> {
   let lastLine = '';
   let changedAtMs = performance.now();
   for (;;) {
-    const states = await progress.read();
-    const line = Object.entries(states)
-      .map(([state, count]) => `${state} ${count}`)
+    const found: OperationSummary = (await operations.find(operation._id)) ?? operation;
+    const { state, replayed } = found;
+    const { counts } = await countOutcomes({ operations, jobs: stores.jobs }, found);
+    const line = Object.entries(counts)
+      .flatMap(([outcome, count]) => (count === 0 ? [] : [`${outcome} ${count}`]))
       .join(', ');
-    if (line !== lastLine) {
-      report(`of ${replayed}: ${line || 'none'}`);
+    if (`${state} ${line}` !== lastLine) {
+      report(`${state}: ${replayed} of ${found.matched} are replayed; ${line || 'none has ended'}`);
       changedAtMs = performance.now();
-      lastLine = line;
+      lastLine = `${state} ${line}`;
     }
-    if (progress.isEnded) return states;
+    const isOver = state !== 'running' && state !== 'paused' && counts.pending === 0;
+    if (isOver) return { state, replayed, outcomes: counts };
     if (performance.now() - changedAtMs > IDLE_LIMIT_MS) {
       report(
-        'no job changed its state for three minutes: are monolith and coach running? The jobs stay pending.',
+        'nothing changed for three minutes: are monolith and coach running? The operation goes on once they are.',
       );
-      return states;
+      return { state, replayed, outcomes: counts };
     }
     await delay(POLL_MS);
   }

@@ -15,6 +15,7 @@ import {
 export function declaredMonolithRoutes(): Route[] {
   const parts = {
     store: connectStore('mongodb://127.0.0.1:1/none'),
+    stores: {},
     declaration: { kinds: [] },
     status: {},
   } as unknown as MonolithRouteParts;

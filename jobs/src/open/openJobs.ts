@@ -649,15 +649,14 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
       ...(since === undefined ? {} : { createdSince: since }),
       ...(until === undefined ? {} : { createdUntil: until }),
     };
-    const { count } = await replayDead({
+    const replayed = await replayDead({
       stores,
       countingRuns,
       filter: wanted,
       replayId: `replay-${randomUUID()}`,
-      ratePerSecond: undefined,
       onProgress: () => tasks?.relay?.wake(),
     });
-    return { replayed: count };
+    return { replayed };
   }
 
   async work<Kind extends Name<Kinds>>(

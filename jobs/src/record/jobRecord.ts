@@ -34,6 +34,14 @@ export interface JobDeath {
   readonly at: Date;
 }
 
+/** One replay of a job. */
+export interface JobReplay {
+  readonly operationId: string;
+  readonly at: Date;
+  /** The generation that it began. */
+  readonly generation: number;
+}
+
 export interface JobRecord<Payload = unknown> {
   /** `<kind>:<key>`. One job per kind and key, as long as its record is kept. `keyOf` reads the key. */
   readonly _id: string;
@@ -63,6 +71,10 @@ export interface JobRecord<Payload = unknown> {
    */
   readonly attempts?: readonly AttemptRecord[];
   readonly death?: JobDeath;
+  /** The newest 20 replays, oldest first. */
+  readonly replays?: readonly JobReplay[];
+  /** The payload before the first replay that edited it. */
+  readonly originalPayload?: Payload;
   readonly doneAt?: Date;
   /** The worker whose attempt finished the job. */
   readonly workerId?: string;
@@ -73,6 +85,7 @@ export interface JobRecord<Payload = unknown> {
 }
 
 export const STORED_ATTEMPTS_LIMIT = 20;
+export const STORED_REPLAYS_LIMIT = 20;
 export const STORED_TRACELINKS_LIMIT = 5;
 
 /** @returns whether the job was replayed: only a replay begins a further generation, so the job had an end before. */

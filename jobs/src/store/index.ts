@@ -11,9 +11,21 @@ export {
   storeOf,
 } from './connectStore.ts';
 export { DatabaseClock } from './databaseClock.ts';
-export { type DeadGroup, type DeadJob, DeadJobStore, type ReplayFilter } from './deadJobStore.ts';
+export {
+  type DeadGroup,
+  type DeadJob,
+  DeadJobStore,
+  type DeadJobWithPayload,
+  type PayloadEdit,
+  type ReplayFilter,
+} from './deadJobStore.ts';
 export { DeadLetterStore } from './deadLetterStore.ts';
-export { DocumentCollection, type Filter, type Identified } from './documentCollection.ts';
+export {
+  DocumentCollection,
+  type Filter,
+  type Identified,
+  type Update,
+} from './documentCollection.ts';
 export type { Change } from './jobChanges.ts';
 export {
   endsAmong,

@@ -76,9 +76,7 @@ function statementOf(
   const [{ generation, attempt, death, payload }] = group as [Change];
   const state = TRANSITIONS[transition].to;
   const ids = group.map(({ id }) => id);
-  const lookUp = (values: readonly unknown[]) => ({
-    $arrayElemAt: [{ $literal: values }, { $indexOfArray: [{ $literal: ids }, '$_id'] }],
-  });
+  const lookUpChange = (values: readonly unknown[]) => lookUp(ids, values);
   const attempts = group.map((change) => change.attempt);
   return {
     ids,
@@ -98,26 +96,33 @@ function statementOf(
           ...(attempt === undefined
             ? {}
             : {
-                attemptCount: lookUp(
+                attemptCount: lookUpChange(
                   group.map((change) => change.spentCount ?? change.attempt?.number),
                 ),
                 attempts: {
                   $slice: [
-                    { $concatArrays: [{ $ifNull: ['$attempts', []] }, [lookUp(attempts)]] },
+                    { $concatArrays: [{ $ifNull: ['$attempts', []] }, [lookUpChange(attempts)]] },
                     -STORED_ATTEMPTS_LIMIT,
                   ],
                 },
               }),
-          ...(death === undefined ? {} : { death: lookUp(group.map((change) => change.death)) }),
+          ...(death === undefined
+            ? {}
+            : { death: lookUpChange(group.map((change) => change.death)) }),
           ...(state === 'done' ? { doneAt: '$$NOW' } : {}),
           ...(state === 'done' && attempt !== undefined
-            ? { workerId: lookUp(attempts.map((item) => item?.workerId)) }
+            ? { workerId: lookUpChange(attempts.map((item) => item?.workerId)) }
             : {}),
         },
       },
       ...(state === 'done' ? [{ $unset: 'death' }] : []),
     ],
   };
+}
+
+/** @returns the value at the position that the id of the updated document has among these ids, as an expression. */
+export function lookUp(ids: readonly string[], values: readonly unknown[]): Document {
+  return { $arrayElemAt: [{ $literal: values }, { $indexOfArray: [{ $literal: ids }, '$_id'] }] };
 }
 
 function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {

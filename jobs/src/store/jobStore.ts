@@ -242,6 +242,14 @@ export class JobStore {
     return new Set(found.filter(({ state }) => state === 'cancelled').map(({ _id }) => _id));
   }
 
+  /** @returns state, generation and replays of the jobs among these ids, by id. */
+  async findReplays(
+    ids: readonly string[],
+  ): Promise<Map<string, Pick<JobRecord, 'state' | 'generation' | 'replays'>>> {
+    const found = await this.#jobs.findByIds(ids, ['state', 'generation', 'replays']);
+    return new Map(found.map((record) => [record._id, record]));
+  }
+
   /** Cancels a job of which no attempt is known to have begun. @returns whether it changed. */
   async cancelPending(id: string): Promise<boolean> {
     const { matchedCount } = await this.#jobs.updateOne(
@@ -577,8 +585,8 @@ export interface JobPage {
   readonly count: number | undefined;
 }
 
-/** Every field but the payload; the compiler finds one that is missing. */
-const LISTED: Readonly<Record<Exclude<keyof JobRecord, 'payload'>, true>> = {
+/** Every field but the payloads; the compiler finds one that is missing. */
+const LISTED: Readonly<Record<Exclude<keyof JobRecord, 'payload' | 'originalPayload'>, true>> = {
   _id: true,
   kind: true,
   state: true,
@@ -593,6 +601,7 @@ const LISTED: Readonly<Record<Exclude<keyof JobRecord, 'payload'>, true>> = {
   stateAt: true,
   attempts: true,
   death: true,
+  replays: true,
   doneAt: true,
   workerId: true,
   traceparent: true,

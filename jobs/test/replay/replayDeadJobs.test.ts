@@ -1,7 +1,7 @@
 /** Goal: a replay makes the selected dead jobs pending, once, in batches that the relay takes. Method: dead records in the real database. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keyOf, Reconciler, type ReplayOptions, ReplayProgress, replayDead } from '@fit/jobs';
+import { keyOf, Reconciler, type ReplayOptions, replayDead, replayGroup } from '@fit/jobs';
 import { countingRunStore } from '@fit/jobs/store';
 import { QUICK } from '../support/fakes.ts';
 import { findRun, finishJobs, killJobs, statesOf, storeRun } from '../support/storedRun.ts';
@@ -13,7 +13,6 @@ function optionsFor(store: TestStore, change: Partial<ReplayOptions> = {}): Repl
     countingRuns: countingRunStore(store.database, store),
     filter: {},
     replayId: 'replay',
-    ratePerSecond: undefined,
     onProgress: () => undefined,
     ...change,
   };
@@ -50,9 +49,7 @@ test('only jobs that match the filter are replayed, with a new generation and no
   ]);
   const filter = { cause: 'exhausted' as const };
   assert.equal(await store.dead.count(filter), 1);
-  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-  const { count, batches } = await replayDead(optionsFor(store, { filter, traceparent }));
-  assert.equal(count, 1);
+  assert.equal(await replayDead(optionsFor(store, { filter })), 1);
   const replayed = await store.jobs.find(exhausted);
   assert.deepEqual(
     [
@@ -61,18 +58,17 @@ test('only jobs that match the filter are replayed, with a new generation and no
       replayed?.attemptCount,
       replayed?.death,
       replayed?.batch,
-      replayed?.tracelinks,
+      replayed?.replays?.map(({ operationId, generation }) => [operationId, generation]),
     ],
-    ['pending', 2, 0, undefined, 'replay:000000', [traceparent]],
+    ['pending', 2, 0, undefined, 'replay:000000', [['replay', 2]]],
   );
   assert.deepEqual(await statesOf(store, run.jobIds), { pending: 1, dead: 1, done: 1 });
   const batch = await store.batches.find('replay:000000');
   assert.deepEqual(
-    [batch?.state, batch?.owner, batch?.ids, batch?.isUncounted, batch?.traceparent],
-    ['open', '', [exhausted], undefined, traceparent],
+    [batch?.state, batch?.owner, batch?.ids, batch?.isUncounted],
+    ['open', '', [exhausted], undefined],
   );
   assert.ok((batch?.leaseUntil ?? 0) <= store.clock.now(), 'a relay may take it at once');
-  assert.deepEqual(batches, [{ id: 'replay:000000', jobCount: 1 }]);
 });
 
 test('urgent jobs get batches of their own, which are made first and stay urgent', async (t) => {
@@ -81,8 +77,8 @@ test('urgent jobs get batches of their own, which are made first and stay urgent
   await killJobs(store, run.id, run.jobIds);
   const urgent = run.jobIds.slice(3);
   await store.raw('jobs').updateMany({ _id: { $in: urgent } }, { $set: { isUrgent: true } });
-  const { batches } = await replayDead(optionsFor(store));
-  const found = await store.batches.findAll(batches.map(({ id }) => id));
+  await replayDead(optionsFor(store));
+  const found = await store.batchesOf('replay');
   assert.deepEqual(
     found.map(({ isUrgent, ids }) => [isUrgent, ids]),
     [
@@ -164,24 +160,61 @@ test('two concurrent replays replay each job once, and the counts of the run are
     ['a', 'b'].map((replayId) => replayDead(optionsFor(store, { replayId }))),
   );
   assert.equal(
-    counts.reduce((sum, { count }) => sum + count, 0),
+    counts.reduce((sum, count) => sum + count, 0),
     30,
   );
   const records = await store.jobs.findAll(run.jobIds);
   assert.ok([...records.values()].every(({ generation }) => generation === 2));
 });
 
-test('a replay with a rate replays groups of that many jobs, one a second', async (t) => {
+test('a group that is carried out again, and beside another operation, replays each job once and says which', async (t) => {
   const store = await testStore(t);
-  const run = await storeRun(store, [{ created: 30 }]);
-  await killJobs(store, run.id, run.jobIds);
-  const startedAt = performance.now();
-  const steps: number[] = [];
-  await replayDead(
-    optionsFor(store, { ratePerSecond: 20, onProgress: (count) => steps.push(count) }),
+  const run = await storeRun(store, [{ created: 6 }]);
+  const [done = '', ...dead] = run.jobIds;
+  await finishJobs(store, run.id, [done]);
+  await killJobs(store, run.id, dead);
+  const { database, clock } = store;
+  const parts = { stores: store, countingRuns: countingRunStore(database, store) };
+  const diedUntil = await clock.read();
+  const jobs = await store.dead.next({}, diedUntil, 10);
+  const [first] = jobs;
+  assert.ok(first !== undefined && jobs.length === 5);
+  const other = { operationId: 'other', number: 0, jobs: [first], diedUntil };
+  assert.deepEqual((await replayGroup(parts, other)).replayedIds, [first._id]);
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const edits = dead.map((id) => ({ id, payload: { outcome: id } }));
+  const selected = [...jobs, { ...first, _id: done }, { ...first, _id: 'trivial:nobody' }];
+  const group = { operationId: 'op', number: 3, jobs: selected, diedUntil, edits, traceparent };
+  const expected = {
+    replayedIds: dead.filter((id) => id !== first._id).sort(),
+    skipped: [
+      { id: done, reason: 'is done' },
+      { id: first._id, reason: 'is pending' },
+      { id: 'trivial:nobody', reason: 'does not exist' },
+    ],
+  };
+  const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
+  for (const _ of ['first', 'again']) {
+    const { replayedIds, skipped } = await replayGroup(parts, group);
+    assert.deepEqual(
+      { replayedIds, skipped: skipped.toSorted(byId) },
+      { ...expected, skipped: expected.skipped.toSorted(byId) },
+    );
+  }
+  // One of the replayed jobs dies again: the operation leaves it alone.
+  const [again = ''] = expected.replayedIds;
+  const death = { cause: 'fatal' as const, fingerprint: 'f', reason: 'r', at: clock.now() };
+  await store.jobs.change('markDead', [{ id: again, generation: 2, death }]);
+  assert.deepEqual((await replayGroup(parts, group)).replayedIds, expected.replayedIds);
+  const record = await store.jobs.find(again);
+  assert.deepEqual(
+    [record?.state, record?.generation, record?.payload, record?.originalPayload],
+    ['dead', 2, { outcome: again }, { outcome: 'done' }],
   );
-  assert.deepEqual(steps, [20, 30]);
-  assert.ok(performance.now() - startedAt >= 1_400);
+  assert.deepEqual(record?.tracelinks, [traceparent]);
+  assert.deepEqual(await store.dead.skippedAmong([again], diedUntil), [
+    { id: again, reason: `died after ${diedUntil.toISOString()}` },
+  ]);
 });
 
 test('a job of another key does not match the filter', async (t) => {
@@ -215,38 +248,8 @@ test('a job that dies again during the replay is not replayed a second time', as
     );
   });
   const steps: number[] = [];
-  const { count } = await replayDead(
-    optionsFor(store, { onProgress: (total) => steps.push(total) }),
-  );
+  const count = await replayDead(optionsFor(store, { onProgress: (total) => steps.push(total) }));
   assert.deepEqual(steps, [3]);
   assert.equal(count, 3);
   assert.deepEqual(await statesOf(store, run.jobIds), { dead: 3 });
-});
-
-test('the progress reads only batches that have not ended', async (t) => {
-  const store = await testStore(t);
-  const run = await storeRun(store, [{ created: 4 }]);
-  await killJobs(store, run.id, run.jobIds);
-  const { batches } = await replayDead(optionsFor(store, { ratePerSecond: 2 }));
-  assert.deepEqual(
-    batches.map(({ jobCount }) => jobCount),
-    [2, 2],
-  );
-  const findAll = t.mock.method(store.batches, 'findAll');
-  const progress = new ReplayProgress(store, batches);
-  assert.deepEqual(await progress.read(), { pending: 4 });
-  await finishJobs(store, run.id, (await store.batches.find('replay:000000'))?.ids ?? []);
-  assert.deepEqual(await progress.read(), { done: 2, pending: 2 });
-  assert.equal(progress.isEnded, false);
-  await finishJobs(store, run.id, run.jobIds);
-  assert.deepEqual(await progress.read(), { done: 4 });
-  assert.equal(progress.isEnded, true);
-  const read = findAll.mock.calls.flatMap(({ arguments: [ids] }) => ids);
-  assert.deepEqual(read, [
-    'replay:000000',
-    'replay:000001',
-    'replay:000000',
-    'replay:000001',
-    'replay:000001',
-  ]);
 });

@@ -214,17 +214,27 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'JobStore.estimatedCount': () => jobs.estimatedCount(),
     'JobStore.runIdsAmong': () => jobs.runIdsAmong(ids),
     'JobStore.existing': () => jobs.existing(ids, RUN),
+    'JobStore.findReplays': () => jobs.findReplays(ids),
     'JobStore.findUrgent': () => jobs.findUrgent(ids),
     'JobStore.deleteEnded': () => jobs.deleteEnded(ids, RUN),
     'DeadJobStore.groups': () => dead.groups({}),
-    'DeadJobStore.count': () => dead.count({}),
+    'DeadJobStore.count': async () => {
+      await dead.count({});
+      await dead.count({}, now);
+    },
     'DeadJobStore.next': async () => {
       await dead.next({}, now, 500);
       await dead.next({ keyPattern: 'u:2026-01-01', cause: 'fatal' }, now, 500);
       const created = { createdSince: new Date(0), createdUntil: now };
       await dead.next({ kind: 'trivial', reasonPattern: 'r', ...created }, now, 500);
+      await dead.next({ fingerprint: 'f' }, now, 500);
+      await dead.next({ runId: RUN }, now, 500);
     },
-    'DeadJobStore.makePending': () => dead.makePending(ids, 'replay:0'),
+    'DeadJobStore.nextWithPayload': () => dead.nextWithPayload({ ids }, now, 500),
+    'DeadJobStore.makePending': () =>
+      dead.makePending(ids, { operationId: 'replay', batch: 'replay:0', diedUntil: now }),
+    'DeadJobStore.replayedAmong': () => dead.replayedAmong(ids, 'replay', now),
+    'DeadJobStore.skippedAmong': () => dead.skippedAmong(ids, now),
     'RunStore.insertIfAbsent': () => runs.insertIfAbsent({ _id: 'new', ...request }, ''),
     'RunStore.find': () => runs.find(RUN),
     'RunStore.findSmall': () => runs.findSmall([RUN]),

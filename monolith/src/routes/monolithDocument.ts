@@ -15,6 +15,8 @@ export const MONOLITH_DOCUMENT: DocumentOptions = {
     { name: 'Runs', description: 'A run is one request for workouts, such as the daily one.' },
     { name: 'Jobs', description: 'A job makes one workout: for one user and day.' },
     { name: 'Audit', description: 'Who changed what, when and why.' },
+    { name: 'Failures', description: 'Dead jobs in groups of equal failures.' },
+    { name: 'Operations', description: 'An operation replays many dead jobs in the background.' },
     { name: 'Status', description: 'How the system is.' },
     { name: 'Health', description: 'For load balancers and for people on call.' },
     { name: 'Page', description: 'The status page and its files.' },

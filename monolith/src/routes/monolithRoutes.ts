@@ -8,6 +8,9 @@ import { accountRoutes } from '../accounts/routes/accountRoutes.ts';
 import { signInRoutes } from '../accounts/routes/signInRoutes.ts';
 import type { Audit } from '../audit/audit.ts';
 import { auditRoutes } from '../audit/routes/auditRoutes.ts';
+import { operationRoutes } from '../operations/operationRoutes.ts';
+import { PAYLOAD_RULES } from '../operations/payloadRules.ts';
+import type { OperationStore } from '../operations/store/operationStore.ts';
 import type { RunStarter } from '../runs/runStarter.ts';
 import type { OpenStatus } from '../status/statusBoard.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
@@ -26,6 +29,9 @@ export interface MonolithRouteParts {
   readonly keyRing: KeyRing;
   readonly audit: Audit;
   readonly starter: RunStarter;
+  readonly operations: OperationStore;
+  /** Called when an operation has something to do. */
+  readonly onOperation: () => void;
   readonly dailyRun: DailyRunStore;
   readonly declaration: Declaration;
   readonly status: OpenStatus;
@@ -35,6 +41,7 @@ export interface MonolithRouteParts {
 
 export function monolithRoutes(parts: MonolithRouteParts): Route[] {
   const { stores, users, accounts, keyRing, starter, declaration, status, timezone } = parts;
+  const { operations, onOperation: onChange } = parts;
   const queue = declaration.kinds[0]?.queue ?? '';
   return [
     ...signInRoutes(accounts),
@@ -44,6 +51,7 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...userRoutes({ ...stores, users, timezone }),
     ...jobRoutes(stores),
     ...auditRoutes(parts),
+    ...operationRoutes({ stores, operations, jobs: stores.jobs, rules: PAYLOAD_RULES, onChange }),
     ...statusRoutes(status),
     ...fileRoutes(pageFiles()),
     ...runbookRoutes(),

@@ -10,6 +10,8 @@ import { AccountStore } from '../../src/accounts/store/accountStore.ts';
 import { SessionStore } from '../../src/accounts/store/sessionStore.ts';
 import { SignInLimits } from '../../src/accounts/store/signInLimits.ts';
 import { AuditStore } from '../../src/audit/store/auditStore.ts';
+import { NO_OUTCOMES } from '../../src/operations/operation.ts';
+import { OperationStore } from '../../src/operations/store/operationStore.ts';
 import { DailyRunStore } from '../../src/store/dailyRunStore.ts';
 import { UserStore } from '../../src/store/userStore.ts';
 import { WodRunStore } from '../../src/store/wodRunStore.ts';
@@ -25,6 +27,8 @@ const COLLECTIONS = [
   'tokenKeys',
   'idempotencyKeys',
   'audit',
+  'operations',
+  'operationParts',
 ];
 const COUNT = 5_000;
 const ENTRY_FILTER = {
@@ -79,6 +83,29 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
   await store
     .raw('signInLimits')
     .insertMany(Array.from({ length: COUNT }, (_, index) => ({ _id: `limit-${index}` })));
+  const operations = new OperationStore(store.database);
+  await operations.ensureIndexes();
+  await store.raw('operations').insertMany(
+    Array.from({ length: COUNT }, (_, index) => ({
+      _id: `replay-${index}`,
+      isActive: index % 500 === 0,
+      createdAt: new Date(index * 60_000),
+    })),
+  );
+  await store.raw('operationParts').insertMany(
+    Array.from({ length: COUNT }, (_, index) => ({
+      _id: `replay-${index}:000000`,
+      at: new Date(index * 60_000),
+    })),
+  );
+  const operation = { _id: 'replay-1', nextPart: 1, settledParts: 0 };
+  const request = {
+    selection: '{}',
+    filter: {},
+    diedUntil: new Date(),
+    matched: 1,
+    reason: 'a test',
+  };
   const callers = new CallerStore(store.database);
   const tokenKeys = new TokenKeyStore(store.database);
   const account = {
@@ -158,6 +185,24 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
       await audit.list({ limit: 100 });
       await audit.list({ ...ENTRY_FILTER, limit: 100 });
     },
+    'OperationStore.create': () =>
+      operations.create('new', request, [{ id: 'x', reason: 'is done' }], new Date()),
+    'OperationStore.find': () => operations.find('new'),
+    'OperationStore.newest': () => operations.newest(new Date(30_000_000), 100),
+    'OperationStore.active': () => operations.active(),
+    'OperationStore.changeState': () => operations.changeState('new', ['running'], 'paused'),
+    'OperationStore.take': () => operations.take(operation, [], 1_000),
+    'OperationStore.finishPart': () =>
+      operations.finishPart(
+        'new',
+        { number: 1, jobs: [] },
+        { replayedIds: [], skipped: [] },
+        new Date(),
+      ),
+    'OperationStore.parts': () => operations.parts('replay-1', 0, 100),
+    'OperationStore.settlePart': () => operations.settlePart({ _id: 'replay-1:000000' }, []),
+    'OperationStore.countSettled': () => operations.countSettled(operation, 1, NO_OUTCOMES),
+    'OperationStore.retire': () => operations.retire(operation),
     'WodRunStore.ofDay': () => wodRuns.ofDay('1975-01-01', 50),
   };
   const methods = [
@@ -171,6 +216,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     tokenKeys,
     idempotency,
     audit,
+    operations,
   ].flatMap((of) => {
     const prototype = Object.getPrototypeOf(of) as { constructor: { name: string } };
     return Object.getOwnPropertyNames(prototype)

@@ -30,6 +30,7 @@ import {
   readRows,
 } from '../../../dev/accessTable.ts';
 import { openAudit } from '../../../monolith/src/audit/openAudit.ts';
+import { OperationStore } from '../../../monolith/src/operations/store/operationStore.ts';
 import { readMonolithConfig } from '../../../monolith/src/readMonolithConfig.ts';
 import { monolithRoutes } from '../../../monolith/src/routes/monolithRoutes.ts';
 import { RunStarter } from '../../../monolith/src/runs/runStarter.ts';
@@ -92,6 +93,8 @@ async function serveBoth(t: TestContext) {
             expander: () => undefined,
             today: () => '2026-12-05',
           }),
+          operations: new OperationStore(connection.database),
+          onOperation: () => undefined,
           dailyRun: new DailyRunStore(connection.database),
           declaration: config.declaration,
           status,
