@@ -13,7 +13,7 @@ export type Credentials =
 export interface RunReply {
   readonly runId: string;
   readonly date: string;
-  readonly state: 'accepting' | 'running' | 'finished';
+  readonly state: 'accepting' | 'running' | 'finished' | 'cancelling' | 'cancelled';
   /** Users that the run is for; absent until they are counted. */
   readonly total?: number;
   /** Users whose jobs are recorded and published. */

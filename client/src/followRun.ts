@@ -27,7 +27,8 @@ export async function followRun(options: FollowOptions): Promise<RunStatusReply>
     const line = typeof status === 'string' ? status : describeRun(status);
     if (line !== lastLine) options.onProgress(line);
     lastLine = line;
-    if (typeof status !== 'string' && status.state === 'finished') return status;
+    if (typeof status !== 'string' && (status.state === 'finished' || status.state === 'cancelled'))
+      return status;
     if (Date.now() > deadlineMs)
       throw new Error(`run ${options.runId} did not end within ${options.waitMs} ms: ${line}`);
     await delay(pauseMs);

@@ -10,6 +10,7 @@ export {
   type TaskName,
 } from './background/backgroundTasks.ts';
 export { LeasedLoop, type LeasedLoopOptions } from './background/leasedLoop.ts';
+export { cancelJob } from './cancel/cancelJob.ts';
 export { collectDeadLetters } from './dead-letters/collectDeadLetters.ts';
 export {
   type DeadLetterRecorder,

@@ -18,6 +18,7 @@ import {
   TASK_NAMES,
   type TaskName,
 } from '../background/backgroundTasks.ts';
+import { cancelJob } from '../cancel/cancelJob.ts';
 import type { JobEvent, JobListener } from '../jobEvent.ts';
 import { defaultStaleAfterMs } from '../reconcile/reconciler.ts';
 import { encodeJob, MESSAGE_BOUNDS, MESSAGE_LIMIT_BYTES, messageOf } from '../record/jobMessage.ts';
@@ -56,7 +57,6 @@ import { type ShownJob, showJobs } from '../store/shownJobs.ts';
 import { BACKGROUND_LIMITS, type StatementLimits } from '../store/statement.ts';
 import type { Handler } from '../work/handler.ts';
 import { JobWorker } from '../work/jobWorker.ts';
-import { CancelledJobs } from './cancelledJobs.ts';
 import { Enqueuer } from './enqueuer.ts';
 import {
   ANY_PAYLOAD,
@@ -255,8 +255,8 @@ export interface Jobs<Kinds extends JobKinds> extends AsyncDisposable {
    */
   list(filter?: ListFilter<Kinds>): AsyncIterableIterator<StoredJob<Kinds>>;
   /**
-   * False where the job had ended or had begun. An attempt that began within the last second counts as not begun: it goes on,
-   * and its end and its result are ignored.
+   * False where the job had ended or had begun. An attempt that began within the last second counts as not begun: it goes on, and
+   * the job is done after all if it succeeds.
    */
   cancel(id: string): Promise<boolean>;
   /** Makes dead jobs pending again, with all their attempts. */
@@ -293,7 +293,6 @@ interface Stored {
   readonly results: ResultStore;
   readonly endCounter: EndCounter;
   readonly enqueuer: Enqueuer;
-  readonly cancelled: CancelledJobs;
   /** Its statements have one try, and a second. */
   readonly quickJobs: JobStore;
   readonly tasks: BackgroundTasks | undefined;
@@ -306,9 +305,7 @@ const DEFAULT_CONCURRENCY = 10;
 /** The broker's protocol has this limit for ids of messages, in bytes; the record's limit is in characters. */
 const ID_LIMIT = 200;
 const PAGE_COUNT = 100;
-/** Whether a job is cancelled is asked inside the time of its attempt, so a database that hangs must not use that time up. */
-const ASK_LIMIT_MS = 1_000;
-const ONE_TRY: StatementLimits = { statementMs: ASK_LIMIT_MS, budgetMs: 0, tryCount: 1 };
+const ONE_TRY: StatementLimits = { statementMs: 1_000, budgetMs: 0, tryCount: 1 };
 /** A database that is away has no answer in time, although no statement was sent. */
 const PING_LIMIT_MS = 2_000;
 /** No job has this id. */
@@ -464,10 +461,6 @@ async function openStored(
       endCounter,
       enqueuer,
       quickJobs,
-      cancelled: new CancelledJobs(
-        quickJobs,
-        Math.min(ASK_LIMIT_MS, ...declaration.kinds.map(({ deadlineMs }) => deadlineMs / 4)),
-      ),
       tasks,
       close: closeAll,
     };
@@ -626,13 +619,7 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   }
 
   async cancel(id: string): Promise<boolean> {
-    const { stores } = this.#requireStored();
-    const isCancelled = await stores.jobs.cancelPending(id);
-    const record = await stores.jobs.find(id);
-    if (record === null) return false;
-    // A job of a run counts for it; jobs that were enqueued alone count nowhere.
-    if (isCancelled && record.runId !== NO_RUN) await stores.runs.requestRecount(record.runId);
-    return isCancelled;
+    return await cancelJob(this.#requireStored().stores, id);
   }
 
   async replay(
@@ -741,13 +728,10 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
       onEvent: this.#options.onEvent ?? logFailures,
     };
     if (report !== undefined) return await ReportingWorker.open({ ...shared, work, report });
-    const { stores, results, endCounter, cancelled } = this.#requireStored();
+    const { stores, results, endCounter } = this.#requireStored();
     const handler: Handler = {
       payload: ANY_PAYLOAD,
-      run: async (job) =>
-        (await cancelled.has(job.id))
-          ? { type: 'discard', reason: 'cancelled' }
-          : await runAttempt(work, job),
+      run: (job) => runAttempt(work, job),
       store: (found) => results.storeAll(found as Parameters<ResultStore['storeAll']>[0]),
       ...(work.kind.result === undefined
         ? {}

@@ -15,6 +15,7 @@ import {
 import { LIVE_STATES } from '../record/transitions.ts';
 import { endsAmong, type StateCounts } from '../store/jobStore.ts';
 import type { JobStores } from '../store/jobStores.ts';
+import { RELAY_LEASE_MS } from '../store/relayLease.ts';
 import type { CountedRun } from '../store/runStore.ts';
 
 export interface RunCounterOptions {
@@ -57,6 +58,19 @@ interface RunState {
   mismatch: { readonly counters: string; readonly sinceMs: number } | undefined;
   recount: Recount | undefined;
   nextRecountAtMs: number;
+  /** The pass that cancels the jobs of a cancelled run; undefined between two passes. */
+  cancellation: Cancellation | undefined;
+  nextCancellationAtMs: number;
+}
+
+/** A pass over the pages of a cancelled run, which may take several rounds. */
+interface Cancellation {
+  readonly beganAtMs: number;
+  readonly pages: PageCursor;
+  pageCount: number;
+  cancelledCount: number;
+  /** True: the pass began after the relay that expanded the run had surely lost it, so no page is missing. */
+  readonly isComplete: boolean;
 }
 
 /** A pass over the skipped jobs of a run, which may take several rounds. */
@@ -132,6 +146,8 @@ export class RunCounter {
       mismatch: undefined,
       recount: undefined,
       nextRecountAtMs: 0,
+      cancellation: undefined,
+      nextCancellationAtMs: 0,
     };
     this.#states.set(runId, state);
     return state;
@@ -139,6 +155,8 @@ export class RunCounter {
 
   /** @returns true where a count is not complete yet. */
   async #checkRun(found: RunRecord, state: RunState, deadlineMs: number): Promise<boolean> {
+    if (found.cancelledAt !== undefined && (await this.#cancel(found, state, deadlineMs)))
+      return true;
     let run = found;
     if (run.skipped > 0) {
       run = await this.#countSkipped(run, state, deadlineMs);
@@ -163,6 +181,44 @@ export class RunCounter {
       };
     }
     return await this.#recount(state.recount, state, deadlineMs);
+  }
+
+  /**
+   * Cancels the jobs of a cancelled run that have not begun, page by page, and again while the run is active, because the relay
+   * that expanded it may not know of the cancellation yet. Safe to repeat: a process that continues a pass begins a new one.
+   * @returns true where the pass is not complete yet.
+   */
+  async #cancel(run: RunRecord, state: RunState, deadlineMs: number): Promise<boolean> {
+    const { batches, jobs, runs, clock } = this.#stores;
+    if (state.cancellation === undefined) {
+      if (this.#nowMs() < state.nextCancellationAtMs) return false;
+      const sinceMs = clock.now().getTime() - (run.cancelledAt?.getTime() ?? 0);
+      state.cancellation = {
+        beganAtMs: this.#nowMs(),
+        pages: new PageCursor(this.#stores, run._id),
+        pageCount: 0,
+        cancelledCount: 0,
+        isComplete: sinceMs > RELAY_LEASE_MS,
+      };
+    }
+    const { cancellation } = state;
+    for (;;) {
+      if (this.#nowMs() >= deadlineMs) return true;
+      const ids = await cancellation.pages.next();
+      if (ids.length === 0) break;
+      for (const batch of await batches.findAll(ids, ['ids', 'state'])) {
+        cancellation.cancelledCount += await jobs.cancelAllPending(batch.ids, run._id);
+        cancellation.pageCount += 1;
+        if (batch.state === 'open') await batches.takeBack(batch._id);
+      }
+    }
+    state.cancellation = undefined;
+    const tookMs = this.#nowMs() - cancellation.beganAtMs;
+    state.nextCancellationAtMs = this.#nowMs() + Math.max(PASS_PAUSE_MS, PAUSE_FACTOR * tookMs);
+    if (cancellation.cancelledCount > 0) await runs.requestRecount(run._id);
+    if (run.pageCount === undefined && cancellation.isComplete)
+      await runs.endExpansion(run, cancellation.pageCount);
+    return false;
   }
 
   /** Counters change for a while after the last job has ended, because workers count after their other writes. */

@@ -71,10 +71,12 @@ export interface JobRecord<Payload = unknown> {
    */
   readonly attempts?: readonly AttemptRecord[];
   readonly death?: JobDeath;
-  /** The newest 20 replays, oldest first. */
+  /** The newest 20 replays, oldest first; a run that took the job over is one. */
   readonly replays?: readonly JobReplay[];
   /** The payload before the first replay that edited it. */
   readonly originalPayload?: Payload;
+  /** When the job was cancelled last; a run may have taken it over since. */
+  readonly cancelledAt?: Date;
   readonly doneAt?: Date;
   /** The worker whose attempt finished the job. */
   readonly workerId?: string;

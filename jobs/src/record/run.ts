@@ -25,13 +25,17 @@ export interface RunRecord {
   readonly requestHash: string;
   readonly createdAt: Date;
   readonly traceparent?: string;
+  /** The run whose missing jobs this run creates: it takes over those that died or were cancelled. */
+  readonly rerunOf?: string;
+  /** When somebody cancelled the run: no further job of it is recorded, and those that have not begun are cancelled. */
+  readonly cancelledAt?: Date;
   /** Number of items that the run is for; absent until it is counted. Exact once the run is expanded. */
   readonly total?: number;
   /** The last item of the last recorded page; empty at first. */
   readonly cursor: string;
   /** Number of the page after that. */
   readonly nextPage: number;
-  /** Number of pages; absent until the last page is recorded. */
+  /** Number of pages; absent until the last page is recorded, or until a cancelled run is known to get no more. */
   readonly pageCount?: number;
   /** Pages whose jobs are recorded and published; pages may end out of order. */
   readonly recordedPages: number;
@@ -82,7 +86,10 @@ export function endedCount({ done, dead, cancelled }: EndCounts): number {
 }
 
 /** A request for jobs. */
-export type NewRun = Pick<RunRecord, '_id' | 'request' | 'items' | 'requestHash' | 'traceparent'>;
+export type NewRun = Pick<
+  RunRecord,
+  '_id' | 'request' | 'items' | 'requestHash' | 'traceparent' | 'rerunOf'
+>;
 
 /**
  * @param owner the process that expands the run; `now` and `leaseUntil` are the database's times.

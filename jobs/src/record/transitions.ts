@@ -18,15 +18,17 @@ export const TRANSITIONS = {
   /** An attempt failed; the broker holds the job for its tier. */
   wait: { from: ['pending', 'running', 'waiting'], to: 'waiting' },
   /**
-   * The effect is stored. A dead job is included, because an attempt whose worker was killed may have been repeated: a job
-   * whose effect exists is done, whatever was recorded before.
+   * The effect is stored. Dead and cancelled jobs are included, because an attempt whose worker was killed may have been repeated,
+   * and one may have begun unnoticed before the cancellation: a job whose effect exists is done, whatever was recorded before.
    */
-  finish: { from: ['pending', 'running', 'waiting', 'dead'], to: 'done' },
+  finish: { from: ['pending', 'running', 'waiting', 'dead', 'cancelled'], to: 'done' },
   markDead: { from: ['pending', 'running', 'waiting'], to: 'dead' },
   /** The broker lost the job; the relay publishes it again. */
   reconcile: { from: ['pending', 'running', 'waiting'], to: 'pending' },
   replay: { from: ['dead'], to: 'pending' },
-  /** The handler discarded the job, because it is not wanted any more. */
+  /** A further run for the same items creates what is missing: it takes over jobs that ended without their effect. */
+  takeOver: { from: ['dead', 'cancelled'], to: 'pending' },
+  /** The job is not wanted any more: somebody cancelled it, or its handler discarded it. */
   cancel: { from: ['pending', 'running', 'waiting'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>;
 

@@ -40,11 +40,12 @@ export class DepthGate {
 
   /**
    * Waits until the queue has room.
-   * @returns how many of the wanted messages may be published now, at least one; 0 once the gate is stopped.
+   * @param isWanted false: the caller waits no more, because its batch belongs to another relay now.
+   * @returns how many of the wanted messages may be published now, at least one; 0 once the gate is stopped, or nothing is wanted.
    */
-  async take(wantedCount: number): Promise<number> {
+  async take(wantedCount: number, isWanted = () => true): Promise<number> {
     for (;;) {
-      if (this.#isStopped) return 0;
+      if (this.#isStopped || !isWanted()) return 0;
       const isFresh = performance.now() - this.#readAtMs < FRESH_MS;
       const freeCount = this.#pace.target - this.#depth - this.#uncountedCount;
       if (isFresh && this.#options.isReady() && this.#isWorthIt(freeCount, wantedCount)) {

@@ -113,7 +113,7 @@ export class JobPublisher {
     const missing = new MissingAnswers();
     while (answers.length < jobs.length && isHeld()) {
       const from = answers.length;
-      const count = await roomFor(jobs, from, gate);
+      const count = await roomFor(jobs, from, { gate, isHeld });
       if (count === 0) break;
       if (!isHeld()) {
         for (let passed = 0; passed < count; passed += 1) gate?.end(false);
@@ -252,14 +252,14 @@ function resultOf(error: PublishError | undefined): PublishResult {
 async function roomFor(
   jobs: readonly JobRecord[],
   from: number,
-  gate: DepthGate | undefined,
+  { gate, isHeld }: { readonly gate: DepthGate | undefined; readonly isHeld: () => boolean },
 ): Promise<number> {
   const isUrgent = jobs[from]?.isUrgent === true;
   const others = jobs.findIndex(
     (job, index) => index > from && (job.isUrgent === true) !== isUrgent,
   );
   const count = (others < 0 ? jobs.length : others) - from;
-  if (!isUrgent) return (await gate?.take(count)) ?? 0;
+  if (!isUrgent) return (await gate?.take(count, isHeld)) ?? 0;
   gate?.pass(count);
   return count;
 }

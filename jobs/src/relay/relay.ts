@@ -449,7 +449,7 @@ export class Relay {
     }
     const insertion = await this.#insertJobs(jobs);
     return {
-      ...(await this.#divide(jobs, insertion, batch)),
+      ...(await this.#divide(jobs, insertion, { run, batch })),
       held: this.#hold({ batch, isLost: false, renew: () => stores.batches.renew(batch) }),
       last: found.last,
       isLast: found.isLast,
@@ -489,7 +489,7 @@ export class Relay {
   async #divide(
     jobs: readonly JobRecord[],
     { existingIds, refusedIds }: Insertion,
-    batch: BatchRecord,
+    page: { readonly run: RunRecord; readonly batch: BatchRecord },
   ): Promise<PublishablePage> {
     if (existingIds.size === 0 && refusedIds.size === 0)
       return {
@@ -499,7 +499,7 @@ export class Relay {
         refusedCount: 0,
         ids: undefined,
       };
-    const existing = await this.#options.stores.jobs.findAll([...existingIds]);
+    const existing = await this.#findTakingOver([...existingIds], page);
     // The retention deletes jobs between the two statements; they can be stored now.
     const deleted = jobs.filter(({ _id }) => existingIds.has(_id) && !existing.has(_id));
     if (deleted.length > 0) {
@@ -508,12 +508,22 @@ export class Relay {
         existingIds: new Set(existing.keys()).union(again.existingIds),
         refusedIds: refusedIds.union(again.refusedIds),
       };
-      return await this.#divide(jobs, merged, batch);
+      return await this.#divide(jobs, merged, page);
     }
     const stored = jobs.flatMap((job) =>
       refusedIds.has(job._id) ? [] : [existing.get(job._id) ?? job],
     );
-    return { ...divide(stored, batch), refusedCount: refusedIds.size };
+    return { ...divide(stored, page.batch), refusedCount: refusedIds.size };
+  }
+
+  /** Reads jobs of a page; a run that creates what is missing first takes over those that ended without their effect. */
+  async #findTakingOver(
+    ids: readonly string[],
+    { run, batch }: { readonly run: RunRecord; readonly batch: BatchRecord },
+  ): Promise<Map<string, JobRecord>> {
+    const { jobs } = this.#options.stores;
+    if (run.rerunOf !== undefined) await jobs.takeOver(ids, { runId: run._id, batch: batch._id });
+    return await jobs.findAll(ids);
   }
 
   /** Publishes a batch whose owner died, or that a replay, a repair or a deferral made, from its records. */
@@ -530,28 +540,42 @@ export class Relay {
     }
   }
 
-  /** Reads the records of a batch, and first records the jobs that the batch's maker had no time to record. */
+  /**
+   * Reads the records of a batch, and first records the jobs that the batch's maker had no time to record. Of a cancelled run it
+   * cancels those that have not begun, so that the page counts and nothing of it is published.
+   */
   async #recordsOf(batch: BatchRecord): Promise<JobRecord[]> {
     const { stores } = this.#options;
-    const found = await stores.jobs.findAll(batch.ids);
-    const run =
-      found.size < batch.ids.length && batch.page !== undefined
-        ? await stores.runs.find(batch.runId)
-        : undefined;
-    if (run === undefined) return [...found.values()];
+    const run = batch.page === undefined ? undefined : await stores.runs.find(batch.runId);
+    if (run === undefined) return [...(await stores.jobs.findAll(batch.ids)).values()];
+    const found = await this.#findTakingOver(batch.ids, { run, batch });
+    if (found.size < batch.ids.length) await this.#recordMissing(run, batch, found);
+    else if (run.cancelledAt === undefined) return [...found.values()];
+    if (run.cancelledAt !== undefined) {
+      await stores.jobs.cancelAllPending(batch.ids, run._id);
+      await stores.runs.requestRecount(run._id);
+    }
+    return [...(await stores.jobs.findAll(batch.ids)).values()];
+  }
+
+  async #recordMissing(
+    run: RunRecord,
+    batch: BatchRecord,
+    found: ReadonlyMap<string, JobRecord>,
+  ): Promise<void> {
+    const { clock } = this.#options.stores;
     const isMissing = ({ kind, key }: NewJob) => {
       const id = jobId(kind, key);
       return !found.has(id) && batch.ids.includes(id);
     };
-    const origin = { runId: run._id, batch: batch._id, now: stores.clock.now() };
+    const origin = { runId: run._id, batch: batch._id, now: clock.now() };
     // Items that were added since push others out of the page, so reading goes on until the whole batch is covered.
     for (let after = batch.after ?? ''; ; ) {
       const page = await this.#source.page(run, after, BATCH_LIMIT);
       await this.#insertJobs(page.jobs.filter(isMissing).map((job) => newJob(job, origin)));
-      if (page.isLast || page.last >= (batch.last ?? '')) break;
+      if (page.isLast || page.last >= (batch.last ?? '')) return;
       after = page.last;
     }
-    return [...(await stores.jobs.findAll(batch.ids)).values()];
   }
 
   /** Publishes the jobs of a held batch, stores what became of them, and counts the page for its run. */

@@ -208,6 +208,15 @@ export class BatchStore {
     return matchedCount === 1;
   }
 
+  /** Takes an open batch from its relay, so that the next one reads the records of its jobs, of which some are cancelled. */
+  async takeBack(id: string): Promise<void> {
+    await this.#batches.updateOne(
+      id,
+      [{ $set: { owner: '', leaseUntil: '$$NOW', fence: { $add: ['$fence', 1] } } }],
+      { state: 'open' },
+    );
+  }
+
   /** Leaves only these jobs in a batch, because others existed before. */
   async narrow({ _id, fence }: HeldBatch, ids: readonly string[]): Promise<void> {
     await this.#batches.updateOne(_id, { $set: { ids } }, { state: 'open', fence });

@@ -1,6 +1,7 @@
 /** The collections of jobs, leases and dead letters, and the connection to their database. */
 
 export { BatchStore, type HeldBatch, type NewBatch, type OpenBatchCounts } from './batchStore.ts';
+export { CancellationStore } from './cancellationStore.ts';
 export {
   connectStore,
   type DriverDatabase,

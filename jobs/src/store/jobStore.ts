@@ -1,7 +1,7 @@
 /** The collection `jobs`: inserts, guarded changes in bulk, reads. Only this file and `deadJobStore.ts` write job records. */
 import type { DeathCause } from '@fit/topology';
 import type { BatchRecord } from '../record/batch.ts';
-import type { JobRecord } from '../record/jobRecord.ts';
+import { type JobRecord, STORED_REPLAYS_LIMIT } from '../record/jobRecord.ts';
 import type { ComparedFields } from '../record/messageAgreement.ts';
 import type { EndCounts } from '../record/run.ts';
 import { compareTexts } from '../record/texts.ts';
@@ -32,6 +32,13 @@ const SORTED_LIMIT = 5_000;
 const INDEXED_COUNT_MS = 5_000;
 const NOT_COUNTED = { atMs: -Infinity, count: Promise.resolve(0) };
 
+/** Ended jobs that a stored effect makes done. */
+const REVIVED = { $in: ['dead', 'cancelled'] satisfies JobState[] };
+
+const CANCEL = {
+  $set: { state: TRANSITIONS.cancel.to, stateAt: '$$NOW', cancelledAt: '$$NOW' },
+};
+
 /** Jobs that finished together. */
 export interface FinishedJobs {
   readonly ids: readonly string[];
@@ -44,7 +51,7 @@ export interface FinishedJobs {
 export interface FinishCounts {
   /** Jobs that were live. */
   readonly finished: number;
-  /** Jobs that had been marked dead, although their effect was stored. */
+  /** Jobs that had been marked dead or cancelled, although their effect was stored. */
   readonly revived: number;
 }
 
@@ -83,7 +90,7 @@ export class JobStore {
 
   /**
    * Finishes jobs that succeeded at their first attempt, in one statement; only where some were not live, a second one
-   * looks for dead ones.
+   * looks for dead and cancelled ones.
    * @throws StoreUnavailable, StatementRefused; repeating is safe.
    */
   async finish({ ids, attemptCount, workerId }: FinishedJobs): Promise<FinishCounts> {
@@ -100,11 +107,11 @@ export class JobStore {
     ];
     const live = await this.#jobs.updateMany(ids, { state: { $in: [...LIVE_STATES] } }, update);
     if (live.matchedCount >= ids.length) return { finished: ids.length, revived: 0 };
-    const dead = await this.#jobs.updateMany(ids, { state: 'dead' }, [
+    const ended = await this.#jobs.updateMany(ids, { state: REVIVED }, [
       ...update,
       { $unset: 'death' },
     ]);
-    return { finished: live.matchedCount, revived: dead.matchedCount };
+    return { finished: live.matchedCount, revived: ended.matchedCount };
   }
 
   /**
@@ -133,7 +140,7 @@ export class JobStore {
     for (const { ids, filter, update } of changeStatements('finish', changes, live))
       counts.finished += (await this.#jobs.updateMany(ids, filter, update)).matchedCount;
     if (counts.finished >= changes.length) return counts;
-    for (const { ids, filter, update } of changeStatements('finish', changes, { $in: ['dead'] }))
+    for (const { ids, filter, update } of changeStatements('finish', changes, REVIVED))
       counts.revived += (await this.#jobs.updateMany(ids, filter, update)).matchedCount;
     return counts;
   }
@@ -252,12 +259,53 @@ export class JobStore {
 
   /** Cancels a job of which no attempt is known to have begun. @returns whether it changed. */
   async cancelPending(id: string): Promise<boolean> {
-    const { matchedCount } = await this.#jobs.updateOne(
-      id,
-      [{ $set: { state: TRANSITIONS.cancel.to, stateAt: '$$NOW' } }],
-      { state: 'pending', attemptCount: 0 },
-    );
+    const { matchedCount } = await this.#jobs.updateOne(id, [CANCEL], {
+      state: 'pending',
+      attemptCount: 0,
+    });
     return matchedCount === 1;
+  }
+
+  /** Cancels those of these jobs that the run created and of which no attempt is known to have begun. @returns how many. */
+  async cancelAllPending(ids: readonly string[], runId: string): Promise<number> {
+    const { matchedCount } = await this.#jobs.updateMany(
+      ids,
+      { runId, state: 'pending', attemptCount: 0 },
+      [CANCEL],
+    );
+    return matchedCount;
+  }
+
+  /**
+   * Makes jobs of other runs that ended without their effect jobs of this run, with a new generation and no spent attempts. The
+   * condition on the state lets only one of several runs take a job over.
+   * @param batch the page of that run, which publishes them.
+   */
+  async takeOver(
+    ids: readonly string[],
+    { runId, batch }: Pick<BatchRecord, 'runId'> & { readonly batch: string },
+  ): Promise<void> {
+    const generation = { $add: ['$generation', 1] };
+    const replay = { operationId: { $literal: runId }, at: '$$NOW', generation };
+    await this.#jobs.updateMany(ids, { runId: { $ne: runId }, state: allowedBefore('takeOver') }, [
+      {
+        $set: {
+          state: TRANSITIONS.takeOver.to,
+          stateAt: '$$NOW',
+          runId: { $literal: runId },
+          batch: { $literal: batch },
+          attemptCount: 0,
+          generation,
+          replays: {
+            $slice: [
+              { $concatArrays: [{ $ifNull: ['$replays', []] }, [replay]] },
+              -STORED_REPLAYS_LIMIT,
+            ],
+          },
+        },
+      },
+      { $unset: 'death' },
+    ]);
   }
 
   async find(id: string): Promise<JobRecord | null> {
@@ -601,6 +649,7 @@ const LISTED: Readonly<Record<Exclude<keyof JobRecord, 'payload' | 'originalPayl
   stateAt: true,
   attempts: true,
   death: true,
+  cancelledAt: true,
   replays: true,
   doneAt: true,
   workerId: true,

@@ -1,6 +1,7 @@
 /** All collections of jobs over one database, with the database's clock and the key of messages. */
 import type { MessageSigner } from '../record/messageSignature.ts';
 import { BatchStore } from './batchStore.ts';
+import { CancellationStore } from './cancellationStore.ts';
 import type { StoreDatabase } from './connectStore.ts';
 import { DatabaseClock } from './databaseClock.ts';
 import { DeadJobStore } from './deadJobStore.ts';
@@ -21,6 +22,7 @@ export interface JobStores {
   readonly workers: WorkerStore;
   readonly deadLetters: DeadLetterStore;
   readonly leases: LeaseStore;
+  readonly cancellations: CancellationStore;
   readonly clock: DatabaseClock;
   readonly signer: MessageSigner;
 }
@@ -75,6 +77,7 @@ function storesOf(database: StoreDatabase, clock: DatabaseClock): Omit<JobStores
     workers: new WorkerStore(database),
     deadLetters: new DeadLetterStore(database),
     leases: new LeaseStore(database),
+    cancellations: new CancellationStore(database),
     clock,
   };
 }

@@ -4,7 +4,7 @@
  * Duration of a relay's lease of a batch or a run in milliseconds. The holder renews it every `RELAY_RENEW_MS`, so it lasts longer
  * than a renewal whose statement takes its longest time.
  */
-const RELAY_LEASE_MS = 15_000;
+export const RELAY_LEASE_MS = 15_000;
 export const RELAY_RENEW_MS = 3_000;
 /**
  * Duration of the lease of a batch whose jobs exist already and are moved into it by further statements, in milliseconds. Its

@@ -51,6 +51,8 @@ const SUMMARY: Readonly<Record<keyof RunSummary, true>> = {
   requestHash: true,
   createdAt: true,
   traceparent: true,
+  rerunOf: true,
+  cancelledAt: true,
   total: true,
   cursor: true,
   nextPage: true,
@@ -146,7 +148,7 @@ export class RunStore {
   async claim(owner: string): Promise<RunRecord[]> {
     const now = this.#clock.now();
     const candidates = (await this.active()).filter(
-      (run) => run.pageCount === undefined && mayBeOver(run, now),
+      (run) => run.pageCount === undefined && run.cancelledAt === undefined && mayBeOver(run, now),
     );
     const update = takeIfOver(owner);
     const claimed: RunRecord[] = [];
@@ -155,6 +157,33 @@ export class RunStore {
       if (run !== undefined && run.fence !== fence) claimed.push(run);
     }
     return claimed;
+  }
+
+  /**
+   * Cancels a run that has not finished. Its relay loses the run within a few seconds; the reconciler cancels the jobs.
+   * @returns false where the run is finished, was cancelled before, or does not exist.
+   */
+  async cancel(id: string): Promise<boolean> {
+    const { matchedCount } = await this.#runs.updateOne(
+      id,
+      [
+        {
+          $set: {
+            cancelledAt: '$$NOW',
+            owner: '',
+            leaseUntil: '$$NOW',
+            fence: { $add: ['$fence', 1] },
+          },
+        },
+      ],
+      { isActive: true, cancelledAt: { $exists: false } },
+    );
+    return matchedCount === 1;
+  }
+
+  /** A cancelled run gets no further pages than these. */
+  async endExpansion({ _id, fence }: HeldRun, pageCount: number): Promise<void> {
+    await this.#runs.updateOne(_id, { $set: { pageCount } }, { fence });
   }
 
   /** @returns false where another process holds the run. */
@@ -261,13 +290,22 @@ export class RunStore {
   }
 
   /**
-   * Every job has ended: `total` becomes the number of expanded jobs.
+   * Every job has ended: `total` becomes the number of expanded jobs, except of a cancelled run, which was for more.
    * @returns false where the counters have changed since the run was read.
    */
   async finish(run: RunRecord): Promise<boolean> {
     const { matchedCount } = await this.#runs.updateOne(
       run._id,
-      [{ $set: { isActive: false, finishedAt: '$$NOW', total: run.expanded } }],
+      [
+        {
+          $set: {
+            isActive: false,
+            finishedAt: '$$NOW',
+            total:
+              run.cancelledAt === undefined ? run.expanded : { $max: ['$total', run.expanded] },
+          },
+        },
+      ],
       { ...sameEnds(run), expanded: run.expanded, needsRecount: { $ne: true } },
     );
     return matchedCount === 1;

@@ -11,6 +11,7 @@ const SCHEMA_COLLECTION = 'schema';
 /** The collections of jobs. Without a version they say that another release wrote them. */
 export const COLLECTION_NAMES = [
   'batches',
+  'cancellations',
   'clock',
   'deadLetters',
   'jobs',

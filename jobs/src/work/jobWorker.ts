@@ -27,7 +27,8 @@ import type { JobStores } from '../store/jobStores.ts';
 import type { AttemptTrace, JobTracer } from '../trace/jobTracer.ts';
 import { attemptWaits } from './attemptWaits.ts';
 import { BusyTime } from './busyTime.ts';
-import type { Handlers, Job } from './handler.ts';
+import { CancellationWatch, CancelledJobs } from './cancelledJobs.ts';
+import type { Handler, Handlers, Job } from './handler.ts';
 import { tellWorkerEvent } from './workerEvents.ts';
 import { WorkerHeartbeat } from './workerHeartbeat.ts';
 
@@ -37,7 +38,7 @@ export interface JobWorkerOptions {
   readonly declaration: Declaration;
   readonly kind: KindDeclaration;
   readonly handlers: Handlers;
-  readonly stores: Pick<JobStores, 'jobs' | 'workers' | 'clock' | 'signer'>;
+  readonly stores: Pick<JobStores, 'jobs' | 'workers' | 'clock' | 'signer' | 'cancellations'>;
   /** Counts the ends of jobs for their runs. Its owner closes it after the worker. */
   readonly endCounter: EndCounter;
   /** Unsettled deliveries at a time. Two stages settle up to 500 each; with 2,000 the next batches are full, which costs a tenth less than 1,000. */
@@ -65,6 +66,9 @@ export interface JobWorkerOptions {
 /** Who wants the worker to take nothing: the program, the operator of its queue, or the operator of this worker alone. */
 export type PauseReason = 'program' | 'queue' | 'drain';
 
+/** Whether a job is cancelled is asked inside the time of its attempt, so a database that hangs must not use that time up. */
+const ASK_LIMIT_MS = 1_000;
+
 export class JobWorker {
   readonly #options: JobWorkerOptions;
   readonly #settler: Settler;
@@ -72,6 +76,8 @@ export class JobWorker {
   /** Traces of running attempts. The trace of an attempt that never settles is freed with its delivery. */
   readonly #traces = new WeakMap<ReceivedJob, AttemptTrace>();
   readonly #busy = new BusyTime();
+  readonly #cancelled: CancelledJobs;
+  readonly #cancellations: CancellationWatch;
   /** It takes messages while nobody wants it to take none. */
   readonly #pauses = new Set<PauseReason>();
   #worker: Worker | undefined;
@@ -79,6 +85,9 @@ export class JobWorker {
   private constructor(options: JobWorkerOptions, id: string) {
     this.#options = options;
     this.#settler = new Settler({ ...options, workerId: id });
+    const askLimitMs = Math.min(ASK_LIMIT_MS, options.deadlineMs / 4);
+    this.#cancelled = new CancelledJobs(options.stores.jobs, askLimitMs);
+    this.#cancellations = new CancellationWatch(options.stores);
     if (options.isPaused === true) this.#pauses.add('queue');
     this.#heartbeat = new WorkerHeartbeat({
       stores: options.stores,
@@ -106,11 +115,13 @@ export class JobWorker {
     const id = randomUUID();
     const worker = new JobWorker(options, id);
     await worker.#heartbeat.start();
+    worker.#cancellations.start();
     try {
       worker.#worker = await worker.#open(id);
       // At once, because the first attempt begins after `open` has returned.
       if (worker.#pauses.size > 0) await worker.#worker.pause();
     } catch (error) {
+      worker.#cancellations.stop();
       await worker.#heartbeat.stop();
       throw error;
     }
@@ -174,6 +185,7 @@ export class JobWorker {
   async close(drainMs: number): Promise<void> {
     await this.#worker?.stop({ deadline: drainMs });
     this.#settler.stop();
+    this.#cancellations.stop();
     await this.#heartbeat.stop();
   }
 
@@ -230,9 +242,20 @@ export class JobWorker {
     const job = new RunningJob(message);
     return this.#busy.during(message, () =>
       around === undefined
-        ? handler.run(job)
-        : around(scopeOf(kind.queue, message, trace), () => handler.run(job)),
+        ? this.#runUnlessCancelled(handler, job)
+        : around(scopeOf(kind.queue, message, trace), () => this.#runUnlessCancelled(handler, job)),
     );
+  }
+
+  /** Without a promise where nobody has cancelled a job lately, because a result that is returned at once is cheaper. */
+  #runUnlessCancelled(handler: Handler, job: Job): Outcome | Promise<Outcome> {
+    return this.#cancellations.isRecent ? this.#askAndRun(handler, job) : handler.run(job);
+  }
+
+  async #askAndRun(handler: Handler, job: Job): Promise<Outcome> {
+    return (await this.#cancelled.has(job.id))
+      ? { type: 'discard', reason: 'cancelled' }
+      : await handler.run(job);
   }
 
   /** @returns what takes the place of the outcome, once everything is stored. */

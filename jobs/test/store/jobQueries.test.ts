@@ -23,6 +23,7 @@ const COLLECTIONS = [
   'keys',
   'schema',
   'results',
+  'cancellations',
 ];
 const RUN = 'run-00000';
 const PAGES = 30;
@@ -114,6 +115,7 @@ async function fill(store: TestStore): Promise<void> {
 /** A call of every method of every store, by class and method; the order does not matter. */
 function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
   const { jobs, dead, runs, batches, workers, deadLetters, leases, clock, database } = store;
+  const { cancellations } = store;
   const results = new ResultStore(database);
   const now = clock.now();
   const ids = [userOf(3, 1), userOf(3, 2)].map((userId) => `trivial:${userId}:2026-01-01`);
@@ -180,6 +182,8 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'JobStore.findComparedFields': () => jobs.findComparedFields(ids),
     'JobStore.findCancelled': () => jobs.findCancelled(ids),
     'JobStore.cancelPending': () => jobs.cancelPending(ids[0] ?? ''),
+    'JobStore.cancelAllPending': () => jobs.cancelAllPending(ids, RUN),
+    'JobStore.takeOver': () => jobs.takeOver(ids, { runId: 'new', batch: 'new:' }),
     'JobStore.search': async () => {
       const all = { from: 'trivial:', above: undefined, below: 'trivial;', limit: 100 };
       await jobs.search({ ...all, isDescending: false });
@@ -243,6 +247,8 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'RunStore.claim': () => runs.claim('owner'),
     'RunStore.renew': () => runs.renew(heldRun),
     'RunStore.release': () => runs.release(heldRun),
+    'RunStore.cancel': () => runs.cancel('nobody'),
+    'RunStore.endExpansion': () => runs.endExpansion(heldRun, 1),
     'RunStore.setTotal': () => runs.setTotal(RUN, 1),
     'RunStore.recordPage': () =>
       runs.recordPage(RUN, { stored, created: 0, skipped: 0, refused: 0 }),
@@ -268,6 +274,7 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'BatchStore.renew': () => batches.renew(held),
     'BatchStore.markPublished': () => batches.markPublished(held),
     'BatchStore.release': () => batches.release(held, 0),
+    'BatchStore.takeBack': () => batches.takeBack(batchOf(3)),
     'BatchStore.narrow': () => batches.narrow(held, ids),
     'BatchStore.markEnded': () => batches.markEnded([batchOf(1)]),
     'BatchStore.published': () => batches.published('trivial', 50_000),
@@ -302,6 +309,8 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'DeadLetterStore.store': () => deadLetters.store([letter], now),
     'LeaseStore.hold': () => leases.hold('task', 'owner', 1_000),
     'LeaseStore.release': () => leases.release('task', 'owner'),
+    'CancellationStore.note': () => cancellations.note(),
+    'CancellationStore.latest': () => cancellations.latest(),
     'DatabaseClock.read': () => clock.read(),
     'ResultStore.storeAll': () => results.storeAll([{ _id: 'new', result: 1 }]),
     'ResultStore.findStored': () => results.findStored(ids),
@@ -322,16 +331,26 @@ const WITHOUT_STATEMENTS = new Set([
 
 function methodsOf(opened: TestStore) {
   const { jobs, dead, runs, batches, workers, deadLetters, leases, clock, database } = opened;
+  const { cancellations } = opened;
   const results = new ResultStore(database);
-  return [jobs, dead, runs, batches, workers, deadLetters, leases, clock, results].flatMap(
-    (store) => {
-      const prototype = Object.getPrototypeOf(store) as { constructor: { name: string } };
-      return Object.getOwnPropertyNames(prototype)
-        .filter((name) => name !== 'constructor' && name !== 'ensureIndexes')
-        .map((name) => `${prototype.constructor.name}.${name}`)
-        .filter((name) => !WITHOUT_STATEMENTS.has(name));
-    },
-  );
+  return [
+    jobs,
+    dead,
+    runs,
+    batches,
+    workers,
+    deadLetters,
+    leases,
+    cancellations,
+    clock,
+    results,
+  ].flatMap((store) => {
+    const prototype = Object.getPrototypeOf(store) as { constructor: { name: string } };
+    return Object.getOwnPropertyNames(prototype)
+      .filter((name) => name !== 'constructor' && name !== 'ensureIndexes')
+      .map((name) => `${prototype.constructor.name}.${name}`)
+      .filter((name) => !WITHOUT_STATEMENTS.has(name));
+  });
 }
 
 test('every statement of the job stores is in docs/queries.md and reads by an index', async (t) => {

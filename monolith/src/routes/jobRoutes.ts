@@ -1,9 +1,17 @@
 /** Jobs: read one with its attempts, list them by state or run. */
 import { CreateWodPayload, wodId } from '@fit/contract';
-import { type JobRecord, SHOWN_STATES } from '@fit/jobs';
-import { type JobStore, SCANNED_JOBS, type ShownJob, showJobs } from '@fit/jobs/store';
+import { cancelJob, type JobRecord, SHOWN_STATES } from '@fit/jobs';
+import {
+  type CancellationStore,
+  type JobStore,
+  type RunStore,
+  SCANNED_JOBS,
+  type ShownJob,
+  showJobs,
+} from '@fit/jobs/store';
 import {
   defineRoute,
+  OPERATORS,
   ownerLimit,
   Problem,
   type ProblemKind,
@@ -21,8 +29,18 @@ import {
 } from '../jobs/jobList.ts';
 
 export interface JobRouteParts extends JobListParts {
-  readonly jobs: JobListParts['jobs'] & Pick<JobStore, 'find'>;
+  readonly jobs: JobStore;
+  readonly runs: RunStore;
+  readonly cancellations: CancellationStore;
 }
+
+const JOB_NOT_CANCELLABLE = {
+  status: 409,
+  code: 'job_not_cancellable',
+  when: 'an attempt of the job has begun, or the job has ended; the member `state` of the answer says which',
+  remedy:
+    'Only jobs that are pending or queued, and of which no attempt has begun, can be cancelled.',
+} as const satisfies ProblemKind;
 
 const LISTED_KINDS: readonly ListedKind[] = [
   {
@@ -94,15 +112,31 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
       params: Type.Object({ jobId: JobId }),
       reply: Job,
       problems: [JOB_NOT_FOUND],
-      handle: async ({ params, caller }) => {
-        const job = await parts.jobs.find(params.jobId);
-        const owner = ownerLimit(caller);
-        const isShown = job !== null && (owner === undefined || job.owner === owner);
-        const [shown] = isShown ? await showJobs(parts.batches, [job]) : [];
-        if (shown !== undefined) return { body: toReply(shown) };
+      handle: async ({ params, caller }) => ({
+        body: toReply(await requireJob(params.jobId, ownerLimit(caller), parts)),
+      }),
+    }),
+    defineRoute({
+      method: 'post',
+      paths: ['/jobs/:jobId/cancel'],
+      access: OPERATORS,
+      summary: 'Cancel a job that has not begun',
+      description:
+        'An attempt that began within the last second counts as not begun: it goes on, and if it succeeds the job is done after all.',
+      tag: 'Jobs',
+      params: Type.Object({ jobId: JobId }),
+      idempotencyKey: 'kept',
+      reply: Job,
+      problems: [JOB_NOT_FOUND, JOB_NOT_CANCELLABLE],
+      audit: { action: 'job.cancel', target: ({ params }) => ({ job: params.jobId }) },
+      handle: async ({ params }) => {
+        const isCancelled = await cancelJob(parts, params.jobId);
+        const job = await requireJob(params.jobId, undefined, parts);
+        if (isCancelled) return { body: toReply(job) };
         throw new Problem({
-          ...JOB_NOT_FOUND,
-          title: `There is no job ${params.jobId}`,
+          ...JOB_NOT_CANCELLABLE,
+          title: `The job ${params.jobId} is ${job.state}`,
+          members: { state: job.state },
         });
       },
     }),
@@ -137,6 +171,19 @@ ${SCANNED_JOBS} jobs, so a rare one takes several requests.`,
       },
     }),
   ];
+}
+
+/** @throws Problem 404 `job_not_found`, also where the job does not belong to the user to whom the caller is restricted. */
+async function requireJob(
+  id: string,
+  owner: string | undefined,
+  { jobs, batches }: JobRouteParts,
+): Promise<ShownJob> {
+  const job = await jobs.find(id);
+  const isShown = job !== null && (owner === undefined || job.owner === owner);
+  const [shown] = isShown ? await showJobs(batches, [job]) : [];
+  if (shown !== undefined) return shown;
+  throw new Problem({ ...JOB_NOT_FOUND, title: `There is no job ${id}` });
 }
 
 function toReply({ job, state, deferred }: ShownJob): Static<typeof Job> {

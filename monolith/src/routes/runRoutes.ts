@@ -1,13 +1,20 @@
 /** Runs: start one, list them, read one. */
 import { DateText, distinctArray, isCalendarDay, UserId } from '@fit/contract';
 import { type RunRecord, StoreUnavailable } from '@fit/jobs';
-import type { DatabaseClock, JobStore, RunStore, RunSummary } from '@fit/jobs/store';
+import type {
+  CancellationStore,
+  DatabaseClock,
+  JobStore,
+  RunStore,
+  RunSummary,
+} from '@fit/jobs/store';
 import {
   addLogFields,
   currentTraceparent,
   defineRoute,
   IDEMPOTENCY_KEY_REUSED,
   invalidInput,
+  OPERATORS,
   Problem,
   type ProblemKind,
   READERS,
@@ -22,7 +29,8 @@ import type { UserStore } from '../store/userStore.ts';
 
 export interface RunRouteParts {
   readonly users: Pick<UserStore, 'findAll'>;
-  readonly runs: Pick<RunStore, 'find' | 'newest'>;
+  readonly runs: Pick<RunStore, 'find' | 'newest' | 'cancel'>;
+  readonly cancellations: Pick<CancellationStore, 'note'>;
   readonly jobs: Pick<JobStore, 'countIndexed'>;
   readonly clock: Pick<DatabaseClock, 'now'>;
   readonly starter: RunStarter;
@@ -60,6 +68,22 @@ const RUN_NOT_FOUND = {
   when: 'no run has this id',
   remedy: 'GET /runs lists the newest runs.',
 } as const satisfies ProblemKind;
+
+const RUN_ENDED = {
+  status: 409,
+  code: 'run_ended',
+  when: 'the run has ended, so nothing of it can be cancelled; the member `state` of the answer says how',
+  remedy: 'POST /runs/{runId}/rerun creates what is missing.',
+} as const satisfies ProblemKind;
+
+const RUN_UNDER_WAY = {
+  status: 409,
+  code: 'run_under_way',
+  when: 'jobs of the run have not ended, so it is not known what is missing; the member `state` of the answer says how far it is',
+  remedy: 'Wait for the end of the run, or cancel it first.',
+} as const satisfies ProblemKind;
+
+const RunParams = Type.Object({ runId: Type.String({ maxLength: 100 }) });
 
 const LISTED_COUNT = 50;
 /** A request for a run waits at most this long for the database, in milliseconds. */
@@ -110,16 +134,74 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       access: [...READERS, 'service'],
       summary: 'Read the progress of a run',
       tag: 'Runs',
-      params: Type.Object({ runId: Type.String({ maxLength: 100 }) }),
+      params: RunParams,
       reply: RunStatus,
       problems: [RUN_NOT_FOUND],
+      handle: async ({ params }) => ({
+        body: await statusOf(await requireRun(params.runId, parts), parts),
+      }),
+    }),
+    defineRoute({
+      method: 'post',
+      paths: ['/runs/:runId/cancel'],
+      access: OPERATORS,
+      summary: 'Cancel what a run has not started',
+      description:
+        'Answered at once; within some seconds no further job of the run is recorded, and those of which no attempt has begun are cancelled. Attempts that have begun go on, and so do their retries. A repeated request is answered like the first one.',
+      tag: 'Runs',
+      params: RunParams,
+      reply: RunStatus,
+      statuses: [202],
+      problems: [RUN_NOT_FOUND, RUN_ENDED],
+      audit: { action: 'run.cancel', target: ({ params }) => ({ run: params.runId }) },
       handle: async ({ params }) => {
-        const run = await parts.runs.find(params.runId);
-        if (run !== undefined) return { body: await statusOf(run, parts) };
-        throw new Problem({
-          ...RUN_NOT_FOUND,
-          title: `There is no run ${params.runId}`,
-        });
+        const before = await statusOf(await requireRun(params.runId, parts), parts);
+        if (before.state === 'finished') throw ended(before);
+        await parts.cancellations.note();
+        const isCancelled = await parts.runs.cancel(params.runId);
+        const after = await statusOf(await requireRun(params.runId, parts), parts);
+        // A run that was cancelled before is being cancelled, so the request has what it wants.
+        if (!isCancelled && after.state !== 'cancelling') throw ended(after);
+        return { body: after };
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      paths: ['/runs/:runId/rerun'],
+      access: OPERATORS,
+      summary: 'Create what is missing of a run that has ended, as a new run',
+      description:
+        'The new run is for the same day and the same users, or for everyone as they are now. It creates the jobs that do not exist, takes over those that died or were cancelled, with all their attempts, and skips all others.',
+      tag: 'Runs',
+      params: RunParams,
+      idempotencyKey: 'handled',
+      reply: Accepted,
+      statuses: [202],
+      problems: [RUN_NOT_FOUND, RUN_UNDER_WAY, IDEMPOTENCY_KEY_REUSED],
+      audit: {
+        action: 'run.rerun',
+        target: ({ params }, reply) => ({ run: params.runId, newRun: reply?.runId }),
+      },
+      handle: async ({ params, keyHash }) => {
+        const former = await requireRun(params.runId, parts);
+        const { state, date, isForEveryone } = await statusOf(former, parts);
+        if (former.isActive)
+          throw new Problem({
+            ...RUN_UNDER_WAY,
+            title: `The run ${params.runId} is ${state}`,
+            members: { state },
+          });
+        const run = await inTime(() =>
+          parts.starter.start({
+            date,
+            userIds: isForEveryone ? undefined : former.items,
+            rerunOf: former._id,
+            keyHash,
+            traceparent: currentTraceparent(),
+          }),
+        );
+        addLogFields({ run_id: run._id });
+        return { body: acceptedBody(run, parts) };
       },
     }),
     defineRoute({
@@ -136,6 +218,17 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       },
     }),
   ];
+}
+
+/** @throws Problem 404 `run_not_found` */
+async function requireRun(runId: string, { runs }: RunRouteParts): Promise<RunRecord> {
+  const run = await runs.find(runId);
+  if (run !== undefined) return run;
+  throw new Problem({ ...RUN_NOT_FOUND, title: `There is no run ${runId}` });
+}
+
+function ended({ runId, state }: RunStatus): Problem {
+  return new Problem({ ...RUN_ENDED, title: `The run ${runId} is ${state}`, members: { state } });
 }
 
 /** Only a run that is under way has running and waiting jobs, and only for one run they are counted. */

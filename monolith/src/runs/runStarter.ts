@@ -13,6 +13,8 @@ export interface RunRequest {
   readonly date: string | undefined;
   /** Undefined: every user. */
   readonly userIds: readonly string[] | undefined;
+  /** The run whose missing jobs the new run creates; undefined: none. */
+  readonly rerunOf?: string | undefined;
   /** Hash of the Idempotency-Key with the account that sent it; undefined: the request had none. */
   readonly keyHash: string | undefined;
   /** Trace context of the request; undefined while tracing is off. */
@@ -87,13 +89,14 @@ export class RunStarter {
 }
 
 function newRun(id: string, request: RunRequest, today: string): NewRun {
-  const { date = today, userIds, traceparent } = request;
+  const { date = today, userIds, rerunOf, traceparent } = request;
   const wodRequest: WodRequest = { date, isForEveryone: userIds === undefined };
   return {
     _id: id,
     request: wodRequest,
     requestHash: hashOf(request),
     ...(userIds === undefined ? {} : { items: userIds.toSorted() }),
+    ...(rerunOf === undefined ? {} : { rerunOf }),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
 }
@@ -104,8 +107,9 @@ function idOf({ keyHash }: RunRequest): string {
 }
 
 /** A missing date stays missing, so a request that is repeated after midnight is the same request. */
-function hashOf({ date, userIds }: RunRequest): string {
-  return hash(JSON.stringify([date ?? null, userIds?.toSorted() ?? null]));
+function hashOf({ date, userIds, rerunOf }: RunRequest): string {
+  const users = userIds?.toSorted() ?? null;
+  return hash(JSON.stringify([date ?? null, users, ...(rerunOf === undefined ? [] : [rerunOf])]));
 }
 
 function hash(text: string): string {

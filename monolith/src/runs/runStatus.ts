@@ -13,8 +13,11 @@ export const RunStatus = Type.Object(
     createdAt: Type.String(),
     /** True: the run is for every user that existed while it was recorded. */
     isForEveryone: Type.Boolean(),
-    /** accepting: not every job is recorded yet. finished: every job is done, dead or cancelled. */
-    state: Type.Enum(['accepting', 'running', 'finished']),
+    /**
+     * accepting: not every job is recorded yet. finished: every job is done, dead or cancelled. cancelling: jobs of a cancelled run
+     * have not ended yet; cancelled: all have.
+     */
+    state: Type.Enum(['accepting', 'running', 'finished', 'cancelling', 'cancelled']),
     /** Users that the run is for; absent until they are counted, exact once every job is recorded. */
     total: Type.Optional(Count),
     /** Users whose jobs are recorded and published. */
@@ -25,7 +28,7 @@ export const RunStatus = Type.Object(
     skipped: Count,
     /** Jobs that the database refused. */
     refused: Count,
-    /** Jobs by state, without states that no job has. Where running and waiting jobs are not counted, they count as queued. */
+    /** Jobs by state, without states that no job has; users of a cancelled run without a job count as cancelled. Where running and waiting jobs are not counted, they count as queued. */
     states: Type.Record(Type.String(), Count),
     /** Dead jobs by cause. */
     causes: Type.Record(Type.String(), Count),
@@ -36,6 +39,9 @@ export const RunStatus = Type.Object(
     /** Absent while no job is done or the total is not known, and after the end of the run. */
     etaSeconds: Type.Optional(Type.Number()),
     finishedAt: Type.Optional(Type.String()),
+    cancelledAt: Type.Optional(Type.String()),
+    /** The run whose missing jobs this run creates. */
+    rerunOf: Type.Optional(Type.String()),
   },
   { title: 'Run' },
 );
@@ -59,16 +65,17 @@ export function runStatus(run: RunSummary, now: Date, live = NONE_COUNTED): RunS
   const ended = endedCount(ends) + run.refused;
   const total = totalOf(run);
   const isFinished = hasEnded(run, ended);
+  const isCancelled = run.cancelledAt !== undefined;
   const endMs = (run.finishedAt ?? now).getTime();
   const seconds = Math.max(0.001, (endMs - run.createdAt.getTime()) / 1_000);
   const ratePerSecond = Math.round((ends.done / seconds) * 10) / 10;
-  const hasEta = !isFinished && total !== undefined && ratePerSecond > 0;
+  const hasEta = !isFinished && !isCancelled && total !== undefined && ratePerSecond > 0;
   return {
     runId: run._id,
     date,
     createdAt: run.createdAt.toISOString(),
     isForEveryone,
-    state: isFinished ? 'finished' : isExpanded(run) ? 'running' : 'accepting',
+    state: stateOf(run, isFinished),
     ...(total === undefined ? {} : { total }),
     expanded: run.expanded,
     created: run.created,
@@ -76,16 +83,30 @@ export function runStatus(run: RunSummary, now: Date, live = NONE_COUNTED): RunS
     refused: run.refused,
     states: statesOf(run, ends, live),
     causes: positive(ends.causes),
-    percent: percentOf(run, ended),
+    percent: percentOf(total, ended + (isCancelled ? unrecordedOf(run) : 0)),
     ratePerSecond,
     ...(hasEta ? { etaSeconds: Math.ceil(Math.max(0, total - ended) / ratePerSecond) } : {}),
     ...(run.finishedAt === undefined ? {} : { finishedAt: run.finishedAt.toISOString() }),
+    ...(run.cancelledAt === undefined ? {} : { cancelledAt: run.cancelledAt.toISOString() }),
+    ...(run.rerunOf === undefined ? {} : { rerunOf: run.rerunOf }),
   };
 }
 
 /** Users who join or leave while the run is recorded make its first count inexact. */
 function totalOf(run: RunSummary): number | undefined {
+  if (run.cancelledAt !== undefined) return Math.max(run.total ?? 0, run.expanded);
   return isExpanded(run) ? run.expanded : run.total;
+}
+
+/** Users whose jobs are not recorded. */
+function unrecordedOf(run: RunSummary): number {
+  return (totalOf(run) ?? 0) - run.expanded;
+}
+
+function stateOf(run: RunSummary, isFinished: boolean): RunStatus['state'] {
+  if (run.cancelledAt !== undefined) return isFinished ? 'cancelled' : 'cancelling';
+  if (isFinished) return 'finished';
+  return isExpanded(run) ? 'running' : 'accepting';
 }
 
 /** The counters show the end of a run a few seconds before the reconciler marks it; counters that are not reliable do not. */
@@ -101,19 +122,20 @@ function statesOf(
 ): Record<string, number> {
   // Skipped jobs are under way elsewhere, and the counts are not of the same moment.
   const live = Math.max(0, run.expanded - run.refused - endedCount(ends));
+  const unrecorded = unrecordedOf(run);
+  const isCancelled = run.cancelledAt !== undefined;
   return positive({
-    pending: (totalOf(run) ?? 0) - run.expanded,
+    pending: isCancelled ? 0 : unrecorded,
     queued: live - running - waiting,
     running,
     waiting,
     done: ends.done,
     dead: ends.dead,
-    cancelled: ends.cancelled,
+    cancelled: ends.cancelled + (isCancelled ? unrecorded : 0),
   });
 }
 
-function percentOf(run: RunSummary, ended: number): number {
-  const total = totalOf(run);
+function percentOf(total: number | undefined, ended: number): number {
   if (total === undefined) return 0;
   return total === 0 ? 100 : Math.min(100, Math.floor((ended / total) * 1_000) / 10);
 }

@@ -69,14 +69,15 @@ export async function readToday(sources: TodaySources): Promise<TodayFacts> {
 }
 
 /**
- * Chooses the run that the day is judged by: a run for everyone before any run for some users, then the run for the most
- * users, then the newest one. A run whose users are not counted yet may become the largest, so it counts as such.
+ * Chooses the run that the day is judged by: a run for everyone before any run for some users, then any before a cancelled one,
+ * then the run for the most users, then the newest one. A run whose users are not counted yet may become the largest, so it counts as such.
  */
 export function chooseRun(runs: readonly RunSummary[]): RunSummary | undefined {
   const size = ({ total }: RunSummary) => total ?? Number.MAX_SAFE_INTEGER;
   return runs.toSorted(
     (a, b) =>
       Number(wodRequestOf(b).isForEveryone) - Number(wodRequestOf(a).isForEveryone) ||
+      Number(a.cancelledAt !== undefined) - Number(b.cancelledAt !== undefined) ||
       size(b) - size(a) ||
       b.createdAt.getTime() - a.createdAt.getTime(),
   )[0];
@@ -117,7 +118,7 @@ function emptyReport(
 }
 
 function verdictOf({ state, states, total }: RunStatus): TodayReport['verdict'] {
-  if (state !== 'finished' || total === undefined) return 'running';
+  if ((state !== 'finished' && state !== 'cancelled') || total === undefined) return 'running';
   return (states['done'] ?? 0) >= total ? 'served' : 'incomplete';
 }
 

@@ -4,7 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { BatchStore, connectStore, DatabaseClock, JobStore, RunStore } from '@fit/jobs/store';
+import {
+  BatchStore,
+  CancellationStore,
+  connectStore,
+  DatabaseClock,
+  JobStore,
+  RunStore,
+} from '@fit/jobs/store';
 import { createApp, listen } from '@fit/service';
 import { testDatabaseUrl } from '@fit/stack/testing';
 import { storedWodRoutes as coachRoutes } from '../../../coach/src/routes/storedWodRoutes.ts';
@@ -46,6 +53,7 @@ async function serve(t: TestContext, databaseUrl: string) {
   const batches = new BatchStore(database);
   const clock = new DatabaseClock(database);
   const runs = new RunStore(database, clock);
+  const cancellations = new CancellationStore(database);
   const users = new UserStore(database);
   const defects: unknown[] = [];
   const audit = new Audit({
@@ -58,12 +66,13 @@ async function serve(t: TestContext, databaseUrl: string) {
     audit,
     routes: [
       ...userRoutes({ users, jobs, batches, timezone: 'UTC' }),
-      ...jobRoutes({ jobs, batches, runs, clock }),
+      ...jobRoutes({ jobs, batches, runs, clock, cancellations }),
       ...coachRoutes(new WodStore(database), 'UTC'),
       ...runRoutes({
         users,
         jobs,
         runs,
+        cancellations,
         clock,
         starter: new RunStarter({ runs, expander: () => undefined, today: () => '2026-12-05' }),
         queue: 'createWodQueue',
@@ -119,7 +128,8 @@ test('a request for a run is answered although the statement that stores the run
   const { promise: never } = Promise.withResolvers<never>();
   const routes = runRoutes({
     users: { findAll: () => never },
-    runs: { find: () => never, newest: () => never },
+    runs: { find: () => never, newest: () => never, cancel: () => never },
+    cancellations: { note: () => never },
     jobs: { countIndexed: () => never },
     clock: { now: () => new Date() },
     starter: new RunStarter({

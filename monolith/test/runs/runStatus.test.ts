@@ -63,6 +63,20 @@ test('a run is not finished while jobs may follow, or while its counters are not
   assert.equal(stateOf(runRecord({ ...expanded(5), isActive: false })), 'finished');
 });
 
+test('a cancelled run counts users without a job as cancelled, and is cancelled once its jobs have ended', () => {
+  const run = runRecord({
+    ...expanded(40),
+    total: 100,
+    cancelledAt: tenSecondsLater,
+    ends: ends({ done: 10, cancelled: 25 }),
+  });
+  const status = runStatus(run, tenSecondsLater, { waiting: 5 });
+  assert.deepEqual([status.state, status.total, status.percent], ['cancelling', 100, 95]);
+  assert.deepEqual(status.states, { waiting: 5, done: 10, cancelled: 85 });
+  const ended = { ...run, ends: ends({ done: 15, cancelled: 25 }) };
+  assert.equal(runStatus(ended, tenSecondsLater).state, 'cancelled');
+});
+
 test('a run without jobs is finished once that is known', () => {
   const { state, percent, total } = runStatus(runRecord(expanded(0)), tenSecondsLater);
   assert.deepEqual([state, percent, total], ['finished', 100, 0]);

@@ -81,6 +81,13 @@ test('a run for everyone is chosen before larger or newer runs for some users', 
   assert.equal(chosen(), undefined);
 });
 
+test('a cancelled run leaves the day incomplete, and a further run is chosen before it', () => {
+  const cancelled = { ...run('cancelled', 100), cancelledAt: at };
+  assert.equal(chosen(cancelled, run('again', 90)), 'again');
+  const done = { ...expanded(40), total: 100, ends: ends({ done: 40 }), cancelledAt: at };
+  assert.equal(verdictOf(runRecord(done)), 'incomplete');
+});
+
 test('of runs of the same scope the largest is chosen, then the newest; one that is not counted counts as the largest', () => {
   assert.equal(chosen(run('late', 1, '06:00:00'), run('all', 100)), 'all');
   assert.equal(chosen(run('first', 100), run('again', 100, '07:00:00')), 'again');

@@ -1,7 +1,7 @@
 /** Goal: a database that hangs or is away uses up no attempt. Method: stores that answer never, with an error, or at once. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CancelledJobs } from '../../src/open/cancelledJobs.ts';
+import { CancelledJobs } from '../../src/work/cancelledJobs.ts';
 
 test('while the database hangs or fails no job counts as cancelled, and the attempt goes on', async () => {
   const hanging = { findCancelled: () => new Promise<Set<string>>(() => undefined) };
