@@ -8,9 +8,10 @@ import {
   createDeadLetterWorker,
   createWorker,
   discard,
+  hold,
   reject,
 } from '@fit/topology';
-import { MainService } from './mainServiceClient.ts';
+import { MainService, MainServiceDown } from './mainServiceClient.ts';
 import { setting, whenStopped } from './process.ts';
 import { board } from './topology.ts';
 
@@ -31,6 +32,7 @@ await createWorker({
   topology: board,
   queue: 'tasks',
   concurrency,
+  breaker: { pause: '200ms' },
   handler: async ({ body: { id }, signal }) => {
     const task = await mainService.findTask(id, signal);
     if (task === undefined) return discard('there is no such task');
@@ -41,9 +43,12 @@ await createWorker({
     await mainService.report(id, 'success', signal);
     return undefined;
   },
+  // An outage of the main service is no failure of the task: no attempt is spent, and consuming pauses.
+  onError: (error) => (error instanceof MainServiceDown ? hold(error) : undefined),
 });
 
 // Reports first; the letter is deleted afterwards: killed in between, it is read again, and the second report changes nothing.
+// While the main service is down the report throws, so the letter stays and is read again after a pause.
 await createDeadLetterWorker({
   connection,
   topology: board,

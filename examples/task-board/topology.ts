@@ -12,8 +12,6 @@ export const board = defineTopology({
       on: ['task'],
       // For defects and lost deadlines. A failure of the simulated work is final and takes no further attempt.
       retry: { delays: ['1s', '30s', '10m', '1h'] },
-      // A consumer holds its messages while the main service does not answer, so an outage should spend few attempts.
-      deadline: '25m',
     },
   },
 });

@@ -187,6 +187,8 @@ export {
   errorClass,
   errorMessage,
   type HandlerResult,
+  type Hold,
+  hold,
   InvalidOutcome,
   type Outcome,
   type OutcomeType,

@@ -7,7 +7,7 @@ import type { Duration } from '../declaration/duration.ts';
 import type { AnyTopology, QueueOptions, Queues, Topology } from '../define/defineTopology.ts';
 import type { BodyOutput, MessageName, Messages } from '../define/messages.ts';
 import { notesName } from '../plan/names.ts';
-import { errorMessage, type Outcome } from '../retry/outcome.ts';
+import { errorMessage, type Hold, type Outcome } from '../retry/outcome.ts';
 import { SYSTEM_CLOCK } from '../work/clock.ts';
 import { QueueWorker, type QueueWorkerOptions } from '../work/index.ts';
 import { declaredObjects, type WorkerLink } from '../work/workerLink.ts';
@@ -91,14 +91,14 @@ export interface CreateWorkerOptions<
    */
   readonly decode?: (message: RawMessage) => unknown;
   /**
-   * Nothing returned means done. A throw means what `onError` says. Any other value that is no outcome is a retry with the
-   * error `InvalidOutcome`, and an event.
+   * Nothing returned means done. A throw means what `onError` says. `hold` means that something which the handler needs is
+   * down. Any other value that is no outcome is a retry with the error `InvalidOutcome`, and an event.
    */
   readonly handler: (
     message: Delivered<T['messages'], T['queues'][N] extends { readonly on: infer O } ? O : never>,
-  ) => MaybePromise<Outcome<Effect> | undefined> | MaybePromise<void>;
+  ) => MaybePromise<Outcome<Effect> | Hold | undefined> | MaybePromise<void>;
   /** What a throw means, by `instanceof` or any condition; undefined: a retry. */
-  readonly onError?: (error: unknown, attempt: AttemptInfo) => Outcome<never> | undefined;
+  readonly onError?: (error: unknown, attempt: AttemptInfo) => Outcome<never> | Hold | undefined;
   /**
    * Stores what the handler did before the message is acknowledged; it may collect several and resolve them together. A
    * rejection means a failed attempt. An outcome takes the place of that of the handler: `done` and `discard` acknowledge,
@@ -119,7 +119,7 @@ export interface CreateWorkerOptions<
   readonly onLong?: (message: ReadMessage<BodyOn<T, N>>) => void;
   /** Messages that may have ended a worker, at a time; default 10. */
   readonly suspects?: { readonly concurrency?: number };
-  /** Pauses consuming while most attempts fail alike; false switches it off. */
+  /** Pauses consuming while most attempts fail alike; false switches that off, but not the pauses after `hold`. */
   readonly breaker?: BreakerOptions | false;
 }
 

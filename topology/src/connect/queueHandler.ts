@@ -8,6 +8,7 @@ import { messageName } from '../retry/messageName.ts';
 import {
   errorMessage,
   type HandlerResult,
+  type Hold,
   InvalidOutcome,
   type Outcome,
   outcomeOfResult,
@@ -91,9 +92,9 @@ export interface HandlerParts<Effect> {
   readonly retry: RetryPolicy;
   readonly handler: (
     message: ReadMessage & { readonly attempt: AttemptInfo; readonly signal: AbortSignal },
-  ) => Answer<Outcome<Effect>>;
+  ) => Answer<Outcome<Effect> | Hold>;
   readonly onError:
-    | ((error: unknown, attempt: AttemptInfo) => Outcome<never> | undefined)
+    | ((error: unknown, attempt: AttemptInfo) => Outcome<never> | Hold | undefined)
     | undefined;
   /** Bytes → what the schema checks; undefined: JSON. */
   readonly decode: ((message: RawMessage) => unknown) | undefined;
@@ -279,7 +280,9 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
   }
 
   /** Without repeats and hooks a handler that answers at once makes no promise: one for each message slows a worker. */
-  function runOnce(task: Task<ReadMessage>): Outcome<Effect> | Promise<Outcome<Effect>> {
+  function runOnce(
+    task: Task<ReadMessage>,
+  ): Outcome<Effect> | Hold | Promise<Outcome<Effect> | Hold> {
     const attempt = infoOf(task, 0);
     try {
       const answer = parts.handler(handed(task, attempt));
@@ -299,12 +302,13 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     return delivered.of(task, attempt);
   }
 
-  async function runAll(task: Task<ReadMessage>): Promise<Outcome<Effect>> {
+  async function runAll(task: Task<ReadMessage>): Promise<Outcome<Effect> | Hold> {
     const repeats = task.attempt.number === 1 ? immediate : 0;
     for (let repeat = 0; ; repeat += 1) {
       const attempt = infoOf(task, repeat);
       infos.set(task.delivery, attempt);
       const outcome = await attemptOnce(task, attempt);
+      if (outcome.type === 'hold') return outcome;
       const mayRepeat = outcome.type === 'retry' && outcome.after === undefined;
       // After a deadline or a stop the message is retried without this attempt, and perhaps by another worker.
       const isOver = task.isAborted || task.delivery.isSettled || !task.delivery.isCurrent;
@@ -316,14 +320,18 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
   async function attemptOnce(
     task: Task<ReadMessage>,
     attempt: AttemptInfo,
-  ): Promise<Outcome<Effect>> {
+  ): Promise<Outcome<Effect> | Hold> {
     const message = handed(task, attempt);
     const wrappers = parts.hooks.flatMap(({ aroundAttempt }) =>
       aroundAttempt === undefined
         ? []
-        : [(inner: () => Promise<Outcome<Effect>>) => aroundAttempt(attempt, message, inner)],
+        : [
+            (inner: () => Promise<Outcome<Effect> | Hold>) =>
+              aroundAttempt(attempt, message, inner),
+          ],
     );
-    const run = async (): Promise<Outcome<Effect>> => outcomeOfResult(await parts.handler(message));
+    const run = async (): Promise<Outcome<Effect> | Hold> =>
+      outcomeOfResult(await parts.handler(message));
     try {
       return await runThroughHooks(wrappers, run, parts.onHookError);
     } catch (error) {
@@ -331,12 +339,12 @@ export function queueHandler<Effect>(parts: HandlerParts<Effect>): QueueHandler<
     }
   }
 
-  function failed(error: unknown, attempt: AttemptInfo): Outcome<never> {
+  function failed(error: unknown, attempt: AttemptInfo): Outcome<never> | Hold {
     if (error instanceof InvalidOutcome) tell({ type: 'invalidOutcome', queue: name, error });
     return outcomeOfError(error, attempt);
   }
 
-  function outcomeOfError(error: unknown, attempt: AttemptInfo): Outcome<never> {
+  function outcomeOfError(error: unknown, attempt: AttemptInfo): Outcome<never> | Hold {
     try {
       const outcome = parts.onError?.(error, attempt);
       return outcome === undefined ? retry(error) : outcomeOfResult(outcome);

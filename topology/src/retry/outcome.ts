@@ -41,6 +41,21 @@ export function discard(reason: string): Outcome<never> {
   return { type: 'discard', reason };
 }
 
+/**
+ * What a handler returns in place of an outcome while something that it needs is down, whatever the message: no attempt is
+ * spent. The worker holds the message, pauses consuming, and hands it in again after the pause of its circuit breaker. After
+ * 15 minutes the message goes back to its queue.
+ */
+export interface Hold {
+  readonly type: 'hold';
+  readonly error?: unknown;
+}
+
+/** Something that the handler needs is down: no attempt is spent, and the message is handed in again after a pause. */
+export function hold(error?: unknown): Hold {
+  return { type: 'hold', error };
+}
+
 /** @returns retry for a thrown error, or reject if the kind lists its class in `nonRetryable`. */
 export function outcomeOfThrow(
   kind: Pick<KindDeclaration, 'nonRetryable'>,
@@ -50,8 +65,8 @@ export function outcomeOfThrow(
   return { type, error };
 }
 
-/** What a handler may return: an outcome, or nothing, which means done without an effect. */
-export type HandlerResult<Effect = unknown> = Outcome<Effect> | undefined;
+/** What a handler may return: an outcome, `hold`, or nothing, which means done without an effect. */
+export type HandlerResult<Effect = unknown> = Outcome<Effect> | Hold | undefined;
 
 /** The handler returned a value that is not an outcome, so the attempt counts as failed. */
 export class InvalidOutcome extends Error {
@@ -64,11 +79,12 @@ const DONE: Outcome<never> = Object.freeze({ type: 'done' });
  * @param answer is what the handler returned: a program in JavaScript can return anything.
  * @throws InvalidOutcome with the returned value, and with the values that are allowed.
  */
-export function outcomeOfResult<Effect>(answer: HandlerResult<Effect>): Outcome<Effect> {
+export function outcomeOfResult<Effect>(answer: HandlerResult<Effect>): Outcome<Effect> | Hold {
   if (answer === undefined) return DONE;
   const fields = Object(answer) as Partial<Record<'type' | 'after' | 'reason', unknown>>;
-  switch (fields.type as OutcomeType | undefined) {
+  switch (fields.type as OutcomeType | 'hold' | undefined) {
     case 'done':
+    case 'hold':
     case 'reject':
       return answer;
     case 'retry':
@@ -81,7 +97,7 @@ export function outcomeOfResult<Effect>(answer: HandlerResult<Effect>): Outcome<
       throw new InvalidOutcome(`${shown(answer)}, which needs reason: a text`);
     default:
       throw new InvalidOutcome(
-        `${shown(answer)}, which is no outcome; return nothing for done, or an object whose type is done, retry, reject or discard`,
+        `${shown(answer)}, which is no outcome; return nothing for done, or an object whose type is done, retry, reject, discard or hold`,
       );
   }
 }

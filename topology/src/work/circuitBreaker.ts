@@ -52,11 +52,13 @@ export class CircuitBreaker {
   readonly #sample: (string | undefined)[] = [];
   #state: CircuitBreakerState = { type: 'closed' };
   #openingCount = 0;
+  /** True from `hold` until it closes. */
+  #isHolding = false;
   readonly #clock: Clock;
   #timer: ClockTimer | undefined;
 
   /**
-   * @param options false switches the circuit breaker off: it stays closed.
+   * @param options false switches the circuit breaker off: only `hold` opens it.
    * @param onState is called with each new state.
    */
   constructor(
@@ -95,19 +97,29 @@ export class CircuitBreaker {
    * @param error what it failed with.
    */
   record(errorClass: string | undefined, error?: unknown): void {
-    if (this.#options === undefined || this.#state.type === 'open') return;
-    const { sampleSize, pauseMs, longestPauseMs } = this.#options;
+    if (this.#state.type === 'open') return;
     const failure = errorClass !== undefined && this.#ignores(error) ? undefined : errorClass;
     if (this.#state.type === 'probing') {
-      if (failure === undefined) this.#close();
-      else this.#open(failure, Math.min(this.#state.pauseMs * 2, longestPauseMs));
+      // After `hold` every other end shows that what was down is up.
+      if (failure === undefined || this.#isHolding) this.#close();
+      else this.#openAgain(failure, this.#state.pauseMs);
       return;
     }
+    if (this.#options === undefined) return;
+    const { sampleSize, pauseMs } = this.#options;
     this.#sample.push(failure);
     if (this.#sample.length > sampleSize) this.#sample.shift();
     // A success does not open the circuit breaker, although enough older failures may still be in the sample.
     const commonClass = failure === undefined ? undefined : this.#commonErrorClass(this.#options);
     if (commonClass !== undefined) this.#open(commonClass, pauseMs);
+  }
+
+  /** Opens at once: a handler has said that something which it needs is down. */
+  hold(errorClass: string): void {
+    if (this.#state.type === 'open') return;
+    this.#isHolding = true;
+    if (this.#state.type === 'probing') this.#openAgain(errorClass, this.#state.pauseMs);
+    else this.#open(errorClass, this.#options?.pauseMs ?? DEFAULTS.pauseMs);
   }
 
   /** Ends the pause timer, which would keep the process running. */
@@ -125,8 +137,14 @@ export class CircuitBreaker {
 
   #close(): void {
     this.#sample.length = 0;
+    this.#isHolding = false;
     this.#state = { type: 'closed' };
     this.#onState(this.#state);
+  }
+
+  #openAgain(errorClass: string, pauseMs: number): void {
+    const longestPauseMs = this.#options?.longestPauseMs ?? DEFAULTS.longestPauseMs;
+    this.#open(errorClass, Math.min(pauseMs * 2, longestPauseMs));
   }
 
   #open(errorClass: string, pauseMs: number): void {

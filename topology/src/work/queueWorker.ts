@@ -7,8 +7,9 @@ import { isAtLeast } from '../plan/brokerProfile.ts';
 import type { PlannedKind, TopologyPlan } from '../plan/topologyPlan.ts';
 import { crashesOf, crashRisk } from '../retry/crashRisk.ts';
 import { type NextStep, nextStep } from '../retry/nextStep.ts';
-import { errorClass, type Outcome } from '../retry/outcome.ts';
+import { errorClass, type Hold, type Outcome } from '../retry/outcome.ts';
 import { CircuitBreaker } from './circuitBreaker.ts';
+import type { ClockTimer } from './clock.ts';
 import { deadLetter, isGivenBack, performStep, type WorkerPublisher } from './performStep.ts';
 import { Quarantine, RedeliveriesWithoutCrash } from './quarantine.ts';
 import type { AttemptResult, QueueWorkerOptions } from './queueWorkerOptions.ts';
@@ -33,6 +34,8 @@ import {
 
 const DEFAULT_PREFETCH_COUNT = 50;
 const DEFAULT_SUSPECT_CONCURRENCY = 4;
+/** The broker takes an unsettled message away after 30 minutes, and closes the channel with it. */
+const LONGEST_HOLD_MS = 15 * 60_000;
 
 /** How a worker was stopped. */
 export interface DrainReport {
@@ -65,6 +68,8 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   #isRequeueFree = true;
   /** Attempts whose handler has not answered yet; those that answer at once are never in it. */
   readonly #running = new Set<RunningTask<Message>>();
+  /** Attempts that ended with `hold`, until one of the same message ends otherwise. */
+  readonly #held = new Map<RunningTask<Message>, HeldTask<Message>>();
   /** True once a stop or a pause gives back what has not begun. */
   #isGivingBack = false;
   /** Messages that were given back before they had begun. */
@@ -99,6 +104,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       (state) => {
         options.onEvent?.({ type: 'circuitBreaker', queue: this.#kind.queue, state });
         this.#regulatePrefetch();
+        this.#runHeld();
       },
       clock,
     );
@@ -188,8 +194,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     const atDeadlineCount =
       (await this.#consumer?.drain(drainMs, () => {
         // Not earlier: the broker would deliver them to this worker again.
-        this.#isGivingBack = true;
-        this.#limiter.dismiss();
+        this.#returnUnbegun();
       })) ?? 0;
     const reason = new WorkerStopped(`the worker was stopped, and ${drainMs} ms are over`);
     for (const task of this.#running) task.abort(reason);
@@ -216,8 +221,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       await new Promise<void>((resolve) => this.#onPaused.push(resolve));
     if (!this.#isStillPaused() || this.#isStopping) return;
     // Not earlier: the broker would deliver them to this worker again.
-    this.#isGivingBack = true;
-    this.#limiter.dismiss();
+    this.#returnUnbegun();
   }
 
   /** Consumes again after a pause. */
@@ -256,6 +260,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       },
       onLost: (deliveries) => {
         for (const { messageId } of deliveries) this.#redeliveriesWithoutCrash.add(messageId);
+        for (const task of [...this.#held.keys()]) this.#forgetHeld(task);
       },
       onChange: (settled) => {
         this.#quarantine.onChange(settled);
@@ -310,8 +315,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
       isRequeueFree: () => this.#isRequeueFree,
       unsettledCount: () => this.inFlightCount,
       isPaused: () => this.#consumer?.isPaused === true,
-      maxInFlight: () =>
-        this.#isPaused ? 0 : Math.min(this.#concurrency, this.#circuitBreaker.maxInFlight),
+      maxInFlight: () => (this.#isPaused ? 0 : Math.min(this.#concurrency, this.#maxInFlight)),
       pull: async () => (await this.#consumer?.pull()) === true,
       run: (delivery) => {
         this.#take(delivery);
@@ -341,8 +345,14 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   #regulatePrefetch(): void {
     const isPrefetching = this.#quarantine.mode === 'prefetch' && !this.#isPaused;
     const allowedCount = isPrefetching ? this.#prefetchCount : 0;
-    this.#consumer?.setPrefetch(Math.min(allowedCount, this.#circuitBreaker.maxInFlight));
+    this.#consumer?.setPrefetch(Math.min(allowedCount, this.#maxInFlight));
     this.#quarantine.onChange();
+  }
+
+  /** A message that is held is the one that probes, so no other is taken for it. */
+  get #maxInFlight(): number {
+    const { state, maxInFlight } = this.#circuitBreaker;
+    return state.type === 'probing' && this.#held.size > 0 ? 0 : maxInFlight;
   }
 
   #take(delivery: Delivery): void {
@@ -358,6 +368,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
   /** Begins an attempt, now or when the limiter lets it in; at a stop the message is given back instead. */
   #enter(task: RunningTask<Message>, openingCount: number): void {
     if (this.#isGivingBack && this.#requeue(task.delivery)) {
+      this.#forgetHeld(task);
       this.#givenBackCount += 1;
       return;
     }
@@ -376,8 +387,13 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     // The channel may have been lost meanwhile; then the broker delivers the message again. Or the circuit breaker opened
     // meanwhile: the message is requeued, and no attempt is spent. The broker does not deliver it to this worker at once,
     // because the consumer was cancelled before.
-    const isLate = this.#circuitBreaker.hasOpenedSince(openingCount);
-    if (isGivenBack(delivery) || (isLate && this.#requeue(delivery))) {
+    const held = this.#held.get(task);
+    const isLate =
+      held === undefined
+        ? this.#circuitBreaker.hasOpenedSince(openingCount)
+        : this.#circuitBreaker.state.type === 'open';
+    if (held !== undefined) held.isWaiting = isLate;
+    if (isGivenBack(delivery) || (isLate && (held !== undefined || this.#requeue(delivery)))) {
       this.#limiter.leave();
       return;
     }
@@ -435,14 +451,78 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     else delivery.nackToDeadLetterExchange();
   }
 
-  #end({ task, kind, startedAt, outcome }: EndedRun<Message, Effect>): void {
-    const { message, attempt, delivery } = task;
+  #end({ task, kind, startedAt, outcome }: EndedRun<Message, Outcome<Effect> | Hold>): void {
     // Before a copy or a note is published: it waits for the broker, and must not hold the place of a handler meanwhile.
     this.#limiter.leave();
+    if (outcome.type === 'hold') {
+      this.#hold({ task, kind, startedAt, outcome });
+      return;
+    }
+    this.#forgetHeld(task);
     // A rejected job caused its failure itself, so it is not a sign of an outage.
     if (outcome.type === 'retry')
       this.#circuitBreaker.record(errorClass(outcome.error), outcome.error);
     else this.#circuitBreaker.record(undefined);
+    this.#finish({ task, kind, startedAt, outcome });
+  }
+
+  /** The handler is given this message again when the circuit breaker probes or closes. */
+  #hold(ended: EndedRun<Message, Hold>): void {
+    const { task, outcome } = ended;
+    const { clock } = this.#link;
+    const held = this.#held.get(task);
+    if (held !== undefined) held.isWaiting = true;
+    else if (!isGivenBack(task.delivery))
+      this.#held.set(task, {
+        ended,
+        untilMs: clock.elapsedMs() + LONGEST_HOLD_MS,
+        timer: clock.after(LONGEST_HOLD_MS, () => {
+          if (this.#held.get(task)?.isWaiting === true) this.#returnHeld(task);
+        }),
+        isWaiting: true,
+      });
+    this.#circuitBreaker.hold(errorClass(outcome.error));
+    if (this.#isGivingBack || (held !== undefined && clock.elapsedMs() >= held.untilMs))
+      this.#returnHeld(task);
+  }
+
+  /** One probes; all of them run once the circuit breaker is closed. */
+  #runHeld(): void {
+    const { openingCount, state } = this.#circuitBreaker;
+    if (state.type === 'open') return;
+    for (const [task, held] of [...this.#held]) {
+      if (!held.isWaiting) continue;
+      held.isWaiting = false;
+      this.#enter(task, openingCount);
+      if (state.type === 'probing') return;
+    }
+  }
+
+  /** Back to its queue. Near the crash limit, before 4.3, its attempt counts as failed instead. */
+  #returnHeld(task: RunningTask<Message>): void {
+    const held = this.#held.get(task);
+    if (held === undefined) return;
+    this.#forgetHeld(task);
+    if (this.#requeue(task.delivery)) this.#givenBackCount += 1;
+    else
+      this.#finish({ ...held.ended, outcome: { type: 'retry', error: held.ended.outcome.error } });
+    this.#regulatePrefetch();
+  }
+
+  #forgetHeld(task: RunningTask<Message>): void {
+    this.#held.get(task)?.timer.cancel();
+    this.#held.delete(task);
+  }
+
+  /** Gives back what has not begun, and what is held. */
+  #returnUnbegun(): void {
+    this.#isGivingBack = true;
+    this.#limiter.dismiss();
+    for (const [task, { isWaiting }] of [...this.#held]) if (isWaiting) this.#returnHeld(task);
+  }
+
+  #finish({ task, kind, startedAt, outcome }: EndedRun<Message, Outcome<Effect>>): void {
+    const { message, attempt, delivery } = task;
     const step = nextStep(kind, attempt, outcome);
     const endedAt = this.#link.clock.date();
     const result = { message, kind, attempt, delivery, outcome, step, startedAt, endedAt };
@@ -495,11 +575,21 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
 }
 
 /** A handler that has answered, or whose deadline passed. */
-interface EndedRun<Message, Effect> {
+interface EndedRun<Message, Answer> {
   readonly task: RunningTask<Message>;
   readonly kind: PlannedKind;
   readonly startedAt: Date;
-  readonly outcome: Outcome<Effect>;
+  readonly outcome: Answer;
+}
+
+/** A message that its handler could not work on, because something that it needs is down. */
+interface HeldTask<Message = unknown> {
+  readonly ended: EndedRun<Message, Hold>;
+  /** By the clock of the worker. */
+  readonly untilMs: number;
+  readonly timer: ClockTimer;
+  /** False while its handler runs again, or is about to. */
+  isWaiting: boolean;
 }
 
 function kindIn(kinds: readonly PlannedKind[], name: string): PlannedKind {

@@ -7,6 +7,7 @@ import { type Attempt, attemptOf } from '../retry/attempt.ts';
 import { crashesOf } from '../retry/crashRisk.ts';
 import {
   type HandlerResult,
+  type Hold,
   type Outcome,
   outcomeOfResult,
   outcomeOfThrow,
@@ -114,7 +115,7 @@ export function runAttempt<Message, Effect>(
   task: RunningTask<Message>,
   kind: Pick<KindDeclaration, 'nonRetryable'>,
   options: RunOptions<Message, Effect>,
-): Outcome<Effect> | Promise<Outcome<Effect>> {
+): Outcome<Effect> | Hold | Promise<Outcome<Effect> | Hold> {
   try {
     const answer = options.run(task);
     return isPromise(answer) ? waitFor(answer, { task, kind, options }) : outcomeOfResult(answer);
@@ -156,7 +157,7 @@ interface AttemptParts<Message, Effect> {
 function waitFor<Message, Effect>(
   answer: PromiseLike<HandlerResult<Effect>>,
   { task, kind, options }: AttemptParts<Message, Effect>,
-): Promise<Outcome<Effect>> {
+): Promise<Outcome<Effect> | Hold> {
   const { deadlines, onLong } = options;
   return new Promise((resolve) => {
     const running = deadlines.begin({
@@ -167,7 +168,7 @@ function waitFor<Message, Effect>(
         resolve(outcomeOfThrow(kind, error));
       },
     });
-    const end = (outcome: () => Outcome<Effect>) => {
+    const end = (outcome: () => Outcome<Effect> | Hold) => {
       // The deadline has passed already, and the answer comes too late.
       if (!deadlines.end(running)) return;
       try {
