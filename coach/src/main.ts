@@ -1,7 +1,13 @@
 /** The process of the coach: configuration, database, HTTP, worker. The shutdown hooks run in reverse order. */
-import { useNativeBroker } from '@fit/contract';
+import { optionalText, useNativeBroker } from '@fit/contract';
 import { EndCounter, type JobEvent, JobWorker } from '@fit/jobs';
-import { awaitSchema, connectStore, countingRunStore, openJobStores } from '@fit/jobs/store';
+import {
+  awaitSchema,
+  BACKGROUND_LIMITS,
+  connectStore,
+  countingRunStore,
+  openJobStores,
+} from '@fit/jobs/store';
 import {
   countJobs,
   countPublishes,
@@ -12,6 +18,7 @@ import {
   createServiceMetrics,
   DRAIN_MS,
   dependencyChecks,
+  exportPausedQueues,
   exportPoolGauges,
   Health,
   healthRoutes,
@@ -26,6 +33,7 @@ import {
   openLog,
   openTracing,
   runService,
+  Settings,
   serveOperations,
   withAttemptLogContext,
   withDocumentation,
@@ -109,6 +117,18 @@ await runService(log, async (shutdownHooks, stopping) => {
       stores.clock.stop();
     },
   });
+  // Before the worker opens: it must not take a job of a queue that is paused.
+  const settings = await Settings.open(
+    store.database.withLimits(BACKGROUND_LIMITS),
+    config.settings,
+  );
+  shutdownHooks.push({
+    part: 'settings',
+    stop: () => {
+      settings.stop();
+    },
+  });
+  exportPausedQueues(metrics, settings, { plan, vhost });
   const endCounter = new EndCounter({
     runs: stores.runs,
     countingRuns: countingRunStore(store.database, stores),
@@ -136,7 +156,19 @@ await runService(log, async (shutdownHooks, stopping) => {
     connection,
     declaration,
     kind,
-    handlers: new Map([['createWod', createWodHandler({ wods, ...config })]]),
+    handlers: new Map([
+      [
+        'createWod',
+        createWodHandler({
+          ...config,
+          wods,
+          failureRate: () => settings.valueOf('COACH_FAILURE_RATE'),
+        }),
+      ],
+    ]),
+    isPaused: settings.pauseOf(kind.queue) !== undefined,
+    version: optionalText(process.env, 'FIT_VERSION') ?? 'dev',
+    settings: () => ({ COACH_FAILURE_RATE: settings.valueOf('COACH_FAILURE_RATE') }),
     stores,
     endCounter,
     // A simulated failure stands for a fault of one job and must not open the circuit breaker.
@@ -148,6 +180,9 @@ await runService(log, async (shutdownHooks, stopping) => {
       heartbeat.onEvent(event);
       logJobEvent(log, event);
     },
+  });
+  settings.watch(() => {
+    running.worker?.setPaused('queue', settings.pauseOf(kind.queue) !== undefined);
   });
   shutdownHooks.push({ part: 'worker', stop: () => running.worker?.close(DRAIN_MS) });
 

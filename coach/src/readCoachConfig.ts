@@ -1,7 +1,8 @@
 /** Reads the configuration of the coach from the environment. */
 import {
-  decimalNumber,
   type Environment,
+  RUNTIME_SETTINGS,
+  type RuntimeSettings,
   readServiceConfig,
   type ServiceConfig,
   serviceVariables,
@@ -10,8 +11,8 @@ import {
 import Type from 'typebox';
 
 export interface CoachConfig extends ServiceConfig {
-  /** Share of attempts that fail on purpose. */
-  readonly failureRate: number;
+  /** The settings that can be changed at run time, as the environment states them. */
+  readonly settings: Pick<RuntimeSettings, 'COACH_FAILURE_RATE'>;
   /** Time that each attempt takes on purpose, in milliseconds. */
   readonly workMs: number;
   /** Unsettled deliveries at a time: two stages settle up to 500 each, and as many wait, so that the next batches are full. */
@@ -25,12 +26,7 @@ export interface CoachConfig extends ServiceConfig {
 /** Every variable that the coach reads, with default, bound and documentation. */
 export const COACH_VARIABLES = Type.Object({
   ...serviceVariables({ port: 12_101, metricsPort: 12_112 }),
-  COACH_FAILURE_RATE: decimalNumber({
-    default: 0,
-    minimum: 0,
-    maximum: 1,
-    description: 'share of attempts that fail on purpose',
-  }),
+  COACH_FAILURE_RATE: RUNTIME_SETTINGS.COACH_FAILURE_RATE,
   COACH_WORK_MS: wholeNumber({
     default: 0,
     minimum: 0,
@@ -67,7 +63,7 @@ export function readCoachConfig(env: Environment): CoachConfig {
   const { service, own } = readServiceConfig(COACH_VARIABLES, env);
   return {
     ...service,
-    failureRate: own.COACH_FAILURE_RATE,
+    settings: { COACH_FAILURE_RATE: own.COACH_FAILURE_RATE },
     workMs: own.COACH_WORK_MS,
     prefetchCount: own.COACH_PREFETCH,
     concurrency: own.COACH_CONCURRENCY,

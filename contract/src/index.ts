@@ -38,6 +38,14 @@ export {
   serviceVariables,
   TRACING_VARIABLES,
 } from './readServiceConfig.ts';
+export {
+  isSettingValue,
+  RUNTIME_SETTINGS,
+  type RuntimeSettings,
+  retentionFault,
+  SETTING_NAMES,
+  type SettingName,
+} from './runtimeSettings.ts';
 export { findStoredWods } from './storedWods.ts';
 export { passwordsOf, problemOfHttpUrl, SECRET_REMEDY, weaknessOfSecret } from './valueChecks.ts';
 export {

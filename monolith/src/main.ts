@@ -29,6 +29,7 @@ import {
   createApp,
   createServiceMetrics,
   dependencyChecks,
+  exportPausedQueues,
   exportPoolGauges,
   Health,
   healthRoutes,
@@ -44,6 +45,7 @@ import {
   openLog,
   openTracing,
   runService,
+  Settings,
   serveOperations,
   withDocumentation,
 } from '@fit/service';
@@ -104,9 +106,20 @@ await runService(log, async (shutdownHooks, stopping) => {
   await operationStore.ensureIndexes();
   const users = new UserStore(store.database);
   await users.ensureIndexes();
+  const settings = await Settings.open(
+    store.database.withLimits(BACKGROUND_LIMITS),
+    config.settings,
+  );
+  shutdownHooks.push({
+    part: 'settings',
+    stop: () => {
+      settings.stop();
+    },
+  });
   const { authenticate, keyRing, callers } = openAccess(store.database);
   const accounts = await openAccounts({
     config,
+    isRegistrationOpen: () => settings.valueOf('FIT_REGISTRATION') === 'open',
     store,
     users,
     keyRing,
@@ -116,7 +129,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
   const audit = await openAudit({ database: store.database, clock: stores.clock });
-  const status = openStatus(config, declaration, { ...stores, wodRuns });
+  const status = openStatus(config, declaration, { ...stores, wodRuns }, settings);
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
   const running: { backgroundTasks?: BackgroundTasks; operationLoop?: LeasedLoop } = {};
@@ -141,6 +154,7 @@ await runService(log, async (shutdownHooks, stopping) => {
         dailyRun,
         declaration,
         status,
+        settings,
         timezone: config.timezone,
       }),
       ...healthRoutes(health),
@@ -163,6 +177,7 @@ await runService(log, async (shutdownHooks, stopping) => {
       dailyRun,
     }),
   });
+  exportPausedQueues(metrics, settings, { plan, vhost });
   status.sampler.onSample(exportLimitsInForce(metrics, plan, vhost));
   const operations = await serveOperations({
     host: config.host,
@@ -223,9 +238,14 @@ await runService(log, async (shutdownHooks, stopping) => {
     tasks: TASK_NAMES.filter((task) => task !== 'deadLetters' || config.isDeadLetterRecorderOn),
     staleAfterMs: config.staleAfterMs,
     retentionPolicy: {
-      jobDays: config.jobRetentionDays,
-      effectDays: config.workoutRetentionDays,
+      get jobDays() {
+        return settings.valueOf('FIT_JOB_RETENTION_DAYS');
+      },
+      get effectDays() {
+        return settings.valueOf('FIT_WORKOUT_RETENTION_DAYS');
+      },
     },
+    targetSeconds: () => settings.valueOf('FIT_RELAY_SECONDS'),
     stores: jobStores,
     countingRuns,
     effects: {

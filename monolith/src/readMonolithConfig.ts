@@ -5,14 +5,21 @@ import {
   type Environment,
   httpUrl,
   oneOf,
+  RUNTIME_SETTINGS,
+  type RuntimeSettings,
   readServiceConfig,
+  retentionFault,
   type ServiceConfig,
+  type SettingName,
   secret,
   serviceVariables,
   text,
   wholeNumber,
 } from '@fit/contract';
 import Type from 'typebox';
+
+/** The settings that the monolith applies. */
+export type MonolithSetting = Exclude<SettingName, 'COACH_FAILURE_RATE'>;
 
 export interface MonolithConfig extends ServiceConfig {
   /** Whoever knows it may make the first administrator; undefined: the first start makes one and keeps it in the file. */
@@ -21,8 +28,6 @@ export interface MonolithConfig extends ServiceConfig {
   /** Secret of cron's account; undefined: the first start makes one and keeps it in the file, which is read again when it changes. */
   readonly cronSecret: string | undefined;
   readonly cronSecretFile: string;
-  /** Whether everybody may register as a member. */
-  readonly isRegistrationOpen: boolean;
   /** False: dead letters stay on the broker, where they can be looked at. */
   readonly isDeadLetterRecorderOn: boolean;
   /**
@@ -30,10 +35,8 @@ export interface MonolithConfig extends ServiceConfig {
    * margin, which `defaultStaleAfterMs` of jobs/ computes from the declaration.
    */
   readonly staleAfterMs: number | undefined;
-  /** Jobs are deleted this many days after the end of their run. */
-  readonly jobRetentionDays: number;
-  /** Workouts and runs are deleted this many days after the end of the run; not less than `jobRetentionDays`. */
-  readonly workoutRetentionDays: number;
+  /** The settings that can be changed at run time, as the environment states them. */
+  readonly settings: Pick<RuntimeSettings, MonolithSetting>;
   /** The server that the status reads the firing alerts from. */
   readonly prometheusUrl: string;
   /** The server that the status reads the suppressed alerts from; undefined: none counts as suppressed. */
@@ -56,9 +59,7 @@ export const MONOLITH_VARIABLES = Type.Object({
     description: 'file of this secret; the monolith makes it at its first start',
   }),
   ...CRON_SECRET_VARIABLES,
-  FIT_REGISTRATION: oneOf(['open', 'closed'], {
-    description: '`closed`: only administrators make accounts',
-  }),
+  FIT_REGISTRATION: RUNTIME_SETTINGS.FIT_REGISTRATION,
   DEAD_LETTER_RECORDER: oneOf(['on', 'off'], {
     description: '`off`: dead letters stay on the broker, where they can be looked at',
   }),
@@ -71,22 +72,10 @@ export const MONOLITH_VARIABLES = Type.Object({
         'a job without a change for longer is stale; the reconciler publishes it again if no worker has it in hand and its message is missing',
     }),
   ),
-  FIT_JOB_RETENTION_DAYS: wholeNumber({
-    default: 30,
-    minimum: 1,
-    maximum: 3_650,
-    unit: 'days',
-    description:
-      'jobs are deleted this long after the end of their run; a job that has not ended stays',
-  }),
-  FIT_WORKOUT_RETENTION_DAYS: wholeNumber({
-    default: 365,
-    minimum: 1,
-    maximum: 3_650,
-    unit: 'days',
-    description:
-      'workouts and runs are deleted this long after the end of the run; not less than FIT_JOB_RETENTION_DAYS',
-  }),
+  FIT_RELAY_SECONDS: RUNTIME_SETTINGS.FIT_RELAY_SECONDS,
+  FIT_REPLAY_PER_SECOND: RUNTIME_SETTINGS.FIT_REPLAY_PER_SECOND,
+  FIT_JOB_RETENTION_DAYS: RUNTIME_SETTINGS.FIT_JOB_RETENTION_DAYS,
+  FIT_WORKOUT_RETENTION_DAYS: RUNTIME_SETTINGS.FIT_WORKOUT_RETENTION_DAYS,
   PROMETHEUS_URL: httpUrl({
     default: 'http://127.0.0.1:12107',
     description: 'the status page asks this server which alerts fire',
@@ -101,10 +90,10 @@ export const MONOLITH_VARIABLES = Type.Object({
 /** @throws ConfigError with every finding. */
 export function readMonolithConfig(env: Environment): MonolithConfig {
   const { service, own } = readServiceConfig(MONOLITH_VARIABLES, env);
-  const { FIT_JOB_RETENTION_DAYS: jobDays, FIT_WORKOUT_RETENTION_DAYS: workoutDays } = own;
-  if (workoutDays < jobDays)
+  const fault = retentionFault(own);
+  if (fault !== undefined)
     throw new ConfigError([
-      `FIT_WORKOUT_RETENTION_DAYS='${workoutDays}' must be at least FIT_JOB_RETENTION_DAYS (${jobDays}), because a job must not outlive its workout`,
+      `FIT_WORKOUT_RETENTION_DAYS='${own.FIT_WORKOUT_RETENTION_DAYS}' ${fault}`,
     ]);
   return {
     ...service,
@@ -112,11 +101,15 @@ export function readMonolithConfig(env: Environment): MonolithConfig {
     bootstrapSecretFile: own.FIT_BOOTSTRAP_SECRET_FILE,
     cronSecret: own.FIT_CRON_SECRET,
     cronSecretFile: own.FIT_CRON_SECRET_FILE,
-    isRegistrationOpen: own.FIT_REGISTRATION === 'open',
     isDeadLetterRecorderOn: own.DEAD_LETTER_RECORDER === 'on',
     staleAfterMs: own.FIT_STALE_AFTER_MS,
-    jobRetentionDays: jobDays,
-    workoutRetentionDays: workoutDays,
+    settings: {
+      FIT_RELAY_SECONDS: own.FIT_RELAY_SECONDS,
+      FIT_REPLAY_PER_SECOND: own.FIT_REPLAY_PER_SECOND,
+      FIT_JOB_RETENTION_DAYS: own.FIT_JOB_RETENTION_DAYS,
+      FIT_WORKOUT_RETENTION_DAYS: own.FIT_WORKOUT_RETENTION_DAYS,
+      FIT_REGISTRATION: own.FIT_REGISTRATION,
+    },
     prometheusUrl: own.PROMETHEUS_URL,
     alertmanagerUrl: own.ALERTMANAGER_URL,
   };

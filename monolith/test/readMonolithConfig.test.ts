@@ -22,10 +22,13 @@ test('an empty FIT_BOOTSTRAP_SECRET counts as unset', () => {
 });
 
 test('jobs are kept for 30 days and workouts for a year, and never shorter than their jobs', () => {
-  const { jobRetentionDays, workoutRetentionDays } = readMonolithConfig({});
-  assert.deepEqual([jobRetentionDays, workoutRetentionDays], [30, 365]);
+  const { settings } = readMonolithConfig({});
+  assert.deepEqual(
+    [settings.FIT_JOB_RETENTION_DAYS, settings.FIT_WORKOUT_RETENTION_DAYS],
+    [30, 365],
+  );
   const same = { FIT_JOB_RETENTION_DAYS: '400', FIT_WORKOUT_RETENTION_DAYS: '400' };
-  assert.equal(readMonolithConfig(same).workoutRetentionDays, 400);
+  assert.equal(readMonolithConfig(same).settings.FIT_WORKOUT_RETENTION_DAYS, 400);
   assert.throws(
     () => readMonolithConfig({ FIT_JOB_RETENTION_DAYS: '366' }),
     /FIT_WORKOUT_RETENTION_DAYS='365' must be at least FIT_JOB_RETENTION_DAYS \(366\)/,

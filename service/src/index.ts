@@ -46,6 +46,7 @@ export { countJobs } from './metrics/countJobs.ts';
 export { countRequests } from './metrics/countRequests.ts';
 export { countStore, exportPoolGauges } from './metrics/countStore.ts';
 export { createMetrics, createServiceMetrics } from './metrics/createMetrics.ts';
+export { exportPausedQueues } from './metrics/exportPausedQueues.ts';
 export {
   CATALOGUE,
   type LabelBound,
@@ -85,5 +86,7 @@ export { allProblems, BUSY, STORE_UNAVAILABLE } from './route/sharedProblems.ts'
 export { createApp } from './server/createApp.ts';
 export { listen } from './server/listen.ts';
 export { serveOperations } from './server/serveOperations.ts';
+export { Settings } from './settings/settings.ts';
+export { SettingsStore } from './settings/store/settingsStore.ts';
 export { EVENT_STREAM_HEADERS, EventStreams, STREAM_PROBLEMS } from './stream/eventStreams.ts';
 export { openTracing } from './tracing/openTracing.ts';

@@ -16,16 +16,17 @@ export class SimulatedFailure extends Error {
 
 export interface CreateWodOptions {
   readonly wods: Pick<WodStore, 'storeAll' | 'findStored'>;
-  /** The share of attempts that fail on purpose, 0 to 1. */
-  readonly failureRate: number;
+  /** @returns the share of attempts that fail on purpose, 0 to 1; asked at each attempt, because it can be changed at run time. */
+  readonly failureRate: () => number;
   /** Milliseconds that each attempt waits on purpose, to demonstrate slow jobs; default 0. */
   readonly workMs?: number;
 }
 
 /** The generator takes under 0.1 ms, so it runs in the event loop; a worker thread would cost more than that. */
 export function createWodHandler(options: CreateWodOptions): Handler<Payload, WodDocument> {
-  const { workMs = 0, failureRate } = options;
+  const { workMs = 0 } = options;
   const run = (job: Job<Payload>): Outcome<WodDocument> => {
+    const failureRate = options.failureRate();
     if (Math.random() < failureRate)
       throw new SimulatedFailure(`COACH_FAILURE_RATE is ${failureRate}`);
     return generateWod(job);

@@ -50,7 +50,7 @@ async function open(t: TestContext) {
     connection,
     declaration,
     kind: declaration.kind.createWod,
-    handlers: new Map([['createWod', createWodHandler({ wods, failureRate: 0 })]]),
+    handlers: new Map([['createWod', createWodHandler({ wods, failureRate: () => 0 })]]),
     stores: store,
     endCounter,
     prefetchCount: 1_000,

@@ -28,7 +28,7 @@ function jobOf(changed: Partial<Payload> = {}): Job<Payload> {
 }
 
 test('a workout of every level and equipment matches the contract, and a retry makes the same workout', async () => {
-  const handler = createWodHandler({ wods: noStore, failureRate: 0 });
+  const handler = createWodHandler({ wods: noStore, failureRate: () => 0 });
   for (const level of LEVELS)
     for (const equipment of [[], ['barbell', 'box'], [...EQUIPMENT]] as Payload['equipment'][]) {
       const outcome = await handler.run(jobOf({ level, equipment }));
@@ -47,18 +47,18 @@ test('a workout of every level and equipment matches the contract, and a retry m
 });
 
 test('with a failure rate of 1 the handler throws, which the worker treats as a retry', async () => {
-  const handler = createWodHandler({ wods: noStore, failureRate: 1 });
+  const handler = createWodHandler({ wods: noStore, failureRate: () => 1 });
   await assert.rejects(async () => await handler.run(jobOf()), { name: 'SimulatedFailure' });
 });
 
 test('the wait of COACH_WORK_MS ends at the deadline of the attempt', async () => {
-  const handler = createWodHandler({ wods: noStore, failureRate: 0, workMs: 600_000 });
+  const handler = createWodHandler({ wods: noStore, failureRate: () => 0, workMs: 600_000 });
   const job = { ...jobOf(), signal: AbortSignal.abort(new Error('late')) };
   await assert.rejects(async () => await handler.run(job), { name: 'AbortError' });
 });
 
 test('a date that is not a calendar day is rejected, because no retry would succeed', async () => {
-  const handler = createWodHandler({ wods: noStore, failureRate: 0 });
+  const handler = createWodHandler({ wods: noStore, failureRate: () => 0 });
   const outcome = await handler.run(jobOf({ date: '2026-02-30' }));
   assert.equal(outcome.type, 'reject');
 });

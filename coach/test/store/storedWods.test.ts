@@ -20,7 +20,7 @@ test('200 workouts of all levels are read by both services as they were generate
   const store = await testStore(t);
   const wods = new WodStore(store.database);
   const users = new UserStore(store.database);
-  const handler = createWodHandler({ wods, failureRate: 0 });
+  const handler = createWodHandler({ wods, failureRate: () => 0 });
   const samples = Array.from({ length: SAMPLE_COUNT }, (_, seed) => sampleUser(seed));
   const documents: WodDocument[] = [];
   for (const { user, date } of samples) {

@@ -42,6 +42,8 @@ export interface BackgroundTaskOptions {
   readonly endCounter?: EndCounter;
   /** Makes the jobs of runs; without it the relay expands no run. */
   readonly source?: RunSource;
+  /** Seconds of work that the relay keeps in a main queue, asked again and again; default 5. */
+  readonly targetSeconds?: () => number;
   /** What the database knows about the effects of jobs. */
   readonly effects: JobEffects;
   readonly retentionPolicy: RetentionPolicy;
@@ -110,6 +112,7 @@ export async function startBackgroundTasks(
           publisher,
           stores,
           ...(options.source === undefined ? {} : { source: options.source }),
+          targetSeconds: options.targetSeconds,
           readyCount: async (queue) => (await depthOf(queue)).readyCount,
           onEvent,
           tracer: options.tracer,

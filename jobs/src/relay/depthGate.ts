@@ -8,6 +8,8 @@ export interface DepthGateOptions {
   readonly readyCount: (queue: string) => Promise<number>;
   /** False while the broker is away or blocks publishers. */
   readonly isReady: () => boolean;
+  /** Seconds of work that the queue should hold; default as in `Pace`. */
+  readonly targetSeconds?: (() => number) | undefined;
 }
 
 /** A reading is used for this long without another one, in milliseconds. */
@@ -35,7 +37,7 @@ export class DepthGate {
 
   constructor(options: DepthGateOptions) {
     this.#options = options;
-    this.#pace = new Pace(options.kind);
+    this.#pace = new Pace(options.kind, options.targetSeconds);
   }
 
   /**

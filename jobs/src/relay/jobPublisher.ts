@@ -54,6 +54,8 @@ export interface JobPublisherOptions {
   readonly clock: Pick<DatabaseClock, 'now'>;
   /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
   readonly readyCount: (queue: string) => Promise<number>;
+  /** Seconds of work that a main queue should hold, asked again and again; default 5. */
+  readonly targetSeconds?: (() => number) | undefined;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
 }
@@ -84,6 +86,7 @@ export class JobPublisher {
           kind,
           readyCount,
           isReady: () => publisher.isReady,
+          targetSeconds: options.targetSeconds,
         }),
       ]),
     );

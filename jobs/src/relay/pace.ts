@@ -2,7 +2,7 @@
 import { type KindDeclaration, returnCapacity } from '@fit/topology';
 
 /** The relay keeps this many seconds of work on the broker: enough that workers never wait, and little that can be lost in a purge. */
-export const TARGET_SECONDS = 5;
+const TARGET_SECONDS = 5;
 /** Messages while the workers' speed is not known, and the smallest target. A queue of a smaller limit has a smaller one. */
 const FIRST_TARGET = 1_000;
 const SMALLEST_TARGET = 100;
@@ -30,13 +30,16 @@ export function largestTarget(kind: KindDeclaration): number {
 }
 
 export class Pace {
+  readonly #targetSeconds: () => number;
   readonly #largest: number;
   readonly #smallest: number;
   #target: number;
   #readings: Reading[] = [];
   #last: { readonly depth: number; readonly confirmedCount: number } | undefined;
 
-  constructor(kind: KindDeclaration) {
+  /** @param targetSeconds asked at each reading, because it may change at run time; default 5. */
+  constructor(kind: KindDeclaration, targetSeconds = () => TARGET_SECONDS) {
+    this.#targetSeconds = targetSeconds;
     this.#largest = largestTarget(kind);
     this.#smallest = Math.min(SMALLEST_TARGET, this.#largest);
     this.#target = Math.min(FIRST_TARGET, this.#largest);
@@ -74,7 +77,10 @@ export class Pace {
     while (this.#readings.length > 2 && nowMs - (this.#readings[1]?.atMs ?? nowMs) > WINDOW_MS)
       this.#readings.shift();
     const isNearlyEmpty = depth < this.#target * NEARLY_EMPTY && consumed > 0;
-    const wanted = Math.max(this.#perSecond * TARGET_SECONDS, isNearlyEmpty ? this.#target * 2 : 0);
+    const wanted = Math.max(
+      this.#perSecond * this.#targetSeconds(),
+      isNearlyEmpty ? this.#target * 2 : 0,
+    );
     this.#target = Math.min(this.#largest, Math.max(this.#smallest, Math.round(wanted)));
   }
 

@@ -39,6 +39,8 @@ export interface RelayOptions {
   readonly source?: RunSource;
   /** @returns the number of ready messages in a queue, from the broker. @throws where the broker does not answer. */
   readonly readyCount: (queue: string) => Promise<number>;
+  /** Seconds of work that a main queue should hold, asked again and again; default 5. */
+  readonly targetSeconds?: (() => number) | undefined;
   readonly onEvent: JobListener;
   readonly tracer?: JobTracer | undefined;
   /** Names this relay in leases; default: a random id. */

@@ -9,6 +9,7 @@ import { NO_RUN } from '../record/run.ts';
 import type { KindSelection } from '../store/batchStore.ts';
 import type { JobStores } from '../store/jobStores.ts';
 
+/** Read in each round, so that a getter may change it at run time. */
 export interface RetentionPolicy {
   /** Days from the end of a run, and from the publish of each of its batches, until the jobs are deleted. */
   readonly jobDays: number;

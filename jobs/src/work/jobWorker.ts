@@ -102,8 +102,7 @@ export class JobWorker {
         settings: options.settings?.() ?? {},
       }),
       onDrain: (isDrained) => {
-        if (isDrained) void this.pause('drain');
-        else this.resume('drain');
+        this.setPaused('drain', isDrained);
       },
       unsettledIds: () => this.#worker?.inFlightIds ?? [],
       ...(options.heartbeatMs === undefined ? {} : { intervalMs: options.heartbeatMs }),
@@ -179,6 +178,12 @@ export class JobWorker {
   /** Consumes again once nobody wants a pause any more. */
   resume(reason: PauseReason = 'program'): void {
     if (this.#pauses.delete(reason) && this.#pauses.size === 0) void this.#worker?.resume();
+  }
+
+  /** Pauses or resumes for one reason; a repetition changes nothing. */
+  setPaused(reason: PauseReason, isPaused: boolean): void {
+    if (!isPaused) this.resume(reason);
+    else if (!this.#pauses.has(reason)) void this.pause(reason);
   }
 
   /** Stops consuming, finishes the running attempts and returns the other deliveries to the queue. */

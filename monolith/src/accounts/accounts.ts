@@ -53,8 +53,8 @@ export interface AccountsParts {
   readonly callers: CallerMemory;
   /** Whoever knows it may make the first administrator. */
   readonly bootstrapSecret: string;
-  /** Whether everybody may register as a member. */
-  readonly isRegistrationOpen: boolean;
+  /** Whether everybody may register as a member now. */
+  readonly isRegistrationOpen: () => boolean;
   /** @returns the present secret of cron's account. It is read again when cron is refused. */
   readonly readCronSecret: () => Promise<string>;
 }
@@ -115,7 +115,7 @@ export class Accounts {
 
   /** @throws Problem 403 `registration_closed`, 409 `email_taken`, 400, 429 */
   async register(person: NewPerson, address: string): Promise<Account> {
-    if (!this.#parts.isRegistrationOpen)
+    if (!this.#parts.isRegistrationOpen())
       throw new Problem({
         ...REGISTRATION_CLOSED,
         title: 'An administrator makes the accounts of this server',

@@ -12,12 +12,9 @@ import { SignInLimits } from './store/signInLimits.ts';
 export interface OpenAccountsOptions {
   readonly config: Pick<
     MonolithConfig,
-    | 'bootstrapSecret'
-    | 'bootstrapSecretFile'
-    | 'cronSecret'
-    | 'cronSecretFile'
-    | 'isRegistrationOpen'
+    'bootstrapSecret' | 'bootstrapSecretFile' | 'cronSecret' | 'cronSecretFile'
   >;
+  readonly isRegistrationOpen: () => boolean;
   readonly store: Pick<StoreConnection, 'database'>;
   readonly users: Pick<UserStore, 'create'>;
   readonly keyRing: KeyRing;
@@ -28,6 +25,7 @@ export interface OpenAccountsOptions {
 /** Makes the indexes, the secrets that are missing and the account of cron. @throws SecretError, StoreUnavailable */
 export async function openAccounts({
   config,
+  isRegistrationOpen,
   store,
   users,
   keyRing,
@@ -48,7 +46,7 @@ export async function openAccounts({
     callers,
     bootstrapSecret:
       config.bootstrapSecret ?? (await loadSecretFile(config.bootstrapSecretFile, onWarning)),
-    isRegistrationOpen: config.isRegistrationOpen,
+    isRegistrationOpen,
     readCronSecret: async () =>
       config.cronSecret ?? (await loadSecretFile(config.cronSecretFile, onWarning)),
   });

@@ -1,9 +1,12 @@
 /** The status of each declared queue: fill, rates, time to full, age of the oldest message. No I/O. */
+import type { Pause } from '@fit/jobs/store';
 import type { QueuePlan } from '@fit/topology';
 import Type, { type Static, type TSchema } from 'typebox';
 import { Freshness } from '../cachedSource.ts';
 import type { QueueReading, TimedSample } from './queueSampler.ts';
 import {
+  FILL_TRENDS,
+  fillTrendOf,
   growthPerSecond,
   type Point,
   ratePerSecond,
@@ -15,12 +18,26 @@ import {
 const orNull = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 const Count = Type.Integer({ minimum: 0 });
 
+/** Somebody told workers to take no more. */
+export const PauseView = Type.Object({
+  since: Type.String(),
+  /** Id of the account. */
+  by: Type.String(),
+  reason: Type.String(),
+});
+
+export function pauseView(pause: Pause | undefined): Static<typeof PauseView> | null {
+  return pause === undefined ? null : { ...pause, since: pause.since.toISOString() };
+}
+
 export const QueueStatus = Type.Object({
   name: Type.String(),
   kind: Type.String(),
   role: Type.Enum(['main', 'wait', 'dlq']),
   /** Number of the retry tier, from 1, for a wait queue; 0 for the others. */
   tier: Count,
+  /** Since when, by whom and why its workers take nothing; null where it is not paused. Only a main queue can be paused. */
+  paused: orNull(PauseView),
   /** missing: declared, but not on the broker. unknown: the broker did not answer, or has not counted the queue yet. */
   presence: Type.Enum(['present', 'missing', 'unknown']),
   ready: orNull(Count),
@@ -37,6 +54,9 @@ export const QueueStatus = Type.Object({
   hasLimitDrift: Type.Boolean(),
   /** `countedByLimit` by `limit`; the broker allows values above 1. */
   fillRatio: orNull(Type.Number()),
+  /** Whether `countedByLimit` grows: filling, notFilling, or unknown with fewer than two samples. */
+  fillTrend: Type.Enum([...FILL_TRENDS]),
+  /** Only of a queue with a limit that is filling. */
   timeToFullSeconds: orNull(Type.Number()),
   consumers: orNull(Count),
   ttlSeconds: orNull(Type.Number()),
@@ -53,6 +73,8 @@ export type QueueStatus = Static<typeof QueueStatus>;
 export const QueueReport = Type.Object({
   /** management: counts of the broker, up to 5 s old. amqp: exact, but only ready messages and consumers. */
   source: orNull(Type.Enum(['management', 'amqp'])),
+  /** When the broker was asked; null before its first answer. */
+  asOf: orNull(Type.String()),
   freshness: Freshness,
   queues: Type.Array(QueueStatus),
 });
@@ -62,6 +84,8 @@ export interface QueueFacts {
   readonly samples: readonly TimedSample[];
   /** When the oldest job in a main queue was queued, by the job records. */
   readonly oldestQueuedAt: Date | undefined;
+  /** @returns the pause of a queue; undefined where it is not paused. */
+  readonly pauseOf: (queue: string) => Pause | undefined;
   readonly now: Date;
 }
 
@@ -74,6 +98,7 @@ export function queueStatus(plan: QueuePlan, facts: QueueFacts): QueueStatus {
     kind,
     role,
     tier,
+    paused: pauseView(facts.pauseOf(name)),
     presence: presenceOf(name, newest),
     ready: reading?.ready ?? null,
     unacked: reading?.unacked ?? null,
@@ -138,6 +163,7 @@ function rates(plan: QueuePlan, samples: readonly TimedSample[]) {
       ? undefined
       : timeToFullSeconds({ counted: last.value, limit: plan.maxLength }, net);
   return {
+    fillTrend: fillTrendOf(net),
     timeToFullSeconds: timeToFull ?? null,
     inPerSecond:
       out === undefined || growth === undefined ? null : rounded(Math.max(0, out + growth)),

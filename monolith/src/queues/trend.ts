@@ -32,12 +32,20 @@ export function slopePerSecond(points: readonly Point[]): number | undefined {
   return variance === 0 ? undefined : covariance / variance;
 }
 
+/** unknown: fewer than two samples. notFilling: also where the queue falls. */
+export const FILL_TRENDS = ['filling', 'notFilling', 'unknown'] as const;
+
+export function fillTrendOf(slope: number | undefined): (typeof FILL_TRENDS)[number] {
+  if (slope === undefined) return 'unknown';
+  return slope > FILLING_PER_SECOND ? 'filling' : 'notFilling';
+}
+
 /** @returns seconds until the limit is reached at this slope, 0 if it is reached; undefined if the queue is not filling. */
 export function timeToFullSeconds(
   queue: { readonly counted: number; readonly limit: number },
   slope: number | undefined,
 ): number | undefined {
-  if (slope === undefined || slope <= FILLING_PER_SECOND) return undefined;
+  if (slope === undefined || fillTrendOf(slope) !== 'filling') return undefined;
   return Math.max(0, queue.limit - queue.counted) / slope;
 }
 

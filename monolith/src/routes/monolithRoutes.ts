@@ -1,7 +1,7 @@
 /** Every route of the monolith, each with what it needs. */
 import { pageFiles } from '@fit/console';
 import type { JobStores } from '@fit/jobs/store';
-import { fileRoutes, type KeyRing, type Route } from '@fit/service';
+import { fileRoutes, type KeyRing, type Route, type Settings } from '@fit/service';
 import type { Declaration } from '@fit/topology';
 import type { Accounts } from '../accounts/accounts.ts';
 import { accountRoutes } from '../accounts/routes/accountRoutes.ts';
@@ -11,10 +11,14 @@ import { auditRoutes } from '../audit/routes/auditRoutes.ts';
 import { operationRoutes } from '../operations/operationRoutes.ts';
 import { PAYLOAD_RULES } from '../operations/payloadRules.ts';
 import type { OperationStore } from '../operations/store/operationStore.ts';
+import { queueRoutes } from '../queues/queueRoutes.ts';
+import type { MonolithSetting } from '../readMonolithConfig.ts';
 import type { RunStarter } from '../runs/runStarter.ts';
+import { settingRoutes } from '../settings/settingRoutes.ts';
 import type { OpenStatus } from '../status/statusBoard.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 import type { UserStore } from '../store/userStore.ts';
+import { workerRoutes } from '../workers/workerRoutes.ts';
 import { dailyRunRoutes } from './dailyRunRoutes.ts';
 import { jobRoutes } from './jobRoutes.ts';
 import { runbookRoutes } from './runbookRoutes.ts';
@@ -35,6 +39,7 @@ export interface MonolithRouteParts {
   readonly dailyRun: DailyRunStore;
   readonly declaration: Declaration;
   readonly status: OpenStatus;
+  readonly settings: Settings<MonolithSetting>;
   /** The time zone whose today is meant if a request names no date. */
   readonly timezone: string;
 }
@@ -53,6 +58,9 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...auditRoutes(parts),
     ...operationRoutes({ stores, operations, jobs: stores.jobs, rules: PAYLOAD_RULES, onChange }),
     ...statusRoutes(status),
+    ...queueRoutes(parts),
+    ...workerRoutes(parts),
+    ...settingRoutes(parts),
     ...fileRoutes(pageFiles()),
     ...runbookRoutes(),
   ];

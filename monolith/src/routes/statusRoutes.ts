@@ -1,4 +1,4 @@
-/** The status of the system: `GET /status` as one document, `GET /events` as a stream of it, `GET /queues` its queues. */
+/** The status of the system: `GET /status` as one document, `GET /events` as a stream of it, `GET /alerts` its alerts. */
 import {
   defineRoute,
   EVENT_STREAM_HEADERS,
@@ -7,7 +7,6 @@ import {
   STREAM_PROBLEMS,
 } from '@fit/service';
 import Type from 'typebox';
-import { QueueReport } from '../queues/queueStatus.ts';
 import { type OpenStatus, Status } from '../status/statusBoard.ts';
 
 export function statusRoutes({ board, streams }: Pick<OpenStatus, 'board' | 'streams'>): Route[] {
@@ -20,15 +19,6 @@ export function statusRoutes({ board, streams }: Pick<OpenStatus, 'board' | 'str
       tag: 'Status',
       reply: Status,
       handle: async () => ({ body: await board.read() }),
-    }),
-    defineRoute({
-      method: 'get',
-      paths: ['/queues'],
-      access: READERS,
-      summary: 'Read depth, limit and consumers of each queue',
-      tag: 'Status',
-      reply: QueueReport,
-      handle: async () => ({ body: await board.readQueues() }),
     }),
     defineRoute({
       method: 'get',

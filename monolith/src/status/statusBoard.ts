@@ -3,12 +3,12 @@
  * the readers of the event stream when it changes.
  */
 import { dayIn } from '@fit/contract';
-import { EventStreams } from '@fit/service';
+import { EventStreams, type Settings } from '@fit/service';
 import { type Declaration, planTopology, type QueuePlan } from '@fit/topology';
 import Type, { type Static } from 'typebox';
 import { CachedSource } from '../cachedSource.ts';
 import { openSampleReader, QueueSampler } from '../queues/queueSampler.ts';
-import { QueueReport, queueStatus } from '../queues/queueStatus.ts';
+import { type QueueFacts, QueueReport, queueStatus } from '../queues/queueStatus.ts';
 import type { MonolithConfig } from '../readMonolithConfig.ts';
 import { type AlertList, AlertReport, readAlerts } from './alertReport.ts';
 import {
@@ -32,6 +32,8 @@ export type Status = Static<typeof Status>;
 export interface StatusBoardOptions {
   readonly queues: readonly QueuePlan[];
   readonly sampler: Pick<QueueSampler, 'samples' | 'freshness'>;
+  /** @returns the pause of a queue; undefined where it is not paused. */
+  readonly pauseOf: QueueFacts['pauseOf'];
   readonly readAlerts: () => Promise<AlertList>;
   readonly readToday: () => Promise<TodayFacts>;
   /** The time zone whose day is today, as an IANA name. */
@@ -48,7 +50,7 @@ const TODAY_MAX_AGE_MS = 2_000;
 /** Longer than for alerts, because the answer of a busy database may take seconds. */
 const TODAY_STALE_AFTER_MS = 20_000;
 /** Fields that change with every reading, so a change of them alone is not broadcast. */
-const CLOCK_FIELDS: ReadonlySet<string> = new Set(['at', 'answeredAt', 'ageSeconds']);
+const CLOCK_FIELDS: ReadonlySet<string> = new Set(['at', 'asOf', 'answeredAt', 'ageSeconds']);
 const NO_ALERTS: AlertList = { isEvaluated: false, firing: [], pending: [], unlistedCount: 0 };
 
 export class StatusBoard {
@@ -146,12 +148,19 @@ export class StatusBoard {
   }
 
   #queuesAt(now: Date): QueueReport {
-    const { queues, sampler } = this.#options;
+    const { queues, sampler, pauseOf } = this.#options;
     const { samples } = sampler;
-    const facts = { samples, now, oldestQueuedAt: this.#today.value?.figures.oldest.queued };
+    const freshness = sampler.freshness(now);
+    const facts = {
+      samples,
+      now,
+      pauseOf,
+      oldestQueuedAt: this.#today.value?.figures.oldest.queued,
+    };
     return {
       source: samples.at(-1)?.source ?? null,
-      freshness: sampler.freshness(now),
+      asOf: freshness.answeredAt,
+      freshness,
       queues: queues.map((queue) => queueStatus(queue, facts)),
     };
   }
@@ -173,6 +182,7 @@ export function openStatus(
   config: MonolithConfig,
   declaration: Declaration,
   stores: Pick<TodaySources, 'jobs' | 'runs' | 'wodRuns' | 'batches' | 'clock'>,
+  settings: Pick<Settings, 'pauseOf'>,
 ): OpenStatus {
   const { queues } = planTopology(declaration, ANY_BROKER);
   const queueNames = queues.map(({ name }) => name);
@@ -186,6 +196,7 @@ export function openStatus(
     sampler,
     streams,
     timezone,
+    pauseOf: (queue) => settings.pauseOf(queue),
     readAlerts: () => readAlerts(config),
     readToday: () => readToday({ jobs, runs, wodRuns, batches, clock, kinds, timezone }),
   });

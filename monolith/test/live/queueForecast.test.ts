@@ -56,7 +56,12 @@ test('for a queue that fills at five messages a second, status and Prometheus ag
   t.after(() => sampler.stop());
   const main = plan.queues.find((queue) => queue.name === QUEUE)!;
   const own = (): QueueStatus =>
-    queueStatus(main, { samples: sampler.samples, oldestQueuedAt: undefined, now: new Date() });
+    queueStatus(main, {
+      samples: sampler.samples,
+      oldestQueuedAt: undefined,
+      pauseOf: () => undefined,
+      now: new Date(),
+    });
 
   const publishing = setInterval(() => {
     const message = { exchange: '', key: QUEUE, id: randomUUID(), body: Buffer.from('{}') };

@@ -19,12 +19,20 @@ function samplesOf(name: string, readings: readonly (QueueReading | undefined)[]
   }));
 }
 
+const PAUSED = 'paused';
+const PAUSE = { since: new Date(START_MS), by: 'ann', reason: 'repair' };
+
 function statusOf(
   samples: readonly TimedSample[],
   queue = main!,
   oldestQueuedAt?: Date,
 ): QueueStatus {
-  return queueStatus(queue, { samples, oldestQueuedAt, now: new Date(START_MS + 20_000) });
+  return queueStatus(queue, {
+    samples,
+    oldestQueuedAt,
+    pauseOf: (name) => (name === PAUSED ? PAUSE : undefined),
+    now: new Date(START_MS + 20_000),
+  });
 }
 
 test('the fill counts messages that are ready or awaiting transfer, not unacked ones, and may exceed 1', () => {
@@ -46,7 +54,17 @@ test('a queue that grows by two a second while one a second leaves: 3 in, 1 out,
   }));
   const status = statusOf(samplesOf(main!.name, readings));
   assert.deepEqual([status.inPerSecond, status.outPerSecond, status.netPerSecond], [3, 1, 2]);
-  assert.equal(status.timeToFullSeconds, 30);
+  assert.deepEqual([status.timeToFullSeconds, status.fillTrend], [30, 'filling']);
+  const falling = statusOf(samplesOf(main!.name, readings.toReversed()));
+  assert.deepEqual([falling.timeToFullSeconds, falling.fillTrend], [null, 'notFilling']);
+  const once = statusOf(samplesOf(main!.name, readings.slice(0, 1)));
+  assert.deepEqual([once.timeToFullSeconds, once.fillTrend], [null, 'unknown']);
+});
+
+test('a paused queue says since when, by whom and why', () => {
+  const { paused } = statusOf([], { ...main!, name: PAUSED });
+  assert.deepEqual(paused, { since: PAUSE.since.toISOString(), by: 'ann', reason: 'repair' });
+  assert.equal(statusOf([]).paused, null);
 });
 
 test('a limit that differs from the declared one is drift; a source that reports no limits shows no drift', () => {

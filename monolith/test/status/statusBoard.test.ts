@@ -20,6 +20,7 @@ function openBoard(t: TestContext) {
     queues: [],
     streams,
     timezone: 'UTC',
+    pauseOf: () => undefined,
     sampler: { samples: [], freshness: (now) => neverRead.freshness(now) },
     readAlerts: () => Promise.reject(new Error('away')),
     readToday: () => {

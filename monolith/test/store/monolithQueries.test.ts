@@ -1,7 +1,7 @@
 /** Goal and method as in `jobs/test/store/jobQueries.test.ts`, for the stores of the monolith. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IdempotencyStore } from '@fit/service';
+import { IdempotencyStore, SettingsStore } from '@fit/service';
 import { checkStatements, watchStatements } from '../../../jobs/test/support/queryPlans.ts';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { CallerStore } from '../../../service/src/access/store/callerStore.ts';
@@ -29,6 +29,7 @@ const COLLECTIONS = [
   'audit',
   'operations',
   'operationParts',
+  'settings',
 ];
 const COUNT = 5_000;
 const ENTRY_FILTER = {
@@ -107,6 +108,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     reason: 'a test',
   };
   const callers = new CallerStore(store.database);
+  const settings = new SettingsStore(store.database);
   const tokenKeys = new TokenKeyStore(store.database);
   const account = {
     _id: 'new',
@@ -203,6 +205,11 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'OperationStore.settlePart': () => operations.settlePart({ _id: 'replay-1:000000' }, []),
     'OperationStore.countSettled': () => operations.countSettled(operation, 1, NO_OUTCOMES),
     'OperationStore.retire': () => operations.retire(operation),
+    'SettingsStore.read': () => settings.read(),
+    'SettingsStore.change': () =>
+      settings.change(0, { FIT_RELAY_SECONDS: 9 }, { by: 'ann', reason: 'demo' }),
+    'SettingsStore.pause': () => settings.pause('queue', { by: 'ann', reason: 'repair' }),
+    'SettingsStore.resume': () => settings.resume('queue'),
     'WodRunStore.ofDay': () => wodRuns.ofDay('1975-01-01', 50),
   };
   const methods = [
@@ -214,6 +221,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     limits,
     callers,
     tokenKeys,
+    settings,
     idempotency,
     audit,
     operations,

@@ -70,6 +70,7 @@ const INHIBITIONS = [
     equal: ['queue'],
   },
   { source_matchers: NO_COACH, target_matchers: NO_PROGRESS },
+  { source_matchers: ['alertname="QueuePaused"'], target_matchers: NO_PROGRESS },
   {
     source_matchers: ['alertname="QueueStalled"', 'severity="critical"'],
     target_matchers: NO_PROGRESS,

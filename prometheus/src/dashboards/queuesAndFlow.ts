@@ -153,7 +153,7 @@ const CONSUMING: RowSpec = {
         'One per coach on the main queue, one on the dead-letter queue, none on a wait queue.',
       unit: 'short',
       queries: [{ expr: 'queue:consumers{queue=~"$queue"}', legend: '{{queue}}' }],
-      runbooks: ['NoConsumers', 'TopologyDrift'],
+      runbooks: ['NoConsumers', 'QueuePaused', 'TopologyDrift'],
     },
     {
       kind: 'lines',

@@ -54,6 +54,8 @@ export const queueRecords = ({ lookback }: Windows): readonly RecordingRule[] =>
   { record: 'queue:ready', expr: maxByQueue(READY) },
   { record: 'queue:unacked', expr: maxByQueue(UNACKED) },
   { record: 'queue:consumers', expr: maxByQueue(CONSUMERS) },
+  // Every process reads the pause from the database, so one that answers is enough.
+  { record: 'queue:paused', expr: maxByQueue('jobs_queue_paused') },
   {
     // Messages that are neither ready nor unacked: an at-least-once queue holds them until their next queue takes them.
     record: 'queue:awaiting_transfer',
@@ -181,10 +183,26 @@ const driftAlerts = ({ hold }: Windows): readonly AlertRule[] => [
   },
 ];
 
+/** A pause is no fault of the coaches: QueuePaused reports it. */
+const IS_NOT_PAUSED = `unless ${ON_QUEUE} queue:paused == 1`;
+
 const deliveryAlerts = ({ lookback, hold }: Windows): readonly AlertRule[] => [
   {
+    // Two minutes, since a short pause is no news. A pause without jobs delays nobody.
+    alert: 'QueuePaused',
+    expr: `queue:ready > 0 and ${ON_QUEUE} queue:paused == 1`,
+    for: hold.long,
+    labels: { severity: 'warning' },
+    annotations: {
+      summary: '{{ $labels.queue }} is paused, and {{ $value | humanize }} jobs wait in it',
+      description: 'An operator paused it. Its jobs come late; nothing is lost.',
+      remedy:
+        'GET /queues says who paused it, when and why; POST /queues/{{ $labels.queue }}/resume ends the pause.',
+    },
+  },
+  {
     alert: 'NoConsumers',
-    expr: ofRole('queue:consumers == 0', 'main'),
+    expr: `${ofRole('queue:consumers == 0', 'main')}\n  ${IS_NOT_PAUSED}`,
     for: hold.short,
     labels: { severity: 'critical' },
     annotations: {
@@ -211,6 +229,7 @@ const deliveryAlerts = ({ lookback, hold }: Windows): readonly AlertRule[] => [
     expr: [
       ofRole(`min_over_time(queue:ready[${lookback.recent}]) > 0`, 'main'),
       `  unless on (queue) sum by (queue) (increase(jobs_attempts_total[${lookback.recent}])) > 0`,
+      `  ${IS_NOT_PAUSED}`,
     ].join('\n'),
     for: hold.medium,
     labels: { severity: 'critical' },

@@ -34,6 +34,13 @@ const MUTATIONS: readonly Mutation[] = [
       '\n  and on (vhost, queue) queue:counted offset 10s > on (vhost, queue) queue:counted offset 20s',
     ),
   ]),
+  ...['NoConsumers', 'QueueStalled'].flatMap((alert) =>
+    of(alert, without('\n  unless on (vhost, queue) queue:paused == 1')),
+  ),
+  ...of('QueuePaused', [
+    ['queue:ready > 0', 'queue:ready >= 0'],
+    ['queue:paused == 1', 'queue:paused >= 0'],
+  ]),
   ...of('TopologyDrift', [
     ...without(
       '\nor queue:consumers > 0 and on (vhost, queue) queue:info{role="wait"}',

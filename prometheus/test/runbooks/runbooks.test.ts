@@ -101,7 +101,7 @@ test('a remedy names only commands, routes and variables that exist', async () =
   const { scripts } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
-  const routes = globSync('monolith/src/routes/*.ts', { cwd: REPOSITORY })
+  const routes = globSync('monolith/src/**/*outes.ts', { cwd: REPOSITORY })
     .map((file) => readFileSync(join(REPOSITORY, file), 'utf8'))
     .join('\n');
   const settings = await readFile(join(REPOSITORY, 'docs/configuration.md'), 'utf8');

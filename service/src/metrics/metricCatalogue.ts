@@ -340,6 +340,12 @@ const BROKER_METRICS = {
     exportedBy: SERVICES,
     labels: { code: CHANNEL_CODE },
   },
+  jobs_queue_paused: {
+    kind: 'gauge',
+    help: '1 while an operator has paused the main queue, so that its workers take nothing; as the process read it from the database, every 2 s',
+    exportedBy: SERVICES,
+    labels: { vhost: VHOST, queue: MAIN_QUEUE },
+  },
   jobs_queue_max_length: {
     kind: 'gauge',
     help: 'Declared limit of the queue in messages',

@@ -30,12 +30,32 @@ export function compileCheck(schema: TSchema): SchemaCheck {
       [...compiled.Errors(value)]
         .filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'additionalProperties')
         .slice(0, FAULTS_LIMIT)
-        .map(({ keyword, instancePath, schemaPath, message }) => ({
-          field: `${place}${instancePath.replaceAll('/', '.')}`.slice(0, FIELD_LIMIT_CHARS),
-          // typebox reports an unknown property as a mismatch with the schema `false`.
-          reason: keyword === 'boolean' ? unknownPropertyReason(schema, schemaPath) : message,
+        .map((error) => ({
+          field: `${place}${error.instancePath.replaceAll('/', '.')}`.slice(0, FIELD_LIMIT_CHARS),
+          reason: reasonOf(error, schema, value),
         })),
   };
+}
+
+interface SchemaError {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly schemaPath: string;
+  readonly params: object;
+  readonly message: string;
+}
+
+/** Names a value only if it is a number, because a text may be a password. */
+function reasonOf(error: SchemaError, schema: TSchema, value: unknown): string {
+  const { keyword, instancePath, schemaPath, params, message } = error;
+  // typebox reports an unknown property as a mismatch with the schema `false`.
+  if (keyword === 'boolean') return unknownPropertyReason(schema, schemaPath);
+  const { allowedValues } = params as { readonly allowedValues?: readonly unknown[] };
+  if (allowedValues !== undefined) return `must be one of ${allowedValues.join(', ')}`;
+  let found = value;
+  for (const key of instancePath.split('/').slice(1))
+    found = (found as Readonly<Record<string, unknown>> | null | undefined)?.[key];
+  return typeof found === 'number' ? `${message}, not ${found}` : message;
 }
 
 /** @param schemaPath the path of the `additionalProperties: false` that refused the property. */

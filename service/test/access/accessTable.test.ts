@@ -15,6 +15,7 @@ import {
   type KeyRing,
   listen,
   openAccess,
+  Settings,
   withDocumentation,
 } from '@fit/service';
 import { testDatabaseUrl } from '@fit/stack/testing';
@@ -76,7 +77,11 @@ async function serveBoth(t: TestContext) {
     AMQP_URL: 'amqp://127.0.0.1:1',
   });
   const wodRuns = new WodRunStore(connection.database);
-  const status = openStatus(config, config.declaration, { ...store, wodRuns });
+  const settings = await Settings.open(connection.database, config.settings);
+  t.after(() => {
+    settings.stop();
+  });
+  const status = openStatus(config, config.declaration, { ...store, wodRuns }, settings);
   t.after(() => status.stop());
   const health = new Health({ stopping: new AbortController().signal, ready: {} });
   const routes = {
@@ -98,6 +103,7 @@ async function serveBoth(t: TestContext) {
           dailyRun: new DailyRunStore(connection.database),
           declaration: config.declaration,
           status,
+          settings,
           timezone: 'UTC',
         }),
         ...healthRoutes(health),
