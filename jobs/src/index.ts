@@ -57,6 +57,8 @@ export {
   keyOf,
   type NewJob,
   newJob,
+  STORED_ATTEMPTS_LIMIT,
+  STORED_REPLAYS_LIMIT,
 } from './record/jobRecord.ts';
 export { type JsonBounds, jsonFault } from './record/jsonBounds.ts';
 export {

@@ -97,6 +97,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
   await ensureIndexes(stores);
+  const countingRuns = countingRunStore(store.database, stores);
   const wodRuns = new WodRunStore(store.database);
   await wodRuns.ensureIndexes();
   const dailyRun = new DailyRunStore(store.database);
@@ -140,6 +141,8 @@ await runService(log, async (shutdownHooks, stopping) => {
     [
       ...monolithRoutes({
         stores,
+        countingRuns,
+        wakeRelay: () => running.backgroundTasks?.relay?.wake(),
         users,
         accounts,
         keyRing,
@@ -231,7 +234,6 @@ await runService(log, async (shutdownHooks, stopping) => {
     logJobEvent(log, event);
   };
   const jobStores = backgroundStores(store.database, stores);
-  const countingRuns = countingRunStore(store.database, stores);
   running.backgroundTasks = await startBackgroundTasks({
     connection,
     declaration,

@@ -1,9 +1,9 @@
-/** Jobs: read one with its attempts, list them by state or run. */
+/** Jobs: list them, read one with its timeline and payload, retry and cancel it. */
+import { randomUUID } from 'node:crypto';
 import { CreateWodPayload, wodId } from '@fit/contract';
-import { cancelJob, type JobRecord, SHOWN_STATES } from '@fit/jobs';
+import { cancelJob, type JobRecord, replayDead, SHOWN_STATES } from '@fit/jobs';
 import {
-  type CancellationStore,
-  type JobStore,
+  type JobStores,
   type RunStore,
   SCANNED_JOBS,
   type ShownJob,
@@ -19,20 +19,25 @@ import {
   type Route,
 } from '@fit/service';
 import Type, { type Static } from 'typebox';
-import {
-  JobCount,
-  JobId,
-  type JobListParts,
-  jobListQuery,
-  type ListedKind,
-  listJobs,
-} from '../jobs/jobList.ts';
+import { JobCount, JobId, jobListQuery, type ListedKind, listJobs } from '../jobs/jobList.ts';
+import { JobPayload, shownPayload } from '../jobs/jobPayload.ts';
+import { jobTimeline, Timeline } from '../jobs/jobTimeline.ts';
 
-export interface JobRouteParts extends JobListParts {
-  readonly jobs: JobStore;
-  readonly runs: RunStore;
-  readonly cancellations: CancellationStore;
+export interface JobRouteParts
+  extends Pick<JobStores, 'jobs' | 'dead' | 'batches' | 'runs' | 'cancellations' | 'clock'> {
+  /** Takes a retried job out of the counts of its run (`countingRunStore`). */
+  readonly countingRuns: RunStore;
+  /** Lets the relay of this process look for work at once. */
+  readonly wakeRelay: () => void;
 }
+
+const JOB_NOT_DEAD = {
+  status: 409,
+  code: 'job_not_dead',
+  when: 'the job is not dead, so it is not retried; the member `state` of the answer says what it is',
+  remedy:
+    'Read the job with GET /jobs/{jobId}. A cancelled job of a run is taken over by POST /runs/{runId}/rerun.',
+} as const satisfies ProblemKind;
 
 const JOB_NOT_CANCELLABLE = {
   status: 409,
@@ -94,6 +99,8 @@ const Job = Type.Object(
   { title: 'Job' },
 );
 
+const JobDetail = Type.Object({ ...Job.properties, timeline: Timeline }, { title: 'JobDetail' });
+
 const JOB_NOT_FOUND = {
   status: 404,
   code: 'job_not_found',
@@ -110,11 +117,79 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
       summary: 'Read a job with its attempts',
       tag: 'Jobs',
       params: Type.Object({ jobId: JobId }),
-      reply: Job,
+      reply: JobDetail,
       problems: [JOB_NOT_FOUND],
-      handle: async ({ params, caller }) => ({
-        body: toReply(await requireJob(params.jobId, ownerLimit(caller), parts)),
-      }),
+      handle: async ({ params, caller }) => {
+        const shown = await requireJob(params.jobId, ownerLimit(caller), parts);
+        const { batch } = shown.job;
+        const publishedAt = (await parts.batches.findStates([batch])).get(batch)?.publishedAt;
+        return { body: { ...toReply(shown), timeline: jobTimeline(shown.job, publishedAt) } };
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      paths: ['/jobs/:jobId/payload'],
+      access: [...READERS, 'own'],
+      summary: 'Read the payload of a job, up to 64 KiB',
+      description:
+        'Of a longer payload `head` has the first 64 KiB; GET /jobs/{jobId}/payload.json has the whole.',
+      tag: 'Jobs',
+      params: Type.Object({ jobId: JobId }),
+      reply: JobPayload,
+      problems: [JOB_NOT_FOUND],
+      handle: async ({ params, caller }) => {
+        const { job } = await requireJob(params.jobId, ownerLimit(caller), parts);
+        return { body: shownPayload(job._id, job.payload) };
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      paths: ['/jobs/:jobId/payload.json'],
+      access: [...READERS, 'own'],
+      summary: 'Download the whole payload of a job',
+      tag: 'Jobs',
+      params: Type.Object({ jobId: JobId }),
+      reply: Type.Unknown(),
+      problems: [JOB_NOT_FOUND],
+      handle: async ({ params, caller }) => {
+        const { job } = await requireJob(params.jobId, ownerLimit(caller), parts);
+        return {
+          headers: {
+            'content-type': 'application/json; charset=utf-8',
+            'content-disposition': 'attachment; filename="payload.json"',
+          },
+          // A payload may be a text or null, which would be sent as they are and not as JSON.
+          body: JSON.stringify(job.payload),
+        };
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      paths: ['/jobs/:jobId/retry'],
+      access: OPERATORS,
+      summary: 'Give a dead job all its attempts again',
+      tag: 'Jobs',
+      params: Type.Object({ jobId: JobId }),
+      idempotencyKey: 'kept',
+      reply: Job,
+      problems: [JOB_NOT_FOUND, JOB_NOT_DEAD],
+      audit: { action: 'job.retry', target: ({ params }) => ({ job: params.jobId }) },
+      handle: async ({ params }) => {
+        const replayedCount = await replayDead({
+          stores: parts,
+          countingRuns: parts.countingRuns,
+          filter: { ids: [params.jobId] },
+          replayId: `retry-${randomUUID()}`,
+          onProgress: parts.wakeRelay,
+        });
+        const after = await requireJob(params.jobId, undefined, parts);
+        if (replayedCount > 0) return { body: toReply(after) };
+        throw new Problem({
+          ...JOB_NOT_DEAD,
+          title: `The job ${params.jobId} is ${after.state}`,
+          members: { state: after.state },
+        });
+      },
     }),
     defineRoute({
       method: 'post',

@@ -1,6 +1,6 @@
 /** Every route of the monolith, each with what it needs. */
 import { pageFiles } from '@fit/console';
-import type { JobStores } from '@fit/jobs/store';
+import type { JobStores, RunStore } from '@fit/jobs/store';
 import { fileRoutes, type KeyRing, type Route, type Settings } from '@fit/service';
 import type { Declaration } from '@fit/topology';
 import type { Accounts } from '../accounts/accounts.ts';
@@ -28,6 +28,10 @@ import { userRoutes } from './userRoutes.ts';
 
 export interface MonolithRouteParts {
   readonly stores: JobStores;
+  /** `countingRunStore` of the stores. */
+  readonly countingRuns: RunStore;
+  /** Lets the relay of this process look for work at once. */
+  readonly wakeRelay: () => void;
   readonly users: UserStore;
   readonly accounts: Accounts;
   readonly keyRing: KeyRing;
@@ -45,7 +49,8 @@ export interface MonolithRouteParts {
 }
 
 export function monolithRoutes(parts: MonolithRouteParts): Route[] {
-  const { stores, users, accounts, keyRing, starter, declaration, status, timezone } = parts;
+  const { stores, countingRuns, wakeRelay, users, accounts, keyRing, starter } = parts;
+  const { declaration, status, timezone } = parts;
   const { operations, onOperation: onChange } = parts;
   const queue = declaration.kinds[0]?.queue ?? '';
   return [
@@ -54,7 +59,7 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...runRoutes({ ...stores, users, starter, queue }),
     ...dailyRunRoutes(parts),
     ...userRoutes({ ...stores, users, timezone }),
-    ...jobRoutes(stores),
+    ...jobRoutes({ ...stores, countingRuns, wakeRelay }),
     ...auditRoutes(parts),
     ...operationRoutes({ stores, operations, jobs: stores.jobs, rules: PAYLOAD_RULES, onChange }),
     ...statusRoutes(status),

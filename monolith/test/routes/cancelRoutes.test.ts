@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wodId } from '@fit/contract';
 import { newJob } from '@fit/jobs';
+import { countingRunStore } from '@fit/jobs/store';
 import { createApp, IdempotencyStore, listen } from '@fit/service';
 import { storeRun } from '../../../jobs/test/support/storedRun.ts';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
@@ -37,7 +38,11 @@ test('jobs and runs are cancelled and run again where that applies, else refused
   await idempotency.ensureIndexes();
   const app = createApp({
     routes: [
-      ...jobRoutes(store),
+      ...jobRoutes({
+        ...store,
+        countingRuns: countingRunStore(store.database, store),
+        wakeRelay: () => undefined,
+      }),
       ...runRoutes({ ...store, users, starter, queue: 'createWodQueue' }),
     ],
     authenticate: acceptToken(TOKEN),

@@ -6,9 +6,11 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { wodId } from '@fit/contract';
 import { type JobRecord, newJob, pageBatchId } from '@fit/jobs';
+import { countingRunStore } from '@fit/jobs/store';
 import { createApp, listen } from '@fit/service';
 import { type TestStore, testStore } from '../../../jobs/test/support/testStore.ts';
 import { acceptToken } from '../../../service/test/support/acceptToken.ts';
+import { NO_AUDIT } from '../../../service/test/support/noAudit.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';
 
 const TOKEN = 'q7Zr2mXc9Lw4Tn8Vb1Ks6Jd3Hf5Gy0Pe';
@@ -34,8 +36,13 @@ interface List {
 async function serve(t: TestContext) {
   const store = await testStore(t);
   const app = createApp({
-    routes: jobRoutes(store),
+    routes: jobRoutes({
+      ...store,
+      countingRuns: countingRunStore(store.database, store),
+      wakeRelay: () => undefined,
+    }),
     authenticate: acceptToken(TOKEN),
+    audit: NO_AUDIT,
     onRequest: () => undefined,
     onDefect: (error) => assert.fail(String(error)),
   });
@@ -46,6 +53,11 @@ async function serve(t: TestContext) {
       headers: { authorization: `Bearer ${TOKEN}` },
     });
     return (await response.json()) as Reply;
+  };
+  const post = async (path: string) => {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const response = await fetch(server.url + path, { method: 'POST', headers });
+    return (await response.json()) as { state: string; status?: number; code?: string };
   };
   const listAll = async (query: string, limit: number) => {
     const found: ListedJob[] = [];
@@ -59,7 +71,7 @@ async function serve(t: TestContext) {
       after = next;
     }
   };
-  return { store, get, listAll };
+  return { store, get, post, listAll };
 }
 
 interface Page {
@@ -221,4 +233,53 @@ test('a list is filtered, says how many jobs match as far as it knows, and has n
   }
   for (const query of ['payload.nothing=1', 'cause=fatal&state=done', 'from=2026-13-01', 'kind=x'])
     assert.equal((await get<{ status?: number }>(`/jobs?${query}`)).status, 400, query);
+});
+
+test('a job has its timeline and its payload, and is retried where it is dead', async (t) => {
+  const { store, get, post } = await serve(t);
+  const { ids, held } = await storePage(store, { runId: RUN, number: 0, after: '', users: ['a'] });
+  const [id = ''] = ids;
+  await store.batches.markPublished(held);
+  const at = (second: number) => new Date(Date.UTC(2026, 11, 5, 3, 0, second));
+  const failed = { outcome: 'retry' as const, workerId: 'w', generation: 1 };
+  const error = { class: 'TypeError', message: 'no host', fingerprint: 'f' };
+  const first = { ...failed, number: 1, startedAt: at(0), endedAt: at(1), delayMs: 5_000, error };
+  const second = { ...failed, number: 2, startedAt: at(8), endedAt: at(9), error };
+  await store.jobs.change('wait', [{ id, generation: 1, attempt: first }]);
+  const death = { cause: 'exhausted' as const, reason: 'no host', fingerprint: 'f', at: at(9) };
+  await store.jobs.change('markDead', [{ id, generation: 1, attempt: second, death }]);
+  const entriesOf = async () => {
+    const { timeline } = await get<{ timeline: { entries: { type: string }[] } }>(`/jobs/${id}`);
+    return timeline.entries;
+  };
+  const entries = await entriesOf();
+  assert.deepEqual(
+    entries.map(({ type }) => type),
+    ['created', 'published', 'attempt', 'wait', 'attempt', 'died'],
+  );
+  assert.deepEqual(entries[3], {
+    type: 'wait',
+    at: at(1).toISOString(),
+    plannedMs: 5_000,
+    actualMs: 7_000,
+  });
+
+  assert.equal((await post(`/jobs/${id}/retry`)).state, 'pending');
+  const refused = await post(`/jobs/${id}/retry`);
+  assert.deepEqual([refused.status, refused.code, refused.state], [409, 'job_not_dead', 'pending']);
+  await store.jobs.cancelPending(id);
+  assert.deepEqual(
+    (await entriesOf()).map(({ type }) => type),
+    ['created', 'attempt', 'wait', 'attempt', 'replayed', 'cancelled'],
+  );
+
+  const long = 'é'.repeat(40_000);
+  for (const [payload, shown] of [
+    [{ level: 'rx' }, { bytes: 14, payload: { level: 'rx' } }],
+    [long, { bytes: 80_002, head: `"${long.slice(0, 32_767)}` }],
+  ] as const) {
+    await store.raw('jobs').updateOne({ _id: id }, { $set: { payload } });
+    assert.deepEqual(await get(`/jobs/${id}/payload`), { jobId: id, ...shown });
+    assert.deepEqual(await get(`/jobs/${id}/payload.json`), payload);
+  }
 });

@@ -9,6 +9,7 @@ import {
   CancellationStore,
   connectStore,
   DatabaseClock,
+  DeadJobStore,
   JobStore,
   RunStore,
 } from '@fit/jobs/store';
@@ -66,7 +67,16 @@ async function serve(t: TestContext, databaseUrl: string) {
     audit,
     routes: [
       ...userRoutes({ users, jobs, batches, timezone: 'UTC' }),
-      ...jobRoutes({ jobs, batches, runs, clock, cancellations }),
+      ...jobRoutes({
+        jobs,
+        dead: new DeadJobStore(database),
+        batches,
+        runs,
+        cancellations,
+        clock,
+        countingRuns: runs,
+        wakeRelay: () => undefined,
+      }),
       ...coachRoutes(new WodStore(database), 'UTC'),
       ...runRoutes({
         users,

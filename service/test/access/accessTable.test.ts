@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { COACH_DOCUMENT } from '@fit/coach/document';
 import { NO_RUN, newJob } from '@fit/jobs';
+import { countingRunStore } from '@fit/jobs/store';
 import { MONOLITH_DOCUMENT } from '@fit/monolith/document';
 import {
   createApp,
@@ -89,6 +90,8 @@ async function serveBoth(t: TestContext) {
       [
         ...monolithRoutes({
           stores: store,
+          countingRuns: countingRunStore(connection.database, store),
+          wakeRelay: () => undefined,
           users,
           accounts,
           keyRing,
