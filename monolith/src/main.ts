@@ -53,6 +53,8 @@ import type { TopologyEvent } from '@fit/topology';
 import { vhostOf } from '@fit/topology/amqp';
 import { openAccounts } from './accounts/openAccounts.ts';
 import { openAudit } from './audit/openAudit.ts';
+import { COUNT_PAUSE_MS, FailureCounter } from './failures/failureCounter.ts';
+import { FailureStore } from './failures/store/failureStore.ts';
 import {
   exportBackgroundTasks,
   exportJobRecords,
@@ -152,6 +154,7 @@ await runService(log, async (shutdownHooks, stopping) => {
           expander: () => running.backgroundTasks?.relay,
           today: () => dayIn(config.timezone, new Date()),
         }),
+        failures: new FailureStore(store.database),
         operations: operationStore,
         onOperation: () => running.operationLoop?.wake(),
         dailyRun,
@@ -281,6 +284,16 @@ await runService(log, async (shutdownHooks, stopping) => {
     onEvent: onJobEvent,
   });
   shutdownHooks.push({ part: 'operations', stop: () => running.operationLoop?.stop() });
+  const failures = new FailureStore(store.database);
+  const failureCounter = new FailureCounter({ ...stores, failures });
+  const failureLoop = new LeasedLoop({
+    name: 'failures',
+    leases: stores.leases,
+    round: () => failureCounter.round(),
+    pauseMs: COUNT_PAUSE_MS,
+    onEvent: onJobEvent,
+  });
+  shutdownHooks.push({ part: 'failures', stop: () => failureLoop.stop() });
 
   log.info({ url: server.url, metrics: operations.url }, 'the monolith accepts requests');
 });

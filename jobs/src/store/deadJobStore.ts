@@ -43,6 +43,26 @@ export interface DeadGroup {
   readonly count: number;
 }
 
+/** What dead jobs have in common that are counted together. */
+interface CountedGroup {
+  readonly fingerprint: string;
+  readonly cause: string;
+  readonly kind: string;
+  /** Hours since 1970 until the hour of the deaths; -1: before `since`. */
+  readonly hour: number;
+}
+
+export interface DeadJobCount extends CountedGroup {
+  readonly count: number;
+  readonly firstAt: Date;
+  readonly lastAt: Date;
+  /** One of these jobs, and why it died. */
+  readonly jobId: string;
+  readonly reason: string;
+}
+
+const HOUR_MS = 3_600_000;
+
 export interface DeadJob {
   readonly _id: string;
   readonly kind: string;
@@ -103,6 +123,46 @@ export class DeadJobStore {
       { $limit: GROUPS_LIMIT },
     ]);
     return rows.map(({ _id, reason, count }) => ({ ..._id, reason, count }));
+  }
+
+  /**
+   * Counts dead jobs, in one pass over the index of states.
+   * @param since deaths from then on are counted by the hour, those before together.
+   * @param jobLimit jobs that are counted at most; with more dead jobs some are not.
+   * @returns at most `rowLimit` rows, the largest first.
+   */
+  async countByGroup(
+    since: Date,
+    { jobLimit, rowLimit }: { readonly jobLimit: number; readonly rowLimit: number },
+  ): Promise<DeadJobCount[]> {
+    const hour = { $floor: { $divide: [{ $subtract: ['$stateAt', new Date(0)] }, HOUR_MS] } };
+    const rows = await this.#jobs.aggregate<
+      Omit<DeadJobCount, keyof CountedGroup> & { readonly _id: CountedGroup }
+    >(
+      [
+        { $match: deadJobs({}) },
+        { $limit: jobLimit },
+        {
+          $group: {
+            _id: {
+              fingerprint: '$death.fingerprint',
+              cause: '$death.cause',
+              kind: '$kind',
+              hour: { $cond: [{ $gte: ['$stateAt', since] }, hour, -1] },
+            },
+            count: { $sum: 1 },
+            firstAt: { $min: '$stateAt' },
+            lastAt: { $max: '$stateAt' },
+            jobId: { $first: '$_id' },
+            reason: { $first: '$death.reason' },
+          },
+        },
+        { $sort: { count: -1 } },
+        { $limit: rowLimit },
+      ],
+      rowLimit,
+    );
+    return rows.map(({ _id, ...row }) => ({ ..._id, ...row }));
   }
 
   /** @param diedUntil default: all. */

@@ -236,10 +236,14 @@ export class DocumentCollection<Stored extends Identified> {
     return await this.find(fields === undefined ? query : { ...query, fields });
   }
 
-  /** Runs a pipeline, which must return few rows. @throws StoreUnavailable, StatementRefused */
-  async aggregate<Row extends Document>(pipeline: Document[]): Promise<Row[]> {
+  /**
+   * Runs a pipeline.
+   * @param rowLimit most rows that it returns: they come in one answer, because further statements of a cursor have no time limit.
+   * @throws StoreUnavailable, StatementRefused
+   */
+  async aggregate<Row extends Document>(pipeline: Document[], rowLimit = 100): Promise<Row[]> {
     return await this.#run('aggregate', (options) =>
-      this.#collection.aggregate<Row>(pipeline, options).toArray(),
+      this.#collection.aggregate<Row>(pipeline, { ...options, batchSize: rowLimit + 1 }).toArray(),
     );
   }
 

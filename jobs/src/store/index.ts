@@ -15,6 +15,7 @@ export { DatabaseClock } from './databaseClock.ts';
 export {
   type DeadGroup,
   type DeadJob,
+  type DeadJobCount,
   DeadJobStore,
   type DeadJobWithPayload,
   type PayloadEdit,

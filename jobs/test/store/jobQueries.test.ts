@@ -222,6 +222,7 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
     'JobStore.findUrgent': () => jobs.findUrgent(ids),
     'JobStore.deleteEnded': () => jobs.deleteEnded(ids, RUN),
     'DeadJobStore.groups': () => dead.groups({}),
+    'DeadJobStore.countByGroup': () => dead.countByGroup(now, { jobLimit: 1_000, rowLimit: 100 }),
     'DeadJobStore.count': async () => {
       await dead.count({});
       await dead.count({}, now);

@@ -8,6 +8,8 @@ import { accountRoutes } from '../accounts/routes/accountRoutes.ts';
 import { signInRoutes } from '../accounts/routes/signInRoutes.ts';
 import type { Audit } from '../audit/audit.ts';
 import { auditRoutes } from '../audit/routes/auditRoutes.ts';
+import { failureRoutes } from '../failures/failureRoutes.ts';
+import type { FailureStore } from '../failures/store/failureStore.ts';
 import { operationRoutes } from '../operations/operationRoutes.ts';
 import { PAYLOAD_RULES } from '../operations/payloadRules.ts';
 import type { OperationStore } from '../operations/store/operationStore.ts';
@@ -37,6 +39,7 @@ export interface MonolithRouteParts {
   readonly keyRing: KeyRing;
   readonly audit: Audit;
   readonly starter: RunStarter;
+  readonly failures: FailureStore;
   readonly operations: OperationStore;
   /** Called when an operation has something to do. */
   readonly onOperation: () => void;
@@ -61,6 +64,7 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...userRoutes({ ...stores, users, timezone }),
     ...jobRoutes({ ...stores, countingRuns, wakeRelay }),
     ...auditRoutes(parts),
+    ...failureRoutes(parts),
     ...operationRoutes({ stores, operations, jobs: stores.jobs, rules: PAYLOAD_RULES, onChange }),
     ...statusRoutes(status),
     ...queueRoutes(parts),

@@ -10,6 +10,8 @@ import { AccountStore } from '../../src/accounts/store/accountStore.ts';
 import { SessionStore } from '../../src/accounts/store/sessionStore.ts';
 import { SignInLimits } from '../../src/accounts/store/signInLimits.ts';
 import { AuditStore } from '../../src/audit/store/auditStore.ts';
+import { mergeCounts } from '../../src/failures/failure.ts';
+import { FailureStore } from '../../src/failures/store/failureStore.ts';
 import { NO_OUTCOMES } from '../../src/operations/operation.ts';
 import { OperationStore } from '../../src/operations/store/operationStore.ts';
 import { DailyRunStore } from '../../src/store/dailyRunStore.ts';
@@ -27,6 +29,8 @@ const COLLECTIONS = [
   'tokenKeys',
   'idempotencyKeys',
   'audit',
+  'failures',
+  'failureTotals',
   'operations',
   'operationParts',
   'settings',
@@ -99,6 +103,11 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
       at: new Date(index * 60_000),
     })),
   );
+  const failures = new FailureStore(store.database);
+  await store
+    .raw('failures')
+    .insertMany(Array.from({ length: COUNT }, (_, index) => ({ _id: `f-${index}` })));
+  const counts = mergeCounts(undefined, undefined, new Date());
   const operation = { _id: 'replay-1', nextPart: 1, settledParts: 0 };
   const request = {
     selection: '{}',
@@ -187,6 +196,18 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
       await audit.list({ limit: 100 });
       await audit.list({ ...ENTRY_FILTER, limit: 100 });
     },
+    'FailureStore.all': () => failures.all(),
+    'FailureStore.find': () => failures.find('f-1'),
+    'FailureStore.totals': () => failures.totals(),
+    'FailureStore.insert': () =>
+      failures.insert([
+        { _id: 'new', ...counts, asOf: new Date(), state: 'open', stateAt: new Date() },
+      ]),
+    'FailureStore.count': () => failures.count('new', counts, new Date()),
+    'FailureStore.setTotals': () =>
+      failures.setTotals({ asOf: new Date(), total: 0, isExact: true }),
+    'FailureStore.setState': () => failures.setState('new', 'ignored'),
+    'FailureStore.delete': () => failures.delete(['new'], new Date()),
     'OperationStore.create': () =>
       operations.create('new', request, [{ id: 'x', reason: 'is done' }], new Date()),
     'OperationStore.find': () => operations.find('new'),
@@ -225,6 +246,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     idempotency,
     audit,
     operations,
+    failures,
   ].flatMap((of) => {
     const prototype = Object.getPrototypeOf(of) as { constructor: { name: string } };
     return Object.getOwnPropertyNames(prototype)

@@ -32,6 +32,7 @@ import {
   readRows,
 } from '../../../dev/accessTable.ts';
 import { openAudit } from '../../../monolith/src/audit/openAudit.ts';
+import { FailureStore } from '../../../monolith/src/failures/store/failureStore.ts';
 import { OperationStore } from '../../../monolith/src/operations/store/operationStore.ts';
 import { readMonolithConfig } from '../../../monolith/src/readMonolithConfig.ts';
 import { monolithRoutes } from '../../../monolith/src/routes/monolithRoutes.ts';
@@ -101,6 +102,7 @@ async function serveBoth(t: TestContext) {
             expander: () => undefined,
             today: () => '2026-12-05',
           }),
+          failures: new FailureStore(connection.database),
           operations: new OperationStore(connection.database),
           onOperation: () => undefined,
           dailyRun: new DailyRunStore(connection.database),
