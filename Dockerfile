@@ -58,12 +58,12 @@ COPY --chmod=0755 monolith/src monolith/src
 COPY --chmod=0644 prometheus/on-call.md prometheus/
 COPY --chmod=0755 prometheus/runbooks prometheus/runbooks
 EXPOSE 12100 12111
-CMD ["node", "monolith/src/main.ts"]
+CMD ["node", "--heap-growing-percent=100", "monolith/src/main.ts"]
 
 FROM base AS coach
 COPY --chmod=0755 coach/src coach/src
 EXPOSE 12101 12112
-CMD ["node", "coach/src/main.ts"]
+CMD ["node", "--heap-growing-percent=100", "coach/src/main.ts"]
 
 FROM base AS cron
 COPY --chmod=0644 cron_job.ts ./

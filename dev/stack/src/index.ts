@@ -38,4 +38,5 @@ export {
   type System,
   type SystemOptions,
   startSystem,
+  V8_FLAGS,
 } from './system/startSystem.ts';
