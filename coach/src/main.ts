@@ -1,12 +1,13 @@
 /** The process of the coach: configuration, database, HTTP, worker. The shutdown hooks run in reverse order. */
 import { optionalText, useNativeBroker } from '@fit/contract';
-import { EndCounter, type JobEvent, JobWorker } from '@fit/jobs';
+import { EndCounter, type JobEvent } from '@fit/jobs';
 import {
   awaitSchema,
   BACKGROUND_LIMITS,
   connectStore,
   countingRunStore,
   openJobStores,
+  ResultStore,
 } from '@fit/jobs/store';
 import {
   countJobs,
@@ -43,6 +44,7 @@ import { vhostOf } from '@fit/topology/amqp';
 import { createWodHandler, SimulatedFailure } from './handlers/createWodHandler.ts';
 import { ConsumerHeartbeat } from './health/consumerHeartbeat.ts';
 import { exportWorkerGauges } from './metrics/workerMetrics.ts';
+import { openWorkers, type Workers } from './openWorkers.ts';
 import { readCoachConfig } from './readCoachConfig.ts';
 import { COACH_DOCUMENT } from './routes/coachDocument.ts';
 import { storedWodRoutes } from './routes/storedWodRoutes.ts';
@@ -54,7 +56,6 @@ const log = openLog('coach');
 await runService(log, async (shutdownHooks, stopping) => {
   const config = readCoachConfig(process.env);
   const { declaration } = config;
-  const kind = declaration.kind.createWod;
 
   const tracing = await openTracing('coach', log);
   shutdownHooks.push({ part: 'tracing', stop: () => tracing.stop() });
@@ -62,11 +63,15 @@ await runService(log, async (shutdownHooks, stopping) => {
   shutdownHooks.push({ part: 'store', stop: () => store.close() });
   const wods = new WodStore(store.database);
 
-  const running: { worker?: JobWorker } = {};
-  const heartbeat = new ConsumerHeartbeat(config.deadlineMs, () => running.worker);
+  const running: { workers?: Workers } = {};
+  const longestDeadlineMs = Math.max(
+    config.deadlineMs,
+    ...declaration.kinds.map(({ deadlineMs }) => deadlineMs),
+  );
+  const heartbeat = new ConsumerHeartbeat(longestDeadlineMs, () => running.workers);
   const health = new Health({
     stopping,
-    ready: dependencyChecks({ isStoreUp: store.isUp, broker: () => running.worker }),
+    ready: dependencyChecks({ isStoreUp: store.isUp, broker: () => running.workers }),
     alive: { consumer: () => heartbeat.check() },
   });
   const routes = withDocumentation(
@@ -81,7 +86,7 @@ await runService(log, async (shutdownHooks, stopping) => {
   const countPublish = countPublishes(metrics, plan);
   store.watch(countStore(metrics));
   exportPoolGauges(metrics, store);
-  exportWorkerGauges(metrics, () => running.worker, config);
+  exportWorkerGauges(metrics, () => running.workers);
   const operations = await serveOperations({
     host: config.host,
     port: config.metricsPort,
@@ -151,22 +156,16 @@ await runService(log, async (shutdownHooks, stopping) => {
       await connection.close({ deadline: 0 });
     },
   });
-  running.worker = await JobWorker.open({
+  running.workers = await openWorkers({
     ...config,
     connection,
-    declaration,
-    kind,
-    handlers: new Map([
-      [
-        'createWod',
-        createWodHandler({
-          ...config,
-          wods,
-          failureRate: () => settings.valueOf('COACH_FAILURE_RATE'),
-        }),
-      ],
-    ]),
-    isPaused: settings.pauseOf(kind.queue) !== undefined,
+    createWod: createWodHandler({
+      ...config,
+      wods,
+      failureRate: () => settings.valueOf('COACH_FAILURE_RATE'),
+    }),
+    results: new ResultStore(store.database),
+    isQueuePaused: (queue) => settings.pauseOf(queue) !== undefined,
     version: optionalText(process.env, 'FIT_VERSION') ?? 'dev',
     settings: () => ({ COACH_FAILURE_RATE: settings.valueOf('COACH_FAILURE_RATE') }),
     stores,
@@ -182,9 +181,10 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
   settings.watch(() => {
-    running.worker?.setPaused('queue', settings.pauseOf(kind.queue) !== undefined);
+    running.workers?.setPaused((queue) => settings.pauseOf(queue) !== undefined);
   });
-  shutdownHooks.push({ part: 'worker', stop: () => running.worker?.close(DRAIN_MS) });
+  shutdownHooks.push({ part: 'workers', stop: () => running.workers?.close(DRAIN_MS) });
 
-  log.info({ url: server.url, metrics: operations.url, queue: kind.queue }, 'coach is working');
+  const queues = declaration.kinds.map(({ queue }) => queue);
+  log.info({ url: server.url, metrics: operations.url, queues }, 'coach is working');
 });

@@ -14,47 +14,38 @@ import {
   oneOf,
   parseEnvironment,
 } from './environment.ts';
+import { type FitTopologyOptions, type JobKind, PROFILES } from './kinds/jobKind.ts';
+import { type FitKind, JOB_KINDS } from './kinds/registry.ts';
 
-export const PROFILES = ['default', 'assignment'] as const;
-export type Profile = (typeof PROFILES)[number];
-export type FitKind = 'createWod';
 export type FitDeclaration = Declaration<Readonly<Record<FitKind, KindOptions>>>;
-
-export interface FitTopologyOptions {
-  readonly profile: Profile;
-  /** Waits between attempts; default 5 s, 30 s, 120 s. They must be the same in every process. */
-  readonly tiers?: readonly Duration[];
-  /** Limit of the main queue in messages; default 10,000, and 100 in the profile `assignment`. */
-  readonly maxLength?: number;
-}
-
-/** Expected load of the main queue. `returnCapacity` computes from it which part of the queue is reserved for retries. */
-const LOAD = { perSecond: 500, failureRatio: 0.2 };
 
 const TIERS: readonly Duration[] = ['5s', '30s', '120s'];
 
+/** Of every kind that declares no others, from lowest to highest. A job without one has the lower. */
+export const PRIORITIES = ['normal', 'high'] as const;
+
 /**
- * Declares the topology of FIT. The profile `assignment` has the two causes of loss in the assignment's text: messages expire
- * after 60 s in the queue, and a full queue of 100 drops its oldest message. Both kinds of message go to the dead-letter
- * queue, each with its own cause.
+ * Declares the topology of FIT: each registered kind is a queue. The profile `assignment` has the two causes of loss in the
+ * assignment's text: messages of `createWod` expire after 60 s in the queue, and a full queue of 100 drops its oldest message. Both
+ * kinds of message go to the dead-letter queue, each with its own cause.
  * @throws TopologyError `DECLARATION_INVALID`, for instance for tiers that do not rise.
  */
 export function fitTopology(options: FitTopologyOptions): FitDeclaration {
-  const isAssignment = options.profile === 'assignment';
+  const kinds = JOB_KINDS.map((kind) => [kind.name, optionsOfKind(kind, options)] as const);
   return declareTopology({
     exchange: 'jobs',
-    kinds: {
-      createWod: {
-        key: 'job.createWod',
-        queue: 'createWodQueue',
-        tiers: options.tiers ?? TIERS,
-        maxLength: options.maxLength ?? (isAssignment ? 100 : 10_000),
-        // The load is known only for the default limit: an operator sets another limit for another load.
-        ...(isAssignment || options.maxLength !== undefined ? {} : { load: LOAD }),
-        ...(isAssignment ? { messageTtl: '60s', unsafe: ['drop-head'] } : {}),
-      },
-    },
+    kinds: Object.fromEntries(kinds) as Record<FitKind, KindOptions>,
   });
+}
+
+function optionsOfKind({ name, policy }: JobKind, options: FitTopologyOptions): KindOptions {
+  return {
+    key: `job.${name}`,
+    queue: `${name}Queue`,
+    tiers: options.tiers ?? TIERS,
+    priorities: PRIORITIES,
+    ...(typeof policy === 'function' ? policy(options) : policy),
+  };
 }
 
 export const TOPOLOGY_VARIABLES = {
@@ -73,7 +64,7 @@ export const TOPOLOGY_VARIABLES = {
       minimum: 1,
       expects: 'must be a whole number of messages, at least 1',
       unit: 'messages (unset: 10,000, with `assignment` 100)',
-      description: 'limit of the main queue; the same in all processes',
+      description: 'limit of the main queue of createWod; the same in all processes',
     }),
   ),
 };

@@ -1,6 +1,5 @@
 /** What both services agree on: the declaration, the payload and the workout, and how the environment is read. */
 export { DateText, dayIn, isCalendarDay } from './calendarDay.ts';
-export { CreateWodPayload, distinctArray, ProfileFields, UserId } from './createWod.ts';
 export {
   ConfigError,
   checkEnvironment,
@@ -15,15 +14,19 @@ export {
   text,
   wholeNumber,
 } from './environment.ts';
+export { type FitDeclaration, fitTopology, PRIORITIES, readFitTopology } from './fitTopology.ts';
+export { CreateWodPayload, type CreateWodRequest, createWod } from './kinds/createWod.ts';
 export {
-  type FitDeclaration,
-  type FitKind,
-  fitTopology,
+  type EffectKind,
+  type JobKind,
   PROFILES,
   type Profile,
-  readFitTopology,
-} from './fitTopology.ts';
+  type ResultKind,
+  type RunJob,
+} from './kinds/jobKind.ts';
+export { type FitKind, findKind, JOB_KINDS } from './kinds/registry.ts';
 export { useNativeBroker } from './nativeBroker.ts';
+export { distinctArray, ProfileFields, UserId } from './profile.ts';
 export {
   CRON_SECRET_VARIABLES,
   CRON_VARIABLES,

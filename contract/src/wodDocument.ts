@@ -2,7 +2,7 @@
 import { type CompactWorkout, expandWorkout, type Workout } from '@fit/workout';
 import Type, { type Static } from 'typebox';
 import { DateText } from './calendarDay.ts';
-import { UserId } from './createWod.ts';
+import { UserId } from './profile.ts';
 
 export const WODS_COLLECTION = 'wods';
 

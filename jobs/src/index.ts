@@ -22,7 +22,8 @@ export {
   recordDeadLetters,
 } from './dead-letters/recordDeadLetters.ts';
 export type { JobEnd, JobEvent, JobListener } from './jobEvent.ts';
-export type { JobAttempt, JobErrorMapper, JobTask } from './open/jobHandler.ts';
+export { type EnqueuedJob, Enqueuer, type EnqueuerOptions } from './open/enqueuer.ts';
+export { asJson, type JobAttempt, type JobErrorMapper, type JobTask } from './open/jobHandler.ts';
 export type { JobKind, JobKinds } from './open/jobKinds.ts';
 export { type JobRefusal, JobRefused, type JobRefusedDetails } from './open/jobRefused.ts';
 export type { JobReport } from './open/jobReport.ts';
@@ -40,6 +41,7 @@ export {
   type StoredJob,
   type WorkOptions,
 } from './open/openJobs.ts';
+export { type RequestedJob, requestedJob } from './open/requestedJob.ts';
 export {
   defaultStaleAfterMs,
   Reconciler,
@@ -73,6 +75,7 @@ export {
   type RunRecord,
 } from './record/run.ts';
 export { escapePattern } from './record/texts.ts';
+export { timeKey } from './record/timeKey.ts';
 export {
   JOB_STATES,
   type JobState,

@@ -2,11 +2,10 @@
  * The process of the monolith, from top to bottom: configuration, database, status, routes, metrics, HTTP server,
  * background tasks. Each part registers a shutdown hook; the hooks run in reverse order.
  */
-import { dayIn, useNativeBroker, wodJobOf } from '@fit/contract';
+import { dayIn, useNativeBroker } from '@fit/contract';
 import {
   type BackgroundTasks,
   type JobEvent,
-  keyOf,
   LeasedLoop,
   startBackgroundTasks,
   TASK_NAMES,
@@ -55,6 +54,7 @@ import { openAccounts } from './accounts/openAccounts.ts';
 import { openAudit } from './audit/openAudit.ts';
 import { COUNT_PAUSE_MS, FailureCounter } from './failures/failureCounter.ts';
 import { FailureStore } from './failures/store/failureStore.ts';
+import { openJobEffects, resultRetention } from './jobEffects.ts';
 import {
   exportBackgroundTasks,
   exportJobRecords,
@@ -253,12 +253,8 @@ await runService(log, async (shutdownHooks, stopping) => {
     targetSeconds: () => settings.valueOf('FIT_RELAY_SECONDS'),
     stores: jobStores,
     countingRuns,
-    effects: {
-      findStored: (jobs) => backgroundUsers.findStoredWods(jobs.map(wodJobOf)),
-      // The id of a workout is the key of its job.
-      idsOf: (_kind, jobIds) => jobIds.map(keyOf),
-      delete: (_kind, ids) => backgroundUsers.deleteWods(ids),
-    },
+    retentionPolicyOf: resultRetention(() => settings.valueOf('FIT_JOB_RETENTION_DAYS')),
+    effects: openJobEffects(store.database.withLimits(BACKGROUND_LIMITS)),
     source: wodSource({
       users: backgroundUsers,
       largeRunShare: tracing.largeRunShare,

@@ -4,15 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  findStoredWods,
-  readFitTopology,
-  readServerUrls,
-  useNativeBroker,
-  WODS_COLLECTION,
-  type WodDocument,
-  wodJobOf,
-} from '@fit/contract';
+import { readFitTopology, readServerUrls, useNativeBroker } from '@fit/contract';
 import { collectDeadLetters, EndCounter } from '@fit/jobs';
 import {
   connectStore,
@@ -25,6 +17,7 @@ import {
 import { openTracing } from '@fit/service';
 import { deadLetterQueue } from '@fit/topology';
 import { openDeadLetterReader } from '@fit/topology/amqp';
+import { openJobEffects } from './jobEffects.ts';
 import {
   NO_OUTCOMES,
   type OperationRecord,
@@ -121,7 +114,7 @@ async function recordFromBroker(
   { filter, isDryRun }: ReplayArguments,
   { database, stores, amqpUrl }: { database: StoreDatabase; stores: JobStores; amqpUrl: string },
 ): Promise<Outcome['deadLetters']> {
-  const wods = database.collection<WodDocument>(WODS_COLLECTION);
+  const effects = openJobEffects(database);
   const endCounter = new EndCounter({
     runs: stores.runs,
     countingRuns: countingRunStore(database, stores),
@@ -137,7 +130,7 @@ async function recordFromBroker(
         isDryRun,
         stores,
         endCounter,
-        findStoredEffects: (jobs) => findStoredWods(wods, jobs.map(wodJobOf)),
+        findStoredEffects: effects.findStored,
         onEvent: () => undefined,
       });
       total.matched += found.matched;

@@ -1,14 +1,12 @@
 /** Opens durable jobs in one call: database, broker, topology, background tasks; then jobs are enqueued, read and worked on. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import {
   type Connection,
   createConnection,
-  DEFAULT_PRIORITY,
   type Declaration,
   type Duration,
   type KindDeclaration,
   parseDurationMs,
-  priorityNumber,
 } from '@fit/topology';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import pTimeout from 'p-timeout';
@@ -21,11 +19,10 @@ import {
 import { cancelJob } from '../cancel/cancelJob.ts';
 import type { JobEvent, JobListener } from '../jobEvent.ts';
 import { defaultStaleAfterMs } from '../reconcile/reconciler.ts';
-import { encodeJob, MESSAGE_BOUNDS, MESSAGE_LIMIT_BYTES, messageOf } from '../record/jobMessage.ts';
-import { type AttemptRecord, type JobRecord, jobId, keyOf, newJob } from '../record/jobRecord.ts';
-import { jsonFault } from '../record/jsonBounds.ts';
+import { type AttemptRecord, type JobRecord, jobId, keyOf } from '../record/jobRecord.ts';
 import { NO_RUN } from '../record/run.ts';
 import { compareTexts, escapePattern } from '../record/texts.ts';
+import { timeKey } from '../record/timeKey.ts';
 import type { ShownState } from '../record/transitions.ts';
 import { replayDead } from '../replay/replayDeadJobs.ts';
 import type { RetentionPolicy } from '../retention/retention.ts';
@@ -67,9 +64,10 @@ import {
   runAttempt,
 } from './jobHandler.ts';
 import { checkValue, declareKinds, type JobKinds } from './jobKinds.ts';
-import { type JobRefusal, JobRefused } from './jobRefused.ts';
+import { JobRefused } from './jobRefused.ts';
 import { type JobReport, recordReport } from './jobReport.ts';
 import { ReportingWorker } from './reportingWorker.ts';
+import { requestedJob } from './requestedJob.ts';
 
 type Name<Kinds> = Extract<keyof Kinds, string>;
 type InputOf<Schema> = Schema extends StandardSchemaV1
@@ -302,8 +300,6 @@ interface Stored {
 const DEFAULT_STOP = '30s';
 const DEFAULT_KEEP_DAYS = 30;
 const DEFAULT_CONCURRENCY = 10;
-/** The broker's protocol has this limit for ids of messages, in bytes; the record's limit is in characters. */
-const ID_LIMIT = 200;
 const PAGE_COUNT = 100;
 const ONE_TRY: StatementLimits = { statementMs: 1_000, budgetMs: 0, tryCount: 1 };
 /** A database that is away has no answer in time, although no statement was sent. */
@@ -521,45 +517,23 @@ class OpenedJobs<Kinds extends JobKinds> implements Jobs<Kinds> {
   ): Promise<StoredJob<Kinds, Kind>> {
     const stored = this.#requireStored();
     const { schema, declared } = this.#kindOf(kind);
-    const { key = newKey(), delay = 0, priority } = options;
-    const refuse = (code: JobRefusal, field: string, message: string) =>
-      new JobRefused(code, message, { kind, key, field });
+    const { key = timeKey(), delay = 0, priority } = options;
     const delayMs = readDuration(delay);
     if (delayMs === undefined)
-      throw refuse('DELAY_INVALID', 'delay', `the delay ${noDuration(delay)}`);
-    // A program in JavaScript may pass anything.
-    const level =
-      priority === undefined ? undefined : priorityNumber(declared.priorities, priority);
-    if (priority !== undefined && level === undefined)
-      throw refuse(
-        'PRIORITY_UNKNOWN',
-        'priority',
-        `'${priority}' is none of the priorities of the kind '${kind}': ${declared.priorities.join(', ') || 'none'}`,
-      );
-    const id = jobId(kind, key);
-    // Database and broker write half a surrogate pair as the same character, so different keys would become one.
-    if (key === '' || Buffer.byteLength(id) > ID_LIMIT || !key.isWellFormed())
-      throw refuse(
-        'KEY_INVALID',
-        'key',
-        `kind and key must have at most ${ID_LIMIT - 1} bytes, and the key at least one and no half of a surrogate pair`,
-      );
+      throw new JobRefused('DELAY_INVALID', `the delay ${noDuration(delay)}`, {
+        kind,
+        key,
+        field: 'delay',
+      });
     const checked = await checkValue(schema.payload, payload);
     if (checked.fault !== undefined)
-      throw refuse(
-        'PAYLOAD_INVALID',
-        checked.path === '' ? 'payload' : `payload.${checked.path}`,
-        checked.fault,
-      );
+      throw new JobRefused('PAYLOAD_INVALID', checked.fault, {
+        kind,
+        key,
+        field: checked.path === '' ? 'payload' : `payload.${checked.path}`,
+      });
     // What was given is stored, and not what the schema made of it, because each attempt asks the schema again.
-    const job = {
-      kind,
-      key,
-      payload: asJson(payload),
-      ...(priority === undefined || level === DEFAULT_PRIORITY ? {} : { priority }),
-      ...(level !== undefined && level > DEFAULT_PRIORITY ? { isUrgent: true as const } : {}),
-    };
-    requireFitting(job);
+    const job = requestedJob(declared, { key, payload: asJson(payload), priority });
     const { record, isNew } = await stored.enqueuer.add(job, delayMs);
     // Of a new job everything is known, so nothing is read: callers of thousands of jobs share a few statements.
     const [shown] = isNew
@@ -900,23 +874,6 @@ function errorOf(attempt: AttemptRecord | undefined): string | undefined {
   return attempt?.error?.message ?? attempt?.reason;
 }
 
-/** @throws JobRefused `PAYLOAD_TOO_LARGE`: a worker would refuse the message. */
-function requireFitting(job: Parameters<typeof newJob>[0]): void {
-  const about = { kind: job.kind, key: job.key, field: 'payload' };
-  const record = newJob(job, { runId: NO_RUN, batch: '', now: new Date() });
-  // A worker checks the whole message, whose other fields count as well.
-  const boundsFault = jsonFault(messageOf(record), MESSAGE_BOUNDS);
-  if (boundsFault !== undefined)
-    throw new JobRefused('PAYLOAD_TOO_LARGE', `the message of the job ${boundsFault}`, about);
-  const { byteLength } = encodeJob(record);
-  if (byteLength > MESSAGE_LIMIT_BYTES)
-    throw new JobRefused(
-      'PAYLOAD_TOO_LARGE',
-      `the job takes ${byteLength} bytes, and a message at most ${MESSAGE_LIMIT_BYTES}`,
-      about,
-    );
-}
-
 function staleAfterMs({ staleAfter }: OpenJobsOptions<JobKinds>, declaration: Declaration): number {
   if (staleAfter !== undefined) return requireDuration('staleAfter', staleAfter);
   const deadlines = declaration.kinds.map(({ deadlineMs }) => deadlineMs);
@@ -973,16 +930,6 @@ function requireDuration(name: string, duration: Duration): number {
 function throwAll(errors: readonly unknown[]): void {
   if (errors.length > 1) throw new AggregateError(errors, 'several steps of the close failed');
   if (errors.length === 1) throw errors[0];
-}
-
-/** @returns a UUID of version 7: it begins with the time, so keys are in the order of their creation. */
-function newKey(): string {
-  const bytes = randomBytes(16);
-  bytes.writeUIntBE(Date.now(), 0, 6);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 function logFailures(event: JobEvent): void {

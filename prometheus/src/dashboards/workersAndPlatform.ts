@@ -12,9 +12,9 @@ const COACHES: RowSpec = {
       queries: [
         {
           expr:
-            'sum by (instance) (rate(jobs_busy_seconds_total{instance=~"$instance"}[$__rate_interval]))\n' +
-            '  / sum by (instance) (jobs_worker_concurrency{instance=~"$instance"})',
-          legend: '{{instance}}',
+            'sum by (instance, kind) (rate(jobs_busy_seconds_total{instance=~"$instance"}[$__rate_interval]))\n' +
+            '  / sum by (instance, kind) (jobs_worker_concurrency{instance=~"$instance"} > 0)',
+          legend: '{{kind}} of {{instance}}',
         },
       ],
       bounds: { warning: 0.9, critical: 1 },
@@ -29,7 +29,7 @@ const COACHES: RowSpec = {
       queries: [
         { expr: 'jobs_in_flight{instance=~"$instance"}', legend: '{{instance}}' },
         {
-          expr: 'jobs_worker_concurrency{instance=~"$instance"}',
+          expr: 'sum by (instance) (jobs_worker_concurrency{instance=~"$instance"})',
           legend: 'handlers of {{instance}}',
         },
       ],

@@ -27,6 +27,11 @@ const planOf = (declaration: Declaration): TopologyPlan =>
 
 const fitPlan = (profile: Profile): TopologyPlan => planOf(fitTopology({ profile }));
 
+const wodPlan = (profile: Profile): TopologyPlan => {
+  const declaration = fitTopology({ profile });
+  return planOf({ ...declaration, kinds: [declaration.kind.createWod] });
+};
+
 /** @returns 'queue value' for each rule of that record, such as 'createWodQueue vector(100)'. */
 function constants(plan: TopologyPlan, record: string): string[] {
   return listRules(plan)
@@ -40,14 +45,14 @@ test('both profiles have their limit and times to live', () => {
     '/createWodQueue.wait.2.30s vector(30)',
     '/createWodQueue.wait.3.2m vector(120)',
   ];
-  assert.deepEqual(constants(fitPlan('default'), 'queue:max_length'), [
-    '/createWodQueue vector(10000)',
-  ]);
-  assert.deepEqual(constants(fitPlan('default'), 'queue:ttl_seconds'), waits);
-  assert.deepEqual(constants(fitPlan('assignment'), 'queue:max_length'), [
+  const [ofWods, ...ofOthers] = constants(fitPlan('default'), 'queue:max_length');
+  assert.equal(ofWods, '/createWodQueue vector(10000)');
+  assert.equal(ofOthers.length, 3);
+  assert.deepEqual(constants(wodPlan('default'), 'queue:ttl_seconds'), waits);
+  assert.deepEqual(constants(wodPlan('assignment'), 'queue:max_length'), [
     '/createWodQueue vector(100)',
   ]);
-  assert.deepEqual(constants(fitPlan('assignment'), 'queue:ttl_seconds'), [
+  assert.deepEqual(constants(wodPlan('assignment'), 'queue:ttl_seconds'), [
     ...waits,
     '/createWodQueue vector(60)',
   ]);

@@ -15,7 +15,9 @@ export async function renderedFolder(
 ): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
   teardown.after(() => rm(folder, { recursive: true, force: true }));
-  const declaration = fitTopology({ profile });
+  const every = fitTopology({ profile });
+  // Rules are the same for every queue, and promtool takes four times as long with those of all kinds.
+  const declaration = { ...every, kinds: [every.kind.createWod] };
   await writeMonitoringConfig(folder, { declaration, targets: COMPOSE_TARGETS });
   return folder;
 }

@@ -171,9 +171,9 @@ const JOB_METRICS = {
   },
   jobs_worker_concurrency: {
     kind: 'gauge',
-    help: 'Handlers that this worker runs at a time',
+    help: 'Handlers of a kind that this process runs at a time',
     exportedBy: ['coach'],
-    labels: {},
+    labels: { kind: KIND },
   },
   jobs_in_flight: {
     kind: 'gauge',
@@ -193,7 +193,7 @@ const JOB_METRICS = {
     help: 'Time that handlers ran; its rate over jobs_worker_concurrency is the utilisation',
     unit: 'seconds',
     exportedBy: ['coach'],
-    labels: {},
+    labels: { kind: KIND },
   },
   jobs_last_success_timestamp_seconds: {
     kind: 'gauge',

@@ -48,13 +48,13 @@ test('adding to a metric that the process does not export changes nothing', asyn
 test('a counter with a reader exports the value that is read at each scrape', async () => {
   const metrics = createMetrics('coach', KNOWN);
   let seconds = 2;
-  metrics.readAtScrape('jobs_busy_seconds_total', {}, () => seconds);
+  metrics.readAtScrape('jobs_busy_seconds_total', { kind: 'a' }, () => seconds);
   assert.deepEqual(await linesOf('jobs_busy_seconds_total', metrics), [
-    'jobs_busy_seconds_total 2',
+    'jobs_busy_seconds_total{kind="a"} 2',
   ]);
   seconds = 5;
   assert.deepEqual(await linesOf('jobs_busy_seconds_total', metrics), [
-    'jobs_busy_seconds_total 5',
+    'jobs_busy_seconds_total{kind="a"} 5',
   ]);
 });
 

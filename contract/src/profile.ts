@@ -1,7 +1,6 @@
-/** The payload of a createWod job: everything that a workout depends on, as of the time when it was requested. */
+/** The profile of a user: what workouts depend on beside the day. */
 import { EQUIPMENT, EXCLUSIONS, LEVELS } from '@fit/workout';
-import Type, { type Static, type TArray, type TSchema } from 'typebox';
-import { DateText } from './calendarDay.ts';
+import Type, { type TArray, type TSchema } from 'typebox';
 
 export const UserId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', maxLength: 64 });
 
@@ -36,9 +35,3 @@ export const ProfileFields = {
   equipment: distinctArray(Type.Enum([...EQUIPMENT]), { maxItems: EQUIPMENT.length }),
   exclusions: distinctArray(Type.Enum([...EXCLUSIONS]), { maxItems: EXCLUSIONS.length }),
 };
-
-export const CreateWodPayload = Type.Object(
-  { userId: UserId, date: DateText, ...ProfileFields },
-  { additionalProperties: false },
-);
-export type CreateWodPayload = Static<typeof CreateWodPayload>;
