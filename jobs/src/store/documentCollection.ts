@@ -12,7 +12,7 @@ import type {
   Sort,
   UpdateFilter,
 } from 'mongodb';
-import { DuplicateKey, type StatementRunner } from './statement.ts';
+import { DuplicateKey, StatementRefused, type StatementRunner } from './statement.ts';
 import { duplicateIndexes } from './storeFailure.ts';
 
 /** A stored document. Its id is text, because writes are sorted by id. */
@@ -47,6 +47,8 @@ export interface DocumentQuery<Stored> {
  * statement that needs one of the same documents waits until the whole write has ended.
  */
 const WRITE_COUNT_LIMIT = 500;
+
+const TIME_REFUSED = /\$\$NOW operator cannot be used/;
 
 export class DocumentCollection<Stored extends Identified> {
   readonly #collection: Collection<Stored>;
@@ -138,13 +140,19 @@ export class DocumentCollection<Stored extends Identified> {
     filter: Filter<Stored>,
     update: Update<Stored>,
   ): Promise<Stored | undefined> {
-    const found = await this.#run('findAndModify', (options) =>
-      this.#collection.findOneAndUpdate({ ...filter, _id: id }, update, {
-        ...options,
-        returnDocument: 'after',
-      }),
-    );
-    return (found ?? undefined) as Stored | undefined;
+    try {
+      const found = await this.#run('findAndModify', (options) =>
+        this.#collection.findOneAndUpdate({ ...filter, _id: id }, update, {
+          ...options,
+          returnDocument: 'after',
+        }),
+      );
+      return (found ?? undefined) as Stored | undefined;
+    } catch (error) {
+      // The native database refuses the time of the server while the collection does not exist, and then no document matches.
+      if (error instanceof StatementRefused && TIME_REFUSED.test(error.message)) return undefined;
+      throw error;
+    }
   }
 
   /**

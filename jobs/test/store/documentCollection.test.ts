@@ -81,3 +81,12 @@ test('ten concurrent upserts of one document all succeed', async (t) => {
   );
   assert.equal(new Set(owners.map((stored) => stored?.owner)).size, 1);
 });
+
+test('an update at the time of the server finds nothing in a collection that does not exist', async (t) => {
+  const store = await testStore(t);
+  const some = store.database.collection<{ _id: string; at?: Date }>('some');
+  const update = [{ $set: { at: '$$NOW' } }];
+  assert.equal(await some.findOneAndUpdate('one', {}, update), undefined);
+  await some.insertNew([{ _id: 'one' }]);
+  assert.ok((await some.findOneAndUpdate('one', {}, update))?.at instanceof Date);
+});

@@ -99,7 +99,11 @@ const Request = Type.Object(
     asOf: Type.Optional(Time),
     reason: Reason,
   },
-  { additionalProperties: false, title: 'OperationRequest' },
+  {
+    additionalProperties: false,
+    title: 'OperationRequest',
+    examples: [{ type: 'replay', all: true, dryRun: true, reason: 'The outage is over' }],
+  },
 );
 type Request = Static<typeof Request>;
 

@@ -90,7 +90,11 @@ const Changes = Type.Object(
     reset: Type.Optional(Type.Array(Type.Enum([...SETTING_NAMES]), { maxItems: 20 })),
     reason: Reason,
   },
-  { additionalProperties: false, minProperties: 2 },
+  {
+    additionalProperties: false,
+    minProperties: 2,
+    examples: [{ reset: ['COACH_FAILURE_RATE'], reason: 'The exercise is over' }],
+  },
 );
 
 const SETTINGS_CHANGED = {
