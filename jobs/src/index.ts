@@ -11,6 +11,7 @@ export {
 } from './background/backgroundTasks.ts';
 export { LeasedLoop, type LeasedLoopOptions } from './background/leasedLoop.ts';
 export { cancelJob } from './cancel/cancelJob.ts';
+export { cancelRun } from './cancel/cancelRun.ts';
 export { collectDeadLetters } from './dead-letters/collectDeadLetters.ts';
 export {
   type DeadLetterRecorder,

@@ -3,6 +3,7 @@
  * the jobs that it skipped, and counts a run again from its batches where the numbers do not add up, because a process died
  * between a write and its count.
  */
+import { CancellationPass } from '../cancel/cancelRun.ts';
 import type { BatchRecord } from '../record/batch.ts';
 import {
   type EndCounts,
@@ -15,8 +16,8 @@ import {
 import { LIVE_STATES } from '../record/transitions.ts';
 import { endsAmong, type StateCounts } from '../store/jobStore.ts';
 import type { JobStores } from '../store/jobStores.ts';
-import { RELAY_LEASE_MS } from '../store/relayLease.ts';
 import type { CountedRun } from '../store/runStore.ts';
+import { PageCursor } from './pageCursor.ts';
 
 export interface RunCounterOptions {
   readonly stores: JobStores;
@@ -26,10 +27,6 @@ export interface RunCounterOptions {
   readonly nowMs: () => number;
 }
 
-/** Pages of a run that are in memory at a time; each has up to 1,000 ids. */
-const PAGES_AT_A_TIME = 4;
-/** Ids of pages that are read at a time. */
-const PAGE_IDS_LIMIT = 2_000;
 /** Pause between two passes over the skipped jobs of a run, in milliseconds, and as a multiple of the last pass. */
 const PASS_PAUSE_MS = 5_000;
 const PAUSE_FACTOR = 10;
@@ -59,18 +56,8 @@ interface RunState {
   recount: Recount | undefined;
   nextRecountAtMs: number;
   /** The pass that cancels the jobs of a cancelled run; undefined between two passes. */
-  cancellation: Cancellation | undefined;
+  cancellation: { readonly beganAtMs: number; readonly pass: CancellationPass } | undefined;
   nextCancellationAtMs: number;
-}
-
-/** A pass over the pages of a cancelled run, which may take several rounds. */
-interface Cancellation {
-  readonly beganAtMs: number;
-  readonly pages: PageCursor;
-  pageCount: number;
-  cancelledCount: number;
-  /** True: the pass began after the relay that expanded the run had surely lost it, so no page is missing. */
-  readonly isComplete: boolean;
 }
 
 /** A pass over the skipped jobs of a run, which may take several rounds. */
@@ -183,41 +170,19 @@ export class RunCounter {
     return await this.#recount(state.recount, state, deadlineMs);
   }
 
-  /**
-   * Cancels the jobs of a cancelled run that have not begun, page by page, and again while the run is active, because the relay
-   * that expanded it may not know of the cancellation yet. Safe to repeat: a process that continues a pass begins a new one.
-   * @returns true where the pass is not complete yet.
-   */
+  /** Cancels the jobs of a cancelled run that have not begun. @returns true where a pass is not complete yet. */
   async #cancel(run: RunRecord, state: RunState, deadlineMs: number): Promise<boolean> {
-    const { batches, jobs, runs, clock } = this.#stores;
-    if (state.cancellation === undefined) {
-      if (this.#nowMs() < state.nextCancellationAtMs) return false;
-      const sinceMs = clock.now().getTime() - (run.cancelledAt?.getTime() ?? 0);
-      state.cancellation = {
-        beganAtMs: this.#nowMs(),
-        pages: new PageCursor(this.#stores, run._id),
-        pageCount: 0,
-        cancelledCount: 0,
-        isComplete: sinceMs > RELAY_LEASE_MS,
-      };
-    }
-    const { cancellation } = state;
-    for (;;) {
-      if (this.#nowMs() >= deadlineMs) return true;
-      const ids = await cancellation.pages.next();
-      if (ids.length === 0) break;
-      for (const batch of await batches.findAll(ids, ['ids', 'state'])) {
-        cancellation.cancelledCount += await jobs.cancelAllPending(batch.ids, run._id);
-        cancellation.pageCount += 1;
-        if (batch.state === 'open') await batches.takeBack(batch._id);
-      }
-    }
+    if (state.cancellation === undefined && this.#nowMs() < state.nextCancellationAtMs)
+      return false;
+    state.cancellation ??= {
+      beganAtMs: this.#nowMs(),
+      pass: new CancellationPass(this.#stores, run),
+    };
+    const { beganAtMs, pass } = state.cancellation;
+    if (!(await pass.proceed(() => this.#nowMs() < deadlineMs))) return true;
     state.cancellation = undefined;
-    const tookMs = this.#nowMs() - cancellation.beganAtMs;
+    const tookMs = this.#nowMs() - beganAtMs;
     state.nextCancellationAtMs = this.#nowMs() + Math.max(PASS_PAUSE_MS, PAUSE_FACTOR * tookMs);
-    if (cancellation.cancelledCount > 0) await runs.requestRecount(run._id);
-    if (run.pageCount === undefined && cancellation.isComplete)
-      await runs.endExpansion(run, cancellation.pageCount);
     return false;
   }
 
@@ -368,38 +333,6 @@ export class RunCounter {
       ends: addEnds(counts.ends, ends),
       skippedEnds: addEnds(counts.skippedEnds, skipped.ends),
     };
-  }
-}
-
-/** Reads the ids of a run's pages in their order, a few at a time. */
-class PageCursor {
-  readonly #stores: JobStores;
-  readonly #runId: string;
-  #ids: string[] = [];
-  /** Id after which the next ids are read; undefined at first. */
-  #after: string | undefined;
-  #isEnd = false;
-
-  constructor(stores: JobStores, runId: string) {
-    this.#stores = stores;
-    this.#runId = runId;
-  }
-
-  /** @returns up to `PAGES_AT_A_TIME` further ids that `isWanted` accepts; empty at the end. */
-  async next(isWanted: (id: string) => boolean = () => true): Promise<string[]> {
-    const wanted: string[] = [];
-    while (wanted.length < PAGES_AT_A_TIME) {
-      const id = this.#ids.shift();
-      if (id !== undefined) {
-        if (isWanted(id)) wanted.push(id);
-        continue;
-      }
-      if (this.#isEnd) break;
-      this.#ids = await this.#stores.batches.pageIds(this.#runId, this.#after, PAGE_IDS_LIMIT);
-      this.#isEnd = this.#ids.length < PAGE_IDS_LIMIT;
-      this.#after = this.#ids.at(-1);
-    }
-    return wanted;
   }
 }
 

@@ -28,9 +28,8 @@ export const SCANNED_JOBS = 10_000;
 const INDEXED_LIMIT = 20_000;
 /** Jobs of a state that a search sorts at most. */
 const SORTED_LIMIT = 5_000;
-/** How long the number of jobs in the index is believed, in milliseconds. */
+/** After this time the number of jobs in the index is counted again, in milliseconds. */
 const INDEXED_COUNT_MS = 5_000;
-const NOT_COUNTED = { atMs: -Infinity, count: Promise.resolve(0) };
 
 /** Ended jobs that a stored effect makes done. */
 const REVIVED = { $in: ['dead', 'cancelled'] satisfies JobState[] };
@@ -57,7 +56,7 @@ export interface FinishCounts {
 
 export class JobStore {
   readonly #jobs: DocumentCollection<JobRecord>;
-  #indexed: { readonly atMs: number; readonly count: Promise<number> } = NOT_COUNTED;
+  #indexed: { readonly atMs: number; readonly count: Promise<number> } | undefined;
 
   constructor(database: StoreDatabase) {
     this.#jobs = database.collection<JobRecord>('jobs');
@@ -409,22 +408,28 @@ export class JobStore {
     return { jobs, next: undefined, count: after === '' ? jobs.length : undefined };
   }
 
-  /** @returns how many jobs the index of states has, up to a limit; a few seconds old. */
+  /** @returns how many jobs the index of states has, up to a limit. Only the first caller waits; the others get the last number. */
   async #indexedCount(): Promise<number> {
     const nowMs = performance.now();
-    if (nowMs - this.#indexed.atMs > INDEXED_COUNT_MS) {
-      const count = this.#jobs
+    if (this.#indexed === undefined || nowMs - this.#indexed.atMs > INDEXED_COUNT_MS) {
+      const former = this.#indexed;
+      const counting = this.#jobs
         .aggregate<{ count: number }>([
           { $match: { state: { $in: [...INDEXED_STATES] }, stateAt: { $gt: ALWAYS } } },
           { $limit: INDEXED_LIMIT + 1 },
           { $count: 'count' },
         ])
         .then((rows) => rows[0]?.count ?? 0);
-      // The next list asks again after a failure.
-      count.catch(() => {
-        this.#indexed = NOT_COUNTED;
-      });
-      this.#indexed = { atMs: nowMs, count };
+      this.#indexed = { atMs: nowMs, count: former?.count ?? counting };
+      counting.then(
+        (count) => {
+          this.#indexed = { atMs: nowMs, count: Promise.resolve(count) };
+        },
+        () => {
+          // The next list asks again.
+          this.#indexed = undefined;
+        },
+      );
     }
     return await this.#indexed.count;
   }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cancelJob, jobId, pageBatchId, Reconciler } from '@fit/jobs';
+import { cancelJob, cancelRun, jobId, pageBatchId, Reconciler } from '@fit/jobs';
 import { eventually } from '@fit/stack/testing';
 import { declareTopology } from '@fit/topology';
 import { pendingJob, requestedJob } from '../support/fakes.ts';
@@ -39,9 +39,10 @@ test('a run is cancelled while it is expanded, and a further run creates what is
   await store.jobs.finish({ ids: [done], attemptCount: 1, workerId: 'w' });
   await store.runs.addEnds(_id, { done: 1, dead: 0, cancelled: 0, causes: {} });
 
-  await store.cancellations.note();
-  assert.equal(await store.runs.cancel(_id), true);
-  assert.equal(await store.runs.cancel(_id), false, 'it was cancelled before');
+  assert.equal(await cancelRun(store, _id), true);
+  assert.equal(await cancelRun(store, _id), false, 'it was cancelled before');
+  const states = { done: 1, cancelled: 3 * PAGE - 1 };
+  assert.deepEqual((await store.jobs.countAmong(ids)).states, states, 'at once');
   // The relay that expanded the run did not know yet, stored the batch of one more page, and was killed before it stored the jobs.
   const [after, last] = [3, 4].map((page) => pipeline.requested.get(_id)![page * PAGE - 1]!.key);
   await store.batches.insert(

@@ -109,10 +109,12 @@ export async function listJobs(
   if (owner !== undefined && query.user !== undefined && query.user !== owner)
     return { jobs: [], next: undefined, count: { value: 0, exact: true, asOf } };
   const wanted = { query, where, limit: limitOf(query), after: query.after };
-  const page =
+  const [page, estimate] = await Promise.all([
     query.runId === undefined
-      ? await readJobs(parts, wanted, kinds)
-      : await readJobsOfRun(parts, { ...wanted, runId: query.runId }, kinds);
+      ? readJobs(parts, wanted, kinds)
+      : readJobsOfRun(parts, { ...wanted, runId: query.runId }, kinds),
+    estimateOf(parts, query, owner),
+  ]);
   // Whether a pending job is queued is known only from its batch.
   const isCountable = query.state !== 'pending' && query.state !== 'queued';
   const value = isCountable ? page.count : undefined;

@@ -1,13 +1,7 @@
-/** Runs: start one, list them, read one. */
+/** Runs: start one, list them, read one, cancel it, create what is missing of it. */
 import { DateText, distinctArray, isCalendarDay, UserId } from '@fit/contract';
-import { type RunRecord, StoreUnavailable } from '@fit/jobs';
-import type {
-  CancellationStore,
-  DatabaseClock,
-  JobStore,
-  RunStore,
-  RunSummary,
-} from '@fit/jobs/store';
+import { cancelRun, type RunRecord, StoreUnavailable } from '@fit/jobs';
+import type { JobStores, RunSummary } from '@fit/jobs/store';
 import {
   addLogFields,
   currentTraceparent,
@@ -27,12 +21,9 @@ import type { RunStarter } from '../runs/runStarter.ts';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
 import type { UserStore } from '../store/userStore.ts';
 
-export interface RunRouteParts {
+export interface RunRouteParts
+  extends Pick<JobStores, 'runs' | 'batches' | 'jobs' | 'cancellations' | 'clock'> {
   readonly users: Pick<UserStore, 'findAll'>;
-  readonly runs: Pick<RunStore, 'find' | 'newest' | 'cancel'>;
-  readonly cancellations: Pick<CancellationStore, 'note'>;
-  readonly jobs: Pick<JobStore, 'countIndexed'>;
-  readonly clock: Pick<DatabaseClock, 'now'>;
   readonly starter: RunStarter;
   /** The main queue of the jobs, named in the reply. */
   readonly queue: string;
@@ -147,7 +138,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       access: OPERATORS,
       summary: 'Cancel what a run has not started',
       description:
-        'Answered at once; within some seconds no further job of the run is recorded, and those of which no attempt has begun are cancelled. Attempts that have begun go on, and so do their retries. A repeated request is answered like the first one.',
+        'Jobs of which no attempt has begun are cancelled, and within a few seconds no further one is recorded; `cancelling` becomes `cancelled` once every job has ended and is counted. Attempts that have begun go on, and so do their retries. A repeated request is answered like the first one.',
       tag: 'Runs',
       params: RunParams,
       reply: RunStatus,
@@ -157,8 +148,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       handle: async ({ params }) => {
         const before = await statusOf(await requireRun(params.runId, parts), parts);
         if (before.state === 'finished') throw ended(before);
-        await parts.cancellations.note();
-        const isCancelled = await parts.runs.cancel(params.runId);
+        const isCancelled = await cancelRun(parts, params.runId);
         const after = await statusOf(await requireRun(params.runId, parts), parts);
         // A run that was cancelled before is being cancelled, so the request has what it wants.
         if (!isCancelled && after.state !== 'cancelling') throw ended(after);

@@ -24,7 +24,7 @@ import { AccountStore } from '../../src/accounts/store/accountStore.ts';
 import { Audit } from '../../src/audit/audit.ts';
 import { AuditStore } from '../../src/audit/store/auditStore.ts';
 import { jobRoutes } from '../../src/routes/jobRoutes.ts';
-import { runRoutes } from '../../src/routes/runRoutes.ts';
+import { type RunRouteParts, runRoutes } from '../../src/routes/runRoutes.ts';
 import { userRoutes } from '../../src/routes/userRoutes.ts';
 import { RunStarter } from '../../src/runs/runStarter.ts';
 import { UserStore } from '../../src/store/userStore.ts';
@@ -82,6 +82,7 @@ async function serve(t: TestContext, databaseUrl: string) {
         users,
         jobs,
         runs,
+        batches,
         cancellations,
         clock,
         starter: new RunStarter({ runs, expander: () => undefined, today: () => '2026-12-05' }),
@@ -138,9 +139,7 @@ test('a request for a run is answered although the statement that stores the run
   const { promise: never } = Promise.withResolvers<never>();
   const routes = runRoutes({
     users: { findAll: () => never },
-    runs: { find: () => never, newest: () => never, cancel: () => never },
-    cancellations: { note: () => never },
-    jobs: { countIndexed: () => never },
+    runs: { find: () => never },
     clock: { now: () => new Date() },
     starter: new RunStarter({
       runs: { find: () => never, insertIfAbsent: () => never, release: () => never },
@@ -148,7 +147,7 @@ test('a request for a run is answered although the statement that stores the run
       today: () => '2026-12-05',
     }),
     queue: 'createWodQueue',
-  });
+  } as unknown as RunRouteParts);
   const app = createApp({
     audit: NO_AUDIT,
     routes,
