@@ -1,6 +1,12 @@
 /** The kinds of job that somebody opens: their schemas and retries, and the topology that is made of them. */
 
-import { type Declaration, type Duration, declareTopology, type KindOptions } from '@fit/topology';
+import {
+  type Declaration,
+  type Duration,
+  declareTopology,
+  type KindOptions,
+  type RetryPolicy,
+} from '@fit/topology';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 export interface JobKind {
@@ -11,8 +17,11 @@ export interface JobKind {
    * the answer of the handler is ignored.
    */
   readonly result?: StandardSchemaV1;
-  /** Waits between attempts, rising, at most ten; n waits make n + 1 attempts. */
-  readonly retry: { readonly delays: readonly Duration[] };
+  /**
+   * Waits between attempts, rising, at most ten; n waits make n + 1 attempts. `jitter`: share of each wait, above 0 and at most
+   * 1, by which waits are lengthened, so that jobs that fail together come back apart; each wait is three queues then.
+   */
+  readonly retry: Pick<RetryPolicy, 'delays' | 'jitter'>;
   /** Longest time of one attempt; default 60 s. */
   readonly deadline?: Duration;
   /** Messages that the main queue holds at most; default 10,000. More jobs than that wait in the database. */
@@ -43,6 +52,7 @@ export function declareKinds(kinds: JobKinds, exchange: string): Declaration {
       key: name,
       queue: `${exchange}.${name}`,
       tiers: kind.retry.delays,
+      ...(kind.retry.jitter === undefined ? {} : { jitter: kind.retry.jitter }),
       ...(kind.deadline === undefined ? {} : { deadline: kind.deadline }),
       ...(kind.maxLength === undefined ? {} : { maxLength: kind.maxLength }),
       ...(kind.priorities === undefined ? {} : { priorities: kind.priorities }),

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { JobRefused, type JobReport, openJobs, type StoredJob } from '@fit/jobs';
 import { eventually, testBroker, testDatabaseUrl } from '@fit/stack/testing';
+import { SPREAD_HEADER, spreadHeader } from '@fit/topology';
 import { type Db, type Document, type Filter, type FindOptions, MongoClient } from 'mongodb';
 import { openProxy } from '../../../topology/test/support/openProxy.ts';
 import { schemaOf } from '../support/standardSchema.ts';
@@ -100,6 +101,31 @@ test('a job is enqueued, worked on, and its result is read; a second call with i
     names.every(({ name }) => name === 'orders' || name.startsWith('fit_')),
     JSON.stringify(names),
   );
+});
+
+test('with jitter each job waits its share of the delay, and is done', async (t) => {
+  const { open } = await setUp(t);
+  const retry = { ...KINDS.send.retry, jitter: 1 };
+  const jobs = await open({ kinds: { ...KINDS, send: { ...KINDS.send, retry } } });
+  const beganAtMs = new Map<string, number>();
+  const waitsMs = new Map<string, number>();
+  await jobs.work('send', ({ id, attempt }) => {
+    const nowMs = performance.now();
+    if (attempt.number === 2) waitsMs.set(id, nowMs - (beganAtMs.get(id) ?? nowMs));
+    beganAtMs.set(id, nowMs);
+    if (attempt.number === 1) throw new Error('busy');
+  });
+  const keys = Array.from({ length: 12 }, (_, index) => `key-${index}`);
+  for (const key of keys) await jobs.enqueue('send', { text: key }, { key });
+  for (const key of keys) await expectState(jobs, `send:${key}`, 'done');
+  const shares = new Set<string>();
+  for (const [id, waitMs] of waitsMs) {
+    const share = spreadHeader(id)[SPREAD_HEADER] ?? 'none';
+    shares.add(share);
+    const leastMs = { none: 100, middle: 150, long: 200 }[share] ?? Infinity;
+    assert.ok(waitMs >= leastMs - 5, `${id} (${share}) waited ${waitMs} ms`);
+  }
+  assert.equal(shares.size, 3);
 });
 
 test('collections have the names that are wanted', async (t) => {

@@ -1,6 +1,6 @@
 /** What the other folders, and users of the package, see of an AMQP connection. No type of amqplib is among it. */
 
-/** Limits of every AMQP connection. This is the only place that sets them: no service overrides one. */
+/** Limits of every AMQP connection. This is the only place that sets them. */
 export const CONNECTION_LIMITS = {
   /** Seconds; the `heartbeat` of connection.tune-ok. A half-open connection is found dead after about 2.9 of them (measured). */
   heartbeatSeconds: 10,

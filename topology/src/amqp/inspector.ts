@@ -16,7 +16,7 @@ export interface QueueDepth {
 export interface InspectorOptions extends SessionOptions {
   /** Connection that is shared with others; default one of its own, which is closed with the inspector. */
   readonly session?: Session | undefined;
-  /** Milliseconds for the response to one queue.declare; default 10,000; above 0. No service overrides it. */
+  /** Milliseconds for the response to one queue.declare; default 10,000; above 0. */
   readonly timeoutMs?: number;
 }
 

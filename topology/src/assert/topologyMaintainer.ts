@@ -24,7 +24,7 @@ import { type AssertOptions, assertTopology } from './assertTopology.ts';
 export interface TopologyMaintainerOptions extends AssertOptions {
   /**
    * Milliseconds between two checks of the topology, a quarter more or less at random, so that many processes do not check at
-   * the same moment. Default 30,000; 0 switches the checks off. No service overrides it.
+   * the same moment. Default 30,000; 0 switches the checks off.
    *
    * With the management API a check is three requests. Missing objects are restored, with a warning. Where the missing
    * bindings at `.retry` and the existing wait queues show that other tiers are applied, the tiers of this process are not

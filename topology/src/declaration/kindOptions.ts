@@ -61,10 +61,7 @@ export interface KindOptions {
    * none. Not with the back end `native`.
    */
   readonly jitter?: number;
-  /**
-   * Ready messages before the main queue refuses more (max-length); default 10,000; at least 1. Set by `FIT_MAX_LENGTH` for
-   * FIT.
-   */
+  /** Ready messages before the main queue refuses more (max-length); default 10,000; at least 1. */
   readonly maxLength?: number;
   /**
    * Crashes of a worker that a job survives (delivery-limit); the next one dead-letters it. Default 5: the job dies at the

@@ -8,17 +8,16 @@ import { type Clock, type ClockTimer, SYSTEM_CLOCK } from './clock.ts';
 export interface CircuitBreakerOptions {
   /**
    * Number of latest attempts that are examined; default 20; at least 1. The circuit breaker stays closed until that many
-   * attempts have ended. No service overrides it.
+   * attempts have ended.
    */
   readonly sampleSize?: number;
   /**
-   * Share of the sample that must have failed with one error class; default 0.8; above 0, at most 1. No service overrides
-   * it.
+   * Share of the sample that must have failed with one error class; default 0.8; above 0, at most 1.
    */
   readonly failureRatio?: number;
-  /** First pause in milliseconds; default 1,000. It doubles with every failed probe. No service overrides it. */
+  /** First pause in milliseconds; default 1,000. It doubles with every failed probe. */
   readonly pauseMs?: number;
-  /** Longest pause in milliseconds; default 60,000. No service overrides it. */
+  /** Longest pause in milliseconds; default 60,000. */
   readonly longestPauseMs?: number;
   /**
    * True for an error that the job itself causes: an attempt that fails with it counts as a success. What it throws counts as

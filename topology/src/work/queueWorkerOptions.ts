@@ -67,19 +67,17 @@ export interface QueueWorkerOptions<
   readonly kind: Extract<keyof Kinds, string>;
   /** Name on connections and dead letters; default a random id. */
   readonly id?: string;
-  /** Unsettled deliveries at a time (basic.qos); default 50; 1 to 65,535. Set by `COACH_PREFETCH` of the coach, 2,000. */
+  /** Unsettled deliveries at a time (basic.qos); default 50; 1 to 65,535. */
   readonly prefetchCount?: number;
-  /** Handlers that run at a time; default and largest value the prefetch. Set by `COACH_CONCURRENCY` of the coach, 10. */
+  /** Handlers that run at a time; default and largest value the prefetch. */
   readonly concurrency?: number;
   /**
    * Suspect messages (held by several processes when these ended, see `CrashRisk`) that run at a time while a new
    * connection delivers no other messages; default 4; 1 to the prefetch. A higher value is faster after a crash; with a
-   * lower value fewer messages count a crash when one of them crashes the process again. No service overrides it.
+   * lower value fewer messages count a crash when one of them crashes the process again.
    */
   readonly suspectConcurrency?: number;
-  /**
-   * Milliseconds that one attempt may take; default the kind's deadline. Set by `COACH_DEADLINE_MS` of the coach, 30,000.
-   */
+  /** Milliseconds that one attempt may take; default the kind's deadline. */
   readonly deadlineMs?: number;
   /**
    * Pauses consuming when most attempts fail with the same error class; `false` switches the circuit breaker off. Default
