@@ -33,10 +33,16 @@ const LONGEST_WAIT_MS = 1_000;
 /** Parts of one operation that a round looks at to see whether their jobs have ended. */
 const SETTLED_AT_A_TIME = 20;
 
+interface FoundJobs {
+  /** Number of the part that they are for. */
+  readonly nextPart: number;
+  readonly jobs: DeadJob[];
+}
+
 export class OperationRunner {
   readonly #options: OperationRunnerOptions;
   /** Dead jobs that were read and not replayed yet, by operation; a part is taken from their front. */
-  readonly #found = new Map<string, DeadJob[]>();
+  readonly #found = new Map<string, FoundJobs>();
 
   constructor(options: OperationRunnerOptions) {
     this.#options = options;
@@ -90,33 +96,27 @@ export class OperationRunner {
       return undefined;
     }
     const { size, intervalMs } = paceOf(operation);
-    const jobs = await this.#candidates(
-      operation,
-      Math.min(size, limit - replayed, pauseAfter - replayed),
-    );
+    const count = Math.min(size, limit - replayed, pauseAfter - replayed);
+    const found = count > 0 ? await this.#candidates(operation) : [];
+    const jobs = groupsOf(found, count)[0] ?? [];
     if (jobs.length === 0) {
       await operations.changeState(_id, ['running'], 'completed');
       return undefined;
     }
     const taken = await operations.take(operation, jobs, intervalMs);
     if (taken === undefined) this.#found.delete(_id);
-    else this.#found.get(_id)?.splice(0, jobs.length);
+    else this.#found.set(_id, { nextPart: taken.nextPart, jobs: found.slice(jobs.length) });
     return taken;
   }
 
-  /** @returns jobs of one kind and urgency that are still to be replayed; none where all are. */
-  async #candidates(
-    { _id, filter, diedUntil }: OperationRecord,
-    count: number,
-  ): Promise<DeadJob[]> {
-    if (count <= 0) return [];
-    let found = this.#found.get(_id) ?? [];
-    if (found.length === 0) {
-      const read = await this.#options.stores.dead.next(filter, diedUntil, READ_COUNT);
-      found = groupsOf(read, READ_COUNT).flat();
-      this.#found.set(_id, found);
-    }
-    return groupsOf(found, count)[0] ?? [];
+  /** @returns jobs that are still to be replayed, those of one kind and urgency together; none where all are. */
+  async #candidates({ _id, nextPart, filter, diedUntil }: OperationRecord): Promise<DeadJob[]> {
+    const known = this.#found.get(_id);
+    // Another process may have had the lease meanwhile, and have replayed these jobs in its parts.
+    if (known !== undefined && known.nextPart === nextPart && known.jobs.length > 0)
+      return known.jobs;
+    const read = await this.#options.stores.dead.next(filter, diedUntil, READ_COUNT);
+    return groupsOf(read, READ_COUNT).flat();
   }
 
   async #carryOut(operation: OperationRecord, part: OperationPart): Promise<void> {

@@ -310,6 +310,40 @@ test('two monoliths at once, and one that dies in a part: each job is replayed o
   );
 });
 
+test('a process that loses the lease and gets it back replays and lists no job that another one has replayed meanwhile', async (t) => {
+  const { store, operations, runner, start, signal, outcomesOf } = await serve(t);
+  const ids = await storeDead(store, users(1_200));
+  const id = await start({ all: true });
+  // It has read every job, and carried out one part, when another process gets the lease.
+  const former = runner();
+  await former.round(signal);
+  await runner().round(signal);
+  while (await former.round(signal));
+  assert.deepEqual((await outcomesOf(id)).map(({ jobId }) => jobId).sort(), ids);
+  const operation = await operations.find(id);
+  assert.deepEqual(
+    [operation?.state, operation?.replayed, operation?.skipped],
+    ['completed', 1_200, 0],
+  );
+});
+
+test('any text of an error is looked for as it is', async (t) => {
+  const { store, ask } = await serve(t);
+  const reason = 'a-b \u{1F600}\u2028(c) \u00a0[d]\\';
+  await storeDead(store, ['ann'], { reason });
+  for (const [error, count] of [
+    [reason, 1],
+    ['\u2028', 1],
+    ['a.b', 0],
+    ['\0', 0],
+    ['\ud800', 0],
+  ] as const) {
+    const request = { type: 'replay', filter: { error }, dryRun: true, reason: 'look' };
+    const { status, body } = await ask('POST', '/operations', request);
+    assert.deepEqual([status, body['count']], [200, count], JSON.stringify(error));
+  }
+});
+
 test('the pace is one part a second, smaller ones with an edit', () => {
   const rates = [0.5, 10, 500, 2_000, undefined];
   assert.deepEqual(
