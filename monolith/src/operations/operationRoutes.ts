@@ -1,7 +1,7 @@
 /** Operations: replay many dead jobs, follow the replay, pause, resume and abort it. */
 import { randomUUID } from 'node:crypto';
 import { DateText, distinctArray, UserId, wodKeyPattern } from '@fit/contract';
-import type { ReplayFilter } from '@fit/jobs';
+import { escapePattern, type ReplayFilter } from '@fit/jobs';
 import {
   currentTraceparent,
   defineRoute,
@@ -457,7 +457,7 @@ function filterOf({ ids, fingerprint, filter = {} }: Request): ReplayFilter {
     ...(keyPattern === undefined ? {} : { keyPattern }),
     ...(from === undefined ? {} : { createdSince: timeOf('body.filter.from', from) }),
     ...(to === undefined ? {} : { createdUntil: timeOf('body.filter.to', to) }),
-    ...(error === undefined ? {} : { reasonPattern: RegExp.escape(error) }),
+    ...(error === undefined ? {} : { reasonPattern: escapePattern(error) }),
   };
 }
 
