@@ -96,7 +96,7 @@ const PROCESSES: RowSpec = {
       kind: 'lines',
       title: 'Event loop, p99',
       description:
-        'Delay of the next task. Above 0.25 s heartbeats and requests are delayed: take a CPU profile.',
+        'Delay of the next task, with 0.05 s between two looks. Above 0.25 s heartbeats and requests are delayed: take a CPU profile.',
       unit: 's',
       queries: [
         { expr: `nodejs_eventloop_lag_p99_seconds${OF_FIT}`, legend: '{{job}} {{instance}}' },

@@ -519,7 +519,9 @@ const RUNTIME_METRICS: Readonly<Record<string, MetricDefinition>> = {
   process_open_fds: gauge('Open file descriptors'),
   process_max_fds: gauge('Limit of open file descriptors'),
   nodejs_eventloop_lag_seconds: lag('Lag of the event loop at the scrape'),
-  nodejs_eventloop_lag_min_seconds: lag('Minimum since the last scrape'),
+  nodejs_eventloop_lag_min_seconds: lag(
+    'Minimum since the last scrape, with the 50 ms between two looks; so in the next ones',
+  ),
   nodejs_eventloop_lag_max_seconds: lag('Maximum since the last scrape'),
   nodejs_eventloop_lag_mean_seconds: lag('Mean since the last scrape'),
   nodejs_eventloop_lag_stddev_seconds: lag('Standard deviation since the last scrape'),

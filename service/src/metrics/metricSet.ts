@@ -16,6 +16,12 @@ export type KnownLabels = Readonly<Partial<Record<KnownLabel, readonly string[]>
 
 type Labels = Readonly<Record<string, string>>;
 
+/**
+ * Milliseconds between two looks at the delay of the event loop; the delay that is exported has them added. The default of 10
+ * takes 5.9 ms of processor time each second, half of what an idle coach takes, 50 takes 1.3 (measured).
+ */
+const EVENT_LOOP_INTERVAL_MS = 50;
+
 /** A value that is read at each scrape. */
 interface Reading {
   readonly labels: Labels;
@@ -40,7 +46,10 @@ export class MetricSet {
   readonly #readings = new Map<string, Reading[]>();
 
   constructor(process: ProcessName, known: KnownLabels) {
-    collectDefaultMetrics({ register: this.registry });
+    collectDefaultMetrics({
+      register: this.registry,
+      eventLoopMonitoringPrecision: EVENT_LOOP_INTERVAL_MS,
+    });
     for (const [name, definition] of Object.entries<MetricDefinition>(OWN_METRICS))
       if (definition.exportedBy.includes(process)) this.#register(name, definition, known);
   }
