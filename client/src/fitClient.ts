@@ -137,7 +137,7 @@ export class FitClient {
    * @throws FitRequestError with the problem document of the answer, also of a log-in; Error where there is no answer.
    */
   async request(
-    method: 'GET' | 'POST' | 'PUT',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     options: RequestOptions = {},
   ): Promise<unknown> {
@@ -192,7 +192,7 @@ export class FitClient {
   }
 
   async #send(
-    method: 'GET' | 'POST' | 'PUT',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     { body, headers }: RequestOptions,
     token?: string,

@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePorts, startStack, startSystem } from '@fit/stack';
 import { curlOf, type FuzzReport, fuzz } from './fuzz/fuzz.ts';
-import { makeFuzzRecords } from './fuzz/fuzzRecords.ts';
+import { FUZZ_ENVIRONMENT, makeFuzzRecords } from './fuzz/fuzzRecords.ts';
 
 const USAGE = `npm run fuzz -- [options]
 
@@ -44,7 +44,13 @@ async function run(requestCount: number, seed: number): Promise<number> {
   });
   resources.defer(() => stack.stop({ purge: true }));
   const { amqpUrl, managementUrl, mongodbUrl } = stack;
-  const system = await startSystem({ amqpUrl, managementUrl, mongodbUrl, folder: FOLDER });
+  const system = await startSystem({
+    amqpUrl,
+    managementUrl,
+    mongodbUrl,
+    folder: FOLDER,
+    env: FUZZ_ENVIRONMENT,
+  });
   resources.defer(() => system.stop());
   const records = await makeFuzzRecords({
     url: system.monolith.url,

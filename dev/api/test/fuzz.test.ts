@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplyChecker } from '../src/fuzz/checkReply.ts';
 import { curlOf, fuzz } from '../src/fuzz/fuzz.ts';
-import { makeFuzzRecords } from '../src/fuzz/fuzzRecords.ts';
+import { FUZZ_ENVIRONMENT, makeFuzzRecords } from '../src/fuzz/fuzzRecords.ts';
 import { startSystemOf } from './support/systemOfTest.ts';
 
 test('300 requests are answered as the documents state', { timeout: 240_000 }, async (t) => {
-  const { system, mongodbUrl, defer } = await startSystemOf(t);
+  const { system, mongodbUrl, defer } = await startSystemOf(t, FUZZ_ENVIRONMENT);
   const records = await makeFuzzRecords({
     url: system.monolith.url,
     client: system.client,

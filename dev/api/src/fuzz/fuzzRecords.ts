@@ -1,5 +1,6 @@
 /** The accounts, users, runs and workouts that the requests of the fuzz test are about, made over the API of a running system. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type FitClient, followRun } from '@fit/client';
 import { connectStore } from '@fit/jobs/store';
 import {
@@ -36,7 +37,10 @@ interface NewAccountReply {
   readonly secret?: string;
 }
 
-/** Makes an account of each role, users, and a run that has made their workouts. */
+/** Environment of a system whose jobs die soon while the records are made. */
+export const FUZZ_ENVIRONMENT = { FIT_TIERS: '100ms' } as const;
+
+/** Makes an account of each role, users, a run that has made their workouts, and what makes their operations succeed: `makeFailures`. */
 export async function makeFuzzRecords({
   url,
   client,
@@ -66,6 +70,7 @@ export async function makeFuzzRecords({
   const { runId, date } = await client.generateWods();
   await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: () => undefined });
   const { jobs } = (await client.request('GET', '/jobs')) as { jobs: { id: string }[] };
+  const failures = await makeFailures(client);
   const cookie = await openSession(url, emailOf('admin'));
 
   const store = connectStore(mongodbUrl);
@@ -101,8 +106,109 @@ export async function makeFuzzRecords({
       changingIds: changing.map(({ account }) => account.id),
       changingServiceId: changingService.account.id,
       client: { client_id: 'fuzz-service', client_secret: service.secret ?? '' },
+      failures,
     }),
   };
+}
+
+/** What there is only where jobs fail or wait. */
+interface Failures {
+  readonly fingerprint: string;
+  readonly deadIds: readonly string[];
+  /** In a queue that is paused. */
+  readonly waitingIds: readonly string[];
+  readonly waitingRunId: string;
+  /** The main queue of a kind that has no jobs, so that a request may resume it. */
+  readonly otherQueue: string;
+  readonly workerId: string;
+  /** Operations by the request that each is for. */
+  readonly running: readonly string[];
+  readonly paused: string;
+}
+
+const DEAD_DATE = '2026-12-02';
+const WAITING_DATES = ['2026-12-03', '2026-12-04'] as const;
+const COUNTED_MS = 60_000;
+const POLL_MS = 200;
+const REASON = { reason: 'A test of the API' };
+
+/** Lets every job of a run die, then pauses the queue and starts two more runs, and begins replays that hardly go on. */
+async function makeFailures(client: FitClient): Promise<Failures> {
+  const ids = Array.from({ length: 30 }, (_, index) => `user-${index}`);
+  await client.createUsers(ids.map((id) => ({ id })));
+  await client.request('PATCH', '/settings', { body: { COACH_FAILURE_RATE: 1, ...REASON } });
+  await until(async () => {
+    const { settings } = (await client.request('GET', '/settings')) as {
+      settings: { name: string; inForce?: { value: unknown }[] }[];
+    };
+    const rate = settings.find(({ name }) => name === 'COACH_FAILURE_RATE');
+    return rate?.inForce?.every(({ value }) => value === 1) === true ? true : undefined;
+  }, 'COACH_FAILURE_RATE is not 1 in all workers');
+  const start = async (date: string, userIds: readonly string[]) =>
+    await client.generateWods({ date, userIds: [...userIds] });
+  const { runId } = await start(DEAD_DATE, ids);
+  await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: () => undefined });
+  const fingerprint = await until(async () => {
+    const { failures } = (await client.request('GET', '/failures')) as {
+      failures: { fingerprint: string }[];
+    };
+    return failures[0]?.fingerprint;
+  }, 'no group of failures is counted');
+  const { queues } = (await client.request('GET', '/queues')) as {
+    queues: { name: string; role: string; kind: string }[];
+  };
+  const mainQueues = queues.filter(({ role }) => role === 'main');
+  const queue = mainQueues.find(({ kind }) => kind === 'createWod')?.name ?? '';
+  await client.request('POST', `/queues/${queue}/pause`, { body: REASON });
+  const workers = await until(async () => {
+    const reply = (await client.request('GET', '/workers')) as {
+      workers: { id: string; queue: string; state: string }[];
+    };
+    const itsWorkers = reply.workers.filter((worker) => worker.queue === queue);
+    return itsWorkers.every(({ state }) => state === 'paused') ? itsWorkers : undefined;
+  }, 'the workers of the paused queue are not paused');
+  const [cancelled, waiting] = [
+    await start(WAITING_DATES[0], ids),
+    await start(WAITING_DATES[1], ids),
+  ];
+  await until(async () => {
+    const { expanded } = await client.run(waiting.runId);
+    return expanded === ids.length ? true : undefined;
+  }, 'the waiting run is not expanded');
+  const replay = async (options: object) => {
+    const body = { type: 'replay', all: true, ratePerSecond: 0.1, ...REASON, ...options };
+    return ((await client.request('POST', '/operations', { body })) as { id: string }).id;
+  };
+  const paused = await replay({ pauseAfter: 1 });
+  const running = [await replay({}), await replay({})];
+  await until(async () => {
+    const { state } = (await client.request('GET', `/operations/${paused}`)) as { state: string };
+    return state === 'paused' ? true : undefined;
+  }, 'the operation does not pause');
+  return {
+    fingerprint,
+    deadIds: ids.map((id) => `createWod:${id}:${DEAD_DATE}`),
+    waitingIds: ids.map((id) => `createWod:${id}:${WAITING_DATES[1]}`),
+    waitingRunId: cancelled.runId,
+    otherQueue: mainQueues.find(({ name }) => name !== queue)?.name ?? '',
+    workerId: workers[0]?.id ?? '',
+    running,
+    paused,
+  };
+}
+
+/** @returns what the question answers, once it answers anything. @throws Error with `what` after a minute. */
+async function until<Answer>(
+  ask: () => Promise<Answer | undefined>,
+  what: string,
+): Promise<Answer> {
+  const endMs = Date.now() + COUNTED_MS;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > endMs) throw new Error(`${what} after ${COUNTED_MS} ms`);
+    await delay(POLL_MS);
+  }
 }
 
 function emailOf(name: string): string {
@@ -133,6 +239,7 @@ interface MadeRecords {
   readonly changingIds: readonly string[];
   readonly changingServiceId: string;
   readonly client: { readonly client_id: string; readonly client_secret: string };
+  readonly failures: Failures;
 }
 
 function hintsOf({
@@ -144,7 +251,10 @@ function hintsOf({
   changingIds,
   changingServiceId,
   client,
+  failures,
 }: MadeRecords): Hints {
+  const { fingerprint, deadIds, waitingIds, waitingRunId, otherQueue, workerId } = failures;
+  const [toPause = '', toAbort = ''] = failures.running;
   const password = fc.constant(PASSWORD);
   const knownEmail = fc.constantFrom(...changingNames.map(emailOf));
   const newEmail = fc.uuid().map((id) => emailOf(id));
@@ -161,6 +271,26 @@ function hintsOf({
     'getDocsName.path.name': fc.constant('start.js'),
     'query.runId': fc.constant(runId),
     'query.date': fc.constant(date),
+    'path.fingerprint': fc.constant(fingerprint),
+    'path.name': fc.constant(otherQueue),
+    'path.workerId': fc.constant(workerId),
+    'path.operationId': fc.constantFrom(failures.paused, toPause, toAbort),
+    'postOperationsOperationIdPause.path.operationId': fc.constant(toPause),
+    'postOperationsOperationIdResume.path.operationId': fc.constant(failures.paused),
+    'postOperationsOperationIdAbort.path.operationId': fc.constant(toAbort),
+    'postJobsJobIdRetry.path.jobId': fc.constantFrom(...deadIds),
+    'postJobsJobIdCancel.path.jobId': fc.constantFrom(...waitingIds),
+    'postRunsRunIdCancel.path.runId': fc.constant(waitingRunId),
+    'postOperations.body': fc.constantFrom(
+      { type: 'replay', all: true, dryRun: true, ...REASON },
+      { type: 'replay', ids: deadIds.slice(0, 3), ...REASON },
+      { type: 'replay', fingerprint, ratePerSecond: 0.1, limit: 1, ...REASON },
+    ),
+    'patchSettings.body': fc.constantFrom(
+      { COACH_FAILURE_RATE: 1, ...REASON },
+      { reset: ['COACH_FAILURE_RATE'], ...REASON },
+    ),
+    'body.reason': fc.constant(REASON.reason),
     'body.date': fc.constant(date),
     'body.userIds': fc.uniqueArray(fc.constantFrom(...userIds), { minLength: 1 }),
     'body.dueBy': fc.constantFrom('2026-12-01T06:05:00Z', null),

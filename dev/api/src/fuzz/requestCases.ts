@@ -296,8 +296,13 @@ class CaseMaker {
       case 'null':
         return fc.constant(null);
       case 'integer':
-      case 'number':
         return fc.integer({ min: schema.minimum ?? -1_000, max: schema.maximum ?? 1_000_000 });
+      case 'number':
+        return fc.double({
+          min: schema.minimum ?? -1_000,
+          max: schema.maximum ?? 1_000_000,
+          noNaN: true,
+        });
       case 'string':
         return this.#textsOf(schema);
       case 'array':

@@ -15,7 +15,10 @@ export interface SystemOfTest {
   readonly defer: (cleanup: () => Promise<void>) => void;
 }
 
-export async function startSystemOf(t: TestContext): Promise<SystemOfTest> {
+export async function startSystemOf(
+  t: TestContext,
+  env: Readonly<Record<string, string>> = {},
+): Promise<SystemOfTest> {
   const resources = new AsyncDisposableStack();
   t.after(() => resources.disposeAsync());
   const broker = await testBroker({
@@ -27,7 +30,7 @@ export async function startSystemOf(t: TestContext): Promise<SystemOfTest> {
   resources.defer(() => rm(folder, { recursive: true, force: true }));
   const mongodbUrl = testDatabaseUrl();
   const { amqpUrl, managementUrl } = broker;
-  const system = await startSystem({ amqpUrl, managementUrl, mongodbUrl, folder });
+  const system = await startSystem({ amqpUrl, managementUrl, mongodbUrl, folder, env });
   resources.defer(() => system.stop());
   return {
     system,
