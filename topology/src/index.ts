@@ -112,6 +112,7 @@ export {
   directKey,
   firstRetryExchange,
   isWaitQueue,
+  noteIdOf,
   notesName,
   parkExchange,
   retryExchange,

@@ -8,6 +8,7 @@ import {
   describeDeath,
   type Headers,
   type KindDeclaration,
+  noteIdOf,
   readDeaths,
 } from '@fit/topology';
 import type { DeadLetterDelivery, DeadLetterProperties } from '@fit/topology/amqp';
@@ -51,7 +52,7 @@ export function explained(
   deadLetter: ParsedDeadLetter,
   notes: ReadonlyMap<string, DeathNote>,
 ): ParsedDeadLetter {
-  const note = notes.get(deadLetter.id);
+  const note = notes.get(noteIdOf(deadLetter.id));
   if (note === undefined || deadLetter.cause !== 'exhausted') return deadLetter;
   return {
     ...deadLetter,

@@ -1,4 +1,5 @@
 /** Names of a kind's exchanges, queues and routing keys; no other file makes them. Tiers are counted from 1. */
+import { createHash } from 'node:crypto';
 import { formatDuration } from '../declaration/duration.ts';
 import { isPattern, matchesPattern, withoutCovered } from '../declaration/keyPattern.ts';
 import type { QueueNames } from '../declaration/kindOptions.ts';
@@ -29,6 +30,12 @@ export function deadLetterQueue({ queue, names }: Pick<TieredKind, 'queue' | 'na
 
 /** Name of the exchange, and of the stream behind it, that keep the last errors of exhausted dead letters. */
 export const notesName = (queue: string): string => `${queue}.notes`;
+/**
+ * @returns the message id of a message's note: a hash of its own id, which may name a person. Notes cannot be deleted one by one, so they
+ * must not name anybody.
+ */
+export const noteIdOf = (messageId: string): string =>
+  createHash('sha256').update(messageId).digest('base64url');
 
 /** Name of the exchange, and of the queue behind it, that keep a message for this time before its first delivery. */
 export const delayName = (exchange: string, delayMs: number): string =>

@@ -21,7 +21,7 @@ const STACK_LIMIT_CHARS = 2_000;
 
 /** What a worker wrote about a message before it let the broker dead-letter it. Any client can have written it. */
 export interface DeathNote {
-  /** Of the message. */
+  /** Of the note: `noteIdOf` of the id of the message that died. */
   readonly messageId: string;
   readonly headers: Headers;
   /** When the worker wrote it; undefined if it has no plausible time. */

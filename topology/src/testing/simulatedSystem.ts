@@ -6,7 +6,7 @@ import {
 } from '../declaration/declareTopology.ts';
 import { type Duration, parseDurationMs } from '../declaration/duration.ts';
 import type { BrokerProfile } from '../plan/brokerProfile.ts';
-import { deadLetterQueue } from '../plan/names.ts';
+import { deadLetterQueue, noteIdOf } from '../plan/names.ts';
 import { planTopology } from '../plan/planTopology.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { provePlan } from '../proof/provePlan.ts';
@@ -171,7 +171,7 @@ export class SimulatedSystem<Queue extends string = string> {
     return this.broker.readyIn(deadLetterQueue(kind)).map((deadLetter) => {
       const { id, key, body } = deadLetter;
       const headers = { ...deadLetter.headers, ...this.broker.marksOf(deadLetter).headers };
-      const note = this.broker.noteOf(kind.queue, id);
+      const note = this.broker.noteOf(kind.queue, noteIdOf(id));
       const { cause, message } = describeDeath(kind, key, headers, note);
       const isTold =
         ERROR_MESSAGE_HEADER in headers || (cause === 'exhausted' && note !== undefined);

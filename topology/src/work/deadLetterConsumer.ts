@@ -7,7 +7,7 @@ import {
   type SessionEvent,
 } from '../amqp/index.ts';
 import type { KindDeclaration } from '../declaration/declareTopology.ts';
-import { deadLetterQueue, notesName } from '../plan/names.ts';
+import { deadLetterQueue, noteIdOf, notesName } from '../plan/names.ts';
 import { deathCause } from '../retry/deathCause.ts';
 import {
   type DeathDescription,
@@ -163,7 +163,7 @@ export class DeadLetterConsumer {
 
   async #ask(messageId: string, delivery: Delivery): Promise<void> {
     this.#asking.add(delivery);
-    const note = await this.#notes.noteOf(messageId, replayedAt(delivery.headers));
+    const note = await this.#notes.noteOf(noteIdOf(messageId), replayedAt(delivery.headers));
     this.#asking.delete(delivery);
     if (delivery.isCurrent && !delivery.isSettled) this.#tell(delivery, undefined, note);
   }

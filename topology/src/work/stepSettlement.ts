@@ -1,7 +1,7 @@
 /** Which copy of a delivery must be published for a next step, and how the delivery is settled. No I/O. */
 import { randomUUID } from 'node:crypto';
 import type { Delivery, OutgoingMessage } from '../amqp/index.ts';
-import { notesName, parkExchange, retryExchange, tierKey } from '../plan/names.ts';
+import { noteIdOf, notesName, parkExchange, retryExchange, tierKey } from '../plan/names.ts';
 import type { PlannedKind } from '../plan/topologyPlan.ts';
 import { CAUSE_HEADER, type WorkerCause } from '../retry/deathCause.ts';
 import {
@@ -86,7 +86,7 @@ export function noteFor(ended: EndedAttempt, workerId: string): OutgoingMessage 
   return {
     exchange: notesName(kind.queue),
     key: kind.queue,
-    id: delivery.messageId,
+    id: noteIdOf(delivery.messageId),
     body: Buffer.alloc(0),
     headers: deathHeaders({ error, attempt: attempt.number, workerId }),
   };

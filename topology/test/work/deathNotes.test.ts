@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { askManagement, eventually } from '@fit/stack/testing';
-import { type DeathNote, describeDeath } from '@fit/topology';
+import { type DeathNote, describeDeath, noteIdOf } from '@fit/topology';
 import { NoteReader, openSession, readNotes, type SessionEvent } from '@fit/topology/amqp';
 import { TestTopology } from '../support/testTopology.ts';
 
@@ -92,7 +92,7 @@ test('the last error of an exhausted message is read beside it, by any number of
   await environment.expectReady('one.dead', 1);
   const readers = await Promise.all([noteReader(t, environment), noteReader(t, environment)]);
   for (const { reader } of readers) {
-    const note = await reader.noteOf('a');
+    const note = await reader.noteOf(noteIdOf('a'));
     assert.deepEqual(spoken(environment, note), {
       cause: 'exhausted',
       errorClass: 'TypeError',
@@ -104,7 +104,7 @@ test('the last error of an exhausted message is read beside it, by any number of
     assert.equal(await reader.noteOf('nobody'), undefined);
   }
   const { notes, problem } = await readNotes(environment.amqpUrl, STREAM);
-  assert.deepEqual([[...notes.keys()], problem], [['a'], undefined]);
+  assert.deepEqual([[...notes.keys()], problem], [[noteIdOf('a')], undefined]);
   const nowhere = await readNotes(environment.amqpUrl, 'nowhere.notes');
   assert.equal(nowhere.notes.size, 0);
   assert.match(nowhere.problem ?? '', /nowhere\.notes cannot be read.*404/);
@@ -218,9 +218,9 @@ test('killed between note and rejection: one dead letter, its newest note counts
   start('second').on('error', () => undefined);
   await environment.expectReady('one.dead', 1);
   await environment.expectEmpty(['one.dead']);
-  assert.deepEqual(await allNotes(environment, 3), ['dies', 'dies', 'heals']);
+  assert.deepEqual(await allNotes(environment, 3), ['dies', 'dies', 'heals'].map(noteIdOf).sort());
   const { reader } = await noteReader(t, environment);
-  assert.deepEqual(spoken(environment, await reader.noteOf('dies')), {
+  assert.deepEqual(spoken(environment, await reader.noteOf(noteIdOf('dies'))), {
     cause: 'exhausted',
     errorClass: 'RangeError',
     message: 'failed in the second life',
@@ -270,7 +270,7 @@ test('without the stream messages die as usual, nothing else is lost with a note
   assert.equal(failed.length, 1);
   assert.match(failed[0] ?? '', /nothing can be published to 'one\.notes'.*404/);
   const { reader } = await noteReader(t, environment);
-  const note = await reader.noteOf('a1');
+  const note = await reader.noteOf(noteIdOf('a1'));
   assert.deepEqual(spoken(environment, note), {
     cause: 'exhausted',
     errorClass: 'exhausted',
