@@ -19,6 +19,8 @@ import {
   createServiceMetrics,
   DRAIN_MS,
   dependencyChecks,
+  ErasedUsers,
+  ErasureStore,
   exportPausedQueues,
   exportPoolGauges,
   Health,
@@ -134,6 +136,13 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
   exportPausedQueues(metrics, settings, { plan, vhost });
+  const erased = await ErasedUsers.start(await ErasureStore.open(store.database));
+  shutdownHooks.push({
+    part: 'deleted users',
+    stop: () => {
+      erased.stop();
+    },
+  });
   const endCounter = new EndCounter({
     runs: stores.runs,
     countingRuns: countingRunStore(store.database, stores),
@@ -162,6 +171,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     createWod: createWodHandler({
       ...config,
       wods,
+      erased,
       failureRate: () => settings.valueOf('COACH_FAILURE_RATE'),
     }),
     results: new ResultStore(store.database),

@@ -52,6 +52,7 @@ export {
 export { findStoredWods } from './storedWods.ts';
 export { passwordsOf, problemOfHttpUrl, SECRET_REMEDY, weaknessOfSecret } from './valueChecks.ts';
 export {
+  userIdOf,
   WODS_COLLECTION,
   Wod,
   type WodDocument,

@@ -78,6 +78,11 @@ function partsOf(id: string): { readonly userId: string; readonly date: string }
   return { userId: id.slice(0, colon), date: id.slice(colon + 1) };
 }
 
+/** @returns the user whose workout this is. */
+export function userIdOf({ _id }: Pick<WodDocument, '_id'>): string {
+  return partsOf(_id).userId;
+}
+
 /** A job of a workout. */
 export interface WodJob {
   /** Id of the job. */

@@ -5,6 +5,7 @@
 import { dayIn, useNativeBroker } from '@fit/contract';
 import {
   type BackgroundTasks,
+  defaultStaleAfterMs,
   type JobEvent,
   LeasedLoop,
   startBackgroundTasks,
@@ -28,6 +29,7 @@ import {
   createApp,
   createServiceMetrics,
   dependencyChecks,
+  ErasureStore,
   exportPausedQueues,
   exportPoolGauges,
   Health,
@@ -52,6 +54,9 @@ import type { TopologyEvent } from '@fit/topology';
 import { vhostOf } from '@fit/topology/amqp';
 import { openAccounts } from './accounts/openAccounts.ts';
 import { openAudit } from './audit/openAudit.ts';
+import { eraseDeadLetters } from './erasure/brokerDeadLetters.ts';
+import { Erasures } from './erasure/erasures.ts';
+import { UserTraces } from './erasure/store/userTraces.ts';
 import { COUNT_PAUSE_MS, FailureCounter } from './failures/failureCounter.ts';
 import { FailureStore } from './failures/store/failureStore.ts';
 import { openJobEffects, resultRetention } from './jobEffects.ts';
@@ -107,7 +112,9 @@ await runService(log, async (shutdownHooks, stopping) => {
   await idempotency.ensureIndexes();
   const operationStore = new OperationStore(store.database);
   await operationStore.ensureIndexes();
-  const users = new UserStore(store.database);
+  const erasureStore = await ErasureStore.open(store.database);
+  await erasureStore.ensureIndexes();
+  const users = new UserStore(store.database, erasureStore);
   await users.ensureIndexes();
   const settings = await Settings.open(
     store.database.withLimits(BACKGROUND_LIMITS),
@@ -135,6 +142,24 @@ await runService(log, async (shutdownHooks, stopping) => {
   const status = openStatus(config, declaration, { ...stores, wodRuns }, settings);
   shutdownHooks.push({ part: 'status', stop: () => status.stop() });
 
+  const staleAfterMs = config.staleAfterMs ?? defaultStaleAfterMs(declaration);
+  const background = store.database.withLimits(BACKGROUND_LIMITS);
+  const erasures = new Erasures({
+    store: await ErasureStore.open(background),
+    traces: new UserTraces(background),
+    // A recorder moves them into the database, where the traces have them.
+    eraseFromBroker: async (userId) => {
+      if (!config.isDeadLetterRecorderOn)
+        await eraseDeadLetters(config.amqpUrl, declaration, userId);
+    },
+    leases: stores.leases,
+    clock: stores.clock,
+    settleMs: staleAfterMs,
+    onEvent: (event: JobEvent) => {
+      logJobEvent(log, event);
+    },
+  });
+
   const running: { backgroundTasks?: BackgroundTasks; operationLoop?: LeasedLoop } = {};
   const ready = dependencyChecks({ isStoreUp: store.isUp, broker: () => running.backgroundTasks });
   const liveness = watchTasks();
@@ -149,6 +174,7 @@ await runService(log, async (shutdownHooks, stopping) => {
         accounts,
         keyRing,
         audit,
+        erasures,
         starter: new RunStarter({
           runs: stores.runs,
           expander: () => running.backgroundTasks?.relay,
@@ -241,7 +267,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     connection,
     declaration,
     tasks: TASK_NAMES.filter((task) => task !== 'deadLetters' || config.isDeadLetterRecorderOn),
-    staleAfterMs: config.staleAfterMs,
+    staleAfterMs,
     retentionPolicy: {
       get jobDays() {
         return settings.valueOf('FIT_JOB_RETENTION_DAYS');
@@ -263,6 +289,8 @@ await runService(log, async (shutdownHooks, stopping) => {
     onEvent: onJobEvent,
     onRound: liveness.onRound,
   });
+  erasures.start();
+  shutdownHooks.push({ part: 'deletions of users', stop: () => erasures.stop() });
   liveness.begin();
   shutdownHooks.push({ part: 'background tasks', stop: () => running.backgroundTasks?.stop() });
   const operationRunner = new OperationRunner({

@@ -32,6 +32,8 @@ export {
 export { issueToken, TOKEN_LIFETIME_SECONDS } from './access/tokens.ts';
 export type { AuditLog, BegunEntry, EntryEnd } from './audit/audited.ts';
 export type { AuditTarget } from './audit/routeAudit.ts';
+export { ErasedUsers } from './erasure/erasedUsers.ts';
+export { type Erasure, ErasureStore } from './erasure/store/erasureStore.ts';
 export {
   dependencyChecks,
   Health,

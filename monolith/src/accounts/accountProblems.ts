@@ -115,3 +115,10 @@ export const TOO_MANY_ATTEMPTS = {
 
 /** What every check of a password or a secret can answer, beside what is wrong with it. */
 export const SIGN_IN_PROBLEMS: readonly ProblemKind[] = [INVALID_CREDENTIALS, TOO_MANY_ATTEMPTS];
+
+export const NOT_A_MEMBER = {
+  status: 409,
+  code: 'not_a_member',
+  when: 'an account of the user has another role than member',
+  remedy: 'Another administrator makes it a member first; PATCH /accounts/{accountId} does.',
+} as const satisfies ProblemKind;

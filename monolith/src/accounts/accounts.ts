@@ -23,6 +23,7 @@ import {
   NO_PASSWORD,
   NO_SERVICE_ACCOUNT,
   NO_USER,
+  NOT_A_MEMBER,
   OWN_ACCOUNT,
   REGISTRATION_CLOSED,
   ROLE_OF_SERVICE,
@@ -366,6 +367,25 @@ export class Accounts {
       ...LAST_ADMIN,
       title: 'No enabled administrator would remain, so the change was taken back',
     });
+  }
+
+  /** @throws Problem 409 `not_a_member` if one of them has another role: another administrator has to make it a member first. */
+  async ofUser(userId: string): Promise<Account[]> {
+    const found = await this.#parts.accounts.ofUser(userId);
+    if (found.every(({ role }) => role === 'member')) return found;
+    throw new Problem({
+      ...NOT_A_MEMBER,
+      title: `An account of the user ${userId} has another role than member`,
+    });
+  }
+
+  /** Ends the accounts of a user at once. */
+  async deleteOfUser(userId: string): Promise<void> {
+    const { accounts, sessions } = this.#parts;
+    for (const { _id } of await accounts.ofUser(userId)) {
+      await sessions.deleteOfAccount(_id);
+      await this.#forgettingAccount(_id, () => accounts.delete(_id));
+    }
   }
 
   /** The account is forgotten by this process, so that an outage that begins now does not bring back what has ended. */

@@ -8,6 +8,8 @@ import { accountRoutes } from '../accounts/routes/accountRoutes.ts';
 import { signInRoutes } from '../accounts/routes/signInRoutes.ts';
 import type { Audit } from '../audit/audit.ts';
 import { auditRoutes } from '../audit/routes/auditRoutes.ts';
+import type { Erasures } from '../erasure/erasures.ts';
+import { erasureRoutes } from '../erasure/routes/erasureRoutes.ts';
 import { failureRoutes } from '../failures/failureRoutes.ts';
 import type { FailureStore } from '../failures/store/failureStore.ts';
 import { operationRoutes } from '../operations/operationRoutes.ts';
@@ -38,6 +40,7 @@ export interface MonolithRouteParts {
   readonly accounts: Accounts;
   readonly keyRing: KeyRing;
   readonly audit: Audit;
+  readonly erasures: Erasures;
   readonly starter: RunStarter;
   readonly failures: FailureStore;
   readonly operations: OperationStore;
@@ -66,6 +69,7 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...auditRoutes(parts),
     ...failureRoutes(parts),
     ...operationRoutes({ stores, operations, jobs: stores.jobs, rules: PAYLOAD_RULES, onChange }),
+    ...erasureRoutes(parts),
     ...statusRoutes(status),
     ...queueRoutes(parts),
     ...workerRoutes(parts),

@@ -28,7 +28,7 @@ const USER_EXISTS = {
   remedy: 'Send another id, or none.',
 } as const satisfies ProblemKind;
 
-const USER_NOT_FOUND = {
+export const USER_NOT_FOUND = {
   status: 404,
   code: 'user_not_found',
   when: 'no user has this id',

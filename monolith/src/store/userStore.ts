@@ -12,6 +12,7 @@ import {
   wodOf,
 } from '@fit/contract';
 import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
+import type { ErasureStore } from '@fit/service';
 import Type, { type Static } from 'typebox';
 import { newPseudonym } from '../audit/pseudonym.ts';
 
@@ -58,7 +59,11 @@ export class UserStore {
   readonly #users: DocumentCollection<UserDocument>;
   readonly #wods: DocumentCollection<WodDocument>;
 
-  constructor(database: StoreDatabase) {
+  readonly #erasures: Pick<ErasureStore, 'erasedAmong'> | undefined;
+
+  /** @param erasures the deletions of users, whose ids cannot be used again for a while; default: none. */
+  constructor(database: StoreDatabase, erasures?: Pick<ErasureStore, 'erasedAmong'>) {
+    this.#erasures = erasures;
     this.#users = database.collection<UserDocument>('users');
     this.#wods = database.collection<WodDocument>(WODS_COLLECTION);
   }
@@ -75,7 +80,12 @@ export class UserStore {
       ...profile,
       createdAt: now.toISOString(),
     }));
-    const takenIds = await this.#users.insertNew(documents);
+    // A job of the former user that is still under way must not make a workout for a new one.
+    const erasedIds = await this.#erasures?.erasedAmong(users.flatMap(({ id }) => id ?? []));
+    const takenIds = await this.#users.insertNew(
+      documents.filter(({ _id }) => erasedIds?.has(_id) !== true),
+    );
+    for (const id of erasedIds ?? []) takenIds.add(id);
     return {
       created: documents.filter(({ _id }) => !takenIds.has(_id)).map(toUser),
       takenIds: [...takenIds],
@@ -128,6 +138,10 @@ export class UserStore {
   /** @returns how many of these workouts existed. */
   async deleteWods(ids: readonly string[]): Promise<number> {
     return await this.#wods.deleteMany(ids);
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#users.deleteMany([id]);
   }
 
   /** @returns the next users after an id, in the order of their ids. */

@@ -1,7 +1,7 @@
 /** Goal and method as in `jobs/test/store/jobQueries.test.ts`, for the stores of the monolith. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IdempotencyStore, SettingsStore } from '@fit/service';
+import { ErasureStore, IdempotencyStore, SettingsStore } from '@fit/service';
 import { checkStatements, watchStatements } from '../../../jobs/test/support/queryPlans.ts';
 import { testStore } from '../../../jobs/test/support/testStore.ts';
 import { CallerStore } from '../../../service/src/access/store/callerStore.ts';
@@ -34,6 +34,7 @@ const COLLECTIONS = [
   'operations',
   'operationParts',
   'settings',
+  'erasures',
 ];
 const COUNT = 5_000;
 const ENTRY_FILTER = {
@@ -146,6 +147,14 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
   );
   const session = { _id: 'new', accountId: 'new', stamp: 'stamp', expiresAt: new Date() };
   const key = { kid: 'kid', x: 'x', d: 'd', createdAt: new Date() };
+  const erasures = await ErasureStore.open(store.database);
+  await erasures.ensureIndexes();
+  await store.raw('erasures').insertMany(
+    Array.from({ length: COUNT }, (_, index) => ({
+      _id: `erasure-${index}`,
+      requestedAt: new Date(index * 1_000),
+    })),
+  );
   statements.length = 0;
   const job = { id: 'job', userId: 'user-1', date: '2026-01-01' };
   const calls: Record<string, () => Promise<unknown>> = {
@@ -153,6 +162,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'UserStore.find': () => users.find('nobody'),
     'UserStore.pseudonymOf': () => users.pseudonymOf('user-1'),
     'UserStore.findByPseudonyms': () => users.findByPseudonyms(['~1', '~2']),
+    'UserStore.delete': () => users.delete('nobody'),
     'UserStore.findWod': () => users.findWod('nobody', '2026-01-01'),
     'UserStore.findStoredWods': () => users.findStoredWods([job]),
     'UserStore.deleteWods': () => users.deleteWods(['nobody']),
@@ -171,6 +181,8 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'AccountStore.create': () => accounts.create(account),
     'AccountStore.find': () => accounts.find('new'),
     'AccountStore.findByLogin': () => accounts.findByLogin('user-7@example.org'),
+    'AccountStore.ofUser': () => accounts.ofUser('user-7'),
+    'AccountStore.delete': () => accounts.delete('nobody'),
     'AccountStore.findByPseudonyms': () => accounts.findByPseudonyms(['~1', '~2']),
     'AccountStore.list': () => accounts.list('account-1', 100),
     'AccountStore.change': () => accounts.change('new', { role: 'viewer' }),
@@ -180,6 +192,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'AccountStore.markProfileStored': () => accounts.markProfileStored('new'),
     'AccountStore.replaceSecrets': () => accounts.replaceSecrets('new', [], []),
     'SessionStore.create': () => sessions.create(session),
+    'SessionStore.deleteOfAccount': () => sessions.deleteOfAccount('account-7'),
     'SessionStore.delete': () => sessions.delete('new'),
     'SignInLimits.beginLogIn': () => limits.beginLogIn('new@example.org', '::1'),
     'SignInLimits.logInSucceeded': () => limits.logInSucceeded('new@example.org', '::1'),
@@ -190,6 +203,14 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'TokenKeyStore.read': () => tokenKeys.read(),
     'TokenKeyStore.ensure': () => tokenKeys.ensure(key),
     'TokenKeyStore.replace': () => tokenKeys.replace('kid', [key]),
+    'ErasureStore.idOf': () => Promise.resolve(erasures.idOf('gone')),
+    'ErasureStore.begin': () => erasures.begin('gone', new Date()),
+    'ErasureStore.find': () => erasures.find('gone'),
+    'ErasureStore.erasedAmong': () => erasures.erasedAmong(['gone', 'user-1']),
+    'ErasureStore.due': () => erasures.due(new Date(), 5),
+    'ErasureStore.postpone': () => erasures.postpone(erasures.idOf('gone'), new Date()),
+    'ErasureStore.complete': () => erasures.complete(erasures.idOf('gone'), new Date()),
+    'ErasureStore.since': () => erasures.since(new Date((COUNT - 10) * 1_000)),
     'AuditStore.insert': () => audit.insert({ ...entry, _id: '0' }),
     'AuditStore.complete': () => audit.complete('0', { outcome: 'done' }),
     'AuditStore.list': async () => {
@@ -247,6 +268,7 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     audit,
     operations,
     failures,
+    erasures,
   ].flatMap((of) => {
     const prototype = Object.getPrototypeOf(of) as { constructor: { name: string } };
     return Object.getOwnPropertyNames(prototype)

@@ -10,6 +10,7 @@ import { countingRunStore } from '@fit/jobs/store';
 import { MONOLITH_DOCUMENT } from '@fit/monolith/document';
 import {
   createApp,
+  ErasureStore,
   Health,
   healthRoutes,
   issueToken,
@@ -32,6 +33,7 @@ import {
   readRows,
 } from '../../../dev/accessTable.ts';
 import { openAudit } from '../../../monolith/src/audit/openAudit.ts';
+import { Erasures } from '../../../monolith/src/erasure/erasures.ts';
 import { FailureStore } from '../../../monolith/src/failures/store/failureStore.ts';
 import { OperationStore } from '../../../monolith/src/operations/store/operationStore.ts';
 import { readMonolithConfig } from '../../../monolith/src/readMonolithConfig.ts';
@@ -74,6 +76,15 @@ async function serveBoth(t: TestContext) {
   await users.create([{ id: 'ann' }, { id: 'ben' }], new Date());
   await store.jobs.insert([JOB_OF_ANN]);
   const audit = await openAudit({ database: connection.database, clock: store.clock });
+  const erasures = new Erasures({
+    store: await ErasureStore.open(connection.database),
+    traces: { erase: () => Promise.resolve(true) },
+    eraseFromBroker: () => Promise.resolve(),
+    leases: store.leases,
+    clock: store.clock,
+    settleMs: 0,
+    onEvent: () => undefined,
+  });
   const config = readMonolithConfig({
     MONGODB_URL: testDatabaseUrl(),
     AMQP_URL: 'amqp://127.0.0.1:1',
@@ -97,6 +108,7 @@ async function serveBoth(t: TestContext) {
           accounts,
           keyRing,
           audit,
+          erasures,
           starter: new RunStarter({
             runs: store.runs,
             expander: () => undefined,
@@ -143,7 +155,7 @@ async function serveBoth(t: TestContext) {
 }
 
 /** @returns a function that makes a new token, because a request may end the one that it is sent with. */
-async function tokenMaker({ accounts }: ServedAccounts, keyRing: KeyRing) {
+async function tokenMaker({ accounts, store }: ServedAccounts, keyRing: KeyRing) {
   const made = new Map<string, { accountId: string; stamp: string }>();
   for (const [name, caller] of Object.entries(CALLERS)) {
     if (caller === undefined) continue;
@@ -158,6 +170,8 @@ async function tokenMaker({ accounts }: ServedAccounts, keyRing: KeyRing) {
         : await accounts.createPerson(person, caller.role, caller.userId);
     made.set(name, { accountId: _id, stamp });
   }
+  // An account with another role keeps its user from being deleted, so that the requests of this test end no account of its callers.
+  await store.raw('accounts').updateOne({ role: 'viewer' }, { $set: { userId: 'ann' } });
   return async (name: CallerName): Promise<string | undefined> => {
     const account = made.get(name);
     return account === undefined ? undefined : await issueToken(keyRing, account);

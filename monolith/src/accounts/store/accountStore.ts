@@ -52,6 +52,7 @@ export class AccountStore {
   async ensureIndexes(): Promise<void> {
     await this.#accounts.ensureIndex({ login: 1 }, { unique: true });
     await this.#accounts.ensureIndex({ pseudonym: 1 });
+    await this.#accounts.ensureIndex({ userId: 1 });
   }
 
   /** @returns false if the id or the login is taken; nothing is changed then. */
@@ -77,6 +78,15 @@ export class AccountStore {
       filter: { pseudonym: { $in: [...pseudonyms] } },
       limit: pseudonyms.length,
     });
+  }
+
+  /** @returns the accounts that belong to a user. */
+  async ofUser(userId: string): Promise<Account[]> {
+    return await this.#accounts.find({ filter: { userId }, limit: 100 });
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#accounts.deleteMany([id]);
   }
 
   /** @returns the next accounts after an id, in the order of their ids. */

@@ -11,10 +11,16 @@ export class SessionStore {
 
   async ensureIndexes(): Promise<void> {
     await this.#sessions.ensureIndex({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+    await this.#sessions.ensureIndex({ accountId: 1 });
   }
 
   async create(session: SessionDocument): Promise<void> {
     await this.#sessions.insertNew([session]);
+  }
+
+  async deleteOfAccount(accountId: string): Promise<void> {
+    const found = await this.#sessions.find({ filter: { accountId }, limit: 500, fields: ['_id'] });
+    await this.#sessions.deleteMany(found.map(({ _id }) => _id));
   }
 
   async delete(id: string): Promise<void> {
