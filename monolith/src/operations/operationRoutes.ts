@@ -118,7 +118,7 @@ const Operation = Type.Object(
     id: Type.String(),
     type: Type.Literal('replay'),
     state: Type.Enum([...OPERATION_STATES]),
-    /** What was requested: filter, ids, fingerprint or all. */
+    /** What was requested: filter, fingerprint, all, or the first ten ids and `idCount`. */
     selection: Type.Unknown(),
     edit: Type.Optional(Type.Unknown()),
     reason: Type.String(),
@@ -221,6 +221,7 @@ const TOO_MANY_TO_EDIT = {
 } as const satisfies ProblemKind;
 
 const SHOWN_LIMIT = 100;
+const SHOWN_IDS = 10;
 const FAULTS_LIMIT = 20;
 
 export function operationRoutes(parts: OperationRouteParts): Route[] {
@@ -430,8 +431,13 @@ function replayRequestOf(body: Request, accountId: string | undefined): ReplayRe
       'body',
       `must have exactly one of ${SELECTIONS.join(', ')}, not ${given.join(', ') || 'none'}`,
     );
+  const { ids } = body;
   return {
-    selection: { [name]: body[name] },
+    // Lists have it, so it has only the first ids.
+    selection:
+      ids === undefined
+        ? { [name]: body[name] }
+        : { ids: ids.slice(0, SHOWN_IDS), idCount: ids.length },
     filter: filterOf(body),
     diedUntil: body.asOf === undefined ? undefined : timeOf('body.asOf', body.asOf),
     ratePerSecond: body.ratePerSecond ?? DEFAULT_RATE,

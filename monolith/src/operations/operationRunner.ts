@@ -52,17 +52,23 @@ export class OperationRunner {
    * Carries out what is due in every operation.
    * @param signal ends the wait for the next part.
    * @returns true where a part is due at once.
-   * @throws StoreUnavailable; the next round continues.
+   * @throws StoreUnavailable, or the first defect; the next round continues.
    */
   async round(signal: AbortSignal): Promise<boolean> {
     const active = await this.#options.operations.active();
     const ids = new Set(active.map(({ _id }) => _id));
     for (const id of this.#found.keys()) if (!ids.has(id)) this.#found.delete(id);
     let dueAtMs = Infinity;
+    const errors: unknown[] = [];
     for (const operation of active) {
-      const next = await this.#advance(operation);
+      // An operation that cannot go on must not hold up the others.
+      const next = await this.#advance(operation).catch((error: unknown) => {
+        errors.push(error);
+        return undefined;
+      });
       if (next !== undefined) dueAtMs = Math.min(dueAtMs, next.getTime());
     }
+    if (errors.length > 0) throw errors[0];
     const waitMs = dueAtMs - this.#options.stores.clock.now().getTime();
     if (waitMs > LONGEST_WAIT_MS) return false;
     if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => undefined);
@@ -83,8 +89,9 @@ export class OperationRunner {
       }
     }
     await this.#settle(operation);
-    await operations.retire(operation);
-    return operation.state === 'running' ? operation.nextAt : undefined;
+    if (operation.state === 'running') return operation.nextAt;
+    if (operation.state !== 'paused') await operations.retire(operation);
+    return undefined;
   }
 
   /** @returns the operation with its next part; undefined where none is taken, because the operation ends or pauses. */

@@ -204,7 +204,7 @@ test('a dry run counts exactly and changes nothing; with its asOf later deaths s
   assert.deepEqual((await progress())['outcomes'], { ...counts, pending: 0, succeeded: 2 });
   const { body } = await ask('GET', '/operations?limit=1');
   const [newest] = body['operations'] as { selection: unknown; skipped: number }[];
-  assert.deepEqual([newest?.selection, newest?.skipped], [{ ids: [twice, open] }, 1]);
+  assert.deepEqual([newest?.selection, newest?.skipped], [{ ids: [twice, open], idCount: 2 }, 1]);
 });
 
 test('an operation pauses, resumes and is aborted, and answers 409 with its state where that is not possible', async (t) => {

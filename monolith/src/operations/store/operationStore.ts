@@ -50,8 +50,8 @@ const SUMMARY: Readonly<Record<keyof OperationSummary, true>> = {
 const SUMMARY_FIELDS = Object.keys(SUMMARY);
 /** Operations and their parts are deleted by the database a year after they began. */
 const EXPIRE_SECONDS = 365 * 86_400;
-/** Operations that are under way at a time; each needs a statement a second. */
-export const ACTIVE_LIMIT = 100;
+/** Operations that are under way at a time: all of them are read at once, each with up to 1,000 ids and the jobs of its part. */
+export const ACTIVE_LIMIT = 40;
 
 export class OperationStore {
   readonly #operations: DocumentCollection<OperationRecord>;
