@@ -104,7 +104,9 @@ export class RunStore {
       );
     const now = this.#clock.now();
     const document = newRun(run, { owner, now, leaseUntil: leaseEndAfter(now) });
-    return (await this.#runs.upsert(run._id, { $setOnInsert: document })) ?? document;
+    // Two upserts that meet may both answer that they inserted their document (native database), and two relays would begin the run.
+    const existing = await this.#runs.insertNew([document]);
+    return existing.size === 0 ? document : ((await this.find(run._id)) ?? document);
   }
 
   async find(id: string): Promise<RunRecord | undefined> {

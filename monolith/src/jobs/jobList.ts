@@ -118,8 +118,7 @@ export async function listJobs(
   // Whether a pending job is queued is known only from its batch.
   const isCountable = query.state !== 'pending' && query.state !== 'queued';
   const value = isCountable ? page.count : undefined;
-  const count =
-    value === undefined ? await estimateOf(parts, query, owner) : { value, exact: true };
+  const count = value === undefined ? estimate : { value, exact: true };
   return { jobs: page.jobs, next: page.next, count: { ...count, asOf } };
 }
 

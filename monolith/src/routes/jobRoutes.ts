@@ -1,6 +1,6 @@
 /** Jobs: list them, read one with its timeline and payload, retry and cancel it. */
 import { randomUUID } from 'node:crypto';
-import { CreateWodPayload, wodId } from '@fit/contract';
+import { JOB_KINDS, wodId } from '@fit/contract';
 import { cancelJob, type JobRecord, replayDead, SHOWN_STATES } from '@fit/jobs';
 import {
   type JobStores,
@@ -18,7 +18,7 @@ import {
   READERS,
   type Route,
 } from '@fit/service';
-import Type, { type Static } from 'typebox';
+import Type, { type Static, type TObject } from 'typebox';
 import { JobCount, JobId, jobListQuery, type ListedKind, listJobs } from '../jobs/jobList.ts';
 import { JobPayload, shownPayload } from '../jobs/jobPayload.ts';
 import { jobTimeline, Timeline } from '../jobs/jobTimeline.ts';
@@ -47,13 +47,11 @@ const JOB_NOT_CANCELLABLE = {
     'Only jobs that are pending or queued, and of which no attempt has begun, can be cancelled.',
 } as const satisfies ProblemKind;
 
-const LISTED_KINDS: readonly ListedKind[] = [
-  {
-    kind: 'createWod',
-    payloadFields: Object.keys(CreateWodPayload.properties),
-    keyPrefixOf: (userId) => wodId(userId, ''),
-  },
-];
+const LISTED_KINDS: readonly ListedKind[] = JOB_KINDS.map(({ name, payload }) => ({
+  kind: name,
+  payloadFields: Object.keys((payload as TObject).properties),
+  ...(name === 'createWod' ? { keyPrefixOf: (userId: string) => wodId(userId, '') } : {}),
+}));
 
 const Attempt = Type.Object({
   number: Type.Integer(),
