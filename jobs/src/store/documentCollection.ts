@@ -161,20 +161,26 @@ export class DocumentCollection<Stored extends Identified> {
    * @throws StoreUnavailable, StatementRefused
    */
   async upsert(id: string, update: Update<Stored>): Promise<Stored | undefined> {
-    const tryUpsert = () =>
-      this.#run('findAndModify', (options) =>
+    const tryUpsert = async () => {
+      const { value, lastErrorObject } = await this.#run('findAndModify', (options) =>
         this.#collection.findOneAndUpdate({ _id: id } as Filter<Stored>, update, {
           ...options,
           upsert: true,
           returnDocument: 'after',
+          includeResultMetadata: true,
         }),
       );
+      const answered = (value ?? undefined) as Stored | undefined;
+      if (lastErrorObject?.['updatedExisting'] !== false) return answered;
+      // Two upserts that meet may both answer that they inserted their document (native database), and one of the two is stored.
+      return (await this.findOne(id)) ?? answered;
+    };
     try {
-      return ((await tryUpsert()) ?? undefined) as Stored | undefined;
+      return await tryUpsert();
     } catch (error) {
       // Two concurrent upserts may both find no document; the second try then finds the document of the other.
       if (!(error instanceof DuplicateKey)) throw error;
-      return ((await tryUpsert()) ?? undefined) as Stored | undefined;
+      return await tryUpsert();
     }
   }
 

@@ -90,3 +90,24 @@ test('an update at the time of the server finds nothing in a collection that doe
   await some.insertNew([{ _id: 'one' }]);
   assert.ok((await some.findOneAndUpdate('one', {}, update))?.at instanceof Date);
 });
+
+test('of processes that insert one document at once, each gets the one that is stored', async (t) => {
+  const store = await testStore(t);
+  const connections = Array.from({ length: 3 }, () => connectStore(store.url));
+  t.after(() => Promise.all(connections.map((connection) => connection.close())));
+  for (let number = 0; number < 20; number += 1) {
+    const id = `one-${number}`;
+    const answers = await Promise.all(
+      connections.map(({ database }, owner) =>
+        database
+          .collection<{ _id: string; owner: number }>('shared')
+          .upsert(id, { $setOnInsert: { owner } }),
+      ),
+    );
+    const stored = await store.raw('shared').findOne({ _id: id });
+    assert.deepEqual(
+      answers.map((answer) => answer?.owner),
+      connections.map(() => stored?.['owner']),
+    );
+  }
+});
