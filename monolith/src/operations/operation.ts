@@ -58,6 +58,8 @@ export interface OperationPart {
   /** Counted from 0. */
   readonly number: number;
   readonly jobs: readonly DeadJob[];
+  /** Of a first part without jobs: selected jobs that cannot be replayed. */
+  readonly skipped?: readonly SkippedJob[];
 }
 
 export interface OperationRecord extends OperationRequest {

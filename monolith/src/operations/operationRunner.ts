@@ -129,6 +129,12 @@ export class OperationRunner {
   async #carryOut(operation: OperationRecord, part: OperationPart): Promise<void> {
     const { stores, countingRuns, operations, onPart } = this.#options;
     const { _id: operationId, diedUntil, traceparent } = operation;
+    if (part.skipped !== undefined) {
+      const { skipped } = part;
+      const now = stores.clock.now();
+      await operations.finishPart(operationId, part, { replayedIds: [], skipped }, now);
+      return;
+    }
     const skipAll = async (reason: string) => {
       // No part follows a failed one, so the state changes first.
       await operations.changeState(operationId, ['running', 'paused'], 'failed', reason);

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type JobRecord, NO_RUN, newJob } from '@fit/jobs';
-import { countingRunStore } from '@fit/jobs/store';
+import { countingRunStore, DocumentCollection } from '@fit/jobs/store';
 import { createApp, IdempotencyStore, listen } from '@fit/service';
 import { type TestStore, testStore } from '../../../jobs/test/support/testStore.ts';
 import { acceptToken } from '../../../service/test/support/acceptToken.ts';
@@ -325,6 +325,46 @@ test('a process that loses the lease and gets it back replays and lists no job t
     [operation?.state, operation?.replayed, operation?.skipped],
     ['completed', 1_200, 0],
   );
+});
+
+test('a request whose process died while it stored the operation is repeated: skipped and replayed jobs are listed as they were', async (t) => {
+  const { store, operations, run, outcomesOf } = await serve(t);
+  const [dead = '', other = ''] = await storeDead(store, ['ann', 'ben']);
+  const request = (ids: readonly string[]) => ({
+    selection: '{}',
+    filter: { ids },
+    diedUntil: store.clock.now(),
+    matched: ids.length,
+    reason: 'a test',
+  });
+  const skipped = [{ id: other, reason: 'is running' }];
+  const now = store.clock.now();
+  // It dies between two statements, whichever they are.
+  const killed = new Error('killed');
+  for (const statement of ['upsert', 'updateOne'] as const) {
+    const id = `replay-${statement}`;
+    const dying = t.mock.method(DocumentCollection.prototype, statement, () =>
+      Promise.reject(killed),
+    );
+    await assert.rejects(operations.create(id, request([dead]), skipped, now), killed);
+    dying.mock.restore();
+  }
+  // Meanwhile the other job has died.
+  await operations.create('replay-upsert', request([dead, other]), [], now);
+  await run();
+  assert.deepEqual(await outcomesOf('replay-upsert'), [
+    { jobId: dead, outcome: 'pending' },
+    { jobId: other, outcome: 'pending' },
+  ]);
+  assert.equal((await outcomesOf('replay-updateOne')).at(0)?.outcome, 'skipped');
+  for (const id of ['replay-upsert', 'replay-updateOne']) {
+    const { replayed, skipped: skippedCount } = (await operations.find(id)) ?? {};
+    const counts = Object.groupBy(await outcomesOf(id), ({ outcome }) => outcome);
+    assert.deepEqual(
+      [replayed, skippedCount],
+      [counts['pending']?.length ?? 0, counts['skipped']?.length ?? 0],
+    );
+  }
 });
 
 test('any text of an error is looked for as it is', async (t) => {

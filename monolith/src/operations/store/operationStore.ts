@@ -79,8 +79,8 @@ export class OperationStore {
     skipped: PartRecord['skipped'],
     now: Date,
   ): Promise<OperationRecord> {
-    const hasPart = skipped.length > 0;
-    if (hasPart) await this.#insertPart(id, 0, { replayedIds: [], skipped }, now);
+    // In the operation itself, so that a request that is repeated because its process died finds either both or nothing.
+    const part = skipped.length > 0 ? { number: 0, jobs: [], skipped } : undefined;
     const document: OperationRecord = {
       ...request,
       _id: id,
@@ -88,14 +88,19 @@ export class OperationStore {
       state: 'running',
       stateAt: now,
       isActive: true,
-      nextPart: hasPart ? 1 : 0,
+      ...(part === undefined ? {} : { part }),
+      nextPart: part === undefined ? 0 : 1,
       nextAt: now,
       replayed: 0,
-      skipped: skipped.length,
+      skipped: 0,
       settledParts: 0,
       outcomes: NO_OUTCOMES,
     };
-    return (await this.#operations.upsert(id, { $setOnInsert: document })) ?? document;
+    const stored = (await this.#operations.upsert(id, { $setOnInsert: document })) ?? document;
+    if (stored.part?.skipped === undefined) return stored;
+    // If this process dies first, a round of the operations does it.
+    await this.finishPart(id, stored.part, { replayedIds: [], skipped: stored.part.skipped }, now);
+    return { ...stored, skipped: stored.part.skipped.length };
   }
 
   async find(id: string): Promise<OperationSummary | undefined> {
