@@ -50,7 +50,7 @@ import {
   serveOperations,
   withDocumentation,
 } from '@fit/service';
-import type { TopologyEvent } from '@fit/topology';
+import type { Connection, TopologyEvent } from '@fit/topology';
 import { vhostOf } from '@fit/topology/amqp';
 import { openAccounts } from './accounts/openAccounts.ts';
 import { openAudit } from './audit/openAudit.ts';
@@ -139,8 +139,29 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
   const audit = await openAudit({ database: store.database, clock: stores.clock });
-  const status = openStatus(config, declaration, { ...stores, wodRuns }, settings);
-  shutdownHooks.push({ part: 'status', stop: () => status.stop() });
+  const running: {
+    connection?: Connection;
+    backgroundTasks?: BackgroundTasks;
+    operationLoop?: LeasedLoop;
+  } = {};
+  const status = openStatus(
+    config,
+    declaration,
+    { ...stores, wodRuns },
+    {
+      settings,
+      depthOf: async (queue) => {
+        if (running.connection === undefined) throw new Error('the broker is not connected yet');
+        return await running.connection.depthOf(queue);
+      },
+    },
+  );
+  shutdownHooks.push({
+    part: 'status',
+    stop: () => {
+      status.stop();
+    },
+  });
 
   const staleAfterMs = config.staleAfterMs ?? defaultStaleAfterMs(declaration);
   const background = store.database.withLimits(BACKGROUND_LIMITS);
@@ -160,7 +181,6 @@ await runService(log, async (shutdownHooks, stopping) => {
     },
   });
 
-  const running: { backgroundTasks?: BackgroundTasks; operationLoop?: LeasedLoop } = {};
   const ready = dependencyChecks({ isStoreUp: store.isUp, broker: () => running.backgroundTasks });
   const liveness = watchTasks();
   const health = new Health({ stopping, ready, alive: liveness.checks });
@@ -263,6 +283,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     logJobEvent(log, event);
   };
   const jobStores = backgroundStores(store.database, stores);
+  running.connection = connection;
   running.backgroundTasks = await startBackgroundTasks({
     connection,
     declaration,

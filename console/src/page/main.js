@@ -20,6 +20,8 @@ let latest;
 let announced = '';
 /** @type {Map<string, string>} */
 const shown = new Map();
+/** They change with every event. */
+const CLOCK_FIELDS = new Set(['asOf', 'answeredAt', 'ageSeconds']);
 
 /** @param {string} id */
 function byId(id) {
@@ -131,7 +133,7 @@ function show(status) {
  */
 function showPart(id, part, view) {
   const text = JSON.stringify(part, (key, value) =>
-    key === 'answeredAt' || key === 'ageSeconds' ? undefined : /** @type {unknown} */ (value),
+    CLOCK_FIELDS.has(key) ? undefined : /** @type {unknown} */ (value),
   );
   if (shown.get(id) === text) return;
   shown.set(id, text);

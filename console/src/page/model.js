@@ -55,6 +55,7 @@
  * @property {number | null} limitInForce
  * @property {boolean} hasLimitDrift
  * @property {number | null} fillRatio
+ * @property {{ since: string, reason: string } | null} paused since when and why its workers take nothing
  * @property {number | null} timeToFullSeconds
  * @property {number | null} consumers
  * @property {number | null} ttlSeconds

@@ -47,7 +47,19 @@ function queueItem(queue, isStale) {
   if (presence === 'missing')
     return element('li', title, element('p.bad', 'Declared, but not on the broker'));
   if (presence === 'unknown') return element('li', title, element('p.secondary', 'Not known yet'));
-  return element('li', title, ...fillView(queue, isStale), queueFacts(queue));
+  const { paused } = queue;
+  return element(
+    'li',
+    title,
+    paused ? element('p.warn', `Paused since ${timeText(paused.since)}: ${paused.reason}`) : false,
+    ...fillView(queue, isStale),
+    queueFacts(queue),
+  );
+}
+
+/** @param {string} iso */
+function timeText(iso) {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** @param {import('./model.js').Queue} queue */

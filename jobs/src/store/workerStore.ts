@@ -85,14 +85,16 @@ export class WorkerStore {
     status: WorkerStatus,
     jobIds: readonly string[],
   ): Promise<Pick<WorkerRecord, 'drain'>> {
-    const told = Object.entries({ ...status, jobIds }).map(([field, value]) => [
-      field,
-      { $literal: value },
-    ]);
+    const told = Object.fromEntries(
+      Object.entries({ ...status, jobIds }).map(([field, value]: [string, unknown]) => [
+        field,
+        { $literal: value },
+      ]),
+    );
     const record = await this.#workers.upsert(id, [
       {
         $set: {
-          ...Object.fromEntries(told),
+          ...told,
           seenAt: '$$NOW',
           startedAt: { $ifNull: ['$startedAt', '$$NOW'] },
         },

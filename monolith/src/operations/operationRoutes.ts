@@ -46,6 +46,8 @@ import {
 export interface OperationRouteParts extends ReplayRequestParts {
   readonly operations: OperationStore;
   readonly jobs: OutcomeStores['jobs'];
+  /** @returns jobs each second of a replay that states no pace; it can be changed at run time. */
+  readonly defaultRate: () => number;
   /** Called when an operation has something to do, so that this process looks at once. */
   readonly onChange: () => void;
 }
@@ -106,8 +108,6 @@ const Request = Type.Object(
   },
 );
 type Request = Static<typeof Request>;
-
-const DEFAULT_RATE = 10;
 
 const Counts = Type.Object(
   Object.fromEntries(REPLAY_OUTCOMES.map((outcome) => [outcome, Type.Integer()])),
@@ -266,7 +266,10 @@ export function operationRoutes(parts: OperationRouteParts): Route[] {
         },
       },
       handle: async ({ body, caller, keyHash }) => {
-        const request = replayRequestOf(body, caller?.accountId);
+        const request = replayRequestOf(
+          { ratePerSecond: parts.defaultRate(), ...body },
+          caller?.accountId,
+        );
         const check = await checkRequest(parts, request);
         if (body.dryRun === true) return { status: 200, body: dryRunOf(request, check) };
         requireFitting(check);
@@ -440,7 +443,7 @@ function replayRequestOf(body: Request, accountId: string | undefined): ReplayRe
         : { ids: ids.slice(0, SHOWN_IDS), idCount: ids.length },
     filter: filterOf(body),
     diedUntil: body.asOf === undefined ? undefined : timeOf('body.asOf', body.asOf),
-    ratePerSecond: body.ratePerSecond ?? DEFAULT_RATE,
+    ratePerSecond: body.ratePerSecond,
     limit: body.limit,
     pauseAfter: body.pauseAfter,
     edit: body.edit,
@@ -509,7 +512,7 @@ function requireFitting({ misfits }: ReplayCheck): void {
 }
 
 function dryRunOf(
-  { ratePerSecond = DEFAULT_RATE, limit = Infinity }: ReplayRequest,
+  { ratePerSecond = Infinity, limit = Infinity }: ReplayRequest,
   { diedUntil, matched, skipped, misfits, samples }: ReplayCheck,
 ): Static<typeof DryRun> {
   const count = Math.min(limit, matched - misfits.length);

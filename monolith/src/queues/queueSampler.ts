@@ -1,8 +1,10 @@
 /**
- * Reads every queue of the broker every five seconds and keeps the samples of the last minute. A sample comes from the
- * management API, or from AMQP if there is no management API or it does not answer.
+ * Reads every queue of the broker every five seconds, for all readers of the process, and keeps the samples of the last minute. A
+ * sample is one request to the management API, whose counts are up to 5 s old, and what AMQP says of ready messages and consumers
+ * now. Where there is no management API or it does not answer, AMQP answers alone.
  */
-import { type OpenTopologyAdmin, openTopologyAdmin, vhostOf } from '@fit/topology/amqp';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type QueueDepth, vhostOf } from '@fit/topology/amqp';
 import { ManagementApi, readQueueCounts } from '@fit/topology/management';
 import pTimeout from 'p-timeout';
 import { CachedSource, type Freshness } from '../cachedSource.ts';
@@ -10,7 +12,10 @@ import { WINDOW_MS } from './trend.ts';
 
 /** One queue at one moment; a value that the source does not report is undefined. */
 export interface QueueReading {
+  /** As old as the other counts of its source, so that rates are made of it. */
   readonly ready: number;
+  /** The ready messages at the time of the sample, where the source of the others is older. */
+  readonly readyNow?: number;
   readonly unacked?: number | undefined;
   /** Messages that the queue keeps until the next queue has capacity for them. */
   readonly awaitingTransfer?: number | undefined;
@@ -36,14 +41,17 @@ export interface TimedSample extends QueueSample {
 export interface SampleReader {
   /** @throws Error if neither the management API nor AMQP answers. */
   read(): Promise<QueueSample>;
-  close(): Promise<void>;
 }
+
+/** Asks the broker by AMQP. @throws Error if it does not answer, with the code 404 where it has no such queue. */
+export type DepthOf = (queue: string) => Promise<QueueDepth>;
 
 export interface SampleReaderOptions {
   readonly amqpUrl: string;
   /** Undefined: samples are read by AMQP alone. */
   readonly managementUrl: string | undefined;
   readonly queueNames: readonly string[];
+  readonly depthOf: DepthOf;
 }
 
 const INTERVAL_MS = 5_000;
@@ -51,6 +59,9 @@ const INTERVAL_MS = 5_000;
 const STALE_AFTER_MS = 13_000;
 /** A broker that is suspended accepts a request and never answers it. */
 const AMQP_TIMEOUT_MS = 4_000;
+const REOPEN_PAUSE_MS = 200;
+const TRY_LIMIT = 10;
+const NOT_FOUND = 404;
 
 export class QueueSampler {
   readonly #reader: SampleReader;
@@ -84,9 +95,8 @@ export class QueueSampler {
     this.#listeners.push(listener);
   }
 
-  async stop(): Promise<void> {
+  stop(): void {
     clearInterval(this.#timer);
-    await this.#reader.close();
   }
 
   async #sample(): Promise<TimedSample> {
@@ -100,23 +110,21 @@ export class QueueSampler {
 }
 
 export function openSampleReader(options: SampleReaderOptions): SampleReader {
-  const { amqpUrl, managementUrl, queueNames } = options;
+  const { amqpUrl, managementUrl, queueNames, depthOf } = options;
   const api =
     managementUrl === undefined ? undefined : new ManagementApi(managementUrl, vhostOf(amqpUrl));
-  const amqp = new AmqpReader(amqpUrl);
   return {
     read: async () => {
-      if (api === undefined) return await amqp.read(queueNames);
+      if (api === undefined) return await readByAmqp(queueNames, depthOf);
       try {
-        return await readManagement(api);
+        return await withExactDepths(await readManagement(api), queueNames, depthOf);
       } catch (error) {
         // If both fail, the error of the management API is the one to report: it is the source that is configured.
-        return await amqp.read(queueNames).catch(() => {
+        return await readByAmqp(queueNames, depthOf).catch(() => {
           throw error;
         });
       }
     },
-    close: () => amqp.close(),
   };
 }
 
@@ -139,40 +147,50 @@ async function readManagement(api: ManagementApi): Promise<QueueSample> {
   return { source: 'management', queues: new Map(queues) };
 }
 
-/**
- * Passive declares over a connection of its own, which is opened when it is needed. The connections of the background
- * tasks are not used, because a passive declare of a missing queue closes its channel.
- */
-class AmqpReader {
-  readonly #amqpUrl: string;
-  #admin: OpenTopologyAdmin | undefined;
+/** Adds what AMQP says now of the queues that the management API knows; where AMQP does not answer, its counts stay alone. */
+async function withExactDepths(
+  sample: QueueSample,
+  queueNames: readonly string[],
+  depthOf: DepthOf,
+): Promise<QueueSample> {
+  const known = queueNames.filter((name) => sample.queues.get(name) !== undefined);
+  const exact = await readByAmqp(known, depthOf).catch(() => undefined);
+  if (exact === undefined) return sample;
+  const queues = [...sample.queues].map(([name, reading]) => {
+    const now = exact.queues.get(name);
+    return reading === undefined || now === undefined
+      ? ([name, reading] as const)
+      : ([name, { ...reading, consumers: now.consumers, readyNow: now.ready }] as const);
+  });
+  return { source: 'management', queues: new Map(queues) };
+}
 
-  constructor(amqpUrl: string) {
-    this.#amqpUrl = amqpUrl;
+/** By passive declarations, on the connection that the background tasks have as well. */
+async function readByAmqp(queueNames: readonly string[], depthOf: DepthOf): Promise<QueueSample> {
+  const queues = new Map<string, QueueReading>();
+  for (const name of queueNames) {
+    const depth = await pTimeout(depthOrMissing(name, depthOf), {
+      milliseconds: AMQP_TIMEOUT_MS,
+      message: `the broker did not answer within ${AMQP_TIMEOUT_MS} ms`,
+    });
+    if (depth !== undefined)
+      queues.set(name, { ready: depth.readyCount, consumers: depth.consumerCount });
   }
+  return { source: 'amqp', queues };
+}
 
-  async read(names: readonly string[]): Promise<QueueSample> {
-    this.#admin ??= await openTopologyAdmin(this.#amqpUrl, 'monolith queue sampler');
-    const queues = new Map<string, QueueReading>();
+/** Asks again for a while, because a queue that is missing closes the channel, which is opened again a moment later. */
+async function depthOrMissing(name: string, depthOf: DepthOf): Promise<QueueDepth | undefined> {
+  for (let tryCount = 1; ; tryCount += 1)
     try {
-      for (const name of names) {
-        const depth = await pTimeout(this.#admin.depthOf(name), {
-          milliseconds: AMQP_TIMEOUT_MS,
-          message: `the broker did not answer within ${AMQP_TIMEOUT_MS} ms`,
-        });
-        if (depth !== undefined)
-          queues.set(name, { ready: depth.readyCount, consumers: depth.consumerCount });
-      }
+      return await depthOf(name);
     } catch (error) {
-      await this.close();
-      throw error;
+      if (isMissing(error)) return undefined;
+      if (tryCount === TRY_LIMIT) throw error;
+      await delay(REOPEN_PAUSE_MS);
     }
-    return { source: 'amqp', queues };
-  }
+}
 
-  async close(): Promise<void> {
-    const admin = this.#admin;
-    this.#admin = undefined;
-    await admin?.close().catch(() => undefined);
-  }
+function isMissing(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === NOT_FOUND;
 }

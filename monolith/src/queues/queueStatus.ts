@@ -71,7 +71,7 @@ export const QueueStatus = Type.Object({
 export type QueueStatus = Static<typeof QueueStatus>;
 
 export const QueueReport = Type.Object({
-  /** management: counts of the broker, up to 5 s old. amqp: exact, but only ready messages and consumers. */
+  /** management: ready messages and consumers as of `asOf`, the other counts up to 5 s older. amqp: ready messages and consumers only. */
   source: orNull(Type.Enum(['management', 'amqp'])),
   /** When the broker was asked; null before its first answer. */
   asOf: orNull(Type.String()),
@@ -100,10 +100,10 @@ export function queueStatus(plan: QueuePlan, facts: QueueFacts): QueueStatus {
     tier,
     paused: pauseView(facts.pauseOf(name)),
     presence: presenceOf(name, newest),
-    ready: reading?.ready ?? null,
+    ready: reading === undefined ? null : (reading.readyNow ?? reading.ready),
     unacked: reading?.unacked ?? null,
     awaitingTransfer: reading?.awaitingTransfer ?? null,
-    countedByLimit: reading === undefined ? null : countedByLimit(reading),
+    countedByLimit: reading === undefined ? null : countedNow(reading),
     ...limits(plan, reading, newest?.source),
     ...rates(plan, facts.samples),
     consumers: reading?.consumers ?? null,
@@ -115,6 +115,10 @@ export function queueStatus(plan: QueuePlan, facts: QueueFacts): QueueStatus {
 /** A source that does not report messages awaiting transfer counts as one that has none. */
 function countedByLimit({ ready, awaitingTransfer }: QueueReading): number {
   return ready + (awaitingTransfer ?? 0);
+}
+
+function countedNow(reading: QueueReading): number {
+  return countedByLimit({ ...reading, ready: reading.readyNow ?? reading.ready });
 }
 
 function presenceOf(name: string, newest: TimedSample | undefined): QueueStatus['presence'] {
@@ -135,7 +139,7 @@ function limits(
     limit,
     limitInForce,
     hasLimitDrift: isReported && limit !== limitInForce,
-    fillRatio: limit === null || reading === undefined ? null : countedByLimit(reading) / limit,
+    fillRatio: limit === null || reading === undefined ? null : countedNow(reading) / limit,
   };
 }
 

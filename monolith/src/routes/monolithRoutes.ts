@@ -22,6 +22,7 @@ import { settingRoutes } from '../settings/settingRoutes.ts';
 import type { OpenStatus } from '../status/statusBoard.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 import type { UserStore } from '../store/userStore.ts';
+import { topologyRoutes } from '../topology/topologyRoutes.ts';
 import { workerRoutes } from '../workers/workerRoutes.ts';
 import { dailyRunRoutes } from './dailyRunRoutes.ts';
 import { jobRoutes } from './jobRoutes.ts';
@@ -68,12 +69,20 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...jobRoutes({ ...stores, countingRuns, wakeRelay }),
     ...auditRoutes(parts),
     ...failureRoutes(parts),
-    ...operationRoutes({ stores, operations, jobs: stores.jobs, rules: PAYLOAD_RULES, onChange }),
     ...erasureRoutes(parts),
+    ...operationRoutes({
+      stores,
+      operations,
+      jobs: stores.jobs,
+      rules: PAYLOAD_RULES,
+      defaultRate: () => parts.settings.valueOf('FIT_REPLAY_PER_SECOND'),
+      onChange,
+    }),
     ...statusRoutes(status),
     ...queueRoutes(parts),
     ...workerRoutes(parts),
     ...settingRoutes(parts),
+    ...topologyRoutes(parts),
     ...fileRoutes(pageFiles()),
     ...runbookRoutes(),
   ];

@@ -19,6 +19,8 @@ export const AlertReport = Type.Object({
   freshness: Freshness,
   /** False: Prometheus answers without the alert that always fires, so its rules are not evaluated. */
   isEvaluated: Type.Boolean(),
+  /** Alertmanager, which notifies people. silent: it does not answer, so it is not known what it suppresses. none: it is not configured. */
+  notifier: Type.Enum(['answers', 'silent', 'none']),
   firing: Type.Array(Alert),
   pending: Type.Array(Alert),
   /** Alerts beyond those that are listed. */
@@ -63,28 +65,31 @@ const SUBJECT_LABELS = ['queue', 'how', 'resource', 'kind', 'job', 'instance', '
 
 /** @throws Error if Prometheus does not answer: then it is unknown what fires, which is not the same as nothing. */
 export async function readAlerts(sources: AlertSources): Promise<AlertList> {
+  const { prometheusUrl, alertmanagerUrl } = sources;
   const [alerts, managed] = await Promise.all([
-    readPrometheus(sources.prometheusUrl),
-    readAlertmanager(sources.alertmanagerUrl),
+    readPrometheus(prometheusUrl),
+    alertmanagerUrl === undefined ? undefined : readAlertmanager(alertmanagerUrl),
   ]);
-  return listAlerts(alerts, managed);
+  return listAlerts(alerts, managed, alertmanagerUrl === undefined ? 'none' : undefined);
 }
 
 /** No I/O. The texts of alerts are not trusted: they are cut to a length, and their links must lead to the web. */
 export function listAlerts(
   alerts: readonly PrometheusAlert[],
-  managed: readonly ManagedAlert[] = [],
+  managed?: readonly ManagedAlert[],
+  notifier: AlertReport['notifier'] = managed === undefined ? 'silent' : 'answers',
 ): AlertList {
   const others = alerts.filter(({ labels }) => labels['alertname'] !== WATCHDOG);
   const inState = (state: string) =>
     others
       .filter((alert) => alert.state === state)
-      .map((alert) => toAlert(alert, managed))
+      .map((alert) => toAlert(alert, managed ?? []))
       .sort(byUrgency);
   const firing = inState('firing');
   const pending = inState('pending');
   return {
     isEvaluated: others.length < alerts.length,
+    notifier,
     firing: firing.slice(0, LISTED_COUNT),
     pending: pending.slice(0, LISTED_COUNT),
     unlistedCount:
@@ -100,12 +105,11 @@ async function readPrometheus(url: string): Promise<PrometheusAlert[]> {
 }
 
 /** If Alertmanager does not answer, alerts are shown as not suppressed: a silence must never hide one by mistake. */
-async function readAlertmanager(url: string | undefined): Promise<ManagedAlert[]> {
-  if (url === undefined) return [];
+async function readAlertmanager(url: string): Promise<ManagedAlert[] | undefined> {
   try {
     return (await getJson('Alertmanager', url, 'api/v2/alerts')) as ManagedAlert[];
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@ import { EventStreams, type Settings } from '@fit/service';
 import { type Declaration, planTopology, type QueuePlan } from '@fit/topology';
 import Type, { type Static } from 'typebox';
 import { CachedSource } from '../cachedSource.ts';
-import { openSampleReader, QueueSampler } from '../queues/queueSampler.ts';
+import { type DepthOf, openSampleReader, QueueSampler } from '../queues/queueSampler.ts';
 import { type QueueFacts, QueueReport, queueStatus } from '../queues/queueStatus.ts';
 import type { MonolithConfig } from '../readMonolithConfig.ts';
 import { type AlertList, AlertReport, readAlerts } from './alertReport.ts';
@@ -51,7 +51,13 @@ const TODAY_MAX_AGE_MS = 2_000;
 const TODAY_STALE_AFTER_MS = 20_000;
 /** Fields that change with every reading, so a change of them alone is not broadcast. */
 const CLOCK_FIELDS: ReadonlySet<string> = new Set(['at', 'asOf', 'answeredAt', 'ageSeconds']);
-const NO_ALERTS: AlertList = { isEvaluated: false, firing: [], pending: [], unlistedCount: 0 };
+const NO_ALERTS: AlertList = {
+  isEvaluated: false,
+  notifier: 'silent',
+  firing: [],
+  pending: [],
+  unlistedCount: 0,
+};
 
 export class StatusBoard {
   readonly #options: StatusBoardOptions;
@@ -82,15 +88,12 @@ export class StatusBoard {
   }
 
   async read(): Promise<Status> {
-    await Promise.all([
-      this.#alerts.refreshIfOlder({ maxAgeMs: ALERTS_MAX_AGE_MS, waitMs: SOURCE_WAIT_MS }),
-      this.#refreshToday(),
-    ]);
+    await Promise.all([this.#refreshAlerts(), this.#refreshToday()]);
     const now = new Date();
     return {
       at: now.toISOString(),
       today: this.#todayAt(now),
-      alerts: { ...(this.#alerts.value ?? NO_ALERTS), freshness: this.#alerts.freshness(now) },
+      alerts: this.#alertsAt(now),
       queues: this.#queuesAt(now),
     };
   }
@@ -98,6 +101,12 @@ export class StatusBoard {
   async readQueues(): Promise<QueueReport> {
     await this.#refreshToday();
     return this.#queuesAt(new Date());
+  }
+
+  /** @returns the alerts; before the first answer, and while Prometheus does not answer, they are not known. */
+  async readAlerts(): Promise<AlertReport> {
+    await this.#refreshAlerts();
+    return this.#alertsAt(new Date());
   }
 
   /**
@@ -133,6 +142,14 @@ export class StatusBoard {
     this.#lastBroadcastAtMs = Date.now();
     this.#eventId += 1;
     streams.send({ name: 'status', data, id: String(this.#eventId) });
+  }
+
+  async #refreshAlerts(): Promise<void> {
+    await this.#alerts.refreshIfOlder({ maxAgeMs: ALERTS_MAX_AGE_MS, waitMs: SOURCE_WAIT_MS });
+  }
+
+  #alertsAt(now: Date): AlertReport {
+    return { ...(this.#alerts.value ?? NO_ALERTS), freshness: this.#alerts.freshness(now) };
   }
 
   async #refreshToday(): Promise<void> {
@@ -171,7 +188,7 @@ export interface OpenStatus {
   readonly board: StatusBoard;
   readonly streams: EventStreams;
   readonly sampler: QueueSampler;
-  stop(): Promise<void>;
+  stop(): void;
 }
 
 /** The status needs names, roles, limits and time-to-live of the queues, and these do not depend on the broker. */
@@ -182,14 +199,17 @@ export function openStatus(
   config: MonolithConfig,
   declaration: Declaration,
   stores: Pick<TodaySources, 'jobs' | 'runs' | 'wodRuns' | 'batches' | 'clock'>,
-  settings: Pick<Settings, 'pauseOf'>,
+  {
+    settings,
+    depthOf,
+  }: { readonly settings: Pick<Settings, 'pauseOf'>; readonly depthOf: DepthOf },
 ): OpenStatus {
   const { queues } = planTopology(declaration, ANY_BROKER);
   const queueNames = queues.map(({ name }) => name);
   const kinds = declaration.kinds.map(({ kind }) => kind);
   const { jobs, runs, wodRuns, batches, clock } = stores;
   const { timezone } = config;
-  const sampler = new QueueSampler(openSampleReader({ ...config, queueNames }));
+  const sampler = new QueueSampler(openSampleReader({ ...config, queueNames, depthOf }));
   const streams = new EventStreams();
   const board = new StatusBoard({
     queues,
@@ -204,9 +224,9 @@ export function openStatus(
     board,
     streams,
     sampler,
-    stop: async () => {
+    stop: () => {
       board.stop();
-      await sampler.stop();
+      sampler.stop();
     },
   };
 }

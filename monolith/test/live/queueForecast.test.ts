@@ -12,7 +12,7 @@ import { fitTopology } from '@fit/contract';
 import { nativeTargets, writeMonitoringConfig } from '@fit/prometheus';
 import { freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually } from '@fit/stack/testing';
-import { planTopology } from '@fit/topology';
+import { createConnection, planTopology } from '@fit/topology';
 import { Publisher } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import { openSampleReader, QueueSampler } from '../../src/queues/queueSampler.ts';
@@ -52,8 +52,15 @@ test('for a queue that fills at five messages a second, status and Prometheus ag
   });
   t.after(() => publisher.close());
   const queueNames = plan.queues.map((queue) => queue.name);
-  const sampler = new QueueSampler(openSampleReader({ amqpUrl, managementUrl, queueNames }));
-  t.after(() => sampler.stop());
+  const connection = await createConnection({ url: amqpUrl, logger: false });
+  t.after(() => connection.close());
+  const depthOf = async (queue: string) => await connection.depthOf(queue);
+  const sampler = new QueueSampler(
+    openSampleReader({ amqpUrl, managementUrl, queueNames, depthOf }),
+  );
+  t.after(() => {
+    sampler.stop();
+  });
   const main = plan.queues.find((queue) => queue.name === QUEUE)!;
   const own = (): QueueStatus =>
     queueStatus(main, {

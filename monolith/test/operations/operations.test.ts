@@ -39,6 +39,7 @@ async function serve(t: TestContext) {
       operations,
       jobs: store.jobs,
       rules,
+      defaultRate: () => 10,
       onChange: () => undefined,
     }),
     authenticate: acceptToken(TOKEN),

@@ -106,6 +106,30 @@ describe('a monolith without coaches', () => {
     });
   });
 
+  test('the topology has each queue with its depth, and every edge joins two nodes', async () => {
+    const graph = (await client.request('GET', '/topology')) as {
+      asOf: string;
+      nodes: { id: string; column: string; queue?: { ready: number; limit: number | null } }[];
+      edges: { from: string; to: string; type: string; keys: string[] }[];
+    };
+    const ids = new Set(graph.nodes.map(({ id }) => id));
+    for (const { from, to } of graph.edges)
+      assert.ok(ids.has(from) && ids.has(to), `${from} → ${to}`);
+    const queue = graph.nodes.find(({ id }) => id === 'queue:createWodQueue');
+    assert.deepEqual([queue?.column, queue?.queue?.limit], ['main', 10_000]);
+    const columnsOf = [...new Set(graph.nodes.map(({ column }) => column))];
+    assert.deepEqual(columnsOf, ['exchange', 'main', 'wait', 'dlq']);
+    const binding = graph.edges.find(
+      ({ from, to }) => from === 'exchange:jobs' && to === queue?.id,
+    );
+    assert.deepEqual([binding?.type, binding?.keys], ['binding', ['job.createWod']]);
+    const ageMs = Date.now() - Date.parse(graph.asOf);
+    assert.ok(ageMs < 20_000, `${ageMs} ms old`);
+    assert.deepEqual(await client.request('GET', '/workers'), { workers: [] });
+    const alerts = (await client.request('GET', '/alerts')) as { state: string; firing: unknown };
+    assert.deepEqual([alerts.state, alerts.firing], ['unknown', null]);
+  });
+
   test('the event stream begins with the status, and ends when the monolith stops', async () => {
     const response = await fetch(`${system.monolith.url}/events`, {
       headers: { authorization: `Bearer ${await client.token()}` },

@@ -1,6 +1,7 @@
 /** Goal: firing alerts are listed by urgency, and a hostile text of a rule does no harm. Method: calls without I/O. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { alertsReply } from '../../src/routes/statusRoutes.ts';
 import { listAlerts, type PrometheusAlert } from '../../src/status/alertReport.ts';
 
 const watchdog = alert('Watchdog', 'none');
@@ -44,10 +45,37 @@ test('alerts are sorted by severity and then by age; pending ones are apart, and
 test('without the watchdog the alerts count as not evaluated', () => {
   assert.deepEqual(listAlerts([]), {
     isEvaluated: false,
+    notifier: 'silent',
     firing: [],
     pending: [],
     unlistedCount: 0,
   });
+});
+
+test('alerts that are not known are unknown with a reason, and never an empty list', () => {
+  const known = {
+    isStale: false,
+    answeredAt: '2026-12-01T06:00:00.000Z',
+    ageSeconds: 1,
+    unknownSince: null,
+    reason: null,
+  };
+  const reply = alertsReply({
+    ...listAlerts([alert('A', 'critical'), watchdog], []),
+    freshness: known,
+  });
+  assert.deepEqual([reply.state, reply.notifier, reply.firing?.length], ['known', 'answers', 1]);
+  const none = alertsReply({ ...listAlerts([watchdog]), freshness: known });
+  assert.deepEqual([none.state, none.notifier, none.firing], ['known', 'silent', []]);
+  const unevaluated = alertsReply({ ...listAlerts([], []), freshness: known });
+  assert.deepEqual([unevaluated.state, unevaluated.firing], ['unknown', null]);
+  assert.match(unevaluated.reason ?? '', /Watchdog/);
+  const stale = { ...known, isStale: true, reason: 'Prometheus does not answer' };
+  const unknown = alertsReply({ ...listAlerts([watchdog], []), freshness: stale });
+  assert.deepEqual(
+    [unknown.state, unknown.firing, unknown.reason],
+    ['unknown', null, 'Prometheus does not answer'],
+  );
 });
 
 test('a runbook address that is not http or https is left out', () => {

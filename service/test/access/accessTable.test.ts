@@ -94,8 +94,18 @@ async function serveBoth(t: TestContext) {
   t.after(() => {
     settings.stop();
   });
-  const status = openStatus(config, config.declaration, { ...store, wodRuns }, settings);
-  t.after(() => status.stop());
+  const status = openStatus(
+    config,
+    config.declaration,
+    { ...store, wodRuns },
+    {
+      settings,
+      depthOf: () => Promise.reject(new Error('no broker')),
+    },
+  );
+  t.after(() => {
+    status.stop();
+  });
   const health = new Health({ stopping: new AbortController().signal, ready: {} });
   const routes = {
     monolith: withDocumentation(

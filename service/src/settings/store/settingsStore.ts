@@ -66,7 +66,10 @@ export class SettingsStore {
     { by, reason }: Pick<ChangedSetting, 'by' | 'reason'>,
   ): Promise<boolean> {
     if (revision === 0) await this.#documents.insertNew([{ _id: VALUES, revision: 0, values: {} }]);
-    const entries = Object.entries(change).map(([name, value]) => [`values.${name}`, value]);
+    const entries = Object.entries(change).map(([name, value]): [string, unknown] => [
+      `values.${name}`,
+      value,
+    ]);
     const set = entries.filter(([, value]) => value !== undefined);
     const unset = entries.filter(([, value]) => value === undefined);
     const stored = (value: unknown) => ({
