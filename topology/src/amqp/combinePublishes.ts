@@ -55,8 +55,9 @@ export function combinePublishes(model: ChannelModel): void {
   };
   connection.sendMessage = function (this: FrameSender, ...parts) {
     const [channel, , fields, , properties, body] = parts;
-    // Only `sendOn` passes one object for both.
-    if (fields === properties && add(channel, fields as PublishFields, body)) {
+    // amqplib's own `publish` passes one object for both as well, with properties that the encoder does not know.
+    const isOfSendOn = fields === properties && !('contentEncoding' in fields);
+    if (isOfSendOn && add(channel, fields as PublishFields, body)) {
       this.sentSinceLastCheck = true;
       return true;
     }
