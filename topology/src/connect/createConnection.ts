@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import {
+  type ConsumerOptions,
   Inspector,
   openSession,
   type QueueDepth,
@@ -214,6 +215,18 @@ export class SharedConnection implements Connection {
     });
     ofMode.set(declaration, maintainer);
     return maintainer;
+  }
+
+  /** For a `Publisher` or a `Consumer`: it is connected already. */
+  placeOf(
+    purpose: 'publish' | 'consume',
+  ): Pick<ConsumerOptions, 'label' | 'onEvent' | 'session' | 'url'> {
+    return {
+      session: purpose === 'publish' ? this.publishing : this.consuming,
+      url: '',
+      label: '',
+      onEvent: this.reporterOf(purpose),
+    };
   }
 
   /** What publishers and workers report their channels to. */
@@ -430,22 +443,31 @@ export function partsOf(connection: Connection, declaration: Declaration): Conne
   };
 }
 
-/** @returns the connection that was given, or a new one that `close` ends. */
-export async function connectionOf(
+/**
+ * Opens a publisher or a worker on the connection that was given, or on one of its own.
+ * @param open gets the connection, and what closes it with the publisher or worker where it is its own.
+ * @throws ConnectError; TypeError if the connection is none; what `open` throws.
+ */
+export async function openOn<Opened>(
   connection: Connection | string,
-): Promise<{ readonly shared: SharedConnection; readonly close: () => Promise<void> }> {
+  open: (shared: SharedConnection, close: () => Promise<void>) => Promise<Opened>,
+  stop: (opened: Opened) => Promise<unknown>,
+): Promise<Opened> {
   if (typeof connection !== 'string') {
     if (!(connection instanceof SharedConnection))
       throw new TypeError('connection must be a URL or what createConnection returned');
-    return { shared: connection, close: () => Promise.resolve() };
+    return await connection.opening(() => open(connection, () => Promise.resolve()), stop);
   }
   const own = await openShared({ url: connection });
-  return {
-    shared: own,
-    close: async () => {
-      await own.close();
-    },
+  const close = async () => {
+    await own.close();
   };
+  try {
+    return await own.opening(() => open(own, close), stop);
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** A program in JavaScript may misspell an option, which would silently have its default. @throws TypeError */

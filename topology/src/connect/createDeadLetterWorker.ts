@@ -17,9 +17,9 @@ import { plainHeaders } from '../work/stepSettlement.ts';
 import { declaredObjects } from '../work/workerLink.ts';
 import {
   boundMs,
-  connectionOf,
   DEFAULT_STOP_MS,
   durationMs,
+  openOn,
   refuseUnknown,
   type SharedConnection,
   type StopOptions,
@@ -171,15 +171,12 @@ export async function createDeadLetterWorker<
     throw new TypeError(`deadline must be at most 20m, not ${String(options.deadline)}`);
   if (!(Number.isInteger(concurrency) && concurrency >= 1))
     throw new TypeError(`concurrency must be a whole number of at least 1, not ${concurrency}`);
-  const { shared, close } = await connectionOf(connection);
-  try {
-    const open = () =>
-      RunningDeadLetterWorker.open(shared, { ...options, concurrency, deadlineMs }, close);
-    return await shared.opening(open, (worker) => worker.stop({ deadline: 0 }));
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return await openOn(
+    connection,
+    (shared, close) =>
+      RunningDeadLetterWorker.open(shared, { ...options, concurrency, deadlineMs }, close),
+    (worker) => worker.stop({ deadline: 0 }),
+  );
 }
 
 /** The options without the types of the messages. */
@@ -276,10 +273,7 @@ class RunningDeadLetterWorker implements DeadLetterWorker {
     const { topology, assert = 'create' } = this.#options;
     const maintainer = shared.maintainerOf(topology.declaration, assert);
     this.#publisher = await Publisher.open({
-      session: shared.publishing,
-      url: '',
-      label: '',
-      onEvent: shared.reporterOf('publish'),
+      ...shared.placeOf('publish'),
       // A replay that is unknown is handled again, and its copy would run beside the first. The heartbeat decides.
       confirmTimeoutMs: Infinity,
       holdsWhileBlocked: true,

@@ -18,8 +18,8 @@ import { declaredObjects } from '../work/workerLink.ts';
 import {
   boundMs,
   type Connection,
-  connectionOf,
   DEFAULT_STOP_MS,
+  openOn,
   refuseUnknown,
   type SharedConnection,
   type StopOptions,
@@ -190,36 +190,27 @@ export async function createPublisher<const T extends AnyTopology>(
   if (!['wait', 'fail'].includes(whenDisconnected))
     throw new TypeError(`whenDisconnected must be wait or fail, not ${whenDisconnected}`);
   const timeoutMs = boundMs('timeout', timeout);
-  const { shared, close } = await connectionOf(connection);
-  try {
+  const open = async (shared: SharedConnection, close: () => Promise<void>) => {
     const maintainer = shared.maintainerOf(topology.declaration, assert);
-    const openPublisher = async () => {
-      const channel = await ChannelPublisher.open({
-        session: shared.publishing,
-        url: '',
-        label: '',
-        onEvent: shared.reporterOf('publish'),
-        prepare: async (model, isReopened) => {
-          const plan = await maintainer.prepare(model, isReopened);
-          return declaredObjects(plan, assert);
-        },
-        maxUnconfirmed: window,
-        confirmTimeoutMs: timeoutMs,
-        waitsForConnection: whenDisconnected === 'wait',
-      });
-      return new TopologyPublisher(shared, channel, topology, {
-        hooks,
-        encode,
-        timeoutMs,
-        topologyFault: () => maintainer.fault,
-        closeConnection: close,
-      });
-    };
-    return await shared.opening(openPublisher, (publisher) => publisher.close({ deadline: 0 }));
-  } catch (error) {
-    await close();
-    throw error;
-  }
+    const channel = await ChannelPublisher.open({
+      ...shared.placeOf('publish'),
+      prepare: async (model, isReopened) => {
+        const plan = await maintainer.prepare(model, isReopened);
+        return declaredObjects(plan, assert);
+      },
+      maxUnconfirmed: window,
+      confirmTimeoutMs: timeoutMs,
+      waitsForConnection: whenDisconnected === 'wait',
+    });
+    return new TopologyPublisher(shared, channel, topology, {
+      hooks,
+      encode,
+      timeoutMs,
+      topologyFault: () => maintainer.fault,
+      closeConnection: close,
+    });
+  };
+  return await openOn(connection, open, (publisher) => publisher.close({ deadline: 0 }));
 }
 
 /** A message whose name and headers are known. */

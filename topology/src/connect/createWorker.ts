@@ -1,21 +1,16 @@
 /** Runs a handler for the messages of one queue: typed and checked bodies, outcomes, retries, a graceful stop. */
 import { randomUUID } from 'node:crypto';
-import { Consumer, type PublishEnd, Publisher } from '../amqp/index.ts';
-import type { AssertMode } from '../assert/index.ts';
-import type { Declaration } from '../declaration/declareTopology.ts';
 import type { Duration } from '../declaration/duration.ts';
 import type { AnyTopology, QueueOptions, Queues, Topology } from '../define/defineTopology.ts';
 import type { BodyOutput, MessageName, Messages } from '../define/messages.ts';
-import { notesName } from '../plan/names.ts';
 import { errorMessage, type Hold, type Outcome } from '../retry/outcome.ts';
-import { SYSTEM_CLOCK } from '../work/clock.ts';
 import { QueueWorker, type QueueWorkerOptions } from '../work/index.ts';
-import { declaredObjects, type WorkerLink } from '../work/workerLink.ts';
+import { linkOf } from '../work/workerLink.ts';
 import {
   boundMs,
-  connectionOf,
   DEFAULT_STOP_MS,
   durationMs,
+  openOn,
   refuseUnknown,
   type SharedConnection,
   type StopOptions,
@@ -207,26 +202,25 @@ export async function createWorker<
 >(options: CreateWorkerOptions<T, N, Effect>): Promise<Worker> {
   refuseUnknown('createWorker', options, OPTIONS);
   const { connection, topology, assert = 'create', hooks } = options;
-  const { shared, close } = await connectionOf(connection);
-  try {
+  const open = async (shared: SharedConnection, close: () => Promise<void>) => {
     const workerOptions = queueWorkerOptions<T, N, Effect>(
       options,
       [shared.hooks, hooks].filter((one) => one !== undefined),
       shared.logger,
     );
-    const link = sharedLink(shared, topology.declaration, assert, workerOptions.onPublish);
-    const openWorker = async () => {
-      const worker = await QueueWorker.open<ReadMessage, Effect>(
-        { ...workerOptions, id: options.id ?? randomUUID(), amqpUrl: '', managementUrl: undefined },
-        link,
-      );
-      return new TopologyWorker(shared, worker, close);
-    };
-    return await shared.opening(openWorker, (worker) => worker.stop({ deadline: 0 }));
-  } catch (error) {
-    await close();
-    throw error;
-  }
+    const link = linkOf({
+      maintainer: shared.maintainerOf(topology.declaration, assert),
+      assert,
+      onPublish: workerOptions.onPublish,
+      placeOf: (purpose) => shared.placeOf(purpose),
+    });
+    const worker = await QueueWorker.open<ReadMessage, Effect>(
+      { ...workerOptions, id: options.id ?? randomUUID(), amqpUrl: '', managementUrl: undefined },
+      link,
+    );
+    return new TopologyWorker(shared, worker, close);
+  };
+  return await openOn(connection, open, (worker) => worker.stop({ deadline: 0 }));
 }
 
 /**
@@ -416,53 +410,6 @@ class TopologyWorker implements Worker {
     this.#hasStopped = true;
     return { finished: finishedCount, returned: requeuedCount };
   }
-}
-
-/** How a worker reaches the broker on a shared connection. */
-function sharedLink(
-  connection: SharedConnection,
-  declaration: Declaration,
-  assert: AssertMode,
-  onPublish: ((end: PublishEnd) => void) | undefined,
-): WorkerLink {
-  const maintainer = connection.maintainerOf(declaration, assert);
-  return {
-    clock: SYSTEM_CLOCK,
-    get topologyFault() {
-      return maintainer.fault;
-    },
-    openPublisher: ({ queue, onPlan }) =>
-      Publisher.open({
-        asideExchange: notesName(queue),
-        session: connection.publishing,
-        url: '',
-        label: '',
-        onEvent: connection.reporterOf('publish'),
-        holdsWhileBlocked: true,
-        ...(onPublish === undefined ? {} : { onPublish }),
-        prepare: async (model, isReopened) => {
-          const plan = await maintainer.prepare(model, isReopened);
-          onPlan(plan);
-          return declaredObjects(plan, assert);
-        },
-      }),
-    openConsumer: ({ queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>
-      Consumer.open({
-        session: connection.consuming,
-        url: '',
-        label: '',
-        onEvent: connection.reporterOf('consume'),
-        prepare: async (model, isReopened) => {
-          onPlan(await maintainer.prepare(model, isReopened));
-        },
-        queue,
-        prefetchCount: 0,
-        onOpen,
-        onLost,
-        onChange,
-        onDelivery,
-      }),
-  };
 }
 
 function queueOf(topology: AnyTopology, name: string): QueueOptions {

@@ -25,10 +25,10 @@ import {
 } from './runAttempt.ts';
 import type { SettleMethod } from './stepSettlement.ts';
 import {
-  brokerLink,
   type LinkCallbacks,
   type LinkConsumer,
   type LinkPublisher,
+  ownLink,
   type WorkerLink,
 } from './workerLink.ts';
 
@@ -86,7 +86,7 @@ export class QueueWorker<Message = Buffer, Effect = unknown> {
     requireKind(options.declaration, options.kind);
     requireCounts(options);
     this.#options = options;
-    this.#link = link ?? brokerLink(options);
+    this.#link = link ?? ownLink(options);
     const { clock } = this.#link;
     this.#kind = kindIn(options.declaration.kinds as readonly PlannedKind[], options.kind);
     this.#runOptions = {

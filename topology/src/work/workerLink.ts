@@ -1,6 +1,12 @@
 /** How a worker reaches its broker: over AMQP, or in memory where a simulation runs the worker. */
-import { Consumer, type Delivery, Publisher } from '../amqp/index.ts';
-import { type AssertMode, assertTopology, TopologyMaintainer } from '../assert/index.ts';
+import {
+  Consumer,
+  type ConsumerOptions,
+  type Delivery,
+  type PublishEnd,
+  Publisher,
+} from '../amqp/index.ts';
+import { type AssertMode, TopologyMaintainer } from '../assert/index.ts';
 import { notesName } from '../plan/names.ts';
 import type { TopologyPlan } from '../plan/topologyPlan.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
@@ -71,11 +77,58 @@ export function declaredObjects(
   return assert === 'create' ? plan : undefined;
 }
 
+/** What the link of a worker to a broker is made of. */
+export interface BrokerLinkParts {
+  readonly maintainer: TopologyMaintainer;
+  readonly assert: AssertMode | undefined;
+  readonly onPublish: ((end: PublishEnd) => void) | undefined;
+  /** Where to connect, or what is connected already. */
+  readonly placeOf: (
+    purpose: 'publish' | 'consume',
+    workerId: string,
+  ) => Pick<ConsumerOptions, 'label' | 'onEvent' | 'session' | 'url'>;
+}
+
 /**
  * @returns a link of two connections, because an alarm of the broker blocks a publishing connection, and acks must not be
  * blocked with it.
  */
-export function brokerLink(
+export function linkOf({ maintainer, assert, onPublish, placeOf }: BrokerLinkParts): WorkerLink {
+  return {
+    clock: SYSTEM_CLOCK,
+    get topologyFault() {
+      return maintainer.fault;
+    },
+    openPublisher: ({ workerId, queue, onPlan }) =>
+      Publisher.open({
+        ...placeOf('publish', workerId),
+        ...(onPublish === undefined ? {} : { onPublish }),
+        asideExchange: notesName(queue),
+        holdsWhileBlocked: true,
+        prepare: async (connection, isReopened) => {
+          const plan = await maintainer.prepare(connection, isReopened);
+          onPlan(plan);
+          return declaredObjects(plan, assert);
+        },
+      }),
+    openConsumer: ({ workerId, queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>
+      Consumer.open({
+        ...placeOf('consume', workerId),
+        prepare: async (connection, isReopened) => {
+          onPlan(await maintainer.prepare(connection, isReopened));
+        },
+        queue,
+        prefetchCount: 0,
+        onOpen,
+        onLost,
+        onChange,
+        onDelivery,
+      }),
+  };
+}
+
+/** @returns the link of a worker with connections of its own. */
+export function ownLink(
   options: Pick<
     QueueWorkerOptions,
     | 'declaration'
@@ -88,40 +141,15 @@ export function brokerLink(
     | 'onPublish'
   >,
 ): WorkerLink {
-  const { amqpUrl: url, declaration, onSession, onPublish } = options;
-  const session = onSession === undefined ? { url } : { url, onEvent: onSession };
-  const maintainer = new TopologyMaintainer(declaration, options);
-  return {
-    clock: SYSTEM_CLOCK,
-    get topologyFault() {
-      return maintainer.fault;
-    },
-    openPublisher: ({ workerId, queue, onPlan }) =>
-      Publisher.open({
-        ...session,
-        ...(onPublish === undefined ? {} : { onPublish }),
-        label: `worker ${workerId} publishes`,
-        asideExchange: notesName(queue),
-        holdsWhileBlocked: true,
-        prepare: async (model) => {
-          const plan = await assertTopology(model, declaration, options);
-          onPlan(plan);
-          return declaredObjects(plan, options.assert);
-        },
-      }),
-    openConsumer: ({ workerId, queue, onPlan, onOpen, onLost, onChange, onDelivery }) =>
-      Consumer.open({
-        ...session,
-        label: `worker ${workerId} consumes`,
-        prepare: async (model, isReopened) => {
-          onPlan(await maintainer.prepare(model, isReopened));
-        },
-        queue,
-        prefetchCount: 0,
-        onOpen,
-        onLost,
-        onChange,
-        onDelivery,
-      }),
-  };
+  const { amqpUrl: url, assert, declaration, onPublish, onSession } = options;
+  return linkOf({
+    maintainer: new TopologyMaintainer(declaration, options),
+    assert,
+    onPublish,
+    placeOf: (purpose, workerId) => ({
+      url,
+      label: `worker ${workerId} ${purpose === 'publish' ? 'publishes' : 'consumes'}`,
+      ...(onSession === undefined ? {} : { onEvent: onSession }),
+    }),
+  });
 }

@@ -4,18 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { eventually, testBroker } from '@fit/stack/testing';
-import {
-  createConnection,
-  createDeadLetterWorker,
-  createPublisher,
-  createWorker,
-  reject,
-  replay,
-  type TopologyEvent,
-} from '@fit/topology';
-import { Inspector } from '@fit/topology/amqp';
+import { eventually } from '@fit/stack/testing';
+import { createDeadLetterWorker, createWorker, reject, replay } from '@fit/topology';
 import { MAIL } from '../connect/deadMail.ts';
+import { openConnected } from '../support/openConnected.ts';
 import { useOwnBroker } from './ownBroker.ts';
 
 /** Longer than the ten seconds after which a missing confirm counts as unknown while no alarm blocks. */
@@ -29,28 +21,12 @@ async function setAlarm(isOn: boolean): Promise<void> {
 }
 
 async function open(t: TestContext) {
-  const { amqpUrl } = await testBroker(t);
-  const events: TopologyEvent[] = [];
-  const connection = await createConnection({
-    url: amqpUrl,
-    logger: false,
-    hooks: { onEvent: (event) => events.push(event) },
-  });
-  t.after(() => connection.close({ deadline: 0 }));
-  const publisher = await createPublisher({ connection, topology: MAIL });
-  const inspector = await Inspector.open({ url: amqpUrl, label: 'test inspects' });
-  t.after(() => inspector.close());
-  const readyIn = async (queue: string) => (await inspector.depthOf(queue)).readyCount;
-  const expectReady = async (queue: string, count: number) => {
-    await eventually(async () => (await readyIn(queue)) === count, {
-      describe: async () => `${queue}: ${await readyIn(queue)} ready, ${count} wanted`,
-    });
-  };
+  const opened = await openConnected(t, MAIL);
+  const { connection, events } = opened;
   const expectBlocked = async () => {
     await eventually(() => connection.isBlocked, { describe: () => JSON.stringify(events) });
   };
-  const on = { connection, topology: MAIL, queue: 'outbox' } as const;
-  return { connection, publisher, on, readyIn, expectReady, expectBlocked };
+  return { ...opened, expectBlocked, on: { ...opened.on, queue: 'outbox' } as const };
 }
 
 test('an alarm that outlasts the time of a confirm makes no copy of a replay or of a dead letter, and notes hold up no handler', async (t) => {

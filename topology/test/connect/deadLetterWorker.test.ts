@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { eventually, testBroker } from '@fit/stack/testing';
+import { eventually } from '@fit/stack/testing';
 import {
   createConnection,
   createDeadLetterWorker,
@@ -13,32 +13,15 @@ import {
   keep,
   reject,
   replay,
-  type TopologyEvent,
 } from '@fit/topology';
-import { Inspector } from '@fit/topology/amqp';
 import { connect } from 'amqplib';
+import { openConnected } from '../support/openConnected.ts';
 import { openProxy } from '../support/openProxy.ts';
 import { MAIL } from './deadMail.ts';
 
 async function open(t: TestContext) {
-  const { amqpUrl } = await testBroker(t);
-  const events: TopologyEvent[] = [];
-  const connection = await createConnection({
-    url: amqpUrl,
-    logger: false,
-    hooks: { onEvent: (event) => events.push(event) },
-  });
-  t.after(() => connection.close({ deadline: 0 }));
-  const publisher = await createPublisher({ connection, topology: MAIL });
-  const inspector = await Inspector.open({ url: amqpUrl, label: 'test inspects' });
-  t.after(() => inspector.close());
-  const expectReady = async (queue: string, count: number) => {
-    await eventually(async () => (await inspector.depthOf(queue)).readyCount === count, {
-      describe: async () => `${queue}: ${(await inspector.depthOf(queue)).readyCount} ready`,
-    });
-  };
-  const on = { connection, topology: MAIL, queue: 'outbox' } as const;
-  return { amqpUrl, connection, publisher, events, on, expectReady };
+  const opened = await openConnected(t, MAIL);
+  return { ...opened, on: { ...opened.on, queue: 'outbox' } as const };
 }
 
 test('a letter tells cause, error, attempt, time and typed body; done deletes it, replay begins its message anew', async (t) => {

@@ -12,11 +12,11 @@ import {
   reject,
   retry,
   TopologyError,
-  type TopologyEvent,
 } from '@fit/topology';
 import { Inspector } from '@fit/topology/amqp';
 import { connect } from 'amqplib';
 import { z } from 'zod';
+import { openConnected } from '../support/openConnected.ts';
 import { readDeadLetters } from '../support/readDeadLetters.ts';
 
 const SHOP = defineTopology({
@@ -33,19 +33,7 @@ const SHOP = defineTopology({
   },
 });
 
-async function open(t: TestContext) {
-  const { amqpUrl, vhost } = await testBroker(t);
-  const events: TopologyEvent[] = [];
-  const connection = await createConnection({
-    url: amqpUrl,
-    logger: false,
-    hooks: { onEvent: (event) => events.push(event) },
-  });
-  t.after(() => connection.close({ deadline: 0 }));
-  const publisher = await createPublisher({ connection, topology: SHOP });
-  const on = { connection, topology: SHOP } as const;
-  return { amqpUrl, vhost, connection, publisher, events, on };
-}
+const open = (t: TestContext) => openConnected(t, SHOP);
 
 test('an event with three subscribers: each has its own attempts and dead letters, whatever key the broker gave it', async (t) => {
   const { amqpUrl, publisher, on } = await open(t);

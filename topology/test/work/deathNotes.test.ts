@@ -233,9 +233,17 @@ test('killed between note and rejection: one dead letter, its newest note counts
   );
 });
 
-test('without the stream messages die as usual, nothing else is lost with a note, and dead letters have no error', async (t) => {
-  const environment = await TestTopology.open(t);
-  const publisher = await environment.publisher();
+/** Every other message is rejected by `failingWorker`, and so published to the park exchange. */
+const MIXED_IDS = Array.from(
+  { length: 20 },
+  (_, index) => `${index % 2 === 0 ? 'fatal' : 'a'}${index}`,
+);
+const ALL_PARKED = Array.from({ length: 10 }, () => 'one.park confirmed');
+
+async function failingWorker(
+  environment: TestTopology,
+  options: Partial<Parameters<TestTopology['worker']>[0]> = {},
+) {
   const published: string[] = [];
   const failed: string[] = [];
   const worker = await environment.worker({
@@ -249,24 +257,25 @@ test('without the stream messages die as usual, nothing else is lost with a note
     onSession: (event) => {
       if (event.type === 'channelFailed') failed.push(event.error.message);
     },
+    ...options,
   });
+  return { worker, published, failed };
+}
+
+test('without the stream messages die as usual, nothing else is lost with a note, and dead letters have no error', async (t) => {
+  const environment = await TestTopology.open(t);
+  const publisher = await environment.publisher();
+  const { worker, published, failed } = await failingWorker(environment);
   // The worker has written a note before, so that its channel is open.
   await publisher.publish(environment.message('noted'));
   await environment.expectReady('one.dead', 1);
   const channel = await environment.adminChannel();
   await channel.deleteExchange(STREAM);
   await channel.deleteQueue(STREAM);
-  const ids = Array.from(
-    { length: 20 },
-    (_, index) => `${index % 2 === 0 ? 'fatal' : 'a'}${index}`,
-  );
-  await Promise.all(ids.map((id) => publisher.publish(environment.message(id))));
-  await environment.expectReady('one.dead', 1 + ids.length);
+  await Promise.all(MIXED_IDS.map((id) => publisher.publish(environment.message(id))));
+  await environment.expectReady('one.dead', 1 + MIXED_IDS.length);
   assert.ok(worker.isConsuming);
-  assert.deepEqual(
-    published,
-    Array.from({ length: 10 }, () => 'one.park confirmed'),
-  );
+  assert.deepEqual(published, ALL_PARKED);
   assert.equal(failed.length, 1);
   assert.match(failed[0] ?? '', /nothing can be published to 'one\.notes'.*404/);
   const { reader } = await noteReader(t, environment);
@@ -292,33 +301,14 @@ test('a worker without the right to write notes loses no other publish by it', a
   });
   t.after(() => askManagement({ method: 'DELETE', path: `/api/users/${user}` }));
   await askManagement({ method: 'PUT', path: `/api/permissions/${vhost}/${user}`, body: rights });
-  const published: string[] = [];
-  const failed: string[] = [];
-  await environment.worker({
+  const { published, failed } = await failingWorker(environment, {
     amqpUrl: Object.assign(new URL(amqpUrl), { username: user, password: 'secret' }).href,
     managementUrl: undefined,
     assert: 'check',
-    run: ({ delivery }) => {
-      const error = new TypeError('no');
-      if (delivery.messageId?.startsWith('fatal') === true) return { type: 'reject', error };
-      throw error;
-    },
-    circuitBreaker: false,
-    onPublish: ({ exchange, outcome }) => published.push(`${exchange} ${outcome}`),
-    onSession: (event) => {
-      if (event.type === 'channelFailed') failed.push(event.error.message);
-    },
   });
-  const ids = Array.from(
-    { length: 20 },
-    (_, index) => `${index % 2 === 0 ? 'fatal' : 'a'}${index}`,
-  );
-  await Promise.all(ids.map((id) => publisher.publish(environment.message(id))));
-  await environment.expectReady('one.dead', ids.length);
-  assert.deepEqual(
-    published,
-    Array.from({ length: 10 }, () => 'one.park confirmed'),
-  );
+  await Promise.all(MIXED_IDS.map((id) => publisher.publish(environment.message(id))));
+  await environment.expectReady('one.dead', MIXED_IDS.length);
+  assert.deepEqual(published, ALL_PARKED);
   assert.equal(failed.length, 1);
   assert.match(failed[0] ?? '', /nothing can be published to 'one\.notes'.*403/);
 });
