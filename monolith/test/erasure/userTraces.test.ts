@@ -64,6 +64,33 @@ async function storeTraces(t: TestContext, { isActive }: { readonly isActive: bo
       { _id: 'kept-1', reply: { body: JSON.stringify({ id: 'ann' }) } },
       { _id: 'kept-2', reply: { body: JSON.stringify({ id: 'ben' }) } },
     ],
+    operations: [
+      {
+        _id: 'replay-1',
+        selection: JSON.stringify({ ids: [idOf('ann'), idOf('ben')] }),
+        filter: { ids: [idOf('ann'), idOf('ben')] },
+        reason: 'ann called; ann-2 did not',
+      },
+      {
+        _id: 'replay-2',
+        selection: JSON.stringify({ filter: { user: 'ann' } }),
+        filter: { keyPattern: `${RegExp.escape('ann')}:.*` },
+        reason: 'x',
+        failure: `${idOf('ann')}: does not fit`,
+      },
+    ],
+    operationParts: [
+      {
+        _id: 'replay-1:000000',
+        replayedIds: [idOf('ann'), idOf('ann-2')],
+        ends: ['succeeded', 'failedAgain'],
+        skipped: [{ id: idOf('ann'), reason: 'is done' }],
+      },
+    ],
+    failures: [
+      { _id: 'group-1', sample: { jobId: idOf('ann'), reason: 'no profile of ann' } },
+      { _id: 'group-2', sample: { jobId: idOf('ben'), reason: 'x' } },
+    ],
   };
   for (const [name, stored] of Object.entries(documents)) await store.raw(name).insertMany(stored);
   const read = async () => {
@@ -114,8 +141,19 @@ test('every collection forgets the user and keeps the others', async (t) => {
       workers: ['worker'],
       deadLetters: ['letter-3'],
       idempotencyKeys: ['kept-2'],
+      operations: ['replay-1', 'replay-2'],
+      operationParts: ['replay-1:000000'],
+      failures: ['group-1', 'group-2'],
     },
   );
+  assert.equal(left['operations']?.[0]?.['reason'], '(deleted) called; ann-2 did not');
+  assert.ok(
+    !JSON.stringify(left['operations']).includes(JSON.stringify(RegExp.escape('ann')).slice(1, -1)),
+  );
+  assert.deepEqual(left['operationParts']?.[0]?.['replayedIds'], [
+    `createWod:(deleted):${DAY}`,
+    idOf('ann-2'),
+  ]);
   // The next page begins in the same gap, and its jobs name it.
   assert.ok('abe' < position && position < 'ann-2');
   assert.equal(left['jobs']?.[0]?.['batch'], `run:${position}`);

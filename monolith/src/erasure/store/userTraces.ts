@@ -12,6 +12,8 @@ import type {
   WorkerRecord,
 } from '@fit/jobs/store';
 import { ACCOUNTS_COLLECTION, type CallerRecord, SESSIONS_COLLECTION } from '@fit/service';
+import type { FailureRecord } from '../../failures/failure.ts';
+import type { OperationRecord, PartRecord } from '../../operations/operation.ts';
 import { boundaryBefore, namesUser } from '../boundary.ts';
 
 interface Names {
@@ -42,6 +44,10 @@ const FOUND_LIMIT = 500;
 /** A batch has up to 1,000 ids, and a dead letter up to 128 KiB. */
 const BATCH_WINDOW = 200;
 const DEAD_LETTER_WINDOW = 20;
+/** An operation may select 1,000 ids. */
+const OPERATION_WINDOW = 50;
+/** Stands for a deleted user in texts and in ids of jobs. */
+const DELETED = '(deleted)';
 const KIND = 'createWod';
 
 export class UserTraces {
@@ -56,6 +62,9 @@ export class UserTraces {
   readonly #workers: DocumentCollection<WorkerRecord>;
   readonly #deadLetters: DocumentCollection<StoredDeadLetter>;
   readonly #replies: DocumentCollection<StoredReplyRecord>;
+  readonly #operations: DocumentCollection<OperationRecord>;
+  readonly #operationParts: DocumentCollection<PartRecord>;
+  readonly #failures: DocumentCollection<FailureRecord>;
 
   /** @param database with the limits of background tasks. */
   constructor(database: StoreDatabase) {
@@ -70,6 +79,9 @@ export class UserTraces {
     this.#workers = database.collection('workers');
     this.#deadLetters = database.collection('deadLetters');
     this.#replies = database.collection('idempotencyKeys');
+    this.#operations = database.collection('operations');
+    this.#operationParts = database.collection('operationParts');
+    this.#failures = database.collection('failures');
   }
 
   /**
@@ -90,6 +102,7 @@ export class UserTraces {
     await this.#eraseFromWorkers(names);
     await this.#eraseDeadLetters(names);
     await this.#eraseReplies(names);
+    await this.#eraseFromOperations(names);
     return areRunsErased && areBatchesErased;
   }
 
@@ -248,6 +261,68 @@ export class UserTraces {
       await this.#replies.deleteMany(found.map(({ _id }) => _id));
     });
   }
+
+  /** The counter of failures chooses another sample; outcomes stay in their places, without the id. */
+  async #eraseFromOperations({ userId, jobPrefix }: Names): Promise<void> {
+    const isOfUser = { $regex: `^${jobPrefix}` };
+    const ofSample = { filter: { 'sample.jobId': isOfUser } as Filter<FailureRecord> };
+    await eachMatch(this.#failures, { ...ofSample, fields: ['_id'] }, async (found) => {
+      for (const { _id } of found)
+        await this.#failures.updateOne(_id, { $unset: { sample: '' } }, ofSample.filter);
+    });
+    const without = (text: string) => withoutUser(text, userId);
+    const filter = {
+      $or: [
+        { replayedIds: isOfUser },
+        { 'skipped.id': isOfUser },
+        { 'skipped.reason': { $regex: userId } },
+      ],
+    } as Filter<PartRecord>;
+    await eachMatch(this.#operationParts, { filter, window: BATCH_WINDOW }, async (found) => {
+      for (const { _id, replayedIds, skipped } of found)
+        await this.#operationParts.updateOne(_id, {
+          $set: {
+            replayedIds: replayedIds.map(without),
+            skipped: skipped.map(({ id, reason }) => ({
+              id: without(id),
+              reason: without(reason),
+            })),
+          },
+        });
+    });
+    const fields = ['selection', 'filter', 'reason', 'failure'];
+    await eachMatch(this.#operations, { fields, window: OPERATION_WINDOW }, async (found) => {
+      for (const operation of found) {
+        const changed = withoutUserIn(operation, userId);
+        if (JSON.stringify(changed) !== JSON.stringify(operation))
+          await this.#operations.updateOne(operation._id, { $set: changed });
+      }
+    });
+  }
+}
+
+type OperationTexts = Pick<OperationRecord, 'selection' | 'filter' | 'reason' | 'failure'>;
+
+/** An operation that selects jobs of the user finds none any more. */
+function withoutUserIn<Texts extends OperationTexts>(operation: Texts, userId: string): Texts {
+  const { filter, selection, reason, failure } = operation;
+  const isOfUser = filter.keyPattern?.startsWith(`${RegExp.escape(userId)}:`) === true;
+  return {
+    ...operation,
+    selection: withoutUser(selection, userId),
+    reason: withoutUser(reason, userId),
+    ...(failure === undefined ? {} : { failure: withoutUser(failure, userId) }),
+    filter: {
+      ...filter,
+      ...(isOfUser ? { keyPattern: RegExp.escape(DELETED) } : {}),
+      ...(filter.ids === undefined ? {} : { ids: filter.ids.map((id) => withoutUser(id, userId)) }),
+    },
+  };
+}
+
+/** @returns the text with another word in place of the id. */
+function withoutUser(text: string, userId: string): string {
+  return text.replaceAll(new RegExp(`(?<![\\w-])${userId}(?![\\w-])`, 'g'), DELETED);
 }
 
 interface MatchQuery<Stored> {
