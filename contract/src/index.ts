@@ -1,4 +1,6 @@
 /** What both services agree on: the declaration, the payload and the workout, and how the environment is read. */
+
+export { withInjuries } from '@fit/workout';
 export { DateText, dayIn, isCalendarDay } from './calendarDay.ts';
 export {
   ConfigError,
@@ -26,7 +28,7 @@ export {
 } from './kinds/jobKind.ts';
 export { type FitKind, findKind, JOB_KINDS } from './kinds/registry.ts';
 export { useNativeBroker } from './nativeBroker.ts';
-export { distinctArray, ProfileFields, UserId } from './profile.ts';
+export { distinctArray, PersonFields, ProfileFields, UserId } from './profile.ts';
 export {
   CRON_SECRET_VARIABLES,
   CRON_VARIABLES,
@@ -52,6 +54,8 @@ export {
 export { findStoredWods } from './storedWods.ts';
 export { passwordsOf, problemOfHttpUrl, SECRET_REMEDY, weaknessOfSecret } from './valueChecks.ts';
 export {
+  type Performance,
+  PerformedResult,
   userIdOf,
   WODS_COLLECTION,
   Wod,

@@ -1,5 +1,5 @@
 /** The profile of a user: what workouts depend on beside the day. */
-import { EQUIPMENT, EXCLUSIONS, LEVELS } from '@fit/workout';
+import { EQUIPMENT, EXCLUSIONS, INJURIES, LEVELS } from '@fit/workout';
 import Type, { type TArray, type TSchema } from 'typebox';
 
 export const UserId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', maxLength: 64 });
@@ -34,4 +34,14 @@ export const ProfileFields = {
   level: Type.Enum([...LEVELS]),
   equipment: distinctArray(Type.Enum([...EQUIPMENT]), { maxItems: EQUIPMENT.length }),
   exclusions: distinctArray(Type.Enum([...EXCLUSIONS]), { maxItems: EXCLUSIONS.length }),
+};
+
+const GOALS = ['endurance', 'general', 'strength', 'weight loss'] as const;
+
+/** What a profile may have besides. Injuries become exclusions of the payload. */
+export const PersonFields = {
+  goal: Type.Enum([...GOALS]),
+  injuries: distinctArray(Type.Enum([...INJURIES]), { maxItems: INJURIES.length }),
+  weightKg: Type.Number({ minimum: 20, maximum: 400 }),
+  sex: Type.Enum(['female', 'male']),
 };

@@ -58,6 +58,23 @@ export const Wod = Type.Unsafe<Workout>(
 );
 export type Wod = Static<typeof Wod>;
 
+/** What a user did of a workout. */
+export const PerformedResult = Type.Object(
+  {
+    /** In the unit of the workout's target, such as rounds or seconds; for a workout that is scored by completion 1. */
+    score: Type.Number({ minimum: 0, maximum: 1_000_000 }),
+    /** True: as prescribed for the level, nothing was made easier. */
+    asPrescribed: Type.Optional(Type.Boolean()),
+    notes: Type.Optional(Type.String({ maxLength: 500 })),
+  },
+  { additionalProperties: false, title: 'PerformedResult', examples: [{ score: 5 }] },
+);
+
+export interface Performance {
+  readonly result: Static<typeof PerformedResult>;
+  readonly at: Date;
+}
+
 /**
  * The document: ids and numbers, about 500 bytes, because storing is the dearest step of a job and its cost follows the size. The texts
  * are added when it is read. The job's id follows from the kind, user and date.
@@ -66,6 +83,8 @@ export interface WodDocument extends CompactWorkout {
   /** `<userId>:<date>`, which is also the key of the job: a second workout of the same user and day is refused by the database. */
   readonly _id: string;
   readonly storedAt: Date;
+  /** What the user did; absent before that. */
+  readonly performed?: Performance;
 }
 
 export function wodId(userId: string, date: string): string {

@@ -1,11 +1,20 @@
 /** Users: create one or many, list them, read one, read the workout of one. */
 import { createHash } from 'node:crypto';
-import { DateText, dayIn, UserId, Wod, wodId } from '@fit/contract';
+import {
+  DateText,
+  dayIn,
+  PerformedResult,
+  UserId,
+  Wod,
+  type WodDocument,
+  wodId,
+  wodOf,
+} from '@fit/contract';
 import { jobId } from '@fit/jobs';
 import { type BatchStore, type JobStore, showJobs } from '@fit/jobs/store';
 import { ADMINS, defineRoute, Problem, type ProblemKind, READERS, type Route } from '@fit/service';
-import Type from 'typebox';
-import { NewUser, User, type UserStore } from '../store/userStore.ts';
+import Type, { type Static } from 'typebox';
+import { NewUser, User, UserChanges, type UserStore } from '../store/userStore.ts';
 import { limitOf, listQuery, nextOf } from './keysetList.ts';
 
 export interface UserRouteParts {
@@ -34,6 +43,34 @@ export const USER_NOT_FOUND = {
   when: 'no user has this id',
   remedy: 'GET /users lists the users.',
 } as const satisfies ProblemKind;
+
+const WORKOUT_NOT_FOUND = {
+  status: 404,
+  code: 'workout_not_found',
+  when: 'the caller has no workout of this id',
+  remedy: 'GET /users/{id}/wods lists the workouts of a user.',
+} as const satisfies ProblemKind;
+
+const ListedWod = Type.Object(
+  {
+    /** For `POST /workouts/{workoutId}/perform`. */
+    id: Type.String(),
+    wod: Wod,
+    performed: Type.Optional(Type.Object({ result: PerformedResult, at: Type.String() })),
+  },
+  { title: 'ListedWod' },
+);
+
+function listedWod(document: WodDocument): Static<typeof ListedWod> {
+  const { _id, performed } = document;
+  return {
+    id: _id,
+    wod: wodOf(document),
+    ...(performed === undefined
+      ? {}
+      : { performed: { result: performed.result, at: performed.at.toISOString() } }),
+  };
+}
 
 const WOD_NOT_REQUESTED = {
   status: 404,
@@ -139,6 +176,87 @@ export function userRoutes({ users, jobs, batches, timezone }: UserRouteParts): 
           ...USER_NOT_FOUND,
           title: `There is no user ${params.id}`,
         });
+      },
+    }),
+    defineRoute({
+      method: 'patch',
+      paths: ['/users/:id'],
+      access: [...ADMINS, 'self'],
+      summary: 'Change the profile of a user',
+      description:
+        'Fields that are left out stay as they are; null removes one. Workouts that are requested from now on follow it; an injury excludes what burdens it.',
+      tag: 'Users',
+      params: Type.Object({ id: UserId }),
+      body: UserChanges,
+      reply: User,
+      problems: [USER_NOT_FOUND],
+      audit: {
+        action: 'user.change',
+        target: ({ params, body }) => ({
+          user: params.id,
+          fields: Object.keys(body).sort().join(', '),
+        }),
+      },
+      handle: async ({ params, body }) => {
+        const changed = await users.change(params.id, body);
+        if (changed !== undefined) return { body: changed };
+        throw new Problem({
+          ...USER_NOT_FOUND,
+          title: `There is no user ${params.id}`,
+        });
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      paths: ['/users/:id/wods'],
+      access: [...READERS, 'self'],
+      summary: "List a user's workouts, by day",
+      description: 'From and to are both included; without them the first 100 days.',
+      tag: 'Workouts',
+      params: Type.Object({ id: UserId }),
+      query: Type.Object(
+        {
+          from: Type.Optional(DateText),
+          to: Type.Optional(DateText),
+          ...listQuery(DateText),
+        },
+        { additionalProperties: false },
+      ),
+      reply: Type.Object({ wods: Type.Array(ListedWod), next: Type.Optional(DateText) }),
+      handle: async ({ params, query }) => {
+        const limit = limitOf(query);
+        const { from = '0000-01-01', to = '9999-12-31', after } = query;
+        const found = await users.wodsBetween(params.id, {
+          // The day after is the first one whose text is greater.
+          from: after === undefined || after < from ? from : `${after}~`,
+          to,
+          limit,
+        });
+        const wods = found.map(listedWod);
+        const dates = wods.map(({ wod }) => wod.date);
+        return { body: { wods, ...nextOf(dates, limit) } };
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      paths: ['/workouts/:workoutId/perform'],
+      access: ['own'],
+      summary: 'Store what you did of a workout',
+      description:
+        'The id is the user and the day, such as `ann:2026-12-01`. A later result replaces an earlier one.',
+      tag: 'Workouts',
+      params: Type.Object({ workoutId: Type.String({ minLength: 1, maxLength: 80 }) }),
+      body: Type.Object({ result: PerformedResult }, { additionalProperties: false }),
+      reply: ListedWod,
+      problems: [WORKOUT_NOT_FOUND],
+      audit: { none: 'Members change their own results, and the workout says when.' },
+      handle: async ({ params: { workoutId }, body: { result }, caller }) => {
+        const isOwn = caller?.userId !== undefined && workoutId.startsWith(`${caller.userId}:`);
+        const found = isOwn
+          ? await users.perform(workoutId, { result, at: new Date() })
+          : undefined;
+        if (found !== undefined) return { body: listedWod(found) };
+        throw new Problem({ ...WORKOUT_NOT_FOUND, title: `You have no workout ${workoutId}` });
       },
     }),
     defineRoute({

@@ -1,5 +1,5 @@
 /** The jobs of a run, page by page: one workout for each user, with the user's profile as it is when the page is read. */
-import { wodId } from '@fit/contract';
+import { withInjuries, wodId } from '@fit/contract';
 import type { NewJob, RunRecord, RunSource } from '@fit/jobs';
 import type { User, UserStore } from '../store/userStore.ts';
 import { wodRequestOf } from './wodRequest.ts';
@@ -67,11 +67,17 @@ function traceOf({ traceparent }: RunRecord, share: number | 'shared'): NewJob['
 
 function jobOf(user: User, run: RunRecord, trace: NewJob['trace']): NewJob {
   const { date } = wodRequestOf(run);
-  const { id: userId, level, equipment, exclusions = [] } = user;
+  const { id: userId, level, equipment, exclusions = [], injuries = [] } = user;
   return {
     kind: KIND,
     key: wodId(userId, date),
-    payload: { userId, date, level, equipment, exclusions },
+    payload: {
+      userId,
+      date,
+      level,
+      equipment,
+      exclusions: injuries.length === 0 ? exclusions : withInjuries(exclusions, injuries),
+    },
     trace,
   };
 }

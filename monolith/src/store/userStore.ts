@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import {
   findStoredWods,
+  type Performance,
+  PersonFields,
   ProfileFields,
   UserId,
   WODS_COLLECTION,
@@ -11,9 +13,9 @@ import {
   wodId,
   wodOf,
 } from '@fit/contract';
-import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
+import type { DocumentCollection, StoreDatabase, Update } from '@fit/jobs/store';
 import type { ErasureStore } from '@fit/service';
-import Type, { type Static } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
 import { newPseudonym } from '../audit/pseudonym.ts';
 
 /**
@@ -27,6 +29,10 @@ export const NewUser = Type.Object(
     level: Type.Optional(ProfileFields.level),
     equipment: Type.Optional(ProfileFields.equipment),
     exclusions: Type.Optional(ProfileFields.exclusions),
+    goal: Type.Optional(PersonFields.goal),
+    injuries: Type.Optional(PersonFields.injuries),
+    weightKg: Type.Optional(PersonFields.weightKg),
+    sex: Type.Optional(PersonFields.sex),
   },
   {
     additionalProperties: false,
@@ -43,11 +49,40 @@ export const User = Type.Object(
     level: ProfileFields.level,
     equipment: ProfileFields.equipment,
     exclusions: Type.Optional(ProfileFields.exclusions),
+    goal: Type.Optional(PersonFields.goal),
+    injuries: Type.Optional(PersonFields.injuries),
+    weightKg: Type.Optional(PersonFields.weightKg),
+    sex: Type.Optional(PersonFields.sex),
     createdAt: Type.String(),
   },
   { title: 'User' },
 );
 export type User = Static<typeof User>;
+
+/** What of a user may be changed; null removes a field that may be absent. */
+export const UserChanges = Type.Object(
+  {
+    name: Type.Optional(orNull(Type.String({ minLength: 1, maxLength: 100 }))),
+    level: Type.Optional(ProfileFields.level),
+    equipment: Type.Optional(ProfileFields.equipment),
+    exclusions: Type.Optional(orNull(ProfileFields.exclusions)),
+    goal: Type.Optional(orNull(PersonFields.goal)),
+    injuries: Type.Optional(orNull(PersonFields.injuries)),
+    weightKg: Type.Optional(orNull(PersonFields.weightKg)),
+    sex: Type.Optional(orNull(PersonFields.sex)),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    title: 'UserChanges',
+    examples: [{ level: 'intermediate', injuries: ['knee'] }],
+  },
+);
+export type UserChanges = Static<typeof UserChanges>;
+
+function orNull<Schema extends TSchema>(schema: Schema) {
+  return Type.Union([schema, Type.Null()]);
+}
 
 interface UserDocument extends Omit<User, 'id'> {
   readonly _id: string;
@@ -138,6 +173,37 @@ export class UserStore {
   /** @returns how many of these workouts existed. */
   async deleteWods(ids: readonly string[]): Promise<number> {
     return await this.#wods.deleteMany(ids);
+  }
+
+  /** @returns the changed user; undefined if there is none. */
+  async change(id: string, changes: UserChanges): Promise<User | undefined> {
+    const entries = Object.entries(changes);
+    const [set, removed] = [
+      entries.filter(([, value]) => value !== null),
+      entries.filter(([, value]) => value === null).map(([name]) => [name, '']),
+    ];
+    const changed = await this.#users.findOneAndUpdate(id, {}, {
+      ...(set.length === 0 ? {} : { $set: Object.fromEntries(set) }),
+      ...(removed.length === 0 ? {} : { $unset: Object.fromEntries(removed) }),
+    } as Update<UserDocument>);
+    return changed === undefined ? undefined : toUser(changed);
+  }
+
+  /** @returns the stored workouts of a user from a day to another one, both included, in the order of their days. */
+  async wodsBetween(
+    userId: string,
+    { from, to, limit }: { readonly from: string; readonly to: string; readonly limit: number },
+  ): Promise<WodDocument[]> {
+    return await this.#wods.find({
+      filter: { _id: { $gte: wodId(userId, from), $lte: wodId(userId, to) } },
+      sort: { _id: 1 },
+      limit,
+    });
+  }
+
+  /** Stores what the user did; a later result replaces it. @returns undefined if there is no such workout. */
+  async perform(id: string, performed: Performance): Promise<WodDocument | undefined> {
+    return await this.#wods.findOneAndUpdate(id, {}, { $set: { performed } });
   }
 
   async delete(id: string): Promise<void> {

@@ -162,6 +162,11 @@ test('every statement of the monolith’s stores is in docs/queries.md and reads
     'UserStore.find': () => users.find('nobody'),
     'UserStore.pseudonymOf': () => users.pseudonymOf('user-1'),
     'UserStore.findByPseudonyms': () => users.findByPseudonyms(['~1', '~2']),
+    'UserStore.change': () => users.change('user-1', { level: 'rx', name: null }),
+    'UserStore.wodsBetween': () =>
+      users.wodsBetween('user-1', { from: '2026-01-01', to: '2026-02-01', limit: 100 }),
+    'UserStore.perform': () =>
+      users.perform('user-1:2026-01-01', { result: { score: 1 }, at: new Date() }),
     'UserStore.delete': () => users.delete('nobody'),
     'UserStore.findWod': () => users.findWod('nobody', '2026-01-01'),
     'UserStore.findStoredWods': () => users.findStoredWods([job]),
