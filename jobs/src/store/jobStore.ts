@@ -26,6 +26,8 @@ const ALWAYS = new Date(0);
 export const SCANNED_JOBS = 10_000;
 /** Jobs in the index of states up to which a list uses it: each list passes all of them. */
 const INDEXED_LIMIT = 20_000;
+/** Multiple of the page that a list reads at first. */
+const FIRST_STEP_FACTOR = 10;
 /** Jobs of a state that a search sorts at most. */
 const SORTED_LIMIT = 5_000;
 /** After this time the number of jobs in the index is counted again, in milliseconds. */
@@ -69,7 +71,7 @@ export class JobStore {
    */
   async ensureIndexes(): Promise<void> {
     await this.#jobs.ensureIndex(
-      { stateAt: 1 },
+      { state: 1, stateAt: 1 },
       { partialFilterExpression: { state: { $in: [...INDEXED_STATES] } } },
     );
     await this.#jobs.ensureIndex(
@@ -374,35 +376,42 @@ export class JobStore {
     const conditions = conditionsOf(where);
     const isFiltered = Object.keys(conditions).length > 0;
     const jobs: JobRecord[] = [];
+    const sort = { _id: 1 as const };
     let budget = readLimit;
+    let position = after;
     for (const { from, below } of ranges) {
-      if (below !== undefined && compareTexts(after, below) >= 0) continue;
-      const begin = compareTexts(after, from) < 0 ? { $gte: from } : { $gt: after };
+      if (below !== undefined && compareTexts(position, below) >= 0) continue;
       const end = below === undefined ? {} : { $lt: below };
-      const sort = { _id: 1 as const };
-      // A filter without a bound on `_id` may make the database read and sort the whole collection (measured).
-      const [bound] = isFiltered
-        ? await this.#jobs.find({
-            filter: { _id: { ...begin, ...end } },
-            sort,
-            skip: budget - 1,
-            fields: ['_id'],
-            limit: 1,
-          })
-        : [];
-      const wanted = limit - jobs.length;
-      const found = await this.#jobs.find({
-        filter: {
-          ...conditions,
-          _id: { ...begin, ...(bound === undefined ? end : { $lte: bound._id }) },
-        },
-        sort,
-        fields: LISTED_FIELDS,
-        limit: wanted,
-      });
-      jobs.push(...found);
-      if (found.length === wanted) return { jobs, next: jobs.at(-1)?._id, count: undefined };
-      if (bound !== undefined) return { jobs, next: bound._id, count: undefined };
+      let isEnd = false;
+      for (const step of stepsOf(budget, limit)) {
+        const begin = compareTexts(position, from) < 0 ? { $gte: from } : { $gt: position };
+        // A filter without a bound on `_id` may make the database read and sort the whole collection (measured).
+        const [bound] = isFiltered
+          ? await this.#jobs.find({
+              filter: { _id: { ...begin, ...end } },
+              sort,
+              skip: step - 1,
+              fields: ['_id'],
+              limit: 1,
+            })
+          : [];
+        const wanted = limit - jobs.length;
+        const found = await this.#jobs.find({
+          filter: {
+            ...conditions,
+            _id: { ...begin, ...(bound === undefined ? end : { $lte: bound._id }) },
+          },
+          sort,
+          fields: LISTED_FIELDS,
+          limit: wanted,
+        });
+        jobs.push(...found);
+        if (found.length === wanted) return { jobs, next: jobs.at(-1)?._id, count: undefined };
+        isEnd = bound === undefined;
+        if (bound === undefined) break;
+        position = bound._id;
+      }
+      if (!isEnd) return { jobs, next: position, count: undefined };
       budget = Math.ceil(budget / 2);
     }
     return { jobs, next: undefined, count: after === '' ? jobs.length : undefined };
@@ -688,6 +697,12 @@ function indexedSources({ where, ranges, user }: JobQuery): IndexedSource[] | un
     ];
   if (where?.state === undefined || !INDEXED_STATES.includes(where.state)) return undefined;
   return [{ match: { stateAt: { $gt: ALWAYS } }, keys }];
+}
+
+/** The first step is short, because most pages are full after it, and finding the end of a step costs as much as reading it. */
+function stepsOf(budget: number, limit: number): number[] {
+  const first = Math.min(budget, FIRST_STEP_FACTOR * limit);
+  return first < budget ? [first, budget - first] : [first];
 }
 
 function isInRange({ from, below }: IdRange): object {

@@ -205,6 +205,8 @@ function callsOf(store: TestStore): Record<string, () => Promise<unknown>> {
             limit: 50,
             readLimit: after === undefined ? 100 : 50_000,
           });
+      const last = `trivial:${userOf(PAGES - 1, PAGE_JOBS - 10)}`;
+      await jobs.list({ where: { state: 'done' }, after: last, limit: 50 });
       const range = { from: `trivial:${userOf(3, 1)}`, below: `trivial:${userOf(3, 2)}` };
       await jobs.list({ user: { id: 'ann', ranges: [range] }, limit: 50 });
     },

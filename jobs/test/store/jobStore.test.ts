@@ -73,6 +73,12 @@ test('a list of a rare state ends after some jobs and says where to go on; a sta
   assert.deepEqual(await listAll(store, of('cancelled')), [[], [5], []]);
   assert.deepEqual(await listAll(store, of('done')), [[0, 2], [3], []]);
   assert.deepEqual(await listAll(store, of('dead')), [[1, 4], [6]]);
+  // With pages of one job ten are read first, and then the others up to the limit.
+  for (let number = 10; number < 30; number += 1)
+    await insert(store, { _id: `upper:${number}`, state: number === 29 ? 'cancelled' : 'done' });
+  const long = { ...of('cancelled'), limit: 1, readLimit: 20 };
+  assert.deepEqual(await listAll(store, long), [[5], [], [29], []]);
+  await store.raw('jobs').deleteMany({ _id: { $gte: 'upper:' } });
   const many = { ...of('dead'), indexedLimit: 2 };
   assert.deepEqual(await listAll(store, many), [[1], [4], [6]]);
   assert.deepEqual(await listAll(store, query), [[0, 1], [2, 3], [4, 5], [6]]);
