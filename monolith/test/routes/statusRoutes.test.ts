@@ -59,13 +59,13 @@ describe('a monolith without coaches', () => {
       assert.equal(alerts.freshness.isStale, true);
       assert.match(alerts.freshness.reason ?? '', /Prometheus at 127\.0\.0\.1:1 does not answer/);
     });
-    assert.deepEqual(queues.queues.map(({ role }) => role).sort(), [
-      'dlq',
-      'main',
-      'wait',
-      'wait',
-      'wait',
-    ]);
+    assert.deepEqual(
+      queues.queues
+        .filter(({ kind }) => kind === 'createWod')
+        .map(({ role }) => role)
+        .sort(),
+      ['dlq', 'main', 'wait', 'wait', 'wait'],
+    );
   });
 
   test('a run for one user is reported as a run for some', async () => {
@@ -128,6 +128,35 @@ describe('a monolith without coaches', () => {
     assert.deepEqual(await client.request('GET', '/workers'), { workers: [] });
     const alerts = (await client.request('GET', '/alerts')) as { state: string; firing: unknown };
     assert.deepEqual([alerts.state, alerts.firing], ['unknown', null]);
+  });
+
+  test('a coach that starts takes nothing of a paused queue, until the queue is resumed', async () => {
+    const queue = async () => {
+      const { queues } = (await client.request('GET', '/queues')) as QueueReport;
+      return queues.find(({ name }) => name === 'createWodQueue');
+    };
+    const workers = async () =>
+      ((await client.request('GET', '/workers')) as { workers: { queue: string; state: string }[] })
+        .workers;
+    await client.request('POST', '/queues/createWodQueue/pause', {
+      body: { reason: 'a test' },
+    });
+    assert.equal((await queue())?.paused?.reason, 'a test');
+    const coach = await system.addCoach();
+    await eventually(
+      async () =>
+        (await workers()).some(
+          ({ queue: of, state }) => of === 'createWodQueue' && state === 'paused',
+        ),
+      { deadlineMs: 30_000, describe: async () => JSON.stringify(await workers()) },
+    );
+    const metrics = await (await fetch(coach.metricsUrl)).text();
+    assert.match(metrics, /jobs_queue_paused\{[^}]*queue="createWodQueue"[^}]*\} 1\n/);
+    assert.equal((await status()).today.served, 0);
+    await client.request('POST', '/queues/createWodQueue/resume');
+    await eventualStatus(({ today }) => {
+      assert.deepEqual([today.verdict, today.served], ['served', 20]);
+    });
   });
 
   test('the event stream begins with the status, and ends when the monolith stops', async () => {
