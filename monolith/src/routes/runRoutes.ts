@@ -175,7 +175,8 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       handle: async ({ params, keyHash }) => {
         const former = await requireRun(params.runId, parts);
         const { state, date, isForEveryone } = await statusOf(former, parts);
-        if (former.isActive)
+        // Its reliable counters may show the end some seconds before the reconciler marks it.
+        if (state !== 'finished' && state !== 'cancelled')
           throw new Problem({
             ...RUN_UNDER_WAY,
             title: `The run ${params.runId} is ${state}`,

@@ -105,12 +105,11 @@ test('jobs and runs are cancelled and run again where that applies, else refused
     [id, ['a', 'b'], { date, isForEveryone: false }],
   );
   const { id: finished } = await storeRun(store, [{ created: 0 }]);
-  await store
-    .raw('runs')
-    .updateOne(
-      { _id: finished },
-      { $set: { isActive: false, request: { date, isForEveryone: true } } },
-    );
+  const request = { date, isForEveryone: true };
+  await store.raw('runs').updateOne({ _id: finished }, { $set: { request } });
+  // Its counters show the end, and the reconciler has not marked it yet.
+  assert.equal((await post(`/runs/${finished}/rerun`)).status, 202);
+  await store.raw('runs').updateOne({ _id: finished }, { $set: { isActive: false } });
   assert.deepEqual(refusal(await post(`/runs/${finished}/cancel`)), [409, 'run_ended', 'finished']);
   for (const action of ['cancel', 'rerun'])
     assert.equal((await post(`/runs/nothing/${action}`)).body.code, 'run_not_found');
