@@ -18,6 +18,7 @@ import {
   countingRunStore,
   ensureIndexes,
   openJobStores,
+  REQUEST_LIMITS,
   requireSchema,
 } from '@fit/jobs/store';
 import {
@@ -96,7 +97,9 @@ await runService(log, async (shutdownHooks, stopping) => {
   const store = connectStore(config.mongodbUrl);
   shutdownHooks.push({ part: 'store', stop: () => store.close() });
   await requireSchema(store.database);
-  const stores = await openJobStores(store.database);
+  // Without these limits a request waits for 14 s where the database falls silent.
+  const requests = store.database.withLimits(REQUEST_LIMITS);
+  const stores = await openJobStores(requests);
   shutdownHooks.push({
     part: 'database clock',
     stop: () => {
@@ -105,16 +108,16 @@ await runService(log, async (shutdownHooks, stopping) => {
   });
   await ensureIndexes(stores);
   const countingRuns = countingRunStore(store.database, stores);
-  const wodRuns = new WodRunStore(store.database);
+  const wodRuns = new WodRunStore(requests);
   await wodRuns.ensureIndexes();
-  const dailyRun = new DailyRunStore(store.database);
-  const idempotency = new IdempotencyStore(store.database);
+  const dailyRun = new DailyRunStore(requests);
+  const idempotency = new IdempotencyStore(requests);
   await idempotency.ensureIndexes();
-  const operationStore = new OperationStore(store.database);
+  const operationStore = new OperationStore(requests);
   await operationStore.ensureIndexes();
-  const erasureStore = await ErasureStore.open(store.database);
+  const erasureStore = await ErasureStore.open(requests);
   await erasureStore.ensureIndexes();
-  const users = new UserStore(store.database, erasureStore);
+  const users = new UserStore(requests, erasureStore);
   await users.ensureIndexes();
   const settings = await Settings.open(
     store.database.withLimits(BACKGROUND_LIMITS),
@@ -200,7 +203,7 @@ await runService(log, async (shutdownHooks, stopping) => {
           expander: () => running.backgroundTasks?.relay,
           today: () => dayIn(config.timezone, new Date()),
         }),
-        failures: new FailureStore(store.database),
+        failures: new FailureStore(requests),
         operations: operationStore,
         onOperation: () => running.operationLoop?.wake(),
         dailyRun,
@@ -329,7 +332,7 @@ await runService(log, async (shutdownHooks, stopping) => {
     onEvent: onJobEvent,
   });
   shutdownHooks.push({ part: 'operations', stop: () => running.operationLoop?.stop() });
-  const failures = new FailureStore(store.database);
+  const failures = new FailureStore(background);
   const failureCounter = new FailureCounter({ ...stores, failures });
   const failureLoop = new LeasedLoop({
     name: 'failures',

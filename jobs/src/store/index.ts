@@ -63,6 +63,7 @@ export { type ShownJob, showJobs } from './shownJobs.ts';
 export {
   BACKGROUND_LIMITS,
   LOOKUP_LIMITS,
+  REQUEST_LIMITS,
   STATEMENT_LIMITS,
   type StatementLimits,
   StatementRefused,

@@ -90,6 +90,17 @@ export const LOOKUP_LIMITS: StatementLimits = {
   answerMs: 4_000,
 };
 
+/**
+ * Limits for all other statements of requests, such as a page of a list. The longest of them count or search tens of thousands of
+ * documents.
+ */
+export const REQUEST_LIMITS: StatementLimits = {
+  statementMs: 5_000,
+  budgetMs: 3_000,
+  tryCount: TRY_LIMIT,
+  answerMs: 6_000,
+};
+
 /** The driver abandons a connection whose server does not answer for this long, so one try takes no longer. */
 export const SOCKET_TIMEOUT_MS = 10_000;
 
