@@ -20,14 +20,15 @@ export interface FailureCounterOptions {
   readonly failures: FailureStore;
   /** A clock in milliseconds that is never set; default `performance.now`. */
   readonly nowMs?: () => number;
-  /** Dead jobs that are counted at most; default 100,000, which take about a second. With more, counts are not exact. */
+  /** Dead jobs that are counted at most; default 50,000. With more, counts are not exact. */
   readonly jobLimit?: number;
 }
 
 /** Pause between two counts in milliseconds, and as a multiple of the last one: counting takes a twentieth of the time at most. */
 export const COUNT_PAUSE_MS = 5_000;
 const PAUSE_FACTOR = 20;
-const JOB_LIMIT = 100_000;
+/** A statement has eight seconds, and each dead job takes 30 to 60 µs on a busy machine. */
+const JOB_LIMIT = 50_000;
 /** A group has a row for each cause, kind and hour. */
 const ROW_LIMIT = 20_000;
 /** A group without dead jobs is forgotten this long after its last death, in milliseconds. */
