@@ -120,8 +120,7 @@ export class OperationRunner {
   async #candidates({ _id, nextPart, filter, diedUntil }: OperationRecord): Promise<DeadJob[]> {
     const known = this.#found.get(_id);
     // Another process may have had the lease meanwhile, and have replayed these jobs in its parts.
-    if (known !== undefined && known.nextPart === nextPart && known.jobs.length > 0)
-      return known.jobs;
+    if (known?.nextPart === nextPart && known.jobs.length > 0) return known.jobs;
     const read = await this.#options.stores.dead.next(filter, diedUntil, READ_COUNT);
     return groupsOf(read, READ_COUNT).flat();
   }
@@ -191,7 +190,7 @@ export class OperationRunner {
 
   /** Keeps the ends of the oldest parts whose jobs have all ended. */
   async #settle(operation: OperationRecord): Promise<void> {
-    const { operations, stores } = this.#options;
+    const { operations } = this.#options;
     if (operation.settledParts >= operation.nextPart) return;
     const parts = await operations.parts(operation._id, operation.settledParts, SETTLED_AT_A_TIME);
     let partCount = 0;

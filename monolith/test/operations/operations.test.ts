@@ -88,13 +88,13 @@ async function serve(t: TestContext) {
   };
   const outcomesOf = async (id: string, limit = 500) => {
     const found: { jobId: string; outcome: string; reason?: string }[] = [];
-    for (let after: unknown; ; ) {
-      const from = after === undefined ? '' : `&after=${String(after)}`;
+    for (let after: string | undefined; ; ) {
+      const from = after === undefined ? '' : `&after=${after}`;
       const { body } = await ask('GET', `/operations/${id}/jobs?limit=${limit}${from}`);
       const jobs = body['jobs'] as typeof found;
       assert.ok(jobs.length <= limit);
       found.push(...jobs);
-      after = body['next'];
+      after = body['next'] as string | undefined;
       if (after === undefined) return found;
     }
   };

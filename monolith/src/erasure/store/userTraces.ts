@@ -356,7 +356,7 @@ async function eachMatch<Stored extends Identified>(
     });
     const to = end?._id ?? before;
     const found = await collection.find({
-      filter: { ...filter, _id: range(from, to, end !== undefined) } as Filter<Stored>,
+      filter: { ...filter, _id: range(from, to, end !== undefined) },
       sort: { _id: 1 },
       limit,
       ...(fields === undefined ? {} : { fields }),

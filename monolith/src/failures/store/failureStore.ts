@@ -54,7 +54,7 @@ export class FailureStore {
     };
     const { sample, ...others } = counts;
     const literal = Object.fromEntries(
-      Object.entries(others).map(([field, value]) => [field, { $literal: value as unknown }]),
+      Object.entries(others).map(([field, value]) => [field, { $literal: value }]),
     );
     await this.#failures.updateOne(
       fingerprint,

@@ -2,12 +2,7 @@
  * The collections `operations` and `operationParts`. Every change of an operation asks in its filter for what it relies on, so two
  * monoliths, and one that was suspended, do no harm to each other.
  */
-import {
-  type DocumentCollection,
-  type Filter,
-  type StoreDatabase,
-  type Update,
-} from '@fit/jobs/store';
+import { type DocumentCollection, type StoreDatabase, type Update } from '@fit/jobs/store';
 import {
   NO_OUTCOMES,
   type OperationPart,
@@ -164,7 +159,7 @@ export class OperationStore {
     const earliest = { $subtract: ['$$NOW', intervalMs] };
     return await this.#operations.findOneAndUpdate(
       _id,
-      { state: 'running', nextPart, part: { $exists: false } } as Filter<OperationRecord>,
+      { state: 'running', nextPart, part: { $exists: false } },
       [
         {
           $set: {
@@ -234,10 +229,14 @@ export class OperationStore {
 
   /** Nothing follows: the operation has ended, and so have its jobs. */
   async retire({ _id, nextPart }: Pick<OperationRecord, '_id' | 'nextPart'>): Promise<void> {
-    await this.#operations.updateOne(_id, { $set: { isActive: false } }, {
-      state: { $in: ['completed', 'aborted', 'failed'] },
-      settledParts: nextPart,
-      part: { $exists: false },
-    } as Filter<OperationRecord>);
+    await this.#operations.updateOne(
+      _id,
+      { $set: { isActive: false } },
+      {
+        state: { $in: ['completed', 'aborted', 'failed'] },
+        settledParts: nextPart,
+        part: { $exists: false },
+      },
+    );
   }
 }
