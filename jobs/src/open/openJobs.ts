@@ -20,7 +20,6 @@ import { cancelJob } from '../cancel/cancelJob.ts';
 import type { JobEvent, JobListener } from '../jobEvent.ts';
 import { defaultStaleAfterMs } from '../reconcile/reconciler.ts';
 import { type AttemptRecord, type JobRecord, jobId, keyOf } from '../record/jobRecord.ts';
-import { NO_RUN } from '../record/run.ts';
 import { compareTexts, escapePattern } from '../record/texts.ts';
 import { timeKey } from '../record/timeKey.ts';
 import type { ShownState } from '../record/transitions.ts';

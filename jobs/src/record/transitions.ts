@@ -38,4 +38,3 @@ export function allowedBefore(transition: Transition): { $in: JobState[] } {
 }
 
 export const LIVE_STATES: readonly JobState[] = ['pending', 'running', 'waiting'];
-export const FINAL_STATES: readonly JobState[] = ['done', 'dead', 'cancelled'];
