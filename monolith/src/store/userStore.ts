@@ -13,7 +13,7 @@ import {
   wodId,
   wodOf,
 } from '@fit/contract';
-import type { DocumentCollection, StoreDatabase, Update } from '@fit/jobs/store';
+import type { DocumentCollection, StoreDatabase } from '@fit/jobs/store';
 import type { ErasureStore } from '@fit/service';
 import Type, { type Static, type TSchema } from 'typebox';
 import { newPseudonym } from '../audit/pseudonym.ts';
@@ -180,12 +180,16 @@ export class UserStore {
     const entries = Object.entries(changes);
     const [set, removed] = [
       entries.filter(([, value]) => value !== null),
-      entries.filter(([, value]) => value === null).map(([name]) => [name, '']),
+      entries.filter(([, value]) => value === null).map(([name]) => [name, ''] as const),
     ];
-    const changed = await this.#users.findOneAndUpdate(id, {}, {
-      ...(set.length === 0 ? {} : { $set: Object.fromEntries(set) }),
-      ...(removed.length === 0 ? {} : { $unset: Object.fromEntries(removed) }),
-    } as Update<UserDocument>);
+    const changed = await this.#users.findOneAndUpdate(
+      id,
+      {},
+      {
+        ...(set.length === 0 ? {} : { $set: Object.fromEntries(set) }),
+        ...(removed.length === 0 ? {} : { $unset: Object.fromEntries(removed) }),
+      },
+    );
     return changed === undefined ? undefined : toUser(changed);
   }
 
