@@ -6,6 +6,7 @@ import { dayIn, useNativeBroker } from '@fit/contract';
 import {
   type BackgroundTasks,
   defaultStaleAfterMs,
+  Enqueuer,
   type JobEvent,
   LeasedLoop,
   startBackgroundTasks,
@@ -79,6 +80,7 @@ import { openStatus } from './status/statusBoard.ts';
 import { DailyRunStore } from './store/dailyRunStore.ts';
 import { UserStore } from './store/userStore.ts';
 import { WodRunStore } from './store/wodRunStore.ts';
+import { JobSubmitter } from './submit/jobSubmitter.ts';
 import { watchTasks } from './taskLiveness.ts';
 
 /** Longest time until an operation that another process has stored begins, in milliseconds. */
@@ -193,6 +195,16 @@ await runService(log, async (shutdownHooks, stopping) => {
         stores,
         countingRuns,
         wakeRelay: () => running.backgroundTasks?.relay?.wake(),
+        submitter: new JobSubmitter({
+          // With these limits the statements of a job end before the lease of its batch does.
+          enqueuer: new Enqueuer({
+            stores: backgroundStores(store.database, stores),
+            relay: () => running.backgroundTasks?.relay,
+          }),
+          users,
+          declaration,
+          today: () => dayIn(config.timezone, new Date()),
+        }),
         users,
         accounts,
         keyRing,

@@ -80,11 +80,18 @@ export {
 export { openBroker } from './process/openBroker.ts';
 export { type Log, openLog } from './process/openLog.ts';
 export { DRAIN_MS, runService, type ShutdownHook } from './process/runService.ts';
+export { compileCheck } from './route/checkInput.ts';
 export { defineRoute, type Route } from './route/defineRoute.ts';
 export { fileRoutes, type ServedFile } from './route/fileRoutes.ts';
 export { healthRoutes } from './route/healthRoutes.ts';
-export { invalidInput, Problem, type ProblemKind, ProblemSchema } from './route/problem.ts';
-export { allProblems, BUSY, STORE_UNAVAILABLE } from './route/sharedProblems.ts';
+export {
+  INVALID_INPUT,
+  invalidInput,
+  Problem,
+  type ProblemKind,
+  ProblemSchema,
+} from './route/problem.ts';
+export { allProblems, BUSY, FORBIDDEN, STORE_UNAVAILABLE } from './route/sharedProblems.ts';
 export { createApp } from './server/createApp.ts';
 export { listen } from './server/listen.ts';
 export { serveOperations } from './server/serveOperations.ts';

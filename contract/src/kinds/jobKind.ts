@@ -79,7 +79,7 @@ export function defineKind<
   Result extends TSchema,
 >(
   kind: ResultKind<Payload, Result> & { readonly name: Name },
-): ResultKind & { readonly name: Name } {
+): Omit<ResultKind, 'payload'> & { readonly name: Name; readonly payload: Payload } {
   // Payloads are checked before each attempt, so the handler gets what it is typed for.
-  return kind as unknown as ResultKind & { readonly name: Name };
+  return kind as unknown as ResultKind & { readonly name: Name; readonly payload: Payload };
 }

@@ -9,6 +9,7 @@ import { DeadLetterStore } from './deadLetterStore.ts';
 import { JobStore } from './jobStore.ts';
 import { LeaseStore } from './leaseStore.ts';
 import { loadMessageSigner } from './messageKey.ts';
+import { ResultStore } from './resultStore.ts';
 import { RunStore } from './runStore.ts';
 import { BACKGROUND_LIMITS, type StatementLimits } from './statement.ts';
 import { WorkerStore } from './workerStore.ts';
@@ -23,6 +24,7 @@ export interface JobStores {
   readonly deadLetters: DeadLetterStore;
   readonly leases: LeaseStore;
   readonly cancellations: CancellationStore;
+  readonly results: ResultStore;
   readonly clock: DatabaseClock;
   readonly signer: MessageSigner;
 }
@@ -78,6 +80,7 @@ function storesOf(database: StoreDatabase, clock: DatabaseClock): Omit<JobStores
     deadLetters: new DeadLetterStore(database),
     leases: new LeaseStore(database),
     cancellations: new CancellationStore(database),
+    results: new ResultStore(database),
     clock,
   };
 }

@@ -17,7 +17,7 @@ export const PAYLOAD_RULES: PayloadRules = new Map(
     const keyOf = KEY_OF[name];
     return [
       name,
-      { check: compilePayload(payload), ...(keyOf === undefined ? {} : { keyOf }) },
+      { check: compilePayload(payload as TSchema), ...(keyOf === undefined ? {} : { keyOf }) },
     ] as const;
   }),
 );

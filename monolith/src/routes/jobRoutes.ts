@@ -1,7 +1,7 @@
 /** Jobs: list them, read one with its timeline and payload, retry and cancel it. */
 import { randomUUID } from 'node:crypto';
-import { JOB_KINDS, wodId } from '@fit/contract';
-import { cancelJob, type JobRecord, replayDead, SHOWN_STATES } from '@fit/jobs';
+import { createWod, JOB_KINDS, wodId } from '@fit/contract';
+import { cancelJob, replayDead } from '@fit/jobs';
 import {
   type JobStores,
   type RunStore,
@@ -18,13 +18,17 @@ import {
   READERS,
   type Route,
 } from '@fit/service';
-import Type, { type Static, type TObject } from 'typebox';
+import Type from 'typebox';
 import { JobCount, JobId, jobListQuery, type ListedKind, listJobs } from '../jobs/jobList.ts';
 import { JobPayload, shownPayload } from '../jobs/jobPayload.ts';
+import { isOwnedBy, JobReply, replyOf, shownReplies } from '../jobs/jobReply.ts';
 import { jobTimeline, Timeline } from '../jobs/jobTimeline.ts';
 
 export interface JobRouteParts
-  extends Pick<JobStores, 'jobs' | 'dead' | 'batches' | 'runs' | 'cancellations' | 'clock'> {
+  extends Pick<
+    JobStores,
+    'jobs' | 'dead' | 'batches' | 'runs' | 'cancellations' | 'clock' | 'results'
+  > {
   /** Takes a retried job out of the counts of its run (`countingRunStore`). */
   readonly countingRuns: RunStore;
   /** Lets the relay of this process look for work at once. */
@@ -49,55 +53,14 @@ const JOB_NOT_CANCELLABLE = {
 
 const LISTED_KINDS: readonly ListedKind[] = JOB_KINDS.map(({ name, payload }) => ({
   kind: name,
-  payloadFields: Object.keys((payload as TObject).properties),
-  ...(name === 'createWod' ? { keyPrefixOf: (userId: string) => wodId(userId, '') } : {}),
+  payloadFields: Object.keys(payload.properties),
+  ...(name === createWod.name ? { keyPrefixOf: (userId: string) => wodId(userId, '') } : {}),
 }));
 
-const Attempt = Type.Object({
-  number: Type.Integer(),
-  generation: Type.Integer(),
-  startedAt: Type.String(),
-  endedAt: Type.String(),
-  outcome: Type.String(),
-  delayMs: Type.Optional(Type.Number()),
-  workerId: Type.String(),
-  error: Type.Optional(
-    Type.Object({ class: Type.String(), message: Type.String(), fingerprint: Type.String() }),
-  ),
-});
-
-const Job = Type.Object(
-  {
-    id: Type.String(),
-    kind: Type.String(),
-    /** queued: the broker has the job. pending: it does not yet. */
-    state: Type.Enum([...SHOWN_STATES]),
-    generation: Type.Integer(),
-    /** The run that created the job. */
-    runId: Type.String(),
-    createdAt: Type.String(),
-    stateAt: Type.String(),
-    /** Attempts since the last replay. */
-    attemptCount: Type.Integer(),
-    /** The newest 20 attempts; without the only attempt of a job that succeeded at once. */
-    attempts: Type.Array(Attempt),
-    doneAt: Type.Optional(Type.String()),
-    /** The worker whose attempt finished the job. */
-    workerId: Type.Optional(Type.String()),
-    deferred: Type.Optional(Type.Object({ reason: Type.String(), count: Type.Integer() })),
-    death: Type.Optional(
-      Type.Object({
-        cause: Type.String(),
-        fingerprint: Type.String(),
-        reason: Type.String(),
-        at: Type.String(),
-      }),
-    ),
-  },
-  { title: 'Job' },
+const JobDetail = Type.Object(
+  { ...JobReply.properties, timeline: Timeline },
+  { title: 'JobDetail' },
 );
-
-const JobDetail = Type.Object({ ...Job.properties, timeline: Timeline }, { title: 'JobDetail' });
 
 const JOB_NOT_FOUND = {
   status: 404,
@@ -121,7 +84,8 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
         const shown = await requireJob(params.jobId, ownerLimit(caller), parts);
         const { batch } = shown.job;
         const publishedAt = (await parts.batches.findStates([batch])).get(batch)?.publishedAt;
-        return { body: { ...toReply(shown), timeline: jobTimeline(shown.job, publishedAt) } };
+        const reply = await replyOf(parts, shown);
+        return { body: { ...reply, timeline: jobTimeline(shown.job, publishedAt) } };
       },
     }),
     defineRoute({
@@ -169,7 +133,7 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
       tag: 'Jobs',
       params: Type.Object({ jobId: JobId }),
       idempotencyKey: 'kept',
-      reply: Job,
+      reply: JobReply,
       problems: [JOB_NOT_FOUND, JOB_NOT_DEAD],
       audit: { action: 'job.retry', target: ({ params }) => ({ job: params.jobId }) },
       handle: async ({ params }) => {
@@ -181,7 +145,7 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
           onProgress: parts.wakeRelay,
         });
         const after = await requireJob(params.jobId, undefined, parts);
-        if (replayedCount > 0) return { body: toReply(after) };
+        if (replayedCount > 0) return { body: await replyOf(parts, after) };
         throw new Problem({
           ...JOB_NOT_DEAD,
           title: `The job ${params.jobId} is ${after.state}`,
@@ -199,13 +163,13 @@ export function jobRoutes(parts: JobRouteParts): Route[] {
       tag: 'Jobs',
       params: Type.Object({ jobId: JobId }),
       idempotencyKey: 'kept',
-      reply: Job,
+      reply: JobReply,
       problems: [JOB_NOT_FOUND, JOB_NOT_CANCELLABLE],
       audit: { action: 'job.cancel', target: ({ params }) => ({ job: params.jobId }) },
       handle: async ({ params }) => {
         const isCancelled = await cancelJob(parts, params.jobId);
         const job = await requireJob(params.jobId, undefined, parts);
-        if (isCancelled) return { body: toReply(job) };
+        if (isCancelled) return { body: await replyOf(parts, job) };
         throw new Problem({
           ...JOB_NOT_CANCELLABLE,
           title: `The job ${params.jobId} is ${job.state}`,
@@ -225,7 +189,7 @@ ${SCANNED_JOBS} jobs, so a rare one takes several requests.`,
       tag: 'Jobs',
       query: jobListQuery(LISTED_KINDS),
       reply: Type.Object({
-        jobs: Type.Array(Job),
+        jobs: Type.Array(JobReply),
         count: JobCount,
         next: Type.Optional(Type.String()),
       }),
@@ -236,7 +200,7 @@ ${SCANNED_JOBS} jobs, so a rare one takes several requests.`,
         });
         return {
           body: {
-            jobs: jobs.map(toReply),
+            jobs: await shownReplies(parts, jobs),
             count,
             ...(next === undefined ? {} : { next }),
           },
@@ -253,31 +217,8 @@ async function requireJob(
   { jobs, batches }: JobRouteParts,
 ): Promise<ShownJob> {
   const job = await jobs.find(id);
-  const isShown = job !== null && (owner === undefined || job.owner === owner);
+  const isShown = job !== null && (owner === undefined || isOwnedBy(job, owner));
   const [shown] = isShown ? await showJobs(batches, [job]) : [];
   if (shown !== undefined) return shown;
   throw new Problem({ ...JOB_NOT_FOUND, title: `There is no job ${id}` });
-}
-
-function toReply({ job, state, deferred }: ShownJob): Static<typeof Job> {
-  const { doneAt, workerId, death, attempts = [] }: JobRecord = job;
-  return {
-    id: job._id,
-    kind: job.kind,
-    state,
-    generation: job.generation,
-    runId: job.runId,
-    createdAt: job.createdAt.toISOString(),
-    stateAt: job.stateAt.toISOString(),
-    attemptCount: job.attemptCount,
-    attempts: attempts.map((attempt) => ({
-      ...attempt,
-      startedAt: attempt.startedAt.toISOString(),
-      endedAt: attempt.endedAt.toISOString(),
-    })),
-    ...(doneAt === undefined ? {} : { doneAt: doneAt.toISOString() }),
-    ...(workerId === undefined ? {} : { workerId }),
-    ...(deferred === undefined ? {} : { deferred }),
-    ...(death === undefined ? {} : { death: { ...death, at: death.at.toISOString() } }),
-  };
 }

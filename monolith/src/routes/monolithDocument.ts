@@ -13,7 +13,10 @@ export const MONOLITH_DOCUMENT: DocumentOptions = {
     { name: 'Users', description: 'Who gets workouts.' },
     { name: 'Workouts', description: 'The workouts of the users.' },
     { name: 'Runs', description: 'A run is one request for workouts, such as the daily one.' },
-    { name: 'Jobs', description: 'A job makes one workout: for one user and day.' },
+    {
+      name: 'Jobs',
+      description: 'A job is one piece of work of a kind, such as the workout of one user and day.',
+    },
     { name: 'Audit', description: 'Who changed what, when and why.' },
     { name: 'Failures', description: 'Dead jobs in groups of equal failures.' },
     { name: 'Operations', description: 'An operation replays many dead jobs in the background.' },

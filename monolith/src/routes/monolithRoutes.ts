@@ -22,6 +22,8 @@ import { settingRoutes } from '../settings/settingRoutes.ts';
 import type { OpenStatus } from '../status/statusBoard.ts';
 import type { DailyRunStore } from '../store/dailyRunStore.ts';
 import type { UserStore } from '../store/userStore.ts';
+import type { JobSubmitter } from '../submit/jobSubmitter.ts';
+import { submitRoutes } from '../submit/submitRoutes.ts';
 import { topologyRoutes } from '../topology/topologyRoutes.ts';
 import { workerRoutes } from '../workers/workerRoutes.ts';
 import { dailyRunRoutes } from './dailyRunRoutes.ts';
@@ -37,6 +39,7 @@ export interface MonolithRouteParts {
   readonly countingRuns: RunStore;
   /** Lets the relay of this process look for work at once. */
   readonly wakeRelay: () => void;
+  readonly submitter: JobSubmitter;
   readonly users: UserStore;
   readonly accounts: Accounts;
   readonly keyRing: KeyRing;
@@ -56,7 +59,7 @@ export interface MonolithRouteParts {
 }
 
 export function monolithRoutes(parts: MonolithRouteParts): Route[] {
-  const { stores, countingRuns, wakeRelay, users, accounts, keyRing, starter } = parts;
+  const { stores, countingRuns, wakeRelay, submitter, users, accounts, keyRing, starter } = parts;
   const { declaration, status, timezone } = parts;
   const { operations, onOperation: onChange } = parts;
   const queue = declaration.kinds[0]?.queue ?? '';
@@ -67,6 +70,7 @@ export function monolithRoutes(parts: MonolithRouteParts): Route[] {
     ...dailyRunRoutes(parts),
     ...userRoutes({ ...stores, users, timezone }),
     ...jobRoutes({ ...stores, countingRuns, wakeRelay }),
+    ...submitRoutes({ ...stores, submitter }),
     ...auditRoutes(parts),
     ...failureRoutes(parts),
     ...erasureRoutes(parts),

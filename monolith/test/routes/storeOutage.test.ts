@@ -11,6 +11,7 @@ import {
   DatabaseClock,
   DeadJobStore,
   JobStore,
+  ResultStore,
   RunStore,
 } from '@fit/jobs/store';
 import { createApp, listen } from '@fit/service';
@@ -76,6 +77,7 @@ async function serve(t: TestContext, databaseUrl: string) {
         clock,
         countingRuns: runs,
         wakeRelay: () => undefined,
+        results: new ResultStore(database),
       }),
       ...coachRoutes(new WodStore(database), 'UTC'),
       ...runRoutes({

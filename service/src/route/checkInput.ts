@@ -24,16 +24,19 @@ export function inputBounds(schemaElements: number): JsonBounds {
 
 export function compileCheck(schema: TSchema): SchemaCheck {
   const compiled = Compile(schema);
+  const branches = branchesOf(schema);
+  const faults = (place: string, value: unknown): FieldFault[] =>
+    [...compiled.Errors(value)]
+      .filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'additionalProperties')
+      .slice(0, FAULTS_LIMIT)
+      .map((error) => ({
+        field: `${place}${error.instancePath.replaceAll('/', '.')}`.slice(0, FIELD_LIMIT_CHARS),
+        reason: reasonOf(schema, error) + refusedValue(value, error),
+      }));
   return {
     check: (value) => compiled.Check(value),
-    faults: (place, value) =>
-      [...compiled.Errors(value)]
-        .filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'additionalProperties')
-        .slice(0, FAULTS_LIMIT)
-        .map((error) => ({
-          field: `${place}${error.instancePath.replaceAll('/', '.')}`.slice(0, FIELD_LIMIT_CHARS),
-          reason: reasonOf(error, schema, value),
-        })),
+    faults:
+      branches === undefined ? faults : (place, value) => faultsOfBranch(branches, place, value),
   };
 }
 
@@ -45,17 +48,57 @@ interface SchemaError {
   readonly message: string;
 }
 
-/** Names a value only if it is a number, because a text may be a password. */
-function reasonOf(error: SchemaError, schema: TSchema, value: unknown): string {
-  const { keyword, instancePath, schemaPath, params, message } = error;
+function reasonOf(schema: TSchema, { keyword, schemaPath, params, message }: SchemaError): string {
   // typebox reports an unknown property as a mismatch with the schema `false`.
   if (keyword === 'boolean') return unknownPropertyReason(schema, schemaPath);
-  const { allowedValues } = params as { readonly allowedValues?: readonly unknown[] };
-  if (allowedValues !== undefined) return `must be one of ${allowedValues.join(', ')}`;
-  let found = value;
-  for (const key of instancePath.split('/').slice(1))
-    found = (found as Readonly<Record<string, unknown>> | null | undefined)?.[key];
-  return typeof found === 'number' ? `${message}, not ${found}` : message;
+  if (keyword !== 'enum') return message;
+  const { allowedValues: values = [] } = params as { allowedValues?: readonly unknown[] };
+  return values.length > LISTED_VALUES ? message : `must be one of ${values.join(', ')}`;
+}
+
+const LISTED_VALUES = 20;
+const SHOWN_VALUE_CHARS = 60;
+const SECRET_NAME = /password|secret|token|authorization|cookie|key/i;
+
+/** @returns the value that is refused, where it is short and its name does not say that it is a secret. */
+function refusedValue(
+  value: unknown,
+  { keyword, instancePath }: Pick<SchemaError, 'keyword' | 'instancePath'>,
+): string {
+  // Of an unknown property and of a missing one there is nothing to say.
+  if (keyword === 'boolean' || keyword === 'required' || SECRET_NAME.test(instancePath)) return '';
+  const names = instancePath.split('/').slice(1);
+  const refused = names.reduce<unknown>(
+    (node, name) => (Object(node) as Readonly<Record<string, unknown>>)[name],
+    value,
+  );
+  if (refused === undefined || (typeof refused === 'object' && refused !== null)) return '';
+  const shown = JSON.stringify(refused);
+  return shown.length > SHOWN_VALUE_CHARS ? '' : `, not ${shown}`;
+}
+
+/** Schemas of a union, by the `type` that each of them requires; undefined for any other schema. */
+function branchesOf(schema: TSchema): ReadonlyMap<unknown, SchemaCheck> | undefined {
+  const { anyOf } = schema as { anyOf?: readonly TSchema[] };
+  const types = anyOf?.map(
+    (branch) => (branch as { properties?: { type?: { const?: unknown } } }).properties?.type?.const,
+  );
+  if (anyOf === undefined || types === undefined || types.includes(undefined)) return undefined;
+  return new Map(anyOf.map((branch, index) => [types[index], compileCheck(branch)]));
+}
+
+/** Only the faults of the branch that is meant: those of all the others would hide them. */
+function faultsOfBranch(
+  branches: ReadonlyMap<unknown, SchemaCheck>,
+  place: string,
+  value: unknown,
+): FieldFault[] {
+  const { type } = Object(value) as { type?: unknown };
+  const branch = branches.get(type);
+  if (branch !== undefined) return branch.faults(place, value);
+  const refused = refusedValue(value, { keyword: 'enum', instancePath: '/type' });
+  const reason = `must be one of ${[...branches.keys()].join(', ')}${refused}`;
+  return [{ field: `${place}.type`, reason }];
 }
 
 /** @param schemaPath the path of the `additionalProperties: false` that refused the property. */

@@ -4,7 +4,7 @@ import { type Access, type Caller, namesUser } from '../access/access.ts';
 import type { AuditedRequest, RouteAudit } from '../audit/routeAudit.ts';
 import { BODY_LIMIT_BYTES } from '../server/readBody.ts';
 import type { ProblemKind } from './problem.ts';
-import { schemaBounds } from './schemaBounds.ts';
+import { type SchemaBounds, schemaBounds } from './schemaBounds.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
@@ -53,7 +53,9 @@ export interface Route {
   readonly body: TSchema | undefined;
   /** Whether the body may also be a form, as OAuth's token endpoint takes it (application/x-www-form-urlencoded). */
   readonly takesForm: boolean;
-  /** Upper bound of the request body in bytes, from its schema; 0 for a route without a body. */
+  /** Whether the route states the bounds of its body itself, because the schema leaves a part of it open. */
+  readonly hasOwnBounds: boolean;
+  /** Upper bound of the request body in bytes; 0 for a route without a body. */
   readonly bodyLimitBytes: number;
   /** Upper bound of the number of values in a valid body. */
   readonly bodyElements: number;
@@ -91,6 +93,8 @@ interface RouteOptions<
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
+  /** Bounds of a body whose schema has none, because the handler checks a part of it. Default: from the schema. */
+  readonly bodyBounds?: Pick<SchemaBounds, 'bytes' | 'elements'>;
   /** Default: `none`. */
   readonly idempotencyKey?: Route['idempotencyKey'];
   /** Default false: JSON only. */
@@ -140,7 +144,8 @@ export function defineRoute<
       `${place} allows 'self', but has no parameter :id or :userId that names a user`,
     );
   requireAudit(options, place);
-  const bounds = body === undefined ? undefined : schemaBounds(body, `${place} body`);
+  const bounds =
+    body === undefined ? undefined : (options.bodyBounds ?? schemaBounds(body, `${place} body`));
   return {
     method,
     paths,
@@ -153,6 +158,7 @@ export function defineRoute<
     query,
     body,
     takesForm: options.takesForm === true,
+    hasOwnBounds: options.bodyBounds !== undefined,
     // At least BODY_LIMIT_BYTES are read, so that a fault in a body that is somewhat too long is reported by its field.
     bodyLimitBytes: bounds === undefined ? 0 : Math.max(BODY_LIMIT_BYTES, bounds.bytes),
     bodyElements: bounds?.elements ?? 0,

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { COACH_DOCUMENT } from '@fit/coach/document';
-import { NO_RUN, newJob } from '@fit/jobs';
+import { Enqueuer, NO_RUN, newJob } from '@fit/jobs';
 import { countingRunStore } from '@fit/jobs/store';
 import { MONOLITH_DOCUMENT } from '@fit/monolith/document';
 import {
@@ -43,6 +43,7 @@ import { openStatus } from '../../../monolith/src/status/statusBoard.ts';
 import { DailyRunStore } from '../../../monolith/src/store/dailyRunStore.ts';
 import { UserStore } from '../../../monolith/src/store/userStore.ts';
 import { WodRunStore } from '../../../monolith/src/store/wodRunStore.ts';
+import { JobSubmitter } from '../../../monolith/src/submit/jobSubmitter.ts';
 import {
   type ServedAccounts,
   serveAccounts,
@@ -114,6 +115,12 @@ async function serveBoth(t: TestContext) {
           stores: store,
           countingRuns: countingRunStore(connection.database, store),
           wakeRelay: () => undefined,
+          submitter: new JobSubmitter({
+            enqueuer: new Enqueuer({ stores: store, relay: () => undefined }),
+            users,
+            declaration: config.declaration,
+            today: () => '2026-12-05',
+          }),
           users,
           accounts,
           keyRing,
