@@ -68,6 +68,18 @@ module.exports = {
       to: { path: '^jobs/', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'kinds-load-lazily',
+      comment:
+        'Import it inside of `handler` by `await import(...)`: the monolith loads the file of a kind for its schemas, and not what its handler needs.',
+      severity: 'error',
+      from: { path: '^contract/src/kinds/' },
+      to: {
+        dynamic: false,
+        dependencyTypesNot: ['type-only'],
+        pathNot: ['^contract/src/', packageOf('typebox')],
+      },
+    },
+    {
       name: 'service-knows-no-process',
       comment: 'Pass it in as a value: service/ serves both processes and is part of neither.',
       severity: 'error',

@@ -1,9 +1,12 @@
 /** Goal: each registered kind is one that the topology, the API and the coach can work with. Method: no I/O; handlers run as the coach runs them. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { findKind, fitTopology, JOB_KINDS } from '@fit/contract';
+import { findKind, fitTopology, JOB_KINDS, type ResultKind } from '@fit/contract';
 import { compilePayload } from '@fit/jobs';
-import { planTopology, provePlan } from '@fit/topology';
+import { declareTopology, planTopology, provePlan } from '@fit/topology';
 
 async function run(name: string, payload: unknown): Promise<unknown> {
   const kind = findKind(name);
@@ -60,4 +63,30 @@ test('Fibonacci numbers are exact up to the 90th, and a larger one is refused', 
   assert.equal(await run('fibonacci_calc', { n: 90 }), '2880067194370816120');
   assert.match(String(await run('fibonacci_calc', { n: 91 })), /^\/n: must be <= 90/);
   assert.match(String(await run('fibonacci_calc', { n: 1.5 })), /^\/n: /);
+});
+
+test('the kind of docs/add-a-kind.md works as it stands there', async (t) => {
+  const folder = join(import.meta.dirname, '../../src/kinds');
+  const page = await readFile(join(folder, '../../../docs/add-a-kind.md'), 'utf8');
+  const code = /```ts\n(.*?)\n *```/s.exec(page)?.[1]?.replaceAll(/^ {3}/gm, '') ?? '';
+  // Outside of the sources, which other tests list and import while this one runs.
+  const file = join(import.meta.dirname, `countWords.${randomUUID()}.ts`);
+  t.after(() => rm(file, { force: true }));
+  await writeFile(file, code.replace("'./jobKind.ts'", "'../../src/kinds/jobKind.ts'"));
+  const { countWords } = (await import(file)) as { countWords: ResultKind };
+  assert.ok(!compilePayload(countWords.payload).accepts({ text: 1 }));
+  const handler = await countWords.handler();
+  const result = await handler(
+    { text: ' to be or  not ' },
+    { attempt: 1, signal: new AbortController().signal },
+  );
+  assert.equal(result, 4);
+  assert.ok(compilePayload(countWords.result).accepts(result));
+  const declared = declareTopology({
+    exchange: 'jobs',
+    kinds: {
+      added: { key: 'job.added', queue: 'addedQueue', tiers: ['5s'], ...countWords.policy },
+    },
+  });
+  assert.equal(declared.kind.added.deadlineMs, 5_000);
 });
