@@ -46,8 +46,7 @@ export const RUNTIME_SETTINGS = {
   }),
 } as const;
 
-const Settings = Type.Object(RUNTIME_SETTINGS);
-export type RuntimeSettings = Readonly<Static<typeof Settings>>;
+export type RuntimeSettings = Readonly<Static<Type.TObject<typeof RUNTIME_SETTINGS>>>;
 export type SettingName = keyof RuntimeSettings;
 
 export const SETTING_NAMES = Object.keys(RUNTIME_SETTINGS) as readonly SettingName[];

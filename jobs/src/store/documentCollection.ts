@@ -48,7 +48,7 @@ export interface DocumentQuery<Stored> {
  */
 const WRITE_COUNT_LIMIT = 500;
 
-const TIME_REFUSED = /\$\$NOW operator cannot be used/;
+const TIME_REFUSED = '$$NOW operator cannot be used';
 
 export class DocumentCollection<Stored extends Identified> {
   readonly #collection: Collection<Stored>;
@@ -150,7 +150,8 @@ export class DocumentCollection<Stored extends Identified> {
       return (found ?? undefined) as Stored | undefined;
     } catch (error) {
       // The native database refuses the time of the server while the collection does not exist, and then no document matches.
-      if (error instanceof StatementRefused && TIME_REFUSED.test(error.message)) return undefined;
+      if (error instanceof StatementRefused && error.message.includes(TIME_REFUSED))
+        return undefined;
       throw error;
     }
   }

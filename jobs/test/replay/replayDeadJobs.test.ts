@@ -194,11 +194,12 @@ test('a group that is carried out again, and beside another operation, replays e
     ],
   };
   const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
-  for (const _ of ['first', 'again']) {
+  for (const time of ['first', 'second']) {
     const { replayedIds, skipped } = await replayGroup(parts, group);
     assert.deepEqual(
       { replayedIds, skipped: skipped.toSorted(byId) },
       { ...expected, skipped: expected.skipped.toSorted(byId) },
+      `the ${time} time`,
     );
   }
   // One of the replayed jobs dies again: the operation leaves it alone.
