@@ -3,7 +3,6 @@ import {
   compileCheck,
   currentTraceparent,
   defineRoute,
-  FORBIDDEN,
   INVALID_INPUT,
   ownerLimit,
   Problem,
