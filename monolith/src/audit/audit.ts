@@ -1,6 +1,5 @@
 /** The audit of the monolith: stores entries with users and accounts under their pseudonyms, and reads them with their ids. */
 import { randomBytes } from 'node:crypto';
-import { wodJobOf } from '@fit/contract';
 import type { DatabaseClock } from '@fit/jobs/store';
 import type { AuditLog, AuditTarget, BegunEntry, EntryEnd } from '@fit/service';
 import type { AccountStore } from '../accounts/store/accountStore.ts';
@@ -113,12 +112,11 @@ export class Audit implements AuditLog {
   }
 }
 
-/** @returns the user whom a target names, by the id or by that of a job. */
+/** @returns the user whom a target names, by the id or by that of a job: of a workout, or one that a member submitted. */
 function userIdOf({ user, job }: AuditTarget): string | undefined {
   if (typeof user === 'string') return user;
-  return typeof job === 'string' && job.startsWith('createWod:')
-    ? wodJobOf({ _id: job }).userId
-    : undefined;
+  const [, userId, rest] = typeof job === 'string' ? job.split(':') : [];
+  return rest === undefined ? undefined : userId;
 }
 
 /** @returns the target as it is stored. */

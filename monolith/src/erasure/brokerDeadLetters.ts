@@ -13,7 +13,7 @@ export async function eraseDeadLetters(
   { kinds }: Declaration,
   userId: string,
 ): Promise<void> {
-  const prefix = jobId('createWod', `${userId}:`);
+  const prefixes = kinds.map(({ kind }) => jobId(kind, `${userId}:`));
   for (const kind of kinds) {
     const reader = await openDeadLetterReader(amqpUrl, deadLetterQueue(kind));
     try {
@@ -21,7 +21,7 @@ export async function eraseDeadLetters(
         const delivery = await reader.next();
         if (delivery === undefined) break;
         const isOfUser =
-          delivery.messageId?.startsWith(prefix) === true ||
+          prefixes.some((prefix) => delivery.messageId?.startsWith(prefix) === true) ||
           namesUser(delivery.body.toString('latin1'), userId);
         delivery.discardContent();
         if (isOfUser) delivery.ack();

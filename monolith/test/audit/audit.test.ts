@@ -4,7 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Caller } from '@fit/service';
+import { AccountStore } from '../../src/accounts/store/accountStore.ts';
+import { Audit } from '../../src/audit/audit.ts';
 import { AuditStore } from '../../src/audit/store/auditStore.ts';
+import { UserStore } from '../../src/store/userStore.ts';
 import { PASSWORD, serveAccounts } from '../support/serveAccounts.ts';
 
 interface Entry {
@@ -97,6 +101,29 @@ test('entries name who did what, in pages and by filters, until the user and the
   // A request that names somebody who does not exist makes no way back to the name.
   assert.equal(await count('?target=user:ann'), 0);
   assert.equal(await store.raw('users').countDocuments(), 1);
+});
+
+test('the id of a job that a member submitted is stored under the pseudonym of the member', async (t) => {
+  const { store } = await serveAccounts(t);
+  const { database, clock } = store;
+  const users = new UserStore(database);
+  await users.create([{ id: 'ann' }], new Date());
+  const entries = new AuditStore(database);
+  const audit = new Audit({ entries, users, accounts: new AccountStore(database), clock });
+  const caller: Caller = {
+    accountId: 'account',
+    pseudonym: '~0',
+    role: 'operator',
+    via: 'bearer',
+    credentialId: 'token',
+  };
+  const target = { job: 'uppercase_text:ann:1f2e' };
+  const request = { action: 'job.retry', caller, target, reason: 'ann asked', requestId: '1' };
+  const id = await audit.begin(request);
+  const stored = JSON.stringify(await store.raw('audit').findOne({ _id: id }));
+  assert.ok(!stored.includes('ann'), stored);
+  const query = { target: ['job', target.job], limit: 10 } as const;
+  assert.equal((await audit.list(query)).entries.length, 1);
 });
 
 test('an entry is completed once, and a page with a filter reads a bounded number of entries', async (t) => {

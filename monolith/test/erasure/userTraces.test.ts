@@ -14,6 +14,8 @@ import { UserStore } from '../../src/store/userStore.ts';
 
 const DAY = '2026-01-01';
 const idOf = (userId: string) => `createWod:${userId}:${DAY}`;
+/** A job that the user submitted. */
+const SUBMITTED = 'uppercase_text:ann:1f2e';
 
 async function storeTraces(t: TestContext, { isActive }: { readonly isActive: boolean }) {
   const store = await testStore(t);
@@ -50,18 +52,18 @@ async function storeTraces(t: TestContext, { isActive }: { readonly isActive: bo
       },
     ],
     batches: [
-      { ...page, _id: 'run:', after: '', last: 'ann', ids: [idOf('abe'), idOf('ann')] },
+      { ...page, _id: 'run:', after: '', last: 'ann', ids: [idOf('abe'), idOf('ann'), SUBMITTED] },
       { ...page, _id: 'run:ann', after: 'ann', last: 'ben', ids: [idOf('ann-2'), idOf('ben')] },
       { ...page, _id: 'run/1:ann', ids: [idOf('ben')] },
     ],
-    workers: [{ _id: 'worker', jobIds: [idOf('ann'), idOf('ben')] }],
+    workers: [{ _id: 'worker', jobIds: [idOf('ann'), SUBMITTED, idOf('ben')] }],
     deadLetters: [
-      { ...letter, _id: 'letter-1', messageId: idOf('ann'), body: body({}) },
+      { ...letter, _id: 'letter-1', messageId: SUBMITTED, body: body({}) },
       { ...letter, _id: 'letter-2', messageId: 'x', body: body({ payload: { userId: 'ann' } }) },
       { ...letter, _id: 'letter-3', messageId: 'x', body: body({ payload: { userId: 'ben' } }) },
     ],
     idempotencyKeys: [
-      { _id: 'kept-1', reply: { body: JSON.stringify({ id: 'ann' }) } },
+      { _id: 'kept-1', reply: { body: JSON.stringify({ id: SUBMITTED }) } },
       { _id: 'kept-2', reply: { body: JSON.stringify({ id: 'ben' }) } },
     ],
     operations: [
@@ -84,11 +86,11 @@ async function storeTraces(t: TestContext, { isActive }: { readonly isActive: bo
         _id: 'replay-1:000000',
         replayedIds: [idOf('ann'), idOf('ann-2')],
         ends: ['succeeded', 'failedAgain'],
-        skipped: [{ id: idOf('ann'), reason: 'is done' }],
+        skipped: [{ id: SUBMITTED, reason: 'is done' }],
       },
     ],
     failures: [
-      { _id: 'group-1', sample: { jobId: idOf('ann'), reason: 'no profile of ann' } },
+      { _id: 'group-1', sample: { jobId: SUBMITTED, reason: 'no profile of ann' } },
       { _id: 'group-2', sample: { jobId: idOf('ben'), reason: 'x' } },
     ],
   };

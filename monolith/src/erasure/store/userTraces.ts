@@ -2,7 +2,7 @@
  * Everything that the database has of a user. Each collection that can hold the id of a user has a step here. Deletions are rare, so they
  * read whole collections in windows and need no index that others would have to pay for.
  */
-import { wodJobOf } from '@fit/contract';
+import { JOB_KINDS, wodJobOf } from '@fit/contract';
 import { type BatchRecord, isExpanded, type JobRecord, jobId, type RunRecord } from '@fit/jobs';
 import type {
   DocumentCollection,
@@ -20,6 +20,8 @@ interface Names {
   readonly userId: string;
   /** What the ids of the user's jobs of workouts begin with. */
   readonly jobPrefix: string;
+  /** What the ids of all of the user's jobs begin with, as a regular expression: those that the user submitted name the user as well. */
+  readonly jobPattern: string;
 }
 
 interface StoredReplyRecord extends Identified {
@@ -91,7 +93,11 @@ export class UserTraces {
    * @throws StoreUnavailable, StatementRefused
    */
   async erase(userId: string): Promise<boolean> {
-    const names = { userId, jobPrefix: jobId(KIND, `${userId}:`) };
+    const names = {
+      userId,
+      jobPrefix: jobId(KIND, `${userId}:`),
+      jobPattern: `(?:${JOB_KINDS.map(({ name }) => name).join('|')}):${userId}:`,
+    };
     // The user first, so that no page of a run that is read from now on has the user.
     await this.#users.deleteMany([userId]);
     await this.#eraseAccounts(userId);
@@ -164,32 +170,36 @@ export class UserTraces {
     return isErased;
   }
 
-  async #eraseFromBatches({ userId, jobPrefix }: Names): Promise<boolean> {
+  async #eraseFromBatches({ userId, jobPattern }: Names): Promise<boolean> {
     let isErased = true;
     const boundary = boundaryBefore(userId);
     const filter = {
       $or: [
-        { ids: { $regex: `^${jobPrefix}` } },
+        { ids: { $regex: `^${jobPattern}` } },
         { last: userId },
         { _id: { $regex: `:(${userId}|${RegExp.escape(boundary)})$` } },
       ],
     } as Filter<BatchRecord>;
     await eachMatch(this.#batches, { filter, window: BATCH_WINDOW }, async (found) => {
       for (const batch of found) {
-        if (!(await this.#eraseFromBatch(batch, { userId, jobPrefix }))) isErased = false;
+        if (!(await this.#eraseFromBatch(batch, { userId, jobPattern }))) isErased = false;
       }
     });
     return isErased;
   }
 
   /** @returns false where the batch has to stay as it is for now. */
-  async #eraseFromBatch(batch: BatchRecord, { userId, jobPrefix }: Names): Promise<boolean> {
-    const ofUser = batch.ids.filter((id) => id.startsWith(jobPrefix));
+  async #eraseFromBatch(
+    batch: BatchRecord,
+    { userId, jobPattern }: Pick<Names, 'userId' | 'jobPattern'>,
+  ): Promise<boolean> {
+    const isOfUser = new RegExp(`^${jobPattern}`);
+    const ofUser = batch.ids.filter((id) => isOfUser.test(id));
     if (ofUser.length > 0)
       await this.#batches.updateOne(batch._id, {
         $pullAll: { ids: ofUser, skippedIds: ofUser },
       });
-    const ids = batch.ids.filter((id) => !id.startsWith(jobPrefix));
+    const ids = batch.ids.filter((id) => !isOfUser.test(id));
     const position = batch._id.slice(batch._id.indexOf(':') + 1);
     const isNamed = position === userId || position === boundaryBefore(userId);
     if (!isNamed && batch.last !== userId) return true;
@@ -228,19 +238,21 @@ export class UserTraces {
   }
 
   /** A worker that is alive writes the whole list again with its next heartbeat; one that is dead does not. */
-  async #eraseFromWorkers({ jobPrefix }: Names): Promise<void> {
-    const filter = { jobIds: { $regex: `^${jobPrefix}` } } as Filter<WorkerRecord>;
+  async #eraseFromWorkers({ jobPattern }: Names): Promise<void> {
+    const isOfUser = new RegExp(`^${jobPattern}`);
+    const filter = { jobIds: { $regex: isOfUser.source } } as Filter<WorkerRecord>;
     await eachMatch(this.#workers, { filter, fields: ['jobIds'] }, async (found) => {
       for (const { _id, jobIds } of found)
         await this.#workers.updateOne(_id, {
-          $pullAll: { jobIds: jobIds.filter((id) => id.startsWith(jobPrefix)) },
+          $pullAll: { jobIds: jobIds.filter((id) => isOfUser.test(id)) },
         });
     });
   }
 
   /** The body is read here, because it is stored as binary data, which the database does not search. */
-  async #eraseDeadLetters({ userId, jobPrefix }: Names): Promise<void> {
-    const mentions = (text: string) => namesUser(text, userId) || text.includes(jobPrefix);
+  async #eraseDeadLetters({ userId, jobPattern }: Names): Promise<void> {
+    const jobOfUser = new RegExp(jobPattern);
+    const mentions = (text: string) => namesUser(text, userId) || jobOfUser.test(text);
     const window = DEAD_LETTER_WINDOW;
     await eachMatch(this.#deadLetters, { window }, async (found) => {
       const ofUser = found.filter(({ messageId, headers, reason, body }) =>
@@ -253,9 +265,9 @@ export class UserTraces {
   }
 
   /** Kept replies may have the user; without its record a repeated request is carried out again. */
-  async #eraseReplies({ userId, jobPrefix }: Names): Promise<void> {
+  async #eraseReplies({ userId, jobPattern }: Names): Promise<void> {
     const filter = {
-      'reply.body': { $regex: `"${userId}"|${jobPrefix}` },
+      'reply.body': { $regex: `"${userId}"|${jobPattern}` },
     } as Filter<StoredReplyRecord>;
     await eachMatch(this.#replies, { filter, fields: ['_id'] }, async (found) => {
       await this.#replies.deleteMany(found.map(({ _id }) => _id));
@@ -263,8 +275,8 @@ export class UserTraces {
   }
 
   /** The counter of failures chooses another sample; outcomes stay in their places, without the id. */
-  async #eraseFromOperations({ userId, jobPrefix }: Names): Promise<void> {
-    const isOfUser = { $regex: `^${jobPrefix}` };
+  async #eraseFromOperations({ userId, jobPattern }: Names): Promise<void> {
+    const isOfUser = { $regex: `^${jobPattern}` };
     const ofSample = { filter: { 'sample.jobId': isOfUser } as Filter<FailureRecord> };
     await eachMatch(this.#failures, { ...ofSample, fields: ['_id'] }, async (found) => {
       for (const { _id } of found)
