@@ -142,6 +142,14 @@ export class UserTraces {
     const owned = { filter: { owner: userId }, fields: ['_id'] };
     await eachMatch(this.#jobs, { ...owned, before: ofKind }, erase);
     await eachMatch(this.#jobs, { ...owned, after: endOf(ofKind) }, erase);
+    // An attempt that was under way stores its result after its job was deleted.
+    for (const { name } of JOB_KINDS) {
+      const prefix = jobId(name, `${userId}:`);
+      const range = { after: prefix, before: endOf(prefix), fields: ['_id'] };
+      await eachMatch(this.#results, range, async (found) => {
+        await this.#results.deleteMany(found.map(({ _id }) => _id));
+      });
+    }
   }
 
   async #eraseWods(userId: string): Promise<void> {
