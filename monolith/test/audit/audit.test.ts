@@ -81,6 +81,7 @@ test('entries name who did what, in pages and by filters, until the user and the
   assert.equal(await count('?target=user:ann'), 1);
   assert.equal(await count('?target=user:nobody'), 0);
   assert.equal(await count(`?target=account:${eveId}&action=account.change`), 1);
+  assert.equal(await count('?target=hasNewPassword:true'), 1);
   assert.equal(await count(`?account=${adminId}`), 5);
   assert.equal(await count(`?account=${eveId}`), 0);
   assert.equal(await count('?from=2100-01-01T00:00:00Z'), 0);

@@ -96,7 +96,7 @@ export class AuditStore {
     const filter: Filter<AuditEntry> = {
       ...(account === undefined ? {} : { account }),
       ...(action === undefined ? {} : { action }),
-      ...(target === undefined ? {} : { [`target.${target[0]}`]: target[1] }),
+      ...(target === undefined ? {} : { [`target.${target[0]}`]: { $in: valuesOf(target[1]) } }),
     };
     const isFiltered = Object.keys(filter).length > 0;
     const [end] = isFiltered
@@ -116,6 +116,12 @@ export class AuditStore {
     const next = entries.length === limit ? entries.at(-1)?._id : end?._id;
     return { entries, ...(next === undefined ? {} : { next }) };
   }
+}
+
+/** A filter is text, so a number or a truth value of the target is looked for as well. */
+function valuesOf(text: string): (string | number | boolean)[] {
+  if (text === 'true' || text === 'false') return [text, text === 'true'];
+  return String(Number(text)) === text ? [text, Number(text)] : [text];
 }
 
 /** @returns what the ids of entries at this time begin with. */
