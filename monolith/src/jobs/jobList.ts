@@ -5,6 +5,7 @@ import {
   isExpanded,
   type JobRecord,
   type JobState,
+  NO_RUN,
   SHOWN_STATES,
   type ShownState,
 } from '@fit/jobs';
@@ -104,6 +105,12 @@ export async function listJobs(
   query: JobListQuery,
   { kinds, owner }: { readonly kinds: readonly ListedKind[]; readonly owner: string | undefined },
 ): Promise<JobList> {
+  // No index leads to them, so the list would be empty and say that it is whole.
+  if (query.runId === NO_RUN)
+    throw invalidInput(
+      'query.runId',
+      `${NO_RUN} is no run: it stands for jobs that were submitted alone`,
+    );
   const where = conditionsOf(query, owner);
   const asOf = parts.clock.now().toISOString();
   if (owner !== undefined && query.user !== undefined && query.user !== owner)

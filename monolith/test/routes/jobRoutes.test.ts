@@ -232,7 +232,13 @@ test('a list is filtered, says how many jobs match as far as it knows, and has n
     assert.ok(!Number.isNaN(Date.parse(count.asOf)) && jobs.every((job) => !('payload' in job)));
   }
   assert.deepEqual(idsOf((await get<List>('/jobs?kind=reverse_string&payload.text=a')).jobs), []);
-  for (const query of ['payload.nothing=1', 'cause=fatal&state=done', 'from=2026-13-01', 'kind=x'])
+  for (const query of [
+    'payload.nothing=1',
+    'cause=fatal&state=done',
+    'from=2026-13-01',
+    'kind=x',
+    'runId=-',
+  ])
     assert.equal((await get<{ status?: number }>(`/jobs?${query}`)).status, 400, query);
 });
 
