@@ -28,6 +28,8 @@ export interface FuzzRecordsOptions {
 }
 
 const PASSWORD = 'fuzz-password-1';
+/** A user who is deleted before the requests. */
+const LEFT_ID = 'left';
 const RUN_WAIT_MS = 120_000;
 /** Accounts that the requests may change; several, because some requests disable one or give it another password. */
 const CHANGING_COUNT = 8;
@@ -66,7 +68,9 @@ export async function makeFuzzRecords({
     ),
   );
   const userIds = ['ann', 'bob', 'cid'];
-  await client.createUsers(userIds.map((id) => ({ id })));
+  const leavingIds = Array.from({ length: 10 }, (_, index) => `leaving-${index}`);
+  await client.createUsers([...userIds, LEFT_ID, ...leavingIds].map((id) => ({ id })));
+  await client.request('DELETE', `/users/${LEFT_ID}`);
   const { runId, date } = await client.generateWods();
   await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: () => undefined });
   const { jobs } = (await client.request('GET', '/jobs')) as { jobs: { id: string }[] };
@@ -102,6 +106,8 @@ export async function makeFuzzRecords({
       runId,
       jobIds: jobs.map(({ id }) => id),
       userIds: [...userIds, people.member.account.userId ?? ''],
+      leavingIds,
+      workoutId: `${people.member.account.userId ?? ''}:${date}`,
       changingNames: changing.map((_, index) => `changing-${index}`),
       changingIds: changing.map(({ account }) => account.id),
       changingServiceId: changingService.account.id,
@@ -235,6 +241,10 @@ interface MadeRecords {
   readonly runId: string;
   readonly jobIds: readonly string[];
   readonly userIds: readonly string[];
+  /** Users who may be deleted: an id of a deleted one stays taken. */
+  readonly leavingIds: readonly string[];
+  /** Of the member. */
+  readonly workoutId: string;
   readonly changingNames: readonly string[];
   readonly changingIds: readonly string[];
   readonly changingServiceId: string;
@@ -247,6 +257,8 @@ function hintsOf({
   runId,
   jobIds,
   userIds,
+  leavingIds,
+  workoutId,
   changingNames,
   changingIds,
   changingServiceId,
@@ -261,6 +273,9 @@ function hintsOf({
   const signIn = fc.record({ email: knownEmail, password });
   return {
     'path.id': fc.constantFrom(...userIds),
+    'deleteUsersId.path.id': fc.constantFrom(...leavingIds),
+    'getUsersIdDeletion.path.id': fc.constant(LEFT_ID),
+    'path.workoutId': fc.constant(workoutId),
     'path.userId': fc.constantFrom(...userIds),
     'path.runId': fc.constant(runId),
     'path.jobId': fc.constantFrom(...jobIds),
@@ -321,6 +336,7 @@ function hintsOf({
       { password: PASSWORD, isDisabled: false },
       { role: 'member' },
     ),
+    'patchUsersId.body': fc.constantFrom({ level: 'rx' }, { goal: null }, { weightKg: 70 }),
     // An id that is taken is answered with 409.
     'postUsers.body': fc.constantFrom({}, { name: 'New' }, { id: `new-${randomUUID()}` }),
   };

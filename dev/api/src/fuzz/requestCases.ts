@@ -31,6 +31,8 @@ const KEPT_CALLERS: ReadonlySet<CallerName> = new Set([
 ]);
 /** Operations that end the token that they come with, or all tokens of its account. */
 const ENDING_OPERATIONS: ReadonlySet<string> = new Set(['postAuthLogout', 'postAuthPassword']);
+/** Operations that only the member may call whose workout it is. */
+const MEMBER_OPERATIONS: ReadonlySet<string> = new Set(['postWorkoutsWorkoutIdPerform']);
 
 export interface RequestCase {
   /** Of the operation that the request is made for. */
@@ -270,8 +272,10 @@ class CaseMaker {
 
   /** What ends tokens of its caller is sent by accounts that nothing else is sent by. */
   #caller(): fc.Arbitrary<CallerName> {
-    const usual = ENDING_OPERATIONS.has(this.#place.operation.operationId) ? 'changing' : 'admin';
-    const others = OTHER_CALLERS.filter((name) => usual === 'admin' || !KEPT_CALLERS.has(name));
+    const { operationId } = this.#place.operation;
+    const isEnding = ENDING_OPERATIONS.has(operationId);
+    const usual = isEnding ? 'changing' : MEMBER_OPERATIONS.has(operationId) ? 'member' : 'admin';
+    const others = OTHER_CALLERS.filter((name) => !isEnding || !KEPT_CALLERS.has(name));
     if (this.#place.mix.isRight) return fc.constant(usual);
     return fc.oneof(
       { weight: 2, arbitrary: fc.constant(usual) },

@@ -8,10 +8,10 @@ export type ServiceName = 'monolith' | 'coach';
 
 /** Tags whose routes are files of a page, which no client asks for. */
 const LEFT_OUT: readonly string[] = ['Page', 'Documentation'];
-/** The tag of requests that a run of the whole collection leaves out: their reply does not end, or they end the token of the others. */
+/** The tag of requests that a run of the whole collection by one person leaves out. */
 export const ALONE_TAG = 'alone';
-/** Operations that end every token of the account. */
-const ENDS_TOKENS: readonly string[] = ['postAuthPassword'];
+/** Operations that have it, beside those whose reply does not end: one ends the token of the others, one is for members alone. */
+const ALONE: readonly string[] = ['postAuthPassword', 'postWorkoutsWorkoutIdPerform'];
 
 const ENVIRONMENTS = {
   local: { monolith: 'http://127.0.0.1:12100', coach: 'http://127.0.0.1:12101' },
@@ -136,8 +136,7 @@ function requestText({
   const json = requestBody?.content['application/json']?.schema;
   const isOpen = security.length === 0;
   const [secret = 'bearer'] = Object.keys(security[0] ?? {});
-  const isAlone =
-    'text/event-stream' in contentOf(responses, '200') || ENDS_TOKENS.includes(operationId);
+  const isAlone = 'text/event-stream' in contentOf(responses, '200') || ALONE.includes(operationId);
   const parameterLines = (place: string, mark: string) =>
     parameters
       .filter((parameter) => parameter.in === place)

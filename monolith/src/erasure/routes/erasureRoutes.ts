@@ -55,8 +55,9 @@ export function erasureRoutes({ users, accounts, erasures }: ErasureRouteParts):
       problems: [USER_NOT_FOUND, NOT_A_MEMBER],
       audit: { action: 'user.delete', target: ({ params }) => ({ user: params.id }) },
       handle: async ({ params: { id } }) => {
-        const isKnown =
-          (await users.find(id)) !== undefined || (await accounts.ofUser(id)).length > 0;
+        // Before anything else, because it refuses a user whose account has another role.
+        const hasAccount = (await accounts.ofUser(id)).length > 0;
+        const isKnown = hasAccount || (await users.find(id)) !== undefined;
         const erasure = isKnown ? await erasures.begin(id) : await erasures.find(id);
         if (erasure === undefined)
           throw new Problem({ ...USER_NOT_FOUND, title: `There is no user ${id}` });
