@@ -22,6 +22,7 @@ import {
 import { invalidInput } from '@fit/service';
 import { DEATH_CAUSES } from '@fit/topology';
 import Type, { type Static } from 'typebox';
+import { Instant, instantOf } from '../routes/instant.ts';
 import { limitOf, listQuery } from '../routes/keysetList.ts';
 
 export interface JobListParts {
@@ -42,12 +43,6 @@ export interface ListedKind {
 
 export const JobId = Type.String({ minLength: 1, maxLength: 200 });
 
-/** A day means its beginning in UTC. */
-const Time = Type.String({
-  pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,3})?)?(Z|[+-]\\d{2}:\\d{2}))?$',
-  maxLength: 29,
-  examples: ['2026-12-01', '2026-12-01T03:00:00Z'],
-});
 const PayloadValue = Type.String({ minLength: 1, maxLength: 200 });
 
 /** The query of the list. Each field of a payload has a parameter of its own, so a mistyped one is refused and the known ones are named. */
@@ -61,9 +56,9 @@ export function jobListQuery(kinds: readonly ListedKind[]) {
       user: Type.Optional(UserId),
       runId: Type.Optional(Type.String({ maxLength: 100 })),
       /** Created at this time or later. */
-      from: Type.Optional(Time),
+      from: Type.Optional(Instant),
       /** Created before this time. */
-      to: Type.Optional(Time),
+      to: Type.Optional(Instant),
       /** Attempts since the last replay, at least. */
       attempts: Type.Optional(Type.String({ pattern: '^[1-9]\\d?$', maxLength: 2 })),
       /** Cause of death; only dead jobs have one. */
@@ -240,8 +235,8 @@ function conditionsOf(query: JobListQuery, owner: string | undefined): JobCondit
   return {
     state: isOfDeath ? 'dead' : storedState(state),
     owner,
-    createdSince: timeOf('from', from),
-    createdUntil: timeOf('to', to),
+    createdSince: from === undefined ? undefined : instantOf('query.from', from),
+    createdUntil: to === undefined ? undefined : instantOf('query.to', to),
     attemptsMin: attempts === undefined ? undefined : Number(attempts),
     cause,
     reasonPattern: error === undefined ? undefined : escapePattern(error),
@@ -252,13 +247,6 @@ function conditionsOf(query: JobListQuery, owner: string | undefined): JobCondit
 /** Whether a pending job is queued is known only from its batch. */
 function storedState(state: ShownState | undefined): JobState | undefined {
   return state === 'queued' ? 'pending' : state;
-}
-
-function timeOf(name: 'from' | 'to', text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw invalidInput(`query.${name}`, `${text} is no time`);
-  return time;
 }
 
 /** A parameter is text, so a number or a truth value of the payload is looked for as well. */

@@ -14,6 +14,7 @@ import {
 } from '@fit/service';
 import { DEATH_CAUSES } from '@fit/topology';
 import Type, { type Static } from 'typebox';
+import { Instant, instantOf } from '../routes/instant.ts';
 import { limitOf, listQuery } from '../routes/keysetList.ts';
 import {
   OPERATION_STATES,
@@ -52,10 +53,6 @@ export interface OperationRouteParts extends ReplayRequestParts {
   readonly onChange: () => void;
 }
 
-const Time = Type.String({
-  pattern: String.raw`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z$`,
-  maxLength: 24,
-});
 const JobId = Type.String({ minLength: 1, maxLength: 200 });
 const OperationId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,100}$', maxLength: 100 });
 const Fingerprint = Type.String({ minLength: 1, maxLength: 100 });
@@ -73,9 +70,9 @@ const Filter = Type.Object(
     /** Of a workout. */
     date: Type.Optional(DateText),
     /** Created at this time or later. */
-    from: Type.Optional(Time),
+    from: Type.Optional(Instant),
     /** Created before this time. */
-    to: Type.Optional(Time),
+    to: Type.Optional(Instant),
     /** Text that the error contains. */
     error: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   },
@@ -98,7 +95,7 @@ const Request = Type.Object(
     pauseAfter: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 })),
     edit: Type.Optional(PayloadEdit),
     /** Only jobs that died no later; default now. Of a dry run: its `asOf`. */
-    asOf: Type.Optional(Time),
+    asOf: Type.Optional(Instant),
     reason: Reason,
   },
   {
@@ -291,14 +288,14 @@ export function operationRoutes(parts: OperationRouteParts): Route[] {
       summary: 'List the operations',
       description: 'The newest first. `next` is the time at which the next request goes on.',
       tag: 'Operations',
-      query: Type.Object(listQuery(Time), { additionalProperties: false }),
+      query: Type.Object(listQuery(Instant), { additionalProperties: false }),
       reply: Type.Object({
         operations: Type.Array(Operation),
         next: Type.Optional(Type.String()),
       }),
       handle: async ({ query }) => {
         const limit = limitOf(query);
-        const before = query.after === undefined ? FAR : timeOf('query.after', query.after);
+        const before = query.after === undefined ? FAR : instantOf('query.after', query.after);
         const found = await operations.newest(before, limit);
         const last = found.length === limit ? found.at(-1) : undefined;
         return {
@@ -442,7 +439,7 @@ function replayRequestOf(body: Request, accountId: string | undefined): ReplayRe
         ? { [name]: body[name] }
         : { ids: ids.slice(0, SHOWN_IDS), idCount: ids.length },
     filter: filterOf(body),
-    diedUntil: body.asOf === undefined ? undefined : timeOf('body.asOf', body.asOf),
+    diedUntil: body.asOf === undefined ? undefined : instantOf('body.asOf', body.asOf),
     ratePerSecond: body.ratePerSecond,
     limit: body.limit,
     pauseAfter: body.pauseAfter,
@@ -464,17 +461,10 @@ function filterOf({ ids, fingerprint, filter = {} }: Request): ReplayFilter {
     ...(filter.fingerprint === undefined ? {} : { fingerprint: filter.fingerprint }),
     ...(runId === undefined ? {} : { runId }),
     ...(keyPattern === undefined ? {} : { keyPattern }),
-    ...(from === undefined ? {} : { createdSince: timeOf('body.filter.from', from) }),
-    ...(to === undefined ? {} : { createdUntil: timeOf('body.filter.to', to) }),
+    ...(from === undefined ? {} : { createdSince: instantOf('body.filter.from', from) }),
+    ...(to === undefined ? {} : { createdUntil: instantOf('body.filter.to', to) }),
     ...(error === undefined ? {} : { reasonPattern: escapePattern(error) }),
   };
-}
-
-/** @throws Problem 400 `invalid_input` for a day that does not exist. */
-function timeOf(field: string, text: string): Date {
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw invalidInput(field, 'is no time that exists');
-  return time;
 }
 
 const FAR = new Date(8.64e15);

@@ -1,6 +1,7 @@
 /** The audit: who changed what, when and why. No route changes or deletes an entry. */
 import { defineRoute, invalidInput, READERS, ROLES, type Route } from '@fit/service';
 import Type, { type Static } from 'typebox';
+import { Instant, instantOf } from '../../routes/instant.ts';
 import { limitOf, listQuery } from '../../routes/keysetList.ts';
 import { type Audit, type NamedPage, shown } from '../audit.ts';
 import { withIds } from '../pseudonym.ts';
@@ -35,7 +36,6 @@ const Entry = Type.Object(
 );
 
 const EntryId = Type.String({ pattern: '^[0-9a-f]{20}$', maxLength: 20 });
-const Instant = Type.String({ maxLength: 40 });
 const TARGET = /^([a-z][A-Za-z]{0,39}):(.+)$/;
 
 export function auditRoutes({ audit }: { readonly audit: Audit }): Route[] {
@@ -69,8 +69,8 @@ export function auditRoutes({ audit }: { readonly audit: Audit }): Route[] {
           account: query.account,
           action: query.action,
           target: targetOf(query.target),
-          from: instantOf('from', query.from),
-          to: instantOf('to', query.to),
+          from: query.from === undefined ? undefined : instantOf('query.from', query.from),
+          to: query.to === undefined ? undefined : instantOf('query.to', query.to),
           after: query.after,
           limit: limitOf(query),
         });
@@ -92,13 +92,6 @@ function targetOf(text: string | undefined): [name: string, value: string] | und
   if (name === undefined || value === undefined)
     throw invalidInput('query.target', 'must be a name and a value, such as user:ann');
   return [name, value];
-}
-
-function instantOf(field: string, text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const instant = new Date(text);
-  if (!Number.isNaN(instant.getTime()) && instant.getTime() >= 0) return instant;
-  throw invalidInput(`query.${field}`, `${text} is not an instant such as 2026-12-01T00:00:00Z`);
 }
 
 function toReply(
