@@ -14,12 +14,14 @@ import { peers } from './workloads/peersWorkload.ts';
 import { scale } from './workloads/scaleWorkload.ts';
 import { single } from './workloads/singleWorkload.ts';
 import { topology } from './workloads/topologyWorkload.ts';
+import { urgent } from './workloads/urgentWorkload.ts';
 
 const WORKLOADS: readonly Workload[] = [
   jobs,
   peers,
   cost,
   single,
+  urgent,
   accept,
   scale,
   million,

@@ -11,6 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { fitTopology } from '@fit/contract';
 import { ALERTMANAGER_LOGIN, freePorts, type Stack, startStack } from '@fit/stack';
 import { eventually, PrometheusApi } from '@fit/stack/testing';
+import { planTopology } from '@fit/topology';
 import { openSession } from '@fit/topology/amqp';
 import { assertTopology } from '@fit/topology/assert';
 import { nativeTargets, writeMonitoringConfig } from '../../src/index.ts';
@@ -69,13 +70,23 @@ describe('the native configuration on a real broker', () => {
   });
 
   test('every queue of the plan has depth, consumers and fill from the broker', async () => {
-    const queues = ['queue:ready', 'queue:unacked', 'queue:consumers', 'queue:counted'];
-    for (const record of queues)
-      await eventually(async () => (await query(stack, record)).length === 5, {
-        deadlineMs: 30_000,
-        describe: async () => `${record}: ${JSON.stringify(await query(stack, record))}`,
-      });
-    const expected = JSON.stringify([{ queue: 'createWodQueue', value: 0 }]);
+    const queues = planTopology(declaration, {
+      version: '4.3.6',
+      hasManagement: true,
+    }).queues;
+    for (const record of ['queue:ready', 'queue:unacked', 'queue:consumers', 'queue:counted'])
+      await eventually(
+        async () => {
+          const found = new Set((await query(stack, record)).map(({ queue }) => queue));
+          return queues.every(({ name: queue }) => found.has(queue));
+        },
+        {
+          deadlineMs: 30_000,
+          describe: async () => `${record}: ${JSON.stringify(await query(stack, record))}`,
+        },
+      );
+    const main = queues.filter(({ role }) => role === 'main').map(({ name }) => name);
+    const expected = JSON.stringify(main.sort().map((queue) => ({ queue, value: 0 })));
     const fill = async () => JSON.stringify(await query(stack, 'queue:fill:ratio'));
     await eventually(async () => (await fill()) === expected, {
       deadlineMs: 30_000,
@@ -133,9 +144,15 @@ async function effectiveLimits(stack: Stack): Promise<{ queue: string; value: nu
     name: string;
     effective_policy_definition?: { 'max-length'?: number };
   }[];
-  return queues.flatMap(({ name: queue, effective_policy_definition: policy }) =>
-    policy?.['max-length'] === undefined ? [] : [{ queue, value: policy['max-length'] }],
+  return sorted(
+    queues.flatMap(({ name: queue, effective_policy_definition: policy }) =>
+      policy?.['max-length'] === undefined ? [] : [{ queue, value: policy['max-length'] }],
+    ),
   );
+}
+
+function sorted(rows: { queue: string; value: number }[]): { queue: string; value: number }[] {
+  return rows.toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
 }
 
 function prometheusOf({ prometheusUrl }: Stack): PrometheusApi {
@@ -156,10 +173,12 @@ async function query(
   label = 'queue',
 ): Promise<{ queue: string; value: number }[]> {
   const series = await prometheusOf(stack).query(expr);
-  return series.map(({ metric, values }) => ({
-    queue: metric[label] ?? '',
-    value: values[0] ?? NaN,
-  }));
+  return sorted(
+    series.map(({ metric, values }) => ({
+      queue: metric[label] ?? '',
+      value: values[0] ?? NaN,
+    })),
+  );
 }
 
 /** fetch refuses a URL with a login. */

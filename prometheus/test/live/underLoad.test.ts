@@ -176,6 +176,7 @@ describe('panels and runbooks under load', () => {
 });
 
 function isReadOnly(command: string): boolean {
+  if (command.includes(' -X ')) return false;
   return command.startsWith(CURL) || command.startsWith(`${RABBITMQCTL}list_`);
 }
 

@@ -2,8 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fitTopology, type Profile } from '@fit/contract';
+import type { Profile } from '@fit/contract';
 import { COMPOSE_TARGETS, writeMonitoringConfig } from '../../src/index.ts';
+import { createWodAlone } from './createWodAlone.ts';
 
 interface Teardown {
   after(undo: () => Promise<void>): void;
@@ -15,9 +16,9 @@ export async function renderedFolder(
 ): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'fit-monitoring-'));
   teardown.after(() => rm(folder, { recursive: true, force: true }));
-  const every = fitTopology({ profile });
-  // Rules are the same for every queue, and promtool takes four times as long with those of all kinds.
-  const declaration = { ...every, kinds: [every.kind.createWod] };
-  await writeMonitoringConfig(folder, { declaration, targets: COMPOSE_TARGETS });
+  await writeMonitoringConfig(folder, {
+    declaration: createWodAlone(profile),
+    targets: COMPOSE_TARGETS,
+  });
   return folder;
 }

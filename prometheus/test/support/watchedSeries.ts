@@ -1,13 +1,13 @@
 /** The series that dashboards and rules read, and the exported metrics that nobody reads, with the reasons. */
-import { fitTopology } from '@fit/contract';
 import { planTopology } from '@fit/topology';
 import { CATALOGUE } from '../../../service/src/metrics/metricCatalogue.ts';
 import { DASHBOARDS } from '../../src/dashboards/renderDashboards.ts';
 import { listRules } from '../../src/index.ts';
+import { createWodAlone } from './createWodAlone.ts';
 import { metricNames } from './metricNames.ts';
 import { queriesIn } from './queriesIn.ts';
 
-const PLAN = planTopology(fitTopology({ profile: 'default' }), {
+const PLAN = planTopology(createWodAlone('default'), {
   version: '4.3.6',
   hasManagement: true,
 });

@@ -3,7 +3,7 @@
  *
  * rate-limiter-flexible was tried. Its store for MongoDB relies on a unique index beside `_id` and on the error 11000; on the native
  * database two first requests at the same time end with another error ("conflicting key value violates exclusion constraint"). Here
- * one statement on `_id` counts. Windows go by the clock of the process, because the native database refuses `$$NOW` in an upsert that
+ * one statement on `_id` counts, after a first one has inserted the counter. Windows go by the clock of the process, because the native database refuses `$$NOW` in an upsert that
  * meets another one ("cannot be used within this specific context"); they are minutes long, so clocks that differ by seconds do no harm.
  */
 import { createHash } from 'node:crypto';
@@ -121,7 +121,7 @@ export class SignInLimits {
     const isOver = { $lte: [{ $ifNull: ['$expiresAt', new Date(0)] }, now] };
     const isFull = { $gte: ['$count', attempts] };
     const end = new Date(now.getTime() + windowMs);
-    const counter = await this.#counters.upsert(id, [
+    const update = [
       {
         $set: {
           count: {
@@ -131,15 +131,23 @@ export class SignInLimits {
           countedAt: { $cond: [isOver, now, { $cond: [isFull, '$countedAt', now] }] },
         },
       },
-    ]);
+    ];
+    let counter = await this.#counters.findOneAndUpdate(id, {}, update);
+    if (counter === undefined) {
+      // No upsert: after several that meet, no answer says which of them was the first.
+      await this.#counters.insertNew([{ _id: id, count: 0, expiresAt: end, countedAt: now }]);
+      counter = await this.#counters.findOneAndUpdate(id, {}, update);
+    }
     if (counter === undefined || counter.count <= attempts) return;
     const endMs = counter.expiresAt.getTime();
     // The attempts that were counted last may be right ones, which begin to count from 0 when they have been checked.
     const checkedMs = counter.countedAt.getTime() + ATTEMPT_MS;
     const isTakenBack = name === 'wrongOfAddress' || name === 'wrongOfAccount';
-    const retryAtMs = isTakenBack && checkedMs > now.getTime() ? Math.min(endMs, checkedMs) : endMs;
-    this.#remember(id, retryAtMs, now.getTime());
-    throw tooMany(retryAtMs - now.getTime());
+    // Others may have counted since `now`, while the statements ran.
+    const nowMs = Date.now();
+    const retryAtMs = isTakenBack && checkedMs > nowMs ? Math.min(endMs, checkedMs) : endMs;
+    this.#remember(id, retryAtMs, nowMs);
+    throw tooMany(retryAtMs - nowMs);
   }
 
   /** A client that goes on after a refusal costs no statement. @throws Problem 429 `too_many_attempts` */
