@@ -35,7 +35,15 @@ export async function startSystemUnderTest(
   settings: Readonly<Record<string, string>> = {},
   options: SystemUnderTestOptions = {},
 ): Promise<SystemUnderTest> {
-  const { amqpUrl, managementUrl } = options.broker ?? (await testBroker(t));
+  // In reverse order, unlike hooks of the test: no process must run when its virtual host is deleted.
+  const resources = new AsyncDisposableStack();
+  t.after(() => resources.disposeAsync());
+  const teardown = {
+    after: (cleanup: () => Promise<void>) => {
+      resources.defer(cleanup);
+    },
+  };
+  const { amqpUrl, managementUrl } = options.broker ?? (await testBroker(teardown));
   const mongodbUrl = options.mongodbUrl ?? testDatabaseUrl();
   const folder = join(tmpdir(), `fit-test-${randomUUID()}`);
   const env = { FIT_TIERS: '200ms,400ms,600ms', ...settings };
@@ -47,10 +55,8 @@ export async function startSystemUnderTest(
     folder,
     env,
   });
-  t.after(async () => {
-    await system.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  resources.defer(() => rm(folder, { recursive: true, force: true }));
+  resources.defer(() => system.stop());
   return {
     system,
     client: system.client,
