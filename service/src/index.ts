@@ -80,6 +80,7 @@ export {
 export { openBroker } from './process/openBroker.ts';
 export { type Log, openLog } from './process/openLog.ts';
 export { DRAIN_MS, runService, type ShutdownHook } from './process/runService.ts';
+export { answerInTime } from './route/answerInTime.ts';
 export { compileCheck } from './route/checkInput.ts';
 export { defineRoute, type Route } from './route/defineRoute.ts';
 export { fileRoutes, type ServedFile } from './route/fileRoutes.ts';

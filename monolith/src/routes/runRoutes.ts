@@ -1,9 +1,10 @@
 /** Runs: start one, list them, read one, cancel it, create what is missing of it. */
 import { DateText, distinctArray, isCalendarDay, UserId } from '@fit/contract';
-import { cancelRun, type RunRecord, StoreUnavailable } from '@fit/jobs';
+import { cancelRun, type RunRecord } from '@fit/jobs';
 import type { JobStores, RunSummary } from '@fit/jobs/store';
 import {
   addLogFields,
+  answerInTime,
   currentTraceparent,
   defineRoute,
   IDEMPOTENCY_KEY_REUSED,
@@ -13,9 +14,7 @@ import {
   type ProblemKind,
   READERS,
   type Route,
-  STORE_UNAVAILABLE,
 } from '@fit/service';
-import pTimeout from 'p-timeout';
 import Type from 'typebox';
 import type { RunStarter } from '../runs/runStarter.ts';
 import { RunStatus, runStatus } from '../runs/runStatus.ts';
@@ -77,8 +76,10 @@ const RUN_UNDER_WAY = {
 const RunParams = Type.Object({ runId: Type.String({ maxLength: 100 }) });
 
 const LISTED_COUNT = 50;
-/** A request for a run waits at most this long for the database, in milliseconds. */
-const ACCEPT_TIMEOUT_MS = 2_000;
+const RUN_OUTAGE = {
+  title: 'The database does not answer, so the run may not be stored',
+  detail: 'Send the request again after Retry-After, with the same Idempotency-Key.',
+} as const;
 
 export function runRoutes(parts: RunRouteParts): Route[] {
   return [
@@ -106,7 +107,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
       handle: async ({ body, keyHash }) => {
         if (body.date !== undefined && !isCalendarDay(body.date))
           throw invalidInput('body.date', `${body.date} is not a calendar day`);
-        const run = await inTime(async () => {
+        const run = await answerInTime(async () => {
           await requireUsers(body.userIds, parts);
           return await parts.starter.start({
             date: body.date,
@@ -114,7 +115,7 @@ export function runRoutes(parts: RunRouteParts): Route[] {
             keyHash,
             traceparent: currentTraceparent(),
           });
-        });
+        }, RUN_OUTAGE);
         addLogFields({ run_id: run._id });
         return { body: acceptedBody(run, parts) };
       },
@@ -182,14 +183,16 @@ export function runRoutes(parts: RunRouteParts): Route[] {
             title: `The run ${params.runId} is ${state}`,
             members: { state },
           });
-        const run = await inTime(() =>
-          parts.starter.start({
-            date,
-            userIds: isForEveryone ? undefined : former.items,
-            rerunOf: former._id,
-            keyHash,
-            traceparent: currentTraceparent(),
-          }),
+        const run = await answerInTime(
+          () =>
+            parts.starter.start({
+              date,
+              userIds: isForEveryone ? undefined : former.items,
+              rerunOf: former._id,
+              keyHash,
+              traceparent: currentTraceparent(),
+            }),
+          RUN_OUTAGE,
         );
         addLogFields({ run_id: run._id });
         return { body: acceptedBody(run, parts) };
@@ -242,25 +245,6 @@ function acceptedBody(run: RunRecord, { clock, queue }: RunRouteParts) {
     created,
     skipped,
   };
-}
-
-/**
- * Ends the wait for the database early, because its statements may take longer than a caller waits.
- * @throws Problem 503 `store_unavailable`
- */
-async function inTime(storeRun: () => Promise<RunRecord>): Promise<RunRecord> {
-  const timeout = new StoreUnavailable('outage', new Error('no answer in time'));
-  try {
-    return await pTimeout(storeRun(), { milliseconds: ACCEPT_TIMEOUT_MS, message: timeout });
-  } catch (error) {
-    if (!(error instanceof StoreUnavailable) || error.reason === 'contention') throw error;
-    throw new Problem({
-      ...STORE_UNAVAILABLE,
-      title: 'The database does not answer, so the run may not be stored',
-      detail: 'Send the request again after Retry-After, with the same Idempotency-Key.',
-      retryAfterSeconds: 5,
-    });
-  }
 }
 
 /** @throws Problem 400 `invalid_input` that names up to ten users who do not exist. */

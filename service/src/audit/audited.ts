@@ -4,8 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { StoreUnavailable } from '@fit/jobs';
-import pTimeout from 'p-timeout';
 import type { Caller } from '../access/access.ts';
+import { answerInTime } from '../route/answerInTime.ts';
 import type { Reply, Route } from '../route/defineRoute.ts';
 import { Problem } from '../route/problem.ts';
 import { STORE_UNAVAILABLE } from '../route/sharedProblems.ts';
@@ -37,9 +37,6 @@ export interface AuditLog {
   complete(id: string, end: EntryEnd): Promise<void>;
 }
 
-/** A request waits at most this long for its entry, in milliseconds. */
-const BEGIN_TIMEOUT_MS = 2_000;
-
 export interface AuditedParts {
   readonly log: AuditLog | undefined;
   readonly caller: Caller | undefined;
@@ -63,14 +60,18 @@ export async function audited(
     throw new Error(`${action} needs an audit entry, but the application keeps none`);
   const { reason } = request.body as { readonly reason?: unknown };
   const before = target(request, undefined);
-  const id = await inTime(
-    log.begin({
-      action,
-      caller,
-      target: before,
-      reason: typeof reason === 'string' ? reason : undefined,
-      requestId,
-    }),
+  const id = await answerInTime(
+    () =>
+      log.begin({
+        action,
+        caller,
+        target: before,
+        reason: typeof reason === 'string' ? reason : undefined,
+        requestId,
+      }),
+    {
+      title: 'The database does not answer, so the request was not carried out',
+    },
   );
   const complete = async (end: EntryEnd) => {
     await log.complete(id, end).catch((error: unknown) => {
@@ -97,18 +98,4 @@ function answerTo(error: unknown): Pick<EntryEnd, 'status' | 'code'> {
   return error instanceof StoreUnavailable
     ? { status: 503, code: STORE_UNAVAILABLE.code }
     : { status: 500, code: 'internal' };
-}
-
-async function inTime(begun: Promise<string>): Promise<string> {
-  const timeout = new StoreUnavailable('outage', new Error('no answer in time'));
-  try {
-    return await pTimeout(begun, { milliseconds: BEGIN_TIMEOUT_MS, message: timeout });
-  } catch (error) {
-    if (!(error instanceof StoreUnavailable) || error.reason === 'contention') throw error;
-    throw new Problem({
-      ...STORE_UNAVAILABLE,
-      title: 'The database does not answer, so the request was not carried out',
-      retryAfterSeconds: 5,
-    });
-  }
 }
