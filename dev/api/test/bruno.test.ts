@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { bootstrapSecretFile, runCommand } from '@fit/stack';
+import { startSystemUnderTest } from '../../chaos/test/support/systemUnderTest.ts';
 import { brunoCommand } from '../src/bruno/brunoCommand.ts';
 import { ALONE_TAG } from '../src/generate/brunoCollection.ts';
-import { startSystemOf } from './support/systemOfTest.ts';
 
 const COLLECTION = resolve(import.meta.dirname, '../../../bruno');
 
@@ -27,7 +27,7 @@ test("Bruno's command sends every request of the collection as an administrator,
       t.diagnostic(line);
     },
   });
-  const { system, folder } = await startSystemOf(t);
+  const { system, folder } = await startSystemUnderTest(t);
   const [coach] = system.coaches;
   const account = { email: 'bruno@example.com', password: 'password123' };
   await system.client.request('POST', '/accounts', {

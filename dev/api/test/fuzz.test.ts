@@ -4,21 +4,19 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startSystemUnderTest } from '../../chaos/test/support/systemUnderTest.ts';
 import { ReplyChecker } from '../src/fuzz/checkReply.ts';
 import { curlOf, fuzz } from '../src/fuzz/fuzz.ts';
 import { FUZZ_ENVIRONMENT, makeFuzzRecords } from '../src/fuzz/fuzzRecords.ts';
-import { startSystemOf } from './support/systemOfTest.ts';
 
 test('300 requests are answered as the documents state', { timeout: 240_000 }, async (t) => {
-  const { system, mongodbUrl, defer } = await startSystemOf(t, FUZZ_ENVIRONMENT);
+  const { system, env } = await startSystemUnderTest(t, FUZZ_ENVIRONMENT);
   const records = await makeFuzzRecords({
     url: system.monolith.url,
     client: system.client,
-    mongodbUrl,
+    mongodbUrl: env['MONGODB_URL'] ?? '',
   });
-  defer(async () => {
-    await records[Symbol.asyncDispose]();
-  });
+  t.after(() => records[Symbol.asyncDispose]());
   const [coach] = system.coaches;
   assert.ok(coach !== undefined);
   for (const [url, requestCount, refusals] of [

@@ -1,6 +1,5 @@
 /** The accounts, users, runs and workouts that the requests of the fuzz test are about, made over the API of a running system. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type FitClient, followRun } from '@fit/client';
 import { connectStore } from '@fit/jobs/store';
 import {
@@ -10,6 +9,7 @@ import {
   openAccess,
   SESSION_COOKIE,
 } from '@fit/service';
+import { eventually } from '@fit/stack/testing';
 import fc from 'fast-check';
 import type { CallerName, Hints } from './requestCases.ts';
 
@@ -136,6 +136,12 @@ const DEAD_DATE = '2026-12-02';
 const WAITING_DATES = ['2026-12-03', '2026-12-04'] as const;
 const COUNTED_MS = 60_000;
 const POLL_MS = 200;
+/** @returns the options of a wait for what the running system does by itself. */
+const until = (what: string) => ({
+  deadlineMs: COUNTED_MS,
+  intervalMs: POLL_MS,
+  describe: () => what,
+});
 const REASON = { reason: 'A test of the API' };
 
 /** Lets every job of a run die, then pauses the queue and starts two more runs, and begins replays that hardly go on. */
@@ -143,54 +149,54 @@ async function makeFailures(client: FitClient): Promise<Failures> {
   const ids = Array.from({ length: 30 }, (_, index) => `user-${index}`);
   await client.createUsers(ids.map((id) => ({ id })));
   await client.request('PATCH', '/settings', { body: { COACH_FAILURE_RATE: 1, ...REASON } });
-  await until(async () => {
+  await eventually(async () => {
     const { settings } = (await client.request('GET', '/settings')) as {
       settings: { name: string; inForce?: { value: unknown }[] }[];
     };
     const rate = settings.find(({ name }) => name === 'COACH_FAILURE_RATE');
     return rate?.inForce?.every(({ value }) => value === 1) === true ? true : undefined;
-  }, 'COACH_FAILURE_RATE is not 1 in all workers');
+  }, until('COACH_FAILURE_RATE is not 1 in all workers'));
   const start = async (date: string, userIds: readonly string[]) =>
     await client.generateWods({ date, userIds: [...userIds] });
   const { runId } = await start(DEAD_DATE, ids);
   await followRun({ client, runId, waitMs: RUN_WAIT_MS, onProgress: () => undefined });
-  const fingerprint = await until(async () => {
+  const fingerprint = await eventually(async () => {
     const { failures } = (await client.request('GET', '/failures')) as {
       failures: { fingerprint: string }[];
     };
     return failures[0]?.fingerprint;
-  }, 'no group of failures is counted');
+  }, until('no group of failures is counted'));
   const { queues } = (await client.request('GET', '/queues')) as {
     queues: { name: string; role: string; kind: string }[];
   };
   const mainQueues = queues.filter(({ role }) => role === 'main');
   const queue = mainQueues.find(({ kind }) => kind === 'createWod')?.name ?? '';
   await client.request('POST', `/queues/${queue}/pause`, { body: REASON });
-  const workers = await until(async () => {
+  const workers = await eventually(async () => {
     const reply = (await client.request('GET', '/workers')) as {
       workers: { id: string; queue: string; state: string }[];
     };
     const itsWorkers = reply.workers.filter((worker) => worker.queue === queue);
     return itsWorkers.every(({ state }) => state === 'paused') ? itsWorkers : undefined;
-  }, 'the workers of the paused queue are not paused');
+  }, until('the workers of the paused queue are not paused'));
   const [cancelled, waiting] = [
     await start(WAITING_DATES[0], ids),
     await start(WAITING_DATES[1], ids),
   ];
-  await until(async () => {
+  await eventually(async () => {
     const { expanded } = await client.run(waiting.runId);
     return expanded === ids.length ? true : undefined;
-  }, 'the waiting run is not expanded');
+  }, until('the waiting run is not expanded'));
   const replay = async (options: object) => {
     const body = { type: 'replay', all: true, ratePerSecond: 0.1, ...REASON, ...options };
     return ((await client.request('POST', '/operations', { body })) as { id: string }).id;
   };
   const paused = await replay({ pauseAfter: 1 });
   const running = [await replay({}), await replay({})];
-  await until(async () => {
+  await eventually(async () => {
     const { state } = (await client.request('GET', `/operations/${paused}`)) as { state: string };
     return state === 'paused' ? true : undefined;
-  }, 'the operation does not pause');
+  }, until('the operation does not pause'));
   return {
     fingerprint,
     deadIds: ids.map((id) => `createWod:${id}:${DEAD_DATE}`),
@@ -201,20 +207,6 @@ async function makeFailures(client: FitClient): Promise<Failures> {
     running,
     paused,
   };
-}
-
-/** @returns what the question answers, once it answers anything. @throws Error with `what` after a minute. */
-async function until<Answer>(
-  ask: () => Promise<Answer | undefined>,
-  what: string,
-): Promise<Answer> {
-  const endMs = Date.now() + COUNTED_MS;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (Date.now() > endMs) throw new Error(`${what} after ${COUNTED_MS} ms`);
-    await delay(POLL_MS);
-  }
 }
 
 function emailOf(name: string): string {

@@ -16,6 +16,8 @@ export const DATE = '2026-01-05';
 export interface SystemUnderTest {
   readonly system: System;
   readonly client: FitClient;
+  /** Where the system has its logs and secrets. */
+  readonly folder: string;
   /** The whole environment of a program beside the system, such as cron or the replay command. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -60,6 +62,7 @@ export async function startSystemUnderTest(
   return {
     system,
     client: system.client,
+    folder,
     env: {
       ...process.env,
       ...env,
